@@ -1,0 +1,229 @@
+// How fast a model runs here, and how far that is from what the memory allows.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "api/guard.h"
+#include "api/model_impl.h"
+#include "engine/kernels/parallel.h"
+#include "engine/step.h"
+#include "partita/partita.hpp"
+#include "sampling/chain.h"
+
+namespace partita {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kLeastArea = std::size_t{64} << 20;  // beyond most caches
+constexpr std::size_t kMaxSequences = 512;
+constexpr std::size_t kPrefillRows = 512;
+constexpr int kReadPasses = 9;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Sums n words in eight independent streams, so that neither latency nor the adder is the limit.
+std::uint64_t sum_words(const std::uint64_t* words, std::size_t n) {
+  std::uint64_t sums[32] = {};
+  for (std::size_t i = 0; i + 32 <= n; i += 32) {
+    for (std::size_t lane = 0; lane < 32; ++lane) sums[lane] += words[i + lane];
+  }
+  std::uint64_t total = 0;
+  for (const std::uint64_t sum : sums) total += sum;
+  return total;
+}
+
+/// The median over passes of what all threads read together, in 1e9 bytes per second.
+double measure_read(std::size_t bytes, int threads) {
+  const std::size_t words = std::max(bytes, kLeastArea) / sizeof(std::uint64_t);
+  const std::unique_ptr<std::uint64_t[]> area(new std::uint64_t[words]);
+  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
+  std::vector<double> rates;
+  parallel(threads, [&](const Worker& worker) {  // first touch where it will be read
+    const auto [begin, end] = worker.share(words, 512);
+    std::memset(area.get() + begin, 1, (end - begin) * sizeof(std::uint64_t));
+  });
+  for (int pass = 0; pass < kReadPasses; ++pass) {
+    const auto start = Clock::now();
+    parallel(threads, [&](const Worker& worker) {
+      const auto [begin, end] = worker.share(words, 512);
+      sums[static_cast<std::size_t>(worker.index)] += sum_words(area.get() + begin, end - begin);
+    });
+    rates.push_back(static_cast<double>(words * sizeof(std::uint64_t)) / seconds_since(start) * 1e-9);
+  }
+  // The sums must be used, or the reads could be left out.
+  const bool read_something = std::any_of(sums.begin(), sums.end(), [](std::uint64_t s) { return s != 0; });
+  std::nth_element(rates.begin(), rates.begin() + kReadPasses / 2, rates.end());
+  return read_something ? rates[kReadPasses / 2] : 0;
+}
+
+/// S sequences that go through prefill and decode together, greedily.
+class Workload {
+ public:
+  Workload(const Model::Impl& model, std::size_t sequences, const CancelFlag* cancel)
+      : model_(&model),
+        cancel_(cancel),
+        engine_(model.transformer, model.options.threads, kPrefillRows),
+        pool_(model.transformer->config(), model.transformer->kv_type(), model.options.cache_bytes),
+        scratch_(model.head_scratch(sequences)),
+        hidden_(sequences * model.info.hidden_size),
+        last_(sequences, 0) {
+    for (std::size_t s = 0; s < sequences; ++s) caches_.emplace_back(pool_);
+  }
+
+  /// Reads `tokens` made-up ids into every sequence and chooses one token after them; seconds taken.
+  Result<double> prefill(std::size_t tokens) {
+    const auto start = Clock::now();
+    for (std::size_t s = 0; s < caches_.size(); ++s) {
+      for (std::size_t at = 0; at < tokens; at += kPrefillRows) {
+        const std::size_t count = std::min(kPrefillRows, tokens - at);
+        ids_.resize(count);
+        for (TokenId& id : ids_) id = made_up_id();
+        const Chunk chunk{&caches_[s], ids_, Role::kPrompt,
+                          at + count == tokens ? std::size_t{1} : std::size_t{0}};
+        if (auto done = step({&chunk, 1}); !done) return done.error();
+      }
+      if (auto done = choose(s, 1); !done) return done.error();
+    }
+    return seconds_since(start);
+  }
+
+  /// `tokens` steps of one token for each sequence; seconds taken.
+  Result<double> decode(std::size_t tokens) {
+    const auto start = Clock::now();
+    std::vector<Chunk> chunks(caches_.size());
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (std::size_t s = 0; s < caches_.size(); ++s) {
+        chunks[s] = {&caches_[s], std::span<const TokenId>(&last_[s], 1), Role::kGenerated, 1};
+      }
+      if (auto done = step(chunks); !done) return done.error();
+      if (auto done = choose(0, caches_.size()); !done) return done.error();
+    }
+    return seconds_since(start);
+  }
+
+  void truncate(std::size_t length) {
+    for (KvSequence& cache : caches_) cache.truncate(length);
+  }
+
+ private:
+  TokenId made_up_id() {
+    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    return static_cast<TokenId>((state_ >> 33) % model_->info.vocab_size);
+  }
+
+  Result<void> step(std::span<const Chunk> chunks) {
+    return engine_.step(chunks, hidden_.data(), cancel_ != nullptr ? &cancel_->flag() : nullptr);
+  }
+
+  /// Chooses the next token of sequences [first, first + n) from the first n rows of hidden_.
+  Result<void> choose(std::size_t first, std::size_t n) {
+    SamplingOptions greedy;
+    greedy.temperature = 0;
+    auto chain = Chain::create(greedy);
+    if (!chain) return chain.error();
+    std::vector<Question> questions(n);
+    std::vector<Result<Answer>> answers(n, Answer{});
+    for (std::size_t i = 0; i < n; ++i) {
+      questions[i].hidden = hidden_.data() + i * model_->info.hidden_size;
+      questions[i].chain = &*chain;
+    }
+    model_->head->answer(questions, *scratch_, answers);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!answers[i]) return answers[i].error();
+      last_[first + i] = answers[i]->id;
+    }
+    return {};
+  }
+
+  const Model::Impl* model_;
+  const CancelFlag* cancel_;
+  Engine engine_;
+  KvPool pool_;
+  std::vector<KvSequence> caches_;
+  std::unique_ptr<HeadScratch> scratch_;
+  std::vector<float> hidden_;  // [sequences][hidden_size]
+  std::vector<TokenId> last_;  // [sequences]
+  std::vector<TokenId> ids_;
+  std::uint64_t state_ = 1;
+};
+
+Result<void> check(const Model::Impl& model, const BenchOptions& options) {
+  if (model.transformer == nullptr) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"" + model.info.path + "\" was opened for its text side only"};
+  }
+  const std::size_t context = model.info.context_length;
+  const std::size_t longest = std::max(options.prefill, options.decode + 1);
+  if (options.depth > context || longest > context - options.depth) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "depth " + std::to_string(options.depth) + " and " + std::to_string(longest) +
+                     " tokens after it are more than the model's context of " + std::to_string(context)};
+  }
+  if (options.prefill == 0 && options.decode == 0) {
+    return Error{ErrorCode::kInvalidArgument, "there is nothing to measure: prefill and decode are both 0"};
+  }
+  if (options.sequences == 0 || options.sequences > kMaxSequences || options.repeat == 0) {
+    return Error{ErrorCode::kInvalidArgument, "sequences is " + std::to_string(options.sequences) +
+                                                  " (limits: 1 to " + std::to_string(kMaxSequences) +
+                                                  ") and repeat " + std::to_string(options.repeat) +
+                                                  " (at least 1)"};
+  }
+  return {};
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// One repetition: both measurements start from the same depth.
+Result<void> measure(Workload& work, const BenchOptions& options, BenchResult* result) {
+  const auto rate = [&](std::size_t tokens, double seconds) {
+    return static_cast<double>(tokens * options.sequences) / seconds;
+  };
+  if (options.prefill > 0) {
+    work.truncate(options.depth);
+    auto seconds = work.prefill(options.prefill);
+    if (!seconds) return seconds.error();
+    if (result != nullptr) result->prefill_tps.push_back(rate(options.prefill, *seconds));
+  }
+  if (options.decode > 0) {
+    work.truncate(options.depth);
+    auto seconds = work.decode(options.decode);
+    if (!seconds) return seconds.error();
+    if (result != nullptr) result->decode_tps.push_back(rate(options.decode, *seconds));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<BenchResult> bench(const Model& model, const BenchOptions& options, const CancelFlag* cancel) {
+  return guarded([&]() -> Result<BenchResult> {
+    const Model::Impl& impl = model.impl();
+    if (auto checked = check(impl, options); !checked) return checked.error();
+    BenchResult result;
+    Workload work(impl, options.sequences, cancel);
+    if (options.depth > 0) {
+      if (auto deep = work.prefill(options.depth); !deep) return deep.error();
+    }
+    if (auto warm = measure(work, options, nullptr); !warm) return warm.error();
+    result.read_GBps = measure_read(impl.info.bytes_per_token, impl.options.threads);
+    for (std::size_t r = 0; r < options.repeat; ++r) {
+      if (auto measured = measure(work, options, &result); !measured) return measured.error();
+    }
+    if (!result.decode_tps.empty()) {
+      // One step reads the weights once for all its sequences.
+      const double steps_per_second = median(result.decode_tps) / static_cast<double>(options.sequences);
+      result.decode_GBps = static_cast<double>(impl.info.bytes_per_token) * steps_per_second * 1e-9;
+      result.bound_fraction = result.read_GBps > 0 ? result.decode_GBps / result.read_GBps : 0;
+    }
+    return result;
+  });
+}
+
+}  // namespace partita

@@ -1,0 +1,42 @@
+// From a rendered conversation to ids: the template's control tokens are control tokens, a user's are text.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "partita/result.hpp"
+#include "tokenizer/chat_template.h"
+#include "tokenizer/tokenizer.h"
+
+namespace partita {
+
+/// The spellings of a vocabulary's control tokens, found in text longest first.
+class ControlTokens {
+ public:
+  ControlTokens() = default;
+  explicit ControlTokens(const Tokenizer& tokenizer);
+
+  struct Match {
+    std::size_t begin = 0, end = 0;  // bytes of the text
+    TokenId id = -1;
+  };
+  /// Left to right, without overlaps. Where `trusted` is not empty, only matches whose every byte is trusted.
+  /// trusted: [text size], or empty.
+  std::vector<Match> find(std::string_view text, const std::vector<bool>& trusted) const;
+
+ private:
+  struct Spelling {
+    std::string text;
+    TokenId id = -1;
+  };
+  std::vector<Spelling> by_first_[256];  // longest first
+};
+
+/// The ids of a conversation, as if its text were tokenized in one go, except that control tokens are
+/// recognised only in what the template wrote. BOS as the model wants it, never twice.
+Result<std::vector<TokenId>> tokenize_pieces(const Tokenizer& tokenizer, const ControlTokens& controls,
+                                             std::span<const ChatTemplate::Piece> pieces);
+
+}  // namespace partita

@@ -1,0 +1,106 @@
+// Where the model named on a command line lies.
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+
+#include "api/guard.h"
+#include "partita/partita.hpp"
+
+namespace partita {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct KnownModel {
+  std::string_view name;
+  std::string_view file;
+};
+
+constexpr KnownModel kKnown[] = {
+    {"smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"},
+    {"gemma3-270m", "gemma-3-270m-q4_k_m.gguf"},
+};
+
+/// Letters and digits alone, lower case: "Gemma-3 270M" and "gemma3-270m" are one name.
+std::string folded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0) out += static_cast<char>(std::tolower(byte));
+  }
+  return out;
+}
+
+std::string environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
+/// Directories in which fetched models are looked for.
+std::vector<fs::path> model_directories() {
+  std::vector<fs::path> directories;
+  if (const std::string given = environment("PARTITA_MODELS"); !given.empty())
+    directories.emplace_back(given);
+  directories.emplace_back("models");
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  if (!none) {
+    // build/<preset>/partita of a checkout, whose scripts fetch into models/; or <prefix>/bin/partita.
+    const fs::path directory = program.parent_path();
+    directories.push_back(directory.parent_path().parent_path() / "models");
+    directories.push_back(directory.parent_path() / "share" / "partita" / "models");
+  }
+  return directories;
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code none;
+  return fs::is_regular_file(path, none);
+}
+
+std::optional<std::string> in_directories(std::string_view file) {
+  for (const fs::path& directory : model_directories()) {
+    if (is_file(directory / file)) return (directory / file).string();
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> known_or_file(const std::string& name) {
+  for (const KnownModel& known : kKnown) {
+    const std::string whole = folded(fs::path(known.file).stem().string());
+    if (folded(name) != folded(known.name) && folded(name) != whole) continue;
+    if (auto found = in_directories(known.file)) return found;
+  }
+  if (name.find('/') != std::string::npos) return std::nullopt;
+  if (auto found = in_directories(name)) return found;
+  return in_directories(name + ".gguf");
+}
+
+Error not_found(const std::string& name) {
+  return {ErrorCode::kNotFound,
+          "there is no model \"" + name +
+              "\": neither a file, nor in $PARTITA_MODELS or ./models; scripts/fetch-model "
+              "fetches SmolLM2, and any GGUF file can be given with -m PATH"};
+}
+
+}  // namespace
+
+Result<std::string> find_model(const std::string& name) {
+  return guarded([&]() -> Result<std::string> {
+    const std::string asked = name.empty() ? environment("PARTITA_MODEL") : name;
+    if (asked.empty()) {
+      if (auto found = in_directories(kKnown[0].file)) return *found;
+      return Error{
+          ErrorCode::kNotFound,
+          "no model is given and SmolLM2 is not there: run scripts/fetch-model, or give a GGUF file with "
+          "-m PATH or in $PARTITA_MODEL"};
+    }
+    std::error_code none;
+    if (fs::exists(asked, none)) return asked;
+    if (auto found = known_or_file(asked)) return *found;
+    return not_found(asked);
+  });
+}
+
+}  // namespace partita

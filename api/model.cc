@@ -1,0 +1,274 @@
+// Opening a model and everything about it that needs no weights: text, ids, templates.
+#include <filesystem>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "api/guard.h"
+#include "api/model_impl.h"
+#include "engine/kernels/parallel.h"
+#include "partita/partita.hpp"
+#include "sampling/chain.h"
+
+namespace partita {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kMaxThreads = 1024;
+
+Result<int> resolve_threads(int asked) {
+  if (asked < 0 || asked > kMaxThreads) {
+    return Error{ErrorCode::kInvalidArgument, "threads is " + std::to_string(asked) + "; it must be 1 to " +
+                                                  std::to_string(kMaxThreads) +
+                                                  ", or 0 for what the machine grants"};
+  }
+  return asked == 0 ? usable_threads() : asked;
+}
+
+Result<Gguf> open_file(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return Error{ErrorCode::kUnsupported,
+                 "\"" + path + "\" is a directory: give the path of a GGUF file (*.gguf) in it"};
+  }
+  return Gguf::open(path);
+}
+
+void load_chat_template(Model::Impl& model) {
+  if (model.file.find("tokenizer.chat_template") == nullptr) {
+    model.chat_error = {ErrorCode::kNotFound,
+                        "\"" + model.info.path + "\" has no chat template: use a raw prompt or a chat model"};
+    return;
+  }
+  auto source = model.file.get_string("tokenizer.chat_template");
+  auto parsed = source ? ChatTemplate::parse(*source) : Result<ChatTemplate>(source.error());
+  if (parsed) {
+    model.chat.emplace(std::move(*parsed));
+  } else {
+    model.chat_error = parsed.error();
+    model.chat_error.message =
+        "the chat template of \"" + model.info.path + "\": " + model.chat_error.message;
+  }
+}
+
+void describe_config(const Config& config, ModelInfo& info) {
+  info.family = config.family;
+  info.name = config.model_name;
+  info.layers = config.layers;
+  info.hidden_size = config.hidden_size;
+  info.vocab_size = config.vocab_size;
+  info.context_length = config.context_length;
+}
+
+Result<void> load_weights(Model::Impl& model) {
+  LoadOptions options;
+  options.threads = model.options.threads;
+  options.exact = model.options.exact;
+  options.progress = model.options.progress;
+  auto loaded = Transformer::load(model.file, options);
+  if (!loaded) return loaded.error();
+  model.transformer = std::move(*loaded);
+  const Transformer& transformer = *model.transformer;
+  model.head = make_dense_head(transformer.head(), transformer.kernels());
+
+  const Config& config = transformer.config();
+  const std::size_t kv_width = std::size_t{2} * config.layers * config.kv_heads * config.head_dim;
+  model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.kernels().isa));
+  model.info.bytes_per_token = transformer.bytes_per_token();
+  model.info.cache_bytes_per_token = kv_width * (transformer.kv_type() == KvType::kF16 ? 2 : 4);
+  return {};
+}
+
+/// Adds what a template expects beside the messages and the caller did not give.
+void complete_context(const Tokenizer& tokenizer, Json& context) {
+  const auto spell = [&](const char* key, const std::optional<TokenId>& id) {
+    if (id && !context.contains(key)) context[key] = std::string(tokenizer.spelling(*id));
+  };
+  spell("bos_token", tokenizer.specials().bos);
+  spell("eos_token", tokenizer.specials().eos);
+  if (!context.contains("tools")) context["tools"] = nullptr;
+  if (!context.contains("add_generation_prompt")) context["add_generation_prompt"] = false;
+}
+
+Result<Json> parse_context(std::string_view text) {
+  Json context = Json::parse(text, nullptr, false);
+  if (context.is_discarded())
+    return Error{ErrorCode::kInvalidArgument, "the template's context is not valid JSON"};
+  if (!context.is_object()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the template's context is JSON, but not an object with \"messages\""};
+  }
+  return context;
+}
+
+Error too_long(std::size_t prompt, std::size_t context) {
+  return {ErrorCode::kInvalidArgument,
+          "the prompt has " + std::to_string(prompt) + " tokens, but the model's context holds " +
+              std::to_string(context) + ", of which one must be left for the answer"};
+}
+
+}  // namespace
+
+std::string_view version() { return PARTITA_VERSION; }
+
+std::string_view name(Finish finish) {
+  switch (finish) {
+    case Finish::kEos:
+      return "eos";
+    case Finish::kStop:
+      return "stop";
+    case Finish::kLength:
+      return "length";
+    case Finish::kNone:
+      break;
+  }
+  return "none";
+}
+
+Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
+  return guarded([&]() -> Result<Model> {
+    auto threads = resolve_threads(options.threads);
+    if (!threads) return threads.error();
+    auto file = open_file(path);
+    if (!file) return file.error();
+
+    auto impl = std::make_shared<Impl>(std::move(*file));
+    impl->options = options;
+    impl->options.threads = *threads;
+    impl->info.path = path;
+    impl->info.threads = *threads;
+    impl->info.exact = options.exact;
+    impl->info.file_bytes = impl->file.file_bytes();
+
+    // The family first: it is what a person with the wrong file needs to hear.
+    auto config = read_config(impl->file);
+    if (config) {
+      describe_config(*config, impl->info);
+    } else if (!options.text_only) {
+      return config.error();
+    }
+    auto tokenizer = Tokenizer::from_gguf(impl->file);
+    if (!tokenizer) return tokenizer.error();
+    impl->tokenizer = std::move(*tokenizer);
+    impl->controls = ControlTokens(*impl->tokenizer);
+    load_chat_template(*impl);
+    impl->info.has_chat_template = impl->chat.has_value();
+    if (!options.text_only) {
+      if (auto loaded = load_weights(*impl); !loaded) return loaded.error();
+    }
+    return Model(std::shared_ptr<const Impl>(std::move(impl)));
+  });
+}
+
+const ModelInfo& Model::info() const { return impl_->info; }
+
+Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool parse_specials, bool add_bos) const {
+  return guarded([&]() -> Result<std::vector<TokenId>> {
+    const Specials specials = parse_specials ? Specials::kParse : Specials::kAsText;
+    if (add_bos) return impl_->tokenizer->encode_prompt(text, specials);
+    std::vector<TokenId> ids;
+    if (auto done = impl_->tokenizer->encode(text, specials, ids); !done) return done.error();
+    return ids;
+  });
+}
+
+std::size_t Model::left_out(std::string_view text) const { return impl_->tokenizer->left_out(text); }
+
+Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
+  return guarded([&]() -> Result<std::string> {
+    for (const TokenId id : ids) {
+      if (!impl_->tokenizer->contains(id)) {
+        return Error{ErrorCode::kInvalidArgument, "token id " + std::to_string(id) +
+                                                      " is not in the vocabulary of " +
+                                                      std::to_string(impl_->tokenizer->size())};
+      }
+    }
+    const SpecialIds& specials = impl_->tokenizer->specials();
+    if (specials.add_bos && !ids.empty() && ids.front() == specials.bos) ids = ids.subspan(1);
+    if (specials.add_eos && !ids.empty() && ids.back() == specials.eos) ids = ids.first(ids.size() - 1);
+    return impl_->tokenizer->decode(ids, true);
+  });
+}
+
+std::string Model::piece(TokenId id) const {
+  return impl_->tokenizer->contains(id) ? std::string(impl_->tokenizer->spelling(id)) : std::string();
+}
+
+Result<std::string> Model::render(std::string_view context_json) const {
+  return guarded([&]() -> Result<std::string> {
+    if (!impl_->chat) return impl_->chat_error;
+    auto context = parse_context(context_json);
+    if (!context) return context.error();
+    complete_context(*impl_->tokenizer, *context);
+    return impl_->chat->render(*context);
+  });
+}
+
+Result<std::string> Model::render(std::string_view template_source, std::string_view context_json) {
+  return guarded([&]() -> Result<std::string> {
+    auto parsed = ChatTemplate::parse(template_source);
+    if (!parsed) return parsed.error();
+    auto context = parse_context(context_json);
+    if (!context) return context.error();
+    return parsed->render(*context);
+  });
+}
+
+Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messages,
+                                                  bool add_generation_prompt) const {
+  return guarded([&] { return impl_->chat_ids(messages, add_generation_prompt); });
+}
+
+Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> messages,
+                                                   bool add_generation_prompt) const {
+  if (!chat) return chat_error;
+  Json context = {{"messages", Json::array()}, {"add_generation_prompt", add_generation_prompt}};
+  for (const Message& message : messages) {
+    context["messages"].push_back({{"role", message.role}, {"content", message.content}});
+  }
+  complete_context(*tokenizer, context);
+  auto pieces = chat->render_pieces(context);
+  if (!pieces) return pieces.error();
+  return tokenize_pieces(*tokenizer, controls, *pieces);
+}
+
+Result<void> Model::Impl::check_ids(std::span<const TokenId> ids) const {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= info.vocab_size) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "token " + std::to_string(i) + " is " + std::to_string(ids[i]) +
+                       ", but the model's vocabulary has ids 0 to " + std::to_string(info.vocab_size - 1)};
+    }
+  }
+  return {};
+}
+
+std::unique_ptr<HeadScratch> Model::Impl::head_scratch(std::size_t rows) const {
+  auto scratch = head->make_scratch(rows, options.threads);
+  if (scratch == nullptr) throw std::bad_alloc();
+  return scratch;
+}
+
+Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request) const {
+  const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
+  if (given > 1) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "a request has " + std::to_string(given) + " of prompt, messages and ids; it must have one"};
+  }
+  auto ids = !request.messages.empty() ? chat_ids(request.messages, true)
+             : !request.ids.empty()
+                 ? Result<std::vector<TokenId>>(request.ids)
+                 : tokenizer->encode_prompt(request.prompt,
+                                            request.parse_specials ? Specials::kParse : Specials::kAsText);
+  if (!ids) return ids;
+  if (ids->empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the prompt is empty, and this model adds no BOS token that an answer could start from"};
+  }
+  if (auto checked = check_ids(*ids); !checked) return checked.error();
+  if (ids->size() >= info.context_length) return too_long(ids->size(), info.context_length);
+  return ids;
+}
+
+}  // namespace partita

@@ -1,0 +1,44 @@
+// What an open partita::Model holds: the text side, the weights, the head.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/chat_tokens.h"
+#include "engine/model.h"
+#include "partita/partita.hpp"
+#include "sampling/head.h"
+#include "tokenizer/chat_template.h"
+#include "tokenizer/tokenizer.h"
+#include "weights/gguf.h"
+
+namespace partita {
+
+struct Model::Impl {
+  explicit Impl(Gguf opened) : file(std::move(opened)) {}
+
+  Gguf file;  // kept: the vocabulary may look into it
+  std::unique_ptr<Tokenizer> tokenizer;
+  ControlTokens controls;
+  std::optional<ChatTemplate> chat;
+  Error chat_error;                                // why there is no `chat`
+  std::shared_ptr<const Transformer> transformer;  // null with OpenOptions::text_only
+  std::unique_ptr<OutputHead> head;                // null with OpenOptions::text_only
+  OpenOptions options;                             // threads resolved
+  ModelInfo info;
+
+  /// The ids of a request's prompt, whichever of its three forms it has. Errors: none or several of them are
+  /// given, an id outside the vocabulary, an empty prompt, one longer than the context (both lengths named).
+  Result<std::vector<TokenId>> prompt_ids(const Request& request) const;
+
+  /// Errors: kInvalidArgument naming the first id outside the vocabulary, its place and the limit.
+  Result<void> check_ids(std::span<const TokenId> ids) const;
+
+  Result<std::vector<TokenId>> chat_ids(std::span<const Message> messages, bool add_generation_prompt) const;
+
+  /// The head's buffers for up to `rows` questions at a time. Throws std::bad_alloc.
+  std::unique_ptr<HeadScratch> head_scratch(std::size_t rows) const;
+};
+
+}  // namespace partita

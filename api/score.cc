@@ -1,0 +1,273 @@
+// Log-probabilities of given ids, and how far two models' distributions are apart: the same steps and the
+// same head as generation, with every position asked.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "api/guard.h"
+#include "api/session_impl.h"
+#include "engine/kernels/parallel.h"
+#include "sampling/softmax.h"
+
+namespace partita {
+namespace {
+
+/// Positions that the head answers at a time: enough to share each read of its weights, little enough that a
+/// row of 262,144 logits for each stays small.
+constexpr std::size_t kHeadRows = 32;
+
+/// Reads ids through a session's engine into a cache of its own, so that the conversation is not touched.
+class Reader {
+ public:
+  explicit Reader(Session::Impl& session) : session_(&session), cache_(session.pool) {}
+
+  /// The hidden states of all ids of this piece, [piece.size()][hidden_size].
+  Result<const float*> read(std::span<const TokenId> piece) {
+    hidden_.resize(piece.size() * session_->model->info.hidden_size);
+    const Chunk chunk{&cache_, piece, Role::kPrompt, piece.size()};
+    auto done = session_->scheduler.engine().step({&chunk, 1}, hidden_.data(), session_->cancelled());
+    if (!done) return done.error();
+    cache_.release_unseen();
+    return hidden_.data();
+  }
+
+ private:
+  Session::Impl* session_;
+  KvSequence cache_;
+  std::vector<float> hidden_;
+};
+
+Result<void> check(const Model::Impl& model, std::span<const TokenId> ids) {
+  if (ids.empty()) return Error{ErrorCode::kInvalidArgument, "there is no token to score"};
+  if (ids.size() > model.info.context_length) {
+    return Error{ErrorCode::kInvalidArgument, "the text has " + std::to_string(ids.size()) +
+                                                  " tokens, but the model's context holds " +
+                                                  std::to_string(model.info.context_length)};
+  }
+  return model.check_ids(ids);
+}
+
+/// Calls visit(first, hidden, rows) for every group of at most kHeadRows positions; hidden:
+/// [rows][hidden_size].
+template <class Visit>
+Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> ids, Visit visit) {
+  const std::size_t width = session.model->info.hidden_size;
+  Reader reader(session);
+  for (std::size_t at = 0; at < ids.size(); at += kStepRows) {
+    const auto piece = ids.subspan(at, std::min(kStepRows, ids.size() - at));
+    auto hidden = reader.read(piece);
+    if (!hidden) return hidden.error();
+    for (std::size_t i = 0; i < piece.size(); i += kHeadRows) {
+      const std::size_t rows = std::min(kHeadRows, piece.size() - i);
+      if (auto done = visit(at + i, *hidden + i * width, rows); !done) return done;
+    }
+    if (session.progress) session.progress(at + piece.size(), ids.size());
+  }
+  return {};
+}
+
+/// Fills score.logprobs and score.top1 of the ids after positions [first, first + rows).
+class Scorer {
+ public:
+  explicit Scorer(Session::Impl& session)
+      : session_(&session), scratch_(session.model->head_scratch(kHeadRows)) {}
+
+  Result<void> visit(std::size_t first, const float* hidden, std::size_t rows, Score& score) {
+    const std::size_t last = score.ids.size() - 1;  // the last position has no next id
+    rows = std::min(rows, last - std::min(first, last));
+    if (rows == 0) return {};
+    std::vector<Question> questions(rows);
+    std::vector<Result<Answer>> answers(rows, Answer{});
+    for (std::size_t r = 0; r < rows; ++r) {
+      questions[r].hidden = hidden + r * session_->model->info.hidden_size;
+      questions[r].score = std::span<const TokenId>(score.ids).subspan(first + r + 1, 1);
+      questions[r].top = 1;
+    }
+    session_->model->head->answer(questions, *scratch_, answers);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::size_t at = first + r + 1;
+      if (!answers[r]) {
+        Error error = answers[r].error();
+        error.message = "token " + std::to_string(at) + " of the text: " + error.message;
+        return error;
+      }
+      score.logprobs[at] = answers[r]->score[0];
+      score.top1[at] = answers[r]->top[0].first;
+    }
+    return {};
+  }
+
+ private:
+  Session::Impl* session_;
+  std::unique_ptr<HeadScratch> scratch_;
+};
+
+Score empty_score(std::span<const TokenId> ids) {
+  Score score;
+  score.ids.assign(ids.begin(), ids.end());
+  score.logprobs.assign(ids.size(), std::numeric_limits<float>::quiet_NaN());
+  score.top1.assign(ids.size(), -1);
+  return score;
+}
+
+void summarise(Score& score) {
+  double sum = 0;
+  for (std::size_t i = 1; i < score.logprobs.size(); ++i) sum -= score.logprobs[i];
+  score.nll = score.ids.size() > 1 ? sum / static_cast<double>(score.ids.size() - 1)
+                                   : std::numeric_limits<double>::quiet_NaN();
+  score.perplexity = std::exp(score.nll);
+}
+
+/// A block of logits [rows][vocab] with the partition of each row.
+class LogitRows {
+ public:
+  explicit LogitRows(const Model::Impl& model) : model_(&model), scratch_(model.head_scratch(kHeadRows)) {}
+
+  Result<void> fill(const float* hidden, std::size_t rows, std::size_t first) {
+    const std::size_t width = model_->head->vocab_size();
+    logits_.resize(rows * width);
+    partitions_.resize(rows);
+    model_->head->logits(hidden, rows, *scratch_, logits_.data());
+    for (std::size_t r = 0; r < rows; ++r) {
+      auto partition = log_partition(row(r), model_->transformer->kernels());
+      if (!partition) {
+        return Error{partition.error().code,
+                     "token " + std::to_string(first + r) + " of the text: " + partition.error().message};
+      }
+      partitions_[r] = *partition;
+    }
+    return {};
+  }
+
+  std::span<const float> row(std::size_t r) const {
+    const std::size_t width = model_->head->vocab_size();
+    return std::span<const float>(logits_).subspan(r * width, width);
+  }
+  double log_sum_exp(std::size_t r) const { return partitions_[r].log_sum_exp; }
+
+ private:
+  const Model::Impl* model_;
+  std::unique_ptr<HeadScratch> scratch_;
+  std::vector<float> logits_;
+  std::vector<LogPartition> partitions_;
+};
+
+struct RowDivergence {
+  double kl = 0;
+  bool same_top = false;
+};
+
+/// KL(p || q) = sum p (log p - log q), in double.
+RowDivergence divergence(std::span<const float> p, double p_lse, std::span<const float> q, double q_lse) {
+  RowDivergence result;
+  std::size_t p_top = 0, q_top = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double log_p = static_cast<double>(p[i]) - p_lse;
+    const double log_q = static_cast<double>(q[i]) - q_lse;
+    if (p[i] != -std::numeric_limits<float>::infinity()) result.kl += std::exp(log_p) * (log_p - log_q);
+    if (p[i] > p[p_top]) p_top = i;
+    if (q[i] > q[q_top]) q_top = i;
+  }
+  result.same_top = p_top == q_top;
+  return result;
+}
+
+}  // namespace
+
+Result<Score> Session::score(std::span<const TokenId> ids) {
+  return guarded([&]() -> Result<Score> {
+    if (auto checked = check(*impl_->model, ids); !checked) return checked.error();
+    Score score = empty_score(ids);
+    Scorer scorer(*impl_);
+    auto done = visit_positions(*impl_, ids, [&](std::size_t first, const float* hidden, std::size_t rows) {
+      return scorer.visit(first, hidden, rows, score);
+    });
+    if (!done) return done.error();
+    summarise(score);
+    return score;
+  });
+}
+
+Result<std::pair<Score, Divergence>> Session::score_against(std::span<const TokenId> ids,
+                                                            Session& reference) {
+  return guarded([&]() -> Result<std::pair<Score, Divergence>> {
+    const Model::Impl& mine = *impl_->model;
+    const Model::Impl& theirs = *reference.impl_->model;
+    if (mine.info.vocab_size != theirs.info.vocab_size) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "the models cannot be compared: \"" + mine.info.path + "\" has a vocabulary of " +
+                       std::to_string(mine.info.vocab_size) + ", \"" + theirs.info.path + "\" one of " +
+                       std::to_string(theirs.info.vocab_size)};
+    }
+    if (auto checked = check(mine, ids); !checked) return checked.error();
+    if (auto checked = check(theirs, ids); !checked) return checked.error();
+
+    Score score = empty_score(ids);
+    Divergence total;
+    std::vector<RowDivergence> rows_apart(kHeadRows);
+    std::vector<float> piece_hidden;
+    std::size_t same_top = 0;
+    Scorer scorer(*impl_);
+    LogitRows my_logits(mine), their_logits(theirs);
+    Reader their_reader(*reference.impl_);
+    const float* their_hidden = nullptr;
+    auto done = visit_positions(
+        *impl_, ids, [&](std::size_t first, const float* hidden, std::size_t n) -> Result<void> {
+          if (first % kStepRows == 0) {
+            auto read = their_reader.read(ids.subspan(first, std::min(kStepRows, ids.size() - first)));
+            if (!read) return read.error();
+            their_hidden = *read;
+          }
+          const float* theirs_here = their_hidden + first % kStepRows * theirs.info.hidden_size;
+          if (auto filled = my_logits.fill(hidden, n, first); !filled) return filled;
+          if (auto filled = their_logits.fill(theirs_here, n, first); !filled) return filled;
+          parallel(mine.options.threads, [&](const Worker& worker) {
+            const auto [begin, end] = worker.share(n);
+            for (std::size_t r = begin; r < end; ++r) {
+              rows_apart[r] = divergence(their_logits.row(r), their_logits.log_sum_exp(r), my_logits.row(r),
+                                         my_logits.log_sum_exp(r));
+            }
+          });
+          for (std::size_t r = 0; r < n; ++r) {
+            total.kl_mean += rows_apart[r].kl;
+            total.kl_max = std::max(total.kl_max, rows_apart[r].kl);
+            same_top += rows_apart[r].same_top ? 1 : 0;
+          }
+          return scorer.visit(first, hidden, n, score);
+        });
+    if (!done) return done.error();
+    total.kl_mean /= static_cast<double>(ids.size());
+    total.same_top = static_cast<double>(same_top) / static_cast<double>(ids.size());
+    summarise(score);
+    return std::pair(std::move(score), total);
+  });
+}
+
+Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::size_t outputs) {
+  return guarded([&]() -> Result<std::vector<float>> {
+    if (auto checked = check(*impl_->model, ids); !checked) return checked.error();
+    if (outputs > ids.size()) {
+      return Error{ErrorCode::kInvalidArgument, "logits of the last " + std::to_string(outputs) +
+                                                    " positions are asked for, but there are " +
+                                                    std::to_string(ids.size()) + " ids"};
+    }
+    const std::size_t skip = ids.size() - outputs;
+    const std::size_t vocabulary = impl_->model->head->vocab_size();
+    const std::size_t width = impl_->model->info.hidden_size;
+    std::vector<float> logits(outputs * vocabulary);
+    const auto scratch = impl_->model->head_scratch(kHeadRows);
+    auto done = visit_positions(
+        *impl_, ids, [&](std::size_t first, const float* hidden, std::size_t n) -> Result<void> {
+          const std::size_t from = std::min(n, skip - std::min(skip, first));
+          if (from < n) {
+            impl_->model->head->logits(hidden + from * width, n - from, *scratch,
+                                       logits.data() + (first + from - skip) * vocabulary);
+          }
+          return {};
+        });
+    if (!done) return done.error();
+    return logits;
+  });
+}
+
+}  // namespace partita

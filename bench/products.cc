@@ -1,0 +1,94 @@
+// The matrix products of this processor's best kernels: weights read per second for few rows, multiplications
+// per second for many, and oneDNN's float product beside them. One thread.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/tile_products.h"
+
+namespace partita {
+namespace {
+
+constexpr std::size_t kCols = 1536;
+
+/// A matrix of zeros and activations of `rows` rows, with all the memory they need.
+struct Case {
+  Case(Dtype type, std::size_t outputs, std::size_t rows)
+      : w(std::move(*allocate_panels(type, outputs, kCols))),
+        values(rows * kCols, 1.0F),
+        q(rows * kCols),
+        scale(rows * kCols / kGroupCols),
+        sum(rows * kCols / kGroupCols),
+        y(rows * outputs),
+        scratch(matmul_scratch_bytes(kCols)) {
+    pack_panels(w, std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)), {}, 0,
+                w.panels());
+    x = {rows, kCols, values.data(), q.data(), scale.data(), sum.data()};
+    table.quantize(x, 0, rows);
+  }
+  const Kernels& table = kernels(supported_isas().back());
+  PackedMatrix w;
+  std::vector<float> values;
+  std::vector<std::int16_t> q;
+  std::vector<float> scale;
+  std::vector<std::int32_t> sum;
+  std::vector<float> y;
+  AlignedBytes scratch;
+  Activations x;
+};
+
+void rates(benchmark::State& state, const Case& c) {
+  const double runs = static_cast<double>(state.iterations());
+  state.counters["weights_B/s"] =
+      benchmark::Counter(runs * static_cast<double>(c.w.storage.size()), benchmark::Counter::kIsRate);
+  state.counters["MAC/s"] = benchmark::Counter(runs * static_cast<double>(c.w.rows * c.w.cols * c.x.rows),
+                                               benchmark::Counter::kIsRate);
+}
+
+void own(benchmark::State& state, Dtype type, std::size_t rows) {
+  Case c(type, rows == 1 ? 65536 : 1536, rows);
+  for (auto _ : state) {
+    c.table.matmul(c.w, 0, c.w.panels(), c.x, c.y.data(), c.w.rows, c.scratch.data());
+    benchmark::DoNotOptimize(c.y.data());
+  }
+  rates(state, c);
+}
+
+void onednn_float(benchmark::State& state, Dtype type, std::size_t rows) {
+  Case c(type, 1536, rows);
+  const std::size_t cols[] = {kCols};
+  Result<std::unique_ptr<TileProducts>> tiles = TileProducts::create(TileType::kF32, cols, rows, 1, c.table);
+  if (!tiles) return state.SkipWithError(tiles.error().message.c_str());
+  for (auto _ : state) {
+    (*tiles)->take_rows(c.values.data(), rows, kCols, 0, rows);
+    if (!(*tiles)->multiply(0, c.w, 0, c.w.panels(), rows, c.y.data(), c.w.rows))
+      return state.SkipWithError("failed");
+  }
+  rates(state, c);
+}
+
+void register_all() {
+  for (const Dtype type :
+       {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ8_0, Dtype::kQ4_K, Dtype::kQ6_K, Dtype::kF16}) {
+    for (const std::size_t rows : {1, 4, 16, 512}) {
+      const std::string label = std::string(name(type)) + "/rows:" + std::to_string(rows);
+      benchmark::RegisterBenchmark(("own/" + label).c_str(), own, type, rows)->Unit(benchmark::kMicrosecond);
+    }
+  }
+  benchmark::RegisterBenchmark("onednn_float/Q4_1/rows:512", onednn_float, Dtype::kQ4_1, std::size_t{512})
+      ->Unit(benchmark::kMicrosecond);
+}
+
+}  // namespace
+}  // namespace partita
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  partita::register_all();
+  benchmark::RunSpecifiedBenchmarks();
+}

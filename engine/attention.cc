@@ -1,0 +1,227 @@
+#include "engine/attention.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace partita {
+namespace {
+
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
+constexpr float kLog2e = 1.44269504088896340736F;
+constexpr std::size_t kPagesPerSpan = kSpanTokens / kPageTokens;
+
+/// Fewer units than this many a thread: worth splitting deep ones by spans.
+constexpr std::size_t kEnoughUnitsPerThread = 4;
+
+std::size_t group_of(const Config& c) { return c.heads / c.kv_heads; }
+
+/// One unit: the queries of `range` under heads [head, head + heads) of KV head `kv_head`.
+struct Unit {
+  QueryRange range;
+  std::size_t kv_head, head, heads;
+  std::size_t rows() const { return range.tokens * heads; }
+};
+
+Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
+  const Config& c = ws.model.config();
+  const std::size_t part = i % plan.head_parts;
+  const std::size_t kv_head = i / plan.head_parts % c.kv_heads;
+  const std::size_t first = part * plan.heads_per_unit;
+  return {ws.ranges[i / plan.head_parts / c.kv_heads], kv_head, kv_head * group_of(c) + first,
+          std::min(plan.heads_per_unit, group_of(c) - first)};
+}
+
+/// Keys [first, last) that any query of a unit sees.
+struct KeyRange {
+  std::size_t first, last;
+};
+
+KeyRange keys_of(const Workspace& ws, const Unit& unit, std::uint32_t window) {
+  const std::size_t begin = ws.rows[unit.range.row].position;
+  const std::size_t end = ws.rows[unit.range.row + unit.range.tokens - 1].position + 1;
+  return {window != 0 && begin + 1 > window ? begin + 1 - window : 0, end};
+}
+
+class UnitAttention {
+ public:
+  UnitAttention(Workspace& ws, AttentionScratch& scratch, const Unit& unit, std::size_t layer)
+      : ws_(ws),
+        scratch_(scratch),
+        unit_(unit),
+        config_(ws.model.config()),
+        kernels_(ws.model.kernels()),
+        layer_(layer),
+        window_(config_.layer_kinds[layer].window),
+        keys_(keys_of(ws, unit, window_)) {
+    gather_queries();
+  }
+
+  std::size_t first_span() const { return keys_.first / kSpanTokens; }
+  std::size_t last_span() const { return (keys_.last + kSpanTokens - 1) / kSpanTokens; }
+
+  /// Everything, into ws.attention.
+  void all_spans() {
+    const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
+    clear(whole);
+    for (std::size_t s = first_span(); s < last_span(); ++s) {
+      const SoftmaxState part{scratch_.part_max, scratch_.part_sum, scratch_.part.row(0)};
+      one_span(s, part);
+      kernels_.merge(part, rows(), head_dim(), whole);
+    }
+    kernels_.finish(whole, rows(), head_dim());
+    scatter(whole.out);
+  }
+
+  /// One span alone, into `part`, which it first clears.
+  void one_span(std::size_t span, const SoftmaxState& part) {
+    clear(part);
+    const KvSequence& sequence = *ws_.rows[unit_.range.row].sequence;
+    const KvPool& pool = sequence.pool();
+    const std::size_t cls = pool.class_of(layer_);
+    const std::size_t first_page = std::max(keys_.first / kPageTokens, span * kPagesPerSpan);
+    const std::size_t last_page =
+        std::min((keys_.last + kPageTokens - 1) / kPageTokens, (span + 1) * kPagesPerSpan);
+    for (std::size_t p = first_page; p < last_page; ++p) {
+      const std::byte* page = sequence.page(cls, p);
+      const std::size_t start = p * kPageTokens;
+      limits(start);
+      const QueryTile tile{scratch_.q.row(0), rows(), head_dim(), scratch_.first, scratch_.last};
+      kernels_.attend(
+          pool.type(), tile,
+          {page + pool.k_offset(layer_, unit_.kv_head), page + pool.v_offset(layer_, unit_.kv_head)},
+          static_cast<int>(std::min<std::size_t>(kPageTokens, keys_.last - start)), part);
+    }
+  }
+
+  /// The merge of all spans' results, which stand one after the other from `part` on, into ws.attention.
+  void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
+    const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
+    clear(whole);
+    for (std::size_t s = first_span(); s < last_span(); ++s) {
+      const std::size_t at = s * stride_rows;
+      kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * static_cast<std::size_t>(head_dim())},
+                     rows(), head_dim(), whole);
+    }
+    kernels_.finish(whole, rows(), head_dim());
+    scatter(whole.out);
+  }
+
+ private:
+  int rows() const { return static_cast<int>(unit_.rows()); }
+  int head_dim() const { return static_cast<int>(config_.head_dim); }
+
+  /// Row t * heads + h of the tile: token t, head h of the unit.
+  void gather_queries() {
+    const float scale = config_.attention_scale * kLog2e;
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const float* from = ws_.q.row(unit_.range.row + t) + unit_.head * config_.head_dim;
+      float* to = scratch_.q.row(t * unit_.heads);
+      for (std::size_t i = 0; i < unit_.heads * config_.head_dim; ++i) to[i] = from[i] * scale;
+    }
+  }
+
+  void scatter(const float* out) {
+    const std::size_t width = unit_.heads * config_.head_dim;
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      std::copy_n(out + t * width, width,
+                  ws_.attention.row(unit_.range.row + t) + unit_.head * config_.head_dim);
+    }
+  }
+
+  void clear(const SoftmaxState& state) {
+    std::fill_n(state.max, unit_.rows(), kNothing);
+    std::fill_n(state.sum, unit_.rows(), 0.0F);
+    std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
+  }
+
+  /// What each row sees of the page that begins at key `start`: causal, and within the window.
+  void limits(std::size_t start) {
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const std::size_t position = ws_.rows[unit_.range.row + t].position;
+      const std::size_t oldest = window_ != 0 && position + 1 > window_ ? position + 1 - window_ : 0;
+      const auto relative = [&](std::size_t key) {
+        const auto d = static_cast<std::ptrdiff_t>(key) - static_cast<std::ptrdiff_t>(start);
+        return static_cast<std::int32_t>(std::clamp<std::ptrdiff_t>(d, -1, kPageTokens));
+      };
+      for (std::size_t h = 0; h < unit_.heads; ++h) {
+        scratch_.first[t * unit_.heads + h] = relative(oldest);
+        scratch_.last[t * unit_.heads + h] = relative(position + 1);
+      }
+    }
+  }
+
+  Workspace& ws_;
+  AttentionScratch& scratch_;
+  const Unit unit_;
+  const Config& config_;
+  const Kernels& kernels_;
+  const std::size_t layer_;
+  const std::uint32_t window_;
+  const KeyRange keys_;
+};
+
+}  // namespace
+
+AttentionPlan AttentionPlan::make(Workspace& ws) {
+  const Config& c = ws.model.config();
+  AttentionPlan plan;
+  plan.heads_per_unit = std::min<std::size_t>(group_of(c), kMaxQueryRows);
+  plan.head_parts = (group_of(c) + plan.heads_per_unit - 1) / plan.heads_per_unit;
+  const std::size_t most_tokens = std::max<std::size_t>(1, kMaxQueryRows / plan.heads_per_unit);
+
+  ws.ranges.clear();
+  std::size_t deepest = 0, longest = 0;
+  for (std::size_t row = 0; row < ws.rows.size();) {
+    std::size_t n = 1;
+    while (n < most_tokens && row + n < ws.rows.size() && ws.rows[row + n].sequence == ws.rows[row].sequence)
+      ++n;
+    ws.ranges.push_back({row, n});
+    deepest = std::max(deepest, ws.rows[row + n - 1].position + 1);
+    longest = std::max(longest, n);
+    row += n;
+  }
+  plan.units = ws.ranges.size() * c.kv_heads * plan.head_parts;
+
+  const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
+  if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
+    plan.spans = (deepest + kSpanTokens - 1) / kSpanTokens;
+    const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
+    if (needed > ws.span_max.size()) {
+      ws.span_max.resize(2 * needed);
+      ws.span_sum.resize(2 * needed);
+      ws.span_out = FloatBuffer(2 * needed, c.head_dim);
+      if (!ws.span_out.ok()) {  // no memory for it: slower, not wrong
+        ws.span_max.clear();
+        plan.spans = 1;
+      }
+    }
+  }
+  return plan;
+}
+
+void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {
+  AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
+  if (plan.spans == 1) {
+    for (std::size_t i = ws.next_unit++; i < plan.units; i = ws.next_unit++) {
+      UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).all_spans();
+    }
+    return;
+  }
+  const std::size_t stride = plan.heads_per_unit;
+  const auto partial = [&](std::size_t i, std::size_t span) {
+    const std::size_t at = (i * plan.spans + span) * stride;
+    return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at)};
+  };
+  for (std::size_t j = ws.next_unit++; j < plan.units * plan.spans; j = ws.next_unit++) {
+    const std::size_t i = j / plan.spans, span = j % plan.spans;
+    UnitAttention unit(ws, scratch, unit_at(ws, plan, i), layer);
+    if (span >= unit.first_span() && span < unit.last_span()) unit.one_span(span, partial(i, span));
+  }
+  worker.wait();
+  const auto [first, last] = worker.share(plan.units);
+  for (std::size_t i = first; i < last; ++i) {
+    UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).merge_spans(partial(i, 0), stride);
+  }
+}
+
+}  // namespace partita

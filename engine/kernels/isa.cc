@@ -1,0 +1,87 @@
+#include "engine/kernels/isa.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+namespace partita {
+namespace {
+
+#if defined(__x86_64__)
+/// Linux grants the tile registers to a process only when asked (arch_prctl, since 5.16).
+bool request_tiles() {
+#if defined(SYS_arch_prctl)
+  constexpr int kRequestPermission = 0x1023;
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+bool has_amx_bf16() {
+  unsigned a = 7, b = 0, c = 0, d = 0;
+  __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  constexpr unsigned kBf16 = 1U << 22, kTile = 1U << 24;
+  return (d & kBf16) != 0 && (d & kTile) != 0 && request_tiles();
+}
+
+bool has(Isa isa) {
+  __builtin_cpu_init();
+  switch (isa) {
+    case Isa::kScalar:
+      return true;
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c");
+    case Isa::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case Isa::kVnni:
+      return __builtin_cpu_supports("avx512vnni");
+    case Isa::kAmx:
+      return has_amx_bf16();
+  }
+  return false;
+}
+#else
+bool has(Isa isa) { return isa == Isa::kScalar; }
+#endif
+
+constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni, Isa::kAmx};
+
+}  // namespace
+
+std::string_view name(Isa isa) {
+  constexpr std::array<std::string_view, 5> kNames = {"scalar", "avx2", "avx512", "vnni", "amx"};
+  return kNames[static_cast<std::size_t>(isa)];
+}
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> found;
+  for (Isa isa : kAll) {
+    if (!has(isa)) break;  // each includes those before it
+    found.push_back(isa);
+  }
+  return found;
+}
+
+Result<Isa> choose_isa() {
+  const std::vector<Isa> found = supported_isas();
+  const char* wanted = std::getenv("PARTITA_ISA");
+  if (wanted == nullptr || *wanted == '\0') return found.back();
+  for (Isa isa : kAll) {
+    if (name(isa) != wanted) continue;
+    if (isa <= found.back()) return isa;
+    return Error{ErrorCode::kUnsupported, "PARTITA_ISA asks for " + std::string(wanted) +
+                                              ", but this processor goes no further than " +
+                                              std::string(name(found.back())) + "."};
+  }
+  return Error{ErrorCode::kInvalidArgument, "PARTITA_ISA is '" + std::string(wanted) +
+                                                "'; it must be one of scalar, avx2, avx512, vnni, amx."};
+}
+
+}  // namespace partita

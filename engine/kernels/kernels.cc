@@ -1,0 +1,34 @@
+#include "engine/kernels/kernels.h"
+
+#include "engine/kernels/tables.h"
+
+namespace partita {
+
+std::size_t matmul_scratch_bytes(std::size_t cols) {
+  // A panel as 16 floats a column, a row of floats beside it, and for quantized types 16 scales and minima a
+  // group.
+  return cols * (kPanelRows + 1) * sizeof(float) + (cols / 16 + 1) * 2 * kPanelRows * sizeof(float) + 64;
+}
+
+const Kernels& kernels(Isa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case Isa::kAvx2:
+      return kAvx2Kernels;
+    case Isa::kAvx512:
+      return kAvx512Kernels;
+    case Isa::kVnni:
+    case Isa::kAmx:
+      return kVnniKernels;
+    case Isa::kScalar:
+      break;
+  }
+#else
+  static_cast<void>(isa);
+#endif
+  return kScalarKernels;
+}
+
+const Kernels& exact_kernels() { return kExactKernels; }
+
+}  // namespace partita

@@ -1,0 +1,122 @@
+// The arithmetic, behind one interface. A table of functions per instruction set; scalar.cc is the
+// definition.
+//
+// Conventions: row-major float matrices, leading dimension in elements; pointers from AlignedBytes where a
+// comment says aligned; n any size unless stated. No function allocates, locks or throws.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/kernels/isa.h"
+#include "engine/kernels/panels.h"
+
+namespace partita {
+
+/// Rows of activations, as a matrix product takes them. Views; whoever makes them owns the memory.
+struct Activations {
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  const float* values = nullptr;  // [rows][cols], for float panels and the exact mode
+  std::int16_t* q = nullptr;      // [rows][cols] in pair order (panels.h)
+  float* scale = nullptr;         // [rows][cols / 32]: value ~ scale * q; NaN marks a group with NaN or inf
+  std::int32_t* sum = nullptr;    // [rows][cols / 32]: sum of q over the group
+};
+
+/// A group whose largest magnitude is below this counts as zero (the inverse of its scale would overflow).
+inline constexpr float kLeastAmplitude = 1e-30F;
+
+/// Keys a page of the cache holds; also the chunk of the online softmax.
+inline constexpr int kPageTokens = 64;
+
+enum class KvType : std::uint8_t { kF16, kF32 };
+
+/// One page of one KV head. K: [4 blocks of 16 tokens][head_dim][16], V: [64 tokens][head_dim], both of
+/// KvType.
+struct KvPage {
+  const std::byte* k = nullptr;
+  const std::byte* v = nullptr;
+};
+
+/// The running state of online softmax for a tile of query rows, base 2. `max` starts at -inf, the rest at 0.
+struct SoftmaxState {
+  float* max = nullptr;  // [rows]
+  float* sum = nullptr;  // [rows]
+  float* out = nullptr;  // [rows][head_dim], not yet divided by sum
+};
+
+/// A tile of query rows that see keys of the same KV head.
+struct QueryTile {
+  const float* q = nullptr;             // [rows][head_dim], scaled by attention_scale * log2(e)
+  int rows = 0;                         // at most kMaxQueryRows
+  int head_dim = 0;                     // multiple of 16
+  const std::int32_t* first = nullptr;  // [rows]: first key this row sees, relative to the page (may be < 0)
+  const std::int32_t* last = nullptr;   // [rows]: one past the last key it sees, relative to the page
+};
+inline constexpr int kMaxQueryRows = 48;
+
+enum class GateFunction : std::uint8_t { kSilu, kGeluTanh };
+
+struct Kernels {
+  Isa isa;
+
+  /// Fills q, scale, sum of `out` rows [first, last) from out.values.
+  void (*quantize)(const Activations& out, std::size_t first, std::size_t last);
+
+  /// y[r][16 p + i] = W[16 p + i] . x[r] for p in [first_panel, last_panel), r in [0, x.rows); columns past
+  /// w.rows are not written. y: [rows][ld]; `y` points at column 0 of the matrix, not of the first panel.
+  /// scratch: matmul_scratch_bytes(w.cols) bytes, aligned, one per thread.
+  void (*matmul)(const PackedMatrix& w, std::size_t first_panel, std::size_t last_panel, const Activations& x,
+                 float* y, std::size_t ld, std::byte* scratch);
+
+  /// out[k][0 .. 16) = the values of panel `panel`, in float: [w.cols][ld].
+  void (*unpack)(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld);
+
+  /// y = x / sqrt(mean(x^2) + eps) * weight; in place allowed. (Zhang & Sennrich 2019)
+  void (*rms_norm)(const float* x, const float* weight, std::size_t n, float eps, float* y);
+
+  /// y += x
+  void (*add)(const float* x, std::size_t n, float* y);
+
+  /// y = f(gate) * up; in place allowed.
+  void (*gate)(GateFunction f, const float* gate, const float* up, std::size_t n, float* y);
+
+  /// Rotates x[0 .. 2 half) in half-split pairs (i, i + half) by the angles whose cos and sin are given,
+  /// [half].
+  void (*rope)(float* x, const float* cos, const float* sin, std::size_t half);
+
+  /// Writes one token's key and value, [head_dim] each, into slot `token` (0..63) of a page.
+  void (*append)(KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+                 std::byte* v_page);
+
+  /// Continues the online softmax over one page's first n_keys tokens. A row's bits do not depend on the
+  /// others.
+  void (*attend)(KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
+                 const SoftmaxState& state);
+
+  /// Merges the partial result `part` into `into` (same rows): the other half of chunked softmax.
+  void (*merge)(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState& into);
+
+  /// out[rows][head_dim] /= sum; a row that saw no key is zero.
+  void (*finish)(const SoftmaxState& state, int rows, int head_dim);
+
+  /// The largest x (NaN if any x is NaN), n >= 1.
+  float (*max)(const float* x, std::size_t n);
+
+  /// y = exp(scale * (x - shift)), returning the sum of y. y may be x, or null for the sum alone. -inf gives
+  /// 0.
+  double (*exp_sum)(const float* x, std::size_t n, float shift, float scale, float* y);
+};
+
+/// Bytes that matmul needs per thread.
+std::size_t matmul_scratch_bytes(std::size_t cols);
+
+/// The table of an instruction set (kAmx: that of kVnni; its tiles live in prefill_dnnl.h).
+/// Precondition: supported_isas() holds it.
+const Kernels& kernels(Isa isa);
+
+/// The definition of the whole engine in float: no activation is quantized, products are summed in double.
+/// Slow; what `--exact` runs and what the tables above are tested against.
+const Kernels& exact_kernels();
+
+}  // namespace partita

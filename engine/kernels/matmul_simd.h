@@ -1,0 +1,421 @@
+// Matrix products on panels, as templates over the vector type V (simd_avx2.h, simd_avx512.h).
+//
+// A tile is one panel (16 outputs) times R rows of activations, all columns. For few rows the quants are
+// taken apart while they are read; for many, a panel is taken apart once into 16-bit pairs that all tiles
+// then share. Both do the same arithmetic in the same order (panels.h), so how many rows there are never
+// shows in the bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "engine/kernels/kernels.h"
+
+namespace partita {
+namespace {
+
+inline constexpr std::size_t kQuantVector = 64;  // bytes of 16 x 32 bits
+inline constexpr int kPairsPerGroup = kGroupCols / 2;
+
+/// Quants of `Bits` bits, as pairs of 16-bit integers.
+template <class V, int Bits>
+struct Quants {
+  static constexpr std::size_t kGroupBytes = Bits * 64;
+
+  /// body(w) for the pairs [16 part, 16 (part + 1)) / Parts of a group, in order.
+  template <int Parts, class Body>
+  [[gnu::always_inline]] static void pairs(const std::byte* group, int part, Body&& body) {
+    constexpr int kCount = kPairsPerGroup / Parts;
+    using I = typename V::I;
+    if constexpr (Bits == 8) {
+      const I mask = V::set_i(0x00FF00FF);
+#pragma GCC unroll 4
+      for (int t = 0; t < kCount / 4; ++t) {  // eight columns: two vectors of four
+        const std::byte* at = group + (part * kCount / 4 + t) * 2 * kQuantVector;
+        const I low = V::load_i(at), high = V::load_i(at + kQuantVector);
+        body(t * 4 + 0, V::bits_and(low, mask));
+        body(t * 4 + 1, V::bits_and(high, mask));
+        body(t * 4 + 2, V::bits_and(V::shift_right(low, 8), mask));
+        body(t * 4 + 3, V::bits_and(V::shift_right(high, 8), mask));
+      }
+    } else {
+      const I mask = V::set_i(0x000F000F);
+      constexpr int kHigh = Bits - 4;
+      constexpr int kPairsPerVector = kHigh == 0 ? kPairsPerGroup : 16 / kHigh;
+#pragma GCC unroll 4
+      for (int t = 0; t < kCount / 4; ++t) {
+        const int vector = part * kCount / 4 + t;
+        const I v = V::load_i(group + vector * kQuantVector);
+#pragma GCC unroll 4
+        for (int s = 0; s < 4; ++s) {
+          I w = V::bits_and(V::shift_right(v, 4 * s), mask);
+          if constexpr (kHigh > 0) {
+            const int pair = vector * 4 + s;
+            const I plane = V::load_i(group + 256 + pair / kPairsPerVector * kQuantVector);
+            const int from = pair % kPairsPerVector * kHigh;
+            const I moved = from > 4 ? V::shift_right(plane, from - 4) : V::shift_left(plane, 4 - from);
+            w = V::bits_or(w, V::bits_and(moved, V::set_i(kHigh == 1 ? 0x00100010 : 0x00300030)));
+          }
+          body(t * 4 + s, w);
+        }
+      }
+    }
+  }
+};
+
+/// Scales of a panel by their kind: scale(g, half) and, where kHasMinimum, what is added: minimum(g).
+template <class V, ScaleKind Kind>
+struct Scales {
+  static constexpr bool kHasMinimum = Kind == ScaleKind::kF16Min || Kind == ScaleKind::kSuper;
+  static constexpr int kHalves = Kind == ScaleKind::kSuperI8 ? 2 : 1;  // groups of 16 columns in 32
+  using F = typename V::F;
+
+  const std::byte* base;
+
+  F scale(std::size_t g, int half) const {
+    if constexpr (Kind == ScaleKind::kF16) return V::load_f16(base + g * 32);
+    if constexpr (Kind == ScaleKind::kF16Min) return V::load_f16(base + g * 64);
+    if constexpr (Kind == ScaleKind::kSuper) return V::mul(V::load_f16(super(g)), V::load_u8(own(g)));
+    if constexpr (Kind == ScaleKind::kSuperI8)
+      return V::mul(V::load_f16(super(g)), V::load_i8(own(g) + 16 * half));
+  }
+  F minimum(std::size_t g) const {
+    if constexpr (Kind == ScaleKind::kF16Min) return V::load_f16(base + g * 64 + 32);
+    return V::sub(V::set(0.0F), V::mul(V::load_f16(super(g) + 32), V::load_u8(own(g) + 16)));
+  }
+
+ private:
+  static constexpr std::size_t kSuperBytes = Kind == ScaleKind::kSuper ? 64 : 32;
+  const std::byte* super(std::size_t g) const {
+    return base + g / kSuperGroups * (kSuperBytes + kSuperGroups * 32);
+  }
+  const std::byte* own(std::size_t g) const { return super(g) + kSuperBytes + g % kSuperGroups * 32; }
+};
+
+/// A panel as it lies in the file's precision.
+template <class V, int Bits, ScaleKind Kind, int Offset>
+struct PackedPanel {
+  using Q = Quants<V, Bits>;
+  using S = Scales<V, Kind>;
+  static constexpr int kHalves = S::kHalves;
+  static constexpr bool kHasMinimum = S::kHasMinimum;
+  // With two scales in a group one sum of activations does not do: the offset is taken from the quants
+  // instead.
+  static constexpr int kSumOffset = kHalves == 1 ? Offset : 0;
+
+  const std::byte* quants;
+  S scales;
+
+  template <class Body>
+  [[gnu::always_inline]] void pairs(std::size_t g, int half, Body&& body) const {
+    if constexpr (kHalves == 1) {
+      Q::template pairs<1>(quants + g * Q::kGroupBytes, 0, body);
+    } else {
+      const auto offset = V::set_i(Offset << 16 | Offset);
+      Q::template pairs<2>(
+          quants + g * Q::kGroupBytes, half, [&](int p, typename V::I w) __attribute__((always_inline)) {
+            body(p, V::sub_16(w, offset));
+          });
+    }
+  }
+  typename V::F scale(std::size_t g, int half) const { return scales.scale(g, half); }
+  typename V::F minimum(std::size_t g) const { return scales.minimum(g); }
+};
+
+/// The same panel taken apart: pairs as 16 x 2 x int16 less the offset, scales and minima as floats.
+template <class V, int Halves, bool HasMinimum>
+struct UnpackedPanel {
+  static constexpr int kHalves = Halves;
+  static constexpr bool kHasMinimum = HasMinimum;
+  static constexpr int kSumOffset = 0;
+  static constexpr std::size_t kGroupBytes = kPairsPerGroup * kQuantVector;
+
+  std::byte* quants;  // [groups][16 pairs][64 bytes]
+  float* scales;      // [groups][Halves][16]
+  float* minima;      // [groups][16]
+
+  UnpackedPanel(std::byte* scratch, std::size_t groups)
+      : quants(scratch),
+        scales(reinterpret_cast<float*>(scratch + groups * kGroupBytes)),
+        minima(scales + groups * Halves * kPanelRows) {}
+
+  template <class Packed>
+  void fill(const Packed& packed, std::size_t groups) {
+    const auto offset = V::set_i(Packed::kSumOffset << 16 | Packed::kSumOffset);
+    for (std::size_t g = 0; g < groups; ++g) {
+      for (int half = 0; half < Halves; ++half) {
+        std::byte* at = quants + g * kGroupBytes + half * (kGroupBytes / Halves);
+        packed.pairs(
+            g, half, [&](int p, typename V::I w) __attribute__((always_inline)) {
+              V::store_i(at + p * kQuantVector, V::sub_16(w, offset));
+            });
+        V::store(scales + (g * Halves + half) * kPanelRows, packed.scale(g, half));
+      }
+      if constexpr (HasMinimum) V::store(minima + g * kPanelRows, packed.minimum(g));
+    }
+  }
+
+  template <class Body>
+  [[gnu::always_inline]] void pairs(std::size_t g, int half, Body&& body) const {
+    const std::byte* at = quants + g * kGroupBytes + half * (kGroupBytes / Halves);
+#pragma GCC unroll 1  // unrolled further, g++ hoists loads until the accumulators spill
+    for (int p = 0; p < kPairsPerGroup / Halves; ++p) body(p, V::load_i(at + p * kQuantVector));
+  }
+  typename V::F scale(std::size_t g, int half) const {
+    return V::load(scales + (g * Halves + half) * kPanelRows);
+  }
+  typename V::F minimum(std::size_t g) const { return V::load(minima + g * kPanelRows); }
+};
+
+/// Where a tile's results go: y[r][0..16), of which `lanes` exist.
+struct TileOut {
+  float* y;
+  std::size_t ld;
+  int lanes;
+
+  template <class V>
+  void put(int r, typename V::F x) const {
+    float* at = y + static_cast<std::size_t>(r) * ld;
+    if (lanes == kPanelRows) {
+      V::store(at, x);
+      return;
+    }
+    float all[kPanelRows];
+    V::store(all, x);
+    for (int i = 0; i < lanes; ++i) at[i] = all[i];
+  }
+};
+
+/// R rows of x from `row` on, times one panel.
+template <class V, int R, class Panel>
+[[gnu::noinline]] void quant_tile(const Panel& panel, const Activations& x, std::size_t row,
+                                  const TileOut& out) {
+  using F = typename V::F;
+  using I = typename V::I;
+  const std::size_t groups = x.cols / kGroupCols;
+  F total[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) total[r] = V::set(0.0F);
+  for (std::size_t g = 0; g < groups; ++g) {
+    for (int half = 0; half < Panel::kHalves; ++half) {
+      const std::int16_t* q = x.q + row * x.cols + g * kGroupCols + half * kGroupCols / Panel::kHalves;
+      I acc[R];
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) acc[r] = V::zero();
+      panel.pairs(
+          g, half, [&](int p, I w) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r) acc[r] = V::dot(acc[r], w, V::pair(q + r * x.cols + 2 * p));
+          });
+      const F scale = panel.scale(g, half);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const std::size_t at = (row + r) * groups + g;
+        if constexpr (Panel::kSumOffset != 0)
+          acc[r] = V::sub_i(acc[r], V::set_i(x.sum[at] * Panel::kSumOffset));
+        total[r] = V::fma(V::to_float(acc[r]), V::mul(scale, V::set(x.scale[at])), total[r]);
+      }
+    }
+    if constexpr (Panel::kHasMinimum) {
+      const F minimum = panel.minimum(g);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const std::size_t at = (row + r) * groups + g;
+        total[r] = V::fma(minimum, V::set(x.scale[at] * static_cast<float>(x.sum[at])), total[r]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) out.put<V>(r, total[r]);
+}
+
+/// Elements of a float panel.
+template <class V, Dtype Type>
+typename V::F load_elements(const std::byte* at) {
+  if constexpr (Type == Dtype::kF16) return V::load_f16(at);
+  if constexpr (Type == Dtype::kBF16) return V::load_bf16(at);
+  return V::load(reinterpret_cast<const float*>(at));
+}
+
+/// acc[r] += sum over k of a[r][k] * b[k][0..16), k ascending, one rounding each: the float product of the
+/// house, for float panels and for attention. a: [R][lda]; b(k): a vector.
+template <class V, int R, class B>
+[[gnu::always_inline]] inline void float_tile(const float* a, std::size_t lda, std::size_t depth, B&& b,
+                                              typename V::F (&acc)[R]) {
+  for (std::size_t k = 0; k < depth; ++k) {
+    const typename V::F column = b(k);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) acc[r] = V::fma(column, V::set(a[r * lda + k]), acc[r]);
+  }
+}
+
+/// Calls f(integral constant R, first row) for tiles of V::kTileRows rows, then of 4, 2 and 1.
+template <class V, class F>
+[[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
+  constexpr std::size_t kRows = V::kTileRows;
+  std::size_t row = 0;
+  for (; row + kRows <= rows; row += kRows) f(std::integral_constant<int, kRows>{}, row);
+  for (; row + 4 <= rows; row += 4) f(std::integral_constant<int, 4>{}, row);
+  for (; row + 2 <= rows; row += 2) f(std::integral_constant<int, 2>{}, row);
+  for (; row < rows; ++row) f(std::integral_constant<int, 1>{}, row);
+}
+
+template <Dtype Type>
+struct Float {};
+template <int Bits, ScaleKind Kind, int Offset>
+struct Quantized {};
+
+/// What a type's panels hold: the one list of types that the kernels know.
+template <class OnFloat, class OnQuantized>
+void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
+  switch (type) {
+    case Dtype::kF32:
+      return on_float(Float<Dtype::kF32>{});
+    case Dtype::kF16:
+      return on_float(Float<Dtype::kF16>{});
+    case Dtype::kBF16:
+      return on_float(Float<Dtype::kBF16>{});
+    case Dtype::kQ4_0:
+      return on_quantized(Quantized<4, ScaleKind::kF16, 8>{});
+    case Dtype::kQ4_1:
+      return on_quantized(Quantized<4, ScaleKind::kF16Min, 0>{});
+    case Dtype::kQ5_0:
+      return on_quantized(Quantized<5, ScaleKind::kF16, 16>{});
+    case Dtype::kQ5_1:
+      return on_quantized(Quantized<5, ScaleKind::kF16Min, 0>{});
+    case Dtype::kQ8_0:
+      return on_quantized(Quantized<8, ScaleKind::kF16, 128>{});
+    case Dtype::kQ4_K:
+      return on_quantized(Quantized<4, ScaleKind::kSuper, 0>{});
+    case Dtype::kQ5_K:
+      return on_quantized(Quantized<5, ScaleKind::kSuper, 0>{});
+    case Dtype::kQ6_K:
+      return on_quantized(Quantized<6, ScaleKind::kSuperI8, 32>{});
+  }
+}
+
+template <class V>
+struct Matmul {
+  /// From this many rows on a panel is taken apart first.
+  static constexpr std::size_t kUnpackRows = 8;
+
+  struct Job {
+    const PackedMatrix& w;
+    const Activations& x;
+    float* y;
+    std::size_t ld;
+    std::byte* scratch;
+
+    TileOut out(std::size_t panel, std::size_t row) const {
+      const std::size_t left = w.rows - panel * kPanelRows;
+      return {y + row * ld + panel * kPanelRows, ld, static_cast<int>(left < kPanelRows ? left : kPanelRows)};
+    }
+  };
+
+  template <int Bits, ScaleKind Kind, int Offset>
+  static void quantized(const Job& job, std::size_t first, std::size_t last) {
+    using Packed = PackedPanel<V, Bits, Kind, Offset>;
+    const std::size_t groups = job.w.cols / kGroupCols;
+    for (std::size_t p = first; p < last; ++p) {
+      const Packed packed{job.w.quants(p), {job.w.scales(p)}};
+      if (job.x.rows < kUnpackRows) {
+        std::size_t row = 0;
+        for (; row + 4 <= job.x.rows; row += 4) quant_tile<V, 4>(packed, job.x, row, job.out(p, row));
+        for (; row + 2 <= job.x.rows; row += 2) quant_tile<V, 2>(packed, job.x, row, job.out(p, row));
+        for (; row < job.x.rows; ++row) quant_tile<V, 1>(packed, job.x, row, job.out(p, row));
+        continue;
+      }
+      UnpackedPanel<V, Packed::kHalves, Packed::kHasMinimum> unpacked(job.scratch, groups);
+      unpacked.fill(packed, groups);
+      for_tiles<V>(job.x.rows, [&](auto rows, std::size_t row) {
+        quant_tile<V, decltype(rows)::value>(unpacked, job.x, row, job.out(p, row));
+      });
+    }
+  }
+
+  template <Dtype Type>
+  static void floating(const Job& job, std::size_t first, std::size_t last) {
+    const std::size_t step = kPanelRows * block_bytes(Type);
+    const bool unpack = Type != Dtype::kF32 && job.x.rows >= kUnpackRows;
+    auto* floats = reinterpret_cast<float*>(job.scratch);
+    for (std::size_t p = first; p < last; ++p) {
+      const std::byte* panel = job.w.quants(p);
+      if (unpack) {
+        for (std::size_t k = 0; k < job.w.cols; ++k) {
+          V::store(floats + k * kPanelRows, load_elements<V, Type>(panel + k * step));
+        }
+      }
+      for_tiles<V>(job.x.rows, [&](auto rows, std::size_t row) {
+        constexpr int kRows = decltype(rows)::value;
+        typename V::F acc[kRows];
+        for (int r = 0; r < kRows; ++r) acc[r] = V::set(0.0F);
+        const float* a = job.x.values + row * job.x.cols;
+        if (unpack) {
+          float_tile<V, kRows>(
+              a, job.x.cols, job.w.cols, [&](std::size_t k) { return V::load(floats + k * kPanelRows); },
+              acc);
+        } else {
+          float_tile<V, kRows>(
+              a, job.x.cols, job.w.cols,
+              [&](std::size_t k) { return load_elements<V, Type>(panel + k * step); }, acc);
+        }
+        const TileOut out = job.out(p, row);
+        for (int r = 0; r < kRows; ++r) out.put<V>(r, acc[r]);
+      });
+    }
+  }
+
+  /// The values of one panel: [cols][ld].
+  template <int Bits, ScaleKind Kind, int Offset>
+  static void unpack_quantized(const PackedMatrix& w, std::size_t p, float* out, std::size_t ld) {
+    constexpr int kFirstColumn[4] = {0, 4, 1, 5};  // of the pairs of eight columns; the second is two further
+    using Panel = PackedPanel<V, Bits, Kind, Offset>;
+    const Panel panel{w.quants(p), {w.scales(p)}};
+    const auto offset = V::set_i(Panel::kSumOffset);
+    for (std::size_t g = 0; g < w.cols / kGroupCols; ++g) {
+      typename V::F added = V::set(0.0F);
+      if constexpr (Panel::kHasMinimum) added = panel.minimum(g);
+      for (int half = 0; half < Panel::kHalves; ++half) {
+        const typename V::F scale = panel.scale(g, half);
+        float* at = out + (g * kGroupCols + half * 16) * ld;
+        panel.pairs(g, half, [&](int i, typename V::I pair) {
+          const std::size_t column = i / 4 * 8 + kFirstColumn[i % 4];
+          const auto value = [&](typename V::I q) {
+            return V::add(V::mul(V::to_float(V::sub_i(q, offset)), scale), added);  // as the codecs round
+          };
+          V::store(at + column * ld, value(V::low_16(pair)));
+          V::store(at + (column + 2) * ld, value(V::high_16(pair)));
+        });
+      }
+    }
+  }
+
+  template <Dtype Type>
+  static void unpack_floating(const PackedMatrix& w, std::size_t p, float* out, std::size_t ld) {
+    for (std::size_t k = 0; k < w.cols; ++k) {
+      V::store(out + k * ld, load_elements<V, Type>(w.quants(p) + k * kPanelRows * block_bytes(Type)));
+    }
+  }
+
+  static void run(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
+                  std::size_t ld, std::byte* scratch) {
+    const Job job{w, x, y, ld, scratch};
+    for_type(
+        w.dtype, [&]<Dtype Type>(Float<Type>) { floating<Type>(job, first, last); },
+        [&]<int Bits, ScaleKind Kind, int Offset>(Quantized<Bits, Kind, Offset>) {
+          quantized<Bits, Kind, Offset>(job, first, last);
+        });
+  }
+
+  static void unpack(const PackedMatrix& w, std::size_t p, float* out, std::size_t ld) {
+    for_type(
+        w.dtype, [&]<Dtype Type>(Float<Type>) { unpack_floating<Type>(w, p, out, ld); },
+        [&]<int Bits, ScaleKind Kind, int Offset>(Quantized<Bits, Kind, Offset>) {
+          unpack_quantized<Bits, Kind, Offset>(w, p, out, ld);
+        });
+  }
+};
+
+}  // namespace
+}  // namespace partita

@@ -1,0 +1,104 @@
+// Weight matrices in the layout that the kernels load: panels of 16 output rows.
+//
+// A matrix W has `rows` outputs and `cols` inputs (y = W x). Panel p holds rows 16p .. 16p+15, padded with
+// zero rows at the end; within it the 16 rows are the 16 lanes of every load, so that a dot product needs no
+// horizontal sum and one activation, broadcast, serves 16 outputs.
+//
+// Quantized panels (all types with groups) are two planes, each 64-byte aligned:
+//   quants, per group of 32 columns, bits * 64 bytes:
+//     4 bits: 4 vectors of 16 x u32. Vector t, lane r: eight nibbles = columns 8t .. 8t+7 of row r in the
+//     order
+//             0 4 1 5 2 6 3 7 (low nibble first): (v >> 4s) & 0x000F000F is a pair of 16-bit weights, the
+//             pairs s = 0..3 being columns (0,2) (4,6) (1,3) (5,7) of the eight; and v & 0x0F0F0F0F, (v >> 4)
+//             & .. are four consecutive bytes each, for byte dot products.
+//     5 bits: the same, then one vector: bit p of each 16-bit half of lane r is the fifth bit of pair p
+//     (0..15). 6 bits: the same, then two vectors: bits 2j, 2j+1 of each half are bits 4..5 of pair 8h + j.
+//     8 bits: 8 vectors of 16 x 4 bytes. Vector t, lane r: columns 4t .. 4t+3: (v & 0x00FF00FF) is columns
+//     (0,2),
+//             (v >> 8) & 0x00FF00FF columns (1,3) of the four.
+//   scales, per group of 32 columns:
+//     kF16:     16 f16 scales                        kF16Min: 16 f16 scales, 16 f16 minima (value = d q + m)
+//     kSuper:   16 u8 sc, 16 u8 mn; before the first of each 8 groups 16 f16 d, 16 f16 dmin
+//     kSuperI8: 2 x 16 i8 sc (a group is 16 columns); before the first of each 8 groups 16 f16 d
+// Float panels are [cols][16] elements of the file's type.
+//
+// Activations are 16-bit integers under one float scale per 32 columns, stored in the order in which the
+// panels yield pairs: within every 8 columns 0 2 4 6 1 3 5 7. Products are summed exactly in 32-bit integers
+// within a group; across groups one fused multiply-add per group in column order. So the bits of an output
+// depend on its row of W and its activations alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "partita/result.hpp"
+#include "weights/codec.h"
+#include "weights/dtype.h"
+
+namespace partita {
+
+inline constexpr int kPanelRows = 16;
+inline constexpr int kGroupCols = 32;   // columns under one activation scale
+inline constexpr int kSuperGroups = 8;  // groups in a 256-element block
+
+/// Zero-filled bytes on a 64-byte boundary; large ones take memory only where they are touched. Movable.
+class AlignedBytes {
+ public:
+  AlignedBytes() = default;
+  /// Throws nothing; data() is null when the machine has no such memory.
+  explicit AlignedBytes(std::size_t bytes);
+  AlignedBytes(AlignedBytes&& other) noexcept;
+  AlignedBytes& operator=(AlignedBytes&& other) noexcept;
+  ~AlignedBytes();
+
+  std::byte* data() { return data_; }
+  const std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  void* base_ = nullptr;
+  std::size_t mapped_ = 0;  // bytes of the mapping at base_, 0 if it is from the heap
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// A packed matrix. Immutable after pack().
+struct PackedMatrix {
+  std::size_t rows = 0;  // outputs
+  std::size_t cols = 0;  // inputs
+  Dtype dtype = Dtype::kF32;
+  QuantLayout layout;           // of the type; layout.bits == 0 for float types
+  std::size_t quant_bytes = 0;  // of one panel's quants (float types: the whole panel)
+  std::size_t scale_bytes = 0;  // of one panel's scales
+  AlignedBytes storage;         // panels one after the other: quants, scales
+
+  std::size_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+  std::size_t panel_bytes() const { return quant_bytes + scale_bytes; }
+  const std::byte* quants(std::size_t panel) const { return storage.data() + panel * panel_bytes(); }
+  const std::byte* scales(std::size_t panel) const { return quants(panel) + quant_bytes; }
+  bool quantized() const { return layout.bits != 0; }
+};
+
+/// An empty matrix of this shape, storage allocated. Error: kOutOfMemory, kUnsupported for a column count
+/// that is not whole blocks.
+Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols);
+
+/// Fills panels [first, last) from row-major blocks: row r of the matrix is row `row_map[r]` of `blocks` (an
+/// empty map is the identity). Different threads may fill different panels of one matrix.
+void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
+                 std::span<const std::uint32_t> row_map, std::size_t first, std::size_t last);
+
+/// The values of one row, exactly as the codec's dequantize gives them. out: [cols], `stride` apart.
+void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::size_t stride = 1);
+
+/// What a group of a panel holds, for the scalar kernels. quants: [32 columns in pair order][16 rows], less
+/// the offset. Precondition: quantized().
+void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t group, std::int16_t* quants);
+
+/// scales: [3][16]: the scale of columns 0..15, of columns 16..31, and what is added to every column.
+void unpack_scales(const PackedMatrix& matrix, std::size_t panel, std::size_t group, float* scales);
+
+}  // namespace partita

@@ -1,0 +1,284 @@
+// The definition of every kernel: plain loops, sums in double where rounding matters. What the vector
+// variants are tested against, what runs on a processor without AVX2, and (with products in float, at the
+// end) the exact mode.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/tables.h"
+#include "weights/codec.h"
+
+namespace partita {
+namespace {
+
+/// Column of a group that stands at place i of the activations' pair order (panels.h).
+constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+
+void quantize(const Activations& x, std::size_t first, std::size_t last) {
+  const std::size_t groups = x.cols / kGroupCols;
+  for (std::size_t at = first * groups; at < last * groups; ++at) {
+    const float* v = x.values + at * kGroupCols;
+    float most = 0;
+    bool finite = true;
+    for (int i = 0; i < kGroupCols; ++i) {
+      finite = finite && std::isfinite(v[i]);
+      most = std::max(most, std::abs(v[i]));
+    }
+    const float inverse = finite && most >= kLeastAmplitude ? 32767.0F / most : 0.0F;
+    std::int32_t sum = 0;
+    for (int i = 0; i < kGroupCols; ++i) {
+      const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
+      const float scaled = finite ? std::clamp(value * inverse, -32767.0F, 32767.0F) : 0.0F;
+      const auto q = static_cast<std::int16_t>(std::lrint(scaled));
+      x.q[at * kGroupCols + static_cast<std::size_t>(i)] = q;
+      sum += q;
+    }
+    x.sum[at] = sum;
+    x.scale[at] = finite ? most / 32767.0F : std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
+void unpack(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld) {
+  for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
+    const std::size_t row = panel * kPanelRows + lane;
+    if (row < w.rows) {
+      unpack_row(w, row, out + lane, ld);
+    } else {
+      for (std::size_t k = 0; k < w.cols; ++k) out[k * ld + lane] = 0;
+    }
+  }
+}
+
+void float_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
+                  std::size_t ld, std::byte* scratch) {
+  auto* panel = reinterpret_cast<float*>(scratch);  // [cols][16]
+  for (std::size_t p = first; p < last; ++p) {
+    const std::size_t lanes = std::min<std::size_t>(kPanelRows, w.rows - p * kPanelRows);
+    unpack(w, p, panel, kPanelRows);
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      double sum[kPanelRows] = {};
+      const float* a = x.values + r * x.cols;
+      for (std::size_t k = 0; k < w.cols; ++k) {
+        for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
+          sum[lane] += static_cast<double>(a[k]) * static_cast<double>(panel[k * kPanelRows + lane]);
+        }
+      }
+      for (std::size_t lane = 0; lane < lanes; ++lane)
+        y[r * ld + p * kPanelRows + lane] = static_cast<float>(sum[lane]);
+    }
+  }
+}
+
+void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
+                  std::size_t ld, std::byte* scratch) {
+  auto* quants = reinterpret_cast<std::int16_t*>(scratch);  // [cols][16], in pair order
+  const std::size_t groups = w.cols / kGroupCols;
+  auto* scales =
+      reinterpret_cast<float*>(scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // PanelScales
+  const std::size_t scales_per_group = 3 * kPanelRows;
+  const int halves = w.layout.group == 16 ? 2 : 1;
+  for (std::size_t p = first; p < last; ++p) {
+    const std::size_t lanes = std::min<std::size_t>(kPanelRows, w.rows - p * kPanelRows);
+    for (std::size_t g = 0; g < groups; ++g) {
+      unpack_quants(w, p, g, quants + g * kGroupCols * kPanelRows);
+      unpack_scales(w, p, g, scales + g * scales_per_group);
+    }
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      float total[kPanelRows] = {};
+      for (std::size_t g = 0; g < groups; ++g) {
+        const std::size_t at = r * groups + g;
+        const float* scale = scales + g * scales_per_group;
+        for (int half = 0; half < halves; ++half) {
+          std::int32_t dot[kPanelRows] = {};
+          for (int i = half * kGroupCols / halves; i < (half + 1) * kGroupCols / halves; ++i) {
+            const std::int32_t a = x.q[at * kGroupCols + static_cast<std::size_t>(i)];
+            const std::int16_t* q = quants + (g * kGroupCols + static_cast<std::size_t>(i)) * kPanelRows;
+            for (int lane = 0; lane < kPanelRows; ++lane) dot[lane] += a * q[lane];
+          }
+          for (int lane = 0; lane < kPanelRows; ++lane) {
+            total[lane] += static_cast<float>(dot[lane]) * (scale[half * kPanelRows + lane] * x.scale[at]);
+          }
+        }
+        const float sum = x.scale[at] * static_cast<float>(x.sum[at]);
+        for (int lane = 0; lane < kPanelRows; ++lane) total[lane] += scale[2 * kPanelRows + lane] * sum;
+      }
+      for (std::size_t lane = 0; lane < lanes; ++lane) y[r * ld + p * kPanelRows + lane] = total[lane];
+    }
+  }
+}
+
+void matmul(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
+            std::size_t ld, std::byte* scratch) {
+  return (w.quantized() ? quant_matmul : float_matmul)(w, first, last, x, y, ld, scratch);
+}
+
+void rms_norm(const float* x, const float* weight, std::size_t n, float eps, float* y) {
+  double squares = 0;
+  for (std::size_t i = 0; i < n; ++i) squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  const double factor = 1 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(eps));
+  for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] * factor) * weight[i];
+}
+
+void add(const float* x, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
+double gate_of(GateFunction f, double x) {
+  if (f == GateFunction::kSilu) return x / (1 + std::exp(-x));
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+
+void gate(GateFunction f, const float* g, const float* up, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(gate_of(f, g[i])) * up[i];
+}
+
+void rope(float* x, const float* cos, const float* sin, std::size_t half) {
+  for (std::size_t i = 0; i < half; ++i) {
+    const float a = x[i], b = x[i + half];
+    x[i] = a * cos[i] - b * sin[i];
+    x[i + half] = b * cos[i] + a * sin[i];
+  }
+}
+
+std::size_t element_bytes(KvType type) { return type == KvType::kF16 ? 2 : 4; }
+
+void put(KvType type, std::byte* at, float value) {
+  if (type == KvType::kF32) {
+    std::memcpy(at, &value, 4);
+    return;
+  }
+  const std::uint16_t bits = f32_to_f16(value);
+  std::memcpy(at, &bits, 2);
+}
+
+float get(KvType type, const std::byte* at) {
+  if (type == KvType::kF32) {
+    float value = 0;
+    std::memcpy(&value, at, 4);
+    return value;
+  }
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, at, 2);
+  return f16_to_f32(bits);
+}
+
+/// Element d of token t in K's layout, [4 blocks of 16 tokens][head_dim][16].
+std::size_t key_index(int token, int d, int head_dim) {
+  return static_cast<std::size_t>((token / 16 * head_dim + d) * 16 + token % 16);
+}
+
+void append(KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+            std::byte* v_page) {
+  for (int d = 0; d < head_dim; ++d) {
+    put(type, k_page + key_index(token, d, head_dim) * element_bytes(type), k[d]);
+    put(type, v_page + static_cast<std::size_t>(token * head_dim + d) * element_bytes(type), v[d]);
+  }
+}
+
+void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
+  const std::size_t element = element_bytes(type);
+  for (int r = 0; r < tile.rows; ++r) {
+    const int first = std::max(tile.first[r], 0), last = std::min(tile.last[r], n_keys);
+    if (first >= last) continue;
+    const float* q = tile.q + r * tile.head_dim;
+    float* out = state.out + r * tile.head_dim;
+    double scores[kPageTokens];
+    float max = state.max[r];
+    for (int t = first; t < last; ++t) {
+      scores[t] = 0;
+      for (int d = 0; d < tile.head_dim; ++d) {
+        scores[t] += static_cast<double>(q[d]) * get(type, page.k + key_index(t, d, tile.head_dim) * element);
+      }
+      max = std::max(max, static_cast<float>(scores[t]));
+    }
+    const double factor = std::exp2(static_cast<double>(state.max[r]) - max);
+    double sum = state.sum[r] * factor;
+    double values[1024];
+    for (int d = 0; d < tile.head_dim; ++d) values[d] = out[d] * factor;
+    for (int t = first; t < last; ++t) {
+      const double weight = std::exp2(scores[t] - max);
+      sum += weight;
+      for (int d = 0; d < tile.head_dim; ++d) {
+        values[d] += weight * get(type, page.v + static_cast<std::size_t>(t * tile.head_dim + d) * element);
+      }
+    }
+    for (int d = 0; d < tile.head_dim; ++d) out[d] = static_cast<float>(values[d]);
+    state.max[r] = max;
+    state.sum[r] = static_cast<float>(sum);
+  }
+}
+
+void merge(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState& into) {
+  constexpr float kNothing = -std::numeric_limits<float>::infinity();
+  for (int r = 0; r < rows; ++r) {
+    if (part.max[r] == kNothing && part.sum[r] == 0) continue;  // saw no key
+    const float max = std::max(part.max[r], into.max[r]);
+    const double keep = std::exp2(static_cast<double>(into.max[r]) - max);
+    const double take = std::exp2(static_cast<double>(part.max[r]) - max);
+    into.sum[r] = static_cast<float>(into.sum[r] * keep + part.sum[r] * take);
+    into.max[r] = max;
+    for (int d = r * head_dim; d < (r + 1) * head_dim; ++d) {
+      into.out[d] = static_cast<float>(into.out[d] * keep + part.out[d] * take);
+    }
+  }
+}
+
+void finish(const SoftmaxState& state, int rows, int head_dim) {
+  for (int r = 0; r < rows; ++r) {
+    for (int d = r * head_dim; d < (r + 1) * head_dim; ++d) {
+      state.out[d] = state.sum[r] == 0 ? 0.0F : state.out[d] / state.sum[r];
+    }
+  }
+}
+
+float max(const float* x, std::size_t n) {
+  float most = x[0];
+  for (std::size_t i = 0; i < n; ++i) {
+    if (std::isnan(x[i])) return x[i];
+    most = std::max(most, x[i]);
+  }
+  return most;
+}
+
+double exp_sum(const float* x, std::size_t n, float shift, float scale, float* y) {
+  double total = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double e = std::exp(static_cast<double>(scale) * (static_cast<double>(x[i]) - shift));
+    if (y != nullptr) y[i] = static_cast<float>(e);
+    total += e;
+  }
+  return total;
+}
+
+constexpr Kernels scalar_table() {
+  return Kernels{.isa = Isa::kScalar,
+                 .quantize = quantize,
+                 .matmul = matmul,
+                 .unpack = unpack,
+                 .rms_norm = rms_norm,
+                 .add = add,
+                 .gate = gate,
+                 .rope = rope,
+                 .append = append,
+                 .attend = attend,
+                 .merge = merge,
+                 .finish = finish,
+                 .max = max,
+                 .exp_sum = exp_sum};
+}
+
+constexpr Kernels exact_table() {
+  Kernels table = scalar_table();
+  table.quantize = [](const Activations&, std::size_t, std::size_t) {};
+  table.matmul = float_matmul;
+  return table;
+}
+
+}  // namespace
+
+constinit const Kernels kScalarKernels = scalar_table();
+constinit const Kernels kExactKernels = exact_table();
+
+}  // namespace partita

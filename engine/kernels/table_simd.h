@@ -1,0 +1,42 @@
+// The table of kernels for a vector type.
+#pragma once
+
+#include "engine/kernels/attention_simd.h"
+#include "engine/kernels/elementwise_simd.h"
+#include "engine/kernels/matmul_simd.h"
+
+namespace partita {
+namespace {
+
+template <class V>
+constexpr Kernels make_table() {
+  return Kernels{
+      .isa = V::kIsa,
+      .quantize = quantize<V>,
+      .matmul = Matmul<V>::run,
+      .unpack = Matmul<V>::unpack,
+      .rms_norm = rms_norm<V>,
+      .add = add<V>,
+      .gate = gate<V>,
+      .rope = rope<V>,
+      .append =
+          [](KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+             std::byte* v_page) {
+            if (type == KvType::kF16)
+              return PageAttention<V, KvType::kF16>::append(k, v, head_dim, token, k_page, v_page);
+            PageAttention<V, KvType::kF32>::append(k, v, head_dim, token, k_page, v_page);
+          },
+      .attend =
+          [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
+            if (type == KvType::kF16) return PageAttention<V, KvType::kF16>::run(tile, page, n_keys, state);
+            PageAttention<V, KvType::kF32>::run(tile, page, n_keys, state);
+          },
+      .merge = merge<V>,
+      .finish = finish<V>,
+      .max = max<V>,
+      .exp_sum = exp_sum<V>,
+  };
+}
+
+}  // namespace
+}  // namespace partita

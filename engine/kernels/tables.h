@@ -1,0 +1,16 @@
+// The tables that the dispatcher chooses from; each is defined in the file of its instruction set.
+#pragma once
+
+#include "engine/kernels/kernels.h"
+
+namespace partita {
+
+extern const Kernels kScalarKernels;
+extern const Kernels kExactKernels;
+#if defined(__x86_64__)
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+extern const Kernels kVnniKernels;
+#endif
+
+}  // namespace partita

@@ -1,0 +1,78 @@
+// The weights of an open model in panels, and its Config. Immutable, shared by any number of threads and
+// sequences. (Named Transformer because partita::Model is the public interface's.)
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/config.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/panels.h"
+#include "partita/result.hpp"
+#include "weights/gguf.h"
+
+namespace partita {
+
+using Vector = std::vector<float>;
+
+/// A layer exists as its weights do: an empty Vector or a matrix with rows == 0 is a piece the family lacks.
+struct Layer {
+  LayerKind kind;
+  Vector attention_norm;       // [hidden]
+  PackedMatrix q, k, v;        // [heads * head_dim][hidden], [kv_heads * head_dim][hidden] twice
+  Vector q_norm, k_norm;       // [head_dim], per-head RMS norm before RoPE
+  PackedMatrix attention_out;  // [hidden][heads * head_dim]
+  Vector attention_post_norm;  // [hidden], before the residual is added
+  Vector ffn_norm;             // [hidden]
+  PackedMatrix gate, up;       // [ffn][hidden]
+  PackedMatrix down;           // [hidden][ffn]
+  Vector ffn_post_norm;        // [hidden]
+};
+
+struct LoadOptions {
+  int threads = 1;
+  bool exact = false;                     // exact_kernels() instead of the processor's best
+  std::optional<Isa> isa = std::nullopt;  // instead of choose_isa(); not looked at when exact
+  /// Called from the loading thread with the fraction done; returning false stops with kCancelled.
+  std::function<bool(float)> progress = nullptr;
+};
+
+class Transformer {
+ public:
+  /// Packs every weight, releasing each tensor's pages of the file as soon as it is packed.
+  /// Errors: those of read_config and choose_isa, a missing tensor, a shape (expected and found), a tensor
+  /// that is no piece of the family, kOutOfMemory, kCancelled.
+  static Result<std::shared_ptr<const Transformer>> load(const Gguf& file, const LoadOptions& options);
+
+  const Config& config() const { return config_; }
+  const Kernels& kernels() const { return *kernels_; }
+  bool exact() const { return exact_; }
+  Isa isa() const { return isa_; }  // kScalar when exact
+  KvType kv_type() const { return exact_ ? KvType::kF32 : KvType::kF16; }
+  const std::vector<Layer>& layers() const { return layers_; }
+  const Vector& final_norm() const { return final_norm_; }
+
+  /// [vocab][hidden]; the embedding itself where the model ties them.
+  const PackedMatrix& head() const { return head_.rows != 0 ? head_ : embedding_; }
+
+  /// out: [hidden], scaled by Config::embedding_scale. Precondition: token < vocab_size.
+  void embed(std::uint32_t token, float* out) const;
+
+  /// Bytes of weights read to generate one token: all layers, the head, one row of the embedding.
+  std::size_t bytes_per_token() const;
+
+ private:
+  friend class TransformerLoader;
+  Transformer() = default;
+  Config config_;
+  const Kernels* kernels_ = nullptr;
+  Isa isa_ = Isa::kScalar;
+  bool exact_ = false;
+  std::vector<Layer> layers_;
+  PackedMatrix embedding_, head_;
+  Vector final_norm_;
+};
+
+}  // namespace partita

@@ -1,0 +1,185 @@
+#include "engine/step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "engine/attention.h"
+#include "engine/block.h"
+#include "engine/workspace.h"
+
+namespace partita {
+namespace {
+
+Error bad_step(std::string sentence) { return {ErrorCode::kInvalidArgument, std::move(sentence)}; }
+
+/// Angles as the reference computes them: the product of position and frequency in float, its cosine exactly.
+void fill_angles(const Rope& rope, std::size_t position, float* cos, float* sin) {
+  for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
+    const float angle = static_cast<float>(position) * rope.inverse_frequency[i];
+    cos[i] = static_cast<float>(std::cos(static_cast<double>(angle)));
+    sin[i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+  }
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(std::shared_ptr<const Transformer> of, int threads, std::size_t max_rows)
+      : model(std::move(of)), ws(*model, threads, max_rows) {
+    tokens.reserve(max_rows);
+    wanted.reserve(max_rows);
+  }
+
+  Result<void> make_tiles(TileType type);
+  Result<void> check(std::span<const Chunk> chunks) const;
+  Result<void> plan(std::span<const Chunk> chunks);
+  void run(const Worker& worker, const AttentionPlan& attention, float* hidden,
+           const std::atomic<bool>* cancel);
+
+  std::shared_ptr<const Transformer> model;
+  Workspace ws;
+  std::vector<std::size_t> starts;    // first row of each chunk
+  std::vector<std::uint32_t> tokens;  // of each row
+  Result<void> ready;                 // or why there can be no step
+  std::vector<std::size_t> wanted;    // rows whose hidden state is asked for, in the order of chunks
+};
+
+Result<void> Engine::Impl::make_tiles(TileType type) {
+  std::vector<std::size_t> cols;
+  for (const Layer& layer : model->layers()) {
+    for (const PackedMatrix* m : {&layer.q, &layer.attention_out, &layer.gate, &layer.down})
+      cols.push_back(m->cols);
+  }
+  std::sort(cols.begin(), cols.end());
+  cols.erase(std::unique(cols.begin(), cols.end()), cols.end());
+  auto tiles = TileProducts::create(type, cols, ws.max_rows, ws.threads, model->kernels());
+  if (!tiles) return tiles.error();
+  ws.tiles = std::move(*tiles);
+  return {};
+}
+
+Result<void> Engine::Impl::check(std::span<const Chunk> chunks) const {
+  const Config& c = model->config();
+  std::size_t rows = 0;
+  for (const Chunk& chunk : chunks) {
+    rows += chunk.tokens.size();
+    for (const std::int32_t token : chunk.tokens) {
+      if (token < 0 || static_cast<std::uint32_t>(token) >= c.vocab_size) {
+        return bad_step("Token " + std::to_string(token) + " is outside the vocabulary of " +
+                        std::to_string(c.vocab_size) + ".");
+      }
+    }
+    const std::size_t length = chunk.sequence->length() + chunk.tokens.size();
+    if (length > c.context_length) {
+      return bad_step("The sequence would have " + std::to_string(length) +
+                      " tokens; the model's context holds " + std::to_string(c.context_length) + ".");
+    }
+    if (chunk.outputs > chunk.tokens.size()) {
+      return bad_step("Asked for " + std::to_string(chunk.outputs) + " hidden states of " +
+                      std::to_string(chunk.tokens.size()) + " tokens.");
+    }
+    const auto same = [&](const Chunk& other) {
+      return &other != &chunk && other.sequence == chunk.sequence;
+    };
+    if (std::any_of(chunks.begin(), chunks.end(), same))
+      return bad_step("A sequence stands twice in one step.");
+  }
+  if (rows == 0 || rows > ws.max_rows) {
+    return bad_step("A step of " + std::to_string(rows) + " rows; it must have 1 to " +
+                    std::to_string(ws.max_rows) + ".");
+  }
+  return {};
+}
+
+Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
+  ws.rows.clear();
+  tokens.clear();
+  starts.assign(chunks.size(), 0);
+  for (const Role role : {Role::kPrompt, Role::kGenerated}) {
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      const Chunk& chunk = chunks[i];
+      if (chunk.role != role) continue;
+      if (Result<void> room = chunk.sequence->reserve(chunk.tokens.size()); !room) return room;
+      starts[i] = ws.rows.size();
+      for (const std::int32_t token : chunk.tokens) {
+        ws.rows.push_back({chunk.sequence, chunk.sequence->length() + ws.rows.size() - starts[i]});
+        tokens.push_back(static_cast<std::uint32_t>(token));
+      }
+    }
+    if (role == Role::kPrompt) ws.tiled_rows = ws.tiles != nullptr ? ws.rows.size() : 0;
+  }
+  wanted.clear();
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const std::size_t end = starts[i] + chunks[i].tokens.size();
+    for (std::size_t row = end - chunks[i].outputs; row < end; ++row) wanted.push_back(row);
+  }
+  return {};
+}
+
+void Engine::Impl::run(const Worker& worker, const AttentionPlan& attention, float* hidden,
+                       const std::atomic<bool>* cancel) {
+  const Config& c = model->config();
+  const auto [first, last] = worker.share(ws.rows.size());
+  for (std::size_t r = first; r < last; ++r) {
+    model->embed(tokens[r], ws.x.row(r));
+    for (std::size_t i = 0; i < c.rope.size(); ++i) {
+      fill_angles(c.rope[i], ws.rows[r].position, ws.cos[i].row(r), ws.sin[i].row(r));
+    }
+  }
+  worker.wait();
+  for (std::size_t layer = 0; layer < c.layers; ++layer) {
+    run_block(worker, ws, attention, layer);
+    if (cancel == nullptr) continue;
+    // One worker looks, all act on what it saw: none may leave while the others wait for it.
+    if (worker.index == 0) ws.stop.store(cancel->load(std::memory_order_relaxed), std::memory_order_relaxed);
+    worker.wait();
+    if (ws.stop.load(std::memory_order_relaxed)) return;
+  }
+  const auto [from, to] = worker.share(wanted.size());
+  for (std::size_t i = from; i < to; ++i) {
+    model->kernels().rms_norm(ws.x.row(wanted[i]), model->final_norm().data(), c.hidden_size, c.norm_eps,
+                              hidden + i * c.hidden_size);
+  }
+}
+
+Engine::Engine(std::shared_ptr<const Transformer> model, int threads, std::size_t max_rows,
+               std::optional<TileType> tiles)
+    : impl_(std::make_unique<Impl>(std::move(model), std::max(threads, 1),
+                                   std::max<std::size_t>(max_rows, 1))) {
+  if (!tiles && impl_->model->isa() == Isa::kAmx) tiles = TileType::kBF16;
+  if (!impl_->ws.ok()) {
+    impl_->ready = Error{ErrorCode::kOutOfMemory, "No memory for the buffers of a step of " +
+                                                      std::to_string(impl_->ws.max_rows) + " rows."};
+  } else if (tiles) {
+    impl_->ready = impl_->make_tiles(*tiles);
+  }
+}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+const Transformer& Engine::model() const { return *impl_->model; }
+int Engine::threads() const { return impl_->ws.threads; }
+std::size_t Engine::max_rows() const { return impl_->ws.max_rows; }
+
+Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel) {
+  Impl& impl = *impl_;
+  if (!impl.ready) return impl.ready;
+  if (Result<void> good = impl.check(chunks); !good) return good;
+  if (Result<void> room = impl.plan(chunks); !room) return room;
+  impl.ws.stop.store(false, std::memory_order_relaxed);
+  impl.ws.failed.store(false, std::memory_order_relaxed);
+  const AttentionPlan attention = AttentionPlan::make(impl.ws);
+  parallel(impl.ws.threads, [&](const Worker& worker) { impl.run(worker, attention, hidden, cancel); });
+  if (impl.ws.stop.load(std::memory_order_relaxed))
+    return Error{ErrorCode::kCancelled, "The step was cancelled."};
+  if (impl.ws.failed.load(std::memory_order_relaxed)) {
+    return Error{ErrorCode::kUnsupported,
+                 "oneDNN could not run a matrix product; PARTITA_ISA=vnni does without it."};
+  }
+  for (const Chunk& chunk : chunks) chunk.sequence->advance(chunk.tokens.size());
+  return {};
+}
+
+}  // namespace partita

@@ -1,0 +1,71 @@
+#include "engine/workspace.h"
+
+#include <algorithm>
+
+namespace partita {
+namespace {
+
+std::size_t widest(const Config& c) {
+  return std::max<std::size_t>({c.hidden_size, c.ffn_size, std::size_t{c.heads} * c.head_dim});
+}
+
+}  // namespace
+
+ActivationBuffer::ActivationBuffer(std::size_t rows, std::size_t cols)
+    : values_(rows * cols * sizeof(float)),
+      q_(rows * cols * sizeof(std::int16_t)),
+      scale_(rows * (cols / kGroupCols + 1) * sizeof(float)),
+      sum_(rows * (cols / kGroupCols + 1) * sizeof(std::int32_t)) {}
+
+Activations ActivationBuffer::view(std::size_t rows, std::size_t cols) {
+  return {.rows = rows,
+          .cols = cols,
+          .values = values(),
+          .q = reinterpret_cast<std::int16_t*>(q_.data()),
+          .scale = reinterpret_cast<float*>(scale_.data()),
+          .sum = reinterpret_cast<std::int32_t*>(sum_.data())};
+}
+
+bool ActivationBuffer::ok() const {
+  return values_.data() != nullptr && q_.data() != nullptr && scale_.data() != nullptr &&
+         sum_.data() != nullptr;
+}
+
+Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_count)
+    : model(of), threads(thread_count), max_rows(row_count) {
+  const Config& c = model.config();
+  const std::size_t q_width = std::size_t{c.heads} * c.head_dim,
+                    kv_width = std::size_t{c.kv_heads} * c.head_dim;
+  rows.reserve(max_rows);
+  ranges.reserve(max_rows);
+  x = FloatBuffer(max_rows, c.hidden_size);
+  y = FloatBuffer(max_rows, c.hidden_size);
+  q = FloatBuffer(max_rows, q_width);
+  k = FloatBuffer(max_rows, kv_width);
+  v = FloatBuffer(max_rows, kv_width);
+  attention = FloatBuffer(max_rows, q_width);
+  gate = FloatBuffer(max_rows, c.ffn_size);
+  up = FloatBuffer(max_rows, c.ffn_size);
+  for (std::size_t i = 0; i < c.rope.size(); ++i) {
+    cos.emplace_back(max_rows, c.head_dim / 2);
+    sin.emplace_back(max_rows, c.head_dim / 2);
+  }
+  shared = ActivationBuffer(max_rows, widest(c));
+  for (int t = 0; t < threads; ++t) {
+    own.emplace_back(kRowsRedone, widest(c));
+    matmul.emplace_back(matmul_scratch_bytes(widest(c)));
+    attend.emplace_back(c.head_dim);
+  }
+}
+
+bool Workspace::ok() const {
+  const auto good = [](const auto& all) {
+    return std::all_of(all.begin(), all.end(), [](const auto& b) { return b.ok(); });
+  };
+  const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &attention, &gate, &up};
+  return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
+         good(cos) && good(sin) && shared.ok() && good(own) && good(attend) &&
+         std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
+}
+
+}  // namespace partita

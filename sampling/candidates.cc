@@ -1,0 +1,130 @@
+#include "sampling/candidates.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sampling/numbers.h"
+
+namespace partita {
+namespace {
+
+constexpr std::size_t kGroup = 16;
+
+/// How many of a group are not below `least`. Out of line, where g++ turns it into four compares of
+/// registers.
+[[gnu::noinline]] int count_from(const float* group, float least) {
+  int n = 0;
+  for (std::size_t i = 0; i < kGroup; ++i) n += group[i] >= least ? 1 : 0;
+  return n;
+}
+
+/// Calls visit(i) for the entries of [first, last) that are not below `least` and perhaps for some of their
+/// neighbours: groups that hold none are passed over.
+template <class Visit>
+void visit_groups(const float* values, std::size_t first, std::size_t last, float least, Visit&& visit) {
+  std::size_t i = first;
+  for (; i + kGroup <= last; i += kGroup) {
+    if (count_from(values + i, least) == 0) continue;
+    for (std::size_t lane = 0; lane < kGroup; ++lane) visit(i + lane);
+  }
+  for (; i < last; ++i) visit(i);
+}
+
+}  // namespace
+
+Result<void> Candidates::start(std::span<const float> logits, const Kernels& kernels) {
+  values_ = logits.data();
+  count_ = logits.size();
+  full_ = true;
+  inverse_temperature_ = 1;
+  find_max(kernels);
+  if (!std::isfinite(max_)) return bad_logits(logits);
+  return {};
+}
+
+void Candidates::find_max(const Kernels& kernels) {
+  max_ = -std::numeric_limits<float>::infinity();
+  if (count_ == 0) return;
+  if (!full_) {
+    max_ = kernels.max(values_, count_);
+    return;
+  }
+  block_max_.resize((count_ + kBlockValues - 1) / kBlockValues);
+  for (std::size_t b = 0; b < block_max_.size(); ++b) {
+    const std::size_t first = b * kBlockValues;
+    block_max_[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
+  }
+  max_ = kernels.max(block_max_.data(), block_max_.size());
+}
+
+std::optional<std::size_t> Candidates::find(std::int32_t id) const {
+  if (id < 0) return std::nullopt;
+  if (full_) {
+    const auto i = static_cast<std::size_t>(id);
+    return i < count_ ? std::optional(i) : std::nullopt;
+  }
+  const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(count_);
+  const auto at = std::lower_bound(ids_.begin(), end, id);
+  if (at == end || *at != id) return std::nullopt;
+  return static_cast<std::size_t>(at - ids_.begin());
+}
+
+std::size_t Candidates::best() const {
+  std::size_t i = 0;
+  if (full_) {
+    const auto block = std::find(block_max_.begin(), block_max_.end(), max_);
+    i = static_cast<std::size_t>(block - block_max_.begin()) * kBlockValues;
+  }
+  while (i + 1 < count_ && values_[i] != max_) ++i;
+  return i;
+}
+
+float Candidates::weight_factor() const {
+  constexpr double kLeast = std::numeric_limits<float>::min();
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(inverse_temperature_, kLeast, kMost));
+}
+
+template <class Visit>
+void Candidates::visit_from(float least, Visit&& visit) const {
+  for (std::size_t first = 0; first < count_; first += kBlockValues) {
+    if (full_ && block_max_[first / kBlockValues] < least) continue;
+    visit_groups(values_, first, std::min(first + kBlockValues, count_), least, visit);
+  }
+}
+
+void Candidates::keep(const Cut& cut) {
+  room(ids_, count_);
+  room(logits_, count_);
+  std::size_t ties = std::isinf(cut.least) ? 0 : cut.ties;
+  std::size_t kept = 0;
+  visit_from(cut.least, [&](std::size_t i) {
+    const float value = values_[i];  // kept <= i: logits_ may be what values_ points to
+    const bool tie = value == cut.least && ties > 0;
+    ids_[kept] = id(i);
+    logits_[kept] = value;
+    kept += value > cut.least || tie ? 1 : 0;
+    ties -= tie ? 1 : 0;
+  });
+  values_ = logits_.data();
+  count_ = kept;
+  full_ = false;
+}
+
+void Candidates::replace(const Kernels& kernels) {
+  logits_.swap(scratch.values);
+  values_ = logits_.data();
+  find_max(kernels);
+}
+
+std::span<float> Candidates::collect(float least) {
+  const std::span<float> out = room(scratch.values, count_);
+  std::size_t kept = 0;
+  visit_from(least, [&](std::size_t i) {
+    out[kept] = values_[i];
+    kept += values_[i] >= least ? 1 : 0;
+  });
+  return out.first(kept);
+}
+
+}  // namespace partita

@@ -1,0 +1,101 @@
+// The candidates that a row has left on its way through a chain of stages.
+//
+// They stay in ascending id order from the first stage to the draw, so that nothing ever depends on how a
+// filter found them. A row begins as a view of the logits, every id a candidate; it is copied only when a
+// stage filters or changes it. The temperature is a factor kept aside, for no filter here needs the divided
+// logits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "partita/result.hpp"
+#include "sampling/select.h"
+
+namespace partita {
+
+/// Candidates under one maximum and one partial sum: what lets a stage pass over most of a vocabulary, and
+/// what fixes the order of every sum.
+inline constexpr std::size_t kBlockValues = 256;
+
+/// The first n entries of a buffer that grows when it must and never shrinks, so that no token clears or
+/// allocates it.
+template <class T>
+std::span<T> room(std::vector<T>& buffer, std::size_t n) {
+  if (buffer.size() < n) buffer.resize(n);
+  return std::span<T>(buffer).first(n);
+}
+
+class Candidates {
+ public:
+  /// Begins a row: every id of `logits` [vocab] at temperature 1. `logits` must stay as they are until the
+  /// draw. Errors: kBadNumbers naming the first NaN or +inf, or that nothing is finite.
+  Result<void> start(std::span<const float> logits, const Kernels& kernels);
+
+  std::size_t count() const { return count_; }
+  bool full() const { return full_; }
+
+  /// [count], in ascending id order. The logit of candidate i is values()[i] * inverse_temperature().
+  std::span<const float> values() const { return {values_, count_}; }
+  std::int32_t id(std::size_t i) const { return full_ ? static_cast<std::int32_t>(i) : ids_[i]; }
+
+  /// Where an id stands among the candidates, if it still is one.
+  std::optional<std::size_t> find(std::int32_t id) const;
+
+  /// The largest value. Finite unless a stage broke the row.
+  float max() const { return max_; }
+  /// The first candidate whose value is max(): of equals, the lowest id. Precondition: max() is finite.
+  std::size_t best() const;
+
+  double inverse_temperature() const { return inverse_temperature_; }
+  void divide_by(float temperature) { inverse_temperature_ /= static_cast<double>(temperature); }
+
+  /// The factor of Kernels::exp_sum under which weights are exp(factor * (value - max())):
+  /// inverse_temperature(), held to floats for which 0 * factor is 0 and -inf * factor is -inf, so that no
+  /// temperature makes a NaN.
+  float weight_factor() const;
+
+  /// Drops all candidates but those of the cut, and masked ones (-inf) always.
+  void keep(const Cut& cut);
+
+  /// Gives every candidate the value at its place in scratch.values [count].
+  void replace(const Kernels& kernels);
+
+  /// The values not below `least`, which is finite, in scratch.values.
+  std::span<float> collect(float least);
+
+  /// Of a full row: the maxima of its blocks of kBlockValues. Else empty.
+  std::span<const float> block_maxima() const {
+    return full_ ? std::span<const float>(block_max_) : std::span<const float>();
+  }
+
+  /// Memory for whoever works on the row; no content is expected from one call to the next.
+  struct Scratch {
+    std::vector<float> values;
+    std::vector<float> weights;
+    std::vector<double> sums;
+  };
+  Scratch scratch;
+
+ private:
+  void find_max(const Kernels& kernels);
+
+  /// Calls visit(i) at least for every candidate whose value is not below `least`, in order.
+  template <class Visit>
+  void visit_from(float least, Visit&& visit) const;
+
+  const float* values_ = nullptr;  // the caller's logits, or logits_
+  std::size_t count_ = 0;
+  bool full_ = false;  // ids are 0 .. count-1; ids_ is not filled in
+  double inverse_temperature_ = 1;
+  float max_ = 0;
+  std::vector<std::int32_t> ids_;  // first count_ of it
+  std::vector<float> logits_;      // first count_ of it, when values_ points here
+  std::vector<float> block_max_;   // of a full row
+};
+
+}  // namespace partita

@@ -1,0 +1,72 @@
+// Output heads: from hidden states to answers about the next token. A head answers questions, so that one
+// which can do so without reading every weight (screened, adaptive, hierarchical) need not fill a row of
+// logits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/panels.h"
+#include "partita/result.hpp"
+#include "sampling/chain.h"
+#include "sampling/philox.h"
+
+namespace partita {
+
+/// What one row wants to know about its next token. Everything asked for is answered exactly.
+struct Question {
+  const float* hidden = nullptr;  // [hidden_size], after the final norm
+  const Chain* chain = nullptr;   // choose a token by this chain; null: do not choose
+  DrawKey key;
+  std::span<const std::int32_t> history;  // for the chain's penalties
+  std::span<const std::int32_t> score;    // ids whose log-probabilities are wanted
+  int top = 0;                  // how many of the likeliest ids, with log-probabilities; > vocab: all
+  bool chosen_logprob = false;  // and that of the chosen id
+};
+
+/// Log-probabilities are natural, of the model's own distribution (before the chain).
+struct Answer {
+  std::int32_t id = -1;
+  float logprob = 0;
+  std::vector<float> score;                         // one per Question::score
+  std::vector<std::pair<std::int32_t, float>> top;  // likeliest first, ties by id; masked ids never
+};
+
+/// Buffers of a head, reused from step to step. One per engine; not for two threads at once.
+class HeadScratch {
+ public:
+  virtual ~HeadScratch() = default;
+};
+
+class OutputHead {
+ public:
+  virtual ~OutputHead() = default;
+  virtual std::size_t vocab_size() const = 0;
+  virtual std::size_t hidden_size() const = 0;
+
+  /// For batches of up to max_rows questions answered by `threads` threads. Null when there is no such
+  /// memory.
+  virtual std::unique_ptr<HeadScratch> make_scratch(std::size_t max_rows, int threads) const = 0;
+
+  /// answers.size() == questions.size(). A row whose numbers are bad fails alone: its Result carries
+  /// kBadNumbers. What a row gets depends on its question alone, not on its neighbours. Other errors of a
+  /// row: kInvalidArgument for an id in `score` outside the vocabulary.
+  virtual void answer(std::span<const Question> questions, HeadScratch& scratch,
+                      std::span<Result<Answer>> answers) const = 0;
+
+  /// For who insists on every logit. hidden: [rows][hidden_size]; out: [rows][vocab_size].
+  virtual void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const = 0;
+
+  /// Weight bytes read for one row alone, for the bench.
+  virtual std::size_t bytes_per_row() const = 0;
+};
+
+/// The plain head: one matrix, every logit. `matrix` must outlive it. Rows are taken 16 at a time, so that
+/// the scratch holds at most 16 rows of logits however many questions a step has.
+std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
+
+}  // namespace partita

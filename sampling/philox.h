@@ -1,0 +1,25 @@
+// Counter-based random numbers: a draw is a pure function of (seed, sequence, position), whoever else is
+// drawing. Philox4x32-10, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace partita {
+
+/// What a draw depends on, and all it depends on.
+struct DrawKey {
+  std::uint64_t seed = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t position = 0;
+};
+
+/// The ten-round Philox block cipher. Known-answer tests: Random123's kat_vectors.
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
+
+/// A double in [0, 1) with 53 random bits; `lane` numbers independent draws at one position (0 is the
+/// token's).
+double uniform(const DrawKey& key, std::uint32_t lane = 0);
+
+}  // namespace partita

@@ -1,0 +1,49 @@
+// Repetition penalty (Keskar et al. 2019, CTRL): the logit of every id in the history, once however often it
+// stands there, is divided by the penalty if it is positive and multiplied by it if it is negative. As
+// RepetitionPenaltyLogitsProcessor. It commutes with the temperature, so it works on undivided logits.
+#include <algorithm>
+#include <cmath>
+
+#include "sampling/numbers.h"
+#include "sampling/stages.h"
+
+namespace partita {
+namespace {
+
+class RepeatPenalty : public Stage {
+ public:
+  explicit RepeatPenalty(float penalty) : penalty_(penalty) {}
+  std::string_view name() const override { return "repeat_penalty"; }
+  std::string describe() const override { return "repeat_penalty " + to_text(penalty_); }
+
+  void apply(Candidates& row, const StageContext& context) const override {
+    if (context.history.empty()) return;
+    const std::span<const float> before = row.values();
+    const std::span<float> after = room(row.scratch.values, before.size());
+    std::copy(before.begin(), before.end(), after.begin());
+    for (const std::int32_t id : context.history) {
+      // Reads the row as it was, so a second time changes nothing. Ids past the vocabulary are no candidates.
+      const std::optional<std::size_t> at = row.find(id);
+      if (!at) continue;
+      const float logit = before[*at];
+      after[*at] = logit < 0 ? logit * penalty_ : logit / penalty_;
+    }
+    row.replace(*context.kernels);
+  }
+
+ private:
+  float penalty_;
+};
+
+}  // namespace
+
+MadeStage make_repeat_penalty(const SamplingOptions& options) {
+  const float penalty = options.repeat_penalty;
+  if (!(penalty > 0) || std::isinf(penalty)) {
+    return bad_option("repeat_penalty", to_text(penalty), "a number above 0 (1: off)");
+  }
+  if (penalty == 1) return std::shared_ptr<const Stage>();
+  return std::shared_ptr<const Stage>(std::make_shared<RepeatPenalty>(penalty));
+}
+
+}  // namespace partita

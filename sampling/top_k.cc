@@ -1,0 +1,53 @@
+// Top-k (Fan et al. 2018). TopKLogitsWarper keeps everything that equals the k-th largest logit, so more than
+// k ids on ties; here ties are broken by the lowest id, and never more than k are left.
+#include "sampling/top_k.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sampling/numbers.h"
+#include "sampling/stages.h"
+
+namespace partita {
+namespace {
+
+class TopK : public Stage {
+ public:
+  explicit TopK(int k) : k_(k) {}
+  std::string_view name() const override { return "top_k"; }
+  std::string describe() const override { return "top_k " + std::to_string(k_); }
+  void apply(Candidates& row, const StageContext&) const override {
+    keep_top_k(row, static_cast<std::size_t>(k_));
+  }
+
+ private:
+  int k_;
+};
+
+/// A value that at least k candidates reach: the k-th largest block maximum, for k blocks hold one such each.
+/// The lowest float if there are not as many blocks.
+float lower_bound_of_kth(Candidates& row, std::size_t k) {
+  constexpr float kLowest = std::numeric_limits<float>::lowest();
+  const std::span<const float> maxima = row.block_maxima();
+  const std::span<float> finite = room(row.scratch.values, maxima.size());
+  const auto end =
+      std::copy_if(maxima.begin(), maxima.end(), finite.begin(), [](float x) { return std::isfinite(x); });
+  const std::size_t n = static_cast<std::size_t>(end - finite.begin());
+  return n < k ? kLowest : select_largest(finite.first(n), {}, static_cast<double>(k)).least;
+}
+
+}  // namespace
+
+void keep_top_k(Candidates& row, std::size_t k) {
+  if (k >= row.count()) return;
+  const std::span<float> values = row.collect(lower_bound_of_kth(row, k));
+  row.keep(select_largest(values, {}, static_cast<double>(k)));
+}
+
+MadeStage make_top_k(const SamplingOptions& options) {
+  if (options.top_k < 0) return bad_option("top_k", std::to_string(options.top_k), "0 (off) or more");
+  if (options.top_k == 0) return std::shared_ptr<const Stage>();
+  return std::shared_ptr<const Stage>(std::make_shared<TopK>(options.top_k));
+}
+
+}  // namespace partita

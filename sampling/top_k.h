@@ -1,0 +1,14 @@
+// Top-k selection, which the filter and the list of likeliest ids share.
+#pragma once
+
+#include <cstddef>
+
+#include "sampling/candidates.h"
+
+namespace partita {
+
+/// Keeps the k largest, ties broken by the lowest id. Masked candidates are dropped even if fewer than k are
+/// left.
+void keep_top_k(Candidates& row, std::size_t k);
+
+}  // namespace partita

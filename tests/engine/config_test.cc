@@ -1,0 +1,262 @@
+// Metadata to Config: what a family's row says, and every number that is refused.
+#include "engine/config.h"
+
+#include <cmath>
+
+#include "tests/catch.h"
+#include "tests/engine/tiny_models.h"
+
+using namespace partita;
+using namespace partita::testing;
+
+namespace {
+
+Config config_of(const TinySpec& spec) {
+  const TinyFile file(spec);
+  auto config = read_config(file.gguf());
+  INFO((config ? "" : config.error().message));
+  REQUIRE(config.ok());
+  return *config;
+}
+
+/// The smallest llama file that has sizes as given; `more` adds keys before the tensors.
+template <class F>
+Result<Config> config_with(const TinySpec& spec, F more) {
+  GgufWriter writer = tiny_metadata(spec);
+  more(writer);
+  add_tiny_tensors(spec, writer);
+  const TinyFile file(writer);
+  return read_config(file.gguf());
+}
+
+void require_error(const Result<Config>& config, ErrorCode code, const std::string& message) {
+  REQUIRE_FALSE(config.ok());
+  CHECK(config.error().message == message);
+  CHECK(config.error().code == code);
+}
+
+/// A file with nothing but these keys and an embedding of `hidden` columns, for sizes too large to build.
+struct Sizes {
+  std::uint32_t layers = 1, context = 64, hidden = 32, ffn = 32, heads = 1, kv_heads = 1;
+  float eps = 1e-5f;
+  float base = 1e4f;
+};
+
+Result<Config> config_of(const Sizes& s) {
+  GgufWriter writer;
+  writer.add("general.architecture", "llama")
+      .add("llama.block_count", s.layers)
+      .add("llama.context_length", s.context)
+      .add("llama.embedding_length", s.hidden)
+      .add("llama.feed_forward_length", s.ffn)
+      .add("llama.attention.head_count", s.heads)
+      .add("llama.attention.head_count_kv", s.kv_heads)
+      .add("llama.attention.layer_norm_rms_epsilon", s.eps)
+      .add("llama.rope.freq_base", s.base)
+      .add_tensor("token_embd.weight", Dtype::kF32, {2, 32}, std::span<const float>(std::vector<float>(64)));
+  const TinyFile file(writer);
+  return read_config(file.gguf());
+}
+
+}  // namespace
+
+TEST_CASE("llama: sizes, angles and scales") {
+  const Config c = config_of(tiny_llama(Dtype::kQ4_1));
+  CHECK(c.family == "llama");
+  CHECK(c.model_name == "tiny");
+  CHECK(c.layers == 2);
+  CHECK(c.hidden_size == 96);
+  CHECK(c.ffn_size == 160);
+  CHECK(c.heads == 3);
+  CHECK(c.kv_heads == 1);
+  CHECK(c.head_dim == 32);
+  CHECK(c.vocab_size == 101);
+  CHECK(c.context_length == 2048);
+  CHECK(c.norm_eps == 1e-5f);
+  CHECK(c.embedding_scale == 1.0f);
+  CHECK(c.attention_scale == static_cast<float>(1 / std::sqrt(32.0)));
+  CHECK(c.gate == GateFunction::kSilu);
+  CHECK(c.interleaved_qk);
+  CHECK_FALSE(c.qk_norm);
+  CHECK_FALSE(c.post_norms);
+  REQUIRE(c.layer_kinds.size() == 2);
+  CHECK(c.layer_kinds[1].window == 0);
+  REQUIRE(c.rope.size() == 1);
+  REQUIRE(c.rope[0].inverse_frequency.size() == 16);
+  CHECK(c.rope[0].inverse_frequency[0] == 1.0f);
+  CHECK(c.rope[0].inverse_frequency[8] == 0.01f);
+}
+
+TEST_CASE("gemma3: five local layers to one global, two bases, only the global one scaled") {
+  TinySpec spec = tiny_gemma3(Dtype::kF32);
+  spec.layers = 13;
+  spec.linear_factor = 8;
+  const Config c = config_of(spec);
+  CHECK(c.embedding_scale == 8.0f);
+  CHECK(c.attention_scale == static_cast<float>(1 / std::sqrt(32.0)));
+  CHECK(c.gate == GateFunction::kGeluTanh);
+  CHECK_FALSE(c.interleaved_qk);
+  CHECK(c.qk_norm);
+  CHECK(c.post_norms);
+  REQUIRE(c.rope.size() == 2);
+  CHECK(c.rope[0].inverse_frequency[0] == 0.125f);
+  CHECK(c.rope[0].inverse_frequency[8] == 0.000125f);
+  CHECK(c.rope[1].inverse_frequency[0] == 1.0f);
+  CHECK(c.rope[1].inverse_frequency[8] == 0.01f);
+  REQUIRE(c.layer_kinds.size() == 13);
+  for (std::size_t i = 0; i < 13; ++i) {
+    const bool global = i == 5 || i == 11;
+    CHECK(c.layer_kinds[i].window == (global ? 0u : 21u));
+    CHECK(c.layer_kinds[i].rope == (global ? 0 : 1));
+  }
+}
+
+TEST_CASE("gemma3: the pattern of local layers may be given as a period or layer by layer") {
+  const TinySpec spec = tiny_gemma3(Dtype::kF32);
+  const std::string key = "gemma3.attention.sliding_window_pattern";
+  const auto globals = [](const Result<Config>& config) {
+    REQUIRE(config.ok());
+    std::vector<std::size_t> layers;
+    for (std::size_t i = 0; i < config->layer_kinds.size(); ++i) {
+      if (config->layer_kinds[i].window == 0) layers.push_back(i);
+    }
+    return layers;
+  };
+  CHECK(globals(config_with(spec, [&](GgufWriter& w) { w.add(key, 3u); })) == std::vector<std::size_t>{2, 5});
+  const std::vector<bool> listed = {true, false, true, true, true, true, false};
+  CHECK(globals(config_with(spec, [&](GgufWriter& w) { w.add(key, listed); })) ==
+        std::vector<std::size_t>{1, 6});
+  require_error(config_with(spec, [&](GgufWriter& w) { w.add(key, std::vector<bool>(6)); }),
+                ErrorCode::kBadFile,
+                "'tiny.gguf': gemma3.attention.sliding_window_pattern must have 7 elements, true or false");
+  require_error(config_with(spec, [&](GgufWriter& w) { w.add(key, 0u); }), ErrorCode::kBadFile,
+                "'tiny.gguf': gemma3.attention.sliding_window_pattern is 0, and must be between 1 and 1024");
+
+  TinySpec no_window = spec;
+  no_window.window = 0;
+  CHECK(globals(config_with(no_window, [](GgufWriter&) {})).size() == 7);
+}
+
+TEST_CASE("gemma3: the 27 B scales its queries by its width") {
+  TinySpec spec = tiny_gemma3(Dtype::kF32);
+  spec.layers = 62;
+  CHECK(config_of(spec).attention_scale == 0.25f);  // 64 wide, 4 heads
+}
+
+TEST_CASE("Angles are divided by rope_freqs.weight, by linear factors under both names, or refused") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  spec.rope_factors = true;
+  const TinyFile file(spec);
+  const auto config = read_config(file.gguf());
+  REQUIRE(config.ok());
+  const auto factors =
+      reinterpret_cast<const float*>(file.gguf().find_tensor("rope_freqs.weight")->bytes.data());
+  const std::vector<float> plain = config_of(tiny_llama(Dtype::kF32)).rope[0].inverse_frequency;
+  for (std::size_t i = 0; i < 16; ++i) CHECK(config->rope[0].inverse_frequency[i] == plain[i] / factors[i]);
+
+  spec.rope_factors = false;
+  const auto with = [&](const char* key, auto value) {
+    return config_with(spec, [&](GgufWriter& w) { w.add(key, value); });
+  };
+  CHECK(with("llama.rope.scale_linear", 4.0f)->rope[0].inverse_frequency[0] == 0.25f);
+  CHECK(with("llama.rope.scaling.factor", 2.0f)->rope[0].inverse_frequency[0] == 0.5f);
+  CHECK(with("llama.rope.scaling.type", "none")->rope[0].inverse_frequency[0] == 1.0f);
+  require_error(with("llama.rope.scaling.type", "yarn"), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.rope.scaling.type is 'yarn', and only 'linear' and 'none' can be used");
+  require_error(with("llama.rope.scaling.factor", 0.0f), ErrorCode::kBadFile,
+                "'tiny.gguf': llama.rope.scaling.factor is 0, and must be between 1e-06 and 1e+06");
+  require_error(with("llama.rope.scaling.factor", std::nanf("")), ErrorCode::kBadFile,
+                "'tiny.gguf': llama.rope.scaling.factor is nan, and must be between 1e-06 and 1e+06");
+
+  const auto with_factors = [&](const std::vector<float>& values) {
+    return config_with(spec, [&](GgufWriter& w) {
+      w.add_tensor("rope_freqs.weight", Dtype::kF32, {values.size()}, std::span<const float>(values));
+    });
+  };
+  std::vector<float> values(16, 1.0f);
+  values[3] = -1;
+  require_error(with_factors(values), ErrorCode::kBadFile,
+                "'tiny.gguf': rope_freqs.weight[3] is -1, and must be between 1e-06 and 1e+06");
+  const auto wrong_shape = with_factors(std::vector<float>(8, 1.0f));
+  REQUIRE_FALSE(wrong_shape.ok());
+  CHECK(wrong_shape.error().message.find("rope_freqs.weight") != std::string::npos);
+}
+
+TEST_CASE("A family that is not known is named, with those that are") {
+  GgufWriter writer;
+  writer.add("general.architecture", "rwkv7");
+  const TinyFile file(writer);
+  require_error(
+      read_config(file.gguf()), ErrorCode::kUnsupported,
+      "'tiny.gguf' holds a model of the family 'rwkv7', and the families known here are llama, gemma3");
+  const TinyFile empty{GgufWriter()};
+  CHECK(read_config(empty.gguf()).error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("Every size has limits") {
+  const auto refused = [](const Sizes& sizes, const std::string& rest) {
+    const auto config = config_of(sizes);
+    REQUIRE_FALSE(config.ok());
+    CHECK(config.error().message == "'tiny.gguf': llama." + rest);
+  };
+  REQUIRE(config_of(Sizes{.heads = 2}).ok());
+  refused({.layers = 0}, "block_count is 0, and must be between 1 and 1024");
+  refused({.layers = 1025}, "block_count is 1025, and must be between 1 and 1024");
+  refused({.context = 0}, "context_length is 0, and must be between 1 and 16777216");
+  refused({.context = 16777217}, "context_length is 16777217, and must be between 1 and 16777216");
+  refused({.hidden = 0}, "embedding_length is 0, and must be between 16 and 65536");
+  refused({.hidden = 4294967295}, "embedding_length is 4294967295, and must be between 16 and 65536");
+  refused({.hidden = 40}, "embedding_length is 40, and must be a multiple of 16");
+  refused({.ffn = 8}, "feed_forward_length is 8, and must be between 16 and 1048576");
+  refused({.ffn = 33}, "feed_forward_length is 33, and must be a multiple of 16");
+  refused({.heads = 0}, "attention.head_count is 0, and must be between 1 and 4096");
+  refused({.heads = 3, .kv_heads = 2},
+          "attention.head_count is 3, and must be a multiple of the 2 of attention.head_count_kv");
+  refused({.kv_heads = 0}, "attention.head_count_kv is 0, and must be between 1 and 4096");
+  refused({.heads = 64}, "attention.key_length is 0, and must be between 1 and 256");
+  refused({.heads = 4}, "attention.key_length is 8, and must be a multiple of 16");
+  refused({.hidden = 512}, "attention.key_length is 512, and must be between 1 and 256");
+  refused({.eps = 0}, "attention.layer_norm_rms_epsilon is 0, and must be between 1e-20 and 1");
+  refused({.eps = -1}, "attention.layer_norm_rms_epsilon is -1, and must be between 1e-20 and 1");
+  refused({.base = 0}, "rope.freq_base is 0, and must be between 1 and 1e+12");
+  refused({.base = INFINITY}, "rope.freq_base is inf, and must be between 1 and 1e+12");
+}
+
+TEST_CASE("Pieces that are not built are refused by name, keys of the wrong type too") {
+  const TinySpec spec = tiny_llama(Dtype::kF32);
+  const auto with = [&](const char* key, auto value) {
+    return config_with(spec, [&](GgufWriter& w) { w.add(key, value); });
+  };
+  CHECK(with("llama.attention.value_length", 32u).ok());
+  require_error(
+      with("llama.attention.value_length", 64u), ErrorCode::kUnsupported,
+      "'tiny.gguf': llama.attention.value_length is 64, and only values as long as keys can be used");
+  require_error(with("llama.rope.dimension_count", 16u), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.rope.dimension_count is 16, and only rotary embedding over whole heads "
+                "can be used");
+  require_error(with("llama.expert_count", 8u), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.expert_count is 8, and mixtures of experts cannot be used");
+  require_error(with("llama.final_logit_softcapping", 30.0f), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.final_logit_softcapping is 30, and soft caps cannot be used");
+  require_error(with("llama.attention.causal", false), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.attention.causal is false, and only causal models generate text");
+  CHECK(with("llama.rope.scaling.type", 3u).error().code == ErrorCode::kBadFile);
+  CHECK(with("llama.expert_count", "eight").error().code == ErrorCode::kBadFile);
+  CHECK(with("llama.attention.causal", 1u).error().code == ErrorCode::kBadFile);
+}
+
+TEST_CASE("The embedding says how large the vocabulary is, and the tokenizer's list must agree") {
+  const TinySpec spec = tiny_llama(Dtype::kF32);
+  const auto with_words = [&](std::size_t n) {
+    return config_with(
+        spec, [&](GgufWriter& w) { w.add("tokenizer.ggml.tokens", std::vector<std::string>(n, "word")); });
+  };
+  CHECK(with_words(101)->vocab_size == 101);
+  require_error(with_words(100), ErrorCode::kBadFile,
+                "'tiny.gguf': token_embd.weight has 101 rows, and tokenizer.ggml.tokens has 100 words");
+  const TinyFile no_tensors(tiny_metadata(spec));
+  const auto config = read_config(no_tensors.gguf());
+  REQUIRE_FALSE(config.ok());
+  CHECK(config.error().code == ErrorCode::kNotFound);
+  CHECK(config.error().message.find("token_embd.weight") != std::string::npos);
+}

@@ -1,0 +1,140 @@
+// The whole engine against the plain forward pass of reference_model.h, for every family and every weight
+// type.
+#include <cmath>
+
+#include "tests/catch.h"
+#include "tests/engine/reference_model.h"
+#include "tests/engine/runs.h"
+#include "tests/engine/tiny_models.h"
+
+using namespace partita;
+using namespace partita::testing;
+
+namespace {
+
+struct Deviation {
+  double largest = 0;
+  double rms = 0;
+};
+
+template <class T>
+Deviation deviation(const std::vector<T>& found, const Doubles& expected) {
+  REQUIRE(found.size() == expected.size());
+  Deviation d;
+  double squares = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(found[i]) - expected[i]);
+    if (std::isnan(difference)) return {INFINITY, INFINITY};
+    d.largest = std::max(d.largest, difference);
+    squares += difference * difference;
+  }
+  d.rms = std::sqrt(squares / static_cast<double>(found.size()));
+  return d;
+}
+
+/// What the fast paths may round: keys and values to f16 (half a unit in the last place: at most 2^-11 of the
+/// value), activations to 15 bits of the largest of 32, and with tiles both factors of a prompt's products to
+/// bf16.
+Rounding allowed_rounding(bool tiles) {
+  Rounding r;
+  r.cache = 0x1p-11;
+  r.group = 0x1p-15;
+  if (tiles) r.activations = r.weights = 0x1p-8;
+  return r;
+}
+
+/// Largest deviation that rounding of that size makes in the reference itself, over two draws.
+Deviation rounding_noise(const TinyFile& file, const TinySpec& spec, std::span<const std::int32_t> tokens,
+                         const Doubles& expected, Rounding rounding) {
+  Deviation worst;
+  for (rounding.seed = 1; rounding.seed <= 2; ++rounding.seed) {
+    const Deviation d = deviation(reference_forward(file.gguf(), spec, tokens, rounding).logits, expected);
+    worst.largest = std::max(worst.largest, d.largest);
+    worst.rms = std::max(worst.rms, d.rms);
+  }
+  return worst;
+}
+
+/// The prompt in two pieces, the last tokens one by one as generated ones.
+std::vector<float> engine_logits(const std::shared_ptr<const Transformer>& model,
+                                 std::span<const std::int32_t> tokens) {
+  Runner runner(model, 1);
+  KvSequence sequence = runner.sequence();
+  const std::size_t prompt = tokens.size() - 4;
+  std::vector<float> hidden = runner.run(sequence, tokens.first(prompt), prompt - prompt / 3);
+  const std::vector<float> rest = runner.run(sequence, tokens.subspan(prompt), 1, Role::kGenerated);
+  hidden.insert(hidden.end(), rest.begin(), rest.end());
+  return logits_of(*model, hidden, 1);
+}
+
+void check(const TinySpec& spec, std::size_t length) {
+  INFO(describe(spec));
+  const TinyFile file(spec);
+  const auto tokens = random_tokens(length, spec.vocab, 21);
+  const Doubles expected = reference_forward(file.gguf(), spec, tokens).logits;
+  const Deviation exact = deviation(engine_logits(load(file.gguf(), {.exact = true}), tokens), expected);
+  INFO("exact: " << exact.largest);
+  CHECK(exact.largest <= 1e-4);
+  const Deviation usual = rounding_noise(file, spec, tokens, expected, allowed_rounding(false));
+  for (const Isa isa : supported_isas()) {
+    const Deviation found = deviation(engine_logits(load(file.gguf(), {.isa = isa}), tokens), expected);
+    const Deviation noise =
+        isa == Isa::kAmx ? rounding_noise(file, spec, tokens, expected, allowed_rounding(true)) : usual;
+    INFO("instruction set " << name(isa) << ": largest " << found.largest << ", rms " << found.rms
+                            << "; by simulated rounding " << noise.largest << ", " << noise.rms);
+    CHECK(found.rms <= 1.5 * noise.rms + 1e-6);
+    CHECK(found.largest <= 3 * noise.largest + 1e-5);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Every family in every type computes what the plain forward pass computes") {
+  for (const Dtype dtype : all_dtypes()) {
+    for (const TinySpec& spec : tiny_specs(dtype)) check(spec, 70);
+  }
+}
+
+TEST_CASE("Every option of a Config does what it says") {
+  TinySpec spec = tiny_llama(Dtype::kQ8_0);
+  SECTION("separate head") { spec.tied = false; }
+  SECTION("frequencies with factors") { spec.rope_factors = true; }
+  SECTION("linear scaling") { spec.linear_factor = 4; }
+  SECTION("a window on all layers, shorter than a page") { spec.window = 5; }
+  SECTION("a window on all layers, longer than a page") { spec.window = 100; }
+  SECTION("one head") { spec.heads = spec.kv_heads = 1; }
+  SECTION("a KV head for each head") { spec.kv_heads = spec.heads; }
+  SECTION("heads of 256, many on one KV head") {
+    spec.head_dim = 256;
+    spec.heads = 8;
+  }
+  SECTION("heads of 16 and odd widths") {
+    spec.dtype = Dtype::kF32;
+    spec.head_dim = 16;
+    spec.hidden = 48;
+    spec.ffn = 80;
+    spec.vocab = 33;
+  }
+  SECTION("global scaling in gemma3") {
+    spec = tiny_gemma3(Dtype::kBF16);
+    spec.linear_factor = 8;
+    spec.window = 64;
+  }
+  check(spec, 150);
+}
+
+TEST_CASE("Matrices of one layer may have different types, float and quantized ones side by side") {
+  TinySpec spec = tiny_llama(Dtype::kQ8_0);
+  spec.layers = 3;
+  spec.mix = {Dtype::kF16, Dtype::kQ4_1};
+  check(spec, 70);
+  spec.mix = {Dtype::kQ5_0, Dtype::kF32, Dtype::kQ8_0};
+  check(spec, 70);
+}
+
+TEST_CASE("More query heads on one KV head than a tile of queries holds") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  spec.heads = 2 * kMaxQueryRows + 1;
+  spec.head_dim = 16;
+  check(spec, 66);
+}

@@ -1,0 +1,226 @@
+// The engine against what transformers computed in f32 on the same dequantized weights
+// (tests/oracles/README.md).
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/engine/runs.h"
+#include "tests/engine/tiny_models.h"
+
+using namespace partita;
+using namespace partita::testing;
+
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+constexpr int kThreads = 2;
+
+/// What the fast paths may differ by (issue's fidelity goals), and what --exact may.
+constexpr double kMeanDelta = 0.015;
+constexpr double kSameTop = 0.99;
+constexpr double kExactMeanDelta = 1e-4;
+
+nlohmann::json read_record(const std::string& name) {
+  std::ifstream in(std::string(PARTITA_TEST_DATA) + "/engine/" + name);
+  INFO(name);
+  REQUIRE(in.good());
+  return nlohmann::json::parse(in);
+}
+
+/// Log-probabilities and most probable tokens of a sequence, as a record has them; the first log-probability
+/// is NaN.
+struct Scores {
+  std::vector<double> logprobs;
+  Tokens top_ids;
+};
+
+Scores recorded(const nlohmann::json& record, std::size_t n) {
+  Scores s;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto& value = record["logprobs"][i];
+    s.logprobs.push_back(value.is_null() ? std::nan("") : value.get<double>());
+    s.top_ids.push_back(record["top_ids"][i]);
+  }
+  return s;
+}
+
+Scores scores_of(const Transformer& model, std::span<const float> hidden, const Tokens& ids) {
+  constexpr std::size_t kRows = 64;  // of logits held at once
+  const std::size_t width = model.config().hidden_size, vocab = model.config().vocab_size;
+  Scores s{{std::nan("")}, {}};
+  for (std::size_t first = 0; first < ids.size(); first += kRows) {
+    const std::size_t rows = std::min(kRows, ids.size() - first);
+    const std::vector<float> logits = logits_of(model, hidden.subspan(first * width, rows * width), kThreads);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto row = std::span(logits).subspan(r * vocab, vocab);
+      s.top_ids.push_back(argmax(row));
+      if (first + r + 1 < ids.size()) s.logprobs.push_back(log_probability(row, ids[first + r + 1]));
+    }
+  }
+  return s;
+}
+
+struct Agreement {
+  double mean = 0;  // of |difference of log-probabilities|
+  double largest = 0;
+  double same_top = 0;  // share of positions
+};
+
+Agreement compare(const Scores& found, const Scores& expected) {
+  REQUIRE(found.logprobs.size() == expected.logprobs.size());
+  REQUIRE(found.top_ids.size() == expected.top_ids.size());
+  Agreement a;
+  const std::size_t n = found.top_ids.size();
+  for (std::size_t i = 0; i < n; ++i) a.same_top += found.top_ids[i] == expected.top_ids[i];
+  a.same_top /= static_cast<double>(n);
+  for (std::size_t i = 1; i < n; ++i) {
+    const double delta = std::abs(found.logprobs[i] - expected.logprobs[i]);
+    a.mean += delta / static_cast<double>(n - 1);
+    a.largest = std::max(a.largest, delta);
+  }
+  return a;
+}
+
+void check(const Agreement& a, bool exact) {
+  INFO("mean " << a.mean << ", largest " << a.largest << ", same top " << a.same_top);
+  CHECK(a.mean <= (exact ? kExactMeanDelta : kMeanDelta));
+  CHECK(a.same_top >= (exact ? 1.0 : kSameTop));
+  if (exact) CHECK(a.largest <= 10 * kExactMeanDelta);
+}
+
+/// Recorded rows of logits: the largest difference relative to the largest logit of the row.
+double logit_difference(const Transformer& model, std::span<const float> hidden, const nlohmann::json& rows) {
+  const std::size_t width = model.config().hidden_size;
+  double worst = 0;
+  for (const auto& row : rows) {
+    const std::vector<float> found =
+        logits_of(model, hidden.subspan(row["position"].get<std::size_t>() * width, width), 1);
+    const auto expected = row["values"].get<std::vector<double>>();
+    REQUIRE(found.size() == expected.size());
+    double largest = 0, difference = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      largest = std::max(largest, std::abs(expected[i]));
+      difference = std::max(difference, std::abs(static_cast<double>(found[i]) - expected[i]));
+    }
+    worst = std::max(worst, difference / largest);
+  }
+  return worst;
+}
+
+struct Way {
+  const char* name;
+  std::size_t chunk;
+  Role role;
+};
+
+void check_tiny(const std::shared_ptr<const Transformer>& model, const nlohmann::json& record) {
+  for (const auto& sequence : record["sequences"]) {
+    const auto ids = sequence["ids"].get<Tokens>();
+    for (const Way& way :
+         {Way{"whole", Runner::kMaxRows, Role::kPrompt}, Way{"in chunks", 50, Role::kPrompt},
+          Way{"token by token", 1, Role::kPrompt}, Way{"as generated", 1, Role::kGenerated}}) {
+      INFO(ids.size() << " tokens, " << way.name);
+      Runner runner(model, 1);
+      KvSequence kv = runner.sequence();
+      const std::vector<float> hidden = runner.run(kv, ids, way.chunk, way.role);
+      check(compare(scores_of(*model, hidden, ids), recorded(sequence, ids.size())), model->exact());
+      const double logits = logit_difference(*model, hidden, sequence["logits"]);
+      INFO("logits differ by " << logits << " of the largest");
+      CHECK(logits <= (model->exact() ? 1e-5 : kMeanDelta));
+    }
+  }
+}
+
+/// The first `tokens` of a recorded text, the prompt in chunks of 512.
+void check_scores(const std::shared_ptr<const Transformer>& model, const nlohmann::json& record,
+                  std::size_t tokens) {
+  auto ids = record["ids"].get<Tokens>();
+  ids.resize(std::min(tokens, ids.size()));
+  Runner runner(model, kThreads);
+  KvSequence kv = runner.sequence();
+  const std::vector<float> hidden = runner.run(kv, ids, Runner::kMaxRows);
+  const Agreement agreement = compare(scores_of(*model, hidden, ids), recorded(record, ids.size()));
+  check(agreement, model->exact());
+  INFO(ids.size() << " tokens");
+}
+
+/// Continues a recorded prompt greedily; a step may differ where the record's two best are closer than
+/// rounding.
+void check_greedy(const std::shared_ptr<const Transformer>& model, const nlohmann::json& continuation,
+                  std::size_t steps) {
+  const auto prompt = continuation["prompt_ids"].get<Tokens>(), expected = continuation["ids"].get<Tokens>();
+  const auto margins = continuation["margins"].get<std::vector<double>>();
+  Runner runner(model, kThreads);
+  KvSequence kv = runner.sequence();
+  const std::size_t width = model->config().hidden_size;
+  std::vector<float> hidden = runner.run(kv, prompt, Runner::kMaxRows);
+  for (std::size_t i = 0; i < std::min(steps, expected.size()); ++i) {
+    const std::int32_t next = argmax(logits_of(*model, std::span(hidden).last(width), kThreads));
+    INFO("step " << i << " of '" << continuation["prompt"].get<std::string>() << "'");
+    if (next != expected[i]) {
+      CHECK(margins[i] < (model->exact() ? 1e-3 : 0.1));
+      return;
+    }
+    hidden = runner.run(kv, {&next, 1}, 1, Role::kGenerated);
+  }
+}
+
+/// The slow arithmetics score the beginning of a text only, and continue one prompt a little: a position does
+/// not depend on what comes after it.
+bool is_slow(const Transformer& model) { return model.exact() || model.isa() == Isa::kScalar; }
+
+void check_model(const std::string& path, const std::string& record_name) {
+  const nlohmann::json record = read_record(record_name);
+  auto file = Gguf::open(path);
+  REQUIRE(file.ok());
+  const auto check_one = [&](const LoadOptions& options) {
+    const auto model = load(*file, options);
+    const bool slow = is_slow(*model);
+    check_scores(model, record, slow ? 160 : std::numeric_limits<std::size_t>::max());
+    for (std::size_t i = 0; i < (slow ? 1 : record["greedy"].size()); ++i) {
+      check_greedy(model, record["greedy"][i], slow ? 6 : 64);
+    }
+  };
+  for (const Isa isa : supported_isas()) {
+    DYNAMIC_SECTION(name(isa)) { check_one({.threads = kThreads, .isa = isa}); }
+  }
+  SECTION("exact") { check_one({.threads = kThreads, .exact = true}); }
+}
+
+}  // namespace
+
+TEST_CASE("Tiny models: logits of transformers, whole, in chunks and token by token") {
+  for (const char* model_name :
+       {"tiny_llama_tied_f32", "tiny_llama_untied_rope_f16", "tiny_gemma3_f16", "tiny_gemma3_f32"}) {
+    INFO(model_name);
+    const nlohmann::json record = read_record(std::string(model_name) + ".json");
+    auto file = Gguf::open(std::string(PARTITA_TEST_DATA) + "/engine/" + model_name + ".gguf");
+    REQUIRE(file.ok());
+    for (const Isa isa : supported_isas()) {
+      INFO("instruction set " << name(isa));
+      check_tiny(load(*file, {.isa = isa}), record);
+    }
+    INFO("exact");
+    check_tiny(load(*file, {.exact = true}), record);
+  }
+}
+
+TEST_CASE("SmolLM2: log-probabilities and greedy text of transformers") {
+  const std::string path = find_test_model("SmolLM2-135M-Instruct.Q4_1.gguf");
+  INFO("PARTITA_TEST_MODELS or models/ must hold SmolLM2-135M-Instruct.Q4_1.gguf");
+  REQUIRE_FALSE(path.empty());
+  check_model(path, "smollm2_scores.json");
+}
+
+TEST_CASE("Gemma 3: log-probabilities and greedy text of transformers, where the file is") {
+  // Its terms keep it out of what is fetched for everyone.
+  const std::string path = find_test_model("gemma-3-270m-q4_k_m.gguf");
+  if (path.empty()) {
+    WARN("gemma-3-270m-q4_k_m.gguf is not there: not compared");
+    return;
+  }
+  check_model(path, "gemma3_scores.json");
+}

@@ -1,0 +1,362 @@
+#include "tests/engine/kernel_checks.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/catch.h"
+#include "weights/codec.h"
+
+namespace partita::test {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr double kEps = std::numeric_limits<float>::epsilon();
+
+constexpr Dtype kTypes[] = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
+                            Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
+                            Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
+
+std::vector<float> normals(std::size_t n, unsigned seed, float scale = 1) {
+  std::mt19937 rng(seed);
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> x(n);
+  for (float& v : x) v = normal(rng);
+  return x;
+}
+
+/// Random blocks of a type: quantized normals where the codec can, random bytes under small scales otherwise.
+std::vector<std::byte> random_blocks(Dtype type, std::size_t elements, unsigned seed) {
+  std::vector<std::byte> blocks(elements / block_elements(type) * block_bytes(type));
+  if (codec(type).quantize != nullptr) {
+    const std::vector<float> values = normals(elements, seed, 0.1F);
+    codec(type).quantize(values.data(), elements, blocks.data());
+    return blocks;
+  }
+  std::mt19937 rng(seed);
+  for (std::byte& b : blocks) b = static_cast<std::byte>(rng());
+  const std::size_t size = block_bytes(type);
+  for (std::size_t at = 0; at < blocks.size(); at += size) {
+    const std::uint16_t d = f32_to_f16(0.001F * static_cast<float>(1 + rng() % 8));
+    if (type == Dtype::kQ6_K) {
+      std::memcpy(&blocks[at + size - 2], &d, 2);
+    } else {
+      std::memcpy(&blocks[at], &d, 2);
+      std::memcpy(&blocks[at + 2], &d, 2);
+    }
+  }
+  return blocks;
+}
+
+PackedMatrix random_matrix(Dtype type, std::size_t rows, std::size_t cols, unsigned seed) {
+  Result<PackedMatrix> m = allocate_panels(type, rows, cols);
+  REQUIRE(m.ok());
+  pack_panels(*m, random_blocks(type, rows * cols, seed), {}, 0, m->panels());
+  return std::move(*m);
+}
+
+/// Activations with memory of their own.
+struct Rows {
+  Rows(const Kernels& kernels, std::size_t rows, std::size_t cols, std::vector<float> data)
+      : values(std::move(data)),
+        q(rows * cols),
+        scale(rows * (cols / kGroupCols)),
+        sum(rows * (cols / kGroupCols)) {
+    view = {rows, cols, values.data(), q.data(), scale.data(), sum.data()};
+    if (cols % kGroupCols == 0) kernels.quantize(view, 0, rows);
+  }
+  Activations one(std::size_t r) const {
+    const std::size_t groups = view.cols / kGroupCols;
+    return {1,
+            view.cols,
+            view.values + r * view.cols,
+            view.q + r * view.cols,
+            view.scale + r * groups,
+            view.sum + r * groups};
+  }
+  std::vector<float> values;
+  std::vector<std::int16_t> q;
+  std::vector<float> scale;
+  std::vector<std::int32_t> sum;
+  Activations view;
+};
+
+/// y = W x with `pad` further columns, all NaN before.
+std::vector<float> product(const Kernels& kernels, const PackedMatrix& w, const Activations& x,
+                           std::size_t pad = 3) {
+  AlignedBytes scratch(matmul_scratch_bytes(w.cols));
+  const std::size_t ld = w.rows + pad;
+  std::vector<float> y(x.rows * ld, kNan);
+  const std::size_t middle = w.panels() / 2;
+  kernels.matmul(w, middle, w.panels(), x, y.data(), ld, scratch.data());
+  kernels.matmul(w, 0, middle, x, y.data(), ld, scratch.data());
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    for (std::size_t c = w.rows; c < ld; ++c) {
+      REQUIRE(std::isnan(y[r * ld + c]));
+      y[r * ld + c] = 0;
+    }
+  }
+  return y;
+}
+
+void check_matrix(const Kernels& fast, Dtype type, std::size_t rows, std::size_t cols, std::size_t batch) {
+  CAPTURE(std::string(name(type)), rows, cols, batch);
+  const Kernels& slow = kernels(Isa::kScalar);
+  const PackedMatrix w = random_matrix(type, rows, cols, static_cast<unsigned>(rows * 31 + cols));
+  const Rows x(fast, batch, cols, normals(batch * cols, static_cast<unsigned>(batch)));
+  const std::vector<float> expected = product(slow, w, x.view), got = product(fast, w, x.view);
+
+  std::vector<float> line(cols);
+  const std::size_t ld = rows + 3;
+  std::size_t wrong = 0, moved = 0;
+  for (std::size_t c = 0; c < rows; ++c) {
+    unpack_row(w, c, line.data());
+    for (std::size_t r = 0; r < batch; ++r) {
+      double magnitude = 0;  // of the sum's terms; groups with minima have two of them
+      for (std::size_t k = 0; k < cols; ++k) magnitude += std::abs(line[k] * x.values[r * cols + k]);
+      if (type == Dtype::kQ4_K || type == Dtype::kQ5_K) magnitude *= 8;
+      const double bound = 4 * kEps * (std::sqrt(static_cast<double>(cols)) + 4) * magnitude + 1e-30;
+      if (!(std::abs(got[r * ld + c] - expected[r * ld + c]) <= bound)) ++wrong;
+    }
+  }
+  for (std::size_t r = 0; r < batch; ++r) {
+    const std::vector<float> alone = product(fast, w, x.one(r));
+    if (std::memcmp(alone.data(), got.data() + r * ld, rows * sizeof(float)) != 0) ++moved;
+  }
+  CHECK(wrong == 0);
+  CHECK(moved == 0);
+}
+
+void check_quantize(const Kernels& fast) {
+  std::vector<float> data = normals(10 * 64, 5);
+  data[3] = 1e30F;
+  data[70] = kNan;
+  data[140] = -kInf;
+  for (int i = 192; i < 224; ++i) data[static_cast<std::size_t>(i)] = 0;
+  for (int i = 224; i < 256; ++i) data[static_cast<std::size_t>(i)] = 1e-38F;
+  const Rows a(kernels(Isa::kScalar), 10, 64, data), b(fast, 10, 64, data);
+  for (std::size_t g = 0; g < a.scale.size(); ++g) {
+    CAPTURE(g);
+    CHECK((a.scale[g] == b.scale[g] || (std::isnan(a.scale[g]) && std::isnan(b.scale[g]))));
+    if (std::isnan(a.scale[g])) continue;
+    CHECK(a.sum[g] == b.sum[g]);
+    CHECK(std::memcmp(&a.q[g * 32], &b.q[g * 32], 64) == 0);
+  }
+  CHECK(std::isnan(b.scale[2]));  // the NaN
+  CHECK(std::isnan(b.scale[4]));  // the infinity
+}
+
+void check_unpack(const Kernels& fast, Dtype type) {
+  CAPTURE(std::string(name(type)));
+  const PackedMatrix w = random_matrix(type, 21, 512, 9);
+  std::vector<float> line(512), panel(512 * 19, kNan);
+  for (std::size_t p = 0; p < w.panels(); ++p) {
+    fast.unpack(w, p, panel.data(), 19);
+    for (std::size_t lane = 0; lane < kPanelRows && p * kPanelRows + lane < w.rows; ++lane) {
+      unpack_row(w, p * kPanelRows + lane, line.data());
+      std::size_t different = 0;
+      for (std::size_t k = 0; k < 512; ++k) different += line[k] != panel[k * 19 + lane];
+      CHECK(different == 0);
+    }
+  }
+}
+
+bool close(double got, double expected, double tolerance) {
+  if (std::isnan(expected)) return std::isnan(got);
+  return std::abs(got - expected) <= tolerance || got == expected;
+}
+
+/// Pages of one KV head and queries that see part of them.
+struct AttentionCase {
+  AttentionCase(KvType kv_type, int heads_dim, int query_rows, int keys, unsigned seed)
+      : type(kv_type), head_dim(heads_dim), rows(query_rows), n_keys(keys) {
+    const std::size_t bytes = static_cast<std::size_t>(kPageTokens * head_dim) * 4;
+    k = AlignedBytes(bytes);
+    v = AlignedBytes(bytes);
+    std::memset(k.data(), 0xFF, bytes);  // NaN where nothing is stored
+    std::memset(v.data(), 0xFF, bytes);
+    q = normals(static_cast<std::size_t>(rows * head_dim), seed, 0.3F);
+    std::mt19937 rng(seed);
+    for (int r = 0; r < rows; ++r) {
+      const int end = 1 + static_cast<int>(rng() % static_cast<unsigned>(n_keys));
+      last.push_back(r % 5 == 4 ? -1 : end);  // every fifth row sees nothing
+      first.push_back(r % 3 == 0 ? -1 : end - 1 - static_cast<int>(rng() % static_cast<unsigned>(end)));
+    }
+    keys_and_values = normals(static_cast<std::size_t>(2 * n_keys * head_dim), seed + 1);
+  }
+  void fill(const Kernels& kernels) {
+    for (int t = 0; t < n_keys; ++t) {
+      const float* at = keys_and_values.data() + static_cast<std::size_t>(2 * t * head_dim);
+      kernels.append(type, at, at + head_dim, head_dim, t, k.data(), v.data());
+    }
+  }
+  /// Two pages (the same twice) one after the other, from row `from` on. [rows][head_dim + 2]: out, max, sum.
+  std::vector<float> run(const Kernels& kernels, int from, int count) const {
+    std::vector<float> max(static_cast<std::size_t>(count), -kInf), sum(static_cast<std::size_t>(count), 0);
+    std::vector<float> out(static_cast<std::size_t>(count * head_dim), 0);
+    const SoftmaxState state{max.data(), sum.data(), out.data()};
+    const QueryTile tile{q.data() + from * head_dim, count, head_dim, first.data() + from,
+                         last.data() + from};
+    kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
+    const std::vector<std::int32_t> none(static_cast<std::size_t>(count), 0);
+    const QueryTile hidden{q.data() + from * head_dim, count, head_dim, none.data(), none.data()};
+    kernels.attend(type, hidden, {k.data(), v.data()}, n_keys, state);  // a page out of sight changes nothing
+    kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
+    std::vector<float> merged_max(max.size(), -kInf), merged_sum(sum.size(), 0), merged(out.size(), 0);
+    const SoftmaxState whole{merged_max.data(), merged_sum.data(), merged.data()};
+    kernels.merge(state, count, head_dim, whole);
+    kernels.merge(state, count, head_dim, whole);
+    kernels.finish(whole, count, head_dim);
+    merged.insert(merged.end(), merged_max.begin(), merged_max.end());
+    merged.insert(merged.end(), merged_sum.begin(), merged_sum.end());
+    return merged;
+  }
+
+  KvType type;
+  int head_dim, rows, n_keys;
+  AlignedBytes k, v;
+  std::vector<float> q, keys_and_values;
+  std::vector<std::int32_t> first, last;
+};
+
+void check_attention_case(const Kernels& fast, KvType type, int head_dim, int rows, int keys) {
+  CAPTURE(static_cast<int>(type), head_dim, rows, keys);
+  AttentionCase by_fast(type, head_dim, rows, keys, 7), by_slow(type, head_dim, rows, keys, 7);
+  by_fast.fill(fast);
+  by_slow.fill(kernels(Isa::kScalar));
+  const std::size_t bytes = by_fast.k.size();
+  CHECK(std::memcmp(by_fast.k.data(), by_slow.k.data(), bytes) == 0);
+  CHECK(std::memcmp(by_fast.v.data(), by_slow.v.data(), bytes) == 0);
+
+  const std::vector<float> expected = by_slow.run(kernels(Isa::kScalar), 0, rows),
+                           got = by_fast.run(fast, 0, rows);
+  std::size_t wrong = 0, moved = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    wrong += !close(got[i], expected[i], 2e-5 * std::max(1.0F, std::abs(expected[i])));
+  }
+  for (int r = 0; r < rows; ++r) {
+    const std::vector<float> alone = by_fast.run(fast, r, 1);
+    moved +=
+        std::memcmp(alone.data(), got.data() + r * head_dim, static_cast<std::size_t>(head_dim) * 4) != 0;
+  }
+  CHECK(wrong == 0);
+  CHECK(moved == 0);
+}
+
+void check_exponentials(const Kernels& fast) {
+  std::vector<float> x = {0, -1, -20, -80, -87.3F, -100, -kInf, 0, 1, 20, 80};
+  for (float v : normals(1500, 3, 30)) x.push_back(std::min(v, 80.0F));
+  for (const std::size_t n : {std::size_t{1}, std::size_t{15}, std::size_t{17}, x.size()}) {
+    std::vector<float> y(n, kNan);
+    const double sum = fast.exp_sum(x.data(), n, 0.5F, 1.0F, y.data());
+    double expected_sum = 0;
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double expected = std::exp(static_cast<double>(x[i]) - 0.5);
+      expected_sum += expected;
+      // x - shift is rounded to float before its exponential is taken.
+      const double rounding = std::isinf(x[i]) ? 0 : kEps * std::abs(x[i] - 0.5);
+      wrong += !close(y[i], expected, (3e-7 + rounding) * expected + 3e-38);
+    }
+    CHECK(wrong == 0);
+    CHECK(close(sum, expected_sum, 1e-6 * expected_sum));
+    CHECK(close(fast.exp_sum(x.data(), n, 0.5F, 1.0F, nullptr), sum, 0));
+  }
+  const float bad[] = {1, kNan, 2};
+  CHECK(std::isnan(fast.exp_sum(bad, 3, 0, 1, nullptr)));
+}
+
+void check_max(const Kernels& fast) {
+  for (const std::size_t n : {std::size_t{1}, std::size_t{16}, std::size_t{33}, std::size_t{1000}}) {
+    std::vector<float> x = normals(n, static_cast<unsigned>(n));
+    CHECK(fast.max(x.data(), n) == *std::max_element(x.begin(), x.end()));
+    x[n / 2] = kNan;
+    CHECK(std::isnan(fast.max(x.data(), n)));
+    x.assign(n, -kInf);
+    CHECK(fast.max(x.data(), n) == -kInf);
+  }
+}
+
+}  // namespace
+
+void check_products(const Kernels& fast) {
+  check_quantize(fast);
+  for (const Dtype type : kTypes) {
+    check_unpack(fast, type);
+    const bool super = block_elements(type) == 256;
+    const std::size_t cols = super ? 512 : block_elements(type) == 32 ? 96 : 37;
+    for (const std::size_t rows : {1, 16, 37}) {
+      for (const std::size_t batch : {1, 2, 3, 4, 5, 7, 8, 13, 27})
+        check_matrix(fast, type, rows, cols, batch);
+    }
+  }
+}
+
+void check_elementwise(const Kernels& fast) {
+  const Kernels& slow = kernels(Isa::kScalar);
+  for (const std::size_t n : {1, 7, 16, 31, 48, 577}) {
+    CAPTURE(n);
+    const std::vector<float> x = normals(n, 1, 3), w = normals(n, 2);
+    const auto compare = [&](const std::vector<float>& got, const std::vector<float>& expected,
+                             double bound) {
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < got.size(); ++i)
+        wrong += !close(got[i], expected[i], bound * (1 + std::abs(expected[i])));
+      CHECK(wrong == 0);
+    };
+    std::vector<float> a(n, kNan), b(n, kNan);
+    fast.rms_norm(x.data(), w.data(), n, 1e-5F, a.data());
+    slow.rms_norm(x.data(), w.data(), n, 1e-5F, b.data());
+    compare(a, b, 1e-6);
+    for (const GateFunction f : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
+      fast.gate(f, x.data(), w.data(), n, a.data());
+      slow.gate(f, x.data(), w.data(), n, b.data());
+      compare(a, b, 1e-6);
+    }
+    a = b = x;
+    fast.add(w.data(), n, a.data());
+    slow.add(w.data(), n, b.data());
+    CHECK(a == b);
+    std::vector<float> turned = normals(2 * n, 4), expected = turned;
+    const std::vector<float> cos = normals(n, 5), sin = normals(n, 6);
+    fast.rope(turned.data(), cos.data(), sin.data(), n);
+    slow.rope(expected.data(), cos.data(), sin.data(), n);
+    compare(turned, expected, 1e-6);
+  }
+  const float extreme[] = {-1000, -100, 100, 1000, 0, kNan};
+  const float ones[] = {1, 1, 1, 1, 1, 1};
+  float out[6];
+  fast.gate(GateFunction::kSilu, extreme, ones, 6, out);
+  CHECK(out[0] == 0);
+  CHECK(out[3] == 1000);
+  CHECK(std::isnan(out[5]));
+  check_max(fast);
+  check_exponentials(fast);
+}
+
+void check_attention(const Kernels& fast) {
+  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+    for (const int head_dim : {16, 64, 80, 256}) {
+      for (const int rows : {1, 3, 7, 48}) {
+        for (const int keys : {1, 17, 64}) check_attention_case(fast, type, head_dim, rows, keys);
+      }
+    }
+  }
+}
+
+void check_same_bits(const Kernels& a, const Kernels& b) {
+  for (const Dtype type : kTypes) {
+    const PackedMatrix w = random_matrix(type, 37, 512, 3);
+    const Rows x(a, 9, 512, normals(9 * 512, 4));
+    CHECK(product(a, w, x.view) == product(b, w, x.view));
+  }
+  AttentionCase by_a(KvType::kF16, 64, 9, 50, 3);
+  by_a.fill(a);
+  CHECK(by_a.run(a, 0, 9) == by_a.run(b, 0, 9));
+}
+
+}  // namespace partita::test

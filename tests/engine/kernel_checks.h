@@ -1,0 +1,16 @@
+// What every table of kernels must do, checked against the scalar definition on odd sizes, with outputs that
+// begin as NaN so that anything unwritten shows.
+#pragma once
+
+#include "engine/kernels/kernels.h"
+
+namespace partita::test {
+
+void check_products(const Kernels& fast);     // quantize, matmul, unpack: every type
+void check_elementwise(const Kernels& fast);  // rms_norm, add, gate, rope, max, exp_sum
+void check_attention(const Kernels& fast);    // append, attend, merge, finish
+
+/// Every output of both tables has the same bits (products and attention of random data).
+void check_same_bits(const Kernels& a, const Kernels& b);
+
+}  // namespace partita::test

@@ -1,0 +1,327 @@
+// The paged cache: contents, sharing and exact accounting.
+#include "engine/kv_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+
+#include "tests/catch.h"
+
+using namespace partita;
+
+namespace {
+
+/// Three classes: global, a window of 100 and one of 64; few bytes, so that many pages can be tried.
+Config small_config() {
+  Config config;
+  config.layers = 4;
+  config.kv_heads = 2;
+  config.head_dim = 16;
+  config.layer_kinds = {{100, 0}, {0, 0}, {64, 0}, {100, 0}};
+  return config;
+}
+
+constexpr std::size_t kClasses = 3;
+constexpr std::size_t kSideBytes = 64 * 16 * 2;  // K or V of one head in one page, f16
+
+std::size_t pages_for(std::size_t tokens) { return (tokens + 63) / 64; }
+
+/// Where the test keeps a mark for token `slot` of a page: 16 bytes in the last head's V, which is
+/// token-major.
+std::byte* mark_of(const KvPool& pool, std::byte* page, std::size_t cls, std::size_t slot) {
+  return page + pool.page_bytes(cls) - kSideBytes + slot * 32;
+}
+
+/// A sequence and what it should hold: one mark for each token.
+struct Shadowed {
+  KvSequence sequence;
+  std::vector<std::uint64_t> marks;
+  std::size_t released_below[kClasses] = {};  // tokens whose pages release_unseen() gave back
+};
+
+void append(KvPool& pool, Shadowed& s, std::size_t n, std::uint64_t& next_mark) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t at = s.marks.size();
+    s.marks.push_back(next_mark++);
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      std::memcpy(mark_of(pool, s.sequence.page(cls, at / 64), cls, at % 64), &s.marks[at],
+                  sizeof s.marks[at]);
+    }
+  }
+  s.sequence.advance(n);
+}
+
+bool holds_its_marks(const KvPool& pool, const Shadowed& s) {
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    for (std::size_t at = s.released_below[cls]; at < s.marks.size(); ++at) {
+      std::byte* page = s.sequence.page(cls, at / 64);
+      if (page == nullptr ||
+          std::memcmp(mark_of(pool, page, cls, at % 64), &s.marks[at], sizeof s.marks[at]) != 0) {
+        return false;
+      }
+    }
+  }
+  return s.sequence.length() == s.marks.size();
+}
+
+/// Bytes of the distinct pages that sequences hold; `reserved` pages beyond the length count too.
+std::size_t distinct_bytes(const KvPool& pool, const std::vector<Shadowed>& all,
+                           const std::vector<std::size_t>& page_counts) {
+  std::size_t bytes = 0;
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    std::set<const std::byte*> pages;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      for (std::size_t p = 0; p < page_counts[i]; ++p) pages.insert(all[i].sequence.page(cls, p));
+    }
+    pages.erase(nullptr);
+    bytes += pages.size() * pool.page_bytes(cls);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("Layers of one window share a class, and offsets are dense and aligned") {
+  const KvPool pool(small_config(), KvType::kF16, 0);
+  REQUIRE(pool.classes() == kClasses);
+  CHECK(pool.class_of(0) == pool.class_of(3));
+  CHECK(pool.class_of(0) != pool.class_of(1));
+  CHECK(pool.window(pool.class_of(0)) == 100);
+  CHECK(pool.window(pool.class_of(1)) == 0);
+  CHECK(pool.page_bytes(pool.class_of(0)) == 2 * 2 * 2 * kSideBytes);
+  CHECK(pool.page_bytes(pool.class_of(2)) == 2 * 2 * kSideBytes);
+  CHECK(pool.k_offset(0, 0) == 0);
+  CHECK(pool.v_offset(0, 0) == kSideBytes);
+  CHECK(pool.k_offset(0, 1) == 2 * kSideBytes);
+  CHECK(pool.k_offset(3, 0) == 4 * kSideBytes);
+  CHECK(pool.v_offset(3, 1) == 7 * kSideBytes);
+  CHECK(pool.k_offset(2, 0) == 0);
+
+  const KvPool wide(small_config(), KvType::kF32, 0);
+  CHECK(wide.page_bytes(wide.class_of(2)) == 2 * 2 * 2 * kSideBytes);
+  CHECK(wide.type() == KvType::kF32);
+}
+
+TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
+  KvPool pool(small_config(), KvType::kF16, 0);
+  const std::size_t page_set = pool.page_bytes(0) + pool.page_bytes(1) + pool.page_bytes(2);
+  KvSequence s(pool);
+  CHECK(pool.bytes_in_use() == 0);
+  REQUIRE(s.reserve(0).ok());
+  CHECK(pool.bytes_in_use() == 0);
+  REQUIRE(s.reserve(64).ok());
+  CHECK(pool.bytes_in_use() == page_set);
+  REQUIRE(s.reserve(65).ok());
+  CHECK(pool.bytes_in_use() == 2 * page_set);
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const std::byte* page = s.page(cls, 1);
+    CHECK(reinterpret_cast<std::uintptr_t>(page) % 64 == 0);
+    CHECK(std::all_of(page, page + pool.page_bytes(cls), [](std::byte b) { return b == std::byte{0}; }));
+  }
+  s.advance(3);
+  s.truncate(s.length());  // gives back what was only reserved
+  CHECK(pool.bytes_in_use() == page_set);
+  s.truncate(0);
+  CHECK(pool.bytes_in_use() == 0);
+}
+
+TEST_CASE("A fork shares everything and copies the page it writes to") {
+  KvPool pool(small_config(), KvType::kF16, 0);
+  const std::size_t page_set = pool.page_bytes(0) + pool.page_bytes(1) + pool.page_bytes(2);
+  std::uint64_t mark = 1;
+  Shadowed a{KvSequence(pool), {}};
+  REQUIRE(a.sequence.reserve(200).ok());
+  append(pool, a, 100, mark);
+  Shadowed b{a.sequence.fork(), a.marks};
+  CHECK(pool.bytes_in_use() == 4 * page_set);  // of 200 reserved tokens; the fork has only those written
+  CHECK(b.sequence.page(0, 1) == a.sequence.page(0, 1));
+  REQUIRE(b.sequence.reserve(1).ok());
+  CHECK(b.sequence.page(0, 0) == a.sequence.page(0, 0));
+  CHECK(b.sequence.page(0, 1) != a.sequence.page(0, 1));
+  append(pool, b, 1, mark);
+  REQUIRE(a.sequence.reserve(1).ok());
+  append(pool, a, 1, mark);
+  CHECK(holds_its_marks(pool, a));
+  CHECK(holds_its_marks(pool, b));
+  CHECK(pool.bytes_in_use() == 5 * page_set);
+
+  SECTION("a page whose other owner is gone is written in place") {
+    Shadowed c{b.sequence.fork(), b.marks};
+    const std::byte* page = c.sequence.page(0, 1);
+    b.sequence = KvSequence(pool);
+    REQUIRE(c.sequence.reserve(1).ok());
+    CHECK(c.sequence.page(0, 1) == page);
+  }
+  SECTION("at a page's end nothing is copied") {
+    a.sequence.truncate(64);
+    Shadowed c{a.sequence.fork(), {}};
+    const std::size_t before = pool.bytes_in_use();
+    REQUIRE(c.sequence.reserve(1).ok());
+    CHECK(pool.bytes_in_use() == before + page_set);
+  }
+}
+
+TEST_CASE("The budget is kept, and an error leaves the sequence as it was") {
+  const Config config = small_config();
+  const KvPool sizes(config, KvType::kF16, 0);
+  const std::size_t page_set = sizes.page_bytes(0) + sizes.page_bytes(1) + sizes.page_bytes(2);
+  KvPool pool(config, KvType::kF16, 3 * page_set);
+  CHECK(pool.budget_bytes() == 3 * page_set);
+  std::uint64_t mark = 1;
+  Shadowed s{KvSequence(pool), {}};
+  REQUIRE(s.sequence.reserve(100).ok());
+  append(pool, s, 100, mark);
+  auto refused = s.sequence.reserve(93);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kOutOfMemory);
+  CHECK(refused.error().message == "the KV cache has no room for 93 more tokens after 100: they take " +
+                                       std::to_string(2 * page_set) + " bytes, and " +
+                                       std::to_string(2 * page_set) + " of its " +
+                                       std::to_string(3 * page_set) + " are in use");
+  CHECK(holds_its_marks(pool, s));
+  CHECK(pool.bytes_in_use() == 2 * page_set);
+  REQUIRE(s.sequence.reserve(92).ok());
+  CHECK(pool.bytes_in_use() == 3 * page_set);
+
+  // A private copy counts: three pages are in use, and a fork that writes would need a fourth.
+  KvSequence fork = s.sequence.fork();
+  CHECK_FALSE(fork.reserve(1).ok());
+  CHECK(fork.page(0, 1) == s.sequence.page(0, 1));
+  s.sequence.truncate(100);
+  CHECK(fork.reserve(1).ok());
+
+  CHECK_FALSE(s.sequence.reserve(std::numeric_limits<std::size_t>::max()).ok());
+  CHECK_FALSE(s.sequence.reserve(std::size_t{1} << 31).ok());
+  CHECK(holds_its_marks(pool, s));
+}
+
+TEST_CASE("Free pages of one class make way for another's within the budget") {
+  Config config = small_config();
+  config.layer_kinds = {{0, 0}, {64, 0}};
+  const KvPool sizes(config, KvType::kF16, 0);
+  const std::size_t page = sizes.page_bytes(0);
+  REQUIRE(sizes.page_bytes(1) == page);
+  KvPool pool(config, KvType::kF16, 14 * page);
+  KvSequence s(pool);
+  REQUIRE(s.reserve(384).ok());
+  s.advance(384);
+  CHECK(pool.bytes_in_use() == 12 * page);
+  s.release_unseen();  // keeps one page of the window's six
+  CHECK(pool.bytes_in_use() == 7 * page);
+  REQUIRE(s.reserve(192).ok());  // three more of each class: 13 pages, some of them used again
+  CHECK(pool.bytes_in_use() == 13 * page);
+  CHECK_FALSE(s.reserve(193).ok());
+}
+
+TEST_CASE("Pages behind a window go back, and truncation knows how far it can go") {
+  KvPool pool(small_config(), KvType::kF16, 0);
+  std::uint64_t mark = 1;
+  Shadowed s{KvSequence(pool), {}};
+  REQUIRE(s.sequence.reserve(300).ok());
+  append(pool, s, 300, mark);
+  CHECK(s.sequence.truncation_floor() == 0);
+  s.sequence.release_unseen();
+  // The token at 300 sees keys from 201 on with a window of 100, from 237 on with one of 64: both lie in
+  // page 3.
+  const std::size_t global = pool.class_of(1), wide = pool.class_of(0), narrow = pool.class_of(2);
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(s.sequence.page(global, i) != nullptr);
+    CHECK((s.sequence.page(wide, i) != nullptr) == (i >= 3));
+    CHECK((s.sequence.page(narrow, i) != nullptr) == (i >= 3));
+  }
+  CHECK(s.sequence.truncation_floor() == 192 + 99);
+  s.released_below[wide] = s.released_below[narrow] = 192;
+  CHECK(holds_its_marks(pool, s));
+  const std::size_t kept = pool.bytes_in_use();
+  s.sequence.release_unseen();
+  CHECK(pool.bytes_in_use() == kept);
+
+  KvSequence fork = s.sequence.fork();
+  CHECK(fork.truncation_floor() == 192 + 99);
+  fork.truncate(291);
+  CHECK(fork.length() == 291);
+  fork.truncate(290);
+  CHECK(fork.length() == 0);
+  CHECK(fork.truncation_floor() == 0);
+  CHECK(holds_its_marks(pool, s));
+  CHECK(pool.bytes_in_use() == kept);
+}
+
+TEST_CASE("A hundred thousand random operations keep contents and accounts exact") {
+  const Config config = small_config();
+  const KvPool sizes(config, KvType::kF16, 0);
+  const std::size_t page_set = sizes.page_bytes(0) + sizes.page_bytes(1) + sizes.page_bytes(2);
+  const std::size_t budget = 14 * page_set;
+  KvPool pool(config, KvType::kF16, budget);
+  std::mt19937_64 random(7);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  std::vector<Shadowed> all;
+  std::vector<std::size_t> pages;  // each sequence's table: written and reserved
+  std::uint64_t mark = 1;
+  std::map<std::string, int> happened;
+
+  for (int operation = 0; operation < 100000; ++operation) {
+    const std::size_t i = all.empty() ? 0 : below(all.size());
+    const std::size_t choice = below(100);
+    if (all.empty() || (choice < 8 && all.size() < 12)) {
+      all.push_back({KvSequence(pool), {}});
+      pages.push_back(0);
+    } else if (choice < 50) {
+      const std::size_t n = below(4) == 0 ? below(200) : below(8);
+      const std::size_t before = pool.bytes_in_use();
+      if (all[i].sequence.reserve(n).ok()) {
+        pages[i] = std::max(pages[i], pages_for(all[i].marks.size() + n));
+        append(pool, all[i], below(3) == 0 ? n / 2 : n, mark);
+        ++happened["reserve"];
+      } else {
+        REQUIRE(pool.bytes_in_use() == before);
+        ++happened["refuse"];
+      }
+    } else if (choice < 65) {
+      if (all.size() >= 12) continue;
+      Shadowed fork{all[i].sequence.fork(), all[i].marks};
+      std::copy_n(all[i].released_below, kClasses, fork.released_below);
+      all.push_back(std::move(fork));
+      pages.push_back(pages_for(all.back().marks.size()));
+      ++happened["fork"];
+    } else if (choice < 80) {
+      Shadowed& s = all[i];
+      const std::size_t to = below(s.marks.size() + 1);
+      const bool possible = to >= s.sequence.truncation_floor();
+      s.sequence.truncate(to);
+      s.marks.resize(possible ? to : 0);
+      if (s.marks.empty()) std::fill_n(s.released_below, kClasses, 0);
+      pages[i] = pages_for(s.marks.size());
+      ++happened[possible ? "truncate" : "forget"];
+    } else if (choice < 85) {
+      Shadowed& s = all[i];
+      s.sequence.release_unseen();
+      for (std::size_t cls = 0; cls < kClasses; ++cls) {
+        const std::size_t window = pool.window(cls), length = s.marks.size();
+        if (window == 0 || length < window) continue;
+        s.released_below[cls] = std::max(s.released_below[cls], (length - window + 1) / 64 * 64);
+      }
+      ++happened["release"];
+    } else if (choice < 95) {
+      std::swap(all[i], all.back());
+      std::swap(pages[i], pages.back());
+      all.pop_back();
+      pages.pop_back();
+      ++happened["destroy"];
+    }
+    REQUIRE(pool.bytes_in_use() == distinct_bytes(pool, all, pages));
+    REQUIRE(pool.bytes_in_use() <= budget);
+    if (!all.empty()) REQUIRE(holds_its_marks(pool, all[below(all.size())]));
+  }
+  for (const Shadowed& s : all) CHECK(holds_its_marks(pool, s));
+  for (const char* kind : {"reserve", "refuse", "fork", "truncate", "forget", "release", "destroy"}) {
+    INFO(kind << " happened " << happened[kind] << " times");
+    CHECK(happened[kind] > 100);
+  }
+  all.clear();
+  CHECK(pool.bytes_in_use() == 0);
+}

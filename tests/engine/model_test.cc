@@ -1,0 +1,223 @@
+// Files to weights: what is packed, what is released, what is refused.
+#include "engine/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/catch.h"
+#include "tests/engine/tiny_models.h"
+#include "weights/codec.h"
+
+using namespace partita;
+using namespace partita::testing;
+
+namespace {
+
+/// The rows of a tensor as its codec defines them: [rows][cols].
+std::vector<float> dequantized(const Gguf& file, const std::string& name) {
+  const TensorView* tensor = file.find_tensor(name);
+  REQUIRE(tensor != nullptr);
+  std::vector<float> values(tensor->shape.elements());
+  codec(tensor->dtype).dequantize(tensor->bytes.data(), values.size(), values.data());
+  return values;
+}
+
+/// Whether row r of the matrix is row `row_of(r)` of the tensor, exactly (0 and -0 being one number).
+template <class F>
+bool holds(const PackedMatrix& matrix, const std::vector<float>& values, F row_of) {
+  std::vector<float> row(matrix.cols);
+  for (std::size_t r = 0; r < matrix.rows; ++r) {
+    std::fill(row.begin(), row.end(), std::nanf(""));
+    unpack_row(matrix, r, row.data());
+    if (!std::equal(row.begin(), row.end(), values.data() + row_of(r) * matrix.cols)) return false;
+  }
+  return matrix.rows * matrix.cols == values.size();
+}
+
+constexpr auto kSameRow = [](std::size_t r) { return r; };
+
+Error error_of(const GgufWriter& writer, const LoadOptions& options = {}) {
+  const TinyFile file(writer);
+  auto model = Transformer::load(file.gguf(), options);
+  REQUIRE_FALSE(model.ok());
+  return model.error();
+}
+
+}  // namespace
+
+TEST_CASE("Every weight of every type arrives exactly") {
+  for (const Dtype dtype : all_dtypes()) {
+    for (TinySpec spec : tiny_specs(dtype)) {
+      spec.tied = false;
+      INFO(describe(spec));
+      const TinyFile file(spec);
+      const Gguf& gguf = file.gguf();
+      const auto model = load(gguf, {.threads = 3, .exact = true});
+      CHECK(model->exact());
+      CHECK(model->kv_type() == KvType::kF32);
+      CHECK(&model->kernels() == &exact_kernels());
+      REQUIRE(model->layers().size() == spec.layers);
+      CHECK(holds(model->head(), dequantized(gguf, "output.weight"), kSameRow));
+      CHECK(model->final_norm() == dequantized(gguf, "output_norm.weight"));
+
+      const std::size_t last = spec.layers - 1, d = spec.head_dim;
+      const Layer& layer = model->layers()[last];
+      const auto tensor = [&](const std::string& name) {
+        return dequantized(gguf, "blk." + std::to_string(last) + "." + name + ".weight");
+      };
+      const auto rotary =
+          [&](std::size_t r) {  // from half-split pairs (i, i + d / 2) to the file's (2i, 2i + 1)
+            if (spec.gemma()) return r;
+            const std::size_t head = r / d, i = r % d;
+            return head * d + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1);
+          };
+      CHECK(holds(layer.q, tensor("attn_q"), rotary));
+      CHECK(holds(layer.k, tensor("attn_k"), rotary));
+      CHECK(holds(layer.v, tensor("attn_v"), kSameRow));
+      CHECK(holds(layer.attention_out, tensor("attn_output"), kSameRow));
+      CHECK(holds(layer.gate, tensor("ffn_gate"), kSameRow));
+      CHECK(holds(layer.up, tensor("ffn_up"), kSameRow));
+      CHECK(holds(layer.down, tensor("ffn_down"), kSameRow));
+      CHECK(layer.attention_norm == tensor("attn_norm"));
+      CHECK(layer.ffn_norm == tensor("ffn_norm"));
+      CHECK(layer.q_norm == (spec.gemma() ? tensor("attn_q_norm") : Vector()));
+      CHECK(layer.k_norm == (spec.gemma() ? tensor("attn_k_norm") : Vector()));
+      CHECK(layer.attention_post_norm == (spec.gemma() ? tensor("post_attention_norm") : Vector()));
+      CHECK(layer.ffn_post_norm == (spec.gemma() ? tensor("post_ffw_norm") : Vector()));
+      CHECK(layer.kind.window == model->config().layer_kinds[last].window);
+    }
+  }
+}
+
+TEST_CASE("A tied head is the embedding, and embeddings are scaled") {
+  for (const TinySpec& spec : tiny_specs(Dtype::kQ5_1)) {
+    INFO(describe(spec));
+    const TinyFile file(spec);
+    const auto model = load(file.gguf(), {.exact = true});
+    const std::vector<float> values = dequantized(file.gguf(), "token_embd.weight");
+    CHECK(holds(model->head(), values, kSameRow));
+    std::vector<float> row(spec.hidden, std::nanf(""));
+    for (const std::uint32_t token : {0u, 17u, spec.vocab - 1}) {
+      model->embed(token, row.data());
+      const float scale = spec.gemma() ? 8.0f : 1.0f;
+      for (std::size_t i = 0; i < spec.hidden; ++i) CHECK(row[i] == values[token * spec.hidden + i] * scale);
+    }
+  }
+}
+
+TEST_CASE("Bytes read for a token are those of the layers, the head and one embedding") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  spec.vocab = 112;  // whole panels, so that the file's bytes are the panels'
+  const auto bytes_of = [](const TinySpec& s) {
+    const TinyFile file(s);
+    std::size_t bytes = 0;
+    for (const TensorView& tensor : file.gguf().tensors()) bytes += tensor.bytes.size();
+    return std::pair(bytes, load(file.gguf(), {.exact = true})->bytes_per_token());
+  };
+  const std::size_t embedding_row = spec.hidden * sizeof(float);
+  const auto [tied_file, tied] = bytes_of(spec);
+  CHECK(tied == tied_file + embedding_row);
+  spec.tied = false;
+  const auto [file, read] = bytes_of(spec);
+  CHECK(read == file - spec.vocab * embedding_row + embedding_row);
+}
+
+TEST_CASE("The kernels are those of the instruction set that was asked for") {
+  const TinyFile file(tiny_llama(Dtype::kQ4_0));
+  for (const Isa isa : supported_isas()) {
+    const auto model = load(file.gguf(), {.isa = isa});
+    CHECK(model->isa() == isa);
+    CHECK(&model->kernels() == &kernels(isa));
+    CHECK(model->kv_type() == KvType::kF16);
+  }
+  const auto supported = supported_isas();
+  if (std::find(supported.begin(), supported.end(), Isa::kAmx) == supported.end()) {
+    auto model = Transformer::load(file.gguf(), {.isa = Isa::kAmx});
+    REQUIRE_FALSE(model.ok());
+    CHECK(model.error().code == ErrorCode::kUnsupported);
+    CHECK(model.error().message == "this processor lacks the instruction set amx");
+  }
+}
+
+TEST_CASE("Progress climbs to one, and can stop the loading") {
+  const TinyFile file(tiny_gemma3(Dtype::kQ8_0));
+  std::vector<float> seen;
+  load(file.gguf(), {.threads = 2, .exact = true, .progress = [&](float done) {
+                       seen.push_back(done);
+                       return true;
+                     }});
+  CHECK(seen.size() >= file.gguf().tensors().size());
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+  CHECK(seen.front() > 0);
+  CHECK(seen.back() == 1.0f);
+
+  int calls = 0;
+  auto stopped =
+      Transformer::load(file.gguf(), {.exact = true, .progress = [&](float) { return ++calls < 5; }});
+  REQUIRE_FALSE(stopped.ok());
+  CHECK(stopped.error().code == ErrorCode::kCancelled);
+  CHECK(stopped.error().message == "loading 'tiny.gguf' was cancelled");
+  CHECK(calls == 5);
+}
+
+TEST_CASE("Norms of other types than F32 are read as well") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  spec.layers = 1;
+  GgufWriter writer = tiny_metadata(spec);
+  const TinyFile plain(spec);
+  for (const TensorView& tensor : plain.gguf().tensors()) {
+    const bool norm = tensor.name == "output_norm.weight";
+    const std::vector<float> values = dequantized(plain.gguf(), std::string(tensor.name));
+    writer.add_tensor(tensor.name, norm ? Dtype::kBF16 : Dtype::kF32, tensor.shape,
+                      std::span<const float>(values));
+  }
+  const TinyFile file(writer);
+  CHECK(load(file.gguf(), {.exact = true})->final_norm() == dequantized(file.gguf(), "output_norm.weight"));
+}
+
+TEST_CASE("What is missing, misshapen or left over is named") {
+  const TinySpec spec = tiny_llama(Dtype::kF32);
+  const TinyFile good(spec);
+
+  // The file again, with one tensor left out or given another shape.
+  const auto without = [&](std::string_view name, std::span<const std::uint64_t> shape) {
+    GgufWriter writer = tiny_metadata(spec);
+    for (const TensorView& tensor : good.gguf().tensors()) {
+      if (tensor.name != name) {
+        writer.add_tensor(tensor.name, tensor.dtype, tensor.shape, tensor.bytes);
+      } else if (!shape.empty()) {
+        writer.add_tensor(tensor.name, tensor.dtype, shape, tensor.bytes);
+      }
+    }
+    return writer;
+  };
+  for (const TensorView& tensor : good.gguf().tensors()) {
+    INFO(tensor.name);
+    const Error missing = error_of(without(tensor.name, {}));
+    CHECK(missing.code == ErrorCode::kNotFound);
+    CHECK(missing.message.find(tensor.name) != std::string::npos);
+
+    const std::uint64_t flat[] = {1, tensor.shape.elements()};
+    const Error misshapen = error_of(without(tensor.name, flat));
+    CHECK(misshapen.code == ErrorCode::kBadFile);
+    CHECK(misshapen.message.find(tensor.name) != std::string::npos);
+    CHECK(misshapen.message.find(std::to_string(tensor.shape.elements())) != std::string::npos);
+  }
+
+  const auto with_extra = [&](const char* name) {
+    GgufWriter writer = tiny_metadata(spec);
+    add_tiny_tensors(spec, writer);
+    writer.add_tensor(name, Dtype::kF32, {spec.hidden},
+                      std::span<const float>(std::vector<float>(spec.hidden)));
+    return writer;
+  };
+  const Error bias = error_of(with_extra("blk.0.attn_q.bias"));
+  CHECK(bias.code == ErrorCode::kUnsupported);
+  CHECK(bias.message ==
+        "'tiny.gguf' has a tensor 'blk.0.attn_q.bias', which is no piece that a model of the family 'llama' "
+        "can use "
+        "here");
+  CHECK(error_of(with_extra("blk.2.attn_norm.weight")).code == ErrorCode::kUnsupported);
+  const TinyFile old(with_extra("blk.0.attn_rot_embd.weight"));
+  CHECK(Transformer::load(old.gguf(), {.exact = true}).ok());
+}

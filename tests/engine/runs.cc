@@ -1,0 +1,142 @@
+#include "tests/engine/runs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "engine/kernels/parallel.h"
+#include "tests/catch.h"
+#include "tests/engine/tiny_models.h"
+
+namespace partita::testing {
+namespace {
+
+/// Activations that own their memory.
+struct OwnedActivations {
+  OwnedActivations(std::span<const float> values, std::size_t cols)
+      : rows(values.size() / cols),
+        groups((cols + kGroupCols - 1) / kGroupCols),
+        storage{AlignedBytes(values.size_bytes()), AlignedBytes(values.size() * sizeof(std::int16_t)),
+                AlignedBytes(rows * groups * sizeof(float)),
+                AlignedBytes(rows * groups * sizeof(std::int32_t))} {
+    std::memcpy(storage[0].data(), values.data(), values.size_bytes());
+    view = {.rows = rows,
+            .cols = cols,
+            .values = reinterpret_cast<const float*>(storage[0].data()),
+            .q = reinterpret_cast<std::int16_t*>(storage[1].data()),
+            .scale = reinterpret_cast<float*>(storage[2].data()),
+            .sum = reinterpret_cast<std::int32_t*>(storage[3].data())};
+  }
+  std::size_t rows, groups;
+  AlignedBytes storage[4];
+  Activations view;
+};
+
+}  // namespace
+
+std::string find_test_model(const std::string& file_name) {
+  const char* directory = std::getenv("PARTITA_TEST_MODELS");
+  const std::string path =
+      (directory != nullptr ? std::string(directory) : PARTITA_TEST_DATA "/../../models") + "/" + file_name;
+  return std::filesystem::exists(path) ? path : "";
+}
+
+std::vector<float> logits_of(const Transformer& model, std::span<const float> hidden, int threads) {
+  const PackedMatrix& head = model.head();
+  const OwnedActivations x(hidden, head.cols);
+  const Kernels& kernels = model.kernels();
+  if (head.quantized() && !model.exact()) kernels.quantize(x.view, 0, x.rows);
+  std::vector<float> logits(x.rows * head.rows, std::nanf(""));
+  parallel(threads, [&](const Worker& worker) {
+    AlignedBytes scratch(matmul_scratch_bytes(head.cols));
+    const auto [first, last] = worker.share(head.panels());
+    kernels.matmul(head, first, last, x.view, logits.data(), head.rows, scratch.data());
+  });
+  return logits;
+}
+
+double log_probability(std::span<const float> logits, std::int32_t id) {
+  const double max = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - max);
+  return logits[static_cast<std::size_t>(id)] - max - std::log(sum);
+}
+
+std::int32_t argmax(std::span<const float> logits) {
+  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+Runner::Runner(std::shared_ptr<const Transformer> model, int threads, std::size_t strangers)
+    : model_(std::move(model)),
+      pool_(model_->config(), model_->kv_type(), 0),
+      engine_(model_, threads, kMaxRows) {
+  for (std::size_t i = 0; i < strangers; ++i) strangers_.push_back({KvSequence(pool_), {}});
+}
+
+std::vector<float> Runner::run(KvSequence& sequence, std::span<const std::int32_t> tokens, std::size_t chunk,
+                               Role role) {
+  std::vector<float> hidden;
+  for (std::size_t at = 0; at < tokens.size(); at += chunk) {
+    const auto piece = tokens.subspan(at, std::min(chunk, tokens.size() - at));
+    const std::vector<float> rows = step({{&sequence, piece, role, piece.size()}});
+    hidden.insert(hidden.end(), rows.begin(), rows.end());
+  }
+  return hidden;
+}
+
+/// Half of the strangers come before the chunks given, half behind them; their hidden states are dropped.
+std::vector<float> Runner::step(std::vector<Chunk> chunks) {
+  const std::size_t before = strangers_.size() / 2;
+  std::vector<Chunk> all;
+  for (std::size_t i = 0; i < before; ++i) all.push_back(next_chunk(strangers_[i]));
+  all.insert(all.end(), chunks.begin(), chunks.end());
+  for (std::size_t i = before; i < strangers_.size(); ++i) all.push_back(next_chunk(strangers_[i]));
+
+  const std::size_t hidden_size = model_->config().hidden_size;
+  std::size_t rows = 0, skipped = 0, wanted = 0;
+  for (const Chunk& c : all) {
+    poison(*c.sequence, c.tokens.size());
+    rows += c.outputs;
+  }
+  for (std::size_t i = 0; i < before; ++i) skipped += all[i].outputs;
+  for (const Chunk& c : chunks) wanted += c.outputs;
+  std::vector<float> hidden(rows * hidden_size + 1, std::nanf(""));  // never empty
+  auto done = engine_.step(all, hidden.data());
+  INFO((done ? "" : done.error().message));
+  REQUIRE(done.ok());
+  const auto first = hidden.begin() + static_cast<std::ptrdiff_t>(skipped * hidden_size);
+  std::vector<float> out(first, first + static_cast<std::ptrdiff_t>(wanted * hidden_size));
+  REQUIRE(std::none_of(out.begin(), out.end(), [](float v) { return std::isnan(v); }));
+  return out;
+}
+
+Chunk Runner::next_chunk(Stranger& stranger) {
+  if (stranger.sequence.length() > 200) stranger.sequence.truncate(random_() % 100);
+  const bool generates = stranger.sequence.length() != 0 && random_() % 2 == 0;
+  stranger.tokens = random_tokens(generates ? 1 : 1 + random_() % 12, model_->config().vocab_size, random_());
+  const std::size_t outputs = random_() % (stranger.tokens.size() + 1);
+  return {&stranger.sequence, stranger.tokens, generates ? Role::kGenerated : Role::kPrompt, outputs};
+}
+
+void Runner::poison(KvSequence& sequence, std::size_t more) {
+  REQUIRE(sequence.reserve(more).ok());
+  const Config& c = model_->config();
+  const std::size_t size = pool_.type() == KvType::kF32 ? 4 : 2, d = c.head_dim;
+  const std::size_t first = sequence.length(),
+                    end = (first + more + kPageTokens - 1) / kPageTokens * kPageTokens;
+  for (std::size_t layer = 0; layer < c.layers; ++layer) {
+    for (std::size_t head = 0; head < c.kv_heads; ++head) {
+      for (std::size_t at = first; at < end; ++at) {
+        std::byte* page = sequence.page(pool_.class_of(layer), at / kPageTokens);
+        const std::size_t slot = at % kPageTokens;
+        std::byte* k = page + pool_.k_offset(layer, head) + (slot / 16 * d * 16 + slot % 16) * size;
+        for (std::size_t i = 0; i < d; ++i) std::memset(k + i * 16 * size, 0xff, size);  // a NaN
+        std::memset(page + pool_.v_offset(layer, head) + slot * d * size, 0xff, d * size);
+      }
+    }
+  }
+}
+
+}  // namespace partita::testing

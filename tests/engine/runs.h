@@ -1,0 +1,61 @@
+// Running the engine in tests: prompts in pieces, alone or in company, and the logits of what comes out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/kv_cache.h"
+#include "engine/model.h"
+#include "engine/step.h"
+
+namespace partita::testing {
+
+/// Where a real model lies: $PARTITA_TEST_MODELS or models/ of the source tree. Empty if it is not there.
+std::string find_test_model(const std::string& file_name);
+
+/// Logits [rows][vocab] of hidden states [rows][hidden], by the model's own kernels.
+std::vector<float> logits_of(const Transformer& model, std::span<const float> hidden, int threads);
+
+/// log softmax(logits)[id], in double.
+double log_probability(std::span<const float> logits, std::int32_t id);
+std::int32_t argmax(std::span<const float> logits);
+
+/// One engine with its pool. Slots of the cache that nobody has written hold NaN when a step begins, so that
+/// a kernel that reads too far shows.
+class Runner {
+ public:
+  static constexpr std::size_t kMaxRows = 512;
+
+  /// strangers: other sequences that take part in every step, with prompts of several lengths or one
+  /// generated token.
+  Runner(std::shared_ptr<const Transformer> model, int threads, std::size_t strangers = 0);
+
+  KvSequence sequence() { return KvSequence(pool_); }
+
+  /// Appends tokens in pieces of at most `chunk`; the hidden states of all of them: [tokens][hidden].
+  std::vector<float> run(KvSequence& sequence, std::span<const std::int32_t> tokens, std::size_t chunk,
+                         Role role = Role::kPrompt);
+
+  /// One step of several chunks, company included: [sum of outputs][hidden].
+  std::vector<float> step(std::vector<Chunk> chunks);
+
+ private:
+  struct Stranger {
+    KvSequence sequence;
+    std::vector<std::int32_t> tokens;
+  };
+  Chunk next_chunk(Stranger& stranger);
+  void poison(KvSequence& sequence, std::size_t more);
+
+  std::shared_ptr<const Transformer> model_;
+  KvPool pool_;
+  Engine engine_;
+  std::vector<Stranger> strangers_;
+  std::mt19937_64 random_{11};
+};
+
+}  // namespace partita::testing

@@ -1,0 +1,76 @@
+// Whole models of a few thousand weights, built in memory from a seed, as GGUF files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/kernels/isa.h"
+#include "engine/model.h"
+#include "weights/dtype.h"
+#include "weights/gguf.h"
+#include "weights/gguf_writer.h"
+
+namespace partita::testing {
+
+struct TinySpec {
+  std::string family = "llama";
+  Dtype dtype = Dtype::kF32;    // of the matrices; norms are F32
+  std::vector<Dtype> mix = {};  // if any: the matrices of the layers have these types in turn instead
+  std::uint64_t seed = 1;
+  std::uint32_t layers = 2;
+  std::uint32_t hidden = 96;
+  std::uint32_t ffn = 160;
+  std::uint32_t heads = 3;
+  std::uint32_t kv_heads = 1;
+  std::uint32_t head_dim = 32;
+  std::uint32_t vocab = 101;
+  std::uint32_t context = 2048;
+  std::uint32_t window = 0;   // of local layers (gemma3) or of all (llama)
+  bool tied = true;           // no output.weight
+  bool rope_factors = false;  // a tensor rope_freqs.weight
+  float linear_factor = 1;    // rope.scaling.factor
+
+  bool gemma() const { return family == "gemma3"; }
+};
+
+/// A small model of each family that `dtype` can hold (256 columns for types of 256-element blocks). The
+/// gemma3 one has 7 layers, of which the sixth is global, and a window of 21 tokens.
+TinySpec tiny_llama(Dtype dtype);
+TinySpec tiny_gemma3(Dtype dtype);
+std::vector<TinySpec> tiny_specs(Dtype dtype);
+
+/// Every type that a codec exists for.
+const std::vector<Dtype>& all_dtypes();
+
+/// "gemma3 Q4_K"
+std::string describe(const TinySpec& spec);
+
+/// The file before it is closed, so that tests can spoil it.
+GgufWriter tiny_metadata(const TinySpec& spec);
+void add_tiny_tensors(const TinySpec& spec, GgufWriter& file);
+
+/// A matrix [rows][cols] of random blocks: values of about 1 / sqrt(cols), any type.
+std::vector<std::byte> random_blocks(Dtype dtype, std::size_t rows, std::size_t cols, std::uint64_t seed);
+
+/// A file in memory and the view of it.
+class TinyFile {
+ public:
+  explicit TinyFile(const TinySpec& spec);
+  explicit TinyFile(const GgufWriter& writer);
+  const Gguf& gguf() const { return *gguf_; }
+
+ private:
+  void parse(const GgufWriter& writer);
+  std::vector<std::byte> bytes_;
+  std::unique_ptr<Gguf> gguf_;
+};
+
+/// Loads a file, failing the test with the message if it cannot.
+std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& options);
+
+/// Token ids for a prompt of n words.
+std::vector<std::int32_t> random_tokens(std::size_t n, std::uint32_t vocab, std::uint64_t seed);
+
+}  // namespace partita::testing

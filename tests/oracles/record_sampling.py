@@ -1,0 +1,211 @@
+"""Records what PyTorch and Hugging Face's logits processors make of rows of logits.
+
+    python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 numpy==2.4.6
+    venv/bin/python tests/oracles/record_sampling.py
+
+Writes tests/data/sampling/{softmax,chains}.json. The rows are not recorded: row(kind, seed, vocab) below is written
+again, bit for bit, in tests/sampling/rows.cc. Everything is computed in float64 from those float32 logits.
+"""
+
+import importlib.metadata
+import json
+import pathlib
+import struct
+
+import numpy as np
+import torch
+from transformers.generation.logits_process import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "sampling"
+VERSIONS = {p: importlib.metadata.version(p) for p in ("torch", "transformers", "numpy")}
+KINDS = ("normal", "peaked", "ties", "equal", "masked")
+VOCABS = (7, 1000, 49152)
+
+
+def splitmix64(x):
+    """x: uint64 array. Steele, Lea & Flood 2014."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def row(kind, seed, vocab):
+    """float32 [vocab]. `bell` is a whole number, the sum of four uniform ones; all values below are exact floats."""
+    bits = splitmix64(np.uint64(seed << 32) + np.arange(vocab, dtype=np.uint64))
+    words = [(bits >> np.uint64(16 * k)) & np.uint64(0xFFFF) for k in range(4)]
+    bell = sum(w.astype(np.int64) for w in words) - 131070
+    x = bell.astype(np.float64) / 16384
+    if kind == "peaked":
+        x = x + np.where(bits % np.uint64(997) == 0, 8.0, 0.0)
+    if kind == "ties":
+        x = np.floor(x * 2) / 2
+    if kind == "equal":
+        x = np.full(vocab, 1.25)
+    if kind == "masked":
+        x = np.where(bits % np.uint64(8) == 0, -np.inf, x)
+    x32 = x.astype(np.float32)
+    assert np.array_equal(x32.astype(np.float64), x)
+    return x32
+
+
+def history(seed, vocab):
+    """A few ids, the first of them twice, and one that the vocabulary lacks."""
+    ids = splitmix64(np.uint64(seed << 32) + np.arange(3 + vocab // 100, dtype=np.uint64)) % np.uint64(vocab)
+    ids = [int(i) for i in ids]
+    return ids + [ids[0], vocab + 3]
+
+
+def by_id(scores):
+    """The scores with ties broken by id, which sort and topk leave open: far below what float32 tells apart."""
+    return scores - torch.arange(scores.shape[-1], dtype=torch.float64) * 1e-13
+
+
+PROCESSORS = {
+    "repeat_penalty": RepetitionPenaltyLogitsProcessor,
+    "temperature": TemperatureLogitsWarper,
+    "top_k": TopKLogitsWarper,
+    "top_p": TopPLogitsWarper,
+    "min_p": MinPLogitsWarper,
+}
+
+
+def apply(name, value, ids, scores):
+    processor = PROCESSORS[name](value)
+    if name in ("top_k", "top_p"):
+        kept = torch.isfinite(processor(ids, by_id(scores)))
+        return torch.where(kept, scores, -torch.inf)
+    return processor(ids, scores)
+
+
+def well_posed(name, value, scores):
+    """Whether float32 can decide as float64 does: no logit or sum of probabilities lies too near to the bound."""
+    ordered = torch.sort(by_id(scores[0]), descending=True).values
+    p = torch.softmax(ordered, -1)
+    if name == "top_k" and value < len(ordered):
+        gap = float(ordered[value - 1] - ordered[value])
+        return np.isnan(gap) or gap < 1e-8 or gap > 1e-5
+    if name == "top_p":
+        sums = torch.cumsum(p, -1)
+        last = int(torch.nonzero(sums >= value)[0])
+        below = float(sums[last] - p[last])
+        return below + 0.2 * float(p[last]) < value < float(sums[last]) - 0.2 * float(p[last])
+    if name == "min_p":
+        return float(torch.min(torch.abs(torch.log(p / p[0]) - np.log(value)))) > 1e-6 or value == 1
+    return True
+
+
+def f32(x):
+    return float(np.float32(x))
+
+
+CHAINS = (
+    [[("temperature", t)] for t in (0.7, 1.7)]
+    + [[("top_k", k)] for k in (1, 5, 40, 2000)]
+    + [[("top_p", p)] for p in (0.1, 0.5, 0.9, 0.95, 0.999)]
+    + [[("min_p", p)] for p in (0.01, 0.1, 0.5, 1.0)]
+    + [[("repeat_penalty", r)] for r in (1.3, 0.8)]
+    + [
+        [("repeat_penalty", 1.1), ("temperature", 0.8), ("top_k", 40), ("top_p", 0.95), ("min_p", 0.05)],
+        [("temperature", 0.8), ("top_p", 0.95)],
+        [("top_p", 0.9), ("temperature", 1.5)],
+        [("top_k", 50), ("temperature", 0.7), ("min_p", 0.1)],
+        [("min_p", 0.02), ("temperature", 2.0), ("top_p", 0.8)],
+        [("top_k", 40), ("repeat_penalty", 1.5), ("top_p", 0.7)],
+    ]
+)
+
+
+def fnv1a(ids):
+    value = 0xCBF29CE484222325
+    for byte in b"".join(struct.pack("<I", i) for i in ids):
+        value = ((value ^ byte) * 0x100000001B3) % 2**64
+    return f"{value:016x}"
+
+
+def record_chain(kind, vocab, chain, first_seed):
+    """The first seed from first_seed on for which every stage of the chain is well posed."""
+    for seed in range(first_seed, first_seed + 200):
+        ids = history(seed, vocab)
+        scores = torch.from_numpy(row(kind, seed, vocab).astype(np.float64))[None]
+        posed = True
+        for name, value in chain:
+            value = value if name == "top_k" else f32(value)
+            posed = posed and (kind == "equal" or well_posed(name, value, scores))
+            scores = apply(name, value, torch.tensor([ids]), scores)
+        if not posed:
+            continue
+        p = torch.softmax(scores[0], -1)
+        support = [int(i) for i in torch.nonzero(scores[0] > -torch.inf)[:, 0]]
+        likeliest = [int(i) for i in torch.sort(by_id(scores[0]), descending=True).indices[: min(4, len(support))]]
+        shown = sorted(set(likeliest + [support[0], support[len(support) // 2], support[-1]]))
+        return {
+            "kind": kind, "seed": seed, "vocab": vocab, "chain": chain,
+            "count": len(support), "hash": fnv1a(support), "best": likeliest[0],
+            "p": [[i, float(p[i])] for i in shown],
+        }
+    raise SystemExit(f"no well-posed seed for {kind} {vocab} {chain}")
+
+
+def record_softmax(kind, vocab, seed):
+    x = torch.from_numpy(row(kind, seed, vocab).astype(np.float64))
+    ids = [0, vocab // 3, vocab // 2, vocab - 1, int(torch.argmax(x))]
+    logp = torch.log_softmax(x, -1)
+    finite = [i for i in sorted(set(ids)) if torch.isfinite(x[i])]
+    return {"kind": kind, "seed": seed, "vocab": vocab, "lse": float(torch.logsumexp(x, -1)),
+            "logp": [[i, float(logp[i])] for i in finite]}
+
+
+def edge_rows():
+    inf = float("inf")
+    return {
+        "one": [-3.5],
+        "equal": [2.5] * 5,
+        "masked": [-inf, 1.0, -inf, 2.0, -inf],
+        "one left": [-inf, -inf, -40.0],
+        "1e4": [1e4, 9999.5, 1e4 - 20, -1e4, 0.0],
+        "-1e4": [-1e4, -9999.5, -1e4 + 20],
+        "1e30": [1e30, -1e30, 9.9e29, 0.0],
+        "largest": [3.4028234663852886e38, -3.4028234663852886e38, 0.0, 3.4028234663852886e38],
+        "subnormal": [1e-45, 0.0, -1e-45, 1e-40, -3e-39],
+        "negative zero": [-0.0, 0.0],
+        "far": [0.0, -87.0, -103.0, -110.0],
+    }
+
+
+def record_edge(name, values):
+    x32 = np.array(values, dtype=np.float32)
+    x = torch.from_numpy(x32.astype(np.float64))
+    return {"name": name, "bits": [int(b) for b in x32.view(np.uint32)], "lse": float(torch.logsumexp(x, -1)),
+            "p": [float(v) for v in torch.softmax(x, -1)],
+            "logp": [None if v == -np.inf else float(v) for v in torch.log_softmax(x, -1)]}
+
+
+def write(name, key_to_records):
+    lines = [f'"versions": {json.dumps(VERSIONS)}']
+    for key, records in key_to_records.items():
+        body = ",\n".join(json.dumps(r, separators=(",", ":")) for r in records)
+        lines.append(f'"{key}": [\n{body}\n]')
+    (OUT / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def main():
+    np.seterr(over="ignore")
+    OUT.mkdir(parents=True, exist_ok=True)
+    write("softmax.json", {
+        "rows": [record_softmax(k, v, 11) for k in KINDS for v in VOCABS],
+        "edges": [record_edge(n, v) for n, v in edge_rows().items()],
+    })
+    write("chains.json", {
+        "chains": [record_chain(k, v, c, 1 + 1000 * i) for k in KINDS for v in VOCABS for i, c in enumerate(CHAINS)],
+    })
+
+
+if __name__ == "__main__":
+    main()

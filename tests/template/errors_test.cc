@@ -1,0 +1,119 @@
+// Errors say what, where and of which kind.
+#include <thread>
+
+#include "support.h"
+#include "tests/catch.h"
+
+namespace partita::test {
+namespace {
+
+Error error_of(const std::string& source, const Json& context = Json::object()) {
+  const auto result = render(source, context);
+  REQUIRE_FALSE(result.ok());
+  return result.error();
+}
+
+TEST_CASE("what the template raises is the message, and nothing else") {
+  const Error error =
+      error_of("\n{{ raise_exception('Roles must alternate: ' ~ messages[0].content) }}", asking("x"));
+  CHECK(error.code == ErrorCode::kInvalidArgument);
+  CHECK(error.message == "Roles must alternate: x");
+}
+
+TEST_CASE("a syntax error names line and column") {
+  const Error error = error_of("a\n  {{ 1 + }}");
+  CHECK(error.code == ErrorCode::kBadFile);
+  CHECK(error.message == "chat template, line 2, column 10: unexpected '}}'");
+  CHECK(error_of("\n\n{% if x %}").message == "chat template, line 3, column 11: the block has no 'endif'");
+  CHECK(error_of("{% frob %}").message == "chat template, line 1, column 4: unknown tag 'frob'");
+  CHECK(error_of("x\n{{ 'abc\n\n }}").message == "chat template, line 2, column 4: the string has no end");
+  CHECK(error_of("{{ a\nb\n").message == "chat template, line 1, column 1: the expression has no '}}'");
+}
+
+TEST_CASE("what is left out is named with its line") {
+  const auto unsupported = [](const std::string& source, const std::string& message) {
+    const Error error = error_of(source, asking("x"));
+    CHECK(error.code == ErrorCode::kUnsupported);
+    CHECK(error.message == message);
+  };
+  unsupported("\n{% block x %}{% endblock %}", "chat template, line 2: the tag 'block' is not supported");
+  unsupported("{% for x in [] recursive %}{% endfor %}",
+              "chat template, line 1: a recursive loop is not supported");
+  unsupported("{{ 1 | frob }}", "chat template, line 1: the filter 'frob' is not supported");
+  unsupported("{{ 1 is frob }}", "chat template, line 1: the test 'frob' is not supported");
+  unsupported("\n{{ messages[0].content.casefold() }}",
+              "chat template, line 2: the method str.casefold() is not supported");
+  unsupported("{{ joiner() }}", "chat template, line 1: the function joiner() is not supported");
+  unsupported("{{ 9223372036854775807 + 1 }}",
+              "chat template, line 1: an integer beyond 64 bits is not supported");
+  unsupported("{{ 9223372036854775808 }}",
+              "chat template, line 1: an integer beyond 64 bits is not supported");
+  unsupported("{{ '{:>5}'.format(1) }}", "chat template, line 1: the format field '{:>5}' is not supported");
+  unsupported("{{ strftime_now('%U') }}", "chat template, line 1: the time format '%U' is not supported");
+  unsupported("{{ messages.count }}", "chat template, line 1: printing a method is not supported");
+}
+
+TEST_CASE("an error of rendering names its line") {
+  const Error error = error_of("a\n{% for x in [1] %}\n{{ x.y.z }}\n{% endfor %}");
+  CHECK(error.code == ErrorCode::kBadFile);
+  CHECK(error.message == "chat template, line 3: 'int object' has no attribute 'y'");
+  CHECK(error_of("\n{{ x + 1 }}").message == "chat template, line 2: 'x' is undefined");
+  CHECK(error_of("{{ [1].append(2) }}").message ==
+        "chat template, line 1: list.append() changes a value, which templates may not do");
+}
+
+TEST_CASE("the context is an object of bounded depth") {
+  CHECK(error_of("x", Json::array()).code == ErrorCode::kInvalidArgument);
+  Json deep = "x";
+  for (int i = 0; i < 1000; ++i) deep = Json::array({deep});
+  CHECK(error_of("x", {{"messages", deep}}).code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("integers are exact at their limits") {
+  const auto value = [](const std::string& expression) { return render("{{ " + expression + " }}").value(); };
+  CHECK(value("-9223372036854775807 - 1") == "-9223372036854775808");
+  CHECK(value("(-9223372036854775807 - 1) % -1") == "0");
+  CHECK(value("3037000499 ** 2") == "9223372030926249001");
+  CHECK(error_of("{{ (-9223372036854775807 - 1) // -1 }}").code == ErrorCode::kUnsupported);
+  CHECK(error_of("{{ -(-9223372036854775807 - 1) }}").code == ErrorCode::kUnsupported);
+  CHECK(error_of("{{ 3037000500 ** 2 }}").code == ErrorCode::kUnsupported);
+  CHECK(error_of("{{ 9223372036854775807 * 2 }}").code == ErrorCode::kUnsupported);
+  CHECK(render("{{ x }} {{ x == 18446744073709551615 | float }}", {{"x", 18446744073709551615u}}).ok() ==
+        false);
+  CHECK(render("{{ x }}", {{"x", 18446744073709551615u}}).value() == "18446744073709551615");
+}
+
+TEST_CASE("time stands still when the context says so") {
+  CHECK(render("{{ strftime_now('%Y-%m-%d %H:%M') }}", {{"strftime_now", 0}}).value() == "1970-01-01 00:00");
+  CHECK(render("{{ strftime_now('%Y') | int > 2000 }}").value() == "True");
+  CHECK(error_of("{{ strftime_now('%Y') }}", {{"strftime_now", INT64_MAX}}).code == ErrorCode::kBadFile);
+}
+
+TEST_CASE("invalid UTF-8 in a message passes through") {
+  const std::string bytes = "a\xFF\xC3";
+  CHECK(render("{{ messages[0].content }}", asking(bytes)).value() == bytes);
+  CHECK(render("{{ messages[0].content | length }}", asking(bytes)).value() == "3");
+  CHECK(render("{{ messages[0].content[::-1] }}", asking(bytes)).value() ==
+        "\xC3\xFF"
+        "a");
+  CHECK(render("{{ messages[0].content | trim | lower }}", asking(bytes)).value() == bytes);
+}
+
+TEST_CASE("threads share one template") {
+  const auto parsed = ChatTemplate::parse(read_data("harmony_style.jinja"));
+  REQUIRE(parsed.ok());
+  const Json context = read_record("rendered.json")["contexts"]["tool talk"];
+  const std::string expected = parsed->render(context).value();
+  std::vector<std::thread> threads;
+  std::vector<std::string> results(4);
+  for (std::string& result : results) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) result = parsed->render(context).value();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& result : results) CHECK(result == expected);
+}
+
+}  // namespace
+}  // namespace partita::test

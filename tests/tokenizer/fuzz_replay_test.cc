@@ -1,0 +1,19 @@
+// The fuzz target on inputs that are made here, so that it runs wherever the tests do.
+#include "support.h"
+#include "tests/catch.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+namespace partita::test {
+namespace {
+
+TEST_CASE("The fuzz target holds on random vocabularies and texts") {
+  std::mt19937_64 random(12);
+  for (int i = 0; i < 3000; ++i) {
+    const std::string input = random_bytes(random, 300);
+    CHECK(LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size()) == 0);
+  }
+}
+
+}  // namespace
+}  // namespace partita::test

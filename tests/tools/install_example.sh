@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs the build to a fresh prefix, builds the example against what is there, and asks it something.
+# install_example.sh SOURCE BUILD COMPILER
+set -euo pipefail
+source=$1 build=$2 compiler=$3
+model=${PARTITA_TEST_MODELS:-$source/models}/SmolLM2-135M-Instruct.Q4_1.gguf
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/installed" >/dev/null
+cp -r "$source/examples" "$work/example"
+cmake -S "$work/example" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/installed" -DCMAKE_CXX_COMPILER="$compiler" \
+  -DCMAKE_BUILD_TYPE=Release >/dev/null
+cmake --build "$work/build"
+"$work/build/example" "$model" | tee "$work/answer"
+grep -q Paris "$work/answer"
+"$work/installed/bin/partita" --version
+if grep -rqF "$source" "$work/installed/lib" --include='*.cmake'; then
+  echo "the installed package names the source directory" >&2
+  exit 1
+fi

@@ -1,0 +1,101 @@
+"""What the whole-program tests share: running `partita`, and the model they run it on."""
+
+import json
+import os
+import pathlib
+import select
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.environ["PARTITA_PROGRAM"]
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+MODELS = pathlib.Path(os.environ.get("PARTITA_TEST_MODELS") or SOURCE / "models")
+MODEL = str(MODELS / "SmolLM2-135M-Instruct.Q4_1.gguf")
+# How soon Ctrl-C must take effect, in seconds; builds with sanitizers are given more by their test command.
+PATIENCE = float(os.environ.get("PARTITA_TEST_PATIENCE", "0.2"))
+FRANCE = "The capital of France is"
+COUNTING = "1 2 3 4 5 6 7 8 9 10 11 12 13"  # which the model goes on with until it is stopped
+
+
+def environment(**changes):
+    env = {k: v for k, v in os.environ.items() if k not in ("PARTITA_MODEL", "PARTITA_MODELS")}
+    env["PARTITA_MODEL"] = MODEL
+    env.update(changes)
+    return env
+
+
+def run(*args, stdin=b"", env=None, timeout=300):
+    """The finished process of `partita ARGS`; stdout and stderr are bytes."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    return subprocess.run([PROGRAM, *map(str, args)], input=data, capture_output=True,
+                          env=env or environment(), timeout=timeout)
+
+
+def run_json(*args, stdin=b""):
+    """What `partita ARGS --json` prints, which must be one JSON value and all of stdout."""
+    done = run(*args, "--json", stdin=stdin)
+    if done.returncode != 0:
+        raise AssertionError(f"exit code {done.returncode}: {done.stderr.decode()}")
+    return json.loads(done.stdout)
+
+
+def start(*args, **options):
+    """`partita ARGS`, running; stdout and stderr are pipes unless options say otherwise."""
+    settings = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    settings.update(options)
+    return subprocess.Popen([PROGRAM, *map(str, args)], **settings)
+
+
+def read_until(stream, wanted, timeout=60):
+    """Reads a pipe until `wanted` has come; what was read."""
+    seen = b""
+    end = time.monotonic() + timeout
+    while wanted not in seen:
+        ready, _, _ = select.select([stream], [], [], max(0, end - time.monotonic()))
+        if not ready:
+            raise AssertionError(f"{wanted!r} did not come within {timeout} s, but {seen[-500:]!r}")
+        piece = os.read(stream.fileno(), 4096)
+        if not piece:
+            raise AssertionError(f"the stream ended before {wanted!r}, after {seen[-500:]!r}")
+        seen += piece
+    return seen
+
+
+def gguf_of_family(path, family):
+    """A well-formed GGUF file without tensors, of a family that may not exist."""
+    def text(s):
+        return struct.pack("<Q", len(s)) + s.encode()
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
+    path.write_bytes(head + text("general.architecture") + struct.pack("<I", 8) + text(family) + bytes(64))
+
+
+class ProgramTest(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+
+    def check_sentence(self, done, code, *words):
+        """It ended with `code`, nothing on stdout and one line on stderr that has these words."""
+        message = done.stderr.decode()
+        self.assertEqual(done.returncode, code, message)
+        self.assertEqual(done.stdout, b"")
+        self.assertEqual(message.count("\n"), 1, message)
+        for word in words:
+            self.assertIn(word, message)
+
+    def check_usage(self, done, *words):
+        message = done.stderr.decode()
+        self.assertEqual(done.returncode, 2, message)
+        self.assertEqual(done.stdout, b"")
+        for word in words:
+            self.assertIn(word, message)
+
+
+def main():
+    unittest.main(verbosity=2)

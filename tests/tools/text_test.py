@@ -1,0 +1,137 @@
+"""partita tokenize, detokenize, template, inspect, score, bench."""
+
+import json
+import math
+
+from program import FRANCE, MODEL, ProgramTest, main, run, run_json
+
+
+class Text(ProgramTest):
+    AWKWARD = ["", " ", "\n", "no newline", "ends with one\n", "\r\n\t  two  spaces", "naïve café — 日本語 🎉👨‍👩‍👧",
+               "العربية", "e\u0301 combining", "\u00a0nbsp", "<|im_start|>user\n", "1234567890 3.14"]
+
+    def test_there_and_back(self):
+        for text in self.AWKWARD:
+            with self.subTest(text):
+                ids = run("tokenize", stdin=text).stdout
+                self.assertEqual(run("detokenize", stdin=ids).stdout.decode(), text)
+
+    def test_json(self):
+        out = run_json("tokenize", stdin="Hello, world")
+        self.assertEqual(list(out), ["ids", "pieces"])
+        self.assertEqual(out["pieces"], ["Hello", ",", "Ġworld"])
+        plain = run("tokenize", stdin="Hello, world").stdout.decode()
+        self.assertEqual(plain, " ".join(map(str, out["ids"])) + "\n")
+        back = run_json("detokenize", *out["ids"])
+        self.assertEqual(back, {**out, "text": "Hello, world"})
+        self.assertEqual(run("detokenize", ",".join(map(str, out["ids"]))).stdout, b"Hello, world")
+
+    def test_specials(self):
+        self.assertEqual(len(run_json("tokenize", stdin="<|im_start|>")["ids"]), 1)
+        self.assertGreater(len(run_json("tokenize", "--no-special", stdin="<|im_start|>")["ids"]), 1)
+
+    def test_ids_outside_the_vocabulary(self):
+        self.check_sentence(run("detokenize", 1, 99999999), 1, "99999999", "49152")
+
+    def test_bytes_without_a_token_are_told(self):
+        done = run("tokenize", stdin="a\x04b")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"1 bytes", done.stderr)
+
+
+class Template(ProgramTest):
+    def test_the_models_own(self):
+        context = {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}],
+                   "add_generation_prompt": True}
+        want = "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        self.assertEqual(run("template", stdin=json.dumps(context)).stdout.decode(), want)
+        self.assertEqual(run_json("template", stdin=json.dumps(context)), {"text": want})
+
+    def test_a_file(self):
+        (self.dir / "t.jinja").write_text("{% for m in messages %}{{ m.content|upper }}{% endfor %}")
+        done = run("template", "--file", self.dir / "t.jinja", "-m", "/nonexistent",
+                   stdin='{"messages":[{"content":"a"},{"content":"b"}]}')
+        self.assertEqual(done.stdout, b"AB")
+
+    def test_what_goes_wrong(self):
+        self.check_sentence(run("template", stdin="{"), 1, "JSON")
+        self.check_sentence(run("template", "--file", self.dir / "missing", stdin="{}"), 1, "missing")
+        (self.dir / "bad.jinja").write_text("\n{{ a")
+        self.check_sentence(run("template", "--file", self.dir / "bad.jinja", stdin="{}"), 1, "line 2")
+
+
+class Inspect(ProgramTest):
+    def test_json(self):
+        out = run_json("inspect")
+        self.assertEqual(out["metadata"]["general.architecture"], "llama")
+        tensors = {t["name"]: t for t in out["tensors"]}
+        self.assertEqual(tensors["token_embd.weight"]["shape"], [49152, 576])
+        self.assertGreater(tensors["token_embd.weight"]["bytes"], 0)
+        self.assertEqual(out["metadata"]["tokenizer.ggml.tokens"]["length"], 49152)
+
+    def test_for_people(self):
+        text = run("inspect").stdout.decode()
+        self.assertIn("general.architecture", text)
+        self.assertIn("token_embd.weight", text)
+        self.assertLess(max(map(len, text.splitlines())), 200)
+
+
+class Score(ProgramTest):
+    TEXT = "The quick brown fox jumps over the lazy dog.\n\ndef f(x):\n    return x * 2\n"
+
+    def test_json(self):
+        out = run_json("score", stdin=self.TEXT)
+        n = len(out["ids"])
+        self.assertEqual(len(out["logprobs"]), n)
+        self.assertIsNone(out["logprobs"][0])
+        self.assertTrue(all(p <= 0 for p in out["logprobs"][1:]))
+        nll = -sum(out["logprobs"][1:]) / (n - 1)
+        self.assertAlmostEqual(out["nll"], nll, places=5)
+        self.assertAlmostEqual(out["perplexity"], math.exp(nll), places=3)
+        self.assertLess(out["perplexity"], 60)
+        self.assertEqual(out["ids"], run_json("tokenize", stdin=self.TEXT)["ids"])
+        by_ids = run_json("score", "--ids", stdin=" ".join(map(str, out["ids"])))
+        self.assertEqual(by_ids["logprobs"], out["logprobs"])
+        self.assertIn("perplexity", run("score", stdin=self.TEXT).stdout.decode())
+
+    def test_it_is_what_generate_says(self):
+        answer = run_json("generate", "-p", FRANCE, "-n", 10, "--greedy", "--logprobs", 0)
+        ids = answer["prompt_ids"] + answer["ids"]
+        scored = run_json("score", "--ids", "-p", " ".join(map(str, ids)))["logprobs"][-10:]
+        for token, logprob in zip(answer["logprobs"], scored):
+            self.assertAlmostEqual(token["logprob"], logprob, delta=0.05)
+
+    def test_against(self):
+        exact = run_json("score", "--against", "exact", stdin=self.TEXT)
+        self.assertLess(exact["kl_mean"], 3e-3)
+        self.assertGreaterEqual(exact["kl_max"], exact["kl_mean"])
+        self.assertGreater(exact["same_top"], 0.9)
+        itself = run_json("score", "--against", MODEL, stdin=self.TEXT)
+        self.assertEqual((itself["kl_mean"], itself["same_top"]), (0, 1))
+
+    def test_what_cannot_be_scored(self):
+        self.check_sentence(run("score", "-q", stdin=""), 1, "no token")
+        self.assertIsNone(run_json("score", "-p", "a")["nll"])
+        self.check_sentence(run("score", "-q", "--against", "nonsense", stdin="x y"), 1, "nonsense")
+
+
+class Bench(ProgramTest):
+    def test_json(self):
+        out = run_json("bench", "-p", 64, "-n", 8, "--depth", 100, "--sequences", 2, "--repeat", 2)
+        for key in ("isa", "threads", "model", "bytes_per_token", "read_GBps", "prefill", "decode", "load_s",
+                    "peak_rss_bytes"):
+            self.assertIn(key, out)
+        self.assertEqual(out["prefill"]["tokens"], 64)
+        self.assertEqual(len(out["prefill"]["tps"]), 2)
+        self.assertEqual(len(out["decode"]["tps"]), 2)
+        self.assertGreater(out["decode"]["GBps"], 0)
+        self.assertGreater(out["decode"]["bound_fraction"], 0)
+        self.assertGreater(out["bytes_per_token"], 90e6)
+        self.assertGreater(out["peak_rss_bytes"], 90e6)
+
+    def test_too_much(self):
+        self.check_sentence(run("bench", "-p", 9000), 1, "9000", "8192")
+
+
+if __name__ == "__main__":
+    main()

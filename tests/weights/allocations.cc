@@ -1,0 +1,51 @@
+#include "allocations.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+std::atomic<std::size_t> live_bytes{0};
+std::atomic<std::size_t> peak_live_bytes{0};
+
+void* counted_allocate(std::size_t size) noexcept {
+  void* memory = std::malloc(std::max<std::size_t>(size, 1));
+  const std::size_t now = live_bytes += malloc_usable_size(memory);
+  if (now > peak_live_bytes) peak_live_bytes = now;
+  return memory;
+}
+
+void* allocate_or_throw(std::size_t size) {
+  void* memory = counted_allocate(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void counted_free(void* memory) noexcept {
+  live_bytes -= malloc_usable_size(memory);
+  std::free(memory);
+}
+
+}  // namespace
+
+// All forms without an alignment: AddressSanitizer brings its own of each, which do not call one another.
+void* operator new(std::size_t size) { return allocate_or_throw(size); }
+void* operator new[](std::size_t size) { return allocate_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_allocate(size); }
+void operator delete(void* memory) noexcept { counted_free(memory); }
+void operator delete[](void* memory) noexcept { counted_free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { counted_free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { counted_free(memory); }
+
+namespace partita::test {
+
+AllocationWatch::AllocationWatch() : before_(live_bytes) { peak_live_bytes = before_; }
+
+std::size_t AllocationWatch::peak_bytes() const { return peak_live_bytes - before_; }
+
+}  // namespace partita::test

@@ -1,0 +1,63 @@
+// Bytes for the tests of weights/: recorded files, files built number by number, real models, temporary
+// files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights/gguf.h"
+
+namespace partita::test {
+
+using Bytes = std::vector<std::byte>;
+
+/// The whole of tests/data/weights/<name>.
+Bytes read_recorded(const std::string& name);
+
+/// The path of a real model in $PARTITA_TEST_MODELS, or else in models/; nullopt if it was not fetched.
+std::optional<std::string> find_model(const std::string& name);
+
+/// A file in the system's temporary directory, removed at the end.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::span<const std::byte> content);
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// Any bytes, right or wrong: the writer of weights/ refuses to make wrong ones.
+class RawFile {
+ public:
+  template <class T>
+  RawFile& put(T value) {
+    zeros(sizeof value);
+    std::memcpy(bytes_.data() + bytes_.size() - sizeof value, &value, sizeof value);
+    return *this;
+  }
+  RawFile& text(std::string_view characters);    // without a length
+  RawFile& string(std::string_view characters);  // with one
+  RawFile& header(std::uint64_t tensors, std::uint64_t keys, std::uint32_t version = 3);
+  RawFile& key(std::string_view name, GgufType type);  // a value must follow
+  RawFile& tensor(std::string_view name, const std::vector<std::uint64_t>& dims, std::uint32_t type,
+                  std::uint64_t offset);  // dims as in the file, fastest first
+  RawFile& pad(std::size_t alignment = 32);
+  RawFile& zeros(std::size_t count);
+
+  const Bytes& bytes() const { return bytes_; }
+
+ private:
+  Bytes bytes_;
+};
+
+}  // namespace partita::test

@@ -1,0 +1,74 @@
+#include "tokenizer/chat_template.h"
+
+#include <new>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "tokenizer/jinja_context.h"
+#include "tokenizer/jinja_interpreter.h"
+#include "tokenizer/jinja_parser.h"
+#include "tokenizer/jinja_runtime.h"
+
+namespace partita {
+
+struct ChatTemplate::Impl {
+  jinja::Body body;
+};
+
+ChatTemplate::ChatTemplate(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
+ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
+ChatTemplate::~ChatTemplate() = default;
+
+namespace {
+
+// Runs `work` and turns what it throws into an Error: the door between exceptions and results.
+template <class Work>
+auto guarded(Work work) -> Result<decltype(work())> {
+  try {
+    return work();
+  } catch (const jinja::JinjaError& error) {
+    return error.error;
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "the chat template needs more memory than the machine has"};
+  }
+}
+
+jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& context) {
+  if (!context.is_object()) {
+    throw jinja::JinjaError{
+        {ErrorCode::kInvalidArgument,
+         std::string("a chat template's context must be an object, not ") + context.type_name()}};
+  }
+  jinja::Runtime runtime(jinja::time_of(context));
+  jinja::Interpreter interpreter(runtime, jinja::variables_of(runtime, context));
+  return interpreter.render(body);
+}
+
+}  // namespace
+
+Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
+  return guarded([&] {
+    auto impl = std::make_shared<Impl>();
+    impl->body = jinja::parse_template(source);
+    return ChatTemplate(std::move(impl));
+  });
+}
+
+Result<std::string> ChatTemplate::render(const nlohmann::ordered_json& context) const {
+  return guarded([&] { return render_text(impl_->body, context).bytes(); });
+}
+
+Result<std::vector<ChatTemplate::Piece>> ChatTemplate::render_pieces(
+    const nlohmann::ordered_json& context) const {
+  return guarded([&] {
+    std::vector<Piece> pieces;
+    render_text(impl_->body, context).for_each_run([&pieces](std::string_view text, bool from_message) {
+      pieces.push_back({std::string(text), from_message});
+    });
+    return pieces;
+  });
+}
+
+}  // namespace partita

@@ -1,0 +1,43 @@
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/utf8.h"
+
+namespace partita {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+/// Moves what is decided out of `held`; bytes that may yet become a character stay.
+std::string take_whole(std::string& held) {
+  std::string text;
+  std::string_view rest = held;
+  while (!rest.empty()) {
+    const Utf8Unit unit = first_unit(rest);
+    if (unit.kind == Utf8Unit::Kind::kTruncated) break;
+    text += unit.kind == Utf8Unit::Kind::kCharacter ? rest.substr(0, unit.length) : kReplacement;
+    rest.remove_prefix(unit.length);
+  }
+  held.erase(0, held.size() - rest.size());
+  return text;
+}
+
+}  // namespace
+
+Detokenizer::Detokenizer(const Tokenizer& tokenizer, bool show_control)
+    : tokenizer_(&tokenizer), show_control_(show_control) {}
+
+std::string Detokenizer::push(TokenId id) {
+  // At the beginning of a text decode() leaves out the space that encode() put there.
+  held_ += first_ ? tokenizer_->decode({&id, 1}, show_control_) : tokenizer_->piece(id, show_control_);
+  first_ = tokenizer_->kind(id) == TokenKind::kControl;
+  return take_whole(held_);
+}
+
+std::string Detokenizer::finish() {
+  std::string text = take_whole(held_);
+  if (!held_.empty()) text += kReplacement;
+  held_.clear();
+  first_ = true;
+  return text;
+}
+
+}  // namespace partita

@@ -1,0 +1,35 @@
+// Template source to tokens, with trim_blocks and lstrip_blocks on, as transformers sets them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace partita::jinja {
+
+enum class TokenType : std::uint8_t {
+  kData,           // text between tags; `text` is what is printed
+  kVariableBegin,  // {{
+  kVariableEnd,
+  kBlockBegin,  // {%
+  kBlockEnd,
+  kName,
+  kString,  // `text` is the string's value
+  kInteger,
+  kFloat,
+  kOperator,
+  kEnd,
+};
+
+struct Token {
+  TokenType type;
+  int line, column;  // from 1; columns count bytes
+  std::string text;
+};
+
+/// Comments are gone, raw blocks are data, white space is controlled. Ends with one kEnd.
+/// Throws JinjaError: kBadFile with line and column.
+std::vector<Token> tokenize(std::string_view source);
+
+}  // namespace partita::jinja

@@ -1,0 +1,109 @@
+#include "tokenizer/lookup.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstring>
+
+namespace partita {
+namespace {
+
+constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
+
+__extension__ using Wide = unsigned __int128;
+
+/// Both halves of the product: every bit of either factor reaches every bit of the result.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+/// Odd, and not to be guessed by whoever wrote the vocabulary: the clock and where the loader put us.
+std::uint64_t new_seed() {
+  const auto ticks = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  const auto place = reinterpret_cast<std::uintptr_t>(&ticks);
+  return fold(ticks ^ kOdd, (place << 1) ^ kOdd) | 1;
+}
+
+std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
+  std::uint64_t hash = seed ^ bytes.size();
+  while (!bytes.empty()) {
+    std::uint64_t chunk = 0;
+    const std::size_t n = std::min(bytes.size(), sizeof chunk);
+    std::memcpy(&chunk, bytes.data(), n);
+    hash = fold(hash ^ chunk, seed ^ kOdd);
+    bytes.remove_prefix(n);
+  }
+  return fold(hash, kOdd);
+}
+
+std::size_t capacity(std::size_t entries) { return std::bit_ceil(2 * entries + 2); }
+
+}  // namespace
+
+StringTable::StringTable(std::size_t strings, std::size_t bytes)
+    : slots_(capacity(strings), Slot{0, -1}), seed_(new_seed()) {
+  bytes_.reserve(bytes);
+  ends_.reserve(strings + 1);
+}
+
+void StringTable::add(std::string_view string, bool findable) {
+  const auto index = static_cast<std::int32_t>(size());
+  bytes_.append(string);
+  ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+  if (!findable) return;
+  const std::uint64_t hash = hash_bytes(string, seed_);
+  Slot& slot = slots_[slot_of(string, hash)];
+  slot = {static_cast<std::uint32_t>(hash >> 32), index};
+  longest_ = std::max(longest_, string.size());
+}
+
+std::optional<std::int32_t> StringTable::find(std::string_view string) const {
+  if (string.size() > longest_) return std::nullopt;
+  const Slot& slot = slots_[slot_of(string, hash_bytes(string, seed_))];
+  if (slot.index < 0) return std::nullopt;
+  return slot.index;
+}
+
+/// The slot that holds `string`, or the free one where it would go.
+std::size_t StringTable::slot_of(std::string_view string, std::uint64_t hash) const {
+  const auto tag = static_cast<std::uint32_t>(hash >> 32);
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  while (slots_[at].index >= 0 &&
+         (slots_[at].hash != tag || (*this)[static_cast<std::size_t>(slots_[at].index)] != string)) {
+    at = (at + 1) & mask;
+  }
+  return at;
+}
+
+MergeTable::MergeTable(std::size_t merges) : slots_(capacity(merges), Slot{0, {0, -1}}), seed_(new_seed()) {}
+
+namespace {
+
+std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
+         static_cast<std::uint32_t>(right);
+}
+
+}  // namespace
+
+void MergeTable::set(std::int32_t left, std::int32_t right, Merge merge) {
+  const std::uint64_t pair = pair_key(left, right);
+  slots_[slot_of(pair)] = {pair, merge};
+}
+
+std::optional<Merge> MergeTable::find(std::int32_t left, std::int32_t right) const {
+  const Slot& slot = slots_[slot_of(pair_key(left, right))];
+  if (slot.merge.id < 0) return std::nullopt;
+  return slot.merge;
+}
+
+std::size_t MergeTable::slot_of(std::uint64_t pair) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = fold(pair ^ seed_, seed_ ^ kOdd) & mask;
+  while (slots_[at].merge.id >= 0 && slots_[at].pair != pair) at = (at + 1) & mask;
+  return at;
+}
+
+}  // namespace partita

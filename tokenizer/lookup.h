@@ -1,0 +1,76 @@
+// Look-up tables over a vocabulary: strings to ids, and pairs of ids to their merge. Filled once in one pass
+// without growing, then only read. Both mix a seed into the hash that differs from run to run, so that a
+// vocabulary cannot be written to make every look-up collide.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace partita {
+
+/// Many strings in one buffer, numbered from 0, some of them found again by their bytes.
+class StringTable {
+ public:
+  /// strings: how many will be added at most; bytes: their lengths together (a hint).
+  /// Precondition: fewer than 2^31 strings and 4 GiB.
+  StringTable(std::size_t strings, std::size_t bytes);
+
+  /// The new string has the number size() - 1. `findable`: find() knows it; of equal strings the first
+  /// counts.
+  void add(std::string_view string, bool findable);
+
+  std::size_t size() const { return ends_.size() - 1; }
+  std::string_view operator[](std::size_t i) const {
+    return std::string_view(bytes_).substr(ends_[i], ends_[i + 1] - ends_[i]);
+  }
+  std::optional<std::int32_t> find(std::string_view string) const;
+
+  /// The length of the longest string that find() knows.
+  std::size_t longest() const { return longest_; }
+
+ private:
+  struct Slot {
+    std::uint32_t hash;
+    std::int32_t index;  // -1: free
+  };
+  std::size_t slot_of(std::string_view string, std::uint64_t hash) const;
+
+  std::string bytes_;
+  std::vector<std::uint32_t> ends_{0};  // string i is bytes [ends_[i], ends_[i + 1])
+  std::vector<Slot> slots_;             // open addressing, at most half full
+  std::uint64_t seed_;
+  std::size_t longest_ = 0;
+};
+
+/// What becomes of two neighbouring tokens. Lower ranks merge first.
+struct Merge {
+  std::uint32_t rank;
+  std::int32_t id;
+};
+
+/// Merges by their two parts.
+class MergeTable {
+ public:
+  /// Precondition: fewer than 2^31 merges will be set.
+  explicit MergeTable(std::size_t merges);
+
+  /// A pair that is set again has the later merge.
+  void set(std::int32_t left, std::int32_t right, Merge merge);
+  std::optional<Merge> find(std::int32_t left, std::int32_t right) const;
+
+ private:
+  struct Slot {
+    std::uint64_t pair;
+    Merge merge;  // id -1: free
+  };
+  std::size_t slot_of(std::uint64_t pair) const;
+
+  std::vector<Slot> slots_;
+  std::uint64_t seed_;
+};
+
+}  // namespace partita

@@ -1,0 +1,40 @@
+// Finds which of a set of spellings a text begins with: special tokens and user-defined pieces.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace partita {
+
+class PrefixMatcher {
+ public:
+  struct Spelling {
+    std::string_view text;  // must stay valid as long as the matcher
+    std::int32_t id;
+  };
+  struct Match {
+    std::size_t position = 0;
+    std::size_t length = 0;  // 0: nothing found
+    std::int32_t id = -1;
+  };
+
+  PrefixMatcher() = default;
+
+  /// Empty spellings are left out; of equal ones the last counts.
+  explicit PrefixMatcher(std::vector<Spelling> spellings);
+
+  /// The longest spelling that `text` begins with. position is 0.
+  Match longest_prefix(std::string_view text) const;
+
+  /// The leftmost occurrence of a spelling in `text`, of those that begin there the longest.
+  Match find(std::string_view text) const;
+
+ private:
+  std::vector<Spelling> sorted_;               // by bytes, so that those with a common prefix stand together
+  std::array<std::uint32_t, 257> by_first_{};  // [by_first_[b], by_first_[b + 1]): those beginning with b
+};
+
+}  // namespace partita

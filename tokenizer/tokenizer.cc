@@ -1,0 +1,39 @@
+#include "tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <string>
+
+#include "tokenizer/byte_bpe.h"
+#include "tokenizer/piece_bpe.h"
+
+namespace partita {
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::from_gguf(const Gguf& file) {
+  const auto model = file.get_string("tokenizer.ggml.model");
+  if (!model) return model.error();
+  if (*model == "gpt2") return read_byte_bpe(file);
+  if (*model == "llama") return read_piece_bpe(file);
+  return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + std::string(*model) +
+                                            "\"; this version reads \"gpt2\" and \"llama\""};
+}
+
+Result<std::vector<TokenId>> Tokenizer::encode_prompt(std::string_view text, Specials parse) const {
+  const SpecialIds& ids = specials();
+  std::vector<TokenId> out;
+  const bool leads = ids.add_bos && ids.bos;
+  if (leads) out.push_back(*ids.bos);
+  if (auto done = encode(text, parse, out); !done) return done.error();
+  const bool has_text = out.size() > (leads ? 1u : 0u);
+  if (leads && has_text && parse == Specials::kParse && out[1] == *ids.bos) out.erase(out.begin());
+  if (ids.add_eos && ids.eos && !(has_text && out.back() == *ids.eos)) out.push_back(*ids.eos);
+  return out;
+}
+
+std::size_t Tokenizer::left_out(std::string_view) const { return 0; }
+
+bool Tokenizer::ends_generation(TokenId id) const {
+  const std::vector<TokenId>& ends = specials().end_of_generation;
+  return std::binary_search(ends.begin(), ends.end(), id);
+}
+
+}  // namespace partita

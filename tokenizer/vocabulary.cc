@@ -1,0 +1,112 @@
+#include "tokenizer/vocabulary.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace partita {
+
+VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {
+  std::vector<PrefixMatcher::Spelling> parsed;
+  std::vector<PrefixMatcher::Spelling> user_defined;
+  for (std::size_t i = 0; i < vocabulary_.kinds.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
+    const TokenKind kind = vocabulary_.kinds[i];
+    if (kind == TokenKind::kControl || kind == TokenKind::kUnknown) {
+      parsed.push_back({vocabulary_.spellings[i], id});
+    } else if (kind == TokenKind::kUserDefined) {
+      user_defined.push_back({vocabulary_.surfaces[i], id});
+    }
+  }
+  parsed_ = PrefixMatcher(std::move(parsed));
+  user_defined_ = PrefixMatcher(std::move(user_defined));
+}
+
+Result<void> VocabularyTokenizer::encode(std::string_view text, Specials specials,
+                                         std::vector<TokenId>& out) const {
+  if (text.size() > kMaxText) {
+    return Error{ErrorCode::kInvalidArgument, "the text has " + std::to_string(text.size()) +
+                                                  " bytes; one call takes at most " +
+                                                  std::to_string(kMaxText)};
+  }
+  const std::size_t size_before = out.size();
+  const auto on_text = [&](std::string_view stretch) {
+    return encode_text(stretch, out.empty() || begins_after(out.back()), out);
+  };
+  static const PrefixMatcher nothing;
+  const PrefixMatcher& special = specials == Specials::kParse ? parsed_ : nothing;
+  auto done = split_at_matches(special, text, on_text, [&out](TokenId id) { out.push_back(id); });
+  if (!done) out.resize(size_before);
+  return done;
+}
+
+std::string VocabularyTokenizer::piece(TokenId id, bool show_control) const {
+  return std::string(shown(id, show_control));
+}
+
+std::string VocabularyTokenizer::decode(std::span<const TokenId> ids, bool show_control) const {
+  std::string text;
+  bool begins = vocabulary_.adds_space;
+  for (const TokenId id : ids) {
+    std::string_view bytes = shown(id, show_control);
+    const bool after = begins_after(id);
+    if (begins && !after && bytes.starts_with(' ')) bytes.remove_prefix(1);
+    text += bytes;
+    begins = vocabulary_.adds_space && after;
+  }
+  return text;
+}
+
+TokenKind VocabularyTokenizer::kind(TokenId id) const {
+  return contains(id) ? vocabulary_.kinds[static_cast<std::size_t>(id)] : TokenKind::kUnknown;
+}
+
+std::string_view VocabularyTokenizer::spelling(TokenId id) const {
+  return contains(id) ? vocabulary_.spellings[static_cast<std::size_t>(id)] : std::string_view();
+}
+
+/// What a reader sees of a token.
+std::string_view VocabularyTokenizer::shown(TokenId id, bool show_control) const {
+  const TokenKind what = kind(id);
+  if (what == TokenKind::kControl || what == TokenKind::kUnknown) {
+    return show_control ? spelling(id) : std::string_view();
+  }
+  return vocabulary_.surfaces[static_cast<std::size_t>(id)];
+}
+
+/// Whether what follows this token is the beginning of a text.
+bool VocabularyTokenizer::begins_after(TokenId id) const { return kind(id) == TokenKind::kControl; }
+
+std::vector<TokenId> with_ends_by_spelling(std::vector<TokenId> ends,
+                                           std::span<const std::string_view> spellings,
+                                           std::span<const TokenKind> kinds) {
+  static constexpr std::array<std::string_view, 30> kEnds = {
+      // the end of a turn, of a message, of a text
+      "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
+      "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
+      "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<｜end▁of▁sentence｜>", "[e~[",
+      // in models that complete code: padding, the next repository, the next file
+      "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<|fim_repo|>", "<|repo_name|>",
+      "<fim-repo>", "<reponame>", "<|file_sep|>"};
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    if (kinds[i] != TokenKind::kControl) continue;
+    if (std::find(kEnds.begin(), kEnds.end(), spellings[i]) != kEnds.end()) {
+      ends.push_back(static_cast<TokenId>(i));
+    }
+  }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+  return ends;
+}
+
+std::optional<std::uint8_t> spelled_byte(std::string_view spelling) {
+  if (spelling.size() != 6 || !spelling.starts_with("<0x") || spelling[5] != '>') return std::nullopt;
+  std::uint8_t byte = 0;
+  const char* const end = spelling.data() + 5;
+  const auto [stop, error] = std::from_chars(spelling.data() + 3, end, byte, 16);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return byte;
+}
+
+}  // namespace partita

@@ -1,0 +1,276 @@
+#include "tools/common.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace tools {
+
+using partita::Error;
+using partita::ErrorCode;
+using partita::Result;
+
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Result<std::string> read_all(std::FILE* file, const std::string& what) {
+  std::string text;
+  char buffer[1 << 16];
+  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, file)) text.append(buffer, n);
+  if (std::ferror(file) != 0)
+    return Error{ErrorCode::kIo, "cannot read " + what + ": " + std::strerror(errno)};
+  return text;
+}
+
+std::string check_head(const std::string& head) {
+  if (head == "auto" || head == "full") return {};
+  if (head == "screened") return "--head screened is not part of this version; auto and full are";
+  return "--head is auto or full, not \"" + head + "\"";
+}
+
+}  // namespace
+
+bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
+
+CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, const std::string& about,
+                      const std::string& example) {
+  CLI::App* command = program.add_subcommand(name, about);
+  command->add_option(
+      "-m,--model", common.model,
+      "a GGUF file or the name of a known model; without it $PARTITA_MODEL, else SmolLM2 where it "
+      "was fetched");
+  command
+      ->add_option("-t,--threads", common.threads,
+                   "threads; 0: what the machine and its container really grant")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command->add_flag("--json", common.json, "one JSON value on stdout, nothing else");
+  command->add_option("--seed", common.seed, "seed of the random draws")->capture_default_str();
+  command->add_flag(
+      "--exact", common.exact,
+      "float activations and the scalar kernels: slow, the definition that the fast paths are held "
+      "against");
+  command->add_option("--head", common.head, "output head: auto or full")
+      ->check(CLI::Validator(check_head, "auto|full"))
+      ->capture_default_str();
+  command->add_flag("--no-special", common.no_special, "text that looks like a special token stays text");
+  command->add_flag("-q,--quiet", common.quiet, "no progress, no statistics");
+  command->add_flag("-v,--verbose", common.verbose, "what is used: model, threads, kernels, samplers");
+  command->footer("Example:\n  " + example);
+  return command;
+}
+
+void add_sampling(CLI::App& command, SamplingFlags& flags) {
+  partita::Sampling& s = flags.sampling;
+  auto* temperature = command.add_option("--temperature", s.temperature, "0 takes the likeliest token")
+                          ->capture_default_str();
+  command.add_flag("--greedy", flags.greedy, "the same as --temperature 0")->excludes(temperature);
+  command.add_option("--top-k", s.top_k, "only the k likeliest; 0: all")->capture_default_str();
+  command.add_option("--top-p", s.top_p, "only the likeliest that have this probability together; 1: all")
+      ->capture_default_str();
+  command.add_option("--min-p", s.min_p, "only those this likely relative to the likeliest; 0: all")
+      ->capture_default_str();
+  command.add_option("--repeat-penalty", s.repeat_penalty, "divides logits of ids that occurred; 1: off")
+      ->capture_default_str();
+  std::string names;
+  for (const auto& [name, summary] : partita::known_samplers())
+    names += (names.empty() ? "" : ",") + std::string(name);
+  command
+      .add_option(
+          "--samplers", s.samplers,
+          "order of the stages, separated by commas; without it Hugging Face's: penalty, temperature, top_k, "
+          "top_p, min_p. Known: " +
+              names)
+      ->delimiter(',');
+  command
+      .add_option("--stop", flags.stop, "a text that ends the answer and is not part of it; can be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
+partita::Sampling SamplingFlags::resolved(const Common& common) const {
+  partita::Sampling result = sampling;
+  if (greedy) result.temperature = 0;
+  result.seed = common.seed;
+  return result;
+}
+
+void add_input(CLI::App& command, Input& input, const std::string& what) {
+  input.text_option = command.add_option("-p,--prompt", input.text, what);
+  command.add_option("-f,--file", input.file, what + ", from a file; without -p and -f from stdin")
+      ->excludes(input.text_option);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  if (path == "-") return read_all(stdin, "stdin");
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) return Error{ErrorCode::kIo, "cannot open \"" + path + "\": " + std::strerror(errno)};
+  return read_all(file.get(), "\"" + path + "\"");
+}
+
+Result<std::string> read_input(const Input& input) {
+  if (input.text_option->count() > 0) return input.text;
+  return read_file(input.file.empty() ? "-" : input.file);
+}
+
+Result<std::vector<partita::TokenId>> parse_ids(std::string_view text) {
+  constexpr std::string_view kSeparators = ", \t\r\n";
+  std::vector<partita::TokenId> ids;
+  for (std::size_t at = text.find_first_not_of(kSeparators); at != std::string_view::npos;
+       at = text.find_first_not_of(kSeparators, at)) {
+    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
+    const std::string_view word = text.substr(at, end - at);
+    partita::TokenId id = 0;
+    const auto [stopped, problem] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (problem != std::errc() || stopped != word.data() + word.size()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "\"" + std::string(word.substr(0, 40)) + "\" is not a token id"};
+    }
+    ids.push_back(id);
+    at = end;
+  }
+  return ids;
+}
+
+partita::CancelFlag& interrupted() {
+  static partita::CancelFlag flag;
+  return flag;
+}
+
+void catch_interrupts() {
+  interrupted();  // made before the handler can run
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted().set(); };
+  sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: a read that waits ends
+}
+
+Result<Opened> open_model(const Common& common, bool text_only) {
+  auto path = partita::find_model(common.model);
+  if (!path) return path.error();
+  return open_model_at(*path, common, text_only, common.exact);
+}
+
+Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only, bool exact) {
+  catch_interrupts();
+  const auto start = std::chrono::steady_clock::now();
+  Progress progress("loading", common.shows_progress());
+  partita::OpenOptions options;
+  options.threads = common.threads;
+  options.exact = exact;
+  options.text_only = text_only;
+  options.progress = [&](float fraction) {
+    progress.update(fraction);
+    return !interrupted().is_set();
+  };
+  auto model = partita::Model::open(path, options);
+  if (!model) return model.error();
+  progress.clear();
+  Opened opened{std::move(*model), seconds_since(start)};
+  if (common.verbose && !text_only) {
+    const partita::ModelInfo& info = opened.model.info();
+    std::fprintf(stderr,
+                 "model %s: %s, %zu layers, %zu wide, vocabulary %zu, context %zu, %.1f MB read a token\n",
+                 info.path.c_str(), info.family.c_str(), info.layers, info.hidden_size, info.vocab_size,
+                 info.context_length, static_cast<double>(info.bytes_per_token) * 1e-6);
+    std::fprintf(stderr, "%d threads, %s kernels, loaded in %.2f s\n", info.threads, info.isa.c_str(),
+                 opened.load_s);
+  }
+  return opened;
+}
+
+int fail(const Error& error) {
+  if (error.code == ErrorCode::kCancelled) {
+    std::fprintf(stderr, "partita: interrupted\n");
+    return kInterrupted;
+  }
+  std::fprintf(stderr, "partita: %s\n", error.message.c_str());
+  return kFailed;
+}
+
+int usage_error(const std::string& message) {
+  std::fprintf(stderr, "partita: %s\n", message.c_str());
+  return kUsage;
+}
+
+Result<void> write_out(std::string_view text) {
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written) return Error{ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno)};
+  return {};
+}
+
+std::string json_text(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<void> write_json(const Json& value) { return write_out(json_text(value) + "\n"); }
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json logprob_json(const partita::Token& token) {
+  Json top = Json::array();
+  for (const auto& [id, logprob] : token.top) top.push_back({id, number(logprob)});
+  return {{"id", token.id}, {"logprob", number(token.logprob)}, {"top", std::move(top)}};
+}
+
+Json timing_json(double load_s, const partita::Timing& timing) {
+  return {{"load_s", load_s},
+          {"prefill_tokens", timing.prefill_tokens},
+          {"prefill_s", timing.prefill_s},
+          {"decode_tokens", timing.decode_tokens},
+          {"decode_s", timing.decode_s}};
+}
+
+void print_statistics(const Common& common, const partita::ModelInfo& info, const partita::Timing& timing) {
+  if (!common.shows_statistics()) return;
+  const auto rate = [](std::size_t tokens, double seconds) {
+    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+  };
+  const double decode = rate(timing.decode_tokens, timing.decode_s);
+  std::fprintf(stderr, "prefill %zu tokens, %.1f tokens/s; decode %zu tokens, %.1f tokens/s, %.1f GB/s\n",
+               timing.prefill_tokens, rate(timing.prefill_tokens, timing.prefill_s), timing.decode_tokens,
+               decode, decode * static_cast<double>(info.bytes_per_token) * 1e-9);
+}
+
+void Progress::update(double fraction) {
+  constexpr int kWidth = 30;
+  const int percent = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * 100);
+  if (!enabled_ || percent == percent_) return;
+  percent_ = percent;
+  const int filled = percent * kWidth / 100;
+  std::fprintf(stderr, "\r%s [%s%s] %3d %%", label_.c_str(),
+               std::string(static_cast<std::size_t>(filled), '#').c_str(),
+               std::string(static_cast<std::size_t>(kWidth - filled), '.').c_str(), percent);
+  std::fflush(stderr);
+}
+
+void Progress::clear() {
+  if (percent_ < 0) return;
+  std::fprintf(stderr, "\r%*s\r", static_cast<int>(label_.size()) + 45, "");
+  std::fflush(stderr);
+  percent_ = -1;
+}
+
+std::size_t peak_rss_bytes() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace tools

@@ -1,0 +1,136 @@
+// What the commands share: options that every one has, opening a model, reading input, reporting.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <partita/partita.hpp>
+#include <string>
+#include <vector>
+
+namespace tools {
+
+using Json = nlohmann::ordered_json;
+
+/// Exit codes of the program (cli.md).
+enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kInterrupted = 130 };
+
+/// What main() runs after the command line was understood.
+using Action = std::function<int()>;
+
+struct Common {
+  std::string program;  // argv[0], so that examples in --help work as printed
+  std::string model;
+  int threads = 0;
+  bool json = false;
+  bool exact = false;
+  bool no_special = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::uint64_t seed = 0;
+  std::string head = "auto";
+
+  bool shows_statistics() const { return !quiet; }
+  bool shows_progress() const;  // stderr is a terminal and nobody asked for quiet
+};
+
+/// A command with the common options and an example that works as printed.
+CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, const std::string& about,
+                      const std::string& example);
+
+/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the model's
+/// distribution alone; the program's differ in one thing: a temperature at which small models make sense. Nothing is
+/// cut off unless it is asked for.
+struct SamplingFlags {
+  SamplingFlags() { sampling.temperature = 0.7F; }
+  partita::Sampling sampling;
+  bool greedy = false;
+  std::vector<std::string> stop;
+
+  /// With what the other flags say: greedy, seed.
+  partita::Sampling resolved(const Common& common) const;
+};
+void add_sampling(CLI::App& command, SamplingFlags& flags);
+
+/// -p TEXT, -f FILE or stdin.
+struct Input {
+  std::string text;
+  std::string file;
+  CLI::Option* text_option = nullptr;
+};
+void add_input(CLI::App& command, Input& input, const std::string& what);
+
+/// The input, exactly as given.
+partita::Result<std::string> read_input(const Input& input);
+partita::Result<std::string> read_file(const std::string& path);
+
+/// Ids separated by commas or spaces. Error names the first thing that is not one.
+partita::Result<std::vector<partita::TokenId>> parse_ids(std::string_view text);
+
+/// An open model and how long that took.
+struct Opened {
+  partita::Model model;
+  double load_s = 0;
+};
+/// Finds and opens the model that the options name; from here on Ctrl-C sets interrupted().
+partita::Result<Opened> open_model(const Common& common, bool text_only = false);
+/// The same for another model, or the same one in exact arithmetic.
+partita::Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only,
+                                      bool exact);
+
+/// Set by Ctrl-C once catch_interrupts() was called.
+partita::CancelFlag& interrupted();
+void catch_interrupts();
+
+/// One sentence on stderr; the exit code that belongs to it.
+int fail(const partita::Error& error);
+int usage_error(const std::string& message);
+
+/// Text to stdout, at once. Error: kIo where it cannot be written.
+partita::Result<void> write_out(std::string_view text);
+/// One JSON value and a newline; invalid UTF-8 becomes U+FFFD, NaN becomes null.
+partita::Result<void> write_json(const Json& value);
+std::string json_text(const Json& value, int indent = -1);
+
+/// A float as a JSON number; NaN and infinities as null.
+Json number(double value);
+
+/// {"id","logprob","top":[[id,logprob]]}
+Json logprob_json(const partita::Token& token);
+
+Json timing_json(double load_s, const partita::Timing& timing);
+/// "prefill 12 tokens, 830 tokens/s; decode 39 tokens, 240 tokens/s, 23.2 GB/s" on stderr.
+void print_statistics(const Common& common, const partita::ModelInfo& info, const partita::Timing& timing);
+
+/// A bar on stderr that is redrawn in place and wiped at the end; draws nothing where !enabled.
+class Progress {
+ public:
+  Progress(std::string label, bool enabled) : label_(std::move(label)), enabled_(enabled) {}
+  ~Progress() { clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void update(double fraction);
+  void clear();
+
+ private:
+  std::string label_;
+  bool enabled_;
+  int percent_ = -1;
+};
+
+std::size_t peak_rss_bytes();
+
+// The commands, one file each. Each adds itself to the program and sets `action` when it is chosen.
+void add_generate(CLI::App& program, Common& common, Action& action);
+void add_chat(CLI::App& program, Common& common, Action& action);
+void add_batch(CLI::App& program, Common& common, Action& action);
+void add_score(CLI::App& program, Common& common, Action& action);
+void add_tokenize(CLI::App& program, Common& common, Action& action);
+void add_detokenize(CLI::App& program, Common& common, Action& action);
+void add_template(CLI::App& program, Common& common, Action& action);
+void add_inspect(CLI::App& program, Common& common, Action& action);
+void add_bench(CLI::App& program, Common& common, Action& action);
+
+}  // namespace tools

@@ -1,0 +1,60 @@
+// partita inspect: what a model file says about itself.
+#include <cinttypes>
+
+#include "tools/common.h"
+
+namespace tools {
+namespace {
+
+constexpr std::size_t kLongestValue = 100;  // characters of a metadata value on a line for people
+
+std::string shape_text(const Json& shape) {
+  std::string out;
+  for (const Json& dimension : shape) out += (out.empty() ? "" : " x ") + json_text(dimension);
+  return out;
+}
+
+std::string table(const Json& file) {
+  std::string out = json_text(file["path"]) + "  GGUF version " + json_text(file["version"]) + ", " +
+                    json_text(file["bytes"]) + " bytes\n\nmetadata\n";
+  for (const auto& [key, value] : file["metadata"].items()) {
+    std::string shown = json_text(value);
+    if (shown.size() > kLongestValue) shown = shown.substr(0, kLongestValue) + "...";
+    out += "  " + key + " = " + shown + "\n";
+  }
+  out += "\ntensors\n";
+  char line[512];
+  for (const Json& tensor : file["tensors"]) {
+    std::snprintf(line, sizeof line, "  %-40s %-6s %-20s %12" PRIu64 "\n",
+                  tensor["name"].get<std::string>().c_str(), tensor["type"].get<std::string>().c_str(),
+                  shape_text(tensor["shape"]).c_str(), tensor["bytes"].get<std::uint64_t>());
+    out += line;
+  }
+  return out;
+}
+
+int run(const Common& common, std::size_t array_limit) {
+  auto path = partita::find_model(common.model);
+  if (!path) return fail(path.error());
+  auto json = partita::inspect_json(*path, array_limit);
+  if (!json) return fail(json.error());
+  auto written = common.json ? write_out(*json + "\n") : write_out(table(Json::parse(*json)));
+  return written ? kDone : fail(written.error());
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& program, Common& common, Action& action) {
+  auto array_limit = std::make_shared<std::size_t>(8);
+  CLI::App* command = add_command(program, common, "inspect", "Metadata and tensors of a model file",
+                                  common.program + " inspect --json");
+  command
+      ->add_option("--array-limit", *array_limit,
+                   "longer arrays are shown by their first values and their length")
+      ->capture_default_str();
+  command->callback([&common, &action, array_limit] {
+    action = [&common, array_limit] { return run(common, *array_limit); };
+  });
+}
+
+}  // namespace tools

@@ -1,0 +1,33 @@
+// partita: text generation on CPUs, from the command line.
+#include "tools/common.h"
+
+int main(int argc, char** argv) {
+  tools::Common common;
+  common.program = argc > 0 ? argv[0] : "partita";
+  tools::Action action;
+
+  CLI::App program{"Partita: text generation on CPUs"};
+  program.name(common.program);
+  program.set_version_flag("--version", "partita " + std::string(partita::version()));
+  program.require_subcommand(1);
+  program.footer("Each command has its own --help, with an example.");
+  tools::add_generate(program, common, action);
+  tools::add_chat(program, common, action);
+  tools::add_batch(program, common, action);
+  tools::add_score(program, common, action);
+  tools::add_tokenize(program, common, action);
+  tools::add_detokenize(program, common, action);
+  tools::add_template(program, common, action);
+  tools::add_inspect(program, common, action);
+  tools::add_bench(program, common, action);
+
+  try {
+    program.parse(argc, argv);
+    return action();
+  } catch (const CLI::ParseError& e) {
+    return program.exit(e) == 0 ? tools::kDone : tools::kUsage;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "partita: %s\n", e.what());
+    return tools::kFailed;
+  }
+}

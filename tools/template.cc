@@ -1,0 +1,41 @@
+// partita template: what a chat template makes of a conversation.
+#include "tools/common.h"
+
+namespace tools {
+namespace {
+
+partita::Result<std::string> render(const Common& common, const std::string& file,
+                                    const std::string& context) {
+  if (file.empty()) {
+    auto opened = open_model(common, true);
+    if (!opened) return opened.error();
+    return opened->model.render(context);
+  }
+  auto source = read_file(file);
+  if (!source) return source.error();
+  return partita::Model::render(*source, context);
+}
+
+int run(const Common& common, const std::string& file) {
+  auto context = read_file("-");
+  if (!context) return fail(context.error());
+  auto text = render(common, file, *context);
+  if (!text) return fail(text.error());
+  auto written = common.json ? write_json({{"text", *text}}) : write_out(*text);
+  return written ? kDone : fail(written.error());
+}
+
+}  // namespace
+
+void add_template(CLI::App& program, Common& common, Action& action) {
+  auto file = std::make_shared<std::string>();
+  CLI::App* command = add_command(
+      program, common, "template",
+      "Render a conversation, given as JSON on stdin "
+      "({\"messages\":[],\"tools\":[],\"add_generation_prompt\":true})",
+      "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | " + common.program + " template");
+  command->add_option("--file", *file, "a Jinja template; without it the one in the model");
+  command->callback([&common, &action, file] { action = [&common, file] { return run(common, *file); }; });
+}
+
+}  // namespace tools

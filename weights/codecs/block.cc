@@ -1,0 +1,97 @@
+#include "weights/codecs/block.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace partita {
+
+std::uint16_t load_u16(const std::byte* from) {
+  std::uint16_t value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+std::uint32_t load_u32(const std::byte* from) {
+  std::uint32_t value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+void store_u16(std::uint16_t value, std::byte* to) { std::memcpy(to, &value, sizeof value); }
+
+void store_u32(std::uint32_t value, std::byte* to) { std::memcpy(to, &value, sizeof value); }
+
+void unpack_nibbles_32(const std::byte* from, std::uint8_t* q) {
+  for (int i = 0; i < 16; ++i) {
+    q[i] = low_nibble(from[i]);
+    q[i + 16] = high_nibble(from[i]);
+  }
+}
+
+void pack_nibbles_32(const std::uint8_t* q, std::byte* to) {
+  for (int i = 0; i < 16; ++i) to[i] = std::byte(q[i] & 15) | std::byte(q[i + 16] & 15) << 4;
+}
+
+void unpack_fifth_bits_32(const std::byte* from, std::uint8_t* q) {
+  const std::uint32_t bits = load_u32(from);
+  for (int i = 0; i < 32; ++i) q[i] |= static_cast<std::uint8_t>((bits >> i & 1) << 4);
+}
+
+void pack_fifth_bits_32(const std::uint8_t* q, std::byte* to) {
+  std::uint32_t bits = 0;
+  for (int i = 0; i < 32; ++i) bits |= static_cast<std::uint32_t>(q[i] >> 4 & 1) << i;
+  store_u32(bits, to);
+}
+
+void unpack_scales_6bit(const std::byte* from, std::int8_t* sc, std::uint8_t* mn) {
+  std::uint8_t b[12];
+  std::memcpy(b, from, sizeof b);
+  for (int i = 0; i < 4; ++i) {
+    // Groups 0 to 3 own the low six bits of a byte; 4 to 7 have four bits in bytes 8 to 11 and their upper
+    // two at the top of those bytes.
+    sc[i] = static_cast<std::int8_t>(b[i] & 63);
+    mn[i] = b[i + 4] & 63;
+    sc[i + 4] = static_cast<std::int8_t>((b[i + 8] & 15) | (b[i] >> 6) << 4);
+    mn[i + 4] = static_cast<std::uint8_t>((b[i + 8] >> 4) | (b[i + 4] >> 6) << 4);
+  }
+}
+
+Range32 range_32(const float* values) {
+  Range32 range{values[0], values[0], values[0]};
+  for (int i = 1; i < 32; ++i) {
+    range.min = std::min(range.min, values[i]);
+    range.max = std::max(range.max, values[i]);
+    if (std::fabs(values[i]) > std::fabs(range.extreme)) range.extreme = values[i];
+  }
+  return range;
+}
+
+float reciprocal_or_zero(float d) {
+  const float inverse = d == 0.0f ? 0.0f : 1.0f / d;
+  return std::isfinite(inverse) ? inverse : 0.0f;
+}
+
+std::uint8_t truncate_to(float value, int max) {
+  if (!(value > 0.0f)) return 0;
+  return static_cast<std::uint8_t>(std::min(value, static_cast<float>(max)));
+}
+
+void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float* out) {
+  const float d = f16_to_f32(block.d);
+  const float m = f16_to_f32(block.m);
+  for (int g = 0; g * layout.group < layout.block; ++g) {
+    float scale = d;
+    float minimum = 0.0f;
+    if (layout.scale == ScaleKind::kF16Min) minimum = -m;
+    if (layout.scale == ScaleKind::kSuper) minimum = m * static_cast<float>(block.mn[g]);
+    if (layout.scale == ScaleKind::kSuper || layout.scale == ScaleKind::kSuperI8) {
+      scale = d * static_cast<float>(block.sc[g]);
+    }
+    for (int i = g * layout.group; i < (g + 1) * layout.group; ++i) {
+      out[i] = scale * static_cast<float>(block.q[i] - layout.offset) - minimum;
+    }
+  }
+}
+
+}  // namespace partita

@@ -1,0 +1,66 @@
+// What the codec files share: fields of a block, and the one formula that turns a QuantBlock into values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "weights/codec.h"
+
+namespace partita {
+
+// One codec a file in this folder; codec.cc lists them.
+extern const Codec kCodecF32, kCodecF16, kCodecBF16;
+extern const Codec kCodecQ4_0, kCodecQ4_1, kCodecQ5_0, kCodecQ5_1, kCodecQ8_0;
+extern const Codec kCodecQ4_K, kCodecQ5_K, kCodecQ6_K;
+
+// --- little-endian fields at any alignment ----------------------------------------------------------
+std::uint16_t load_u16(const std::byte* from);
+std::uint32_t load_u32(const std::byte* from);
+void store_u16(std::uint16_t value, std::byte* to);
+void store_u32(std::uint32_t value, std::byte* to);
+
+inline std::uint8_t low_nibble(std::byte b) { return std::to_integer<std::uint8_t>(b & std::byte{15}); }
+inline std::uint8_t high_nibble(std::byte b) { return std::to_integer<std::uint8_t>(b >> 4); }
+
+// --- 32 elements of 4 or 5 bits, as Q4_0, Q4_1, Q5_0 and Q5_1 store them ----------------------------
+/// Byte i of 16 holds the low four bits of elements i (low nibble) and i + 16 (high nibble).
+void unpack_nibbles_32(const std::byte* from, std::uint8_t* q);
+void pack_nibbles_32(const std::uint8_t* q, std::byte* to);
+
+/// Bit i of a 32-bit word is the fifth bit of element i.
+void unpack_fifth_bits_32(const std::byte* from, std::uint8_t* q);  // ORs into q
+void pack_fifth_bits_32(const std::uint8_t* q, std::byte* to);
+
+/// The twelve bytes of Q4_K and Q5_K that hold eight six-bit scales and eight six-bit minimums.
+void unpack_scales_6bit(const std::byte* from, std::int8_t* sc, std::uint8_t* mn);
+
+// --- choosing a scale -------------------------------------------------------------------------------
+/// The smallest and largest of 32 values, and the first one of the largest magnitude.
+struct Range32 {
+  float min;
+  float max;
+  float extreme;
+};
+Range32 range_32(const float* values);
+
+/// 1 / d, and 0 where that is not finite: such a d is 0 as f16, so every q means the same.
+float reciprocal_or_zero(float d);
+
+/// Truncates to 0..max; NaN gives 0.
+std::uint8_t truncate_to(float value, int max);
+
+// --- whole tensors ----------------------------------------------------------------------------------
+/// out: layout.block values, value = scale * (q - offset) - minimum of the element's group.
+void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float* out);
+
+/// Codec::dequantize of a type, from its layout and its way of taking a block apart.
+template <const QuantLayout& kLayout, std::size_t kBytes, void (*kDecompose)(const std::byte*, QuantBlock&)>
+void dequantize_blocks(const std::byte* blocks, std::size_t n, float* out) {
+  QuantBlock block;
+  for (std::size_t i = 0; i < n; i += kLayout.block, blocks += kBytes) {
+    kDecompose(blocks, block);
+    dequantize_block(kLayout, block, out + i);
+  }
+}
+
+}  // namespace partita

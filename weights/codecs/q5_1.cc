@@ -1,0 +1,36 @@
+// Q5_1: 32 elements in 24 bytes: f16 d, f16 m, 32 fifth bits, 16 bytes of nibbles. value = d * q + m.
+#include "weights/codecs/block.h"
+
+namespace partita {
+namespace {
+
+constexpr std::size_t kBytes = 24;
+constexpr QuantLayout kLayout{.scale = ScaleKind::kF16Min, .bits = 5, .group = 32, .offset = 0, .block = 32};
+
+void decompose(const std::byte* block, QuantBlock& out) {
+  out.d = load_u16(block);
+  out.m = load_u16(block + 2);
+  unpack_nibbles_32(block + 8, out.q);
+  unpack_fifth_bits_32(block + 4, out.q);
+}
+
+void quantize(const float* values, std::size_t n, std::byte* out) {
+  for (std::size_t i = 0; i < n; i += 32, out += kBytes) {
+    const Range32 range = range_32(values + i);
+    const float d = (range.max - range.min) / 31;
+    const float inverse = reciprocal_or_zero(d);
+    std::uint8_t q[32];
+    for (int j = 0; j < 32; ++j) q[j] = truncate_to((values[i + j] - range.min) * inverse + 0.5f, 31);
+    store_u16(f32_to_f16(d), out);
+    store_u16(f32_to_f16(range.min), out + 2);
+    pack_fifth_bits_32(q, out + 4);
+    pack_nibbles_32(q, out + 8);
+  }
+}
+
+}  // namespace
+
+const Codec kCodecQ5_1{Dtype::kQ5_1, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
+                       decompose};
+
+}  // namespace partita

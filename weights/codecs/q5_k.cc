@@ -1,0 +1,32 @@
+// Q5_K: 256 elements in 176 bytes: f16 d, f16 dmin, 12 bytes of six-bit scales and minimums, 32 of fifth
+// bits, 128 of nibbles. value = d * sc * q - dmin * mn, one sc and mn for 32 elements.
+#include "weights/codecs/block.h"
+
+namespace partita {
+namespace {
+
+constexpr std::size_t kBytes = 176;
+constexpr QuantLayout kLayout{.scale = ScaleKind::kSuper, .bits = 5, .group = 32, .offset = 0, .block = 256};
+
+void decompose(const std::byte* block, QuantBlock& out) {
+  out.d = load_u16(block);
+  out.m = load_u16(block + 2);
+  unpack_scales_6bit(block + 4, out.sc, out.mn);
+  const std::byte* fifth = block + 16;  // bit g of byte i belongs to element i of group g
+  const std::byte* nibbles = block + 48;
+  for (int pair = 0; pair < 4; ++pair, nibbles += 32) {  // 32 bytes: one group low, the next one high
+    std::uint8_t* q = out.q + 64 * pair;
+    for (int i = 0; i < 32; ++i) {
+      const int bits = std::to_integer<int>(fifth[i]) >> (2 * pair);
+      q[i] = static_cast<std::uint8_t>(low_nibble(nibbles[i]) | (bits & 1) << 4);
+      q[i + 32] = static_cast<std::uint8_t>(high_nibble(nibbles[i]) | (bits >> 1 & 1) << 4);
+    }
+  }
+}
+
+}  // namespace
+
+const Codec kCodecQ5_K{Dtype::kQ5_K, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, nullptr,
+                       decompose};
+
+}  // namespace partita

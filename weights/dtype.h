@@ -1,0 +1,38 @@
+// The element types a tensor in a model file can have, and how many bytes they take.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace partita {
+
+/// Values are GGUF's ggml_type numbers, so that a checked cast is the whole conversion.
+enum class Dtype : std::uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kBF16 = 30,
+};
+
+/// The Dtype with this GGUF number, if Partita has a codec for it.
+std::optional<Dtype> dtype_from_gguf(std::uint32_t number);
+
+/// "Q4_1" and so on.
+std::string_view name(Dtype dtype);
+
+/// Elements in one block (1 for float types, 32 or 256 for quantized ones).
+std::size_t block_elements(Dtype dtype);
+
+/// Bytes of one block.
+std::size_t block_bytes(Dtype dtype);
+
+}  // namespace partita

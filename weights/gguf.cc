@@ -1,0 +1,192 @@
+#include "weights/gguf.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "weights/gguf_parse.h"
+#include "weights/mapped_file.h"
+#include "weights/sentence.h"
+
+namespace partita {
+namespace {
+
+/// "a string" and so on, for the sentence "key 'x' is ..., and ... was expected".
+std::string describe(const GgufValue& value) {
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return sentence("the integer ", *number);
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return sentence("the integer ", *number);
+  if (std::holds_alternative<double>(value)) return "a float";
+  if (std::holds_alternative<bool>(value)) return "a bool";
+  if (const auto* array = std::get_if<GgufArray>(&value)) {
+    return sentence("an array of ", array->size(), " ", name(array->type()), " elements");
+  }
+  return "a string";
+}
+
+std::string to_text(std::span<const std::uint64_t> shape) {
+  std::string text = "[";
+  for (const std::uint64_t dim : shape) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(dim);
+  }
+  return text + "]";
+}
+
+/// The element of `items` whose name (by `name_of`) is `wanted`, by binary search in `order`; null if none.
+template <class Item, class NameOf>
+const Item* find_in(const std::vector<Item>& items, const std::vector<std::uint32_t>& order,
+                    std::string_view wanted, NameOf name_of) {
+  const auto before = [&](std::uint32_t i, std::string_view text) { return name_of(items[i]) < text; };
+  const auto found = std::lower_bound(order.begin(), order.end(), wanted, before);
+  if (found == order.end() || name_of(items[*found]) != wanted) return nullptr;
+  return &items[*found];
+}
+
+}  // namespace
+
+struct Gguf::Impl {
+  std::optional<MappedFile> file;  // empty for bytes in memory
+  std::uint64_t bytes = 0;
+  std::string path;
+  GgufContents contents;
+
+  Error missing(std::string_view key) const {
+    return {ErrorCode::kNotFound, sentence("'", path, "' has no metadata key ", quoted(key))};
+  }
+
+  Error wrong_type(std::string_view key, const GgufValue& found, const char* expected) const {
+    return {ErrorCode::kBadFile, sentence("'", path, "': key ", quoted(key), " is ", describe(found),
+                                          ", and ", expected, " was expected")};
+  }
+
+  static Result<Gguf> make(std::span<const std::byte> bytes, std::optional<MappedFile> file,
+                           std::string path) {
+    auto impl = std::make_unique<Impl>();
+    impl->path = std::move(path);
+    impl->bytes = bytes.size();
+    impl->file = std::move(file);
+    Result<GgufContents> contents = parse_gguf(bytes, impl->path);
+    if (!contents) return contents.error();
+    impl->contents = std::move(*contents);
+    return Gguf(std::move(impl));
+  }
+};
+
+Gguf::Gguf(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Gguf::Gguf(Gguf&&) noexcept = default;
+Gguf& Gguf::operator=(Gguf&&) noexcept = default;
+Gguf::~Gguf() = default;
+
+Result<Gguf> Gguf::open(const std::string& path) {
+  Result<MappedFile> file = MappedFile::open(path);
+  if (!file) return file.error();
+  const std::span<const std::byte> bytes = file->bytes();
+  return Impl::make(bytes, std::move(*file), path);
+}
+
+Result<Gguf> Gguf::parse(std::span<const std::byte> file, std::string name) {
+  return Impl::make(file, std::nullopt, std::move(name));
+}
+
+const std::string& Gguf::path() const { return impl_->path; }
+std::uint32_t Gguf::version() const { return impl_->contents.version; }
+std::uint64_t Gguf::file_bytes() const { return impl_->bytes; }
+
+// --- metadata ---------------------------------------------------------------------------------------
+
+const std::vector<Gguf::Entry>& Gguf::metadata() const { return impl_->contents.metadata; }
+
+const GgufValue* Gguf::find(std::string_view key) const {
+  const GgufContents& contents = impl_->contents;
+  const Entry* entry =
+      find_in(contents.metadata, contents.metadata_by_key, key, [](const Entry& e) { return e.key; });
+  return entry == nullptr ? nullptr : &entry->value;
+}
+
+Result<std::uint64_t> Gguf::get_uint(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* number = std::get_if<std::uint64_t>(value)) return *number;
+  const auto* number = std::get_if<std::int64_t>(value);
+  if (number != nullptr && *number >= 0) return static_cast<std::uint64_t>(*number);
+  return impl_->wrong_type(key, *value, "an integer that is not negative");
+}
+
+Result<double> Gguf::get_float(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* number = std::get_if<double>(value)) return *number;
+  return impl_->wrong_type(key, *value, "a float");
+}
+
+Result<bool> Gguf::get_bool(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* flag = std::get_if<bool>(value)) return *flag;
+  return impl_->wrong_type(key, *value, "a bool");
+}
+
+Result<std::string_view> Gguf::get_string(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* text = std::get_if<std::string_view>(value)) return *text;
+  return impl_->wrong_type(key, *value, "a string");
+}
+
+Result<const GgufArray*> Gguf::get_array(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* array = std::get_if<GgufArray>(value)) return array;
+  return impl_->wrong_type(key, *value, "an array");
+}
+
+Result<std::uint64_t> Gguf::get_uint(std::string_view key, std::uint64_t missing) const {
+  if (find(key) == nullptr) return missing;
+  return get_uint(key);
+}
+
+Result<double> Gguf::get_float(std::string_view key, double missing) const {
+  if (find(key) == nullptr) return missing;
+  return get_float(key);
+}
+
+Result<bool> Gguf::get_bool(std::string_view key, bool missing) const {
+  if (find(key) == nullptr) return missing;
+  return get_bool(key);
+}
+
+// --- tensors ----------------------------------------------------------------------------------------
+
+const std::vector<TensorView>& Gguf::tensors() const { return impl_->contents.tensors; }
+
+const TensorView* Gguf::find_tensor(std::string_view name) const {
+  const GgufContents& contents = impl_->contents;
+  return find_in(contents.tensors, contents.tensors_by_name, name,
+                 [](const TensorView& t) { return t.name; });
+}
+
+bool Gguf::has_tensor(std::string_view name) const { return find_tensor(name) != nullptr; }
+
+Result<TensorView> Gguf::tensor(std::string_view name, std::span<const std::uint64_t> shape) const {
+  const TensorView* found = find_tensor(name);
+  if (found == nullptr) {
+    return Error{ErrorCode::kNotFound, sentence("'", path(), "' has no tensor ", quoted(name),
+                                                ", expected with shape ", to_text(shape))};
+  }
+  if (!std::equal(found->shape.begin(), found->shape.end(), shape.begin(), shape.end())) {
+    return Error{ErrorCode::kBadFile,
+                 sentence("'", path(), "': tensor ", quoted(name), " has shape ", to_text(found->shape),
+                          ", and ", to_text(shape), " was expected")};
+  }
+  return *found;
+}
+
+Result<TensorView> Gguf::tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const {
+  return tensor(name, std::span<const std::uint64_t>(shape.begin(), shape.size()));
+}
+
+void Gguf::release(std::span<const std::byte> bytes) const {
+  if (impl_->file) impl_->file->release(bytes);
+}
+
+}  // namespace partita
