@@ -127,6 +127,20 @@ class Chat(ProgramTest):
         chat.type(CTRL_C)
         self.assertEqual(chat.exit_code(), 0)
 
+    def test_what_is_typed_at_once_after_the_prompt_is_not_lost(self):
+        for _ in range(10):
+            chat = self.open()
+            chat.type(CTRL_D)
+            self.assertEqual(chat.exit_code(), 0)
+
+    def test_a_line_goes_on_after_a_backslash(self):
+        chat = self.open("-n", "30")
+        chat.type("What is the capital \\\r")
+        chat.wait_for(b"  ")  # the prompt of a line that goes on
+        self.assertIn(b"Paris", chat.ask("of France? Answer with one word."))
+        chat.type(CTRL_D)
+        self.assertEqual(chat.exit_code(), 0)
+
     def test_lines_are_edited_and_remembered(self):
         chat = self.open("-n", "30", LANG="C", LC_ALL="C")
         first = chat.ask("What is the capital of Franc\x08\x7fce? é")
