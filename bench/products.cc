@@ -10,6 +10,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/tile_products.h"
+#include "tests/packed.h"
 
 namespace partita {
 namespace {
@@ -19,20 +20,19 @@ constexpr std::size_t kCols = 1536;
 /// A matrix of zeros and activations of `rows` rows, with all the memory they need.
 struct Case {
   Case(Dtype type, std::size_t outputs, std::size_t rows)
-      : w(std::move(*allocate_panels(type, outputs, kCols))),
+      : w(test::pack(type, outputs, kCols,
+                        std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)))),
         values(rows * kCols, 1.0F),
         q(rows * kCols),
         scale(rows * kCols / kGroupCols),
         sum(rows * kCols / kGroupCols),
         y(rows * outputs),
         scratch(matmul_scratch_bytes(kCols)) {
-    pack_panels(w, std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)), {}, 0,
-                w.panels());
     x = {rows, kCols, values.data(), q.data(), scale.data(), sum.data()};
     table.quantize(x, 0, rows);
   }
   const Kernels& table = kernels(supported_isas().back());
-  PackedMatrix w;
+  test::OwnedMatrix w;
   std::vector<float> values;
   std::vector<std::int16_t> q;
   std::vector<float> scale;
@@ -45,7 +45,7 @@ struct Case {
 void rates(benchmark::State& state, const Case& c) {
   const double runs = static_cast<double>(state.iterations());
   state.counters["weights_B/s"] =
-      benchmark::Counter(runs * static_cast<double>(c.w.storage.size()), benchmark::Counter::kIsRate);
+      benchmark::Counter(runs * static_cast<double>(c.w.bytes()), benchmark::Counter::kIsRate);
   state.counters["MAC/s"] = benchmark::Counter(runs * static_cast<double>(c.w.rows * c.w.cols * c.x.rows),
                                                benchmark::Counter::kIsRate);
 }

@@ -80,6 +80,16 @@ std::size_t count_bytes(const Gguf& file) {
   return bytes;
 }
 
+/// What the panels of a file's matrices take.
+std::size_t count_panel_bytes(const Gguf& file) {
+  std::size_t bytes = 0;
+  for (const TensorView& tensor : file.tensors()) {
+    if (tensor.shape.size() != 2) continue;
+    if (auto panels = panels_for(tensor.dtype, tensor.shape[0], tensor.shape[1])) bytes += panels->bytes();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 /// Fills a Transformer from a file, tensor by tensor.
@@ -109,6 +119,7 @@ class TransformerLoader {
 };
 
 Result<void> TransformerLoader::load() {
+  model_.arena_ = PanelArena(count_panel_bytes(file_));
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
   if (auto r = load_matrix("token_embd.weight", vocab, hidden, false, model_.embedding_); !r) return r;
   if (file_.has_tensor("output.weight")) {
@@ -161,7 +172,7 @@ Result<void> TransformerLoader::load_matrix(const std::string& name, std::size_t
   const std::uint64_t shape[] = {rows, cols};
   auto tensor = fetch(name, shape);
   if (!tensor) return tensor.error();
-  auto matrix = allocate_panels(tensor->dtype, rows, cols);
+  auto matrix = allocate_panels(tensor->dtype, rows, cols, model_.arena_);
   if (!matrix) return matrix.error();
   out = *std::move(matrix);
 
@@ -230,10 +241,10 @@ void Transformer::embed(std::uint32_t token, float* out) const {
 }
 
 std::size_t Transformer::bytes_per_token() const {
-  std::size_t bytes = head().storage.size() + embedding_.panel_bytes() / kPanelRows;
+  std::size_t bytes = head().bytes() + embedding_.panel_bytes() / kPanelRows;
   bytes += final_norm_.size() * sizeof(float);
   for (const Layer& layer : layers_) {
-    for (const MatrixPiece& piece : matrix_pieces(config_)) bytes += (layer.*piece.place).storage.size();
+    for (const MatrixPiece& piece : matrix_pieces(config_)) bytes += (layer.*piece.place).bytes();
     for (const VectorPiece& piece : vector_pieces(config_))
       bytes += (layer.*piece.place).size() * sizeof(float);
   }

@@ -70,6 +70,7 @@ class Transformer {
   const Kernels* kernels_ = nullptr;
   Isa isa_ = Isa::kScalar;
   bool exact_ = false;
+  PanelArena arena_;
   std::vector<Layer> layers_;
   PackedMatrix embedding_, head_;
   Vector final_norm_;

@@ -30,7 +30,7 @@ class ChatTemplate {
   ///
   /// Errors: kInvalidArgument carrying what raise_exception() said, and nothing else; kBadFile for a type
   /// error with its line; kUnsupported for a construct that is not known; kOutOfMemory past the bound on
-  /// steps (10 million), output (64 MiB), live values (256 MiB) or depth.
+  /// steps (10 million), output (16 MiB), live values (64 MiB) or depth.
   Result<std::string> render(const nlohmann::ordered_json& context) const;
 
   /// The part of a rendered prompt that came from a message's content, so that the caller can tokenize it as

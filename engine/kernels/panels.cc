@@ -229,7 +229,17 @@ AlignedBytes::~AlignedBytes() {
   }
 }
 
-Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols) {
+std::byte* PanelArena::take(std::size_t bytes) {
+  const std::size_t room = round_up(bytes, kCacheLine);
+  if (room <= block_.size() - used_) {
+    std::byte* at = block_.data() + used_;
+    used_ += room;
+    return at;
+  }
+  return alone_.emplace_back(bytes).data();
+}
+
+Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols) {
   PackedMatrix m;
   m.rows = rows;
   m.cols = cols;
@@ -244,11 +254,17 @@ Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t 
   m.quant_bytes = m.quantized() ? cols / kGroupCols * static_cast<std::size_t>(m.layout.bits) * 64
                                 : round_up(cols * kPanelRows * block_bytes(dtype), kCacheLine);
   m.scale_bytes = round_up(scale_plane_bytes(m.layout, cols), kCacheLine);
-  m.storage = AlignedBytes(m.panels() * m.panel_bytes());
-  if (m.storage.data() == nullptr) {
+  return m;
+}
+
+Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols, PanelArena& arena) {
+  auto m = panels_for(dtype, rows, cols);
+  if (!m) return m;
+  m->storage = arena.take(m->bytes());
+  if (m->storage == nullptr) {
     return Error{ErrorCode::kOutOfMemory, "No memory for a matrix of " + std::to_string(rows) + " x " +
                                               std::to_string(cols) + " elements (" +
-                                              std::to_string(m.panels() * m.panel_bytes()) + " bytes)."};
+                                              std::to_string(m->bytes()) + " bytes)."};
   }
   return m;
 }
@@ -259,7 +275,7 @@ void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
   const std::size_t element = block_bytes(matrix.dtype);
   const std::size_t row_bytes = matrix.cols / block_elements(matrix.dtype) * element;
   for (std::size_t p = first; p < last; ++p) {
-    std::byte* quants = matrix.storage.data() + p * matrix.panel_bytes();
+    std::byte* quants = matrix.storage + p * matrix.panel_bytes();
     for (int lane = 0; lane < kPanelRows; ++lane) {
       const std::size_t row = p * kPanelRows + static_cast<std::size_t>(lane);
       if (row >= matrix.rows) break;

@@ -65,7 +65,21 @@ class AlignedBytes {
   std::size_t size_ = 0;
 };
 
-/// A packed matrix. Immutable after pack().
+/// Memory of many matrices, small ones side by side in one block, so that all lie on few large pages.
+class PanelArena {
+ public:
+  /// A block for `bytes` in all; what does not fit (or all, when the machine has no such block) stands alone.
+  explicit PanelArena(std::size_t bytes = 0) : block_(bytes) {}
+  /// Zero bytes on a 64-byte boundary, there as long as the arena; null when the machine has no such memory.
+  std::byte* take(std::size_t bytes);
+
+ private:
+  AlignedBytes block_;
+  std::size_t used_ = 0;
+  std::vector<AlignedBytes> alone_;
+};
+
+/// A packed matrix; its memory is the arena's. Immutable after pack_panels().
 struct PackedMatrix {
   std::size_t rows = 0;  // outputs
   std::size_t cols = 0;  // inputs
@@ -73,18 +87,21 @@ struct PackedMatrix {
   QuantLayout layout;           // of the type; layout.bits == 0 for float types
   std::size_t quant_bytes = 0;  // of one panel's quants (float types: the whole panel)
   std::size_t scale_bytes = 0;  // of one panel's scales
-  AlignedBytes storage;         // panels one after the other: quants, scales
+  std::byte* storage = nullptr;  // panels one after the other: quants, scales
 
   std::size_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
   std::size_t panel_bytes() const { return quant_bytes + scale_bytes; }
-  const std::byte* quants(std::size_t panel) const { return storage.data() + panel * panel_bytes(); }
+  std::size_t bytes() const { return panels() * panel_bytes(); }
+  const std::byte* quants(std::size_t panel) const { return storage + panel * panel_bytes(); }
   const std::byte* scales(std::size_t panel) const { return quants(panel) + quant_bytes; }
   bool quantized() const { return layout.bits != 0; }
 };
 
-/// An empty matrix of this shape, storage allocated. Error: kOutOfMemory, kUnsupported for a column count
-/// that is not whole blocks.
-Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols);
+/// A matrix of this shape without storage. Error: kUnsupported for a column count that is not whole blocks.
+Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols);
+
+/// The same with zero-filled storage. Error: also kOutOfMemory.
+Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols, PanelArena& arena);
 
 /// Fills panels [first, last) from row-major blocks: row r of the matrix is row `row_map[r]` of `blocks` (an
 /// empty map is the identity). Different threads may fill different panels of one matrix.

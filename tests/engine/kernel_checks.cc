@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/packed.h"
 #include "weights/codec.h"
 
 namespace partita::test {
@@ -52,11 +53,8 @@ std::vector<std::byte> random_blocks(Dtype type, std::size_t elements, unsigned 
   return blocks;
 }
 
-PackedMatrix random_matrix(Dtype type, std::size_t rows, std::size_t cols, unsigned seed) {
-  Result<PackedMatrix> m = allocate_panels(type, rows, cols);
-  REQUIRE(m.ok());
-  pack_panels(*m, random_blocks(type, rows * cols, seed), {}, 0, m->panels());
-  return std::move(*m);
+OwnedMatrix random_matrix(Dtype type, std::size_t rows, std::size_t cols, unsigned seed) {
+  return pack(type, rows, cols, random_blocks(type, rows * cols, seed));
 }
 
 /// Activations with memory of their own.
@@ -106,7 +104,7 @@ std::vector<float> product(const Kernels& kernels, const PackedMatrix& w, const 
 void check_matrix(const Kernels& fast, Dtype type, std::size_t rows, std::size_t cols, std::size_t batch) {
   CAPTURE(std::string(name(type)), rows, cols, batch);
   const Kernels& slow = kernels(Isa::kScalar);
-  const PackedMatrix w = random_matrix(type, rows, cols, static_cast<unsigned>(rows * 31 + cols));
+  const OwnedMatrix w = random_matrix(type, rows, cols, static_cast<unsigned>(rows * 31 + cols));
   const Rows x(fast, batch, cols, normals(batch * cols, static_cast<unsigned>(batch)));
   const std::vector<float> expected = product(slow, w, x.view), got = product(fast, w, x.view);
 
@@ -152,7 +150,7 @@ void check_quantize(const Kernels& fast) {
 
 void check_unpack(const Kernels& fast, Dtype type) {
   CAPTURE(std::string(name(type)));
-  const PackedMatrix w = random_matrix(type, 21, 512, 9);
+  const OwnedMatrix w = random_matrix(type, 21, 512, 9);
   std::vector<float> line(512), panel(512 * 19, kNan);
   for (std::size_t p = 0; p < w.panels(); ++p) {
     fast.unpack(w, p, panel.data(), 19);
@@ -350,7 +348,7 @@ void check_attention(const Kernels& fast) {
 
 void check_same_bits(const Kernels& a, const Kernels& b) {
   for (const Dtype type : kTypes) {
-    const PackedMatrix w = random_matrix(type, 37, 512, 3);
+    const OwnedMatrix w = random_matrix(type, 37, 512, 3);
     const Rows x(a, 9, 512, normals(9 * 512, 4));
     CHECK(product(a, w, x.view) == product(b, w, x.view));
   }

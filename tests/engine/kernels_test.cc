@@ -12,6 +12,7 @@
 #include "engine/kernels/tile_products.h"
 #include "tests/catch.h"
 #include "tests/engine/kernel_checks.h"
+#include "tests/packed.h"
 
 namespace partita::test {
 namespace {
@@ -26,16 +27,13 @@ void on_every_isa(Check&& check) {
   }
 }
 
-PackedMatrix random_q8(std::size_t rows, std::size_t cols) {
-  Result<PackedMatrix> m = allocate_panels(Dtype::kQ8_0, rows, cols);
-  REQUIRE(m.ok());
+OwnedMatrix random_q8(std::size_t rows, std::size_t cols) {
   std::vector<float> values(rows * cols);
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(std::sin(0.7 * static_cast<double>(i)));
   std::vector<std::byte> blocks(rows * cols / 32 * block_bytes(Dtype::kQ8_0));
   codec(Dtype::kQ8_0).quantize(values.data(), values.size(), blocks.data());
-  pack_panels(*m, blocks, {}, 0, m->panels());
-  return std::move(*m);
+  return pack(Dtype::kQ8_0, rows, cols, blocks);
 }
 
 }  // namespace
@@ -47,7 +45,7 @@ TEST_CASE("elementwise kernels match the definition on every instruction set") {
 TEST_CASE("attention matches the definition on every instruction set") { on_every_isa(check_attention); }
 
 TEST_CASE("products in 16-bit activations stay near the exact product") {
-  const PackedMatrix w = random_q8(40, 576);
+  const OwnedMatrix w = random_q8(40, 576);
   std::vector<float> x(576);
   for (std::size_t i = 0; i < x.size(); ++i)
     x[i] = static_cast<float>(std::cos(0.3 * static_cast<double>(i)) * (i % 97 == 0 ? 50 : 1));
@@ -74,7 +72,7 @@ void check_tiles(TileType type, double tolerance, bool invariant) {
       TileProducts::create(type, cols, 130, 1, kernels(supported_isas().back()));
   REQUIRE(tiles.ok());
   for (const std::size_t outputs : {1, 64, 100}) {
-    const PackedMatrix w = random_q8(outputs, 96);
+    const OwnedMatrix w = random_q8(outputs, 96);
     std::vector<float> x(130 * 96);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(std::cos(static_cast<double>(i)));
     AlignedBytes scratch(matmul_scratch_bytes(96));

@@ -9,6 +9,7 @@
 #include "sampling/head.h"
 #include "sampling/softmax.h"
 #include "tests/catch.h"
+#include "tests/packed.h"
 #include "weights/codec.h"
 
 namespace partita::test {
@@ -24,20 +25,17 @@ std::vector<float> numbers(std::uint64_t seed, std::size_t n) {
   return values;
 }
 
-PackedMatrix make_matrix(Dtype dtype) {
+OwnedMatrix make_matrix(Dtype dtype) {
   const std::vector<float> values = numbers(31, kVocab * kHidden);
   std::vector<std::byte> blocks(values.size() / block_elements(dtype) * block_bytes(dtype));
   codec(dtype).quantize(values.data(), values.size(), blocks.data());
-  Result<PackedMatrix> matrix = allocate_panels(dtype, kVocab, kHidden);
-  REQUIRE(matrix);
-  pack_panels(*matrix, blocks, {}, 0, matrix->panels());
-  return *std::move(matrix);
+  return pack(dtype, kVocab, kHidden, blocks);
 }
 
 struct Setup {
   std::string name;
   const Kernels* kernels;
-  PackedMatrix matrix;
+  OwnedMatrix matrix;
 };
 
 /// Every table with a float and a quantized matrix.
@@ -72,7 +70,7 @@ TEST_CASE("Logits are the dot products of the weights with the hidden state") {
     const auto head = make_dense_head(s.matrix, *s.kernels);
     CHECK(head->vocab_size() == kVocab);
     CHECK(head->hidden_size() == kHidden);
-    CHECK(head->bytes_per_row() == s.matrix.storage.size());
+    CHECK(head->bytes_per_row() == s.matrix.bytes());
     const std::vector<float> logits = logits_of(*head, hidden, 2, 3);
     std::vector<float> weights(kHidden);
     for (std::size_t id = 0; id < kVocab; ++id) {
