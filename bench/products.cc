@@ -24,7 +24,7 @@ struct Case {
                         std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)))),
         values(rows * kCols, 1.0F),
         q(rows * kCols),
-        scale(rows * kCols / kGroupCols),
+        scale(rows),
         sum(rows * kCols / kGroupCols),
         y(rows * outputs),
         scratch(matmul_scratch_bytes(kCols)) {

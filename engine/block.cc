@@ -14,13 +14,12 @@ struct Product {
 
 /// Rows [first, x.rows) of x.
 Activations rows_from(const Activations& x, std::size_t first) {
-  const std::size_t groups = first * (x.cols / kGroupCols);
   return {.rows = x.rows - first,
           .cols = x.cols,
           .values = x.values + first * x.cols,
           .q = x.q + first * x.cols,
-          .scale = x.scale + groups,
-          .sum = x.sum + groups};
+          .scale = x.scale + first,
+          .sum = x.sum + first * (x.cols / kGroupCols)};
 }
 
 /// The worker's panels [first, last) of `panels`.

@@ -32,7 +32,7 @@ class DenseScratch : public HeadScratch {
     if (matrix.quantized()) {
       const std::size_t groups = matrix.cols / kGroupCols;
       q = AlignedBytes(block_rows * matrix.cols * sizeof(std::int16_t));
-      scale = AlignedBytes(block_rows * groups * sizeof(float));
+      scale = AlignedBytes(block_rows * sizeof(float));
       sum = AlignedBytes(block_rows * groups * sizeof(std::int32_t));
     }
     for (Member& member : members) member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
@@ -63,7 +63,7 @@ class DenseScratch : public HeadScratch {
   AlignedBytes values;          // [block_rows][hidden]
   AlignedBytes logits;          // [block_rows][ld]
   AlignedBytes q;               // [block_rows][hidden] i16, of quantized matrices
-  AlignedBytes scale;           // [block_rows][hidden / 32]
+  AlignedBytes scale;           // [block_rows]
   AlignedBytes sum;             // [block_rows][hidden / 32]
   std::vector<Member> members;  // one a thread
 };

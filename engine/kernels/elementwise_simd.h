@@ -93,22 +93,29 @@ template <class V>
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
   using F = typename V::F;
   const std::size_t groups = x.cols / kGroupCols;
-  for (std::size_t at = first * groups; at < last * groups; ++at) {
-    const float* v = x.values + at * kGroupCols;
-    const F a = V::load(v), b = V::load(v + kLanes);
-    const float most = V::reduce_max(V::max(V::abs(a), V::abs(b)));
-    // x - x is 0, or NaN where x is NaN or infinite: such a group poisons what it touches instead of looking
-    // like 0.
-    const float poison = V::reduce_add(V::add(V::sub(a, a), V::sub(b, b)));
+  const F low = V::set(-32767.0F), high = V::set(32767.0F);
+  for (std::size_t r = first; r < last; ++r) {
+    const float* row = x.values + r * x.cols;
+    F most_of = V::set(0.0F), poison_of = V::set(0.0F);
+    for (std::size_t i = 0; i < x.cols; i += kLanes) {
+      const F v = V::load(row + i);
+      most_of = V::max(most_of, V::abs(v));
+      // v - v is 0, or NaN where v is NaN or infinite: such a row poisons what it touches instead of looking like 0.
+      poison_of = V::add(poison_of, V::sub(v, v));
+    }
+    const float most = V::reduce_max(most_of);
     const bool usable = most >= kLeastAmplitude && most <= std::numeric_limits<float>::max();
     const F inverse = V::set(usable ? 32767.0F / most : 0.0F);
-    const F low = V::set(-32767.0F), high = V::set(32767.0F);
-    const auto qa = V::to_int(V::max(V::min(V::mul(a, inverse), high), low));
-    const auto qb = V::to_int(V::max(V::min(V::mul(b, inverse), high), low));
-    V::store_pairs(x.q + at * kGroupCols, qa);
-    V::store_pairs(x.q + at * kGroupCols + kLanes, qb);
-    x.sum[at] = V::reduce_add_i(qa) + V::reduce_add_i(qb);
-    x.scale[at] = most / 32767.0F + poison;
+    x.scale[r] = most / 32767.0F + V::reduce_add(poison_of);
+    for (std::size_t g = 0; g < groups; ++g) {
+      const float* v = row + g * kGroupCols;
+      std::int16_t* to = x.q + r * x.cols + g * kGroupCols;
+      const auto a = V::to_int(V::max(V::min(V::mul(V::load(v), inverse), high), low));
+      const auto b = V::to_int(V::max(V::min(V::mul(V::load(v + kLanes), inverse), high), low));
+      V::store_pairs(to, a);
+      V::store_pairs(to + kLanes, b);
+      x.sum[r * groups + g] = V::reduce_add_i(a) + V::reduce_add_i(b);
+    }
   }
 }
 

@@ -19,11 +19,11 @@ struct Activations {
   std::size_t cols = 0;
   const float* values = nullptr;  // [rows][cols], for float panels and the exact mode
   std::int16_t* q = nullptr;      // [rows][cols] in pair order (panels.h)
-  float* scale = nullptr;         // [rows][cols / 32]: value ~ scale * q; NaN marks a group with NaN or inf
-  std::int32_t* sum = nullptr;    // [rows][cols / 32]: sum of q over the group
+  float* scale = nullptr;         // [rows]: value ~ scale * q; NaN marks a row with NaN or inf
+  std::int32_t* sum = nullptr;    // [rows][cols / 32]: sum of q over each group
 };
 
-/// A group whose largest magnitude is below this counts as zero (the inverse of its scale would overflow).
+/// A row whose largest magnitude is below this counts as zero (the inverse of its scale would overflow).
 inline constexpr float kLeastAmplitude = 1e-30F;
 
 /// Keys a page of the cache holds; also the chunk of the online softmax.

@@ -209,6 +209,7 @@ template <class V, int R, class Panel>
   using F = typename V::F;
   using I = typename V::I;
   const std::size_t groups = x.cols / kGroupCols;
+  const std::int32_t* sums = x.sum + row * groups;
   F total[R];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) total[r] = V::set(0.0F);
@@ -227,23 +228,20 @@ template <class V, int R, class Panel>
       const F scale = panel.scale(g, half);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        const std::size_t at = (row + r) * groups + g;
         if constexpr (Panel::kSumOffset != 0)
-          acc[r] = V::sub_i(acc[r], V::set_i(x.sum[at] * Panel::kSumOffset));
-        total[r] = V::fma(V::to_float(acc[r]), V::mul(scale, V::set(x.scale[at])), total[r]);
+          acc[r] = V::sub_i(acc[r], V::set_i(sums[r * groups + g] * Panel::kSumOffset));
+        total[r] = V::fma(V::to_float(acc[r]), scale, total[r]);
       }
     }
     if constexpr (Panel::kHasMinimum) {
       const F minimum = panel.minimum(g);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        const std::size_t at = (row + r) * groups + g;
-        total[r] = V::fma(minimum, V::set(x.scale[at] * static_cast<float>(x.sum[at])), total[r]);
-      }
+      for (int r = 0; r < R; ++r)
+        total[r] = V::fma(minimum, V::to_float(V::set_i(sums[r * groups + g])), total[r]);
     }
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) out.put<V>(r, total[r]);
+  for (int r = 0; r < R; ++r) out.put<V>(r, V::mul(total[r], V::set(x.scale[row + r])));
 }
 
 /// Elements of a float panel.

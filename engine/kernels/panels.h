@@ -22,10 +22,10 @@
 //     kSuperI8: 2 x 16 i8 sc (a group is 16 columns); before the first of each 8 groups 16 f16 d
 // Float panels are [cols][16] elements of the file's type.
 //
-// Activations are 16-bit integers under one float scale per 32 columns, stored in the order in which the
-// panels yield pairs: within every 8 columns 0 2 4 6 1 3 5 7. Products are summed exactly in 32-bit integers
-// within a group; across groups one fused multiply-add per group in column order. So the bits of an output
-// depend on its row of W and its activations alone.
+// Activations are 16-bit integers under one float scale per row, stored in the order in which the panels yield
+// pairs: within every 8 columns 0 2 4 6 1 3 5 7. Products are summed exactly in 32-bit integers within a group;
+// across groups one fused multiply-add per group in column order; the scale comes last. So the bits of an
+// output depend on its row of W and its activations alone.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +41,7 @@
 namespace partita {
 
 inline constexpr int kPanelRows = 16;
-inline constexpr int kGroupCols = 32;   // columns under one activation scale
+inline constexpr int kGroupCols = 32;   // columns of a quantized panel under one scale (or two)
 inline constexpr int kSuperGroups = 8;  // groups in a 256-element block
 
 /// Zero-filled bytes on a 64-byte boundary; large ones take memory only where they are touched. Movable.

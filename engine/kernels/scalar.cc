@@ -18,25 +18,28 @@ constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
   const std::size_t groups = x.cols / kGroupCols;
-  for (std::size_t at = first * groups; at < last * groups; ++at) {
-    const float* v = x.values + at * kGroupCols;
+  for (std::size_t r = first; r < last; ++r) {
+    const float* row = x.values + r * x.cols;
     float most = 0;
     bool finite = true;
-    for (int i = 0; i < kGroupCols; ++i) {
-      finite = finite && std::isfinite(v[i]);
-      most = std::max(most, std::abs(v[i]));
+    for (std::size_t i = 0; i < x.cols; ++i) {
+      finite = finite && std::isfinite(row[i]);
+      most = std::max(most, std::abs(row[i]));
     }
     const float inverse = finite && most >= kLeastAmplitude ? 32767.0F / most : 0.0F;
-    std::int32_t sum = 0;
-    for (int i = 0; i < kGroupCols; ++i) {
-      const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
-      const float scaled = finite ? std::clamp(value * inverse, -32767.0F, 32767.0F) : 0.0F;
-      const auto q = static_cast<std::int16_t>(std::lrint(scaled));
-      x.q[at * kGroupCols + static_cast<std::size_t>(i)] = q;
-      sum += q;
+    x.scale[r] = finite ? most / 32767.0F : std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t g = 0; g < groups; ++g) {
+      const float* v = row + g * kGroupCols;
+      std::int16_t* to = x.q + r * x.cols + g * kGroupCols;
+      std::int32_t sum = 0;
+      for (int i = 0; i < kGroupCols; ++i) {
+        const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
+        const float scaled = finite ? std::clamp(value * inverse, -32767.0F, 32767.0F) : 0.0F;
+        to[i] = static_cast<std::int16_t>(std::lrint(scaled));
+        sum += to[i];
+      }
+      x.sum[r * groups + g] = sum;
     }
-    x.sum[at] = sum;
-    x.scale[at] = finite ? most / 32767.0F : std::numeric_limits<float>::quiet_NaN();
   }
 }
 
@@ -98,13 +101,14 @@ void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
             for (int lane = 0; lane < kPanelRows; ++lane) dot[lane] += a * q[lane];
           }
           for (int lane = 0; lane < kPanelRows; ++lane) {
-            total[lane] += static_cast<float>(dot[lane]) * (scale[half * kPanelRows + lane] * x.scale[at]);
+            total[lane] += static_cast<float>(dot[lane]) * scale[half * kPanelRows + lane];
           }
         }
-        const float sum = x.scale[at] * static_cast<float>(x.sum[at]);
+        const auto sum = static_cast<float>(x.sum[at]);
         for (int lane = 0; lane < kPanelRows; ++lane) total[lane] += scale[2 * kPanelRows + lane] * sum;
       }
-      for (std::size_t lane = 0; lane < lanes; ++lane) y[r * ld + p * kPanelRows + lane] = total[lane];
+      for (std::size_t lane = 0; lane < lanes; ++lane)
+        y[r * ld + p * kPanelRows + lane] = total[lane] * x.scale[r];
     }
   }
 }
