@@ -36,7 +36,7 @@ struct Case {
   std::vector<float> values;
   std::vector<std::int16_t> q;
   std::vector<float> scale;
-  std::vector<std::int32_t> sum;
+  std::vector<float> sum;
   std::vector<float> y;
   AlignedBytes scratch;
   Activations x;

@@ -15,7 +15,7 @@ ActivationBuffer::ActivationBuffer(std::size_t rows, std::size_t cols)
     : values_(rows * cols * sizeof(float)),
       q_(rows * cols * sizeof(std::int16_t)),
       scale_(rows * sizeof(float)),
-      sum_(rows * (cols / kGroupCols + 1) * sizeof(std::int32_t)) {}
+      sum_(rows * (cols / kGroupCols + 1) * sizeof(float)) {}
 
 Activations ActivationBuffer::view(std::size_t rows, std::size_t cols) {
   return {.rows = rows,
@@ -23,7 +23,7 @@ Activations ActivationBuffer::view(std::size_t rows, std::size_t cols) {
           .values = values(),
           .q = reinterpret_cast<std::int16_t*>(q_.data()),
           .scale = reinterpret_cast<float*>(scale_.data()),
-          .sum = reinterpret_cast<std::int32_t*>(sum_.data())};
+          .sum = reinterpret_cast<float*>(sum_.data())};
 }
 
 bool ActivationBuffer::ok() const {

@@ -33,7 +33,7 @@ class DenseScratch : public HeadScratch {
       const std::size_t groups = matrix.cols / kGroupCols;
       q = AlignedBytes(block_rows * matrix.cols * sizeof(std::int16_t));
       scale = AlignedBytes(block_rows * sizeof(float));
-      sum = AlignedBytes(block_rows * groups * sizeof(std::int32_t));
+      sum = AlignedBytes(block_rows * groups * sizeof(float));
     }
     for (Member& member : members) member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
   }
@@ -55,7 +55,7 @@ class DenseScratch : public HeadScratch {
             from,
             reinterpret_cast<std::int16_t*>(q.data()),
             reinterpret_cast<float*>(scale.data()),
-            reinterpret_cast<std::int32_t*>(sum.data())};
+            reinterpret_cast<float*>(sum.data())};
   }
 
   const std::size_t block_rows;

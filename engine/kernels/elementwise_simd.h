@@ -114,7 +114,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       const auto b = V::to_int(V::max(V::min(V::mul(V::load(v + kLanes), inverse), high), low));
       V::store_pairs(to, a);
       V::store_pairs(to + kLanes, b);
-      x.sum[r * groups + g] = V::reduce_add_i(a) + V::reduce_add_i(b);
+      x.sum[r * groups + g] = static_cast<float>(V::reduce_add_i(a) + V::reduce_add_i(b));
     }
   }
 }

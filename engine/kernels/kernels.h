@@ -20,7 +20,7 @@ struct Activations {
   const float* values = nullptr;  // [rows][cols], for float panels and the exact mode
   std::int16_t* q = nullptr;      // [rows][cols] in pair order (panels.h)
   float* scale = nullptr;         // [rows]: value ~ scale * q; NaN marks a row with NaN or inf
-  std::int32_t* sum = nullptr;    // [rows][cols / 32]: sum of q over each group
+  float* sum = nullptr;           // [rows][cols / 32]: sum of q over each group, exact (below 2^24)
 };
 
 /// A row whose largest magnitude is below this counts as zero (the inverse of its scale would overflow).

@@ -209,7 +209,7 @@ template <class V, int R, class Panel>
   using F = typename V::F;
   using I = typename V::I;
   const std::size_t groups = x.cols / kGroupCols;
-  const std::int32_t* sums = x.sum + row * groups;
+  const float* sums = x.sum + row * groups;
   F total[R];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) total[r] = V::set(0.0F);
@@ -223,13 +223,13 @@ template <class V, int R, class Panel>
       panel.pairs(
           g, half, [&](int p, I w) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-            for (int r = 0; r < R; ++r) acc[r] = V::dot(acc[r], w, V::pair(q + r * x.cols + 2 * p));
+            for (int r = 0; r < R; ++r) V::dot(acc[r], w, q + r * x.cols + 2 * p);
           });
       const F scale = panel.scale(g, half);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         if constexpr (Panel::kSumOffset != 0)
-          acc[r] = V::sub_i(acc[r], V::set_i(sums[r * groups + g] * Panel::kSumOffset));
+          acc[r] = V::sub_i(acc[r], V::to_int(V::set(sums[r * groups + g] * Panel::kSumOffset)));  // exact: 2^n
         total[r] = V::fma(V::to_float(acc[r]), scale, total[r]);
       }
     }
@@ -237,7 +237,7 @@ template <class V, int R, class Panel>
       const F minimum = panel.minimum(g);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r)
-        total[r] = V::fma(minimum, V::to_float(V::set_i(sums[r * groups + g])), total[r]);
+        total[r] = V::fma(minimum, V::set(sums[r * groups + g]), total[r]);
     }
   }
 #pragma GCC unroll 16

@@ -38,7 +38,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
         to[i] = static_cast<std::int16_t>(std::lrint(scaled));
         sum += to[i];
       }
-      x.sum[r * groups + g] = sum;
+      x.sum[r * groups + g] = static_cast<float>(sum);
     }
   }
 }
@@ -104,7 +104,7 @@ void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
             total[lane] += static_cast<float>(dot[lane]) * scale[half * kPanelRows + lane];
           }
         }
-        const auto sum = static_cast<float>(x.sum[at]);
+        const float sum = x.sum[at];
         for (int lane = 0; lane < kPanelRows; ++lane) total[lane] += scale[2 * kPanelRows + lane] * sum;
       }
       for (std::size_t lane = 0; lane < lanes; ++lane)

@@ -139,13 +139,13 @@ struct Avx2 {
   static I high_16(I x) { return {_mm256_srai_epi32(x.a, 16), _mm256_srai_epi32(x.b, 16)}; }
   static I sub_i(I x, I y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
   static I sub_16(I x, I y) { return {_mm256_sub_epi16(x.a, y.a), _mm256_sub_epi16(x.b, y.b)}; }
-  /// sum + x.lo * y.lo + x.hi * y.hi per lane, in int32.
-  static I dot(I sum, I x, I y) {
-    I result{_mm256_add_epi32(sum.a, _mm256_madd_epi16(x.a, y.a)),
-             _mm256_add_epi32(sum.b, _mm256_madd_epi16(x.b, y.b))};
+  /// sum += x.lo * y[0] + x.hi * y[1] per lane, in int32.
+  static void dot(I& sum, I x, const std::int16_t* y) {
+    const I both = pair(y);
+    sum.a = _mm256_add_epi32(sum.a, _mm256_madd_epi16(x.a, both.a));
+    sum.b = _mm256_add_epi32(sum.b, _mm256_madd_epi16(x.b, both.b));
     // Without this fence g++ computes the products of all rows of a tile first and spills the sums.
-    asm volatile("" : "+x"(result.a), "+x"(result.b));
-    return result;
+    asm volatile("" : "+x"(sum.a), "+x"(sum.b));
   }
   static F to_float(I x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
   static I to_int(F x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }

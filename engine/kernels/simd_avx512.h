@@ -100,8 +100,10 @@ struct Avx512 {
   static I high_16(I x) { return _mm512_srai_epi32(x, 16); }
   static I sub_i(I x, I y) { return _mm512_sub_epi32(x, y); }
   static I sub_16(I x, I y) { return _mm512_sub_epi16(x, y); }
-  /// sum + x.lo * y.lo + x.hi * y.hi per lane, in int32.
-  static I dot(I sum, I x, I y) { return _mm512_add_epi32(sum, _mm512_madd_epi16(x, y)); }
+  /// sum += x.lo * y[0] + x.hi * y[1] per lane, in int32.
+  static void dot(I& sum, I x, const std::int16_t* y) {
+    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(x, pair(y)));
+  }
   static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
   static I to_int(F x) { return _mm512_cvtps_epi32(x); }
   static std::int32_t reduce_add_i(I x) {

@@ -79,7 +79,7 @@ struct Rows {
   std::vector<float> values;
   std::vector<std::int16_t> q;
   std::vector<float> scale;
-  std::vector<std::int32_t> sum;
+  std::vector<float> sum;
   Activations view;
 };
 
@@ -141,7 +141,7 @@ void check_quantize(const Kernels& fast) {
     CAPTURE(r);
     CHECK((a.scale[r] == b.scale[r] || (std::isnan(a.scale[r]) && std::isnan(b.scale[r]))));
     if (std::isnan(a.scale[r])) continue;
-    CHECK(std::memcmp(&a.sum[r * 2], &b.sum[r * 2], 2 * sizeof(std::int32_t)) == 0);
+    CHECK(std::memcmp(&a.sum[r * 2], &b.sum[r * 2], 2 * sizeof(float)) == 0);
     CHECK(std::memcmp(&a.q[r * 64], &b.q[r * 64], 64 * sizeof(std::int16_t)) == 0);
   }
   CHECK(std::isnan(b.scale[1]));  // the NaN

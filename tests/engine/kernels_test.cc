@@ -51,7 +51,7 @@ TEST_CASE("products in 16-bit activations stay near the exact product") {
     x[i] = static_cast<float>(std::cos(0.3 * static_cast<double>(i)) * (i % 97 == 0 ? 50 : 1));
   std::vector<std::int16_t> q(576);
   std::vector<float> scale(1), exact(40), fast(40);
-  std::vector<std::int32_t> sum(18);
+  std::vector<float> sum(18);
   const Activations a{1, 576, x.data(), q.data(), scale.data(), sum.data()};
   AlignedBytes scratch(matmul_scratch_bytes(576));
   exact_kernels().matmul(w, 0, w.panels(), a, exact.data(), 40, scratch.data());

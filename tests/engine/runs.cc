@@ -20,14 +20,14 @@ struct OwnedActivations {
         groups((cols + kGroupCols - 1) / kGroupCols),
         storage{AlignedBytes(values.size_bytes()), AlignedBytes(values.size() * sizeof(std::int16_t)),
                 AlignedBytes(rows * groups * sizeof(float)),
-                AlignedBytes(rows * groups * sizeof(std::int32_t))} {
+                AlignedBytes(rows * groups * sizeof(float))} {
     std::memcpy(storage[0].data(), values.data(), values.size_bytes());
     view = {.rows = rows,
             .cols = cols,
             .values = reinterpret_cast<const float*>(storage[0].data()),
             .q = reinterpret_cast<std::int16_t*>(storage[1].data()),
             .scale = reinterpret_cast<float*>(storage[2].data()),
-            .sum = reinterpret_cast<std::int32_t*>(storage[3].data())};
+            .sum = reinterpret_cast<float*>(storage[3].data())};
   }
   std::size_t rows, groups;
   AlignedBytes storage[4];
