@@ -27,7 +27,7 @@ Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
   const std::size_t part = i % plan.head_parts;
   const std::size_t kv_head = i / plan.head_parts % c.kv_heads;
   const std::size_t first = part * plan.heads_per_unit;
-  return {ws.ranges[i / plan.head_parts / c.kv_heads], kv_head, kv_head * group_of(c) + first,
+  return {plan.ranges[i / plan.head_parts / c.kv_heads], kv_head, kv_head * group_of(c) + first,
           std::min(plan.heads_per_unit, group_of(c) - first)};
 }
 
@@ -162,25 +162,25 @@ class UnitAttention {
 
 }  // namespace
 
-AttentionPlan AttentionPlan::make(Workspace& ws) {
+void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan) {
   const Config& c = ws.model.config();
-  AttentionPlan plan;
   plan.heads_per_unit = std::min<std::size_t>(group_of(c), kMaxQueryRows);
   plan.head_parts = (group_of(c) + plan.heads_per_unit - 1) / plan.heads_per_unit;
+  plan.spans = 1;
   const std::size_t most_tokens = std::max<std::size_t>(1, kMaxQueryRows / plan.heads_per_unit);
 
-  ws.ranges.clear();
+  plan.ranges.clear();
   std::size_t deepest = 0, longest = 0;
-  for (std::size_t row = 0; row < ws.rows.size();) {
+  for (std::size_t row = 0; row < rows.size();) {
+    const KvSequence* sequence = ws.rows[rows[row]].sequence;
     std::size_t n = 1;
-    while (n < most_tokens && row + n < ws.rows.size() && ws.rows[row + n].sequence == ws.rows[row].sequence)
-      ++n;
-    ws.ranges.push_back({row, n});
-    deepest = std::max(deepest, ws.rows[row + n - 1].position + 1);
+    while (n < most_tokens && row + n < rows.size() && ws.rows[rows[row + n]].sequence == sequence) ++n;
+    plan.ranges.push_back({row, n});
+    deepest = std::max(deepest, ws.rows[rows[row + n - 1]].position + 1);
     longest = std::max(longest, n);
     row += n;
   }
-  plan.units = ws.ranges.size() * c.kv_heads * plan.head_parts;
+  plan.units = plan.ranges.size() * c.kv_heads * plan.head_parts;
 
   const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
   if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
@@ -196,7 +196,6 @@ AttentionPlan AttentionPlan::make(Workspace& ws) {
       }
     }
   }
-  return plan;
 }
 
 void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {

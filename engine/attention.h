@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "engine/workspace.h"
 
@@ -14,17 +15,9 @@ namespace partita {
 
 inline constexpr std::size_t kSpanTokens = 512;
 
-/// What the threads of a step share out: made once a step, valid for all layers.
-struct AttentionPlan {
-  std::size_t heads_per_unit = 0;  // query heads of a group that go together
-  std::size_t head_parts = 0;      // units per (range, KV head)
-  std::size_t units = 0;
-  std::size_t spans = 1;  // > 1: each (unit, span) is handed out by itself
-
-  /// Cuts the rows of the step into ranges and decides whether to split by spans. Grows ws.span_* where
-  /// needed.
-  static AttentionPlan make(Workspace& ws);
-};
+/// Cuts `rows` (indices of ws.rows, ascending) into ranges and decides whether to split by spans. Grows
+/// ws.span_* where needed.
+void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan);
 
 /// Fills ws.attention for all rows from ws.q and the cache of layer `layer`. All workers call it together;
 /// rows are complete after the barrier that follows.

@@ -61,9 +61,14 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
 Activations normed(const Worker& worker, Workspace& ws, const Vector& weight,
                    std::initializer_list<const PackedMatrix*> users) {
   const Kernels& k = ws.model.kernels();
-  return make_activations(worker, ws, users, [&](std::size_t r, float* out) {
+  return make_activations(worker, ws, users, nullptr, [&](std::size_t r, float* out) {
     k.rms_norm(ws.x.row(r), weight.data(), weight.size(), ws.model.config().norm_eps, out);
   });
+}
+
+/// The rows of a buffer, which has as many columns as `user`.
+Activations taken(const Worker& worker, Workspace& ws, const PackedMatrix& user, FloatBuffer& from) {
+  return make_activations(worker, ws, {&user}, from.row(0), [](std::size_t, float*) {});
 }
 
 /// ws.x += matrix x, with a norm in between where the family has one.
@@ -85,48 +90,77 @@ void add_product(const Worker& worker, Workspace& ws, const PackedMatrix& matrix
   }
 }
 
-/// Norms and rotates the queries of one group and their key, and stores key and value in the cache.
-void place(Workspace& ws, const Layer& layer, std::size_t layer_index, std::size_t r, std::size_t kv_head) {
+/// Norms and rotates one head of a row in place.
+void turn(Workspace& ws, const Layer& layer, std::size_t r, float* head, const Vector& norm) {
   const Config& c = ws.model.config();
-  const Kernels& kernels = ws.model.kernels();
-  const std::size_t half = c.head_dim / 2, group = c.heads / c.kv_heads;
-  const float* cos = ws.cos[layer.kind.rope].row(r);
-  const float* sin = ws.sin[layer.kind.rope].row(r);
-  const auto turn = [&](float* head, const Vector& norm) {
-    if (!norm.empty()) kernels.rms_norm(head, norm.data(), norm.size(), c.norm_eps, head);
-    kernels.rope(head, cos, sin, half);
-  };
-  for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
-    turn(ws.q.row(r) + h * c.head_dim, layer.q_norm);
-  float* key = ws.k.row(r) + kv_head * c.head_dim;
-  turn(key, layer.k_norm);
+  const Kernels& k = ws.model.kernels();
+  if (!norm.empty()) k.rms_norm(head, norm.data(), norm.size(), c.norm_eps, head);
+  k.rope(head, ws.cos[layer.kind.rope].row(r), ws.sin[layer.kind.rope].row(r), c.head_dim / 2);
+}
 
-  const StepRow& row = ws.rows[r];
-  const KvPool& pool = row.sequence->pool();
-  std::byte* page = row.sequence->page(pool.class_of(layer_index), row.position / kPageTokens);
-  kernels.append(pool.type(), key, ws.v.row(r) + kv_head * c.head_dim, static_cast<int>(c.head_dim),
-                 static_cast<int>(row.position % kPageTokens), page + pool.k_offset(layer_index, kv_head),
-                 page + pool.v_offset(layer_index, kv_head));
+/// The queries of all rows, ready for attend().
+void place_queries(const Worker& worker, Workspace& ws, const Layer& layer) {
+  const Config& c = ws.model.config();
+  const auto [first, last] = worker.share(ws.rows.size() * c.heads);
+  for (std::size_t i = first; i < last; ++i) {
+    const std::size_t r = i / c.heads;
+    turn(ws, layer, r, ws.q.row(r) + i % c.heads * c.head_dim, layer.q_norm);
+  }
+}
+
+/// Keys and values of all rows go into the cache.
+void place_keys(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  const Config& c = ws.model.config();
+  const auto [first, last] = worker.share(ws.rows.size() * c.kv_heads);
+  for (std::size_t i = first; i < last; ++i) {
+    const std::size_t r = i / c.kv_heads, head = i % c.kv_heads;
+    float* key = ws.k.row(r) + head * c.head_dim;
+    turn(ws, layer, r, key, layer.k_norm);
+    const StepRow& row = ws.rows[r];
+    const KvPool& pool = row.sequence->pool();
+    std::byte* page = row.sequence->page(pool.class_of(index), row.position / kPageTokens);
+    ws.model.kernels().append(pool.type(), key, ws.v.row(r) + head * c.head_dim, static_cast<int>(c.head_dim),
+                              static_cast<int>(row.position % kPageTokens), page + pool.k_offset(index, head),
+                              page + pool.v_offset(index, head));
+  }
+}
+
+/// In the last layer: keys and values of every row, but queries only of the kept rows, which alone go on.
+void project_last(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  const Activations all = normed(worker, ws, layer.attention_norm, {&layer.k, &layer.v});
+  multiply(worker, ws, all, {{layer.k, ws.k}, {layer.v, ws.v}});
+  worker.wait();
+  place_keys(worker, ws, layer, index);
+  worker.wait();
+  if (worker.index == 0) ws.narrow();
+  worker.wait();
+  const Activations kept = normed(worker, ws, layer.attention_norm, {&layer.q});
+  multiply(worker, ws, kept, {{layer.q, ws.q}});
+  worker.wait();
+  place_queries(worker, ws, layer);
+}
+
+void project(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  const Activations x = normed(worker, ws, layer.attention_norm, {&layer.q, &layer.k, &layer.v});
+  multiply(worker, ws, x, {{layer.q, ws.q}, {layer.k, ws.k}, {layer.v, ws.v}});
+  worker.wait();
+  place_keys(worker, ws, layer, index);
+  place_queries(worker, ws, layer);
 }
 
 }  // namespace
 
-void run_block(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t index) {
+void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   const Layer& layer = ws.model.layers()[index];
   const Config& c = ws.model.config();
 
-  const Activations x = normed(worker, ws, layer.attention_norm, {&layer.q, &layer.k, &layer.v});
-  multiply(worker, ws, x, {{layer.q, ws.q}, {layer.k, ws.k}, {layer.v, ws.v}});
   if (worker.index == 0) ws.next_unit = 0;
+  const bool narrows = index + 1 == c.layers && ws.kept.size() < ws.rows.size();
+  (narrows ? project_last : project)(worker, ws, layer, index);
   worker.wait();
-  const auto [first, last] = worker.share(ws.rows.size() * c.kv_heads);
-  for (std::size_t i = first; i < last; ++i) place(ws, layer, index, i / c.kv_heads, i % c.kv_heads);
+  attend(worker, ws, narrows ? ws.kept_attention : ws.attention_plan, index);
   worker.wait();
-  attend(worker, ws, plan, index);
-  worker.wait();
-  const Activations seen = make_activations(
-      worker, ws, {&layer.attention_out},
-      [&](std::size_t r, float* out) { std::copy_n(ws.attention.row(r), layer.attention_out.cols, out); });
+  const Activations seen = taken(worker, ws, layer.attention_out, ws.attention);
   add_product(worker, ws, layer.attention_out, seen, layer.attention_post_norm);
   worker.wait();
 
@@ -139,9 +173,7 @@ void run_block(const Worker& worker, Workspace& ws, const AttentionPlan& plan, s
                             ws.gate.row(r) + from);
   }
   worker.wait();
-  const Activations gated = make_activations(worker, ws, {&layer.down}, [&](std::size_t r, float* out) {
-    std::copy_n(ws.gate.row(r), layer.down.cols, out);
-  });
+  const Activations gated = taken(worker, ws, layer.down, ws.gate);
   add_product(worker, ws, layer.down, gated, layer.ffn_post_norm);
   worker.wait();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "engine/attention.h"
@@ -28,20 +29,21 @@ struct Engine::Impl {
   Impl(std::shared_ptr<const Transformer> of, int threads, std::size_t max_rows)
       : model(std::move(of)), ws(*model, threads, max_rows) {
     tokens.reserve(max_rows);
+    all.reserve(max_rows);
     wanted.reserve(max_rows);
   }
 
   Result<void> make_tiles(TileType type);
   Result<void> check(std::span<const Chunk> chunks) const;
   Result<void> plan(std::span<const Chunk> chunks);
-  void run(const Worker& worker, const AttentionPlan& attention, float* hidden,
-           const std::atomic<bool>* cancel);
+  void run(const Worker& worker, float* hidden, const std::atomic<bool>* cancel);
 
   std::shared_ptr<const Transformer> model;
   Workspace ws;
   std::vector<std::size_t> starts;    // first row of each chunk
   std::vector<std::uint32_t> tokens;  // of each row
   Result<void> ready;                 // or why there can be no step
+  std::vector<std::size_t> all;       // 0, 1, .. of all rows
   std::vector<std::size_t> wanted;    // rows whose hidden state is asked for, in the order of chunks
 };
 
@@ -114,11 +116,16 @@ Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
     const std::size_t end = starts[i] + chunks[i].tokens.size();
     for (std::size_t row = end - chunks[i].outputs; row < end; ++row) wanted.push_back(row);
   }
+  ws.kept = wanted;
+  std::sort(ws.kept.begin(), ws.kept.end());
+  all.resize(ws.rows.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  plan_attention(ws, all, ws.attention_plan);
+  plan_attention(ws, ws.kept, ws.kept_attention);
   return {};
 }
 
-void Engine::Impl::run(const Worker& worker, const AttentionPlan& attention, float* hidden,
-                       const std::atomic<bool>* cancel) {
+void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bool>* cancel) {
   const Config& c = model->config();
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
@@ -129,17 +136,20 @@ void Engine::Impl::run(const Worker& worker, const AttentionPlan& attention, flo
   }
   worker.wait();
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
-    run_block(worker, ws, attention, layer);
-    if (cancel == nullptr) continue;
-    // One worker looks, all act on what it saw: none may leave while the others wait for it.
-    if (worker.index == 0) ws.stop.store(cancel->load(std::memory_order_relaxed), std::memory_order_relaxed);
-    worker.wait();
-    if (ws.stop.load(std::memory_order_relaxed)) return;
+    // One worker looks before the layer, all act after it on what it saw: none may leave while the others wait
+    // for it. Two places in turn, as it may look again before the slowest has acted.
+    std::atomic<bool>& stop = ws.stop[layer % 2];
+    if (cancel != nullptr && worker.index == 0)
+      stop.store(cancel->load(std::memory_order_relaxed), std::memory_order_relaxed);
+    run_block(worker, ws, layer);
+    if (stop.load(std::memory_order_relaxed)) return;
   }
   const auto [from, to] = worker.share(wanted.size());
   for (std::size_t i = from; i < to; ++i) {
-    model->kernels().rms_norm(ws.x.row(wanted[i]), model->final_norm().data(), c.hidden_size, c.norm_eps,
-                              hidden + i * c.hidden_size);
+    // After the last layer the kept rows alone are left, in ascending order.
+    const auto row = std::lower_bound(ws.kept.begin(), ws.kept.end(), wanted[i]) - ws.kept.begin();
+    model->kernels().rms_norm(ws.x.row(static_cast<std::size_t>(row)), model->final_norm().data(),
+                              c.hidden_size, c.norm_eps, hidden + i * c.hidden_size);
   }
 }
 
@@ -168,11 +178,10 @@ Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const st
   if (!impl.ready) return impl.ready;
   if (Result<void> good = impl.check(chunks); !good) return good;
   if (Result<void> room = impl.plan(chunks); !room) return room;
-  impl.ws.stop.store(false, std::memory_order_relaxed);
+  for (std::atomic<bool>& stop : impl.ws.stop) stop.store(false, std::memory_order_relaxed);
   impl.ws.failed.store(false, std::memory_order_relaxed);
-  const AttentionPlan attention = AttentionPlan::make(impl.ws);
-  parallel(impl.ws.threads, [&](const Worker& worker) { impl.run(worker, attention, hidden, cancel); });
-  if (impl.ws.stop.load(std::memory_order_relaxed))
+  parallel(impl.ws.threads, [&](const Worker& worker) { impl.run(worker, hidden, cancel); });
+  if (impl.ws.stop[0].load(std::memory_order_relaxed) || impl.ws.stop[1].load(std::memory_order_relaxed))
     return Error{ErrorCode::kCancelled, "The step was cancelled."};
   if (impl.ws.failed.load(std::memory_order_relaxed)) {
     return Error{ErrorCode::kUnsupported,

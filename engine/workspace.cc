@@ -37,7 +37,9 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   const std::size_t q_width = std::size_t{c.heads} * c.head_dim,
                     kv_width = std::size_t{c.kv_heads} * c.head_dim;
   rows.reserve(max_rows);
-  ranges.reserve(max_rows);
+  kept.reserve(max_rows);
+  attention_plan.ranges.reserve(max_rows);
+  kept_attention.ranges.reserve(max_rows);
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
   q = FloatBuffer(max_rows, q_width);
@@ -56,6 +58,23 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
     matmul.emplace_back(matmul_scratch_bytes(widest(c)));
     attend.emplace_back(c.head_dim);
   }
+}
+
+void Workspace::narrow() {
+  std::size_t tiled = 0;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const std::size_t r = kept[i];  // >= i
+    tiled += r < tiled_rows;
+    if (r == i) continue;
+    rows[i] = rows[r];
+    std::copy_n(x.row(r), x.cols(), x.row(i));
+    for (std::size_t base = 0; base < cos.size(); ++base) {
+      std::copy_n(cos[base].row(r), cos[base].cols(), cos[base].row(i));
+      std::copy_n(sin[base].row(r), sin[base].cols(), sin[base].row(i));
+    }
+  }
+  rows.resize(kept.size());
+  tiled_rows = tiled;
 }
 
 bool Workspace::ok() const {

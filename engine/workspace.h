@@ -56,6 +56,15 @@ struct QueryRange {
   std::size_t tokens = 0;  // how many rows
 };
 
+/// How a set of rows is shared out by attend(): made once a step, valid for all layers.
+struct AttentionPlan {
+  std::vector<QueryRange> ranges;
+  std::size_t heads_per_unit = 0;  // query heads of a group that go together
+  std::size_t head_parts = 0;      // units per (range, KV head)
+  std::size_t units = 0;
+  std::size_t spans = 1;  // > 1: each (unit, span) is handed out by itself
+};
+
 /// Memory one thread needs for its piece of attention.
 struct AttentionScratch {
   explicit AttentionScratch(std::size_t head_dim)
@@ -72,16 +81,21 @@ struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
   bool ok() const;
 
+  /// Leaves the rows of `kept` alone, in their order, with what stands in x, cos and sin.
+  void narrow();
+
   const Transformer& model;
   const int threads;
   const std::size_t max_rows;
 
   // The step at hand.
-  std::size_t tiled_rows = 0;  // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
-  std::vector<StepRow> rows;   // prompt rows first
-  std::vector<QueryRange> ranges;
+  std::size_t tiled_rows = 0;     // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
+  std::vector<StepRow> rows;      // prompt rows first
+  std::vector<std::size_t> kept;  // rows whose hidden state somebody asks for, ascending
+  AttentionPlan attention_plan;   // for all rows
+  AttentionPlan kept_attention;   // for those of `kept`
   std::atomic<std::size_t> next_unit{0};  // of attention, handed out in order
-  std::atomic<bool> stop{false};
+  std::atomic<bool> stop[2] = {};  // by parity of the layer (step.cc)
   std::atomic<bool> failed{false};  // a product of `tiles`
 
   std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors that have tiles; else null

@@ -100,7 +100,8 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
     for (std::size_t i = 0; i < x.cols; i += kLanes) {
       const F v = V::load(row + i);
       most_of = V::max(most_of, V::abs(v));
-      // v - v is 0, or NaN where v is NaN or infinite: such a row poisons what it touches instead of looking like 0.
+      // v - v is 0, or NaN where v is NaN or infinite: such a row poisons what it touches instead of looking
+      // like 0.
       poison_of = V::add(poison_of, V::sub(v, v));
     }
     const float most = V::reduce_max(most_of);
@@ -114,7 +115,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       const auto b = V::to_int(V::max(V::min(V::mul(V::load(v + kLanes), inverse), high), low));
       V::store_pairs(to, a);
       V::store_pairs(to + kLanes, b);
-      x.sum[r * groups + g] = static_cast<float>(V::reduce_add_i(a) + V::reduce_add_i(b));
+      x.sum[r * groups + g] = static_cast<float>(V::reduce_add_i(V::add_i(a, b)));
     }
   }
 }

@@ -69,8 +69,11 @@ template <class V, ScaleKind Kind>
 struct Scales {
   static constexpr bool kHasMinimum = Kind == ScaleKind::kF16Min || Kind == ScaleKind::kSuper;
   static constexpr int kHalves = Kind == ScaleKind::kSuperI8 ? 2 : 1;  // groups of 16 columns in 32
-  static constexpr std::size_t kGroupBytes =  // of scales, on the average
-      Kind == ScaleKind::kF16 ? 32 : Kind == ScaleKind::kF16Min ? 64 : Kind == ScaleKind::kSuper ? 40 : 36;
+  static constexpr std::size_t kGroupBytes =                           // of scales, on the average
+      Kind == ScaleKind::kF16      ? 32
+      : Kind == ScaleKind::kF16Min ? 64
+      : Kind == ScaleKind::kSuper  ? 40
+                                   : 36;
   using F = typename V::F;
 
   const std::byte* base;
@@ -125,9 +128,9 @@ struct PackedPanel {
   typename V::F scale(std::size_t g, int half) const { return scales.scale(g, half); }
   typename V::F minimum(std::size_t g) const { return scales.minimum(g); }
 
-
-  /// Asks for group g of the next panel, into the second level of cache: while one panel is multiplied the next
-  /// one comes. With few rows the processor's own prefetching leaves half of the memory's bandwidth unused.
+  /// Asks for group g of the next panel, into the second level of cache: while one panel is multiplied the
+  /// next one comes. With few rows the processor's own prefetching leaves half of the memory's bandwidth
+  /// unused.
   void prefetch(std::size_t g) const {
     constexpr int kRead = 0, kSecondLevel = 2;
     const std::byte* at = quants + panel_bytes + g * Q::kGroupBytes;
@@ -229,15 +232,15 @@ template <class V, int R, class Panel>
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         if constexpr (Panel::kSumOffset != 0)
-          acc[r] = V::sub_i(acc[r], V::to_int(V::set(sums[r * groups + g] * Panel::kSumOffset)));  // exact: 2^n
+          acc[r] =
+              V::sub_i(acc[r], V::to_int(V::set(sums[r * groups + g] * Panel::kSumOffset)));  // exact: 2^n
         total[r] = V::fma(V::to_float(acc[r]), scale, total[r]);
       }
     }
     if constexpr (Panel::kHasMinimum) {
       const F minimum = panel.minimum(g);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r)
-        total[r] = V::fma(minimum, V::set(sums[r * groups + g]), total[r]);
+      for (int r = 0; r < R; ++r) total[r] = V::fma(minimum, V::set(sums[r * groups + g]), total[r]);
     }
   }
 #pragma GCC unroll 16

@@ -22,10 +22,10 @@
 //     kSuperI8: 2 x 16 i8 sc (a group is 16 columns); before the first of each 8 groups 16 f16 d
 // Float panels are [cols][16] elements of the file's type.
 //
-// Activations are 16-bit integers under one float scale per row, stored in the order in which the panels yield
-// pairs: within every 8 columns 0 2 4 6 1 3 5 7. Products are summed exactly in 32-bit integers within a group;
-// across groups one fused multiply-add per group in column order; the scale comes last. So the bits of an
-// output depend on its row of W and its activations alone.
+// Activations are 16-bit integers under one float scale per row, stored in the order in which the panels
+// yield pairs: within every 8 columns 0 2 4 6 1 3 5 7. Products are summed exactly in 32-bit integers within
+// a group; across groups one fused multiply-add per group in column order; the scale comes last. So the bits
+// of an output depend on its row of W and its activations alone.
 #pragma once
 
 #include <cstddef>
@@ -84,9 +84,9 @@ struct PackedMatrix {
   std::size_t rows = 0;  // outputs
   std::size_t cols = 0;  // inputs
   Dtype dtype = Dtype::kF32;
-  QuantLayout layout;           // of the type; layout.bits == 0 for float types
-  std::size_t quant_bytes = 0;  // of one panel's quants (float types: the whole panel)
-  std::size_t scale_bytes = 0;  // of one panel's scales
+  QuantLayout layout;            // of the type; layout.bits == 0 for float types
+  std::size_t quant_bytes = 0;   // of one panel's quants (float types: the whole panel)
+  std::size_t scale_bytes = 0;   // of one panel's scales
   std::byte* storage = nullptr;  // panels one after the other: quants, scales
 
   std::size_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }

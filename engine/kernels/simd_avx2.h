@@ -137,6 +137,7 @@ struct Avx2 {
             _mm256_srai_epi32(_mm256_slli_epi32(x.b, 16), 16)};
   }
   static I high_16(I x) { return {_mm256_srai_epi32(x.a, 16), _mm256_srai_epi32(x.b, 16)}; }
+  static I add_i(I x, I y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
   static I sub_i(I x, I y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
   static I sub_16(I x, I y) { return {_mm256_sub_epi16(x.a, y.a), _mm256_sub_epi16(x.b, y.b)}; }
   /// sum += x.lo * y[0] + x.hi * y[1] per lane, in int32.

@@ -98,6 +98,7 @@ struct Avx512 {
   /// The low and the high int16 of every pair, as int32.
   static I low_16(I x) { return _mm512_srai_epi32(_mm512_slli_epi32(x, 16), 16); }
   static I high_16(I x) { return _mm512_srai_epi32(x, 16); }
+  static I add_i(I x, I y) { return _mm512_add_epi32(x, y); }
   static I sub_i(I x, I y) { return _mm512_sub_epi32(x, y); }
   static I sub_16(I x, I y) { return _mm512_sub_epi16(x, y); }
   /// sum += x.lo * y[0] + x.hi * y[1] per lane, in int32.
