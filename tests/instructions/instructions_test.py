@@ -50,9 +50,9 @@ def verdict(name, now, before):
     change = now / before - 1
     line = f"{name:14} {now:>13,} instructions, {change:+.2%} from the {before:,} on record"
     if change > TOLERANCE:
-        return line + f": more than {TOLERANCE:.0%} slower", False
+        return line + f": a regression of more than {TOLERANCE:.0%}", False
     if change < -TOLERANCE:
-        return line + f": more than {TOLERANCE:.0%} faster; renew the record with --record", False
+        return line + f": more than {TOLERANCE:.0%} fewer; renew the record with --record", False
     return line, True
 
 
