@@ -1,5 +1,5 @@
-// The kernels besides the matrix products: bytes or floating-point operations per second, beside the roof that
-// was measured on memory of the same size (roof.h). One thread; PARTITA_ISA chooses the kernels.
+// The kernels besides the matrix products: bytes or floating-point operations per second, beside the roof
+// that was measured on memory of the same size (roof.h). One thread; PARTITA_ISA chooses the kernels.
 #include "engine/kernels/kernels.h"
 
 #include <benchmark/benchmark.h>
