@@ -1,174 +1,172 @@
 #!/usr/bin/env python3
-"""Measures partita beside llama-bench: the same files, the same threads, in turn, fresh processes, medians.
+"""Measures partita beside its peers: the same files, the same threads, in turn, fresh processes, medians.
 
-    bench/compare.py --llama-bench PATH [-m MODEL.gguf ...] [-t 2] [--rounds 5] [--markdown]
+    bench/compare.py [--llama-bench PATH] [--openvino PYTHON] [-m MODEL.gguf ...] [-t 2] [--rounds 5] [--out DIR]
 
-A round is four processes: llama-bench and partita for prefill and decode (as each program times itself), then
-each for one job of the same size and for one token, where time from start to exit and the peak of resident
-memory are taken from the operating system. Ratios are of medians; above 1, partita is better.
+In a round every program takes its turn (the order is turned around from round to round) and does the steps of
+peers.py. A program or step that fails is left out with a note. Ratios are of medians; above 1, partita is better.
 """
 
 import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
+import peers
+import picture
 
-class Failed(Exception):
-    pass
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-
-def run(command):
-    """Runs one process: (stdout, seconds from start to exit, peak resident bytes)."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        begin = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        if process.returncode != 0:
-            tail = err.read().decode(errors="replace").strip().splitlines()[-3:]
-            raise Failed(f"{' '.join(command)}: exit code {process.returncode}\n" + "\n".join(tail))
-        return out.read().decode(), seconds, usage.ru_maxrss * 1024
-
-
-# Each measurement of a program gives {column: value}; columns are those of COLUMNS.
-COLUMNS = {
-    # name: (title, unit, more is better, digits)
-    "prefill": ("prefill {p}", "tokens/s", True, 0),
-    "decode": ("decode {n}", "tokens/s", True, 1),
+# name: (title, unit, more is better, digits); those that no program measured are left out.
+MEASUREMENTS = {
+    "prefill": ("prefill {prefill}", "tokens/s", True, 0),
+    "decode": ("decode {decode}", "tokens/s", True, 1),
+    "deep": ("decode {decode} at depth {depth}", "tokens/s", True, 1),
+    "sequences": (f"{{sequences}} x ({peers.SEQUENCE_PROMPT} + {peers.SEQUENCE_DECODE})", "tokens/s", True, 0),
     "start": ("start to one token", "s", False, 2),
     "memory": ("peak memory", "MB", False, 0),
 }
 
 
-def peer_round(options, model):
-    base = [options.llama_bench, "-m", model, "-t", str(options.threads), "-r", "1", "-d", str(options.depth),
-            "-o", "json"]
-    out, _, memory = run(base + ["-p", str(options.prefill), "-n", str(options.decode)])
-    rates = {"decode" if test["n_gen"] else "prefill": test["avg_ts"] for test in json.loads(out)}
-    _, seconds, _ = run([options.llama_bench, "-m", model, "-t", str(options.threads), "-r", "1", "-p", "1",
-                         "-n", "0", "--no-warmup", "-o", "json"])
-    return {**rates, "start": seconds, "memory": memory / 1e6}, None
-
-
-def own_round(options, model):
-    common = ["-m", model, "-t", str(options.threads), "--json"]
-    out, _, _ = run([options.partita, "bench", *common, "-p", str(options.prefill), "-n", str(options.decode),
-                     "--depth", str(options.depth), "--repeat", "1"])
-    report = json.loads(out)
-    # `bench` also keeps an area to measure the memory with, so that the peak is that of a plain generation.
-    prompt = ",".join(str(300 + i % 200) for i in range(options.depth + options.prefill))
-    _, _, memory = run([options.partita, "generate", *common, "--ids", "-p", prompt, "--greedy",
-                        "-n", str(options.decode)])
-    _, seconds, _ = run([options.partita, "generate", *common, "--ids", "-p", "300", "--greedy", "-n", "1"])
-    values = {"prefill": statistics.median(report["prefill"]["tps"]),
-              "decode": statistics.median(report["decode"]["tps"]), "start": seconds, "memory": memory / 1e6}
-    return values, report
-
-
-def measure(options, model):
-    """All rounds of one model: ({program: {column: [value per round]}}, the last report of `partita bench`)."""
-    values = {"llama.cpp": {name: [] for name in COLUMNS}, "partita": {name: [] for name in COLUMNS}}
-    report = None
+def measure(options, model, programs):
+    """All rounds of one model: ({program: {what: [value of each round]}}, notes)."""
+    steps = {name: list(make(options, model)) for name, make in programs.items()}
+    samples = {name: {} for name in programs}
+    notes = []
     for number in range(options.rounds):
-        for program, one_round in (("llama.cpp", peer_round), ("partita", own_round)):
-            print(f"\r{os.path.basename(model)}: round {number + 1}/{options.rounds}, {program}    ", end="",
+        for name in list(programs)[::-1 if number % 2 else 1]:
+            print(f"\r{os.path.basename(model)}: round {number + 1}/{options.rounds}, {name:12}", end="",
                   file=sys.stderr, flush=True)
-            row, own_report = one_round(options, model)
-            report = own_report or report
-            for name, value in row.items():
-                values[program][name].append(value)
+            for step in list(steps[name]):
+                try:
+                    values = step()
+                except (peers.Failed, OSError) as error:
+                    if name == "partita":
+                        raise
+                    if not samples[name]:  # it cannot run, or not this model
+                        notes.append(f"{name} is left out: {error}")
+                        steps[name] = []
+                        break
+                    notes.append(f"one measurement of {name} is left out: {error}")
+                    steps[name].remove(step)
+                    continue
+                for what, value in values.items():
+                    samples[name].setdefault(what, []).append(value)
     print(file=sys.stderr)
-    return values, report
+    return {name: values for name, values in samples.items() if values}, notes
 
 
-def table(options, values):
-    """Rows of text: what, unit, median (lowest .. highest) of both, ratio."""
-    rows = [["", "llama.cpp", "partita", "ratio"]]
-    for name, (title, unit, more_is_better, digits) in COLUMNS.items():
-        peer, own = values["llama.cpp"][name], values["partita"][name]
-        ratio = statistics.median(own) / statistics.median(peer)
-        rows.append([title.format(p=options.prefill, n=options.decode) + ", " + unit,
-                     spread(peer, digits), spread(own, digits),
-                     f"{ratio if more_is_better else 1 / ratio:.2f} x"])
-    return rows
+def rows_of(options, samples):
+    """[(title, unit, more is better, {program: [values]})] of what partita and anybody else measured."""
+    words = vars(options)
+    return [(title.format(**words), unit, more, digits, {name: values[what] for name, values in samples.items()
+                                                         if what in values})
+            for what, (title, unit, more, digits) in MEASUREMENTS.items() if what in samples["partita"]]
 
 
-def spread(samples, digits):
-    return (f"{statistics.median(samples):.{digits}f} "
-            f"({min(samples):.{digits}f} .. {max(samples):.{digits}f})")
+def spread(values, digits):
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} .. {max(values):.{digits}f})"
 
 
-def as_text(rows):
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+def ratio(own, peer, more_is_better):
+    """How many times better the median of `own` is."""
+    times = statistics.median(own) / statistics.median(peer)
+    return times if more_is_better else 1 / times
 
 
-def as_markdown(rows):
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|"] + lines[1:])
+def table(rows, names):
+    """Markdown, aligned for the terminal: each program's median (lowest .. highest), then the ratios."""
+    others = [name for name in names if name != "partita"]
+    cells = [["", *names, *(f"x {name}" for name in others)]]
+    for title, unit, more, digits, values in rows:
+        cells.append([f"{title}, {unit}",
+                      *(spread(values[name], digits) if name in values else "" for name in names),
+                      *(f"{ratio(values['partita'], values[name], more):.2f}" if name in values else ""
+                        for name in others)])
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
 def processor():
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as handle:
-            names = [line.split(":", 1)[1].strip() for line in handle if line.startswith("model name")]
-        return names[0] if names else "unknown processor"
-    except OSError:
+            return next(line.split(":", 1)[1].strip() for line in handle if line.startswith("model name"))
+    except (OSError, StopIteration):
         return "unknown processor"
 
 
-def heading(options, model, report):
-    return (f"{os.path.basename(model)}: {processor()}, {options.threads} threads, {report['isa']} kernels, "
-            f"depth {options.depth}, medians of {options.rounds} rounds (lowest .. highest); "
-            f"decode at {report['decode']['bound_fraction']:.0%} of {report['read_GBps']:.1f} GB/s read")
+def circumstances(options, samples):
+    versions = ", ".join(f"{name} {values['version'][0]}" for name, values in samples.items() if "version" in values)
+    return f"{processor()}, threads: {options.threads}, {versions}; medians of the rounds, {options.rounds} in all"
+
+
+def roof(own):
+    """How near decode comes to reading the weights as fast as this memory can be read."""
+    middle = {what: statistics.median(own[what]) for what in ("read_GBps", "bytes_per_token", "bound_fraction")}
+    bound = middle["read_GBps"] * 1e9 / middle["bytes_per_token"]
+    return (f"read bandwidth {middle['read_GBps']:.1f} GB/s, {middle['bytes_per_token'] / 1e6:.1f} MB a token: "
+            f"at most {bound:.0f} tokens/s, of which partita's decode reaches {middle['bound_fraction']:.0%}")
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-    parser.add_argument("--llama-bench", required=True, help="the peer's program")
-    parser.add_argument("--partita", default=os.path.normpath(os.path.join(root, "build/release/partita")))
+    parser.add_argument("--llama-bench", metavar="PATH", help="llama.cpp's, with llama-batched-bench beside it")
+    parser.add_argument("--openvino", metavar="PYTHON", help="a Python that has openvino_genai")
+    parser.add_argument("--partita", metavar="PATH", default=os.path.join(ROOT, "build/release/partita"))
     parser.add_argument("-m", "--model", action="append", help="a GGUF file; may be repeated (default: SmolLM2)")
     parser.add_argument("-t", "--threads", type=int, default=2)
-    parser.add_argument("-p", "--prefill", type=int, default=512, help="tokens of the prompt")
-    parser.add_argument("-n", "--decode", type=int, default=64, help="tokens generated")
-    parser.add_argument("--depth", type=int, default=0, help="tokens in the cache before either")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--markdown", action="store_true", help="print the table in markdown")
-    parser.add_argument("--json", metavar="FILE", help="also write every sample there")
+    parser.add_argument("-p", "--prefill", type=int, default=512, help="tokens of the prompt (%(default)s)")
+    parser.add_argument("-n", "--decode", type=int, default=64, help="tokens generated (%(default)s)")
+    parser.add_argument("--depth", type=int, default=0, help="decode also with so many tokens in the cache")
+    parser.add_argument("--sequences", type=int, default=0, help="also so many sequences together")
+    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--out", metavar="DIR", help="write results.json, table.md and ratios.svg there")
     options = parser.parse_args(arguments)
-    options.model = options.model or [os.path.normpath(
-        os.path.join(root, "models/SmolLM2-135M-Instruct.Q4_1.gguf"))]
-    for name in ("threads", "prefill", "decode", "rounds"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} is {getattr(options, name)}, but must be at least 1")
+    options.model = options.model or [os.path.join(ROOT, "models/SmolLM2-135M-Instruct.Q4_1.gguf")]
+    least_of = {"threads": 1, "prefill": 1, "decode": 1, "depth": 0, "sequences": 0, "rounds": 1}
+    for name, least in least_of.items():
+        if getattr(options, name) < least:
+            parser.error(f"--{name} is {getattr(options, name)}, but must be at least {least}")
     return options
+
+
+def write(directory, results, text, panels):
+    os.makedirs(directory, exist_ok=True)
+    for name, content in (("results.json", json.dumps(results, indent=1) + "\n"), ("table.md", text + "\n"),
+                          ("ratios.svg", picture.draw(panels))):
+        with open(os.path.join(directory, name), "w", encoding="utf-8") as handle:
+            handle.write(content)
 
 
 def main():
     options = parse(sys.argv[1:])
-    samples = {}
+    programs = {"partita": peers.partita}
+    if options.llama_bench:
+        programs["llama.cpp"] = peers.llama_cpp
+    if options.openvino:
+        programs["OpenVINO"] = peers.openvino
+    results = {"processor": processor(), "models": {},
+               "options": {key: value for key, value in vars(options).items() if isinstance(value, int)}}
+    texts, panels = [], []
     for model in options.model:
         try:
-            values, report = measure(options, model)
-        except (Failed, OSError) as error:
+            samples, notes = measure(options, model, programs)
+        except (peers.Failed, OSError) as error:
             print(f"\ncompare.py: {error}", file=sys.stderr)
             return 1
-        rows = table(options, values)
-        print(heading(options, model, report) + "\n")
-        print((as_markdown if options.markdown else as_text)(rows) + "\n", flush=True)
-        samples[os.path.basename(model)] = {"samples": values, "partita_bench": report}
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as handle:
-            json.dump(samples, handle, indent=1)
+        name = os.path.basename(model)
+        rows, about, bound = rows_of(options, samples), circumstances(options, samples), roof(samples["partita"])
+        texts.append("\n".join([f"### {name}\n", f"{about}; {bound}.\n", table(rows, list(samples)),
+                                *(f"\nNote: {note}" for note in notes)]))
+        print(texts[-1] + "\n", flush=True)
+        panels.append((name, about, [(title, unit, more, digits, {program: statistics.median(values)
+                                                                 for program, values in by.items()})
+                                     for title, unit, more, digits, by in rows]))
+        results["models"][name] = {"samples": samples, "notes": notes}
+    if options.out:
+        write(options.out, results, "\n\n".join(texts), panels)
     return 0
 
 

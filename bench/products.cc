@@ -1,5 +1,5 @@
 // The matrix products of this processor's best kernels: weights read per second for few rows, multiplications
-// per second for many, and oneDNN's float product beside them. One thread.
+// per second for many, and oneDNN's float product beside them, under the roofs of roof.h. One thread.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/roof.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/tile_products.h"
 #include "tests/packed.h"
@@ -21,7 +22,7 @@ constexpr std::size_t kCols = 1536;
 struct Case {
   Case(Dtype type, std::size_t outputs, std::size_t rows)
       : w(test::pack(type, outputs, kCols,
-                        std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)))),
+                     std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)))),
         values(rows * kCols, 1.0F),
         q(rows * kCols),
         scale(rows),
@@ -89,6 +90,10 @@ void register_all() {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
+  const partita::Isa isa = partita::supported_isas().back();
+  const auto billions = [](double rate) { return std::to_string(rate * 1e-9); };
+  benchmark::AddCustomContext("roof of weights, 64 MiB read, GB/s", billions(partita::read_roof(64 << 20)));
+  benchmark::AddCustomContext("roof of float MACs, 1e9/s", billions(partita::fma_roof(isa) / 2));
   partita::register_all();
   benchmark::RunSpecifiedBenchmarks();
 }

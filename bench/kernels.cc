@@ -1,0 +1,182 @@
+// The kernels besides the matrix products: bytes or floating-point operations per second, beside the roof
+// that was measured on memory of the same size (roof.h). One thread; PARTITA_ISA chooses the kernels.
+#include "engine/kernels/kernels.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench/roof.h"
+#include "engine/kernels/panels.h"
+
+namespace partita {
+namespace {
+
+/// One kernel on memory of its own.
+struct Case {
+  std::string name;
+  std::size_t bytes;  // that a run must read or write
+  double flops;       // 0: bytes are what counts
+  std::function<void()> once;
+};
+
+std::vector<float> numbers(std::size_t n) {
+  std::vector<float> values(n);
+  for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(i * 7919 % 2001) / 1000.0F - 1.0F;
+  return values;
+}
+
+/// `keys` keys and values of one head, as the cache holds them, and a tile of queries that see them all.
+struct Attention {
+  Attention(const Kernels& k, std::size_t rows, std::size_t head_dim, std::size_t keys)
+      : kernels(k),
+        pages(keys / kPageTokens),
+        half_page(kPageTokens * head_dim * 2),
+        cache(pages * 2 * half_page),
+        q(numbers(rows * head_dim)),
+        first(rows, 0),
+        last(rows, kPageTokens),
+        max(rows),
+        sum(rows),
+        out(rows * head_dim),
+        tile{q.data(), static_cast<int>(rows), static_cast<int>(head_dim), first.data(), last.data()} {
+    const std::vector<float> token = numbers(head_dim);
+    for (std::size_t t = 0; t < pages * kPageTokens; ++t) {
+      std::byte* page = cache.data() + t / kPageTokens * 2 * half_page;
+      kernels.append(KvType::kF16, token.data(), token.data(), tile.head_dim,
+                     static_cast<int>(t % kPageTokens), page, page + half_page);
+    }
+  }
+
+  void run() {
+    max.assign(max.size(), -std::numeric_limits<float>::infinity());
+    sum.assign(sum.size(), 0.0F);
+    out.assign(out.size(), 0.0F);
+    for (std::size_t p = 0; p < pages; ++p) {
+      const std::byte* page = cache.data() + p * 2 * half_page;
+      kernels.attend(KvType::kF16, tile, {page, page + half_page}, kPageTokens,
+                     {max.data(), sum.data(), out.data()});
+    }
+    kernels.finish({max.data(), sum.data(), out.data()}, tile.rows, tile.head_dim);
+  }
+
+  const Kernels& kernels;
+  std::size_t pages, half_page;
+  AlignedBytes cache;  // [pages]{ K, V } of f16
+  std::vector<float> q;
+  std::vector<std::int32_t> first, last;
+  std::vector<float> max, sum, out;
+  QueryTile tile;
+};
+
+Case attention(const Kernels& k, const char* name, std::size_t rows, std::size_t keys, bool count_bytes) {
+  constexpr std::size_t kHeadDim = 64;
+  const auto work = std::make_shared<Attention>(k, rows, kHeadDim, keys);
+  const double flops = 4.0 * static_cast<double>(rows * keys * kHeadDim);  // q . k and w v, two each
+  return {std::string(name) + "/rows:" + std::to_string(rows) + "/keys:" + std::to_string(keys),
+          work->cache.size(), count_bytes ? 0 : flops, [work] { work->run(); }};
+}
+
+Case quantize(const Kernels& k, std::size_t rows, std::size_t cols) {
+  struct Work {
+    std::vector<float> values, scale;
+    std::vector<std::int16_t> q;
+    std::vector<std::int32_t> sum;
+    Activations x;
+  };
+  const auto work = std::make_shared<Work>();
+  work->values = numbers(rows * cols);
+  work->scale.resize(rows * cols / kGroupCols);
+  work->q.resize(rows * cols);
+  work->sum.resize(rows * cols / kGroupCols);
+  work->x = {rows, cols, work->values.data(), work->q.data(), work->scale.data(), work->sum.data()};
+  return {"quantize/cols:" + std::to_string(cols), rows * cols * 6, 0,
+          [&k, work, rows] { k.quantize(work->x, 0, rows); }};
+}
+
+/// A kernel from `inputs` vectors of n floats to one; run(in, out), where in(i) is the i-th.
+template <class F>
+Case elementwise(const char* name, std::size_t n, std::size_t inputs, bool writes, F run) {
+  const auto from = std::make_shared<std::vector<float>>(numbers(n * inputs));
+  const auto to = std::make_shared<std::vector<float>>(n);
+  return {std::string(name) + "/n:" + std::to_string(n), (inputs + (writes ? 1 : 0)) * n * sizeof(float), 0,
+          [from, to, n, run] { run([&](std::size_t i) { return from->data() + i * n; }, to->data()); }};
+}
+
+std::vector<Case> all(const Kernels& k) {
+  constexpr std::size_t kHidden = 2048, kFfn = 8192, kVocab = 128256, kHeads = 32, kHalf = 32;
+  std::vector<Case> cases;
+  cases.push_back(attention(k, "attention_decode", 4, 16384, true));
+  cases.push_back(attention(k, "attention_decode", 4, 512, true));
+  cases.push_back(attention(k, "attention_prefill", kMaxQueryRows, 512, false));
+  cases.push_back(quantize(k, 1, kHidden));
+  cases.push_back(quantize(k, 1, kFfn));
+  cases.push_back(elementwise("rms_norm", kHidden, 2, true,
+                              [&k](auto in, float* out) { k.rms_norm(in(0), in(1), kHidden, 1e-5F, out); }));
+  cases.push_back(
+      elementwise("add", kHidden, 1, true, [&k](auto in, float* out) { k.add(in(0), kHidden, out); }));
+  for (const auto& [name, f] :
+       {std::pair{"gate_silu", GateFunction::kSilu}, std::pair{"gate_gelu", GateFunction::kGeluTanh}}) {
+    cases.push_back(elementwise(name, kFfn, 2, true,
+                                [&k, f = f](auto in, float* out) { k.gate(f, in(0), in(1), kFfn, out); }));
+  }
+  // The heads of one token: each is read, turned and written; the angles stay at hand.
+  const auto cos = std::make_shared<std::vector<float>>(kHalf),
+             sin = std::make_shared<std::vector<float>>(kHalf);
+  for (std::size_t i = 0; i < kHalf; ++i) {
+    (*cos)[i] = std::cos(static_cast<float>(i));
+    (*sin)[i] = std::sin(static_cast<float>(i));
+  }
+  cases.push_back(elementwise("rope", kHeads * 2 * kHalf, 1, true, [&k, cos, sin](auto, float* out) {
+    for (std::size_t h = 0; h < kHeads; ++h) k.rope(out + h * 2 * kHalf, cos->data(), sin->data(), kHalf);
+  }));
+  cases.push_back(elementwise("max", kVocab, 1, false,
+                              [&k](auto in, float*) { benchmark::DoNotOptimize(k.max(in(0), kVocab)); }));
+  cases.push_back(elementwise("exp_sum", kVocab, 1, false, [&k](auto in, float*) {
+    benchmark::DoNotOptimize(k.exp_sum(in(0), kVocab, 1.0F, 1.0F, nullptr));
+  }));
+  cases.push_back(elementwise("exp_sum_kept", kVocab, 1, true, [&k](auto in, float* out) {
+    benchmark::DoNotOptimize(k.exp_sum(in(0), kVocab, 1.0F, 1.0F, out));
+  }));
+  return cases;
+}
+
+void measure(benchmark::State& state, const Case& c, double roof) {
+  for (auto _ : state) {
+    c.once();
+    benchmark::ClobberMemory();
+  }
+  const double amount = (c.flops > 0 ? c.flops : static_cast<double>(c.bytes)) * 1e-9;
+  // Printed as "GB=20.4/s roof=28.1", both per second.
+  state.counters[c.flops > 0 ? "GFLOP" : "GB"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * amount, benchmark::Counter::kIsRate);
+  state.counters["roof"] = roof * 1e-9;
+}
+
+}  // namespace
+}  // namespace partita
+
+int main(int argc, char** argv) {
+  using namespace partita;
+  const Result<Isa> isa = choose_isa();
+  if (!isa) {
+    std::fprintf(stderr, "kernels: %s\n", isa.error().message.c_str());
+    return 1;
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::AddCustomContext("kernels", std::string(name(*isa)));
+  const std::vector<Case> cases = all(kernels(*isa));
+  const double flops = fma_roof(*isa);
+  for (const Case& c : cases) {
+    const double roof = c.flops > 0 ? flops : read_roof(c.bytes);
+    benchmark::RegisterBenchmark(c.name.c_str(), measure, c, roof)->Unit(benchmark::kMicrosecond);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+}

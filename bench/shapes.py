@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Writes a GGUF file of random weights: a model's shape and types without the model. Needs `gguf` and numpy.
+
+    bench/shapes.py OUT.gguf [--type q4_0|q4_k_m|q8_0] [--layers 16 --hidden 2048 ...]
+
+The default shape is Llama-3.2-1B's. Blocks are random bytes under small scales, so that activations stay finite;
+which tensor has which type is what llama-quantize chooses. The vocabulary is a byte-level BPE of made-up merges.
+"""
+
+import argparse
+import sys
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+
+CONTROL_TOKENS = 256  # the last ids, as Llama 3 has them
+
+# type: (elements, bytes, where its f16 scale stands, where its f16 minimum stands, what the scale multiplies)
+BLOCKS = {
+    Type.Q4_0: (32, 18, 0, None, 4.6),           # d (q - 8)
+    Type.Q8_0: (32, 34, 0, None, 74.0),          # d q
+    Type.Q4_K: (256, 144, 0, 2, 32 * 4.6),       # d sc q - dmin mn, both six bits
+    Type.Q6_K: (256, 210, 208, None, 74 * 18.5),  # d sc (q - 32), sc eight bits
+}
+
+
+def random_blocks(rng, dtype, rows, cols):
+    """[rows][bytes of a row]: values of about 1 / sqrt(cols), whatever the bytes."""
+    elements, size, scale_at, minimum_at, factor = BLOCKS[dtype]
+    if cols % elements:
+        sys.exit(f"shapes.py: {cols} columns are no multiple of the {elements} elements of a {dtype.name} block")
+    blocks = rng.integers(0, 256, (rows * cols // elements, size), dtype=np.uint8)
+    scale = rng.uniform(0.5, 1.5, len(blocks)) / (factor * np.sqrt(cols))
+    blocks[:, scale_at:scale_at + 2] = scale.astype("<f2").view(np.uint8).reshape(-1, 2)
+    if minimum_at is not None:  # centred: the mean of q is 7.5
+        blocks[:, minimum_at:minimum_at + 2] = (7.5 * scale).astype("<f2").view(np.uint8).reshape(-1, 2)
+    return blocks.reshape(rows, -1)
+
+
+def type_of(name, layer, options):
+    """llama-quantize's choice: the head in six bits, and in Q4_K_M also some of the value and down projections."""
+    if options.type == "q8_0":
+        return Type.Q8_0
+    if name == ("output" if options.untied else "token_embd"):
+        return Type.Q6_K
+    if options.type == "q4_0":
+        return Type.Q4_0
+    eighth = options.layers // 8
+    more = layer < eighth or layer >= 7 * options.layers // 8 or (layer - eighth) % 3 == 2
+    return Type.Q6_K if more and name in ("attn_v", "ffn_down") else Type.Q4_K
+
+
+def matrices(options):
+    """(name, layer or None, rows, cols) in the order of the file."""
+    o, queries, keys = options, options.heads * options.head_dim, options.kv_heads * options.head_dim
+    yield "token_embd", None, o.vocab, o.hidden
+    for layer in range(o.layers):
+        for name, rows, cols in (("attn_q", queries, o.hidden), ("attn_k", keys, o.hidden),
+                                 ("attn_v", keys, o.hidden), ("attn_output", o.hidden, queries),
+                                 ("ffn_gate", o.ffn, o.hidden), ("ffn_up", o.ffn, o.hidden),
+                                 ("ffn_down", o.hidden, o.ffn)):
+            yield name, layer, rows, cols
+    if o.untied:
+        yield "output", None, o.vocab, o.hidden
+
+
+def vocabulary(size):
+    """(tokens, types, merges): the 256 bytes, what merges make of them, and control tokens."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    symbols = [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(others))]  # GPT-2's alphabet
+    tokens, merges, left = list(symbols), [], 0
+    while len(tokens) < size - CONTROL_TOKENS:  # every token so far, with every byte after it
+        for right in symbols[:size - CONTROL_TOKENS - len(tokens)]:
+            merges.append(tokens[left] + " " + right)
+            tokens.append(tokens[left] + right)
+        left += 1
+    types = [gguf.TokenType.NORMAL] * len(tokens) + [gguf.TokenType.CONTROL] * CONTROL_TOKENS
+    return tokens + [f"<|control_{i}|>" for i in range(CONTROL_TOKENS)], types, merges
+
+
+def write_metadata(file, options):
+    file.add_name(f"random-{options.type}")
+    file.add_block_count(options.layers)
+    file.add_context_length(131072)
+    file.add_embedding_length(options.hidden)
+    file.add_feed_forward_length(options.ffn)
+    file.add_head_count(options.heads)
+    file.add_head_count_kv(options.kv_heads)
+    file.add_key_length(options.head_dim)
+    file.add_value_length(options.head_dim)
+    file.add_rope_dimension_count(options.head_dim)
+    file.add_layer_norm_rms_eps(1e-5)
+    file.add_rope_freq_base(500000.0)
+    file.add_vocab_size(options.vocab)
+    file.add_file_type({"q4_0": 2, "q8_0": 7, "q4_k_m": 15}[options.type])
+    tokens, types, merges = vocabulary(options.vocab)
+    file.add_tokenizer_model("gpt2")
+    file.add_tokenizer_pre("llama-bpe")
+    file.add_token_list(tokens)
+    file.add_token_types(types)
+    file.add_token_merges(merges)
+    file.add_bos_token_id(options.vocab - CONTROL_TOKENS)
+    file.add_eos_token_id(options.vocab - CONTROL_TOKENS + 1)
+    file.add_add_bos_token(True)
+
+
+def write(options):
+    rng = np.random.default_rng(options.seed)
+    file = gguf.GGUFWriter(options.out, "llama")
+    write_metadata(file, options)
+    norms = ["output_norm.weight"] + [f"blk.{i}.{name}_norm.weight" for i in range(options.layers)
+                                      for name in ("attn", "ffn")]
+    for name in norms:
+        file.add_tensor_info(name, (options.hidden,), np.dtype(np.float32), 4 * options.hidden)
+    plan = []
+    for name, layer, rows, cols in matrices(options):
+        dtype = type_of(name, layer, options)
+        elements, size = BLOCKS[dtype][:2]
+        row_bytes = cols // elements * size
+        file.add_tensor_info((f"blk.{layer}." if layer is not None else "") + name + ".weight", (rows, row_bytes),
+                             np.dtype(np.uint8), rows * row_bytes, raw_dtype=dtype)
+        plan.append((dtype, rows, cols))
+    file.write_header_to_file()
+    file.write_kv_data_to_file()
+    file.write_ti_data_to_file()
+    for _ in norms:
+        file.write_tensor_data(rng.uniform(0.5, 1.5, options.hidden).astype(np.float32))
+    for dtype, rows, cols in plan:
+        file.write_tensor_data(random_blocks(rng, dtype, rows, cols))
+    file.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", metavar="OUT.gguf")
+    parser.add_argument("--type", choices=("q4_0", "q4_k_m", "q8_0"), default="q4_0")
+    for name, size in (("layers", 16), ("hidden", 2048), ("ffn", 8192), ("heads", 32), ("kv-heads", 8),
+                       ("head-dim", 64), ("vocab", 128256), ("seed", 1)):
+        parser.add_argument(f"--{name}", type=int, default=size, help="(%(default)s)")
+    parser.add_argument("--untied", action="store_true", help="an output matrix of its own")
+    options = parser.parse_args()
+    if options.vocab < 256 + CONTROL_TOKENS:
+        parser.error(f"--vocab is {options.vocab}, but must be at least {256 + CONTROL_TOKENS}")
+    write(options)
+
+
+if __name__ == "__main__":
+    main()
