@@ -1,4 +1,5 @@
 // Opening a model and everything about it that needs no weights: text, ids, templates.
+#include <algorithm>
 #include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -23,7 +24,9 @@ Result<int> resolve_threads(int asked) {
                                                   std::to_string(kMaxThreads) +
                                                   ", or 0 for what the machine grants"};
   }
-  return asked == 0 ? usable_threads() : asked;
+  // More threads than the machine grants would only wait for each other; what they compute would be the same.
+  const int usable = usable_threads();
+  return asked == 0 ? usable : std::min(asked, usable);
 }
 
 Result<Gguf> open_file(const std::string& path) {

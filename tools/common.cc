@@ -56,7 +56,7 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       "was fetched");
   command
       ->add_option("-t,--threads", common.threads,
-                   "threads; 0: what the machine and its container really grant")
+                   "threads, at most what the machine and its container really grant; 0: all of them")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command->add_flag("--json", common.json, "one JSON value on stdout, nothing else");

@@ -36,7 +36,7 @@ using TokenId = std::int32_t;
 PARTITA_API std::string_view version();
 
 struct OpenOptions {
-  int threads = 0;                    // 0: what the machine and its container really grant
+  int threads = 0;                    // at most; 0: what the machine and its container really grant, and never more
   bool exact = false;                 // float activations and the scalar kernels: slow, the definition
   bool text_only = false;             // vocabulary and chat template alone, no weights: opens in no time
   std::size_t cache_bytes = 0;        // budget of all KV caches of one session or batch; 0: no limit

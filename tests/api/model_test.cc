@@ -33,7 +33,7 @@ Ids operator+(Ids a, const Ids& b) {
 TEST_CASE("A model says what it is") {
   const ChatModelFile file;
   OpenOptions options;
-  options.threads = 2;
+  options.threads = 1;
   const Model model = open(file, options);
   const ModelInfo& info = model.info();
   CHECK(info.path == file.path());
@@ -41,11 +41,19 @@ TEST_CASE("A model says what it is") {
   CHECK(info.vocab_size == V::kSize);
   CHECK(info.layers == 2);
   CHECK(info.context_length == 2048);
-  CHECK(info.threads == 2);
+  CHECK(info.threads == 1);
   CHECK(info.has_chat_template);
   CHECK(info.bytes_per_token > 0);
   CHECK(info.cache_bytes_per_token == 2 * 2 * 1 * 32 * 2);  // K and V, layers, heads, head_dim, f16
   CHECK(info.file_bytes == fs::file_size(file.path()));
+}
+
+TEST_CASE("A model has at most the threads that the machine grants") {
+  const ChatModelFile file;
+  OpenOptions options;
+  const int granted = open(file, options).info().threads;
+  options.threads = 1024;
+  CHECK(open(file, options).info().threads == granted);
 }
 
 TEST_CASE("What cannot be opened says why, by code") {
