@@ -54,15 +54,18 @@ void put_group(std::byte* group, int bits, int lane, const std::uint8_t* q) {
     for (int t = 0; t < 8; ++t) std::memcpy(at + t * 64, q + t * 4, 4);
     return;
   }
-  for (int t = 0; t < 4; ++t) {
-    std::uint32_t word = 0;
-    for (int n = 0; n < 8; ++n) word |= (q[t * 8 + kNibbleColumn[n]] & 15U) << (4 * n);
+  for (int t = 0; t < 4; ++t) {  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
+    std::uint32_t low = 0, high = 0;
+    std::memcpy(&low, q + t * 8, 4);
+    std::memcpy(&high, q + t * 8 + 4, 4);
+    const std::uint32_t word = (low & 0x0F0F0F0FU) | (high & 0x0F0F0F0FU) << 4;
     std::memcpy(at + t * 64, &word, 4);
   }
   const int high_bits = bits - 4;  // of each quant in the vectors after the nibbles: 1 or 2
   if (high_bits == 0) return;
   const int pairs_per_vector = 16 / high_bits;
   std::uint32_t words[2] = {};
+#pragma GCC unroll 32
   for (int c = 0; c < kGroupCols; ++c) {
     const auto [pair, half] = place_of(c);
     words[pair / pairs_per_vector] |= static_cast<std::uint32_t>(q[c] >> 4)
