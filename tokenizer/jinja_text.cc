@@ -247,7 +247,10 @@ std::size_t find_bytes(std::string_view haystack, std::string_view needle, std::
   if (from > haystack.size()) return std::string_view::npos;
   if (needle.empty()) return from;
   // memmem is a two-way search: linear even on the repetitive strings that make std::search quadratic.
-  const void* hit = memmem(haystack.data() + from, haystack.size() - from, needle.data(), needle.size());
+  const char* start = haystack.data() + from;
+  const std::size_t length = haystack.size() - from;
+  const void* hit = needle.size() == 1 ? memchr(start, needle.front(), length)
+                                       : memmem(start, length, needle.data(), needle.size());
   if (hit == nullptr) return std::string_view::npos;
   return static_cast<std::size_t>(static_cast<const char*>(hit) - haystack.data());
 }
