@@ -115,9 +115,16 @@ TEST_CASE("the instruction set can be forced down, never up") {
   };
   for (const Isa isa : supported_isas()) CHECK(*with(std::string(name(isa)).c_str()) == isa);
   CHECK(*with("") == supported_isas().back());
-  CHECK(with("sse9").error().message ==
-        "PARTITA_ISA is 'sse9'; it must be one of scalar, avx2, avx512, vnni, amx.");
+#if defined(__aarch64__)
+  const std::string names = "scalar, neon", foreign = "avx2";
+#else
+  const std::string names = "scalar, avx2, avx512, vnni, amx", foreign = "neon";
   if (supported_isas().back() != Isa::kAmx) CHECK(with("amx").error().code == ErrorCode::kUnsupported);
+#endif
+  for (const std::string& unknown : {std::string("sse9"), foreign}) {
+    CHECK(with(unknown.c_str()).error().message ==
+          "PARTITA_ISA is '" + unknown + "'; it must be one of " + names + ".");
+  }
 }
 
 TEST_CASE("a team shares everything out, once, and barriers hold") {
