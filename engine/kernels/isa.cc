@@ -46,6 +46,7 @@ bool has(Isa isa) {
     case Isa::kAmx:
       return has_amx_bf16();
     case Isa::kNeon:
+    case Isa::kNeonDot:
       break;
   }
   return false;
@@ -54,12 +55,21 @@ bool has(Isa isa) {
 constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni, Isa::kAmx};
 #elif defined(__aarch64__)
 bool has(Isa isa) {
-  constexpr unsigned long kAsimd = 1UL << 1;  // HWCAP_ASIMD of the kernel's asm/hwcap.h
+  constexpr unsigned long kAsimd = 1UL << 1, kAsimdDp = 1UL << 20;  // HWCAP_* of Linux's asm/hwcap.h
   const unsigned long found = getauxval(AT_HWCAP);
-  return isa == Isa::kScalar || (isa == Isa::kNeon && (found & kAsimd) != 0);
+  switch (isa) {
+    case Isa::kScalar:
+      return true;
+    case Isa::kNeon:
+      return (found & kAsimd) != 0;
+    case Isa::kNeonDot:
+      return (found & kAsimdDp) != 0;
+    default:
+      return false;
+  }
 }
 
-constexpr std::array kAll = {Isa::kScalar, Isa::kNeon};
+constexpr std::array kAll = {Isa::kScalar, Isa::kNeon, Isa::kNeonDot};
 #else
 bool has(Isa isa) { return isa == Isa::kScalar; }
 
@@ -69,7 +79,8 @@ constexpr std::array kAll = {Isa::kScalar};
 }  // namespace
 
 std::string_view name(Isa isa) {
-  constexpr std::array<std::string_view, 6> kNames = {"scalar", "avx2", "avx512", "vnni", "amx", "neon"};
+  constexpr std::array<std::string_view, 7> kNames = {"scalar", "avx2", "avx512",  "vnni",
+                                                      "amx",    "neon", "neon-dot"};
   return kNames[static_cast<std::size_t>(isa)];
 }
 

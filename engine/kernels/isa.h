@@ -11,7 +11,7 @@
 namespace partita {
 
 /// Of one architecture, each includes those before it. kVnni: AVX-512 with vpdpwssd; kAmx: kVnni plus bf16
-/// tiles.
+/// tiles; kNeonDot: NEON with dot products of bytes.
 enum class Isa : std::uint8_t {
   kScalar,
   kAvx2,  // x86-64
@@ -19,6 +19,7 @@ enum class Isa : std::uint8_t {
   kVnni,
   kAmx,
   kNeon,  // aarch64
+  kNeonDot,
 };
 
 std::string_view name(Isa isa);
@@ -27,8 +28,8 @@ std::string_view name(Isa isa);
 std::vector<Isa> supported_isas();
 
 /// The best supported one, or the one that PARTITA_ISA asks for: scalar|avx2|avx512|vnni|amx on x86-64,
-/// scalar|neon on aarch64. Errors: kInvalidArgument for a name this architecture does not know, kUnsupported
-/// for one this processor lacks.
+/// scalar|neon|neon-dot on aarch64. Errors: kInvalidArgument for a name this architecture does not know,
+/// kUnsupported for one this processor lacks.
 Result<Isa> choose_isa();
 
 }  // namespace partita

@@ -23,6 +23,8 @@ const Kernels& kernels(Isa isa) {
 #elif defined(__aarch64__)
     case Isa::kNeon:
       return kNeonKernels;
+    case Isa::kNeonDot:
+      return kNeonDotKernels;
 #endif
     default:
       return kScalarKernels;

@@ -13,6 +13,7 @@ extern const Kernels kAvx512Kernels;
 extern const Kernels kVnniKernels;
 #elif defined(__aarch64__)
 extern const Kernels kNeonKernels;
+extern const Kernels kNeonDotKernels;
 #endif
 
 }  // namespace partita

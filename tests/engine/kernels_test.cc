@@ -44,6 +44,12 @@ TEST_CASE("elementwise kernels match the definition on every instruction set") {
 }
 TEST_CASE("attention matches the definition on every instruction set") { on_every_isa(check_attention); }
 
+TEST_CASE("all vector instruction sets give the same bits, on every architecture") {
+  on_every_isa([](const Kernels& table) {
+    if (table.isa != Isa::kScalar) check_recorded_bits(table);
+  });
+}
+
 TEST_CASE("products in 16-bit activations stay near the exact product") {
   const OwnedMatrix w = random_q8(40, 576);
   std::vector<float> x(576);
@@ -116,7 +122,7 @@ TEST_CASE("the instruction set can be forced down, never up") {
   for (const Isa isa : supported_isas()) CHECK(*with(std::string(name(isa)).c_str()) == isa);
   CHECK(*with("") == supported_isas().back());
 #if defined(__aarch64__)
-  const std::string names = "scalar, neon", foreign = "avx2";
+  const std::string names = "scalar, neon, neon-dot", foreign = "avx2";
 #else
   const std::string names = "scalar, avx2, avx512, vnni, amx", foreign = "neon";
   if (supported_isas().back() != Isa::kAmx) CHECK(with("amx").error().code == ErrorCode::kUnsupported);
