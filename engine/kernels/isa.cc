@@ -1,5 +1,6 @@
 #include "engine/kernels/isa.h"
 
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,19 +45,42 @@ bool has(Isa isa) {
       return __builtin_cpu_supports("avx512vnni");
     case Isa::kAmx:
       return has_amx_bf16();
+    case Isa::kNeon:
+    case Isa::kNeonDot:
+      break;
   }
   return false;
 }
-#else
-bool has(Isa isa) { return isa == Isa::kScalar; }
-#endif
 
 constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni, Isa::kAmx};
+#elif defined(__aarch64__)
+bool has(Isa isa) {
+  constexpr unsigned long kAsimd = 1UL << 1, kAsimdDp = 1UL << 20;  // HWCAP_* of Linux's asm/hwcap.h
+  const unsigned long found = getauxval(AT_HWCAP);
+  switch (isa) {
+    case Isa::kScalar:
+      return true;
+    case Isa::kNeon:
+      return (found & kAsimd) != 0;
+    case Isa::kNeonDot:
+      return (found & kAsimdDp) != 0;
+    default:
+      return false;
+  }
+}
+
+constexpr std::array kAll = {Isa::kScalar, Isa::kNeon, Isa::kNeonDot};
+#else
+bool has(Isa isa) { return isa == Isa::kScalar; }
+
+constexpr std::array kAll = {Isa::kScalar};
+#endif
 
 }  // namespace
 
 std::string_view name(Isa isa) {
-  constexpr std::array<std::string_view, 5> kNames = {"scalar", "avx2", "avx512", "vnni", "amx"};
+  constexpr std::array<std::string_view, 7> kNames = {"scalar", "avx2", "avx512",  "vnni",
+                                                      "amx",    "neon", "neon-dot"};
   return kNames[static_cast<std::size_t>(isa)];
 }
 
@@ -80,8 +104,10 @@ Result<Isa> choose_isa() {
                                               ", but this processor goes no further than " +
                                               std::string(name(found.back())) + "."};
   }
-  return Error{ErrorCode::kInvalidArgument, "PARTITA_ISA is '" + std::string(wanted) +
-                                                "'; it must be one of scalar, avx2, avx512, vnni, amx."};
+  std::string names;
+  for (Isa isa : kAll) names += (names.empty() ? "" : ", ") + std::string(name(isa));
+  return Error{ErrorCode::kInvalidArgument,
+               "PARTITA_ISA is '" + std::string(wanted) + "'; it must be one of " + names + "."};
 }
 
 }  // namespace partita

@@ -1,4 +1,5 @@
-// Instruction sets, in order of preference, and the choice made once per process start or model load.
+// Instruction sets, those of each architecture in order of preference, and the choice made once per process
+// start or model load.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +10,26 @@
 
 namespace partita {
 
-/// Each includes those before it. kVnni: AVX-512 with vpdpwssd; kAmx: kVnni plus bf16 tiles.
-enum class Isa : std::uint8_t { kScalar, kAvx2, kAvx512, kVnni, kAmx };
+/// Of one architecture, each includes those before it. kVnni: AVX-512 with vpdpwssd; kAmx: kVnni plus bf16
+/// tiles; kNeonDot: NEON with dot products of bytes.
+enum class Isa : std::uint8_t {
+  kScalar,
+  kAvx2,  // x86-64
+  kAvx512,
+  kVnni,
+  kAmx,
+  kNeon,  // aarch64
+  kNeonDot,
+};
 
 std::string_view name(Isa isa);
 
 /// What this processor and operating system can run, lowest first. Always holds kScalar.
 std::vector<Isa> supported_isas();
 
-/// The best supported one, or the one that PARTITA_ISA=scalar|avx2|avx512|vnni|amx asks for.
-/// Errors: kInvalidArgument for an unknown name, kUnsupported for one this processor lacks.
+/// The best supported one, or the one that PARTITA_ISA asks for: scalar|avx2|avx512|vnni|amx on x86-64,
+/// scalar|neon|neon-dot on aarch64. Errors: kInvalidArgument for a name this architecture does not know,
+/// kUnsupported for one this processor lacks.
 Result<Isa> choose_isa();
 
 }  // namespace partita

@@ -11,8 +11,8 @@ std::size_t matmul_scratch_bytes(std::size_t cols) {
 }
 
 const Kernels& kernels(Isa isa) {
-#if defined(__x86_64__)
   switch (isa) {
+#if defined(__x86_64__)
     case Isa::kAvx2:
       return kAvx2Kernels;
     case Isa::kAvx512:
@@ -20,13 +20,15 @@ const Kernels& kernels(Isa isa) {
     case Isa::kVnni:
     case Isa::kAmx:
       return kVnniKernels;
-    case Isa::kScalar:
-      break;
-  }
-#else
-  static_cast<void>(isa);
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+      return kNeonKernels;
+    case Isa::kNeonDot:
+      return kNeonDotKernels;
 #endif
-  return kScalarKernels;
+    default:
+      return kScalarKernels;
+  }
 }
 
 const Kernels& exact_kernels() { return kExactKernels; }

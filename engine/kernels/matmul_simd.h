@@ -1,4 +1,4 @@
-// Matrix products on panels, as templates over the vector type V (simd_avx2.h, simd_avx512.h).
+// Matrix products on panels, as templates over the vector type V (simd_avx2.h, simd_avx512.h, simd_neon.h).
 //
 // A tile is one panel (16 outputs) times R rows of activations, all columns. For few rows the quants are
 // taken apart while they are read; for many, a panel is taken apart once into 16-bit pairs that all tiles
@@ -221,13 +221,17 @@ template <class V, int R, class Panel>
     for (int half = 0; half < Panel::kHalves; ++half) {
       const std::int16_t* q = x.q + row * x.cols + g * kGroupCols + half * kGroupCols / Panel::kHalves;
       I acc[R];
+      if constexpr (requires { Panel::kByBytes; }) {
+        panel.template sums<R>(g, half, q, x.cols, acc);
+      } else {
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) acc[r] = V::zero();
-      panel.pairs(
-          g, half, [&](int p, I w) __attribute__((always_inline)) {
+        for (int r = 0; r < R; ++r) acc[r] = V::zero();
+        panel.pairs(
+            g, half, [&](int p, I w) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-            for (int r = 0; r < R; ++r) V::dot(acc[r], w, q + r * x.cols + 2 * p);
-          });
+              for (int r = 0; r < R; ++r) V::dot(acc[r], w, q + r * x.cols + 2 * p);
+            });
+      }
       const F scale = panel.scale(g, half);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
@@ -267,13 +271,15 @@ template <class V, int R, class B>
   }
 }
 
-/// Calls f(integral constant R, first row) for tiles of V::kTileRows rows, then of 4, 2 and 1.
-template <class V, class F>
+/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, 2 and 1.
+template <class V, int Most = V::kTileRows, class F>
 [[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
-  constexpr std::size_t kRows = V::kTileRows;
+  constexpr std::size_t kRows = Most;
   std::size_t row = 0;
   for (; row + kRows <= rows; row += kRows) f(std::integral_constant<int, kRows>{}, row);
-  for (; row + 4 <= rows; row += 4) f(std::integral_constant<int, 4>{}, row);
+  if constexpr (kRows > 4) {
+    for (; row + 4 <= rows; row += 4) f(std::integral_constant<int, 4>{}, row);
+  }
   for (; row + 2 <= rows; row += 2) f(std::integral_constant<int, 2>{}, row);
   for (; row < rows; ++row) f(std::integral_constant<int, 1>{}, row);
 }
@@ -312,6 +318,14 @@ void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
   }
 }
 
+/// How the panels of a quantized type are read, and by how many rows at most. matmul_bytes.h has another way.
+template <class V, int Bits, ScaleKind Kind, int Offset>
+struct PanelReading {
+  using Packed = PackedPanel<V, Bits, Kind, Offset>;
+  using Unpacked = UnpackedPanel<V, Packed::kHalves, Packed::kHasMinimum>;
+  static constexpr int kFewRows = 4, kManyRows = V::kTileRows;
+};
+
 template <class V>
 struct Matmul {
   /// From this many rows on a panel is taken apart first.
@@ -332,20 +346,20 @@ struct Matmul {
 
   template <int Bits, ScaleKind Kind, int Offset>
   static void quantized(const Job& job, std::size_t first, std::size_t last) {
-    using Packed = PackedPanel<V, Bits, Kind, Offset>;
+    using Reading = PanelReading<V, Bits, Kind, Offset>;
+    using Packed = typename Reading::Packed;
     const std::size_t groups = job.w.cols / kGroupCols;
     for (std::size_t p = first; p < last; ++p) {
       const Packed packed{job.w.quants(p), {job.w.scales(p)}, job.w.panel_bytes()};
       if (job.x.rows < kUnpackRows) {
-        std::size_t row = 0;
-        for (; row + 4 <= job.x.rows; row += 4) quant_tile<V, 4>(packed, job.x, row, job.out(p, row));
-        for (; row + 2 <= job.x.rows; row += 2) quant_tile<V, 2>(packed, job.x, row, job.out(p, row));
-        for (; row < job.x.rows; ++row) quant_tile<V, 1>(packed, job.x, row, job.out(p, row));
+        for_tiles<V, Reading::kFewRows>(job.x.rows, [&](auto rows, std::size_t row) {
+          quant_tile<V, decltype(rows)::value>(packed, job.x, row, job.out(p, row));
+        });
         continue;
       }
-      UnpackedPanel<V, Packed::kHalves, Packed::kHasMinimum> unpacked(job.scratch, groups);
+      typename Reading::Unpacked unpacked(job.scratch, groups);
       unpacked.fill(packed, groups);
-      for_tiles<V>(job.x.rows, [&](auto rows, std::size_t row) {
+      for_tiles<V, Reading::kManyRows>(job.x.rows, [&](auto rows, std::size_t row) {
         quant_tile<V, decltype(rows)::value>(unpacked, job.x, row, job.out(p, row));
       });
     }

@@ -25,6 +25,7 @@ TEST_CASE("emulated AVX-512 matches the definition") {
 
 TEST_CASE("emulated VNNI has the bits of emulated AVX-512") {
   check_same_bits(kEmulatedVnni, kEmulatedAvx512);
+  check_recorded_bits(kEmulatedVnni);
 }
 
 }  // namespace partita::test

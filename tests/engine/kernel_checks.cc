@@ -30,6 +30,14 @@ std::vector<float> normals(std::size_t n, unsigned seed, float scale = 1) {
   return x;
 }
 
+/// Whole 256ths between -4 and 4: the same on every machine, as no library function makes them.
+std::vector<float> fractions(std::size_t n, unsigned seed) {
+  std::mt19937 rng(seed);
+  std::vector<float> x(n);
+  for (float& v : x) v = static_cast<float>(static_cast<int>(rng() % 2049) - 1024) / 256.0F;
+  return x;
+}
+
 /// Random blocks of a type: quantized normals where the codec can, random bytes under small scales otherwise.
 std::vector<std::byte> random_blocks(Dtype type, std::size_t elements, unsigned seed) {
   std::vector<std::byte> blocks(elements / block_elements(type) * block_bytes(type));
@@ -344,6 +352,47 @@ void check_attention(const Kernels& fast) {
       }
     }
   }
+}
+
+void check_recorded_bits(const Kernels& fast) {
+  std::uint64_t digest = 0xCBF29CE484222325U;  // FNV-1a
+  const auto take = [&](const auto& values) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
+    for (std::size_t i = 0; i < values.size() * sizeof values[0]; ++i)
+      digest = (digest ^ bytes[i]) * 0x100000001B3U;
+  };
+  for (const Dtype type : kTypes) {
+    std::vector<std::byte> blocks(37 * 512 / block_elements(type) * block_bytes(type));
+    if (codec(type).quantize != nullptr) {
+      codec(type).quantize(fractions(37 * 512, 1).data(), 37 * 512, blocks.data());
+    } else {
+      blocks = random_blocks(type, 37 * 512, 1);  // of integers alone
+    }
+    const OwnedMatrix w = pack(type, 37, 512, blocks);
+    const Rows x(fast, 9, 512, fractions(9 * 512, 2));
+    take(x.q);
+    take(x.scale);
+    take(product(fast, w, x.view));
+    take(product(fast, w, x.one(4)));
+  }
+  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+    AttentionCase attention(type, 80, 9, 50, 3);
+    attention.q = fractions(9 * 80, 4);
+    attention.keys_and_values = fractions(2 * 50 * 80, 5);
+    attention.fill(fast);
+    take(attention.run(fast, 0, 9));
+  }
+  const std::vector<float> x = fractions(77, 6), weight = fractions(77, 7);
+  std::vector<float> y(77);
+  fast.rms_norm(x.data(), weight.data(), 77, 1e-5F, y.data());
+  take(y);
+  for (const GateFunction f : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
+    fast.gate(f, x.data(), weight.data(), 77, y.data());
+    take(y);
+  }
+  take(std::vector{fast.exp_sum(x.data(), 77, 0.25F, 1.5F, y.data())});
+  take(y);
+  CHECK(digest == 0x830F411D4DF7FA93U);
 }
 
 void check_same_bits(const Kernels& a, const Kernels& b) {

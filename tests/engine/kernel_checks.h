@@ -10,6 +10,9 @@ void check_products(const Kernels& fast);     // quantize, matmul, unpack: every
 void check_elementwise(const Kernels& fast);  // rms_norm, add, gate, rope, max, exp_sum
 void check_attention(const Kernels& fast);    // append, attend, merge, finish
 
+/// What the vector tables of every architecture compute has the bits that are recorded here.
+void check_recorded_bits(const Kernels& fast);
+
 /// Every output of both tables has the same bits (products and attention of random data).
 void check_same_bits(const Kernels& a, const Kernels& b);
 

@@ -44,6 +44,12 @@ TEST_CASE("elementwise kernels match the definition on every instruction set") {
 }
 TEST_CASE("attention matches the definition on every instruction set") { on_every_isa(check_attention); }
 
+TEST_CASE("all vector instruction sets give the same bits, on every architecture") {
+  on_every_isa([](const Kernels& table) {
+    if (table.isa != Isa::kScalar) check_recorded_bits(table);
+  });
+}
+
 TEST_CASE("products in 16-bit activations stay near the exact product") {
   const OwnedMatrix w = random_q8(40, 576);
   std::vector<float> x(576);
@@ -115,9 +121,16 @@ TEST_CASE("the instruction set can be forced down, never up") {
   };
   for (const Isa isa : supported_isas()) CHECK(*with(std::string(name(isa)).c_str()) == isa);
   CHECK(*with("") == supported_isas().back());
-  CHECK(with("sse9").error().message ==
-        "PARTITA_ISA is 'sse9'; it must be one of scalar, avx2, avx512, vnni, amx.");
+#if defined(__aarch64__)
+  const std::string names = "scalar, neon, neon-dot", foreign = "avx2";
+#else
+  const std::string names = "scalar, avx2, avx512, vnni, amx", foreign = "neon";
   if (supported_isas().back() != Isa::kAmx) CHECK(with("amx").error().code == ErrorCode::kUnsupported);
+#endif
+  for (const std::string& unknown : {std::string("sse9"), foreign}) {
+    CHECK(with(unknown.c_str()).error().message ==
+          "PARTITA_ISA is '" + unknown + "'; it must be one of " + names + ".");
+  }
 }
 
 TEST_CASE("a team shares everything out, once, and barriers hold") {

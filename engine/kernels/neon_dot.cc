@@ -1,0 +1,12 @@
+// NEON with dot products of bytes. Compiled with exactly those flags (engine/CMakeLists.txt).
+#include "engine/kernels/simd_neon_dot.h"
+// After the type that it reads panels for:
+#include "engine/kernels/matmul_bytes.h"
+#include "engine/kernels/table_simd.h"
+#include "engine/kernels/tables.h"
+
+namespace partita {
+
+constinit const Kernels kNeonDotKernels = make_table<NeonDot>();
+
+}  // namespace partita
