@@ -24,7 +24,7 @@ struct Case {
       : w(test::pack(type, outputs, kCols,
                      std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)))),
         values(rows * kCols, 1.0F),
-        q(rows * kCols),
+        q(rows * quant_stride(kCols)),
         scale(rows),
         sum(rows * kCols / kGroupCols),
         y(rows * outputs),

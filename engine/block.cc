@@ -17,7 +17,7 @@ Activations rows_from(const Activations& x, std::size_t first) {
   return {.rows = x.rows - first,
           .cols = x.cols,
           .values = x.values + first * x.cols,
-          .q = x.q + first * x.cols,
+          .q = x.q + first * quant_stride(x.cols),
           .scale = x.scale + first,
           .sum = x.sum + first * (x.cols / kGroupCols)};
 }

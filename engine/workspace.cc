@@ -13,7 +13,7 @@ std::size_t widest(const Config& c) {
 
 ActivationBuffer::ActivationBuffer(std::size_t rows, std::size_t cols)
     : values_(rows * cols * sizeof(float)),
-      q_(rows * cols * sizeof(std::int16_t)),
+      q_(rows * (cols + 32) * sizeof(std::int16_t)),
       scale_(rows * sizeof(float)),
       sum_(rows * (cols / kGroupCols + 1) * sizeof(float)) {}
 

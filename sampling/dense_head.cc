@@ -31,7 +31,7 @@ class DenseScratch : public HeadScratch {
         members(static_cast<std::size_t>(std::max(threads, 1))) {
     if (matrix.quantized()) {
       const std::size_t groups = matrix.cols / kGroupCols;
-      q = AlignedBytes(block_rows * matrix.cols * sizeof(std::int16_t));
+      q = AlignedBytes(block_rows * quant_stride(matrix.cols) * sizeof(std::int16_t));
       scale = AlignedBytes(block_rows * sizeof(float));
       sum = AlignedBytes(block_rows * groups * sizeof(float));
     }

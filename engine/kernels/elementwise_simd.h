@@ -110,7 +110,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
     x.scale[r] = most / 32767.0F + V::reduce_add(poison_of);
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
-      std::int16_t* to = x.q + r * x.cols + g * kGroupCols;
+      std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
       const auto a = V::to_int(V::max(V::min(V::mul(V::load(v), inverse), high), low));
       const auto b = V::to_int(V::max(V::min(V::mul(V::load(v + kLanes), inverse), high), low));
       V::store_pairs(to, a);

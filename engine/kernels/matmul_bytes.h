@@ -19,7 +19,7 @@ inline constexpr int kEights = kGroupCols / 8;  // of columns in a group
 /// acc[r] = the sum over the columns of half a group (or all of it) of q * w; q: those columns of row 0.
 template <class V, int R, class Panel>
 [[gnu::always_inline]] inline void byte_sums(const Panel& panel, std::size_t g, int half,
-                                             const std::int16_t* q, std::size_t cols,
+                                             const std::int16_t* q, std::size_t stride,
                                              typename V::I (&acc)[R]) {
   using I = typename V::I;
   I low[R], high[R];
@@ -32,7 +32,7 @@ template <class V, int R, class Panel>
         const I second_signed = Panel::kEightBits ? V::bits_xor(second, sign) : second;
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-          const typename V::Columns columns = V::columns(q + r * cols + 8 * t);
+          const typename V::Columns columns = V::columns(q + r * stride + 8 * t);
           low[r] = V::template dot_low<0>(low[r], first, columns);
           high[r] = V::template dot_high<0>(high[r], first_signed, columns);
           low[r] = V::template dot_low<1>(low[r], second, columns);
@@ -43,10 +43,10 @@ template <class V, int R, class Panel>
   for (int r = 0; r < R; ++r) {
     acc[r] = V::add_i(V::shift_left(high[r], 8), low[r]);
     if constexpr (Panel::kEightBits) {
-      acc[r] = V::sub_i(acc[r], V::set_i(V::template sum_low<kGroupCols>(q + r * cols) * Panel::kOffset));
+      acc[r] = V::sub_i(acc[r], V::set_i(V::template sum_low<kGroupCols>(q + r * stride) * Panel::kOffset));
     } else if constexpr (Panel::kSumOffset != Panel::kOffset) {
       acc[r] = V::sub_i(
-          acc[r], V::set_i(V::template sum<kGroupCols / Panel::kHalves>(q + r * cols) * Panel::kOffset));
+          acc[r], V::set_i(V::template sum<kGroupCols / Panel::kHalves>(q + r * stride) * Panel::kOffset));
     }
   }
 }
@@ -81,9 +81,9 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   }
 
   template <int R>
-  [[gnu::always_inline]] void sums(std::size_t g, int half, const std::int16_t* q, std::size_t cols,
+  [[gnu::always_inline]] void sums(std::size_t g, int half, const std::int16_t* q, std::size_t stride,
                                    I (&acc)[R]) const {
-    byte_sums<V, R>(*this, g, half, q, cols, acc);
+    byte_sums<V, R>(*this, g, half, q, stride, acc);
   }
 
  private:
@@ -152,9 +152,9 @@ struct UnpackedBytePanel {
     }
   }
   template <int R>
-  [[gnu::always_inline]] void sums(std::size_t g, int half, const std::int16_t* q, std::size_t cols,
+  [[gnu::always_inline]] void sums(std::size_t g, int half, const std::int16_t* q, std::size_t stride,
                                    I (&acc)[R]) const {
-    byte_sums<V, R>(*this, g, half, q, cols, acc);
+    byte_sums<V, R>(*this, g, half, q, stride, acc);
   }
   typename V::F scale(std::size_t g, int half) const {
     return V::load(scales + (g * kHalves + half) * kPanelRows);

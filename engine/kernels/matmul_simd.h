@@ -211,7 +211,7 @@ template <class V, int R, class Panel>
                                   const TileOut& out) {
   using F = typename V::F;
   using I = typename V::I;
-  const std::size_t groups = x.cols / kGroupCols;
+  const std::size_t groups = x.cols / kGroupCols, stride = quant_stride(x.cols);
   const float* sums = x.sum + row * groups;
   F total[R];
 #pragma GCC unroll 16
@@ -219,17 +219,17 @@ template <class V, int R, class Panel>
   for (std::size_t g = 0; g < groups; ++g) {
     panel.prefetch(g);
     for (int half = 0; half < Panel::kHalves; ++half) {
-      const std::int16_t* q = x.q + row * x.cols + g * kGroupCols + half * kGroupCols / Panel::kHalves;
+      const std::int16_t* q = x.q + row * stride + g * kGroupCols + half * kGroupCols / Panel::kHalves;
       I acc[R];
       if constexpr (requires { Panel::kByBytes; }) {
-        panel.template sums<R>(g, half, q, x.cols, acc);
+        panel.template sums<R>(g, half, q, stride, acc);
       } else {
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) acc[r] = V::zero();
         panel.pairs(
             g, half, [&](int p, I w) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-              for (int r = 0; r < R; ++r) V::dot(acc[r], w, q + r * x.cols + 2 * p);
+              for (int r = 0; r < R; ++r) V::dot(acc[r], w, q + r * stride + 2 * p);
             });
       }
       const F scale = panel.scale(g, half);

@@ -30,7 +30,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
     x.scale[r] = finite ? most / 32767.0F : std::numeric_limits<float>::quiet_NaN();
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
-      std::int16_t* to = x.q + r * x.cols + g * kGroupCols;
+      std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
       std::int32_t sum = 0;
       for (int i = 0; i < kGroupCols; ++i) {
         const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
@@ -96,7 +96,8 @@ void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
         for (int half = 0; half < halves; ++half) {
           std::int32_t dot[kPanelRows] = {};
           for (int i = half * kGroupCols / halves; i < (half + 1) * kGroupCols / halves; ++i) {
-            const std::int32_t a = x.q[at * kGroupCols + static_cast<std::size_t>(i)];
+            const std::int32_t a =
+                x.q[r * quant_stride(x.cols) + g * kGroupCols + static_cast<std::size_t>(i)];
             const std::int16_t* q = quants + (g * kGroupCols + static_cast<std::size_t>(i)) * kPanelRows;
             for (int lane = 0; lane < kPanelRows; ++lane) dot[lane] += a * q[lane];
           }

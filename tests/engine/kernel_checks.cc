@@ -69,7 +69,7 @@ OwnedMatrix random_matrix(Dtype type, std::size_t rows, std::size_t cols, unsign
 struct Rows {
   Rows(const Kernels& kernels, std::size_t rows, std::size_t cols, std::vector<float> data)
       : values(std::move(data)),
-        q(rows * cols),
+        q(rows * quant_stride(cols)),
         scale(rows),
         sum(rows * (cols / kGroupCols)) {
     view = {rows, cols, values.data(), q.data(), scale.data(), sum.data()};
@@ -80,7 +80,7 @@ struct Rows {
     return {1,
             view.cols,
             view.values + r * view.cols,
-            view.q + r * view.cols,
+            view.q + r * quant_stride(view.cols),
             view.scale + r,
             view.sum + r * groups};
   }

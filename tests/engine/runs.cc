@@ -18,7 +18,7 @@ struct OwnedActivations {
   OwnedActivations(std::span<const float> values, std::size_t cols)
       : rows(values.size() / cols),
         groups((cols + kGroupCols - 1) / kGroupCols),
-        storage{AlignedBytes(values.size_bytes()), AlignedBytes(values.size() * sizeof(std::int16_t)),
+        storage{AlignedBytes(values.size_bytes()), AlignedBytes(rows * quant_stride(cols) * sizeof(std::int16_t)),
                 AlignedBytes(rows * groups * sizeof(float)),
                 AlignedBytes(rows * groups * sizeof(float))} {
     std::memcpy(storage[0].data(), values.data(), values.size_bytes());
