@@ -83,6 +83,7 @@ class UnitAttention {
         std::min((keys_.last + kPageTokens - 1) / kPageTokens, (span + 1) * kPagesPerSpan);
     for (std::size_t p = first_page; p < last_page; ++p) {
       const std::byte* page = sequence.page(cls, p);
+      if (unit_.range.tokens == 1 && p + 1 < last_page) ask_for(sequence.page(cls, p + 1));
       const std::size_t start = p * kPageTokens;
       limits(start);
       const QueryTile tile{scratch_.q.row(0), rows(), head_dim(), scratch_.first, scratch_.last};
@@ -132,6 +133,17 @@ class UnitAttention {
     std::fill_n(state.max, unit_.rows(), kNothing);
     std::fill_n(state.sum, unit_.rows(), 0.0F);
     std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
+  }
+
+  /// Brings keys and values of a page into the second level of cache while the page before it is read: with one
+  /// token's queries reading them is the whole work.
+  void ask_for(const std::byte* page) const {
+    constexpr std::size_t kCacheLine = 64;
+    constexpr int kRead = 0, kSecondLevel = 2;
+    const KvPool& pool = ws_.rows[unit_.range.row].sequence->pool();
+    const std::size_t begin = pool.k_offset(layer_, unit_.kv_head), v = pool.v_offset(layer_, unit_.kv_head);
+    for (std::size_t at = begin; at < v + (v - begin); at += kCacheLine)
+      __builtin_prefetch(page + at, kRead, kSecondLevel);
   }
 
   /// What each row sees of the page that begins at key `start`: causal, and within the window.

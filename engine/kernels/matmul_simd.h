@@ -271,7 +271,8 @@ template <class V, int R, class B>
   }
 }
 
-/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, 2 and 1.
+/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, then for what is left (of 2 and 1
+/// where `Most` is below 4).
 template <class V, int Most = V::kTileRows, class F>
 [[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
   constexpr std::size_t kRows = Most;
@@ -279,6 +280,9 @@ template <class V, int Most = V::kTileRows, class F>
   for (; row + kRows <= rows; row += kRows) f(std::integral_constant<int, kRows>{}, row);
   if constexpr (kRows > 4) {
     for (; row + 4 <= rows; row += 4) f(std::integral_constant<int, 4>{}, row);
+  }
+  if constexpr (kRows >= 4) {
+    if (row + 3 == rows) return f(std::integral_constant<int, 3>{}, row);
   }
   for (; row + 2 <= rows; row += 2) f(std::integral_constant<int, 2>{}, row);
   for (; row < rows; ++row) f(std::integral_constant<int, 1>{}, row);
