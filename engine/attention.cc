@@ -135,8 +135,8 @@ class UnitAttention {
     std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
   }
 
-  /// Brings keys and values of a page into the second level of cache while the page before it is read: with one
-  /// token's queries reading them is the whole work.
+  /// Brings keys and values of a page into the second level of cache while the page before it is read: with
+  /// one token's queries reading them is the whole work.
   void ask_for(const std::byte* page) const {
     constexpr std::size_t kCacheLine = 64;
     constexpr int kRead = 0, kSecondLevel = 2;

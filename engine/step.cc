@@ -136,8 +136,8 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   }
   worker.wait();
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
-    // One worker looks before the layer, all act after it on what it saw: none may leave while the others wait
-    // for it. Two places in turn, as it may look again before the slowest has acted.
+    // One worker looks before the layer, all act after it on what it saw: none may leave while the others
+    // wait for it. Two places in turn, as it may look again before the slowest has acted.
     std::atomic<bool>& stop = ws.stop[layer % 2];
     if (cancel != nullptr && worker.index == 0)
       stop.store(cancel->load(std::memory_order_relaxed), std::memory_order_relaxed);

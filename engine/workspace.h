@@ -95,8 +95,8 @@ struct Workspace {
   AttentionPlan attention_plan;   // for all rows
   AttentionPlan kept_attention;   // for those of `kept`
   std::atomic<std::size_t> next_unit{0};  // of attention, handed out in order
-  std::atomic<bool> stop[2] = {};  // by parity of the layer (step.cc)
-  std::atomic<bool> failed{false};  // a product of `tiles`
+  std::atomic<bool> stop[2] = {};         // by parity of the layer (step.cc)
+  std::atomic<bool> failed{false};        // a product of `tiles`
 
   std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors that have tiles; else null
 

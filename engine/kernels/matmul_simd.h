@@ -271,8 +271,8 @@ template <class V, int R, class B>
   }
 }
 
-/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, then for what is left (of 2 and 1
-/// where `Most` is below 4).
+/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, then for what is left (of 2
+/// and 1 where `Most` is below 4).
 template <class V, int Most = V::kTileRows, class F>
 [[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
   constexpr std::size_t kRows = Most;
