@@ -115,7 +115,7 @@ struct Kernels {
 /// Bytes that matmul needs per thread.
 std::size_t matmul_scratch_bytes(std::size_t cols);
 
-/// The table of an instruction set (kAmx: that of kVnni; its tiles live in prefill_dnnl.h).
+/// The table of an instruction set (kAmx: that of kVnni; its tiles live in tile_products.h).
 /// Precondition: supported_isas() holds it.
 const Kernels& kernels(Isa isa);
 
