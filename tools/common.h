@@ -14,7 +14,7 @@ namespace tools {
 
 using Json = nlohmann::ordered_json;
 
-/// Exit codes of the program (cli.md).
+/// Exit codes of the program (README.md).
 enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kInterrupted = 130 };
 
 /// What main() runs after the command line was understood.

@@ -18,7 +18,7 @@ using Tokens = std::vector<std::int32_t>;
 
 constexpr int kThreads = 2;
 
-/// What the fast paths may differ by (issue's fidelity goals), and what --exact may.
+/// What the fast paths may differ by (the fidelity that README.md states is far inside), and what --exact may.
 constexpr double kMeanDelta = 0.015;
 constexpr double kSameTop = 0.99;
 constexpr double kExactMeanDelta = 1e-4;
