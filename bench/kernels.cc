@@ -85,20 +85,11 @@ Case attention(const Kernels& k, const char* name, std::size_t rows, std::size_t
 }
 
 Case quantize(const Kernels& k, std::size_t rows, std::size_t cols) {
-  struct Work {
-    std::vector<float> values, scale;
-    std::vector<std::int16_t> q;
-    std::vector<std::int32_t> sum;
-    Activations x;
-  };
-  const auto work = std::make_shared<Work>();
-  work->values = numbers(rows * cols);
-  work->scale.resize(rows * cols / kGroupCols);
-  work->q.resize(rows * cols);
-  work->sum.resize(rows * cols / kGroupCols);
-  work->x = {rows, cols, work->values.data(), work->q.data(), work->scale.data(), work->sum.data()};
+  const auto work = std::make_shared<ActivationBuffer>(rows, cols);
+  const std::vector<float> values = numbers(rows * cols);
+  std::copy(values.begin(), values.end(), work->values());
   return {"quantize/cols:" + std::to_string(cols), rows * cols * 6, 0,
-          [&k, work, rows] { k.quantize(work->x, 0, rows); }};
+          [&k, work, rows, cols] { k.quantize(work->view(rows, cols), 0, rows); }};
 }
 
 /// A kernel from `inputs` vectors of n floats to one; run(in, out), where in(i) is the i-th.

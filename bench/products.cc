@@ -2,6 +2,7 @@
 // per second for many, and oneDNN's float product beside them, under the roofs of roof.h. One thread.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -23,24 +24,19 @@ struct Case {
   Case(Dtype type, std::size_t outputs, std::size_t rows)
       : w(test::pack(type, outputs, kCols,
                      std::vector<std::byte>(outputs * kCols / block_elements(type) * block_bytes(type)))),
-        values(rows * kCols, 1.0F),
-        q(rows * quant_stride(kCols)),
-        scale(rows),
-        sum(rows * kCols / kGroupCols),
+        buffer(rows, kCols),
+        x(buffer.view(rows, kCols)),
         y(rows * outputs),
         scratch(matmul_scratch_bytes(kCols)) {
-    x = {rows, kCols, values.data(), q.data(), scale.data(), sum.data()};
+    std::fill_n(buffer.values(), rows * kCols, 1.0F);
     table.quantize(x, 0, rows);
   }
-  const Kernels& table = kernels(supported_isas().back());
+  const Kernels& table = kernels(choose_isa().value());
   test::OwnedMatrix w;
-  std::vector<float> values;
-  std::vector<std::int16_t> q;
-  std::vector<float> scale;
-  std::vector<float> sum;
+  ActivationBuffer buffer;
+  Activations x;
   std::vector<float> y;
   AlignedBytes scratch;
-  Activations x;
 };
 
 void rates(benchmark::State& state, const Case& c) {
@@ -66,7 +62,7 @@ void onednn_float(benchmark::State& state, Dtype type, std::size_t rows) {
   Result<std::unique_ptr<TileProducts>> tiles = TileProducts::create(TileType::kF32, cols, rows, 1, c.table);
   if (!tiles) return state.SkipWithError(tiles.error().message.c_str());
   for (auto _ : state) {
-    (*tiles)->take_rows(c.values.data(), rows, kCols, 0, rows);
+    (*tiles)->take_rows(c.x.values, rows, kCols, 0, rows);
     if (!(*tiles)->multiply(0, c.w, 0, c.w.panels(), rows, c.y.data(), c.w.rows))
       return state.SkipWithError("failed");
   }
@@ -90,7 +86,7 @@ void register_all() {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  const partita::Isa isa = partita::supported_isas().back();
+  const partita::Isa isa = partita::choose_isa().value();
   const auto billions = [](double rate) { return std::to_string(rate * 1e-9); };
   benchmark::AddCustomContext("roof of weights, 64 MiB read, GB/s", billions(partita::read_roof(64 << 20)));
   benchmark::AddCustomContext("roof of float MACs, 1e9/s", billions(partita::fma_roof(isa) / 2));

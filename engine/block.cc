@@ -12,16 +12,6 @@ struct Product {
   FloatBuffer& out;
 };
 
-/// Rows [first, x.rows) of x.
-Activations rows_from(const Activations& x, std::size_t first) {
-  return {.rows = x.rows - first,
-          .cols = x.cols,
-          .values = x.values + first * x.cols,
-          .q = x.q + first * quant_stride(x.cols),
-          .scale = x.scale + first,
-          .sum = x.sum + first * (x.cols / kGroupCols)};
-}
-
 /// The worker's panels [first, last) of `panels`.
 std::pair<std::size_t, std::size_t> own_panels(const Worker& worker, const Workspace& ws,
                                                std::size_t panels) {
@@ -53,7 +43,7 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
       ws.failed.store(true, std::memory_order_relaxed);
     }
     if (tiled < x.rows) {
-      ws.model.kernels().matmul(matrix, from, to, rows_from(x, tiled), out.row(tiled), out.cols(), scratch);
+      ws.model.kernels().matmul(matrix, from, to, x.from(tiled), out.row(tiled), out.cols(), scratch);
     }
   }
 }

@@ -11,26 +11,6 @@ std::size_t widest(const Config& c) {
 
 }  // namespace
 
-ActivationBuffer::ActivationBuffer(std::size_t rows, std::size_t cols)
-    : values_(rows * cols * sizeof(float)),
-      q_(rows * (cols + 32) * sizeof(std::int16_t)),
-      scale_(rows * sizeof(float)),
-      sum_(rows * (cols / kGroupCols + 1) * sizeof(float)) {}
-
-Activations ActivationBuffer::view(std::size_t rows, std::size_t cols) {
-  return {.rows = rows,
-          .cols = cols,
-          .values = values(),
-          .q = reinterpret_cast<std::int16_t*>(q_.data()),
-          .scale = reinterpret_cast<float*>(scale_.data()),
-          .sum = reinterpret_cast<float*>(sum_.data())};
-}
-
-bool ActivationBuffer::ok() const {
-  return values_.data() != nullptr && q_.data() != nullptr && scale_.data() != nullptr &&
-         sum_.data() != nullptr;
-}
-
 Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_count)
     : model(of), threads(thread_count), max_rows(row_count) {
   const Config& c = model.config();

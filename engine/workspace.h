@@ -31,19 +31,6 @@ class FloatBuffer {
   std::size_t cols_ = 0;
 };
 
-/// Memory behind Activations of up to `rows` rows and `cols` columns.
-class ActivationBuffer {
- public:
-  ActivationBuffer() = default;
-  ActivationBuffer(std::size_t rows, std::size_t cols);
-  Activations view(std::size_t rows, std::size_t cols);
-  float* values() { return reinterpret_cast<float*>(values_.data()); }
-  bool ok() const;
-
- private:
-  AlignedBytes values_, q_, scale_, sum_;
-};
-
 /// One row of a step: a token at its place in a sequence.
 struct StepRow {
   KvSequence* sequence = nullptr;

@@ -26,45 +26,33 @@ class DenseScratch : public HeadScratch {
   DenseScratch(const PackedMatrix& matrix, std::size_t max_rows, int threads)
       : block_rows(std::clamp<std::size_t>(max_rows, 1, kRowsAtATime)),
         ld(matrix.panels() * kPanelRows),
-        values(block_rows * matrix.cols * sizeof(float)),
+        buffer(block_rows, matrix.cols),
         logits(block_rows * ld * sizeof(float)),
         members(static_cast<std::size_t>(std::max(threads, 1))) {
-    if (matrix.quantized()) {
-      const std::size_t groups = matrix.cols / kGroupCols;
-      q = AlignedBytes(block_rows * quant_stride(matrix.cols) * sizeof(std::int16_t));
-      scale = AlignedBytes(block_rows * sizeof(float));
-      sum = AlignedBytes(block_rows * groups * sizeof(float));
-    }
     for (Member& member : members) member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
   }
 
   bool complete() const {
     const auto has = [](const AlignedBytes& bytes) { return bytes.size() == 0 || bytes.data() != nullptr; };
-    return has(values) && has(logits) && has(q) && has(scale) && has(sum) &&
+    return buffer.ok() && has(logits) &&
            std::all_of(members.begin(), members.end(), [&](const Member& m) { return has(m.matmul); });
   }
 
   int threads() const { return static_cast<int>(members.size()); }
-  float* row_values() { return reinterpret_cast<float*>(values.data()); }
+  float* row_values() { return buffer.values(); }
   float* row_logits() { return reinterpret_cast<float*>(logits.data()); }
 
   /// The activations of `rows` rows whose values stand at `from`.
   Activations activations(const float* from, std::size_t rows, std::size_t cols) {
-    return {rows,
-            cols,
-            from,
-            reinterpret_cast<std::int16_t*>(q.data()),
-            reinterpret_cast<float*>(scale.data()),
-            reinterpret_cast<float*>(sum.data())};
+    Activations x = buffer.view(rows, cols);
+    x.values = from;
+    return x;
   }
 
   const std::size_t block_rows;
   const std::size_t ld;         // of logits: vocab rounded up to whole panels
-  AlignedBytes values;          // [block_rows][hidden]
+  ActivationBuffer buffer;      // [block_rows][hidden]
   AlignedBytes logits;          // [block_rows][ld]
-  AlignedBytes q;               // [block_rows][hidden] i16, of quantized matrices
-  AlignedBytes scale;           // [block_rows]
-  AlignedBytes sum;             // [block_rows][hidden / 32]
   std::vector<Member> members;  // one a thread
 };
 

@@ -93,7 +93,7 @@ template <class V>
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
   using F = typename V::F;
   const std::size_t groups = x.cols / kGroupCols;
-  const F low = V::set(-32767.0F), high = V::set(32767.0F);
+  const F low = V::set(-kMostQuant), high = V::set(kMostQuant);
   for (std::size_t r = first; r < last; ++r) {
     const float* row = x.values + r * x.cols;
     F most_of = V::set(0.0F), poison_of = V::set(0.0F);
@@ -106,8 +106,8 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
     }
     const float most = V::reduce_max(most_of);
     const bool usable = most >= kLeastAmplitude && most <= std::numeric_limits<float>::max();
-    const F inverse = V::set(usable ? 32767.0F / most : 0.0F);
-    x.scale[r] = most / 32767.0F + V::reduce_add(poison_of);
+    const F inverse = V::set(usable ? kMostQuant / most : 0.0F);
+    x.scale[r] = most / kMostQuant + V::reduce_add(poison_of);
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
@@ -115,6 +115,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       const auto b = V::to_int(V::max(V::min(V::mul(V::load(v + kLanes), inverse), high), low));
       V::store_pairs(to, a);
       V::store_pairs(to + kLanes, b);
+      if constexpr (requires { V::crossed(to); }) x.crossed[r * groups + g] = V::crossed(to);
       x.sum[r * groups + g] = static_cast<float>(V::reduce_add_i(V::add_i(a, b)));
     }
   }

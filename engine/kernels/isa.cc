@@ -42,6 +42,7 @@ bool has(Isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case Isa::kVnni:
+    case Isa::kVnniWinograd:
       return __builtin_cpu_supports("avx512vnni");
     case Isa::kAmx:
       return has_amx_bf16();
@@ -52,7 +53,11 @@ bool has(Isa isa) {
   return false;
 }
 
-constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni, Isa::kAmx};
+/// Intel's 512-bit multiplications and additions share their pipes: there, as many of both in all count.
+bool adds_beside_products() { return __builtin_cpu_is("amd"); }
+
+constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni,
+                                Isa::kVnniWinograd, Isa::kAmx};
 #elif defined(__aarch64__)
 bool has(Isa isa) {
   constexpr unsigned long kAsimd = 1UL << 1, kAsimdDp = 1UL << 20;  // HWCAP_* of Linux's asm/hwcap.h
@@ -69,18 +74,25 @@ bool has(Isa isa) {
   }
 }
 
+bool adds_beside_products() { return false; }
+
 constexpr std::array kAll = {Isa::kScalar, Isa::kNeon, Isa::kNeonDot};
 #else
 bool has(Isa isa) { return isa == Isa::kScalar; }
+bool adds_beside_products() { return false; }
 
 constexpr std::array kAll = {Isa::kScalar};
 #endif
 
+Isa fastest(Isa last) {
+  return last == Isa::kVnniWinograd && !adds_beside_products() ? Isa::kVnni : last;
+}
+
 }  // namespace
 
 std::string_view name(Isa isa) {
-  constexpr std::array<std::string_view, 7> kNames = {"scalar", "avx2", "avx512",  "vnni",
-                                                      "amx",    "neon", "neon-dot"};
+  constexpr std::array<std::string_view, 8> kNames = {"scalar",        "avx2", "avx512", "vnni",
+                                                      "vnni-winograd", "amx",  "neon",   "neon-dot"};
   return kNames[static_cast<std::size_t>(isa)];
 }
 
@@ -96,7 +108,7 @@ std::vector<Isa> supported_isas() {
 Result<Isa> choose_isa() {
   const std::vector<Isa> found = supported_isas();
   const char* wanted = std::getenv("PARTITA_ISA");
-  if (wanted == nullptr || *wanted == '\0') return found.back();
+  if (wanted == nullptr || *wanted == '\0') return fastest(found.back());
   for (Isa isa : kAll) {
     if (name(isa) != wanted) continue;
     if (isa <= found.back()) return isa;

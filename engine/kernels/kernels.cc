@@ -5,9 +5,9 @@
 namespace partita {
 
 std::size_t matmul_scratch_bytes(std::size_t cols) {
-  // A panel as 16 floats a column, a row of floats beside it, and for quantized types 16 scales and minima a
-  // group.
-  return cols * (kPanelRows + 1) * sizeof(float) + (cols / 16 + 1) * 2 * kPanelRows * sizeof(float) + 64;
+  // A panel as 16 floats a column, a row of floats beside it, and for quantized types 16 scales, minima and
+  // sums of products a group.
+  return cols * (kPanelRows + 1) * sizeof(float) + (cols / 16 + 1) * 3 * kPanelRows * sizeof(float) + 64;
 }
 
 const Kernels& kernels(Isa isa) {
@@ -20,6 +20,8 @@ const Kernels& kernels(Isa isa) {
     case Isa::kVnni:
     case Isa::kAmx:
       return kVnniKernels;
+    case Isa::kVnniWinograd:
+      return kVnniWinogradKernels;
 #elif defined(__aarch64__)
     case Isa::kNeon:
       return kNeonKernels;

@@ -8,27 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/kernels/activations.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/panels.h"
 
 namespace partita {
-
-/// From one row of quantized activations to the next. A tile walks over a dozen rows side by side; were they
-/// whole kilobytes apart, they would fight for a few lines of the cache.
-constexpr std::size_t quant_stride(std::size_t cols) { return cols % 1024 == 0 ? cols + 32 : cols; }
-
-/// Rows of activations, as a matrix product takes them. Views; whoever makes them owns the memory.
-struct Activations {
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  const float* values = nullptr;  // [rows][cols], for float panels and the exact mode
-  std::int16_t* q = nullptr;      // [rows][quant_stride(cols)] in pair order (panels.h)
-  float* scale = nullptr;         // [rows]: value ~ scale * q; NaN marks a row with NaN or inf
-  float* sum = nullptr;           // [rows][cols / 32]: sum of q over each group, exact (below 2^24)
-};
-
-/// A row whose largest magnitude is below this counts as zero (the inverse of its scale would overflow).
-inline constexpr float kLeastAmplitude = 1e-30F;
 
 /// Keys a page of the cache holds; also the chunk of the online softmax.
 inline constexpr int kPageTokens = 64;

@@ -16,12 +16,13 @@ namespace {
 
 inline constexpr int kEights = kGroupCols / 8;  // of columns in a group
 
-/// acc[r] = the sum over the columns of half a group (or all of it) of q * w; q: those columns of row 0.
+/// acc[r] = the sum over the columns of half a group (or all of it) of q * w, q being those of row row + r.
 template <class V, int R, class Panel>
-[[gnu::always_inline]] inline void byte_sums(const Panel& panel, std::size_t g, int half,
-                                             const std::int16_t* q, std::size_t stride,
-                                             typename V::I (&acc)[R]) {
+[[gnu::always_inline]] inline void byte_sums(const Panel& panel, const Activations& x, std::size_t row,
+                                             std::size_t g, int half, typename V::I (&acc)[R]) {
   using I = typename V::I;
+  const std::size_t stride = quant_stride(x.cols);
+  const std::int16_t* q = x.q + row * stride + g * kGroupCols + half * kGroupCols / Panel::kHalves;
   I low[R], high[R];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) low[r] = high[r] = V::zero();
@@ -56,7 +57,7 @@ template <class V, int Bits, ScaleKind Kind, int Offset>
 struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   using Base = PackedPanel<V, Bits, Kind, Offset>;
   using I = typename V::I;
-  static constexpr bool kByBytes = true, kEightBits = Bits == 8;
+  static constexpr bool kOwnSums = true, kEightBits = Bits == 8;
   static constexpr int kOffset = Offset;
   static constexpr int kSumOffset = kEightBits ? 0 : Base::kSumOffset;  // what sums() leaves to do
   static_assert(!kEightBits || (Offset == 128 && Base::kHalves == 1));
@@ -81,9 +82,9 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   }
 
   template <int R>
-  [[gnu::always_inline]] void sums(std::size_t g, int half, const std::int16_t* q, std::size_t stride,
+  [[gnu::always_inline]] void sums(const Activations& x, std::size_t row, std::size_t g, int half,
                                    I (&acc)[R]) const {
-    byte_sums<V, R>(*this, g, half, q, stride, acc);
+    byte_sums<V, R>(*this, x, row, g, half, acc);
   }
 
  private:
@@ -109,7 +110,7 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
 template <class V, class Packed>
 struct UnpackedBytePanel {
   using I = typename V::I;
-  static constexpr bool kByBytes = true;
+  static constexpr bool kOwnSums = true;
   static constexpr int kHalves = Packed::kHalves, kOffset = Packed::kOffset, kSumOffset = Packed::kSumOffset;
   static constexpr bool kHasMinimum = Packed::kHasMinimum, kEightBits = Packed::kEightBits;
   static constexpr std::size_t kGroupBytes = kEights * 2 * kQuantVector;
@@ -152,9 +153,9 @@ struct UnpackedBytePanel {
     }
   }
   template <int R>
-  [[gnu::always_inline]] void sums(std::size_t g, int half, const std::int16_t* q, std::size_t stride,
+  [[gnu::always_inline]] void sums(const Activations& x, std::size_t row, std::size_t g, int half,
                                    I (&acc)[R]) const {
-    byte_sums<V, R>(*this, g, half, q, stride, acc);
+    byte_sums<V, R>(*this, x, row, g, half, acc);
   }
   typename V::F scale(std::size_t g, int half) const {
     return V::load(scales + (g * kHalves + half) * kPanelRows);

@@ -219,11 +219,11 @@ template <class V, int R, class Panel>
   for (std::size_t g = 0; g < groups; ++g) {
     panel.prefetch(g);
     for (int half = 0; half < Panel::kHalves; ++half) {
-      const std::int16_t* q = x.q + row * stride + g * kGroupCols + half * kGroupCols / Panel::kHalves;
       I acc[R];
-      if constexpr (requires { Panel::kByBytes; }) {
-        panel.template sums<R>(g, half, q, stride, acc);
+      if constexpr (requires { Panel::kOwnSums; }) {
+        panel.template sums<R>(x, row, g, half, acc);
       } else {
+        const std::int16_t* q = x.q + row * stride + g * kGroupCols + half * kGroupCols / Panel::kHalves;
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) acc[r] = V::zero();
         panel.pairs(
@@ -271,13 +271,18 @@ template <class V, int R, class B>
   }
 }
 
-/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, then for what is left (of 2
-/// and 1 where `Most` is below 4).
+/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 8 and of 4, then for what is left
+/// (of 2 and 1 where `Most` is below 4). Rather two of 8 than one of 12 and one of 4.
 template <class V, int Most = V::kTileRows, class F>
 [[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
   constexpr std::size_t kRows = Most;
   std::size_t row = 0;
-  for (; row + kRows <= rows; row += kRows) f(std::integral_constant<int, kRows>{}, row);
+  const auto fours_left = [&] { return (rows - row) / 4 * 4; };
+  for (; row + kRows <= rows && !(kRows == 12 && fours_left() == 16); row += kRows)
+    f(std::integral_constant<int, kRows>{}, row);
+  if constexpr (kRows > 8) {
+    for (; row + 8 <= rows; row += 8) f(std::integral_constant<int, 8>{}, row);
+  }
   if constexpr (kRows > 4) {
     for (; row + 4 <= rows; row += 4) f(std::integral_constant<int, 4>{}, row);
   }
@@ -322,7 +327,8 @@ void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
   }
 }
 
-/// How the panels of a quantized type are read, and by how many rows at most. matmul_bytes.h has another way.
+/// How the panels of a quantized type are read, and by how many rows at most. matmul_bytes.h and
+/// matmul_winograd.h have other ways.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 struct PanelReading {
   using Packed = PackedPanel<V, Bits, Kind, Offset>;

@@ -26,15 +26,15 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       finite = finite && std::isfinite(row[i]);
       most = std::max(most, std::abs(row[i]));
     }
-    const float inverse = finite && most >= kLeastAmplitude ? 32767.0F / most : 0.0F;
-    x.scale[r] = finite ? most / 32767.0F : std::numeric_limits<float>::quiet_NaN();
+    const float inverse = finite && most >= kLeastAmplitude ? kMostQuant / most : 0.0F;
+    x.scale[r] = finite ? most / kMostQuant : std::numeric_limits<float>::quiet_NaN();
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
       std::int32_t sum = 0;
       for (int i = 0; i < kGroupCols; ++i) {
         const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
-        const float scaled = finite ? std::clamp(value * inverse, -32767.0F, 32767.0F) : 0.0F;
+        const float scaled = finite ? std::clamp(value * inverse, -kMostQuant, kMostQuant) : 0.0F;
         to[i] = static_cast<std::int16_t>(std::lrint(scaled));
         sum += to[i];
       }

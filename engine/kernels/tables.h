@@ -11,6 +11,7 @@ extern const Kernels kExactKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kVnniKernels;
+extern const Kernels kVnniWinogradKernels;
 #elif defined(__aarch64__)
 extern const Kernels kNeonKernels;
 extern const Kernels kNeonDotKernels;

@@ -15,6 +15,7 @@
 #undef _mm512_extractf64x4_pd
 #undef _mm512_extracti64x4_epi64
 #undef _mm512_roundscale_ps
+#undef _mm512_shuffle_epi32
 #undef _mm512_slli_epi32
 #undef _mm512_srai_epi32
 #undef _mm512_srli_epi32
@@ -207,6 +208,19 @@ Elements<T, static_cast<int>(sizeof(Register) / sizeof(T))> elements(const Regis
     halves[i] = static_cast<std::int16_t>(a.x[i] > 32767 ? 32767 : a.x[i] < -32768 ? -32768 : a.x[i]);
   }
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves));
+}
+
+[[gnu::noinline]] inline __m512i _mm512_add_epi16(__m512i a, __m512i b) {
+  auto x = emulated::as<emulated::Halves>(a);
+  const auto y = emulated::as<emulated::Halves>(b);
+  for (int i = 0; i < 32; ++i) x.x[i] = static_cast<std::int16_t>(x.x[i] + y.x[i]);
+  return emulated::as<__m512i>(x);
+}
+[[gnu::noinline]] inline __m512i _mm512_maskz_mov_epi32(__mmask16 mask, __m512i a) {
+  return emulated::ints([&](int i) { return (mask >> i & 1) != 0 ? a.x[i] : 0; });
+}
+[[gnu::noinline]] inline __m512i _mm512_shuffle_epi32(__m512i a, int order) {
+  return emulated::ints([&](int i) { return a.x[i / 4 * 4 + (order >> i % 4 * 2 & 3)]; });
 }
 
 }  // namespace partita

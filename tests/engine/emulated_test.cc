@@ -2,6 +2,7 @@
 // instructions.
 #include "tests/engine/emulated_avx512.h"
 // After the instructions that they use:
+#include "engine/kernels/matmul_winograd.h"
 #include "engine/kernels/simd_avx512.h"
 #include "engine/kernels/simd_vnni.h"
 #include "engine/kernels/table_simd.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Kernels kEmulatedAvx512 = make_table<Avx512>();
 constexpr Kernels kEmulatedVnni = make_table<Vnni>();
+constexpr Kernels kEmulatedWinograd = make_table<VnniWinograd>();
 
 }  // namespace
 
@@ -26,6 +28,8 @@ TEST_CASE("emulated AVX-512 matches the definition") {
 TEST_CASE("emulated VNNI has the bits of emulated AVX-512") {
   check_same_bits(kEmulatedVnni, kEmulatedAvx512);
   check_recorded_bits(kEmulatedVnni);
+  check_same_bits(kEmulatedWinograd, kEmulatedAvx512);
+  check_recorded_bits(kEmulatedWinograd);
 }
 
 }  // namespace partita::test

@@ -11,31 +11,6 @@
 #include "tests/engine/tiny_models.h"
 
 namespace partita::testing {
-namespace {
-
-/// Activations that own their memory.
-struct OwnedActivations {
-  OwnedActivations(std::span<const float> values, std::size_t cols)
-      : rows(values.size() / cols),
-        groups((cols + kGroupCols - 1) / kGroupCols),
-        storage{AlignedBytes(values.size_bytes()), AlignedBytes(rows * quant_stride(cols) * sizeof(std::int16_t)),
-                AlignedBytes(rows * groups * sizeof(float)),
-                AlignedBytes(rows * groups * sizeof(float))} {
-    std::memcpy(storage[0].data(), values.data(), values.size_bytes());
-    view = {.rows = rows,
-            .cols = cols,
-            .values = reinterpret_cast<const float*>(storage[0].data()),
-            .q = reinterpret_cast<std::int16_t*>(storage[1].data()),
-            .scale = reinterpret_cast<float*>(storage[2].data()),
-            .sum = reinterpret_cast<float*>(storage[3].data())};
-  }
-  std::size_t rows, groups;
-  AlignedBytes storage[4];
-  Activations view;
-};
-
-}  // namespace
-
 std::string find_test_model(const std::string& file_name) {
   const char* directory = std::getenv("PARTITA_TEST_MODELS");
   const std::string path =
@@ -45,14 +20,16 @@ std::string find_test_model(const std::string& file_name) {
 
 std::vector<float> logits_of(const Transformer& model, std::span<const float> hidden, int threads) {
   const PackedMatrix& head = model.head();
-  const OwnedActivations x(hidden, head.cols);
+  ActivationBuffer buffer(hidden.size() / head.cols, head.cols);
+  std::copy(hidden.begin(), hidden.end(), buffer.values());
+  const Activations x = buffer.view(hidden.size() / head.cols, head.cols);
   const Kernels& kernels = model.kernels();
-  if (head.quantized() && !model.exact()) kernels.quantize(x.view, 0, x.rows);
+  if (head.quantized() && !model.exact()) kernels.quantize(x, 0, x.rows);
   std::vector<float> logits(x.rows * head.rows, std::nanf(""));
   parallel(threads, [&](const Worker& worker) {
     AlignedBytes scratch(matmul_scratch_bytes(head.cols));
     const auto [first, last] = worker.share(head.panels());
-    kernels.matmul(head, first, last, x.view, logits.data(), head.rows, scratch.data());
+    kernels.matmul(head, first, last, x, logits.data(), head.rows, scratch.data());
   });
   return logits;
 }

@@ -1,0 +1,15 @@
+// AVX-512 with VNNI, with half of the multiplications in products of many rows: where additions have pipes of
+// their own (AMD). The same integers, so the same bits as VNNI.
+#include <immintrin.h>
+
+#include "engine/kernels/matmul_winograd.h"
+#include "engine/kernels/simd_avx512.h"
+#include "engine/kernels/simd_vnni.h"
+#include "engine/kernels/table_simd.h"
+#include "engine/kernels/tables.h"
+
+namespace partita {
+
+constinit const Kernels kVnniWinogradKernels = make_table<VnniWinograd>();
+
+}  // namespace partita
