@@ -82,9 +82,9 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   }
 
   template <int R>
-  [[gnu::always_inline]] void sums(const Activations& x, std::size_t row, std::size_t g, int half,
-                                   I (&acc)[R]) const {
-    byte_sums<V, R>(*this, x, row, g, half, acc);
+  [[gnu::always_inline]] static void sums(const BytePanel (&panels)[1], const Activations& x, std::size_t row,
+                                          std::size_t g, int half, I (&acc)[1][R]) {
+    byte_sums<V, R>(panels[0], x, row, g, half, acc[0]);
   }
 
  private:
@@ -118,6 +118,10 @@ struct UnpackedBytePanel {
   std::byte* quants;  // [groups][8][16 rows][4 columns]
   float* scales;      // [groups][kHalves][16]
   float* minima;      // [groups][16]
+
+  static constexpr std::size_t bytes(std::size_t groups) {
+    return groups * (kGroupBytes + (kHalves + kHasMinimum) * kPanelRows * sizeof(float));
+  }
 
   UnpackedBytePanel(std::byte* scratch, std::size_t groups)
       : quants(scratch),
@@ -153,9 +157,9 @@ struct UnpackedBytePanel {
     }
   }
   template <int R>
-  [[gnu::always_inline]] void sums(const Activations& x, std::size_t row, std::size_t g, int half,
-                                   I (&acc)[R]) const {
-    byte_sums<V, R>(*this, x, row, g, half, acc);
+  [[gnu::always_inline]] static void sums(const UnpackedBytePanel (&panels)[1], const Activations& x,
+                                          std::size_t row, std::size_t g, int half, I (&acc)[1][R]) {
+    byte_sums<V, R>(panels[0], x, row, g, half, acc[0]);
   }
   typename V::F scale(std::size_t g, int half) const {
     return V::load(scales + (g * kHalves + half) * kPanelRows);
@@ -171,7 +175,7 @@ requires requires { typename V::Columns; }
 struct PanelReading<V, Bits, Kind, Offset> {
   using Packed = BytePanel<V, Bits, Kind, Offset>;
   using Unpacked = UnpackedBytePanel<V, Packed>;
-  static constexpr int kFewRows = 2, kManyRows = 2;
+  static constexpr int kFewRows = 2, kManyRows = 2, kPanels = 1;
 };
 
 }  // namespace

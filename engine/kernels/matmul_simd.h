@@ -151,6 +151,10 @@ struct UnpackedPanel {
   float* scales;      // [groups][Halves][16]
   float* minima;      // [groups][16]
 
+  static constexpr std::size_t bytes(std::size_t groups) {
+    return groups * (kGroupBytes + (Halves + HasMinimum) * kPanelRows * sizeof(float));
+  }
+
   UnpackedPanel(std::byte* scratch, std::size_t groups)
       : quants(scratch),
         scales(reinterpret_cast<float*>(scratch + groups * kGroupBytes)),
@@ -205,50 +209,62 @@ struct TileOut {
   }
 };
 
-/// R rows of x from `row` on, times one panel.
-template <class V, int R, class Panel>
-[[gnu::noinline]] void quant_tile(const Panel& panel, const Activations& x, std::size_t row,
-                                  const TileOut& out) {
+/// R rows of x from `row` on, times P panels side by side.
+template <class V, int R, class Panel, std::size_t P>
+[[gnu::noinline]] void quant_tile(const Panel (&panels)[P], const Activations& x, std::size_t row,
+                                  const TileOut (&outs)[P]) {
   using F = typename V::F;
   using I = typename V::I;
   const std::size_t groups = x.cols / kGroupCols, stride = quant_stride(x.cols);
   const float* sums = x.sum + row * groups;
-  F total[R];
+  F total[P][R];
+#pragma GCC unroll 2
+  for (std::size_t p = 0; p < P; ++p) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) total[r] = V::set(0.0F);
+    for (int r = 0; r < R; ++r) total[p][r] = V::set(0.0F);
+  }
   for (std::size_t g = 0; g < groups; ++g) {
-    panel.prefetch(g);
+    for (const Panel& panel : panels) panel.prefetch(g);
     for (int half = 0; half < Panel::kHalves; ++half) {
-      I acc[R];
+      I acc[P][R];
       if constexpr (requires { Panel::kOwnSums; }) {
-        panel.template sums<R>(x, row, g, half, acc);
+        Panel::template sums<R>(panels, x, row, g, half, acc);
       } else {
+        static_assert(P == 1);
         const std::int16_t* q = x.q + row * stride + g * kGroupCols + half * kGroupCols / Panel::kHalves;
 #pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) acc[r] = V::zero();
-        panel.pairs(
-            g, half, [&](int p, I w) __attribute__((always_inline)) {
+        for (int r = 0; r < R; ++r) acc[0][r] = V::zero();
+        panels[0].pairs(
+            g, half, [&](int i, I w) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-              for (int r = 0; r < R; ++r) V::dot(acc[r], w, q + r * stride + 2 * p);
+              for (int r = 0; r < R; ++r) V::dot(acc[0][r], w, q + r * stride + 2 * i);
             });
       }
-      const F scale = panel.scale(g, half);
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < P; ++p) {
+        const F scale = panels[p].scale(g, half);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        if constexpr (Panel::kSumOffset != 0)
-          acc[r] =
-              V::sub_i(acc[r], V::to_int(V::set(sums[r * groups + g] * Panel::kSumOffset)));  // exact: 2^n
-        total[r] = V::fma(V::to_float(acc[r]), scale, total[r]);
+        for (int r = 0; r < R; ++r) {
+          if constexpr (Panel::kSumOffset != 0)  // exact: 2^n
+            acc[p][r] = V::sub_i(acc[p][r], V::to_int(V::set(sums[r * groups + g] * Panel::kSumOffset)));
+          total[p][r] = V::fma(V::to_float(acc[p][r]), scale, total[p][r]);
+        }
       }
     }
     if constexpr (Panel::kHasMinimum) {
-      const F minimum = panel.minimum(g);
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < P; ++p) {
+        const F minimum = panels[p].minimum(g);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) total[r] = V::fma(minimum, V::set(sums[r * groups + g]), total[r]);
+        for (int r = 0; r < R; ++r) total[p][r] = V::fma(minimum, V::set(sums[r * groups + g]), total[p][r]);
+      }
     }
   }
+#pragma GCC unroll 2
+  for (std::size_t p = 0; p < P; ++p) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) out.put<V>(r, V::mul(total[r], V::set(x.scale[row + r])));
+    for (int r = 0; r < R; ++r) outs[p].template put<V>(r, V::mul(total[p][r], V::set(x.scale[row + r])));
+  }
 }
 
 /// Elements of a float panel.
@@ -271,18 +287,13 @@ template <class V, int R, class B>
   }
 }
 
-/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 8 and of 4, then for what is left
-/// (of 2 and 1 where `Most` is below 4). Rather two of 8 than one of 12 and one of 4.
+/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, then for what is left (of 2
+/// and 1 where `Most` is below 4).
 template <class V, int Most = V::kTileRows, class F>
 [[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
   constexpr std::size_t kRows = Most;
   std::size_t row = 0;
-  const auto fours_left = [&] { return (rows - row) / 4 * 4; };
-  for (; row + kRows <= rows && !(kRows == 12 && fours_left() == 16); row += kRows)
-    f(std::integral_constant<int, kRows>{}, row);
-  if constexpr (kRows > 8) {
-    for (; row + 8 <= rows; row += 8) f(std::integral_constant<int, 8>{}, row);
-  }
+  for (; row + kRows <= rows; row += kRows) f(std::integral_constant<int, kRows>{}, row);
   if constexpr (kRows > 4) {
     for (; row + 4 <= rows; row += 4) f(std::integral_constant<int, 4>{}, row);
   }
@@ -327,13 +338,13 @@ void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
   }
 }
 
-/// How the panels of a quantized type are read, and by how many rows at most. matmul_bytes.h and
+/// How the panels of a quantized type are read, by how many rows and, taken apart, how many panels at most. matmul_bytes.h and
 /// matmul_winograd.h have other ways.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 struct PanelReading {
   using Packed = PackedPanel<V, Bits, Kind, Offset>;
   using Unpacked = UnpackedPanel<V, Packed::kHalves, Packed::kHasMinimum>;
-  static constexpr int kFewRows = 4, kManyRows = V::kTileRows;
+  static constexpr int kFewRows = 4, kManyRows = V::kTileRows, kPanels = 1;
 };
 
 template <class V>
@@ -357,21 +368,48 @@ struct Matmul {
   template <int Bits, ScaleKind Kind, int Offset>
   static void quantized(const Job& job, std::size_t first, std::size_t last) {
     using Reading = PanelReading<V, Bits, Kind, Offset>;
-    using Packed = typename Reading::Packed;
-    const std::size_t groups = job.w.cols / kGroupCols;
-    for (std::size_t p = first; p < last; ++p) {
-      const Packed packed{job.w.quants(p), {job.w.scales(p)}, job.w.panel_bytes()};
-      if (job.x.rows < kUnpackRows) {
-        for_tiles<V, Reading::kFewRows>(job.x.rows, [&](auto rows, std::size_t row) {
-          quant_tile<V, decltype(rows)::value>(packed, job.x, row, job.out(p, row));
-        });
-        continue;
+    using Unpacked = typename Reading::Unpacked;
+    const auto packed = [&](std::size_t p) {
+      return typename Reading::Packed{job.w.quants(p), {job.w.scales(p)}, job.w.panel_bytes()};
+    };
+    std::size_t p = first;
+    if (job.x.rows >= kUnpackRows) {
+      if constexpr (Reading::kPanels == 2) {
+        for (; p + 2 <= last; p += 2) unpacked_tiles<Reading::kManyRows, Unpacked>(job, {p, p + 1}, packed);
       }
-      typename Reading::Unpacked unpacked(job.scratch, groups);
-      unpacked.fill(packed, groups);
-      for_tiles<V, Reading::kManyRows>(job.x.rows, [&](auto rows, std::size_t row) {
-        quant_tile<V, decltype(rows)::value>(unpacked, job.x, row, job.out(p, row));
+      for (; p < last; ++p) unpacked_tiles<Reading::kManyRows, Unpacked>(job, {p}, packed);
+      return;
+    }
+    for (; p < last; ++p) {
+      for_tiles<V, Reading::kFewRows>(job.x.rows, [&](auto rows, std::size_t row) {
+        quant_tile<V, decltype(rows)::value>({packed(p)}, job.x, row, {job.out(p, row)});
       });
+    }
+  }
+
+  /// All rows by the panels `which`, taken apart.
+  template <int Rows, class Unpacked, std::size_t P, class Packed>
+  static void unpacked_tiles(const Job& job, const std::size_t (&which)[P], const Packed& packed) {
+    const std::size_t groups = job.w.cols / kGroupCols;
+    const auto unpack = [&](std::size_t i) {
+      Unpacked unpacked(job.scratch + i * Unpacked::bytes(groups), groups);
+      unpacked.fill(packed(which[i]), groups);
+      return unpacked;
+    };
+    const auto tiles = [&](const Unpacked(&panels)[P]) {
+      for_tiles<V, Rows>(job.x.rows, [&](auto rows, std::size_t row) {
+        constexpr int kRows = decltype(rows)::value;
+        if constexpr (P == 1) {
+          quant_tile<V, kRows>(panels, job.x, row, {job.out(which[0], row)});
+        } else {
+          quant_tile<V, kRows>(panels, job.x, row, {job.out(which[0], row), job.out(which[1], row)});
+        }
+      });
+    };
+    if constexpr (P == 1) {
+      tiles({unpack(0)});
+    } else {
+      tiles({unpack(0), unpack(1)});
     }
   }
 

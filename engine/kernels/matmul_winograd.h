@@ -1,5 +1,5 @@
 // Products of quantized panels by many rows with half of the multiplications (Winograd 1968, "A New Algorithm
-// for Inner Product"), for vector types that have dot_crossed.
+// for Inner Product"), for vector types that ask for it (V::kWinograd).
 //
 //   w0 a0 + w1 a1 = (w0 + a1) (w1 + a0) - w0 w1 - a0 a1
 //
@@ -24,20 +24,21 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
   using Base = UnpackedPanel<V, 1, HasMinimum>;
   using I = typename V::I;
   static constexpr bool kOwnSums = true;
+  static constexpr int kFours = kGroupCols / 4;  // steps of four columns
 
-  std::int32_t* crossed;  // [groups][16]
+  std::int32_t* crossed;  // [groups][16]: - the sum of w0 w1
 
   WinogradPanel(std::byte* scratch, std::size_t groups)
       : Base(scratch, groups),
-        crossed(reinterpret_cast<std::int32_t*>(Base::minima + groups * kPanelRows)) {}
+        crossed(reinterpret_cast<std::int32_t*>(scratch + Base::bytes(groups))) {}
 
-  /// body(t, w, u) for the pairs 2 t and 2 t + 1 of group g, t = 0 .. 7.
-  template <class Body>
-  [[gnu::always_inline]] void two_pairs(std::size_t g, Body&& body) const {
-    const std::byte* at = Base::quants + g * Base::kGroupBytes;
-#pragma GCC unroll 1  // as in UnpackedPanel
-    for (int t = 0; t < kPairsPerGroup / 2; ++t, at += 2 * kQuantVector)
-      body(t, V::load_i(at), V::load_i(at + kQuantVector));
+  static constexpr std::size_t bytes(std::size_t groups) {
+    return Base::bytes(groups) + groups * kPanelRows * sizeof(std::int32_t);
+  }
+
+  /// Pairs 2 t and 2 t + 1 of group g.
+  I pair(std::size_t g, int t, int which) const {
+    return V::load_i(Base::quants + g * Base::kGroupBytes + (2 * t + which) * kQuantVector);
   }
 
   template <class Packed>
@@ -45,35 +46,50 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
     Base::fill(packed, groups);
     for (std::size_t g = 0; g < groups; ++g) {
       I sum = V::zero();
-      two_pairs(g, [&](int, I w, I u) { sum = V::add_products(sum, w, u); });
-      V::store_i(crossed + g * kPanelRows, sum);
+      for (int t = 0; t < kFours; ++t) V::add_products(sum, pair(g, t, 0), pair(g, t, 1));
+      V::store_i(crossed + g * kPanelRows, V::sub_i(V::zero(), sum));
     }
   }
 
-  template <int R>
-  [[gnu::always_inline]] void sums(const Activations& x, std::size_t row, std::size_t g, int /*half*/,
-                                   I (&acc)[R]) const {
+  template <int R, std::size_t P>
+  [[gnu::always_inline]] static void sums(const WinogradPanel (&panels)[P], const Activations& x,
+                                          std::size_t row, std::size_t g, int /*half*/, I (&acc)[P][R]) {
     const std::size_t groups = x.cols / kGroupCols, stride = quant_stride(x.cols);
     const std::int16_t* q = x.q + row * stride + g * kGroupCols;
     const std::int32_t* of_x = x.crossed + row * groups + g;
-    const I of_w = V::sub_i(V::zero(), V::load_i(crossed + g * kPanelRows));
+#pragma GCC unroll 2
+    for (std::size_t p = 0; p < P; ++p) {
+      const I of_w = V::load_i(panels[p].crossed + g * kPanelRows);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) acc[r] = V::sub_i(of_w, V::set_i(of_x[r * groups]));
-    two_pairs(
-        g, [&](int t, I w, I u) __attribute__((always_inline)) {
+      for (int r = 0; r < R; ++r) acc[p][r] = V::sub_i(of_w, V::set_i(of_x[r * groups]));
+    }
+#pragma GCC unroll 1  // as in UnpackedPanel
+    for (int t = 0; t < kFours; ++t) {
+      I w[P][2];
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < P; ++p) {
+        w[p][0] = panels[p].pair(g, t, 0);
+        w[p][1] = panels[p].pair(g, t, 1);
+      }
 #pragma GCC unroll 16
-          for (int r = 0; r < R; ++r) V::dot_crossed(acc[r], w, u, q + r * stride + 4 * t);
-        });
+      for (int r = 0; r < R; ++r) {
+        const I first = V::pair(q + r * stride + 4 * t), second = V::pair(q + r * stride + 4 * t + 2);
+#pragma GCC unroll 2
+        for (std::size_t p = 0; p < P; ++p)
+          V::add_products(acc[p][r], V::add_16(w[p][0], second), V::add_16(w[p][1], first));
+      }
+    }
   }
 };
 
-/// Not with two scales in a group: half as many columns do not pay for what comes before and after them.
+/// Two panels share each broadcast activation. Not with two scales in a group: half as many columns do not pay
+/// for what comes before and after them.
 template <class V, int Bits, ScaleKind Kind, int Offset>
-requires(requires { V::dot_crossed; } && Scales<V, Kind>::kHalves == 1)
+requires(requires { V::kWinograd; } && Scales<V, Kind>::kHalves == 1)
 struct PanelReading<V, Bits, Kind, Offset> {
   using Packed = PackedPanel<V, Bits, Kind, Offset>;
   using Unpacked = WinogradPanel<V, Packed::kHasMinimum>;
-  static constexpr int kFewRows = 4, kManyRows = V::kTileRows;
+  static constexpr int kFewRows = 4, kManyRows = 4, kPanels = 2;
 };
 
 }  // namespace

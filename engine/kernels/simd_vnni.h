@@ -21,22 +21,20 @@ struct Vnni : Avx512 {
   }
 };
 
-/// Vnni with the two instructions' worth of matmul_winograd.h.
+/// Vnni with what matmul_winograd.h needs.
 struct VnniWinograd : Vnni {
   static constexpr Isa kIsa = Isa::kVnniWinograd;
+  static constexpr bool kWinograd = true;
 
-  /// sum += (w + the second pair at y) . (u + the first pair at y) per lane, where w and u hold pairs.
-  [[gnu::always_inline]] static void dot_crossed(I& sum, I w, I u, const std::int16_t* y) {
-    const I first = _mm512_add_epi16(u, pair(y)), second = _mm512_add_epi16(w, pair(y + 2));
+  static I add_16(I x, I y) { return _mm512_add_epi16(x, y); }
+  /// sum += x . y per lane, of pairs.
+  [[gnu::always_inline]] static void add_products(I& sum, I x, I y) {
 #if defined(__AVX512VNNI__)
-    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(second), "v"(first));
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));  // in assembly: see dot()
 #else
-    sum = _mm512_dpwssd_epi32(sum, second, first);
+    sum = _mm512_dpwssd_epi32(sum, x, y);
 #endif
   }
-
-  /// sum + x . y per lane, of pairs.
-  static I add_products(I sum, I x, I y) { return _mm512_dpwssd_epi32(sum, x, y); }
 
   /// The sum of q[i] q[i + 2] modulo 2^32 over both of every other pair of the 32 integers at q.
   static std::int32_t crossed(const std::int16_t* q) {
