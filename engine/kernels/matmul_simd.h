@@ -162,6 +162,12 @@ struct UnpackedPanel {
 
   template <class Packed>
   void fill(const Packed& packed, std::size_t groups) {
+    fill(packed, groups, [](std::size_t, int, typename V::I) {});
+  }
+
+  /// also(g, i, w) is told pair i of each group.
+  template <class Packed, class Also>
+  [[gnu::always_inline]] void fill(const Packed& packed, std::size_t groups, Also&& also) {
     const auto offset = V::set_i(Packed::kSumOffset << 16 | Packed::kSumOffset);
     for (std::size_t g = 0; g < groups; ++g) {
       packed.prefetch(g);
@@ -169,7 +175,9 @@ struct UnpackedPanel {
         std::byte* at = quants + g * kGroupBytes + half * (kGroupBytes / Halves);
         packed.pairs(
             g, half, [&](int p, typename V::I w) __attribute__((always_inline)) {
-              V::store_i(at + p * kQuantVector, V::sub_16(w, offset));
+              const typename V::I less = V::sub_16(w, offset);
+              V::store_i(at + p * kQuantVector, less);
+              also(g, half * kPairsPerGroup / Halves + p, less);
             });
         V::store(scales + (g * Halves + half) * kPanelRows, packed.scale(g, half));
       }

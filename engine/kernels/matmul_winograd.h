@@ -43,12 +43,17 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
 
   template <class Packed>
   void fill(const Packed& packed, std::size_t groups) {
-    Base::fill(packed, groups);
-    for (std::size_t g = 0; g < groups; ++g) {
-      I sum = V::zero();
-      for (int t = 0; t < kFours; ++t) V::add_products(sum, pair(g, t, 0), pair(g, t, 1));
-      V::store_i(crossed + g * kPanelRows, V::sub_i(V::zero(), sum));
-    }
+    I even = V::zero(), sum = V::zero();
+    Base::fill(
+        packed, groups, [&](std::size_t g, int i, I w) __attribute__((always_inline)) {
+          if (i == 0) sum = V::zero();
+          if (i % 2 == 0) {
+            even = w;
+          } else {
+            V::add_products(sum, even, w);
+          }
+          if (i + 1 == kPairsPerGroup) V::store_i(crossed + g * kPanelRows, V::sub_i(V::zero(), sum));
+        });
   }
 
   template <int R, std::size_t P>
