@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "engine/kernels/trial.h"
+
 namespace partita {
 namespace {
 
@@ -53,9 +55,6 @@ bool has(Isa isa) {
   return false;
 }
 
-/// Intel's 512-bit multiplications and additions share their pipes: there, as many of both in all count.
-bool adds_beside_products() { return __builtin_cpu_is("amd"); }
-
 constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni,
                                 Isa::kVnniWinograd, Isa::kAmx};
 #elif defined(__aarch64__)
@@ -74,19 +73,11 @@ bool has(Isa isa) {
   }
 }
 
-bool adds_beside_products() { return false; }
-
 constexpr std::array kAll = {Isa::kScalar, Isa::kNeon, Isa::kNeonDot};
 #else
 bool has(Isa isa) { return isa == Isa::kScalar; }
-bool adds_beside_products() { return false; }
-
 constexpr std::array kAll = {Isa::kScalar};
 #endif
-
-Isa fastest(Isa last) {
-  return last == Isa::kVnniWinograd && !adds_beside_products() ? Isa::kVnni : last;
-}
 
 }  // namespace
 
@@ -108,7 +99,7 @@ std::vector<Isa> supported_isas() {
 Result<Isa> choose_isa() {
   const std::vector<Isa> found = supported_isas();
   const char* wanted = std::getenv("PARTITA_ISA");
-  if (wanted == nullptr || *wanted == '\0') return fastest(found.back());
+  if (wanted == nullptr || *wanted == '\0') return found.back() == Isa::kVnniWinograd ? faster(Isa::kVnni, Isa::kVnniWinograd) : found.back();
   for (Isa isa : kAll) {
     if (name(isa) != wanted) continue;
     if (isa <= found.back()) return isa;

@@ -1,5 +1,5 @@
-// AVX-512 with VNNI, with half of the multiplications in products of many rows: where additions have pipes of
-// their own (AMD). The same integers, so the same bits as VNNI.
+// AVX-512 with VNNI, with half of the multiplications in products of many rows. The same integers, so the
+// same bits as VNNI.
 #include <immintrin.h>
 
 #include "engine/kernels/matmul_winograd.h"

@@ -1,0 +1,33 @@
+#include "engine/kernels/trial.h"
+
+#include <chrono>
+
+#include "engine/kernels/kernels.h"
+
+namespace partita {
+
+Isa faster(Isa a, Isa b) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::size_t kOutputs = 64, kCols = 1024, kRows = 32;
+  constexpr int kTurns = 12;
+
+  PanelArena arena;
+  const Result<PackedMatrix> w = allocate_panels(Dtype::kQ4_0, kOutputs, kCols, arena);
+  ActivationBuffer buffer(kRows, kCols);
+  AlignedBytes y(kRows * kOutputs * sizeof(float)), scratch(matmul_scratch_bytes(kCols));
+  if (!w || !buffer.ok() || y.data() == nullptr || scratch.data() == nullptr) return a;
+  const Activations x = buffer.view(kRows, kCols);
+
+  Clock::duration spent[2] = {};
+  for (int turn = 0; turn < kTurns; ++turn) {
+    const int which = turn % 2;
+    const Kernels& table = kernels(which == 0 ? a : b);
+    table.quantize(x, 0, kRows);
+    const Clock::time_point start = Clock::now();
+    table.matmul(*w, 0, w->panels(), x, reinterpret_cast<float*>(y.data()), kOutputs, scratch.data());
+    if (turn >= 2) spent[which] += Clock::now() - start;  // the first turns warm up
+  }
+  return spent[1] < spent[0] ? b : a;
+}
+
+}  // namespace partita
