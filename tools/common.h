@@ -40,9 +40,9 @@ struct Common {
 CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, const std::string& about,
                       const std::string& example);
 
-/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the model's
-/// distribution alone; the program's differ in one thing: a temperature at which small models make sense. Nothing is
-/// cut off unless it is asked for.
+/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the
+/// model's distribution alone; the program's differ in one thing: a temperature at which small models make
+/// sense. Nothing is cut off unless it is asked for.
 struct SamplingFlags {
   SamplingFlags() { sampling.temperature = 0.7F; }
   partita::Sampling sampling;

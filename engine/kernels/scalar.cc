@@ -78,8 +78,8 @@ void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
                   std::size_t ld, std::byte* scratch) {
   auto* quants = reinterpret_cast<std::int16_t*>(scratch);  // [cols][16], in pair order
   const std::size_t groups = w.cols / kGroupCols;
-  auto* scales =
-      reinterpret_cast<float*>(scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][3][16], as unpack_scales gives them
+  auto* scales = reinterpret_cast<float*>(
+      scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][3][16], as unpack_scales gives them
   const std::size_t scales_per_group = 3 * kPanelRows;
   const int halves = w.layout.group == 16 ? 2 : 1;
   for (std::size_t p = first; p < last; ++p) {

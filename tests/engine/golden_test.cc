@@ -18,7 +18,7 @@ using Tokens = std::vector<std::int32_t>;
 
 constexpr int kThreads = 2;
 
-/// What the fast paths may differ by (the fidelity that README.md states is far inside), and what --exact may.
+/// What the fast paths may differ by (README.md's fidelity is far inside), and what --exact may.
 constexpr double kMeanDelta = 0.015;
 constexpr double kSameTop = 0.99;
 constexpr double kExactMeanDelta = 1e-4;
@@ -169,8 +169,8 @@ void check_greedy(const std::shared_ptr<const Transformer>& model, const nlohman
 }
 
 // The slow arithmetics score the beginning of a text only, and continue one prompt a little: a position does
-// not depend on what comes after it. With sanitizers, which look at every access rather than at the numbers, all
-// of them do.
+// not depend on what comes after it. With sanitizers, which look at every access rather than at the numbers,
+// all of them do.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t kTokens = 200, kSlowTokens = 8, kSteps = 8, kSlowSteps = 2;
 #else

@@ -137,7 +137,8 @@ void check_quantize(const Kernels& fast) {
   const Rows a(kernels(Isa::kScalar), 10, 64, data), b(fast, 10, 64, data);
   for (std::size_t r = 0; r < 10; ++r) {
     CAPTURE(r);
-    CHECK((a.view.scale[r] == b.view.scale[r] || (std::isnan(a.view.scale[r]) && std::isnan(b.view.scale[r]))));
+    CHECK(
+        (a.view.scale[r] == b.view.scale[r] || (std::isnan(a.view.scale[r]) && std::isnan(b.view.scale[r]))));
     if (std::isnan(a.view.scale[r])) continue;
     CHECK(std::memcmp(&a.view.sum[r * 2], &b.view.sum[r * 2], 2 * sizeof(float)) == 0);
     CHECK(std::memcmp(&a.view.q[r * 64], &b.view.q[r * 64], 64 * sizeof(std::int16_t)) == 0);
