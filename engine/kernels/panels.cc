@@ -297,7 +297,6 @@ void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
 }
 
 void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t group, std::int16_t* quants) {
-  constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
   const std::byte* at = matrix.quants(panel) + group * static_cast<std::size_t>(matrix.layout.bits) * 64;
   for (int i = 0; i < kGroupCols; ++i) {
     const int column = i / 8 * 8 + kPairOrder[i % 8];

@@ -161,8 +161,9 @@ class PARTITA_API Model {
 /// A running answer of a Session; the next generate() ends it. Belongs to the thread of its Session.
 class PARTITA_API Stream {
  public:
-  /// The next token, or nothing when the answer is complete (then finish() says why). After kCancelled the
-  /// call can be repeated and goes on where it was; any other error is final.
+  /// The next token, or nothing when there is none to come: the answer is complete (finish() says why) or a
+  /// later generate() or reset() has ended the stream (finish() is kNone). After kCancelled the call can be
+  /// repeated and goes on where it was; any other error is final.
   Result<std::optional<Token>> next();
   /// Ends the answer here; what was generated stays in the session.
   void stop();
@@ -280,9 +281,10 @@ struct BenchResult {
 PARTITA_API Result<BenchResult> bench(const Model& model, const BenchOptions& options,
                                       const CancelFlag* cancel = nullptr);
 
-/// Where a model named on a command line lies: an existing path, else the known model of that name under
-/// $PARTITA_MODELS or ./models, else (empty name) $PARTITA_MODEL, else SmolLM2 where it was fetched.
-/// Error: kNotFound saying how to fetch one.
+/// Where a model named on a command line lies: an existing path, else the known model or file of that name in
+/// a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2. The directories, in this order:
+/// $PARTITA_MODELS, ./models, models/ of the checkout that the program was built in, and share/partita/models
+/// beside the bin/ that it is installed in. Error: kNotFound saying how to fetch one.
 PARTITA_API Result<std::string> find_model(const std::string& name);
 
 }  // namespace partita
