@@ -290,6 +290,8 @@ void check_products(const Kernels& fast) {
       for (const std::size_t batch : {1, 2, 3, 4, 5, 7, 8, 13, 27})
         check_matrix(fast, type, rows, cols, batch);
     }
+    if (block_elements(type) > 1)
+      check_matrix(fast, type, 20, 1024, 9);  // rows of activations lie further apart
   }
 }
 
@@ -326,11 +328,16 @@ void check_elementwise(const Kernels& fast) {
   }
   const float extreme[] = {-1000, -100, 100, 1000, 0, kNan};
   const float ones[] = {1, 1, 1, 1, 1, 1};
-  float out[6];
-  fast.gate(GateFunction::kSilu, extreme, ones, 6, out);
-  CHECK(out[0] == 0);
-  CHECK(out[3] == 1000);
-  CHECK(std::isnan(out[5]));
+  for (const GateFunction f : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
+    float out[6];
+    fast.gate(f, extreme, ones, 6, out);
+    CHECK(out[0] == 0);
+    CHECK(std::abs(out[1]) < 1e-30F);
+    CHECK(out[2] == 100);
+    CHECK(out[3] == 1000);
+    CHECK(out[4] == 0);
+    CHECK(std::isnan(out[5]));
+  }
   check_max(fast);
   check_exponentials(fast);
 }
