@@ -5,7 +5,9 @@
 
 #include "api/guard.h"
 #include "api/model_impl.h"
+#include "api/scheduler.h"
 #include "engine/kernels/parallel.h"
+#include "engine/kernels/sum_words.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
@@ -16,23 +18,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLeastArea = std::size_t{64} << 20;  // beyond most caches
-constexpr std::size_t kMaxSequences = 512;
-constexpr std::size_t kPrefillRows = 512;
+constexpr std::size_t kPageWords = 4096 / sizeof(std::uint64_t);
 constexpr int kReadPasses = 9;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Sums n words in eight independent streams, so that neither latency nor the adder is the limit.
-std::uint64_t sum_words(const std::uint64_t* words, std::size_t n) {
-  std::uint64_t sums[32] = {};
-  for (std::size_t i = 0; i + 32 <= n; i += 32) {
-    for (std::size_t lane = 0; lane < 32; ++lane) sums[lane] += words[i + lane];
-  }
-  std::uint64_t total = 0;
-  for (const std::uint64_t sum : sums) total += sum;
-  return total;
 }
 
 /// The median over passes of what all threads read together, in 1e9 bytes per second.
@@ -42,13 +32,13 @@ double measure_read(std::size_t bytes, int threads) {
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
   std::vector<double> rates;
   parallel(threads, [&](const Worker& worker) {  // first touch where it will be read
-    const auto [begin, end] = worker.share(words, 512);
+    const auto [begin, end] = worker.share(words, kPageWords);
     std::memset(area.get() + begin, 1, (end - begin) * sizeof(std::uint64_t));
   });
   for (int pass = 0; pass < kReadPasses; ++pass) {
     const auto start = Clock::now();
     parallel(threads, [&](const Worker& worker) {
-      const auto [begin, end] = worker.share(words, 512);
+      const auto [begin, end] = worker.share(words, kPageWords);
       sums[static_cast<std::size_t>(worker.index)] += sum_words(area.get() + begin, end - begin);
     });
     rates.push_back(static_cast<double>(words * sizeof(std::uint64_t)) / seconds_since(start) * 1e-9);
@@ -65,7 +55,7 @@ class Workload {
   Workload(const Model::Impl& model, std::size_t sequences, const CancelFlag* cancel)
       : model_(&model),
         cancel_(cancel),
-        engine_(model.transformer, model.options.threads, kPrefillRows),
+        engine_(model.transformer, model.options.threads, kStepRows),
         pool_(model.transformer->config(), model.transformer->kv_type(), model.options.cache_bytes),
         scratch_(model.head_scratch(sequences)),
         hidden_(sequences * model.info.hidden_size),
@@ -77,8 +67,8 @@ class Workload {
   Result<double> prefill(std::size_t tokens) {
     const auto start = Clock::now();
     for (std::size_t s = 0; s < caches_.size(); ++s) {
-      for (std::size_t at = 0; at < tokens; at += kPrefillRows) {
-        const std::size_t count = std::min(kPrefillRows, tokens - at);
+      for (std::size_t at = 0; at < tokens; at += kStepRows) {
+        const std::size_t count = std::min(kStepRows, tokens - at);
         ids_.resize(count);
         for (TokenId& id : ids_) id = made_up_id();
         const Chunk chunk{&caches_[s], ids_, Role::kPrompt,
@@ -165,9 +155,9 @@ Result<void> check(const Model::Impl& model, const BenchOptions& options) {
   if (options.prefill == 0 && options.decode == 0) {
     return Error{ErrorCode::kInvalidArgument, "there is nothing to measure: prefill and decode are both 0"};
   }
-  if (options.sequences == 0 || options.sequences > kMaxSequences || options.repeat == 0) {
+  if (options.sequences == 0 || options.sequences > kStepRows || options.repeat == 0) {
     return Error{ErrorCode::kInvalidArgument, "sequences is " + std::to_string(options.sequences) +
-                                                  " (limits: 1 to " + std::to_string(kMaxSequences) +
+                                                  " (limits: 1 to " + std::to_string(kStepRows) +
                                                   ") and repeat " + std::to_string(options.repeat) +
                                                   " (at least 1)"};
   }

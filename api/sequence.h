@@ -22,7 +22,6 @@ class Sequence {
   /// Prompt, then generated ids. The first cache().length() of them are in the cache.
   std::span<const TokenId> ids() const { return ids_; }
   std::span<const TokenId> prompt() const { return ids().first(prompt_size_); }
-  std::span<const TokenId> generated() const { return ids().subspan(prompt_size_); }
   KvSequence& cache() const { return *cache_; }
   Finish finish() const { return finish_; }
 

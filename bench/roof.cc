@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "engine/kernels/panels.h"
+#include "engine/kernels/sum_words.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -37,15 +38,8 @@ double best_rate(double units, F&& once) {
   return best;
 }
 
-/// In 32 independent sums, so that neither latency nor the adder is the limit.
-PARTITA_AVX2 std::uint64_t sum_words(const std::uint64_t* words, std::size_t n) {
-  std::uint64_t sums[32] = {};
-  for (std::size_t i = 0; i + 32 <= n; i += 32) {
-    for (std::size_t lane = 0; lane < 32; ++lane) sums[lane] += words[i + lane];
-  }
-  std::uint64_t total = 0;
-  for (const std::uint64_t sum : sums) total += sum;
-  return total;
+PARTITA_AVX2 std::uint64_t wide_sum(const std::byte* words, std::size_t n) {
+  return sum_words(reinterpret_cast<const std::uint64_t*>(words), n);
 }
 
 #if defined(__x86_64__)
@@ -83,9 +77,8 @@ double read_roof(std::size_t bytes) {
   const std::size_t words = std::max<std::size_t>(bytes / sizeof(std::uint64_t) / 32 * 32, 256);
   AlignedBytes area(words * sizeof(std::uint64_t));
   std::fill_n(area.data(), area.size(), std::byte{1});
-  return best_rate(static_cast<double>(area.size()), [&] {
-    benchmark::DoNotOptimize(sum_words(reinterpret_cast<const std::uint64_t*>(area.data()), words));
-  });
+  return best_rate(static_cast<double>(area.size()),
+                   [&] { benchmark::DoNotOptimize(wide_sum(area.data(), words)); });
 }
 
 double fma_roof([[maybe_unused]] Isa isa) {

@@ -49,9 +49,6 @@ struct Config {
   std::vector<Rope> rope;              // one, or two with local layers of another base
 };
 
-/// Largest head_dim: that of the families in sight, and what kernels keep of one head on their stack.
-inline constexpr std::uint32_t kMaxHeadDim = 256;
-
 /// Reads the Config of any known family. Errors: kUnsupported naming an unknown family and the known ones, or
 /// a piece that is known but not built; kBadFile naming the key, the value and the limit.
 Result<Config> read_config(const Gguf& file);

@@ -22,7 +22,7 @@ struct MatrixPiece {
   PackedMatrix Layer::*place;
   std::size_t rows;
   std::size_t cols;
-  bool rotary = false;  // rows belong to rotary pairs
+  bool rotary = false;  // rows belong to rotary pairs, which the file may have in another order
 };
 
 struct VectorPiece {
@@ -104,7 +104,7 @@ class TransformerLoader {
   Result<void> load_layer(std::size_t index);
   Result<TensorView> fetch(const std::string& name, std::span<const std::uint64_t> shape);
   Result<void> load_vector(const std::string& name, std::size_t size, Vector& out);
-  Result<void> load_matrix(const std::string& name, std::size_t rows, std::size_t cols, bool rotary,
+  Result<void> load_matrix(const std::string& name, std::size_t rows, std::size_t cols, bool permuted,
                            PackedMatrix& out);
   Result<void> report(std::size_t bytes);
   Result<void> check_leftovers() const;

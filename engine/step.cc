@@ -169,10 +169,6 @@ Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
-const Transformer& Engine::model() const { return *impl_->model; }
-int Engine::threads() const { return impl_->ws.threads; }
-std::size_t Engine::max_rows() const { return impl_->ws.max_rows; }
-
 Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel) {
   Impl& impl = *impl_;
   if (!impl.ready) return impl.ready;

@@ -27,7 +27,7 @@ struct Chunk {
   std::size_t outputs = 0;
 };
 
-/// Buffers for steps of up to max_rows rows with one model; reused, so that a step allocates nothing.
+/// Buffers for steps of up to max_rows rows with one model; reused, so that a step allocates next to nothing.
 /// Not for two threads at once; several engines may share a Transformer.
 class Engine {
  public:
@@ -38,10 +38,6 @@ class Engine {
   ~Engine();
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
-
-  const Transformer& model() const;
-  int threads() const;
-  std::size_t max_rows() const;
 
   /// Runs all chunks (rows in total <= max_rows; each sequence at most once) and appends them to their
   /// sequences. hidden: [sum of outputs][hidden_size], after the final norm, in the order of chunks. Errors:

@@ -1,4 +1,5 @@
-// The buffers of a step, made once for the largest step and reused: a step allocates nothing.
+// The buffers of a step, made once for the largest step and reused. Those of attention over spans alone grow,
+// as contexts do.
 #pragma once
 
 #include <atomic>

@@ -56,7 +56,7 @@ class Chain {
 
   /// Chooses a token from raw logits [vocab]: inverse CDF over what the stages leave, in ascending id order,
   /// at uniform(key). T = 0 is argmax (lowest id wins ties) of what the other stages leave. Errors:
-  /// kBadNumbers naming the entry or the stage ("step 12: ..." is added by the caller).
+  /// kBadNumbers naming the entry or the stage.
   Result<std::int32_t> choose(std::span<const float> logits, const StageContext& context, const DrawKey& key,
                               Candidates& scratch) const;
 

@@ -25,10 +25,10 @@ inline constexpr std::size_t kMaxNesting = 200;       // brackets and blocks ins
 inline constexpr int kMaxExpressionHeight = 400;      // operators above one another, as in a + b + c + ...
 inline constexpr std::size_t kMaxSteps = 10'000'000;  // evaluated nodes, touched items, and every 256 bytes
 inline constexpr std::size_t kMaxCallDepth = 1'200;   // nodes under evaluation, macros inside macros
-inline constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;   // the output, and any one string
-inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 20;   // all strings and lists alive at once
-inline constexpr std::int64_t kMaxRange = 100'000;                    // as jinja2's sandbox has it
-inline constexpr int kMaxValueDepth = 100;                            // lists and dicts inside one another
+inline constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;  // the output, and any one string
+inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 20;  // all strings and lists alive at once
+inline constexpr std::int64_t kMaxRange = 100'000;                   // as jinja2's sandbox has it
+inline constexpr int kMaxValueDepth = 100;                           // lists and dicts inside one another
 
 class Runtime {
  public:

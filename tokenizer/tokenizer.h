@@ -40,7 +40,8 @@ class Tokenizer {
   /// llama-bpe, qwen2, gpt-2, default) or "llama" (score-based SentencePiece).
   static Result<std::unique_ptr<Tokenizer>> from_gguf(const Gguf& file);
 
-  /// From a SentencePiece .model file, through the SentencePiece library.
+  /// From a SentencePiece .model file, through the SentencePiece library. For models in directories of
+  /// safetensors, which nothing opens yet: tests alone call this.
   static Result<std::unique_ptr<Tokenizer>> from_sentencepiece(const std::string& path);
 
   /// Appends the ids of `text` (any bytes; not necessarily valid UTF-8). Adds neither BOS nor EOS.

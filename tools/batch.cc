@@ -32,9 +32,8 @@ struct Options {
   std::string system;
 };
 
-/// Answers are written in the order of the rows, so a finished one may wait for those before it: for so many
-/// times
-/// --sequences rows, then reading pauses. This bounds the memory of a job of any length.
+/// Answers are written in the order of the rows, so a finished one may wait for those before it. Reading
+/// pauses when --sequences times so many rows wait: this bounds the memory of a job of any length.
 constexpr std::size_t kWaitingRows = 16;
 
 struct Summary {
@@ -307,7 +306,7 @@ int run(const Common& common, const Options& options) {
 void add_batch(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      add_command(program, common, "batch",
+      add_command(program, common, "batch", kJson | kSpecials | kEngine | kSeed,
                   "Many prompts from a JSONL file: one object a line, {\"id\", \"prompt\" or \"messages\" or "
                   "\"ids\", and generate's "
                   "options in snake_case}. Run again with the same output file, it goes on where it stopped",

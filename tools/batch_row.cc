@@ -142,7 +142,8 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   if (!fields.problem().empty()) return Error{ErrorCode::kInvalidArgument, fields.problem()};
 
   if (greedy && row.contains("temperature")) {
-    return Error{ErrorCode::kInvalidArgument, "\"greedy\" is temperature 0; a row with it has no \"temperature\""};
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"greedy\" is temperature 0; a row with it has no \"temperature\""};
   }
   if (greedy) request.sampling.temperature = 0;
   request.parse_specials = !no_special;

@@ -68,9 +68,9 @@ int run(const Common& common, const partita::BenchOptions& options) {
 
 void add_bench(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<partita::BenchOptions>();
-  CLI::App* command =
-      add_command(program, common, "bench", "Measure prefill and decode, beside the memory's roof",
-                  common.program + " bench -p 128 -n 16 --repeat 1");
+  CLI::App* command = add_command(program, common, "bench", kJson | kEngine,
+                                  "Measure prefill and decode, beside the memory's roof",
+                                  common.program + " bench -p 128 -n 16 --repeat 1");
   command->add_option("-p,--prefill", options->prefill, "tokens of a prompt; 0: not measured")
       ->capture_default_str();
   command->add_option("-n,--decode", options->decode, "tokens generated; 0: not measured")

@@ -190,8 +190,8 @@ int run(const Common& common, const Options& options) {
 void add_chat(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      add_command(program, common, "chat", "Talk with the model; /help there lists the commands",
-                  common.program + " chat");
+      add_command(program, common, "chat", kEngine | kSeed,
+                  "Talk with the model; /help there lists the commands", common.program + " chat");
   command
       ->add_option("-n,--max-tokens", options->max_tokens, "at most this many tokens an answer; -1: no limit")
       ->check(CLI::Range(-1, 1 << 30))

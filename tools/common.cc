@@ -47,9 +47,12 @@ std::string check_head(const std::string& head) {
 
 bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
 
-CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, const std::string& about,
-                      const std::string& example) {
+CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, unsigned heeds,
+                      const std::string& about, const std::string& example) {
   CLI::App* command = program.add_subcommand(name, about);
+  const auto shown = [&](unsigned kind) {
+    return (heeds & kind) != 0 ? "Options" : "";
+  };  // "": not in --help
   command->add_option(
       "-m,--model", common.model,
       "a GGUF file or the name of a known model; without it $PARTITA_MODEL, else SmolLM2 where it "
@@ -58,19 +61,27 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       ->add_option("-t,--threads", common.threads,
                    "threads, at most what the machine and its container really grant; 0: all of them")
       ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command->add_flag("--json", common.json, "one JSON value on stdout, nothing else");
-  command->add_option("--seed", common.seed, "seed of the random draws")->capture_default_str();
-  command->add_flag(
-      "--exact", common.exact,
-      "float activations and the scalar kernels: slow, the definition that the fast paths are held "
-      "against");
-  command->add_option("--head", common.head, "output head: auto or full")
+      ->capture_default_str()
+      ->group(shown(kEngine));
+  command->add_flag("--json", common.json, "one JSON value on stdout, nothing else")->group(shown(kJson));
+  command->add_option("--seed", common.seed, "seed of the random draws")
+      ->capture_default_str()
+      ->group(shown(kSeed));
+  command
+      ->add_flag(
+          "--exact", common.exact,
+          "float activations and the scalar kernels: slow, the definition that the fast paths are held "
+          "against")
+      ->group(shown(kEngine));
+  command->add_option("--head", common.head, "output head: auto or full, one and the same in this version")
       ->check(CLI::Validator(check_head, "auto|full"))
-      ->capture_default_str();
-  command->add_flag("--no-special", common.no_special, "text that looks like a special token stays text");
+      ->capture_default_str()
+      ->group(shown(kEngine));
+  command->add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
+      ->group(shown(kSpecials));
   command->add_flag("-q,--quiet", common.quiet, "no progress, no statistics");
-  command->add_flag("-v,--verbose", common.verbose, "what is used: model, threads, kernels, samplers");
+  command->add_flag("-v,--verbose", common.verbose, "what is used: model, threads, kernels, samplers")
+      ->group(shown(kEngine));
   command->footer("Example:\n  " + example);
   return command;
 }

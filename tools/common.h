@@ -30,19 +30,28 @@ struct Common {
   bool quiet = false;
   bool verbose = false;
   std::uint64_t seed = 0;
-  std::string head = "auto";
+  std::string head = "auto";  // checked, and read by nobody as long as there is one head
 
   bool shows_statistics() const { return !quiet; }
   bool shows_progress() const;  // stderr is a terminal and nobody asked for quiet
 };
 
-/// A command with the common options and an example that works as printed.
-CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, const std::string& about,
-                      const std::string& example);
+/// The common options that a command heeds, besides --model and --quiet.
+enum Heeds : unsigned {
+  kJson = 1,
+  kSpecials = 2,  // --no-special
+  kEngine = 4,    // --threads, --exact, --head, --verbose
+  kSeed = 8
+};
 
-/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the model's
-/// distribution alone; the program's differ in one thing: a temperature at which small models make sense. Nothing is
-/// cut off unless it is asked for.
+/// A command with the common options and an example that works as printed. Every command takes all of them,
+/// so that scripts may give the same to each; --help shows those that it heeds.
+CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, unsigned heeds,
+                      const std::string& about, const std::string& example);
+
+/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the
+/// model's distribution alone; the program's differ in one thing: a temperature at which small models make
+/// sense. Nothing is cut off unless it is asked for.
 struct SamplingFlags {
   SamplingFlags() { sampling.temperature = 0.7F; }
   partita::Sampling sampling;

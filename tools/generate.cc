@@ -113,7 +113,8 @@ int run(const Common& common, const Options& options) {
 
 void add_generate(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(program, common, "generate", "Continue a prompt, or answer it with --chat",
+  CLI::App* command = add_command(program, common, "generate", kJson | kSpecials | kEngine | kSeed,
+                                  "Continue a prompt, or answer it with --chat",
                                   common.program + " generate -p 'The capital of France is' -n 16 --greedy");
   add_input(*command, options->input, "the prompt, taken raw unless --chat");
   command

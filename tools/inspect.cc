@@ -46,7 +46,7 @@ int run(const Common& common, std::size_t array_limit) {
 
 void add_inspect(CLI::App& program, Common& common, Action& action) {
   auto array_limit = std::make_shared<std::size_t>(8);
-  CLI::App* command = add_command(program, common, "inspect", "Metadata and tensors of a model file",
+  CLI::App* command = add_command(program, common, "inspect", kJson, "Metadata and tensors of a model file",
                                   common.program + " inspect --json");
   command
       ->add_option("--array-limit", *array_limit,

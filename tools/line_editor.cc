@@ -78,8 +78,8 @@ LineEnd LineEditor::read(const std::string& prompt, std::string& line) {
   if (!interactive()) return impl_->lines.next(line);
   impl_->prompt = prompt;
   impl_->stopped = false;
-  // Raw mode before the prompt shows, not after as el_gets() would: what is typed in between, the terminal itself
-  // would echo or, with Ctrl-C and Ctrl-D, swallow. A Ctrl-C that came before stopped what ran before.
+  // Raw mode before the prompt shows, not after as el_gets() would: what is typed in between, the terminal
+  // itself would echo or, with Ctrl-C and Ctrl-D, swallow. A Ctrl-C that came before stopped what ran before.
   el_set(impl_->editor, EL_PREP_TERM, 1);
   interrupted().clear();
   int length = 0;

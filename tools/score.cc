@@ -96,7 +96,8 @@ int run(const Common& common, const Options& options) {
 void add_score(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      add_command(program, common, "score", "Log-probability of every token of a text (natural logarithms)",
+      add_command(program, common, "score", kJson | kSpecials | kEngine,
+                  "Log-probability of every token of a text (natural logarithms)",
                   "echo 'The capital of France is Paris.' | " + common.program + " score --json");
   add_input(*command, options->input, "the text");
   command->add_flag("--ids", options->ids, "the text is token ids, separated by commas or spaces");

@@ -30,7 +30,7 @@ int run(const Common& common, const std::string& file) {
 void add_template(CLI::App& program, Common& common, Action& action) {
   auto file = std::make_shared<std::string>();
   CLI::App* command = add_command(
-      program, common, "template",
+      program, common, "template", kJson,
       "Render a conversation, given as JSON on stdin "
       "({\"messages\":[],\"tools\":[],\"add_generation_prompt\":true})",
       "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | " + common.program + " template");

@@ -60,8 +60,9 @@ void add_tokenize(CLI::App& program, Common& common, Action& action) {
     bool no_bos = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(program, common, "tokenize", "The token ids of a text, exactly as given",
-                                  "printf 'Hello, world' | " + common.program + " tokenize --json");
+  CLI::App* command =
+      add_command(program, common, "tokenize", kJson | kSpecials, "The token ids of a text, exactly as given",
+                  "printf 'Hello, world' | " + common.program + " tokenize --json");
   add_input(*command, options->input, "the text");
   command->add_flag("--no-bos", options->no_bos, "neither BOS nor EOS, also where the model wants them");
   command->callback([&common, &action, options] {
@@ -72,7 +73,7 @@ void add_tokenize(CLI::App& program, Common& common, Action& action) {
 void add_detokenize(CLI::App& program, Common& common, Action& action) {
   auto words = std::make_shared<std::vector<std::string>>();
   CLI::App* command = add_command(
-      program, common, "detokenize", "The text of token ids, byte for byte: the inverse of tokenize",
+      program, common, "detokenize", kJson, "The text of token ids, byte for byte: the inverse of tokenize",
       "printf 'Hello, world' | " + common.program + " tokenize | " + common.program + " detokenize");
   command->add_option("ids", *words, "token ids, separated by spaces or commas; without them from stdin");
   command->callback(

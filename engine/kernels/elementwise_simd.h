@@ -29,8 +29,8 @@ void store_some(float* p, std::size_t n, typename V::F x) {
   for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
 }
 
-/// body(load, store) over [0, n) by sixteens; the last, partial sixteen goes through a copy.
-/// body(i, at(p) -> vector, put(p, vector)).
+/// body(load, store) over [0, n) by sixteens, where load(p) gives the sixteen of p at hand as a vector and
+/// store(p, x) writes them; the last, partial sixteen goes through a copy.
 template <class V, class Body>
 [[gnu::always_inline]] inline void for_lanes(std::size_t n, Body&& body) {
   std::size_t i = 0;

@@ -14,6 +14,9 @@
 
 namespace partita {
 
+/// Largest head_dim: that of the families in sight, and what attention keeps of one head on its stack.
+inline constexpr std::uint32_t kMaxHeadDim = 256;
+
 /// Keys a page of the cache holds; also the chunk of the online softmax.
 inline constexpr int kPageTokens = 64;
 
@@ -37,7 +40,7 @@ struct SoftmaxState {
 struct QueryTile {
   const float* q = nullptr;             // [rows][head_dim], scaled by attention_scale * log2(e)
   int rows = 0;                         // at most kMaxQueryRows
-  int head_dim = 0;                     // multiple of 16
+  int head_dim = 0;                     // multiple of 16, at most kMaxHeadDim
   const std::int32_t* first = nullptr;  // [rows]: first key this row sees, relative to the page (may be < 0)
   const std::int32_t* last = nullptr;   // [rows]: one past the last key it sees, relative to the page
 };

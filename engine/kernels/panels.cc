@@ -54,7 +54,8 @@ void put_group(std::byte* group, int bits, int lane, const std::uint8_t* q) {
     for (int t = 0; t < 8; ++t) std::memcpy(at + t * 64, q + t * 4, 4);
     return;
   }
-  for (int t = 0; t < 4; ++t) {  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
+  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
+  for (int t = 0; t < 4; ++t) {
     std::uint32_t low = 0, high = 0;
     std::memcpy(&low, q + t * 8, 4);
     std::memcpy(&high, q + t * 8 + 4, 4);
@@ -296,7 +297,6 @@ void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
 }
 
 void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t group, std::int16_t* quants) {
-  constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
   const std::byte* at = matrix.quants(panel) + group * static_cast<std::size_t>(matrix.layout.bits) * 64;
   for (int i = 0; i < kGroupCols; ++i) {
     const int column = i / 8 * 8 + kPairOrder[i % 8];

@@ -43,6 +43,8 @@ namespace partita {
 inline constexpr int kPanelRows = 16;
 inline constexpr int kGroupCols = 32;   // columns of a quantized panel under one scale (or two)
 inline constexpr int kSuperGroups = 8;  // groups in a 256-element block
+/// The column, of each eight, that stands at place i of the pair order.
+inline constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
 /// Zero-filled bytes on a 64-byte boundary; large ones take memory only where they are touched. Movable.
 class AlignedBytes {

@@ -1,4 +1,4 @@
-// Threads: one parallel region a step, static ownership, a barrier that spins briefly and then sleeps.
+// Threads: a parallel region a step and one for its head, static ownership, a barrier that spins and sleeps.
 #pragma once
 
 #include <atomic>

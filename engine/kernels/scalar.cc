@@ -13,9 +13,6 @@
 namespace partita {
 namespace {
 
-/// Column of a group that stands at place i of the activations' pair order (panels.h).
-constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
-
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
   const std::size_t groups = x.cols / kGroupCols;
   for (std::size_t r = first; r < last; ++r) {
@@ -78,8 +75,8 @@ void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
                   std::size_t ld, std::byte* scratch) {
   auto* quants = reinterpret_cast<std::int16_t*>(scratch);  // [cols][16], in pair order
   const std::size_t groups = w.cols / kGroupCols;
-  auto* scales =
-      reinterpret_cast<float*>(scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][3][16], as unpack_scales gives them
+  auto* scales = reinterpret_cast<float*>(
+      scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][3][16], as unpack_scales gives them
   const std::size_t scales_per_group = 3 * kPanelRows;
   const int halves = w.layout.group == 16 ? 2 : 1;
   for (std::size_t p = first; p < last; ++p) {
@@ -200,7 +197,7 @@ void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, 
     }
     const double factor = std::exp2(static_cast<double>(state.max[r]) - max);
     double sum = state.sum[r] * factor;
-    double values[1024];
+    double values[kMaxHeadDim];
     for (int d = 0; d < tile.head_dim; ++d) values[d] = out[d] * factor;
     for (int t = first; t < last; ++t) {
       const double weight = std::exp2(scores[t] - max);

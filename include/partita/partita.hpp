@@ -5,7 +5,7 @@
 //   auto stream = session->generate({.prompt = "Once upon a time", .max_tokens = 40});
 //   while (auto token = stream->next()) { if (!*token) break; std::cout << (*token)->text; }
 //
-// Errors are values (result.hpp); no exception crosses this interface, and the library neither prints nor exits.
+// Errors are values (result.hpp); no exception crosses this interface; the library neither prints nor exits.
 #pragma once
 
 #include <atomic>
@@ -36,10 +36,10 @@ using TokenId = std::int32_t;
 PARTITA_API std::string_view version();
 
 struct OpenOptions {
-  int threads = 0;                    // at most; 0: what the machine and its container really grant, and never more
-  bool exact = false;                 // float activations and the scalar kernels: slow, the definition
-  bool text_only = false;             // vocabulary and chat template alone, no weights: opens in no time
-  std::size_t cache_bytes = 0;        // budget of all KV caches of one session or batch; 0: no limit
+  int threads = 0;              // at most; 0: what the machine and its container really grant, and never more
+  bool exact = false;           // float activations and the scalar kernels: slow, the definition
+  bool text_only = false;       // vocabulary and chat template alone, no weights: opens in no time
+  std::size_t cache_bytes = 0;  // budget of all KV caches of one session or batch; 0: no limit
   /// Called while loading with the fraction done; returning false cancels.
   std::function<bool(float fraction)> progress;
 };
@@ -55,7 +55,7 @@ struct ModelInfo {
 };
 
 struct Message {
-  std::string role;     // "system", "user", "assistant", "tool"
+  std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
 };
 
@@ -66,9 +66,9 @@ struct Sampling {
   float top_p = 1.0F;
   float min_p = 0.0F;
   float repeat_penalty = 1.0F;
-  std::vector<std::string> samplers;   // empty: repeat_penalty, temperature, top_k, top_p, min_p
+  std::vector<std::string> samplers;  // empty: repeat_penalty, temperature, top_k, top_p, min_p
   std::uint64_t seed = 0;
-  std::uint64_t sequence = 0;          // draws are keyed by (seed, sequence, position)
+  std::uint64_t sequence = 0;  // draws are keyed by (seed, sequence, position)
 };
 
 /// The stages that do something with these settings, in order: "temperature 0.8, top_p 0.95".
@@ -80,30 +80,30 @@ PARTITA_API std::vector<std::pair<std::string_view, std::string_view>> known_sam
 
 struct Request {
   // One of the three; an empty prompt is what the model makes of it (its BOS alone).
-  std::string prompt;                  // taken raw
-  std::vector<Message> messages;       // through the model's chat template
+  std::string prompt;             // taken raw
+  std::vector<Message> messages;  // through the model's chat template
   std::vector<TokenId> ids;
 
-  int max_tokens = 256;                // < 0: until the context is full
+  int max_tokens = 256;  // < 0: until the context is full
   Sampling sampling;
-  std::vector<std::string> stop;       // texts that end the answer and are not part of it
-  int logprobs = -1;                   // >= 0: log-probability of each token and of that many alternatives
-  bool parse_specials = true;          // false: "<|im_end|>" in `prompt` is text (in messages it always is)
+  std::vector<std::string> stop;  // texts that end the answer and are not part of it
+  int logprobs = -1;              // >= 0: log-probability of each token and of that many alternatives
+  bool parse_specials = true;     // false: "<|im_end|>" in `prompt` is text (in messages it always is)
 };
 
 enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength };
 PARTITA_API std::string_view name(Finish finish);
 
 struct Token {
-  TokenId id = -1;                     // the token that ends an answer (EOS) is the last one, with no text of its own
-  std::string text;                    // whole characters only; may be empty, may belong to earlier tokens
-  float logprob = 0;                   // natural, of the model's own distribution; if asked for
+  TokenId id = -1;    // the token that ends an answer (EOS) is the last one, with no text of its own
+  std::string text;   // whole characters only; may be empty, may belong to earlier tokens
+  float logprob = 0;  // natural, of the model's own distribution; if asked for
   std::vector<std::pair<TokenId, float>> top;
 };
 
 struct Timing {
-  std::size_t prefill_tokens = 0;      // read from prompts, without those the cache already held
-  std::size_t decode_tokens = 0;       // generated tokens that went through the model (the last one need not)
+  std::size_t prefill_tokens = 0;  // read from prompts, without those the cache already held
+  std::size_t decode_tokens = 0;   // generated tokens that went through the model (the last one need not)
   double prefill_s = 0, decode_s = 0;
 };
 
@@ -130,19 +130,22 @@ class PARTITA_API Model {
   const ModelInfo& info() const;
 
   /// The ids of a text (any bytes). add_bos: with BOS and EOS where the model wants them, never twice.
-  Result<std::vector<TokenId>> tokenize(std::string_view text, bool parse_specials = true, bool add_bos = true) const;
-  /// How many bytes of a text tokenize() leaves out, because the vocabulary has no token for them. Rarely not 0.
+  Result<std::vector<TokenId>> tokenize(std::string_view text, bool parse_specials = true,
+                                        bool add_bos = true) const;
+  /// How many bytes of a text tokenize() leaves out, the vocabulary having no token for them. Rarely not 0.
   std::size_t left_out(std::string_view text) const;
-  /// The inverse of tokenize(), byte for byte: control tokens as they are spelled, without the BOS and EOS that tokenize() adds.
+  /// The inverse of tokenize(), byte for byte: control tokens as they are spelled, without the BOS and EOS
+  /// that tokenize() adds.
   Result<std::string> detokenize(std::span<const TokenId> ids) const;
-  std::string piece(TokenId id) const;                                  // the vocabulary's own spelling
+  std::string piece(TokenId id) const;  // the vocabulary's own spelling
 
   // The chat template in the file, or another.
   /// context_json: {"messages":[...],"tools":[...],"add_generation_prompt":true,...}
   Result<std::string> render(std::string_view context_json) const;
   static Result<std::string> render(std::string_view template_source, std::string_view context_json);
   /// The ids of a conversation; what the messages say is never read as a control token.
-  Result<std::vector<TokenId>> tokenize_chat(std::span<const Message> messages, bool add_generation_prompt) const;
+  Result<std::vector<TokenId>> tokenize_chat(std::span<const Message> messages,
+                                             bool add_generation_prompt) const;
 
   Result<Session> session() const;
   Result<Batch> batch(std::size_t max_sequences) const;
@@ -158,14 +161,15 @@ class PARTITA_API Model {
 /// A running answer of a Session; the next generate() ends it. Belongs to the thread of its Session.
 class PARTITA_API Stream {
  public:
-  /// The next token, or nothing when the answer is complete (then finish() says why). After kCancelled the call can
-  /// be repeated and goes on where it was; any other error is final.
+  /// The next token, or nothing when there is none to come: the answer is complete (finish() says why) or a
+  /// later generate() or reset() has ended the stream (finish() is kNone). After kCancelled the call can be
+  /// repeated and goes on where it was; any other error is final.
   Result<std::optional<Token>> next();
   /// Ends the answer here; what was generated stays in the session.
   void stop();
   Finish finish() const;
   const std::vector<TokenId>& prompt_ids() const;
-  const std::vector<TokenId>& ids() const;   // generated so far
+  const std::vector<TokenId>& ids() const;  // generated so far
   const Timing& timing() const;
 
   struct Impl;
@@ -181,20 +185,20 @@ class PARTITA_API Stream {
 
 struct Score {
   std::vector<TokenId> ids;
-  std::vector<float> logprobs;   // of ids[i] given what is before it, natural; [0] is NaN
-  std::vector<TokenId> top1;     // likeliest id at each position given what is before it; [0] is -1
-  double nll = 0;                // mean, natural logarithm; NaN for a single id
+  std::vector<float> logprobs;  // of ids[i] given what is before it, natural; [0] is NaN
+  std::vector<TokenId> top1;    // likeliest id at each position given what is before it; [0] is -1
+  double nll = 0;               // mean, natural logarithm; NaN for a single id
   double perplexity = 0;
 };
 
 /// How far one model's distributions are from another's over the same ids.
 struct Divergence {
-  double kl_mean = 0, kl_max = 0;   // KL(reference || this), natural
-  double same_top = 0;              // fraction of positions with the same likeliest id
+  double kl_mean = 0, kl_max = 0;  // KL(reference || this), natural
+  double same_top = 0;             // fraction of positions with the same likeliest id
 };
 
-/// One conversation: a KV cache that remembers, so that a prompt which continues the last one is not read again.
-/// One thread at a time.
+/// One conversation: a KV cache that remembers, so that a prompt which continues the last one is not read
+/// again. One thread at a time.
 class PARTITA_API Session {
  public:
   /// Reads the prompt (lazily, at the first next()) and answers. A new generate() ends the stream before it.
@@ -208,10 +212,10 @@ class PARTITA_API Session {
   /// Every logit of the last `outputs` positions of ids: [outputs][vocab].
   Result<std::vector<float>> logits(std::span<const TokenId> ids, std::size_t outputs);
 
-  void set_cancel(const CancelFlag* flag);   // must outlive the session, or null
+  void set_cancel(const CancelFlag* flag);  // must outlive the session, or null
   /// Called during prefill with (tokens read, tokens in all).
   void set_progress(std::function<void(std::size_t, std::size_t)> progress);
-  std::size_t length() const;                // tokens in the cache
+  std::size_t length() const;  // tokens in the cache
   void reset();
 
   struct Impl;
@@ -222,27 +226,27 @@ class PARTITA_API Session {
  private:
   friend class Model;
   explicit Session(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;   // shared with its Stream alone
+  std::shared_ptr<Impl> impl_;  // shared with its Stream alone
 };
 
-/// Many requests at once, advanced together: prompts in pieces and generated tokens share each step. What a request
-/// gets does not depend on its company. One thread at a time.
+/// Many requests at once, advanced together: prompts in pieces and generated tokens share each step. What a
+/// request gets does not depend on its company. One thread at a time.
 class PARTITA_API Batch {
  public:
   using Ticket = std::uint64_t;
 
   struct Event {
     Ticket ticket = 0;
-    std::optional<Token> token;      // a token of this request
-    std::optional<Error> error;      // the request failed, alone; it is gone
-    Finish finish = Finish::kNone;   // the request is complete
+    std::optional<Token> token;     // a token of this request
+    std::optional<Error> error;     // the request failed, alone; it is gone
+    Finish finish = Finish::kNone;  // the request is complete
   };
 
   /// Queues a request. Errors: what is wrong with it alone.
   Result<Ticket> add(const Request& request);
   void cancel(Ticket ticket);
-  std::size_t running() const;       // admitted and waiting
-  bool full() const;                 // max_sequences are running
+  std::size_t running() const;  // admitted and waiting
+  bool full() const;            // max_sequences are running
 
   /// One step for all; appends what happened. Errors (kCancelled) concern the step; it can be called again.
   Result<void> advance(std::vector<Event>& events);
@@ -260,8 +264,9 @@ class PARTITA_API Batch {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Metadata and tensors of a model file, without loading it. JSON: {"version","metadata":{},"tensors":[{"name",
-/// "type","shape","bytes"}]}; long arrays are cut to `array_limit` values with their length beside.
+/// Metadata and tensors of a model file, without loading it, as JSON:
+/// {"version","metadata":{},"tensors":[{"name","type","shape","bytes"}]}; long arrays are cut to
+/// `array_limit` values with their length beside.
 PARTITA_API Result<std::string> inspect_json(const std::string& path, std::size_t array_limit = 8);
 
 /// One measurement of the machine and a model, for `partita bench`. Rates in tokens per second.
@@ -269,15 +274,17 @@ struct BenchOptions {
   std::size_t prefill = 512, decode = 64, depth = 0, sequences = 1, repeat = 3;
 };
 struct BenchResult {
-  double read_GBps = 0;                        // what all threads read from memory, measured over a model-sized area
+  double read_GBps = 0;  // what all threads read from memory, measured over a model-sized area
   std::vector<double> prefill_tps, decode_tps;
   double decode_GBps = 0, bound_fraction = 0;  // weights read per second; over read_GBps
 };
-PARTITA_API Result<BenchResult> bench(const Model& model, const BenchOptions& options, const CancelFlag* cancel = nullptr);
+PARTITA_API Result<BenchResult> bench(const Model& model, const BenchOptions& options,
+                                      const CancelFlag* cancel = nullptr);
 
-/// Where a model named on a command line lies: an existing path, else the known model of that name under
-/// $PARTITA_MODELS or ./models, else (empty name) $PARTITA_MODEL, else SmolLM2 where it was fetched.
-/// Error: kNotFound saying how to fetch one.
+/// Where a model named on a command line lies: an existing path, else the known model or file of that name in
+/// a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2. The directories, in this order:
+/// $PARTITA_MODELS, ./models, models/ of the checkout that the program was built in, and share/partita/models
+/// beside the bin/ that it is installed in. Error: kNotFound saying how to fetch one.
 PARTITA_API Result<std::string> find_model(const std::string& name);
 
 }  // namespace partita

@@ -213,6 +213,7 @@ TEST_CASE("A stream ends with the next one, and can be stopped") {
   must(first.next());
   Stream second = must(session.generate(sampled("hello", 10)));
   CHECK_FALSE(must(first.next()).has_value());
+  CHECK(first.finish() == Finish::kNone);
   must(second.next());
   second.stop();
   CHECK(second.finish() == Finish::kStop);

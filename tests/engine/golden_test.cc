@@ -18,10 +18,14 @@ using Tokens = std::vector<std::int32_t>;
 
 constexpr int kThreads = 2;
 
-/// What the fast paths may differ by (the fidelity that README.md states is far inside), and what --exact may.
-constexpr double kMeanDelta = 0.015;
+/// What log-probabilities may differ by in the mean. Tiles round to bf16; the others' 1.8e-3 at most and
+/// the 4.4e-6 of
+/// --exact have some room.
+double mean_bound(const Transformer& model) {
+  if (model.exact()) return 2e-5;
+  return model.isa() == Isa::kAmx ? 0.015 : 0.004;
+}
 constexpr double kSameTop = 0.99;
-constexpr double kExactMeanDelta = 1e-4;
 
 nlohmann::json read_record(const std::string& name) {
   std::ifstream in(std::string(PARTITA_TEST_DATA) + "/engine/" + name);
@@ -84,11 +88,11 @@ Agreement compare(const Scores& found, const Scores& expected) {
   return a;
 }
 
-void check(const Agreement& a, bool exact) {
+void check(const Agreement& a, const Transformer& model) {
   INFO("mean " << a.mean << ", largest " << a.largest << ", same top " << a.same_top);
-  CHECK(a.mean <= (exact ? kExactMeanDelta : kMeanDelta));
-  CHECK(a.same_top >= (exact ? 1.0 : kSameTop));
-  if (exact) CHECK(a.largest <= 10 * kExactMeanDelta);
+  CHECK(a.mean <= mean_bound(model));
+  CHECK(a.same_top >= (model.exact() ? 1.0 : kSameTop));
+  if (model.exact()) CHECK(a.largest <= 10 * mean_bound(model));
 }
 
 /// Recorded rows of logits: the largest difference relative to the largest logit of the row.
@@ -126,10 +130,10 @@ void check_tiny(const std::shared_ptr<const Transformer>& model, const nlohmann:
       Runner runner(model, 1);
       KvSequence kv = runner.sequence();
       const std::vector<float> hidden = runner.run(kv, ids, way.chunk, way.role);
-      check(compare(scores_of(*model, hidden, ids), recorded(sequence, ids.size())), model->exact());
+      check(compare(scores_of(*model, hidden, ids), recorded(sequence, ids.size())), *model);
       const double logits = logit_difference(*model, hidden, sequence["logits"]);
       INFO("logits differ by " << logits << " of the largest");
-      CHECK(logits <= (model->exact() ? 1e-5 : kMeanDelta));
+      CHECK(logits <= (model->exact() ? 1e-5 : mean_bound(*model)));
     }
   }
 }
@@ -143,8 +147,8 @@ void check_scores(const std::shared_ptr<const Transformer>& model, const nlohman
   KvSequence kv = runner.sequence();
   const std::vector<float> hidden = runner.run(kv, ids, Runner::kMaxRows);
   const Agreement agreement = compare(scores_of(*model, hidden, ids), recorded(record, ids.size()));
-  check(agreement, model->exact());
   INFO(ids.size() << " tokens");
+  check(agreement, *model);
 }
 
 /// Continues a recorded prompt greedily; a step may differ where the record's two best are closer than
@@ -169,8 +173,8 @@ void check_greedy(const std::shared_ptr<const Transformer>& model, const nlohman
 }
 
 // The slow arithmetics score the beginning of a text only, and continue one prompt a little: a position does
-// not depend on what comes after it. With sanitizers, which look at every access rather than at the numbers, all
-// of them do.
+// not depend on what comes after it. With sanitizers, which look at every access rather than at the numbers,
+// all of them do.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t kTokens = 200, kSlowTokens = 8, kSteps = 8, kSlowSteps = 2;
 #else
@@ -221,11 +225,11 @@ TEST_CASE("SmolLM2: log-probabilities and greedy text of transformers") {
   check_model(path, "smollm2_scores.json");
 }
 
-TEST_CASE("Gemma 3: log-probabilities and greedy text of transformers, where the file is") {
+TEST_CASE("Gemma 3: log-probabilities and greedy text of transformers, where the file is", "[gemma]") {
   // Its terms keep it out of what is fetched for everyone.
   const std::string path = find_test_model("gemma-3-270m-q4_k_m.gguf");
   if (path.empty()) {
-    WARN("gemma-3-270m-q4_k_m.gguf is not there: not compared");
+    WARN("skipped: gemma-3-270m-q4_k_m.gguf is not in models/");  // tests/CMakeLists.txt looks for this
     return;
   }
   check_model(path, "gemma3_scores.json");

@@ -137,7 +137,8 @@ void check_quantize(const Kernels& fast) {
   const Rows a(kernels(Isa::kScalar), 10, 64, data), b(fast, 10, 64, data);
   for (std::size_t r = 0; r < 10; ++r) {
     CAPTURE(r);
-    CHECK((a.view.scale[r] == b.view.scale[r] || (std::isnan(a.view.scale[r]) && std::isnan(b.view.scale[r]))));
+    CHECK(
+        (a.view.scale[r] == b.view.scale[r] || (std::isnan(a.view.scale[r]) && std::isnan(b.view.scale[r]))));
     if (std::isnan(a.view.scale[r])) continue;
     CHECK(std::memcmp(&a.view.sum[r * 2], &b.view.sum[r * 2], 2 * sizeof(float)) == 0);
     CHECK(std::memcmp(&a.view.q[r * 64], &b.view.q[r * 64], 64 * sizeof(std::int16_t)) == 0);
@@ -289,6 +290,8 @@ void check_products(const Kernels& fast) {
       for (const std::size_t batch : {1, 2, 3, 4, 5, 7, 8, 13, 27})
         check_matrix(fast, type, rows, cols, batch);
     }
+    if (block_elements(type) > 1)
+      check_matrix(fast, type, 20, 1024, 9);  // rows of activations lie further apart
   }
 }
 
@@ -325,11 +328,16 @@ void check_elementwise(const Kernels& fast) {
   }
   const float extreme[] = {-1000, -100, 100, 1000, 0, kNan};
   const float ones[] = {1, 1, 1, 1, 1, 1};
-  float out[6];
-  fast.gate(GateFunction::kSilu, extreme, ones, 6, out);
-  CHECK(out[0] == 0);
-  CHECK(out[3] == 1000);
-  CHECK(std::isnan(out[5]));
+  for (const GateFunction f : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
+    float out[6];
+    fast.gate(f, extreme, ones, 6, out);
+    CHECK(out[0] == 0);
+    CHECK(std::abs(out[1]) < 1e-30F);
+    CHECK(out[2] == 100);
+    CHECK(out[3] == 1000);
+    CHECK(out[4] == 0);
+    CHECK(std::isnan(out[5]));
+  }
   check_max(fast);
   check_exponentials(fast);
 }

@@ -1,9 +1,7 @@
 // Fuzz target: any bytes as a GGUF file. Whatever the reader accepts is then read to its end.
 //
-//     cmake -S . -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DPARTITA_FUZZ=ON
-//         -DPARTITA_SANITIZE=fuzzer-no-link,address,undefined
-//     cmake --build build/fuzz --target gguf_fuzz && build/fuzz/gguf_fuzz -max_len=65536 <corpus>
-//     tests/data/weights
+//     cmake --preset fuzz && cmake --build --preset fuzz
+//     build/fuzz/gguf_fuzz -max_len=65536 CORPUS tests/data/weights
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

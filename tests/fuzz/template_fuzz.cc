@@ -1,4 +1,8 @@
-// Any bytes as a chat template, rendered with a conversation: an error or a text, and never anything else.
+// Fuzz target: any bytes as a chat template, rendered with a conversation: an error or a text, and never
+// anything else.
+//
+//     cmake --preset fuzz && cmake --build --preset fuzz
+//     build/fuzz/template_fuzz -max_len=4096 CORPUS tests/data/template
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

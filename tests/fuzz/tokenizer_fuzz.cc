@@ -1,9 +1,8 @@
 // Fuzz target: a vocabulary and a text from the same bytes. Whatever vocabulary is accepted must encode the
 // text without harm, name only ids that exist, and where it can write every text give it back.
 //
-//     cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DPARTITA_FUZZ=ON
-//         -DPARTITA_SANITIZE=fuzzer-no-link,address,undefined
-//     ninja -C build/fuzz tokenizer_fuzz && build/fuzz/tokenizer_fuzz -max_len=4096 <corpus>
+//     cmake --preset fuzz && cmake --build --preset fuzz
+//     build/fuzz/tokenizer_fuzz -max_len=4096 CORPUS
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

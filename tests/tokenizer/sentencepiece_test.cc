@@ -1,4 +1,6 @@
 // .model files through the SentencePiece library.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -101,7 +103,8 @@ TEST_CASE("Files that are no models are refused in one sentence") {
 TEST_CASE("A model file cut anywhere is refused or loads") {
   const std::string model = read(data_path("tiny_bpe.model"));
   REQUIRE(model.size() > 1000);
-  const auto path = std::filesystem::temp_directory_path() / "partita_cut.model";
+  const auto path =
+      std::filesystem::temp_directory_path() / ("partita_cut_" + std::to_string(getpid()) + ".model");
   for (std::size_t size = 0; size < model.size(); size += 251) {
     std::ofstream(path, std::ios::binary).write(model.data(), static_cast<std::streamsize>(size));
     const auto tokenizer = Tokenizer::from_sentencepiece(path.string());

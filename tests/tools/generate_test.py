@@ -9,7 +9,19 @@ import time
 from program import (COUNTING, FRANCE, MODEL, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main, read_until, run,
                      run_json, start)
 
-COMMANDS = ["generate", "chat", "batch", "score", "tokenize", "detokenize", "template", "inspect", "bench"]
+# The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
+ENGINE = {"--threads", "--exact", "--head", "--verbose"}
+COMMANDS = {
+    "generate": ENGINE | {"--json", "--no-special", "--seed"},
+    "chat": ENGINE | {"--seed"},
+    "batch": ENGINE | {"--json", "--no-special", "--seed"},
+    "score": ENGINE | {"--json", "--no-special"},
+    "tokenize": {"--json", "--no-special"},
+    "detokenize": {"--json"},
+    "template": {"--json"},
+    "inspect": {"--json"},
+    "bench": ENGINE | {"--json"},
+}
 
 
 class Generate(ProgramTest):
@@ -147,20 +159,31 @@ class Interrupts(ProgramTest):
 
 class Usage(ProgramTest):
     def test_help_and_its_example(self):
-        for command in COMMANDS:
+        for command, heeded in COMMANDS.items():
             with self.subTest(command):
                 shown = run(command, "--help")
                 self.assertEqual(shown.returncode, 0)
-                text = shown.stdout.decode()
-                for option in ("--model", "--threads", "--json", "--seed", "--exact", "--head", "--quiet", "--verbose"):
-                    self.assertIn(option, text)
-                example = text.split("Example:\n")[1].strip()
+                options, example = shown.stdout.decode().split("Example:\n")
+                for option in {"--model", "--quiet"} | heeded:
+                    self.assertIn(option, options)
+                for option in COMMANDS["generate"] - heeded:
+                    self.assertNotIn(option, options)
+                example = example.strip()
                 self.assertIn(PROGRAM, example)
                 done = subprocess.run(["bash", "-o", "pipefail", "-c", example], stdin=subprocess.DEVNULL,
                                       capture_output=True, env=environment(), timeout=300)
                 self.assertEqual(done.returncode, 0, f"{example}\n{done.stderr.decode()}")
                 if command != "chat":
                     self.assertGreater(len(done.stdout), 0, example)
+
+    def test_options_that_a_command_has_no_use_for(self):
+        common = ["-m", MODEL, "-t", 1, "--seed", 5, "--exact", "--head", "full", "--no-special", "-q", "-v"]
+        conversation = '{"messages":[{"role":"user","content":"Hi"}]}'
+        for command, stdin in (("tokenize", "Hi"), ("detokenize", "1 2"), ("template", conversation), ("inspect", "")):
+            with self.subTest(command):
+                plain, given = run(command, stdin=stdin), run(command, *common, stdin=stdin)
+                self.assertEqual(given.returncode, 0, given.stderr)
+                self.assertEqual(given.stdout, plain.stdout)
 
     def test_program_help_and_version(self):
         shown = run("--help")

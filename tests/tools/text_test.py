@@ -96,16 +96,19 @@ class Score(ProgramTest):
 
     def test_it_is_what_generate_says(self):
         answer = run_json("generate", "-p", FRANCE, "-n", 10, "--greedy", "--logprobs", 0)
+        self.assertEqual(len(answer["ids"]), 10)
         ids = answer["prompt_ids"] + answer["ids"]
         scored = run_json("score", "--ids", "-p", " ".join(map(str, ids)))["logprobs"][-10:]
+        # Tiles multiply what is scored in another arithmetic than what is generated; without them it is one.
+        tiles = b"amx kernels" in run("generate", "-p", "x", "-n", 1, "-v").stderr
         for token, logprob in zip(answer["logprobs"], scored):
-            self.assertAlmostEqual(token["logprob"], logprob, delta=0.05)
+            self.assertAlmostEqual(token["logprob"], logprob, delta=0.05 if tiles else 1e-5)
 
     def test_against(self):
         exact = run_json("score", "--against", "exact", stdin=self.TEXT)
-        self.assertLess(exact["kl_mean"], 3e-3)
+        self.assertLess(exact["kl_mean"], 3e-4)
         self.assertGreaterEqual(exact["kl_max"], exact["kl_mean"])
-        self.assertGreater(exact["same_top"], 0.9)
+        self.assertGreater(exact["same_top"], 0.95)
         itself = run_json("score", "--against", MODEL, stdin=self.TEXT)
         self.assertEqual((itself["kl_mean"], itself["same_top"]), (0, 1))
 
