@@ -207,7 +207,7 @@ Result<void> TransformerLoader::pack(std::span<const Packing> list) {
   std::size_t panels = 0;
   for (const Packing& p : list) panels += p.matrix->panels();
   const std::size_t unit = config_.head_dim / kPanelRows;  // panels of a head, whose rows a map mixes
-  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(options_.threads);
+  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(std::max(options_.threads, 1));
   const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
   std::atomic<std::size_t> packed{0};
   for (std::size_t round = 0; packed < panels; ++round) {

@@ -55,8 +55,8 @@ inline void put_group(std::byte* group, int bits, int lane, const std::uint8_t* 
     for (int t = 0; t < 8; ++t) std::memcpy(at + t * 64, q + t * 4, 4);
     return;
   }
-  for (int t = 0; t < 4;
-       ++t) {  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
+  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high.
+  for (int t = 0; t < 4; ++t) {
     std::uint32_t low = 0, high = 0;
     std::memcpy(&low, q + t * 8, 4);
     std::memcpy(&high, q + t * 8 + 4, 4);
