@@ -38,8 +38,14 @@ def random_blocks(rng, dtype, rows, cols):
     return blocks.reshape(rows, -1)
 
 
-def type_of(name, layer, options):
-    """llama-quantize's choice: the head in six bits, and in Q4_K_M also some of the value and down projections."""
+def type_of(name, layer, cols, options):
+    """What llama-quantize takes: eight bits where columns are no whole blocks of the type that it prefers."""
+    dtype = preferred_type(name, layer, options)
+    return dtype if cols % BLOCKS[dtype][0] == 0 else Type.Q8_0
+
+
+def preferred_type(name, layer, options):
+    """The head in six bits, and in Q4_K_M also some of the value and down projections."""
     if options.type == "q8_0":
         return Type.Q8_0
     if name == ("output" if options.untied else "token_embd"):
@@ -116,7 +122,7 @@ def write(options):
         file.add_tensor_info(name, (options.hidden,), np.dtype(np.float32), 4 * options.hidden)
     plan = []
     for name, layer, rows, cols in matrices(options):
-        dtype = type_of(name, layer, options)
+        dtype = type_of(name, layer, cols, options)
         elements, size = BLOCKS[dtype][:2]
         row_bytes = cols // elements * size
         file.add_tensor_info((f"blk.{layer}." if layer is not None else "") + name + ".weight", (rows, row_bytes),

@@ -1,6 +1,7 @@
 #include "engine/model.h"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 #include <string>
 #include <string_view>
@@ -13,8 +14,8 @@
 namespace partita {
 namespace {
 
-/// Bytes packed between two looks at progress; what is in memory twice, as file and as panels, is at most
-/// this much.
+/// Bytes packed between two looks at progress; little more than this is in memory twice, as file and as
+/// panels.
 constexpr std::size_t kSliceBytes = std::size_t{8} << 20;
 
 struct MatrixPiece {
@@ -22,7 +23,15 @@ struct MatrixPiece {
   PackedMatrix Layer::*place;
   std::size_t rows;
   std::size_t cols;
-  bool rotary = false;  // rows belong to rotary pairs, which the file may have in another order
+  bool rotary = false;     // rows belong to rotary pairs, which the file may have in another order
+  bool with_next = false;  // multiplied together with the next: their panels are one list
+};
+
+/// A matrix to be packed, and where its rows come from.
+struct Packing {
+  PackedMatrix* matrix;
+  std::span<const std::byte> bytes;  // of the file
+  std::vector<std::uint32_t> map;    // which row of the file is which; empty: the same
 };
 
 struct VectorPiece {
@@ -35,8 +44,8 @@ struct VectorPiece {
 std::vector<MatrixPiece> matrix_pieces(const Config& c) {
   const std::size_t q_rows = std::size_t{c.heads} * c.head_dim,
                     kv_rows = std::size_t{c.kv_heads} * c.head_dim;
-  return {{"attn_q", &Layer::q, q_rows, c.hidden_size, true},
-          {"attn_k", &Layer::k, kv_rows, c.hidden_size, true},
+  return {{"attn_q", &Layer::q, q_rows, c.hidden_size, true, true},
+          {"attn_k", &Layer::k, kv_rows, c.hidden_size, true, true},
           {"attn_v", &Layer::v, kv_rows, c.hidden_size},
           {"attn_output", &Layer::attention_out, c.hidden_size, q_rows},
           {"ffn_gate", &Layer::gate, c.ffn_size, c.hidden_size},
@@ -104,8 +113,10 @@ class TransformerLoader {
   Result<void> load_layer(std::size_t index);
   Result<TensorView> fetch(const std::string& name, std::span<const std::uint64_t> shape);
   Result<void> load_vector(const std::string& name, std::size_t size, Vector& out);
-  Result<void> load_matrix(const std::string& name, std::size_t rows, std::size_t cols, bool permuted,
-                           PackedMatrix& out);
+  Result<void> load_matrix(const std::string& name, std::size_t rows, std::size_t cols, PackedMatrix& out);
+  Result<Packing> prepare(const std::string& name, std::size_t rows, std::size_t cols, bool permuted,
+                          PackedMatrix& out);
+  Result<void> pack(std::span<const Packing> list);
   Result<void> report(std::size_t bytes);
   Result<void> check_leftovers() const;
 
@@ -121,9 +132,9 @@ class TransformerLoader {
 Result<void> TransformerLoader::load() {
   model_.arena_ = PanelArena(count_panel_bytes(file_));
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
-  if (auto r = load_matrix("token_embd.weight", vocab, hidden, false, model_.embedding_); !r) return r;
+  if (auto r = load_matrix("token_embd.weight", vocab, hidden, model_.embedding_); !r) return r;
   if (file_.has_tensor("output.weight")) {
-    if (auto r = load_matrix("output.weight", vocab, hidden, false, model_.head_); !r) return r;
+    if (auto r = load_matrix("output.weight", vocab, hidden, model_.head_); !r) return r;
   }
   if (auto r = load_vector("output_norm.weight", hidden, model_.final_norm_); !r) return r;
   for (std::size_t i = 0; i < config_.layers; ++i) {
@@ -141,10 +152,15 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
     if (!piece.exists) continue;
     if (auto r = load_vector(full_name(piece.name), piece.size, layer.*piece.place); !r) return r;
   }
+  std::vector<Packing> list;
   for (const MatrixPiece& piece : matrix_pieces(config_)) {
     const bool permuted = piece.rotary && config_.interleaved_qk;
-    if (auto r = load_matrix(full_name(piece.name), piece.rows, piece.cols, permuted, layer.*piece.place); !r)
-      return r;
+    auto packing = prepare(full_name(piece.name), piece.rows, piece.cols, permuted, layer.*piece.place);
+    if (!packing) return packing.error();
+    list.push_back(*std::move(packing));
+    if (piece.with_next) continue;
+    if (auto r = pack(list); !r) return r;
+    list.clear();
   }
   return {};
 }
@@ -165,31 +181,55 @@ Result<void> TransformerLoader::load_vector(const std::string& name, std::size_t
   return report(tensor->bytes.size());
 }
 
-/// Packs a matrix in slices of whole heads, all threads together on each, so that the file's pages can go
-/// early.
 Result<void> TransformerLoader::load_matrix(const std::string& name, std::size_t rows, std::size_t cols,
-                                            bool permuted, PackedMatrix& out) {
+                                            PackedMatrix& out) {
+  auto packing = prepare(name, rows, cols, false, out);
+  if (!packing) return packing.error();
+  return pack({&*packing, 1});
+}
+
+Result<Packing> TransformerLoader::prepare(const std::string& name, std::size_t rows, std::size_t cols,
+                                           bool permuted, PackedMatrix& out) {
   const std::uint64_t shape[] = {rows, cols};
   auto tensor = fetch(name, shape);
   if (!tensor) return tensor.error();
   auto matrix = allocate_panels(tensor->dtype, rows, cols, model_.arena_);
   if (!matrix) return matrix.error();
   out = *std::move(matrix);
+  return Packing{&out, tensor->bytes,
+                 permuted ? half_split_rows(rows, config_.head_dim) : std::vector<std::uint32_t>()};
+}
 
-  const std::vector<std::uint32_t> map =
-      permuted ? half_split_rows(rows, config_.head_dim) : std::vector<std::uint32_t>();
-  const std::size_t row_bytes = tensor->bytes.size() / rows;
-  const std::size_t unit = config_.head_dim / kPanelRows;  // panels of a head
-  const std::size_t slice = (kSliceBytes / out.panel_bytes() / unit + 1) * unit;
-  for (std::size_t first = 0; first < out.panels(); first += slice) {
-    const std::size_t last = std::min(first + slice, out.panels());
+/// Packs matrices whose panels a step shares out as one list (block.cc). Every worker packs the panels that
+/// it will multiply, so that on machines of several nodes they lie in its node's memory, a slice at a time,
+/// after which the file's pages can go.
+Result<void> TransformerLoader::pack(std::span<const Packing> list) {
+  std::size_t panels = 0;
+  for (const Packing& p : list) panels += p.matrix->panels();
+  const std::size_t unit = config_.head_dim / kPanelRows;  // panels of a head, whose rows a map mixes
+  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(std::max(options_.threads, 1));
+  const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
+  std::atomic<std::size_t> packed{0};
+  for (std::size_t round = 0; packed < panels; ++round) {
+    std::atomic<std::size_t> bytes{0};
     parallel(options_.threads, [&](const Worker& worker) {
-      const auto [begin, end] = worker.share(last - first);
-      pack_panels(out, tensor->bytes, map, first + begin, first + end);
+      const auto [own, end] = worker.share(panels);
+      const std::size_t first = std::min(own + round * slice, end), last = std::min(first + slice, end);
+      std::size_t begin = 0;  // of the matrix in the list
+      for (const Packing& p : list) {
+        const std::size_t count = p.matrix->panels();
+        const std::size_t from = std::clamp(first, begin, begin + count) - begin;
+        const std::size_t to = std::clamp(last, begin, begin + count) - begin;
+        begin += count;
+        if (from == to) continue;
+        pack_panels(*p.matrix, p.bytes, p.map, from, to);
+        const std::size_t row_bytes = p.bytes.size() / p.matrix->rows, first_row = from * kPanelRows;
+        const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - first_row;
+        file_.release(p.bytes.subspan(first_row * row_bytes, rows * row_bytes));
+        bytes += rows * row_bytes;
+      }
+      packed += last - first;
     });
-    const std::size_t first_row = first * kPanelRows, last_row = std::min(last * kPanelRows, rows);
-    const std::size_t bytes = (last_row - first_row) * row_bytes;
-    file_.release(tensor->bytes.subspan(first_row * row_bytes, bytes));
     if (auto r = report(bytes); !r) return r;
   }
   return {};

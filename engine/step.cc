@@ -27,7 +27,7 @@ void fill_angles(const Rope& rope, std::size_t position, float* cos, float* sin)
 
 struct Engine::Impl {
   Impl(std::shared_ptr<const Transformer> of, int threads, std::size_t max_rows)
-      : model(std::move(of)), ws(*model, threads, max_rows) {
+      : model(std::move(of)), team(threads), ws(*model, team.threads(), max_rows) {
     tokens.reserve(max_rows);
     all.reserve(max_rows);
     wanted.reserve(max_rows);
@@ -39,6 +39,7 @@ struct Engine::Impl {
   void run(const Worker& worker, float* hidden, const std::atomic<bool>* cancel);
 
   std::shared_ptr<const Transformer> model;
+  Team team;
   Workspace ws;
   std::vector<std::size_t> starts;    // first row of each chunk
   std::vector<std::uint32_t> tokens;  // of each row
@@ -155,8 +156,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
 
 Engine::Engine(std::shared_ptr<const Transformer> model, int threads, std::size_t max_rows,
                std::optional<TileType> tiles)
-    : impl_(std::make_unique<Impl>(std::move(model), std::max(threads, 1),
-                                   std::max<std::size_t>(max_rows, 1))) {
+    : impl_(std::make_unique<Impl>(std::move(model), threads, std::max<std::size_t>(max_rows, 1))) {
   if (!tiles && impl_->model->isa() == Isa::kAmx) tiles = TileType::kBF16;
   if (!impl_->ws.ok()) {
     impl_->ready = Error{ErrorCode::kOutOfMemory, "No memory for the buffers of a step of " +
@@ -176,7 +176,7 @@ Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const st
   if (Result<void> room = impl.plan(chunks); !room) return room;
   for (std::atomic<bool>& stop : impl.ws.stop) stop.store(false, std::memory_order_relaxed);
   impl.ws.failed.store(false, std::memory_order_relaxed);
-  parallel(impl.ws.threads, [&](const Worker& worker) { impl.run(worker, hidden, cancel); });
+  impl.team.run([&](const Worker& worker) { impl.run(worker, hidden, cancel); });
   if (impl.ws.stop[0].load(std::memory_order_relaxed) || impl.ws.stop[1].load(std::memory_order_relaxed))
     return Error{ErrorCode::kCancelled, "The step was cancelled."};
   if (impl.ws.failed.load(std::memory_order_relaxed)) {

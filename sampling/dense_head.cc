@@ -28,7 +28,8 @@ class DenseScratch : public HeadScratch {
         ld(matrix.panels() * kPanelRows),
         buffer(block_rows, matrix.cols),
         logits(block_rows * ld * sizeof(float)),
-        members(static_cast<std::size_t>(std::max(threads, 1))) {
+        team(threads),
+        members(static_cast<std::size_t>(team.threads())) {
     for (Member& member : members) member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
   }
 
@@ -38,7 +39,6 @@ class DenseScratch : public HeadScratch {
            std::all_of(members.begin(), members.end(), [&](const Member& m) { return has(m.matmul); });
   }
 
-  int threads() const { return static_cast<int>(members.size()); }
   float* row_values() { return buffer.values(); }
   float* row_logits() { return reinterpret_cast<float*>(logits.data()); }
 
@@ -50,9 +50,10 @@ class DenseScratch : public HeadScratch {
   }
 
   const std::size_t block_rows;
-  const std::size_t ld;         // of logits: vocab rounded up to whole panels
-  ActivationBuffer buffer;      // [block_rows][hidden]
-  AlignedBytes logits;          // [block_rows][ld]
+  const std::size_t ld;     // of logits: vocab rounded up to whole panels
+  ActivationBuffer buffer;  // [block_rows][hidden]
+  AlignedBytes logits;      // [block_rows][ld]
+  Team team;
   std::vector<Member> members;  // one a thread
 };
 
@@ -117,7 +118,7 @@ void DenseHead::project(const Worker& worker, const Activations& x, DenseScratch
 void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_scratch,
                        std::span<Result<Answer>> answers) const {
   auto& scratch = static_cast<DenseScratch&>(head_scratch);
-  parallel(scratch.threads(), [&](const Worker& worker) {
+  scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size(); first += scratch.block_rows) {
       const std::size_t rows = std::min(scratch.block_rows, questions.size() - first);
       const auto [mine, end] = worker.share(rows);
@@ -139,7 +140,7 @@ void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_sc
 
 void DenseHead::logits(const float* hidden, std::size_t rows, HeadScratch& head_scratch, float* out) const {
   auto& scratch = static_cast<DenseScratch&>(head_scratch);
-  parallel(scratch.threads(), [&](const Worker& worker) {
+  scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < rows; first += scratch.block_rows) {
       const std::size_t n = std::min(scratch.block_rows, rows - first);
       project(worker, scratch.activations(hidden + first * matrix_.cols, n, matrix_.cols), scratch,

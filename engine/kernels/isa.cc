@@ -55,8 +55,8 @@ bool has(Isa isa) {
   return false;
 }
 
-constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kVnni,
-                                Isa::kVnniWinograd, Isa::kAmx};
+constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2,         Isa::kAvx512,
+                             Isa::kVnni,   Isa::kVnniWinograd, Isa::kAmx};
 #elif defined(__aarch64__)
 bool has(Isa isa) {
   constexpr unsigned long kAsimd = 1UL << 1, kAsimdDp = 1UL << 20;  // HWCAP_* of Linux's asm/hwcap.h
@@ -99,7 +99,8 @@ std::vector<Isa> supported_isas() {
 Result<Isa> choose_isa() {
   const std::vector<Isa> found = supported_isas();
   const char* wanted = std::getenv("PARTITA_ISA");
-  if (wanted == nullptr || *wanted == '\0') return found.back() == Isa::kVnniWinograd ? faster(Isa::kVnni, Isa::kVnniWinograd) : found.back();
+  if (wanted == nullptr || *wanted == '\0')
+    return found.back() == Isa::kVnniWinograd ? faster(Isa::kVnni, Isa::kVnniWinograd) : found.back();
   for (Isa isa : kAll) {
     if (name(isa) != wanted) continue;
     if (isa <= found.back()) return isa;

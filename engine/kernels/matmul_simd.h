@@ -346,8 +346,8 @@ void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
   }
 }
 
-/// How the panels of a quantized type are read, by how many rows and, taken apart, how many panels at most. matmul_bytes.h and
-/// matmul_winograd.h have other ways.
+/// How the panels of a quantized type are read, by how many rows and, taken apart, how many panels at most.
+/// matmul_bytes.h and matmul_winograd.h have other ways.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 struct PanelReading {
   using Packed = PackedPanel<V, Bits, Kind, Offset>;

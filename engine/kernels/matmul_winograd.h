@@ -5,9 +5,9 @@
 //
 // The last two terms belong to a row of weights and a row of activations alone: they are made once, not for
 // every product. What is left is one multiplication where there were two, and two additions, which run on
-// pipes that multiplications leave idle. With pairs in the place of w0, w1, a0, a1 one vpdpwssd multiplies four
-// columns of 16 rows. All sums are of integers modulo 2^32 and the result is below that: it is exact, the same
-// that other ways have.
+// pipes that multiplications leave idle. With pairs in the place of w0, w1, a0, a1 one vpdpwssd multiplies
+// four columns of 16 rows. All sums are of integers modulo 2^32 and the result is below that: it is exact,
+// the same that other ways have.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,7 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
   std::int32_t* crossed;  // [groups][16]: - the sum of w0 w1
 
   WinogradPanel(std::byte* scratch, std::size_t groups)
-      : Base(scratch, groups),
-        crossed(reinterpret_cast<std::int32_t*>(scratch + Base::bytes(groups))) {}
+      : Base(scratch, groups), crossed(reinterpret_cast<std::int32_t*>(scratch + Base::bytes(groups))) {}
 
   static constexpr std::size_t bytes(std::size_t groups) {
     return Base::bytes(groups) + groups * kPanelRows * sizeof(std::int32_t);
@@ -87,11 +86,11 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
   }
 };
 
-/// Two panels share each broadcast activation. Not with two scales in a group: half as many columns do not pay
-/// for what comes before and after them.
+/// Two panels share each broadcast activation. Not with two scales in a group: half as many columns do not
+/// pay for what comes before and after them.
 template <class V, int Bits, ScaleKind Kind, int Offset>
-requires(requires { V::kWinograd; } && Scales<V, Kind>::kHalves == 1)
-struct PanelReading<V, Bits, Kind, Offset> {
+requires(requires { V::kWinograd; } &&
+         Scales<V, Kind>::kHalves == 1) struct PanelReading<V, Bits, Kind, Offset> {
   using Packed = PackedPanel<V, Bits, Kind, Offset>;
   using Unpacked = WinogradPanel<V, Packed::kHasMinimum>;
   static constexpr int kFewRows = 4, kManyRows = 4, kPanels = 2;

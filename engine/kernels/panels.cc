@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -48,13 +49,13 @@ std::size_t scale_plane_bytes(const QuantLayout& layout, std::size_t cols) {
 }
 
 /// Writes the 32 quants q of lane r into a group.
-void put_group(std::byte* group, int bits, int lane, const std::uint8_t* q) {
+inline void put_group(std::byte* group, int bits, int lane, const std::uint8_t* q) {
   std::byte* at = group + lane * 4;
   if (bits == 8) {
     for (int t = 0; t < 8; ++t) std::memcpy(at + t * 64, q + t * 4, 4);
     return;
   }
-  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
+  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high.
   for (int t = 0; t < 4; ++t) {
     std::uint32_t low = 0, high = 0;
     std::memcpy(&low, q + t * 8, 4);
@@ -151,43 +152,60 @@ LaneScales lane_scales(const PackedMatrix& matrix, std::size_t panel, std::size_
   return {};
 }
 
-/// One row of blocks into lane `lane` of a panel.
-void pack_quantized_row(const Codec& type, const std::byte* blocks, std::size_t cols, int lane,
-                        std::byte* quants, std::byte* scales) {
-  const QuantLayout& layout = type.layout;
-  const std::size_t group_bytes = static_cast<std::size_t>(layout.bits) * 64;
+/// One block, the b-th of its row, into lane `lane` of a panel.
+template <int bits>
+void put_block(const QuantLayout& layout, const QuantBlock& block, std::size_t b, int lane, std::byte* quants,
+               std::byte* scales) {
   const int per_block = layout.block / kGroupCols;
-  QuantBlock block;
-  for (std::size_t b = 0; b * static_cast<std::size_t>(layout.block) < cols; ++b) {
-    type.decompose(blocks + b * block_bytes(type.dtype), block);
-    for (int i = 0; i < per_block; ++i) {
-      const std::size_t g = b * static_cast<std::size_t>(per_block) + static_cast<std::size_t>(i);
-      put_group(quants + g * group_bytes, layout.bits, lane, block.q + i * kGroupCols);
-      const ScalePlace at = scale_place(layout.scale, g);
-      std::byte* own = scales + at.group;
-      switch (layout.scale) {
-        case ScaleKind::kF16Min:
-          put_f16(own + 32, lane, block.m);
-          [[fallthrough]];
-        case ScaleKind::kF16:
-          put_f16(own, lane, block.d);
-          break;
-        case ScaleKind::kSuper:
-          put_f16(scales + at.super, lane, block.d);
-          put_f16(scales + at.super + 32, lane, block.m);
-          own[lane] = static_cast<std::byte>(block.sc[i]);
-          own[16 + lane] = static_cast<std::byte>(block.mn[i]);
-          break;
-        case ScaleKind::kSuperI8:
-          put_f16(scales + at.super, lane, block.d);
-          own[lane] = static_cast<std::byte>(block.sc[2 * i]);
-          own[16 + lane] = static_cast<std::byte>(block.sc[2 * i + 1]);
-          break;
-        case ScaleKind::kNone:
-          break;
-      }
+  for (int i = 0; i < per_block; ++i) {
+    const std::size_t g = b * static_cast<std::size_t>(per_block) + static_cast<std::size_t>(i);
+    put_group(quants + g * bits * 64, bits, lane, block.q + i * kGroupCols);
+    const ScalePlace at = scale_place(layout.scale, g);
+    std::byte* own = scales + at.group;
+    switch (layout.scale) {
+      case ScaleKind::kF16Min:
+        put_f16(own + 32, lane, block.m);
+        [[fallthrough]];
+      case ScaleKind::kF16:
+        put_f16(own, lane, block.d);
+        break;
+      case ScaleKind::kSuper:
+        put_f16(scales + at.super, lane, block.d);
+        put_f16(scales + at.super + 32, lane, block.m);
+        own[lane] = static_cast<std::byte>(block.sc[i]);
+        own[16 + lane] = static_cast<std::byte>(block.mn[i]);
+        break;
+      case ScaleKind::kSuperI8:
+        put_f16(scales + at.super, lane, block.d);
+        own[lane] = static_cast<std::byte>(block.sc[2 * i]);
+        own[16 + lane] = static_cast<std::byte>(block.sc[2 * i + 1]);
+        break;
+      case ScaleKind::kNone:
+        break;
     }
   }
+}
+
+/// Rows of blocks into the lanes of a panel, block by block, so that what is written stays in the cache until
+/// it is whole. rows: [lanes]
+template <int bits>
+void pack_quantized(const Codec& type, const std::byte* const* rows, int lanes, std::size_t cols,
+                    std::byte* quants, std::byte* scales) {
+  const std::size_t bytes = block_bytes(type.dtype), blocks = cols / block_elements(type.dtype);
+  QuantBlock block;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    for (int lane = 0; lane < lanes; ++lane) {
+      type.decompose(rows[lane] + b * bytes, block);
+      put_block<bits>(type.layout, block, b, lane, quants, scales);
+    }
+  }
+}
+
+auto pack_quantized_of(int bits) {
+  return bits == 4   ? pack_quantized<4>
+         : bits == 5 ? pack_quantized<5>
+         : bits == 6 ? pack_quantized<6>
+                     : pack_quantized<8>;
 }
 
 }  // namespace
@@ -280,17 +298,22 @@ void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
   const std::size_t row_bytes = matrix.cols / block_elements(matrix.dtype) * element;
   for (std::size_t p = first; p < last; ++p) {
     std::byte* quants = matrix.storage + p * matrix.panel_bytes();
-    for (int lane = 0; lane < kPanelRows; ++lane) {
-      const std::size_t row = p * kPanelRows + static_cast<std::size_t>(lane);
-      if (row >= matrix.rows) break;
-      const std::byte* source = blocks.data() + (row_map.empty() ? row : row_map[row]) * row_bytes;
-      if (matrix.quantized()) {
-        pack_quantized_row(type, source, matrix.cols, lane, quants, quants + matrix.quant_bytes);
-        continue;
-      }
-      for (std::size_t c = 0; c < matrix.cols; ++c) {
+    const std::size_t first_row = p * kPanelRows;
+    const int lanes = static_cast<int>(std::min<std::size_t>(kPanelRows, matrix.rows - first_row));
+    const std::byte* rows[kPanelRows];
+    for (int lane = 0; lane < lanes; ++lane) {
+      const std::size_t row = first_row + static_cast<std::size_t>(lane);
+      rows[lane] = blocks.data() + (row_map.empty() ? row : row_map[row]) * row_bytes;
+    }
+    if (matrix.quantized()) {
+      pack_quantized_of(matrix.layout.bits)(type, rows, lanes, matrix.cols, quants,
+                                            quants + matrix.quant_bytes);
+      continue;
+    }
+    for (std::size_t c = 0; c < matrix.cols; ++c) {
+      for (int lane = 0; lane < lanes; ++lane) {
         std::memcpy(quants + (c * kPanelRows + static_cast<std::size_t>(lane)) * element,
-                    source + c * element, element);
+                    rows[lane] + c * element, element);
       }
     }
   }

@@ -1,19 +1,25 @@
 #include "engine/kernels/parallel.h"
 
 #include <omp.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <string>
-#include <thread>
 
 namespace partita {
 namespace {
 
-constexpr int kSpins =
-    20000;  // about a tenth of a millisecond: longer than any phase's imbalance when cores are free
+// About a tenth of a millisecond: longer than any phase's imbalance when cores are free.
+constexpr int kSpins = 20000;
+
+// A team gets smaller when its members have slept this long at barriers, on average, and more than a quarter
+// of the time. A thread that loses its core for one slice of the scheduler (3 or 4 ms) does not make it so.
+constexpr std::chrono::milliseconds kMostHeldUp(6);
+constexpr int kFairShare = 4;
+
+// How long before it tries with one more: twice as long after every try that failed.
+constexpr std::chrono::milliseconds kFirstPause(50), kLongestPause(1600);
 
 void relax() {
 #if defined(__x86_64__)
@@ -23,17 +29,9 @@ void relax() {
 #endif
 }
 
-int affinity_threads() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0)
-    return static_cast<int>(std::thread::hardware_concurrency());
-  return CPU_COUNT(&set);
-}
-
 /// The path of this process's group in the unified hierarchy ("0::/path") or of a version 1 controller.
-std::string cgroup_path(const std::string& controller) {
-  std::ifstream file("/proc/self/cgroup");
+std::string cgroup_path(const std::string& root, const std::string& controller) {
+  std::ifstream file(root + "/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
     const std::size_t a = line.find(':');
     const std::size_t b = a == std::string::npos ? a : line.find(':', a + 1);
@@ -76,12 +74,20 @@ double tightest(const std::string& root, std::string path, Quota quota) {
   return least;
 }
 
+/// usable_threads() when it was first asked for: it reads files, and teams are made for single regions.
+int usable() {
+  static const int threads = usable_threads();
+  return threads;
+}
+
 }  // namespace
 
-int usable_threads() {
-  const double quota = std::min(tightest("/sys/fs/cgroup", cgroup_path(""), quota_v2),
-                                tightest("/sys/fs/cgroup/cpu", cgroup_path("cpu"), quota_v1));
-  int threads = affinity_threads();
+int usable_threads(const std::string& root) {
+  const std::string groups = root + "/sys/fs/cgroup";
+  const double quota = std::min(tightest(groups, cgroup_path(root, ""), quota_v2),
+                                tightest(groups + "/cpu", cgroup_path(root, "cpu"), quota_v1));
+  // OpenMP counts the affinity mask, and still knows it where it has bound the calling thread to one place.
+  int threads = omp_get_num_procs();
   if (std::isfinite(quota)) threads = std::min(threads, static_cast<int>(std::ceil(quota)));
   return std::max(threads, 1);
 }
@@ -94,27 +100,54 @@ void Barrier::wait(int members) {
     generation_.notify_all();
     return;
   }
-  for (int i = 0; may_spin_ && i < kSpins; ++i) {
+  for (int i = 0; members <= most_spinning_ && i < kSpins; ++i) {
     if (generation_.load(std::memory_order_acquire) != generation) return;
     relax();
   }
+  const auto start = std::chrono::steady_clock::now();
   generation_.wait(generation, std::memory_order_acquire);
+  slept_.fetch_add((std::chrono::steady_clock::now() - start).count(), std::memory_order_relaxed);
 }
 
-void run_team(int threads, void (*body)(void* context, const Worker& worker), void* context) {
-  if (threads <= 1) {
+Team::Team(int threads)
+    : threads_(std::max(threads, 1)), members_(threads_), barrier_(usable()), pause_(kFirstPause) {}
+
+void Team::enter(void (*body)(void* context, const Worker& worker), void* context) {
+  if (threads_ == 1) {
     body(context, Worker{});
     return;
   }
-  static const int cores = usable_threads();
-  Barrier barrier(threads <= cores);
-  // The barrier at both ends also orders memory in a way that ThreadSanitizer sees; OpenMP's own it does not.
-#pragma omp parallel num_threads(threads)
-  {
-    const Worker worker{omp_get_thread_num(), omp_get_num_threads(), &barrier};
-    worker.wait();
-    body(context, worker);
-    worker.wait();
+  const Clock::time_point start = Clock::now();
+  if (members_ == 1) {
+    body(context, Worker{});
+  } else {
+    // The barrier at both ends also orders memory in a way that ThreadSanitizer sees; OpenMP's own it does
+    // not.
+#pragma omp parallel num_threads(members_)
+    {
+      const Worker worker{omp_get_thread_num(), omp_get_num_threads(), &barrier_};
+      worker.wait();
+      body(context, worker);
+      worker.wait();
+    }
+  }
+  adapt(start, Clock::now());
+}
+
+void Team::adapt(Clock::time_point start, Clock::time_point end) {
+  if (members_ > 1) {
+    held_up_ += barrier_.take_slept() / (members_ - 1) - (end - start) / kFairShare;
+    held_up_ = std::max(held_up_, Clock::duration::zero());
+  }
+  if (held_up_ > kMostHeldUp) {
+    // Soon after a try it is that try which failed.
+    pause_ = end - changed_ < pause_ ? std::min<Clock::duration>(2 * pause_, kLongestPause) : kFirstPause;
+    --members_;
+    changed_ = end;
+    held_up_ = Clock::duration::zero();
+  } else if (members_ < threads_ && end - changed_ > pause_) {
+    ++members_;
+    changed_ = end;
   }
 }
 

@@ -1,14 +1,12 @@
 // Every table of kernels that this processor can run, against the scalar definition; oneDNN's products
 // likewise.
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "engine/kernels/parallel.h"
 #include "engine/kernels/tile_products.h"
 #include "tests/catch.h"
 #include "tests/engine/kernel_checks.h"
@@ -129,27 +127,6 @@ TEST_CASE("the instruction set can be forced down, never up") {
   for (const std::string& unknown : {std::string("sse9"), foreign}) {
     CHECK(with(unknown.c_str()).error().message ==
           "PARTITA_ISA is '" + unknown + "'; it must be one of " + names + ".");
-  }
-}
-
-TEST_CASE("a team shares everything out, once, and barriers hold") {
-  CHECK(usable_threads() >= 1);
-  for (const int threads : {1, 2, 3, 8}) {
-    std::vector<int> done(1000);
-    std::atomic<int> arrived{0};
-    bool early = false;
-    parallel(threads, [&](const Worker& w) {
-      const auto [first, last] = w.share(done.size(), 16);
-      for (std::size_t i = first; i < last; ++i) ++done[i];
-      for (int round = 1; round <= 50; ++round) {
-        ++arrived;
-        w.wait();
-        if (arrived.load() < round * w.count) early = true;
-        w.wait();
-      }
-    });
-    CHECK(std::count(done.begin(), done.end(), 1) == 1000);
-    CHECK_FALSE(early);
   }
 }
 
