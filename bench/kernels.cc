@@ -106,6 +106,7 @@ std::vector<Case> all(const Kernels& k) {
   std::vector<Case> cases;
   cases.push_back(attention(k, "attention_decode", 4, 16384, true));
   cases.push_back(attention(k, "attention_decode", 4, 512, true));
+  cases.push_back(attention(k, "attention_decode", 3, 512, true));
   cases.push_back(attention(k, "attention_prefill", kMaxQueryRows, 512, false));
   cases.push_back(quantize(k, 1, kHidden));
   cases.push_back(quantize(k, 1, kFfn));

@@ -31,16 +31,47 @@ Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
           std::min(plan.heads_per_unit, group_of(c) - first)};
 }
 
-/// Keys [first, last) that any query of a unit sees.
-struct KeyRange {
-  std::size_t first, last;
-};
+/// The keys that the queries of a unit see, where they lie in the cache of a layer.
+class UnitKeys {
+ public:
+  UnitKeys(const Workspace& ws, const Unit& unit, std::size_t layer)
+      : sequence_(*ws.rows[unit.range.row].sequence),
+        layer_(layer),
+        kv_head_(unit.kv_head),
+        window_(ws.model.config().layer_kinds[layer].window),
+        first_(oldest_seen(ws.rows[unit.range.row].position)),
+        last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1) {}
 
-KeyRange keys_of(const Workspace& ws, const Unit& unit, std::uint32_t window) {
-  const std::size_t begin = ws.rows[unit.range.row].position;
-  const std::size_t end = ws.rows[unit.range.row + unit.range.tokens - 1].position + 1;
-  return {window != 0 && begin + 1 > window ? begin + 1 - window : 0, end};
-}
+  /// The first key that the query at `position` sees.
+  std::size_t oldest_seen(std::size_t position) const {
+    return window_ != 0 && position + 1 > window_ ? position + 1 - window_ : 0;
+  }
+  std::size_t last() const { return last_; }
+  std::size_t first_span() const { return first_ / kSpanTokens; }
+  std::size_t last_span() const { return (last_ + kSpanTokens - 1) / kSpanTokens; }
+  bool has_span(std::size_t span) const { return span >= first_span() && span < last_span(); }
+
+  /// Pages [first_page, last_page) of a span hold keys that are seen.
+  std::size_t first_page(std::size_t span) const {
+    return std::max(first_ / kPageTokens, span * kPagesPerSpan);
+  }
+  std::size_t last_page(std::size_t span) const {
+    return std::min((last_ + kPageTokens - 1) / kPageTokens, (span + 1) * kPagesPerSpan);
+  }
+
+  KvType type() const { return sequence_.pool().type(); }
+  KvPage page(std::size_t i) const {
+    const KvPool& pool = sequence_.pool();
+    const std::byte* page = sequence_.page(pool.class_of(layer_), i);
+    return {page + pool.k_offset(layer_, kv_head_), page + pool.v_offset(layer_, kv_head_)};
+  }
+
+ private:
+  const KvSequence& sequence_;
+  const std::size_t layer_, kv_head_;
+  const std::uint32_t window_;
+  const std::size_t first_, last_;  // keys
+};
 
 class UnitAttention {
  public:
@@ -50,22 +81,19 @@ class UnitAttention {
         unit_(unit),
         config_(ws.model.config()),
         kernels_(ws.model.kernels()),
-        layer_(layer),
-        window_(config_.layer_kinds[layer].window),
-        keys_(keys_of(ws, unit, window_)) {
+        keys_(ws, unit, layer) {
     gather_queries();
   }
 
-  std::size_t first_span() const { return keys_.first / kSpanTokens; }
-  std::size_t last_span() const { return (keys_.last + kSpanTokens - 1) / kSpanTokens; }
+  const UnitKeys& keys() const { return keys_; }
 
-  /// Everything, into ws.attention.
-  void all_spans() {
+  /// Everything, into ws.attention. `after`: the page that is read next, to be fetched meanwhile.
+  void all_spans(const KvPage& after) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
-    for (std::size_t s = first_span(); s < last_span(); ++s) {
+    for (std::size_t s = keys_.first_span(); s < keys_.last_span(); ++s) {
       const SoftmaxState part{scratch_.part_max, scratch_.part_sum, scratch_.part.row(0)};
-      one_span(s, part);
+      one_span(s, part, s + 1 < keys_.last_span() ? keys_.page(keys_.first_page(s + 1)) : after);
       kernels_.merge(part, rows(), head_dim(), whole);
     }
     kernels_.finish(whole, rows(), head_dim());
@@ -73,24 +101,19 @@ class UnitAttention {
   }
 
   /// One span alone, into `part`, which it first clears.
-  void one_span(std::size_t span, const SoftmaxState& part) {
+  void one_span(std::size_t span, const SoftmaxState& part, const KvPage& after) {
     clear(part);
-    const KvSequence& sequence = *ws_.rows[unit_.range.row].sequence;
-    const KvPool& pool = sequence.pool();
-    const std::size_t cls = pool.class_of(layer_);
-    const std::size_t first_page = std::max(keys_.first / kPageTokens, span * kPagesPerSpan);
-    const std::size_t last_page =
-        std::min((keys_.last + kPageTokens - 1) / kPageTokens, (span + 1) * kPagesPerSpan);
-    for (std::size_t p = first_page; p < last_page; ++p) {
-      const std::byte* page = sequence.page(cls, p);
-      if (unit_.range.tokens == 1 && p + 1 < last_page) ask_for(sequence.page(cls, p + 1));
+    const std::size_t last_page = keys_.last_page(span);
+    for (std::size_t p = keys_.first_page(span); p < last_page; ++p) {
       const std::size_t start = p * kPageTokens;
       limits(start);
       const QueryTile tile{scratch_.q.row(0), rows(), head_dim(), scratch_.first, scratch_.last};
-      kernels_.attend(
-          pool.type(), tile,
-          {page + pool.k_offset(layer_, unit_.kv_head), page + pool.v_offset(layer_, unit_.kv_head)},
-          static_cast<int>(std::min<std::size_t>(kPageTokens, keys_.last - start)), part);
+      KvPage page = keys_.page(p);
+      const KvPage next = p + 1 < last_page ? keys_.page(p + 1) : after;
+      page.next_k = next.k;
+      page.next_v = next.v;
+      kernels_.attend(keys_.type(), tile, page,
+                      static_cast<int>(std::min<std::size_t>(kPageTokens, keys_.last() - start)), part);
     }
   }
 
@@ -98,7 +121,7 @@ class UnitAttention {
   void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
-    for (std::size_t s = first_span(); s < last_span(); ++s) {
+    for (std::size_t s = keys_.first_span(); s < keys_.last_span(); ++s) {
       const std::size_t at = s * stride_rows;
       kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * static_cast<std::size_t>(head_dim())},
                      rows(), head_dim(), whole);
@@ -135,28 +158,16 @@ class UnitAttention {
     std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
   }
 
-  /// Brings keys and values of a page into the second level of cache while the page before it is read: with
-  /// one token's queries reading them is the whole work.
-  void ask_for(const std::byte* page) const {
-    constexpr std::size_t kCacheLine = 64;
-    constexpr int kRead = 0, kSecondLevel = 2;
-    const KvPool& pool = ws_.rows[unit_.range.row].sequence->pool();
-    const std::size_t begin = pool.k_offset(layer_, unit_.kv_head), v = pool.v_offset(layer_, unit_.kv_head);
-    for (std::size_t at = begin; at < v + (v - begin); at += kCacheLine)
-      __builtin_prefetch(page + at, kRead, kSecondLevel);
-  }
-
   /// What each row sees of the page that begins at key `start`: causal, and within the window.
   void limits(std::size_t start) {
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
       const std::size_t position = ws_.rows[unit_.range.row + t].position;
-      const std::size_t oldest = window_ != 0 && position + 1 > window_ ? position + 1 - window_ : 0;
       const auto relative = [&](std::size_t key) {
         const auto d = static_cast<std::ptrdiff_t>(key) - static_cast<std::ptrdiff_t>(start);
         return static_cast<std::int32_t>(std::clamp<std::ptrdiff_t>(d, -1, kPageTokens));
       };
       for (std::size_t h = 0; h < unit_.heads; ++h) {
-        scratch_.first[t * unit_.heads + h] = relative(oldest);
+        scratch_.first[t * unit_.heads + h] = relative(keys_.oldest_seen(position));
         scratch_.last[t * unit_.heads + h] = relative(position + 1);
       }
     }
@@ -167,9 +178,7 @@ class UnitAttention {
   const Unit unit_;
   const Config& config_;
   const Kernels& kernels_;
-  const std::size_t layer_;
-  const std::uint32_t window_;
-  const KeyRange keys_;
+  const UnitKeys keys_;
 };
 
 }  // namespace
@@ -212,9 +221,19 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
 
 void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {
   AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
+  // Pieces of work, (unit, span) or whole units, are handed out in order; the one that lies as many further
+  // as there are threads will most likely be this thread's next.
+  const std::size_t pieces = plan.units * plan.spans;
+  const auto first_page_after = [&](std::size_t piece) -> KvPage {
+    const std::size_t next = piece + static_cast<std::size_t>(ws.threads);
+    if (next >= pieces) return {};
+    const UnitKeys keys(ws, unit_at(ws, plan, next / plan.spans), layer);
+    const std::size_t span = plan.spans == 1 ? keys.first_span() : next % plan.spans;
+    return keys.has_span(span) ? keys.page(keys.first_page(span)) : KvPage{};
+  };
   if (plan.spans == 1) {
-    for (std::size_t i = ws.next_unit++; i < plan.units; i = ws.next_unit++) {
-      UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).all_spans();
+    for (std::size_t i = ws.next_unit++; i < pieces; i = ws.next_unit++) {
+      UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).all_spans(first_page_after(i));
     }
     return;
   }
@@ -223,10 +242,10 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
     const std::size_t at = (i * plan.spans + span) * stride;
     return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at)};
   };
-  for (std::size_t j = ws.next_unit++; j < plan.units * plan.spans; j = ws.next_unit++) {
+  for (std::size_t j = ws.next_unit++; j < pieces; j = ws.next_unit++) {
     const std::size_t i = j / plan.spans, span = j % plan.spans;
     UnitAttention unit(ws, scratch, unit_at(ws, plan, i), layer);
-    if (span >= unit.first_span() && span < unit.last_span()) unit.one_span(span, partial(i, span));
+    if (unit.keys().has_span(span)) unit.one_span(span, partial(i, span), first_page_after(j));
   }
   worker.wait();
   const auto [first, last] = worker.share(plan.units);

@@ -15,10 +15,25 @@ constexpr std::size_t kTokens = kPageTokens;
 constexpr std::size_t kMaxSequenceTokens = std::size_t{1} << 31;  // positions are int32
 
 struct Page {
-  AlignedBytes bytes;
+  std::byte* bytes = nullptr;
   std::uint32_t references = 0;
-  Page* next_free = nullptr;
+  Page* next = nullptr;  // in a list of its class
 };
+
+/// The memory of some pages in one piece, so that it lies on few large pages of the machine: a token reads a
+/// little of every page. The machine gives it as it is touched.
+struct Slab {
+  static constexpr std::size_t kPages = 16;
+  explicit Slab(std::size_t page_bytes) : memory(kPages * page_bytes) {
+    for (std::size_t i = 0; i < kPages; ++i) pages[i].bytes = memory.data() + i * page_bytes;
+  }
+  AlignedBytes memory;
+  Page pages[kPages];
+  Slab* next = nullptr;
+};
+
+void push(Page*& list, Page* page) { page->next = std::exchange(list, page); }
+Page* pop(Page*& list) { return std::exchange(list, list->next); }
 
 std::size_t pages_for(std::size_t tokens) { return tokens / kTokens + (tokens % kTokens != 0); }
 
@@ -33,7 +48,9 @@ struct KvPool::Impl {
     std::uint32_t window = 0;
     std::size_t layers = 0;
     std::size_t page_bytes = 0;
-    Page* free = nullptr;  // pages that no sequence holds, to be used again
+    Slab* slabs = nullptr;
+    Page* free = nullptr;   // pages that no sequence holds, to be used again
+    Page* empty = nullptr;  // pages whose memory the machine has
   };
   struct Place {  // of a layer
     std::size_t cls = 0;
@@ -50,7 +67,7 @@ struct KvPool::Impl {
   std::size_t free_bytes = 0;  // of pages in the free lists
 
   Impl(const Config& config, KvType kv_type, std::size_t budget_bytes);
-  ~Impl() { trim(free_bytes); }
+  ~Impl();
 
   /// Gives at least `bytes` of free pages back to the machine, as far as there are any.
   void trim(std::size_t bytes);
@@ -77,11 +94,19 @@ KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_byte
   for (Class& cls : classes) cls.page_bytes = cls.layers * kv_heads * 2 * side_bytes;
 }
 
+KvPool::Impl::~Impl() {
+  for (Class& cls : classes) {
+    while (cls.slabs != nullptr) delete std::exchange(cls.slabs, cls.slabs->next);
+  }
+}
+
 void KvPool::Impl::trim(std::size_t bytes) {
   const std::size_t target = free_bytes - std::min(bytes, free_bytes);
   for (Class& cls : classes) {
     while (free_bytes > target && cls.free != nullptr) {
-      delete std::exchange(cls.free, cls.free->next_free);
+      Page* page = pop(cls.free);
+      give_back(page->bytes, cls.page_bytes);
+      push(cls.empty, page);
       free_bytes -= cls.page_bytes;
     }
   }
@@ -89,18 +114,23 @@ void KvPool::Impl::trim(std::size_t bytes) {
 
 Page* KvPool::Impl::take(std::size_t cls) {
   Class& c = classes[cls];
-  Page* page = c.free;
-  if (page != nullptr) {
-    c.free = page->next_free;
+  Page* page = nullptr;
+  if (c.free != nullptr) {
+    page = pop(c.free);
     free_bytes -= c.page_bytes;
   } else {
     const std::size_t held = live_bytes + free_bytes + c.page_bytes;
     if (budget != 0 && held > budget) trim(held - budget);  // free pages of other classes
-    page = new (std::nothrow) Page{.bytes = AlignedBytes(c.page_bytes)};
-    if (page == nullptr || page->bytes.data() == nullptr) {
-      delete page;
-      return nullptr;
+    if (c.empty == nullptr) {
+      Slab* slab = new (std::nothrow) Slab(c.page_bytes);
+      if (slab == nullptr || slab->memory.data() == nullptr) {
+        delete slab;
+        return nullptr;
+      }
+      slab->next = std::exchange(c.slabs, slab);
+      for (std::size_t i = Slab::kPages; i > 0; --i) push(c.empty, &slab->pages[i - 1]);
     }
+    page = pop(c.empty);
   }
   page->references = 1;
   live_bytes += c.page_bytes;
@@ -110,7 +140,7 @@ Page* KvPool::Impl::take(std::size_t cls) {
 void KvPool::Impl::drop(std::size_t cls, Page* page) {
   if (page == nullptr || --page->references != 0) return;
   Class& c = classes[cls];
-  page->next_free = std::exchange(c.free, page);
+  push(c.free, page);
   live_bytes -= c.page_bytes;
   free_bytes += c.page_bytes;
 }
@@ -204,7 +234,7 @@ bool KvSequence::State::make_last_private(std::size_t cls) {
   if (shared == nullptr) return true;
   Page* copy = impl().take(cls);
   if (copy == nullptr) return false;
-  std::memcpy(copy->bytes.data(), shared->bytes.data(), impl().classes[cls].page_bytes);
+  std::memcpy(copy->bytes, shared->bytes, impl().classes[cls].page_bytes);
   tables[cls].pages[length / kTokens] = copy;
   impl().drop(cls, shared);
   return true;
@@ -312,7 +342,7 @@ KvSequence KvSequence::fork() const {
 
 std::byte* KvSequence::page(std::size_t cls, std::size_t i) const {
   Page* page = state_->tables[cls].pages[i];
-  return page != nullptr ? page->bytes.data() : nullptr;
+  return page != nullptr ? page->bytes : nullptr;
 }
 
 }  // namespace partita

@@ -15,41 +15,92 @@ template <class V, KvType Type>
 struct PageAttention {
   using F = typename V::F;
   static constexpr std::size_t kElement = Type == KvType::kF16 ? 2 : 4;
-  static constexpr int kBlock = 16;  // tokens whose keys lie side by side
-  static constexpr int kMaxHeadDim = 256;
+  static constexpr int kBlock = 16;  // tokens whose keys lie side by side; dimensions of a value in a vector
+  static constexpr std::size_t kVector = kBlock * kElement;  // its bytes in the page
+  static constexpr std::size_t kMaxDepth = 256;              // of a head
+  static_assert(kPageTokens <= kMaxDepth);
 
   static F load(const std::byte* at) {
     if constexpr (Type == KvType::kF16) return V::load_f16(at);
     return V::load(reinterpret_cast<const float*>(at));
   }
 
-  /// scores: [rows][kPageTokens]
-  [[gnu::noinline]] static void scores(const QueryTile& tile, const std::byte* k, int blocks, float* out) {
-    alignas(64) float keys[kMaxHeadDim * kBlock];
-    const bool share = Type == KvType::kF16 && tile.rows > V::kTileRows;  // convert once for all tiles
-    for (int b = 0; b < blocks; ++b) {
-      const std::byte* block = k + static_cast<std::size_t>(b * tile.head_dim) * kBlock * kElement;
-      if (share) {
-        for (int d = 0; d < tile.head_dim; ++d)
-          V::store(keys + d * kBlock, load(block + d * kBlock * kElement));
-      }
-      for_tiles<V>(static_cast<std::size_t>(tile.rows), [&](auto rows, std::size_t row) {
-        constexpr int kRows = decltype(rows)::value;
-        F acc[kRows];
-        for (int r = 0; r < kRows; ++r) acc[r] = V::set(0.0F);
-        const float* q = tile.q + row * tile.head_dim;
-        if (share) {
-          float_tile<V, kRows>(
-              q, tile.head_dim, tile.head_dim, [&](std::size_t d) { return V::load(keys + d * kBlock); },
-              acc);
-        } else {
-          float_tile<V, kRows>(
-              q, tile.head_dim, tile.head_dim,
-              [&](std::size_t d) { return load(block + d * kBlock * kElement); }, acc);
+  /// The rows of a product: out[r][16 v + i] = start + sum over k < depth of a[r][k] * column(k, v)[i].
+  struct Rows {
+    std::size_t rows, depth;
+    const float* a;  // [rows][lda]
+    std::size_t lda;
+    float* out;  // [rows][ldo]
+    std::size_t ldo;
+  };
+
+  /// Tiles of `x` for vectors [first, last). A sum waits for itself at every step, so where a tile has few
+  /// rows it takes several vectors side by side.
+  template <class Start, class Column>
+  [[gnu::always_inline]] static void tiles(const Rows& x, int first, int last, Start&& start,
+                                           Column&& column) {
+    for_tiles<V>(x.rows, [&](auto rows, std::size_t row) {
+      constexpr int kRows = decltype(rows)::value;
+      const auto some = [&](auto side_by_side, int v) __attribute__((always_inline)) {
+        constexpr int kVectors = decltype(side_by_side)::value;
+        F acc[kRows][kVectors];
+        float* out = x.out + row * x.ldo + static_cast<std::size_t>(v) * kBlock;
+        for (int r = 0; r < kRows; ++r) {
+          for (int c = 0; c < kVectors; ++c)
+            acc[r][c] = start(row + static_cast<std::size_t>(r),
+                              out + static_cast<std::size_t>(r) * x.ldo + c * kBlock);
         }
-        for (int r = 0; r < kRows; ++r) V::store(out + (row + r) * kPageTokens + b * kBlock, acc[r]);
-      });
+        float_tile<V>(
+            x.a + row * x.lda, x.lda,
+            x.depth, [&](std::size_t k, int c) __attribute__((always_inline)) { return column(k, v + c); },
+            acc);
+        for (int r = 0; r < kRows; ++r) {
+          for (int c = 0; c < kVectors; ++c)
+            V::store(out + static_cast<std::size_t>(r) * x.ldo + c * kBlock, acc[r][c]);
+        }
+      };
+      constexpr int kMost = 4 * kRows <= V::kTileRows ? 4 : 2 * kRows <= V::kTileRows ? 2 : 1;
+      int v = first;
+      for (; v + kMost <= last; v += kMost) some(std::integral_constant<int, kMost>{}, v);
+      if constexpr (kMost > 1) {
+        for (; v < last; ++v) some(std::integral_constant<int, 1>{}, v);
+      }
+    });
+  }
+
+  /// All vectors of a product. Where several tiles read them they are converted once.
+  template <class Start, class Column>
+  [[gnu::always_inline]] static void product(const Rows& x, int vectors, Start&& start, Column&& column) {
+    if (Type == KvType::kF32 || x.rows <= V::kTileRows) return tiles(x, 0, vectors, start, column);
+    alignas(64) float converted[kMaxDepth * kBlock];
+    for (int v = 0; v < vectors; ++v) {
+      for (std::size_t k = 0; k < x.depth; ++k) V::store(converted + k * kBlock, column(k, v));
+      tiles(
+          x, v, v + 1, start, [&](std::size_t k, int) __attribute__((always_inline)) {
+            return V::load(converted + k * kBlock);
+          });
     }
+  }
+
+  /// The vector at `offset`; meanwhile the same of the page that comes next goes into the second level of
+  /// cache.
+  [[gnu::always_inline]] static F load_and_ask(const std::byte* side, const std::byte* next,
+                                               std::size_t offset) {
+    constexpr int kRead = 0, kSecondLevel = 2;
+    __builtin_prefetch(next + offset, kRead, kSecondLevel);
+    return load(side + offset);
+  }
+
+  /// scores: [rows][kPageTokens]
+  [[gnu::noinline]] static void scores(const QueryTile& tile, const std::byte* k, const std::byte* next,
+                                       int blocks, float* out) {
+    const auto dim = static_cast<std::size_t>(tile.head_dim);
+    product(
+        {static_cast<std::size_t>(tile.rows), dim, tile.q, dim, out, kPageTokens}, blocks,
+        [](std::size_t, const float*) { return V::set(0.0F); },
+        [&](std::size_t d, int block) {
+          return load_and_ask(k, next, (static_cast<std::size_t>(block) * dim + d) * kVector);
+        });
   }
 
   /// Turns one row's scores into weights, zero outside [first, last), and updates its maximum and sum.
@@ -86,44 +137,28 @@ struct PageAttention {
 
   /// out[r] = out[r] * factor[r] + sum over keys of weights[r][key] * v[key]
   [[gnu::noinline]] static void values(const QueryTile& tile, const float* weights_of, const float* factors,
-                                       const std::byte* v, int n_keys, float* out) {
-    alignas(64) float columns[kPageTokens * kBlock];
-    const bool share = Type == KvType::kF16 && tile.rows > V::kTileRows;
-    const std::size_t stride = static_cast<std::size_t>(tile.head_dim) * kElement;
-    for (int d = 0; d < tile.head_dim; d += kBlock) {
-      const std::byte* column = v + static_cast<std::size_t>(d) * kElement;
-      if (share) {
-        for (int k = 0; k < n_keys; ++k) V::store(columns + k * kBlock, load(column + k * stride));
-      }
-      for_tiles<V>(static_cast<std::size_t>(tile.rows), [&](auto rows, std::size_t row) {
-        constexpr int kRows = decltype(rows)::value;
-        F acc[kRows];
-        float* o = out + row * tile.head_dim + d;
-        for (int r = 0; r < kRows; ++r)
-          acc[r] = V::mul(V::load(o + r * tile.head_dim), V::set(factors[row + r]));
-        const float* w = weights_of + row * kPageTokens;
-        if (share) {
-          float_tile<V, kRows>(
-              w, kPageTokens, n_keys, [&](std::size_t k) { return V::load(columns + k * kBlock); }, acc);
-        } else {
-          float_tile<V, kRows>(
-              w, kPageTokens, n_keys, [&](std::size_t k) { return load(column + k * stride); }, acc);
-        }
-        for (int r = 0; r < kRows; ++r) V::store(o + r * tile.head_dim, acc[r]);
-      });
-    }
+                                       const std::byte* v, const std::byte* next, int n_keys, float* out) {
+    const auto dim = static_cast<std::size_t>(tile.head_dim);
+    product(
+        {static_cast<std::size_t>(tile.rows), static_cast<std::size_t>(n_keys), weights_of, kPageTokens, out,
+         dim},
+        tile.head_dim / kBlock,
+        [&](std::size_t row, const float* at) { return V::mul(V::load(at), V::set(factors[row])); },
+        [&](std::size_t key, int block) {
+          return load_and_ask(v, next, key * dim * kElement + static_cast<std::size_t>(block) * kVector);
+        });
   }
 
   static void run(const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
     float factors[kMaxQueryRows];
     const int blocks = (n_keys + kBlock - 1) / kBlock;
-    scores(tile, page.k, blocks, s);
+    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, blocks, s);
     for (int r = 0; r < tile.rows; ++r) {
       const int last = tile.last[r] < n_keys ? tile.last[r] : n_keys;
       factors[r] = weights(s + r * kPageTokens, blocks, tile.first[r], last, state.max[r], state.sum[r]);
     }
-    values(tile, s, factors, page.v, n_keys, state.out);
+    values(tile, s, factors, page.v, page.next_v != nullptr ? page.next_v : page.v, n_keys, state.out);
   }
 
   static void append(const float* k, const float* v, int head_dim, int token, std::byte* k_page,

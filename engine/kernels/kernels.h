@@ -23,10 +23,13 @@ inline constexpr int kPageTokens = 64;
 enum class KvType : std::uint8_t { kF16, kF32 };
 
 /// One page of one KV head. K: [4 blocks of 16 tokens][head_dim][16], V: [64 tokens][head_dim], both of
-/// KvType.
+/// KvType. next_k, next_v: those of the page that will be asked for after it, to be fetched meanwhile, or
+/// null.
 struct KvPage {
   const std::byte* k = nullptr;
   const std::byte* v = nullptr;
+  const std::byte* next_k = nullptr;
+  const std::byte* next_v = nullptr;
 };
 
 /// The running state of online softmax for a tile of query rows, base 2. `max` starts at -inf, the rest at 0.

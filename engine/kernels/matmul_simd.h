@@ -283,15 +283,21 @@ typename V::F load_elements(const std::byte* at) {
   return V::load(reinterpret_cast<const float*>(at));
 }
 
-/// acc[r] += sum over k of a[r][k] * b[k][0..16), k ascending, one rounding each: the float product of the
-/// house, for float panels and for attention. a: [R][lda]; b(k): a vector.
-template <class V, int R, class B>
+/// acc[r][c] += sum over k of a[r][k] * b(k, c), k ascending, one rounding each: the float product of the
+/// house, for float panels and for attention. a: [R][lda]; b(k, c): a vector, the c-th of C side by side.
+template <class V, int R, int C, class B>
 [[gnu::always_inline]] inline void float_tile(const float* a, std::size_t lda, std::size_t depth, B&& b,
-                                              typename V::F (&acc)[R]) {
+                                              typename V::F (&acc)[R][C]) {
   for (std::size_t k = 0; k < depth; ++k) {
-    const typename V::F column = b(k);
+    typename V::F columns[C];
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) columns[c] = b(k, c);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) acc[r] = V::fma(column, V::set(a[r * lda + k]), acc[r]);
+    for (int r = 0; r < R; ++r) {
+      const typename V::F factor = V::set(a[r * lda + k]);
+#pragma GCC unroll 4
+      for (int c = 0; c < C; ++c) acc[r][c] = V::fma(columns[c], factor, acc[r][c]);
+    }
   }
 }
 
@@ -435,20 +441,20 @@ struct Matmul {
       }
       for_tiles<V>(job.x.rows, [&](auto rows, std::size_t row) {
         constexpr int kRows = decltype(rows)::value;
-        typename V::F acc[kRows];
-        for (int r = 0; r < kRows; ++r) acc[r] = V::set(0.0F);
+        typename V::F acc[kRows][1];
+        for (int r = 0; r < kRows; ++r) acc[r][0] = V::set(0.0F);
         const float* a = job.x.values + row * job.x.cols;
         if (unpack) {
-          float_tile<V, kRows>(
-              a, job.x.cols, job.w.cols, [&](std::size_t k) { return V::load(floats + k * kPanelRows); },
+          float_tile<V>(
+              a, job.x.cols, job.w.cols, [&](std::size_t k, int) { return V::load(floats + k * kPanelRows); },
               acc);
         } else {
-          float_tile<V, kRows>(
+          float_tile<V>(
               a, job.x.cols, job.w.cols,
-              [&](std::size_t k) { return load_elements<V, Type>(panel + k * step); }, acc);
+              [&](std::size_t k, int) { return load_elements<V, Type>(panel + k * step); }, acc);
         }
         const TileOut out = job.out(p, row);
-        for (int r = 0; r < kRows; ++r) out.put<V>(r, acc[r]);
+        for (int r = 0; r < kRows; ++r) out.put<V>(r, acc[r][0]);
       });
     }
   }

@@ -1,6 +1,7 @@
 #include "engine/kernels/panels.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -249,6 +250,13 @@ AlignedBytes::~AlignedBytes() {
   } else {
     std::free(base_);
   }
+}
+
+void give_back(std::byte* at, std::size_t bytes) {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = round_up(reinterpret_cast<std::uintptr_t>(at), page);
+  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(at) + bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 std::byte* PanelArena::take(std::size_t bytes) {

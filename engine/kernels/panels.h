@@ -67,6 +67,10 @@ class AlignedBytes {
   std::size_t size_ = 0;
 };
 
+/// Gives memory in [at, at + bytes) back to the machine, as far as whole pages of the machine lie in it; they
+/// read as zero when they are next used.
+void give_back(std::byte* at, std::size_t bytes);
+
 /// Memory of many matrices, small ones side by side in one block, so that all lie on few large pages.
 class PanelArena {
  public:
