@@ -68,6 +68,7 @@ Result<void> load_weights(Model::Impl& model) {
   LoadOptions options;
   options.threads = model.options.threads;
   options.exact = model.options.exact;
+  options.cache = model.options.cache == CacheType::kI8 ? KvType::kF16I8 : KvType::kF16;
   options.progress = model.options.progress;
   auto loaded = Transformer::load(model.file, options);
   if (!loaded) return loaded.error();
@@ -76,10 +77,12 @@ Result<void> load_weights(Model::Impl& model) {
   model.head = make_dense_head(transformer.head(), transformer.kernels());
 
   const Config& config = transformer.config();
-  const std::size_t kv_width = std::size_t{2} * config.layers * config.kv_heads * config.head_dim;
   model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.kernels().isa));
   model.info.bytes_per_token = transformer.bytes_per_token();
-  model.info.cache_bytes_per_token = kv_width * (transformer.kv_type() == KvType::kF16 ? 2 : 4);
+  const KvType type = transformer.kv_type();
+  model.info.cache_bytes_per_token =
+      std::size_t{config.layers} * config.kv_heads *
+      (kv_key_bytes(type, config.head_dim) + kv_value_bytes(type, config.head_dim)) / kPageTokens;
   return {};
 }
 

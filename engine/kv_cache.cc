@@ -37,8 +37,6 @@ Page* pop(Page*& list) { return std::exchange(list, list->next); }
 
 std::size_t pages_for(std::size_t tokens) { return tokens / kTokens + (tokens % kTokens != 0); }
 
-std::size_t element_bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
-
 }  // namespace
 
 // --- KvPool ---------------------------------------------------------------------------------------
@@ -60,7 +58,7 @@ struct KvPool::Impl {
   KvType type;
   std::size_t budget = 0;
   std::size_t kv_heads = 0;
-  std::size_t side_bytes = 0;  // K or V of one head in one page
+  std::size_t key_bytes = 0, head_bytes = 0;  // K, and K with V, of one head in one page
   std::vector<Class> classes;
   std::vector<Place> places;   // [layers]
   std::size_t live_bytes = 0;  // of pages that sequences hold
@@ -82,7 +80,8 @@ struct KvPool::Impl {
 
 KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_bytes)
     : type(kv_type), budget(budget_bytes), kv_heads(config.kv_heads) {
-  side_bytes = kTokens * config.head_dim * element_bytes(type);
+  key_bytes = kv_key_bytes(type, config.head_dim);
+  head_bytes = key_bytes + kv_value_bytes(type, config.head_dim);
   places.reserve(config.layer_kinds.size());
   for (const LayerKind& kind : config.layer_kinds) {
     const auto same = [&](const Class& c) { return c.window == kind.window; };
@@ -91,7 +90,7 @@ KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_byte
     places.push_back({static_cast<std::size_t>(cls - classes.begin()), cls->layers});
     ++cls->layers;
   }
-  for (Class& cls : classes) cls.page_bytes = cls.layers * kv_heads * 2 * side_bytes;
+  for (Class& cls : classes) cls.page_bytes = cls.layers * kv_heads * head_bytes;
 }
 
 KvPool::Impl::~Impl() {
@@ -158,10 +157,10 @@ std::size_t KvPool::budget_bytes() const { return impl_->budget; }
 KvType KvPool::type() const { return impl_->type; }
 
 std::size_t KvPool::k_offset(std::size_t layer, std::size_t head) const {
-  return (impl_->places[layer].index * impl_->kv_heads + head) * 2 * impl_->side_bytes;
+  return (impl_->places[layer].index * impl_->kv_heads + head) * impl_->head_bytes;
 }
 std::size_t KvPool::v_offset(std::size_t layer, std::size_t head) const {
-  return k_offset(layer, head) + impl_->side_bytes;
+  return k_offset(layer, head) + impl_->key_bytes;
 }
 
 // --- KvSequence -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 // Layers with the same visibility (global, or one sliding window) form a class; a page holds 64 tokens for
 // all layers of its class, so that a class whose window has moved on can give pages back without touching the
 // others. Inside a page: [layer of the class][kv head]{ K: [4][head_dim][16], V: [64][head_dim] } of KvType,
-// 64-byte aligned.
+// V's scales before it where the type has them (kernels.h), 64-byte aligned.
 #pragma once
 
 #include <cstddef>

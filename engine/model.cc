@@ -267,6 +267,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
     model->config_ = *std::move(config);
     model->exact_ = options.exact;
     model->isa_ = *isa;
+    model->kv_type_ = options.exact ? KvType::kF32 : options.cache;
     model->kernels_ = options.exact ? &exact_kernels() : &partita::kernels(*isa);
     if (auto r = TransformerLoader(file, options, *model).load(); !r) return r.error();
     return std::shared_ptr<const Transformer>(std::move(model));

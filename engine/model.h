@@ -35,6 +35,7 @@ struct LoadOptions {
   int threads = 1;
   bool exact = false;                     // exact_kernels() instead of the processor's best
   std::optional<Isa> isa = std::nullopt;  // instead of choose_isa(); not looked at when exact
+  KvType cache = KvType::kF16;            // what keys and values are kept as; kF32 when exact
   /// Called from the loading thread with the fraction done; returning false stops with kCancelled.
   std::function<bool(float)> progress = nullptr;
 };
@@ -49,8 +50,8 @@ class Transformer {
   const Config& config() const { return config_; }
   const Kernels& kernels() const { return *kernels_; }
   bool exact() const { return exact_; }
-  Isa isa() const { return isa_; }  // kScalar when exact
-  KvType kv_type() const { return exact_ ? KvType::kF32 : KvType::kF16; }
+  Isa isa() const { return isa_; }             // kScalar when exact
+  KvType kv_type() const { return kv_type_; }  // kF32 when exact
   const std::vector<Layer>& layers() const { return layers_; }
   const Vector& final_norm() const { return final_norm_; }
 
@@ -70,6 +71,7 @@ class Transformer {
   const Kernels* kernels_ = nullptr;
   Isa isa_ = Isa::kScalar;
   bool exact_ = false;
+  KvType kv_type_ = KvType::kF16;
   PanelArena arena_;
   std::vector<Layer> layers_;
   PackedMatrix embedding_, head_;

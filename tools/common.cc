@@ -43,6 +43,11 @@ std::string check_head(const std::string& head) {
   return "--head is auto or full, not \"" + head + "\"";
 }
 
+std::string check_cache(const std::string& cache) {
+  if (cache == "f16" || cache == "i8") return {};
+  return "--cache is f16 or i8, not \"" + cache + "\"";
+}
+
 }  // namespace
 
 bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
@@ -72,6 +77,13 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
           "--exact", common.exact,
           "float activations and the scalar kernels: slow, the definition that the fast paths are held "
           "against")
+      ->group(shown(kEngine));
+  command
+      ->add_option(
+          "--cache", common.cache,
+          "keys and values in the cache: f16, or i8 for values in 8 bits, three quarters of the memory")
+      ->check(CLI::Validator(check_cache, "f16|i8"))
+      ->capture_default_str()
       ->group(shown(kEngine));
   command->add_option("--head", common.head, "output head: auto or full, one and the same in this version")
       ->check(CLI::Validator(check_head, "auto|full"))
@@ -184,6 +196,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   partita::OpenOptions options;
   options.threads = common.threads;
   options.exact = exact;
+  options.cache = common.cache == "i8" ? partita::CacheType::kI8 : partita::CacheType::kF16;
   options.text_only = text_only;
   options.progress = [&](float fraction) {
     progress.update(fraction);

@@ -30,6 +30,7 @@ struct Common {
   bool quiet = false;
   bool verbose = false;
   std::uint64_t seed = 0;
+  std::string cache = "f16";
   std::string head = "auto";  // checked, and read by nobody as long as there is one head
 
   bool shows_statistics() const { return !quiet; }
@@ -40,7 +41,7 @@ struct Common {
 enum Heeds : unsigned {
   kJson = 1,
   kSpecials = 2,  // --no-special
-  kEngine = 4,    // --threads, --exact, --head, --verbose
+  kEngine = 4,    // --threads, --exact, --cache, --head, --verbose
   kSeed = 8
 };
 

@@ -14,14 +14,18 @@ namespace {
 template <class V, KvType Type>
 struct PageAttention {
   using F = typename V::F;
-  static constexpr std::size_t kElement = Type == KvType::kF16 ? 2 : 4;
+  static constexpr KvElement kKey = kv_keys(Type), kValue = kv_values(Type);
+  static constexpr std::size_t kScales = kv_scale_bytes(Type);
   static constexpr int kBlock = 16;  // tokens whose keys lie side by side; dimensions of a value in a vector
-  static constexpr std::size_t kVector = kBlock * kElement;  // its bytes in the page
-  static constexpr std::size_t kMaxDepth = 256;              // of a head
+  template <KvElement E>
+  static constexpr std::size_t kVector = kBlock* bytes_of(E);  // its bytes in the page
+  static constexpr std::size_t kMaxDepth = 256;                // of a head
   static_assert(kPageTokens <= kMaxDepth);
 
+  template <KvElement E>
   static F load(const std::byte* at) {
-    if constexpr (Type == KvType::kF16) return V::load_f16(at);
+    if constexpr (E == KvElement::kF16) return V::load_f16(at);
+    if constexpr (E == KvElement::kI8) return V::load_i8(at);
     return V::load(reinterpret_cast<const float*>(at));
   }
 
@@ -69,9 +73,9 @@ struct PageAttention {
   }
 
   /// All vectors of a product. Where several tiles read them they are converted once.
-  template <class Start, class Column>
+  template <KvElement E, class Start, class Column>
   [[gnu::always_inline]] static void product(const Rows& x, int vectors, Start&& start, Column&& column) {
-    if (Type == KvType::kF32 || x.rows <= V::kTileRows) return tiles(x, 0, vectors, start, column);
+    if (E == KvElement::kF32 || x.rows <= V::kTileRows) return tiles(x, 0, vectors, start, column);
     alignas(64) float converted[kMaxDepth * kBlock];
     for (int v = 0; v < vectors; ++v) {
       for (std::size_t k = 0; k < x.depth; ++k) V::store(converted + k * kBlock, column(k, v));
@@ -84,28 +88,30 @@ struct PageAttention {
 
   /// The vector at `offset`; meanwhile the same of the page that comes next goes into the second level of
   /// cache.
+  template <KvElement E>
   [[gnu::always_inline]] static F load_and_ask(const std::byte* side, const std::byte* next,
                                                std::size_t offset) {
     constexpr int kRead = 0, kSecondLevel = 2;
     __builtin_prefetch(next + offset, kRead, kSecondLevel);
-    return load(side + offset);
+    return load<E>(side + offset);
   }
 
   /// scores: [rows][kPageTokens]
   [[gnu::noinline]] static void scores(const QueryTile& tile, const std::byte* k, const std::byte* next,
                                        int blocks, float* out) {
     const auto dim = static_cast<std::size_t>(tile.head_dim);
-    product(
+    product<kKey>(
         {static_cast<std::size_t>(tile.rows), dim, tile.q, dim, out, kPageTokens}, blocks,
         [](std::size_t, const float*) { return V::set(0.0F); },
         [&](std::size_t d, int block) {
-          return load_and_ask(k, next, (static_cast<std::size_t>(block) * dim + d) * kVector);
+          return load_and_ask<kKey>(k, next, (static_cast<std::size_t>(block) * dim + d) * kVector<kKey>);
         });
   }
 
-  /// Turns one row's scores into weights, zero outside [first, last), and updates its maximum and sum.
-  /// Returns the factor for what was accumulated before.
-  static float weights(float* s, int blocks, int first, int last, float& max, float& sum) {
+  /// Turns one row's scores into weights, zero outside [first, last), and updates its maximum and sum. The
+  /// scales of `v` go into the weights, not into the sum. Returns the factor for what was accumulated before.
+  static float weights(float* s, const std::byte* v, int blocks, int first, int last, float& max,
+                       float& sum) {
     const F nothing = V::set(-std::numeric_limits<float>::infinity());
     F most = nothing;
     for (int b = 0; b < blocks; ++b) {
@@ -126,8 +132,13 @@ struct PageAttention {
     F total = V::set(0.0F);
     for (int b = 0; b < blocks; ++b) {
       const F p = exp2<V>(V::sub(V::load(s + b * kBlock), V::set(new_max)));
-      V::store(s + b * kBlock, p);
       total = V::add(total, p);
+      if constexpr (kScales != 0) {  // where no key is seen there may be a NaN for a scale
+        const F scaled = V::mul(p, V::load(reinterpret_cast<const float*>(v) + b * kBlock));
+        V::store(s + b * kBlock, V::keep(scaled, first - b * kBlock, last - b * kBlock, V::set(0.0F)));
+      } else {
+        V::store(s + b * kBlock, p);
+      }
     }
     const float factor = exp2_one<V>(max - new_max);
     sum = sum * factor + V::reduce_add(total);
@@ -139,13 +150,14 @@ struct PageAttention {
   [[gnu::noinline]] static void values(const QueryTile& tile, const float* weights_of, const float* factors,
                                        const std::byte* v, const std::byte* next, int n_keys, float* out) {
     const auto dim = static_cast<std::size_t>(tile.head_dim);
-    product(
+    product<kValue>(
         {static_cast<std::size_t>(tile.rows), static_cast<std::size_t>(n_keys), weights_of, kPageTokens, out,
          dim},
         tile.head_dim / kBlock,
         [&](std::size_t row, const float* at) { return V::mul(V::load(at), V::set(factors[row])); },
         [&](std::size_t key, int block) {
-          return load_and_ask(v, next, key * dim * kElement + static_cast<std::size_t>(block) * kVector);
+          return load_and_ask<kValue>(
+              v, next, kScales + (key * dim + static_cast<std::size_t>(block) * kBlock) * bytes_of(kValue));
         });
   }
 
@@ -156,27 +168,56 @@ struct PageAttention {
     scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, blocks, s);
     for (int r = 0; r < tile.rows; ++r) {
       const int last = tile.last[r] < n_keys ? tile.last[r] : n_keys;
-      factors[r] = weights(s + r * kPageTokens, blocks, tile.first[r], last, state.max[r], state.sum[r]);
+      factors[r] =
+          weights(s + r * kPageTokens, page.v, blocks, tile.first[r], last, state.max[r], state.sum[r]);
     }
     values(tile, s, factors, page.v, page.next_v != nullptr ? page.next_v : page.v, n_keys, state.out);
   }
 
+  /// Sixteen elements.
+  template <KvElement E>
+  static void store(std::byte* at, F x) {
+    if constexpr (E == KvElement::kF32) V::store(reinterpret_cast<float*>(at), x);
+    if constexpr (E == KvElement::kF16) V::store_f16(at, x);
+    if constexpr (E == KvElement::kI8) V::store_i8(at, V::to_int(x));
+  }
+
+  /// The scale of a value, and its inverse.
+  struct Scale {
+    float scale, inverse;
+  };
+  static Scale scale_of(const float* v, int head_dim) {
+    F most_of = V::set(0.0F), poison_of = V::set(0.0F);
+    for (int d = 0; d < head_dim; d += kBlock) {
+      const F x = V::load(v + d);
+      most_of = V::max(most_of, V::abs(x));
+      poison_of = V::add(poison_of, V::sub(x, x));  // 0, or NaN where x is NaN or infinite
+    }
+    const float most = V::reduce_max(most_of);
+    if (V::reduce_add(poison_of) != 0.0F) return {std::numeric_limits<float>::quiet_NaN(), 0.0F};
+    return {most / 127.0F, most >= kLeastAmplitude ? 127.0F / most : 0.0F};
+  }
+
   static void append(const float* k, const float* v, int head_dim, int token, std::byte* k_page,
                      std::byte* v_page) {
-    std::byte* k_at =
-        k_page + (static_cast<std::size_t>(token / kBlock * head_dim) * kBlock + token % kBlock) * kElement;
-    std::byte* v_at = v_page + static_cast<std::size_t>(token * head_dim) * kElement;
+    std::byte* k_at = k_page + static_cast<std::size_t>(token / kBlock * head_dim) * kVector<kKey> +
+                      static_cast<std::size_t>(token % kBlock) * bytes_of(kKey);
+    std::byte* v_at = v_page + kScales + static_cast<std::size_t>(token * head_dim) * bytes_of(kValue);
+    float inverse = 1.0F;
+    if constexpr (kScales != 0) {
+      const Scale of_v = scale_of(v, head_dim);
+      std::memcpy(v_page + static_cast<std::size_t>(token) * sizeof(float), &of_v.scale, sizeof(float));
+      inverse = of_v.inverse;
+    }
     for (int d = 0; d < head_dim; d += kBlock) {
-      std::byte cells[kBlock * kElement];
-      if constexpr (Type == KvType::kF16) {
-        V::store_f16(cells, V::load(k + d));
-        V::store_f16(v_at + d * kElement, V::load(v + d));
-      } else {
-        V::store(reinterpret_cast<float*>(v_at + d * kElement), V::load(v + d));
-        std::memcpy(cells, k + d, sizeof cells);
-      }
+      std::byte cells[kVector<kKey>];
+      store<kKey>(cells, V::load(k + d));
       for (int i = 0; i < kBlock; ++i)
-        std::memcpy(k_at + (d + i) * kBlock * kElement, cells + i * kElement, kElement);
+        std::memcpy(k_at + static_cast<std::size_t>(d + i) * kVector<kKey>,
+                    cells + static_cast<std::size_t>(i) * bytes_of(kKey), bytes_of(kKey));
+      F x = V::load(v + d);
+      if constexpr (kScales != 0) x = inverse != 0.0F ? V::mul(x, V::set(inverse)) : V::set(0.0F);
+      store<kValue>(v_at + static_cast<std::size_t>(d) * bytes_of(kValue), x);
     }
   }
 };

@@ -11,7 +11,8 @@
 namespace partita {
 
 /// Of one architecture, each includes those before it. kVnni: AVX-512 with vpdpwssd;
-/// kVnniWinograd: the same with fewer multiplications and more additions (matmul_winograd.h), the same bits; kAmx: kVnni plus bf16 tiles; kNeonDot: NEON with dot products of bytes.
+/// kVnniWinograd: the same with fewer multiplications and more additions (matmul_winograd.h), the same bits;
+/// kAmx: kVnni plus bf16 tiles; kNeonDot: NEON with dot products of bytes.
 enum class Isa : std::uint8_t {
   kScalar,
   kAvx2,  // x86-64
@@ -28,10 +29,9 @@ std::string_view name(Isa isa);
 /// What this processor and operating system can run, lowest first. Always holds kScalar.
 std::vector<Isa> supported_isas();
 
-/// The best supported one (of kVnni and kVnniWinograd the faster, by trial.h), or the one that PARTITA_ISA asks for:
-/// scalar|avx2|avx512|vnni|vnni-winograd|amx on x86-64,
-/// scalar|neon|neon-dot on aarch64. Errors: kInvalidArgument for a name this architecture does not know,
-/// kUnsupported for one this processor lacks.
+/// The best supported one (of kVnni and kVnniWinograd the faster, by trial.h), or the one that PARTITA_ISA
+/// asks for: scalar|avx2|avx512|vnni|vnni-winograd|amx on x86-64, scalar|neon|neon-dot on aarch64. Errors:
+/// kInvalidArgument for a name this architecture does not know, kUnsupported for one this processor lacks.
 Result<Isa> choose_isa();
 
 }  // namespace partita

@@ -20,11 +20,32 @@ inline constexpr std::uint32_t kMaxHeadDim = 256;
 /// Keys a page of the cache holds; also the chunk of the online softmax.
 inline constexpr int kPageTokens = 64;
 
-enum class KvType : std::uint8_t { kF16, kF32 };
+/// What keys and values are kept as. kF16I8: keys in f16; values as whole numbers in [-127, 127] times a
+/// scale for each token and KV head, max |v| / 127 over that value alone. A NaN scale marks a value with NaN
+/// or inf.
+enum class KvType : std::uint8_t { kF16, kF32, kF16I8 };
+inline constexpr KvType kKvTypes[] = {KvType::kF16, KvType::kF32, KvType::kF16I8};
 
-/// One page of one KV head. K: [4 blocks of 16 tokens][head_dim][16], V: [64 tokens][head_dim], both of
-/// KvType. next_k, next_v: those of the page that will be asked for after it, to be fetched meanwhile, or
-/// null.
+/// An element of a key or value, by its bytes.
+enum class KvElement : std::size_t { kI8 = 1, kF16 = 2, kF32 = 4 };
+constexpr std::size_t bytes_of(KvElement element) { return static_cast<std::size_t>(element); }
+constexpr KvElement kv_keys(KvType type) { return type == KvType::kF32 ? KvElement::kF32 : KvElement::kF16; }
+constexpr KvElement kv_values(KvType type) { return type == KvType::kF16I8 ? KvElement::kI8 : kv_keys(type); }
+
+/// Bytes of one KV head in one page: of K, of the scales that stand before V's elements, of all of V.
+constexpr std::size_t kv_key_bytes(KvType type, std::size_t head_dim) {
+  return kPageTokens * head_dim * bytes_of(kv_keys(type));
+}
+constexpr std::size_t kv_scale_bytes(KvType type) {
+  return kv_values(type) == KvElement::kI8 ? kPageTokens * sizeof(float) : 0;
+}
+constexpr std::size_t kv_value_bytes(KvType type, std::size_t head_dim) {
+  return kv_scale_bytes(type) + kPageTokens * head_dim * bytes_of(kv_values(type));
+}
+
+/// One page of one KV head. K: [4 blocks of 16 tokens][head_dim][16]; V: scales [64 tokens] in float where
+/// the type has them, then [64 tokens][head_dim]. next_k, next_v: those of the page that will be asked for
+/// after it, to be fetched meanwhile, or null.
 struct KvPage {
   const std::byte* k = nullptr;
   const std::byte* v = nullptr;

@@ -144,26 +144,43 @@ void rope(float* x, const float* cos, const float* sin, std::size_t half) {
   }
 }
 
-std::size_t element_bytes(KvType type) { return type == KvType::kF16 ? 2 : 4; }
-
-void put(KvType type, std::byte* at, float value) {
-  if (type == KvType::kF32) {
+void put(KvElement element, std::byte* at, float value) {
+  if (element == KvElement::kF32) {
     std::memcpy(at, &value, 4);
-    return;
+  } else if (element == KvElement::kF16) {
+    const std::uint16_t bits = f32_to_f16(value);
+    std::memcpy(at, &bits, 2);
+  } else {
+    *at = static_cast<std::byte>(std::lrint(value));
   }
-  const std::uint16_t bits = f32_to_f16(value);
-  std::memcpy(at, &bits, 2);
 }
 
-float get(KvType type, const std::byte* at) {
-  if (type == KvType::kF32) {
+float get(KvElement element, const std::byte* at) {
+  if (element == KvElement::kF32) {
     float value = 0;
     std::memcpy(&value, at, 4);
     return value;
   }
+  if (element == KvElement::kI8) return static_cast<float>(static_cast<std::int8_t>(*at));
   std::uint16_t bits = 0;
   std::memcpy(&bits, at, 2);
   return f16_to_f32(bits);
+}
+
+/// How a value goes into the cache: v ~ scale * element. An inverse of 0: all elements are 0.
+struct ValueScale {
+  float scale = 1;
+  float inverse = 1;
+};
+
+ValueScale value_scale(KvType type, const float* v, int head_dim) {
+  if (kv_scale_bytes(type) == 0) return {};
+  float most = 0;
+  for (int d = 0; d < head_dim; ++d) {
+    if (!std::isfinite(v[d])) return {std::numeric_limits<float>::quiet_NaN(), 0};
+    most = std::max(most, std::abs(v[d]));
+  }
+  return {most / 127.0F, most >= kLeastAmplitude ? 127.0F / most : 0.0F};
 }
 
 /// Element d of token t in K's layout, [4 blocks of 16 tokens][head_dim][16].
@@ -173,14 +190,21 @@ std::size_t key_index(int token, int d, int head_dim) {
 
 void append(KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
             std::byte* v_page) {
+  const KvElement key = kv_keys(type), value = kv_values(type);
+  const ValueScale of_v = value_scale(type, v, head_dim);
+  if (kv_scale_bytes(type) != 0) std::memcpy(v_page + static_cast<std::size_t>(token) * 4, &of_v.scale, 4);
+  std::byte* v_at =
+      v_page + kv_scale_bytes(type) + static_cast<std::size_t>(token * head_dim) * bytes_of(value);
   for (int d = 0; d < head_dim; ++d) {
-    put(type, k_page + key_index(token, d, head_dim) * element_bytes(type), k[d]);
-    put(type, v_page + static_cast<std::size_t>(token * head_dim + d) * element_bytes(type), v[d]);
+    put(key, k_page + key_index(token, d, head_dim) * bytes_of(key), k[d]);
+    put(value, v_at + static_cast<std::size_t>(d) * bytes_of(value),
+        of_v.inverse != 0 ? v[d] * of_v.inverse : 0.0F);
   }
 }
 
 void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
-  const std::size_t element = element_bytes(type);
+  const KvElement key = kv_keys(type), value = kv_values(type);
+  const std::size_t scale_bytes = kv_scale_bytes(type);
   for (int r = 0; r < tile.rows; ++r) {
     const int first = std::max(tile.first[r], 0), last = std::min(tile.last[r], n_keys);
     if (first >= last) continue;
@@ -191,7 +215,8 @@ void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, 
     for (int t = first; t < last; ++t) {
       scores[t] = 0;
       for (int d = 0; d < tile.head_dim; ++d) {
-        scores[t] += static_cast<double>(q[d]) * get(type, page.k + key_index(t, d, tile.head_dim) * element);
+        scores[t] +=
+            static_cast<double>(q[d]) * get(key, page.k + key_index(t, d, tile.head_dim) * bytes_of(key));
       }
       max = std::max(max, static_cast<float>(scores[t]));
     }
@@ -202,8 +227,12 @@ void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, 
     for (int t = first; t < last; ++t) {
       const double weight = std::exp2(scores[t] - max);
       sum += weight;
+      float scale = 1;
+      if (scale_bytes != 0) std::memcpy(&scale, page.v + static_cast<std::size_t>(t) * 4, 4);
+      const std::byte* v =
+          page.v + scale_bytes + static_cast<std::size_t>(t * tile.head_dim) * bytes_of(value);
       for (int d = 0; d < tile.head_dim; ++d) {
-        values[d] += weight * get(type, page.v + static_cast<std::size_t>(t * tile.head_dim + d) * element);
+        values[d] += weight * scale * get(value, v + static_cast<std::size_t>(d) * bytes_of(value));
       }
     }
     for (int d = 0; d < tile.head_dim; ++d) out[d] = static_cast<float>(values[d]);

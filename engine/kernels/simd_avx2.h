@@ -156,6 +156,12 @@ struct Avx2 {
     four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
     return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
   }
+  /// 16 integers within [-128, 127] as int8.
+  static void store_i8(void* p, I x) {
+    const __m256i sixteen = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
+    _mm_storeu_si128(static_cast<__m128i*>(p),
+                     _mm_packs_epi16(_mm256_castsi256_si128(sixteen), _mm256_extracti128_si256(sixteen, 1)));
+  }
   /// 16 integers as int16, each eight in the order 0 2 4 6 1 3 5 7.
   static void store_pairs(std::int16_t* p, I x) {
     const __m256i order =

@@ -113,6 +113,8 @@ struct Avx512 {
     four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
     return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
   }
+  /// 16 integers within [-128, 127] as int8.
+  static void store_i8(void* p, I x) { _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x)); }
   /// 16 integers as int16, each eight in the order 0 2 4 6 1 3 5 7.
   static void store_pairs(std::int16_t* p, I x) {
     const __m256i order =

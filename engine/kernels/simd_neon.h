@@ -192,6 +192,13 @@ struct Neon {
   static std::int32_t reduce_add_i(I x) {
     return vaddvq_s32(vaddq_s32(vaddq_s32(x.a, x.c), vaddq_s32(x.b, x.d)));
   }
+  /// 16 integers within [-128, 127] as int8.
+  static void store_i8(void* p, I x) {
+    const auto eight = [](int32x4_t v, int32x4_t w) {
+      return vqmovn_s16(vcombine_s16(vqmovn_s32(v), vqmovn_s32(w)));
+    };
+    vst1q_s8(static_cast<std::int8_t*>(p), vcombine_s8(eight(x.a, x.b), eight(x.c, x.d)));
+  }
   /// 16 integers as int16, each eight in the order 0 2 4 6 1 3 5 7.
   static void store_pairs(std::int16_t* p, I x) {
     const auto eight = [](int32x4_t v, int32x4_t w) {

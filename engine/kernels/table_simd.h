@@ -8,6 +8,19 @@
 namespace partita {
 namespace {
 
+/// Calls f with the fused attention over pages of `type`.
+template <class V, class F>
+void for_kv_type(KvType type, F&& f) {
+  switch (type) {
+    case KvType::kF16:
+      return f(PageAttention<V, KvType::kF16>{});
+    case KvType::kF32:
+      return f(PageAttention<V, KvType::kF32>{});
+    case KvType::kF16I8:
+      return f(PageAttention<V, KvType::kF16I8>{});
+  }
+}
+
 template <class V>
 constexpr Kernels make_table() {
   return Kernels{
@@ -22,14 +35,12 @@ constexpr Kernels make_table() {
       .append =
           [](KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
              std::byte* v_page) {
-            if (type == KvType::kF16)
-              return PageAttention<V, KvType::kF16>::append(k, v, head_dim, token, k_page, v_page);
-            PageAttention<V, KvType::kF32>::append(k, v, head_dim, token, k_page, v_page);
+            for_kv_type<V>(type,
+                           [&](auto attention) { attention.append(k, v, head_dim, token, k_page, v_page); });
           },
       .attend =
           [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
-            if (type == KvType::kF16) return PageAttention<V, KvType::kF16>::run(tile, page, n_keys, state);
-            PageAttention<V, KvType::kF32>::run(tile, page, n_keys, state);
+            for_kv_type<V>(type, [&](auto attention) { attention.run(tile, page, n_keys, state); });
           },
       .merge = merge<V>,
       .finish = finish<V>,

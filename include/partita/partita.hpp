@@ -35,10 +35,15 @@ using TokenId = std::int32_t;
 /// "0.1.0"
 PARTITA_API std::string_view version();
 
+/// What keys and values are kept as: both in f16; or keys in f16 and values in 8 bits, three quarters of the
+/// memory. With `exact` they are floats.
+enum class CacheType : std::uint8_t { kF16, kI8 };
+
 struct OpenOptions {
-  int threads = 0;              // at most; 0: what the machine and its container really grant, and never more
-  bool exact = false;           // float activations and the scalar kernels: slow, the definition
-  bool text_only = false;       // vocabulary and chat template alone, no weights: opens in no time
+  int threads = 0;         // at most; 0: what the machine and its container really grant, and never more
+  bool exact = false;      // float activations and the scalar kernels: slow, the definition
+  bool text_only = false;  // vocabulary and chat template alone, no weights: opens in no time
+  CacheType cache = CacheType::kF16;
   std::size_t cache_bytes = 0;  // budget of all KV caches of one session or batch; 0: no limit
   /// Called while loading with the fraction done; returning false cancels.
   std::function<bool(float fraction)> progress;

@@ -210,6 +210,11 @@ Elements<T, static_cast<int>(sizeof(Register) / sizeof(T))> elements(const Regis
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves));
 }
 
+[[gnu::noinline]] inline __m128i _mm512_cvtepi32_epi8(__m512i a) {
+  std::int8_t bytes[16];
+  for (int i = 0; i < 16; ++i) bytes[i] = static_cast<std::int8_t>(a.x[i]);
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+}
 [[gnu::noinline]] inline __m512i _mm512_add_epi16(__m512i a, __m512i b) {
   auto x = emulated::as<emulated::Halves>(a);
   const auto y = emulated::as<emulated::Halves>(b);

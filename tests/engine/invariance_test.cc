@@ -134,6 +134,8 @@ void for_each_arithmetic(const Gguf& file, F body) {
     INFO("instruction set " << name(isa));
     body(load(file, {.threads = 2, .isa = isa}));
   }
+  INFO("values in 8 bits");
+  body(load(file, {.threads = 2, .cache = KvType::kF16I8}));
   INFO("exact");
   body(load(file, {.threads = 2, .exact = true}));
 }
@@ -183,15 +185,17 @@ TEST_CASE("SmolLM2: the same bits every way") {
   REQUIRE_FALSE(path.empty());
   auto file = Gguf::open(path);
   REQUIRE(file.ok());
+  const auto check = [&](const LoadOptions& options) {
+    const auto model = load(*file, options);
+    const bool slow = model->isa() == Isa::kScalar;
+    const Tokens prompt = random_tokens(slow ? 20 : 140, model->config().vocab_size, 6);
+    const Tokens answer = random_tokens(slow ? 1 : 3, model->config().vocab_size, 7);
+    const std::vector<Way> ways =
+        slow ? std::vector<Way>{{2, 7, 0}} : std::vector<Way>{{2, 512, 0}, {1, 7, 0}, {2, 64, 7}};
+    check_ways(model, prompt, answer, ways);
+  };
   for (const Isa isa : supported_isas()) {
-    DYNAMIC_SECTION(name(isa)) {
-      const auto model = load(*file, {.threads = 2, .isa = isa});
-      const bool slow = isa == Isa::kScalar;
-      const Tokens prompt = random_tokens(slow ? 20 : 140, model->config().vocab_size, 6);
-      const Tokens answer = random_tokens(slow ? 1 : 3, model->config().vocab_size, 7);
-      const std::vector<Way> ways =
-          slow ? std::vector<Way>{{2, 7, 0}} : std::vector<Way>{{2, 512, 0}, {1, 7, 0}, {2, 64, 7}};
-      check_ways(model, prompt, answer, ways);
-    }
+    DYNAMIC_SECTION(name(isa)) { check({.threads = 2, .isa = isa}); }
   }
+  SECTION("values in 8 bits") { check({.threads = 2, .cache = KvType::kF16I8}); }
 }

@@ -171,11 +171,11 @@ bool close(double got, double expected, double tolerance) {
 struct AttentionCase {
   AttentionCase(KvType kv_type, int heads_dim, int query_rows, int keys, unsigned seed)
       : type(kv_type), head_dim(heads_dim), rows(query_rows), n_keys(keys) {
-    const std::size_t bytes = static_cast<std::size_t>(kPageTokens * head_dim) * 4;
-    k = AlignedBytes(bytes);
-    v = AlignedBytes(bytes);
-    std::memset(k.data(), 0xFF, bytes);  // NaN where nothing is stored
-    std::memset(v.data(), 0xFF, bytes);
+    const auto dim = static_cast<std::size_t>(head_dim);
+    k = AlignedBytes(kv_key_bytes(type, dim));
+    v = AlignedBytes(kv_value_bytes(type, dim));
+    for (AlignedBytes* side : {&k, &v})
+      std::memset(side->data(), 0xFF, side->size());  // NaN where nothing is
     q = normals(static_cast<std::size_t>(rows * head_dim), seed, 0.3F);
     std::mt19937 rng(seed);
     for (int r = 0; r < rows; ++r) {
@@ -225,9 +225,8 @@ void check_attention_case(const Kernels& fast, KvType type, int head_dim, int ro
   AttentionCase by_fast(type, head_dim, rows, keys, 7), by_slow(type, head_dim, rows, keys, 7);
   by_fast.fill(fast);
   by_slow.fill(kernels(Isa::kScalar));
-  const std::size_t bytes = by_fast.k.size();
-  CHECK(std::memcmp(by_fast.k.data(), by_slow.k.data(), bytes) == 0);
-  CHECK(std::memcmp(by_fast.v.data(), by_slow.v.data(), bytes) == 0);
+  CHECK(std::memcmp(by_fast.k.data(), by_slow.k.data(), by_fast.k.size()) == 0);
+  CHECK(std::memcmp(by_fast.v.data(), by_slow.v.data(), by_fast.v.size()) == 0);
 
   const std::vector<float> expected = by_slow.run(kernels(Isa::kScalar), 0, rows),
                            got = by_fast.run(fast, 0, rows);
@@ -242,6 +241,49 @@ void check_attention_case(const Kernels& fast, KvType type, int head_dim, int ro
   }
   CHECK(wrong == 0);
   CHECK(moved == 0);
+}
+
+/// Values in 8 bits, read back by the layout of kernels.h: near, whole where halfway, poisoned as a whole.
+void check_bytes(const Kernels& fast) {
+  constexpr int kDim = 80;
+  constexpr KvType kType = KvType::kF16I8;
+  std::vector<float> tokens = normals(kPageTokens * kDim, 17);
+  const auto token = [&](int t) { return tokens.data() + t * kDim; };
+  std::fill_n(token(1), kDim, 0.0F);
+  for (int d = 0; d < kDim; ++d) {
+    token(2)[d] *= 1e-33F;  // counts as zero
+    token(3)[d] *= 1e30F;
+    token(4)[d] = d == 5 ? -127.0F : static_cast<float>(d - 40) + 0.5F;  // halfway between two bytes
+  }
+  token(5)[79] = kNan;
+  token(6)[0] = -kInf;
+  const std::vector<float> key(kDim, 1.0F);
+  const auto filled = [&](const Kernels& kernels, AlignedBytes& v) {
+    AlignedBytes k(kv_key_bytes(kType, kDim));
+    for (int i = 0; i < kPageTokens; ++i) {
+      const int t = i * 37 % kPageTokens;  // in any order
+      kernels.append(kType, key.data(), token(t), kDim, t, k.data(), v.data());
+    }
+  };
+  AlignedBytes v(kv_value_bytes(kType, kDim)), slow(v.size());
+  filled(fast, v);
+  filled(kernels(Isa::kScalar), slow);
+  CHECK(std::memcmp(v.data(), slow.data(), v.size()) == 0);
+  std::size_t wrong = 0;
+  for (int t = 0; t < kPageTokens; ++t) {
+    float scale = 0;
+    std::memcpy(&scale, v.data() + t * 4, 4);
+    const bool finite = t != 5 && t != 6;
+    wrong += std::isnan(scale) == finite;
+    double most = 0;
+    for (int d = 0; d < kDim; ++d) most = std::max(most, static_cast<double>(std::abs(token(t)[d])));
+    for (int d = 0; finite && d < kDim; ++d) {
+      const auto element =
+          static_cast<std::int8_t>(v.data()[kv_scale_bytes(kType) + static_cast<std::size_t>(t * kDim + d)]);
+      wrong += !close(scale * static_cast<float>(element), token(t)[d], 0.5001 / 127 * most + 1e-30);
+    }
+  }
+  CHECK(wrong == 0);
 }
 
 void check_exponentials(const Kernels& fast) {
@@ -343,7 +385,8 @@ void check_elementwise(const Kernels& fast) {
 }
 
 void check_attention(const Kernels& fast) {
-  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+  check_bytes(fast);
+  for (const KvType type : kKvTypes) {
     for (const int head_dim : {16, 64, 80, 256}) {
       for (const int rows : {1, 3, 7, 48}) {
         for (const int keys : {1, 17, 64}) check_attention_case(fast, type, head_dim, rows, keys);
@@ -373,7 +416,7 @@ void check_recorded_bits(const Kernels& fast) {
     take(product(fast, w, x.view));
     take(product(fast, w, x.one(4)));
   }
-  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+  for (const KvType type : kKvTypes) {
     AttentionCase attention(type, 80, 9, 50, 3);
     attention.q = fractions(9 * 80, 4);
     attention.keys_and_values = fractions(2 * 50 * 80, 5);
@@ -390,7 +433,7 @@ void check_recorded_bits(const Kernels& fast) {
   }
   take(std::vector{fast.exp_sum(x.data(), 77, 0.25F, 1.5F, y.data())});
   take(y);
-  CHECK(digest == 0xFE1543C782B64051U);
+  CHECK(digest == 0xBE2D85071D40C957U);
 }
 
 void check_same_bits(const Kernels& a, const Kernels& b) {
@@ -399,9 +442,11 @@ void check_same_bits(const Kernels& a, const Kernels& b) {
     const Rows by_a(a, 9, 512, normals(9 * 512, 4)), by_b(b, 9, 512, normals(9 * 512, 4));
     CHECK(product(a, w, by_a.view) == product(b, w, by_b.view));
   }
-  AttentionCase by_a(KvType::kF16, 64, 9, 50, 3);
-  by_a.fill(a);
-  CHECK(by_a.run(a, 0, 9) == by_a.run(b, 0, 9));
+  for (const KvType type : kKvTypes) {
+    AttentionCase by_a(type, 64, 9, 50, 3);
+    by_a.fill(a);
+    CHECK(by_a.run(a, 0, 9) == by_a.run(b, 0, 9));
+  }
 }
 
 }  // namespace partita::test

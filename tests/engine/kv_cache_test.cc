@@ -104,6 +104,9 @@ TEST_CASE("Layers of one window share a class, and offsets are dense and aligned
   const KvPool wide(small_config(), KvType::kF32, 0);
   CHECK(wide.page_bytes(wide.class_of(2)) == 2 * 2 * 2 * kSideBytes);
   CHECK(wide.type() == KvType::kF32);
+  const KvPool bytes(small_config(), KvType::kF16I8, 0);
+  CHECK(bytes.v_offset(0, 0) == kSideBytes);
+  CHECK(bytes.k_offset(0, 1) == kSideBytes + 64 * (4 + 16));
 }
 
 TEST_CASE("New pages are zero, aligned, and only as many as are needed") {

@@ -100,7 +100,8 @@ Chunk Runner::next_chunk(Stranger& stranger) {
 void Runner::poison(KvSequence& sequence, std::size_t more) {
   REQUIRE(sequence.reserve(more).ok());
   const Config& c = model_->config();
-  const std::size_t size = pool_.type() == KvType::kF32 ? 4 : 2, d = c.head_dim;
+  const KvType type = pool_.type();
+  const std::size_t key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type)), d = c.head_dim;
   const std::size_t first = sequence.length(),
                     end = (first + more + kPageTokens - 1) / kPageTokens * kPageTokens;
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
@@ -108,9 +109,11 @@ void Runner::poison(KvSequence& sequence, std::size_t more) {
       for (std::size_t at = first; at < end; ++at) {
         std::byte* page = sequence.page(pool_.class_of(layer), at / kPageTokens);
         const std::size_t slot = at % kPageTokens;
-        std::byte* k = page + pool_.k_offset(layer, head) + (slot / 16 * d * 16 + slot % 16) * size;
-        for (std::size_t i = 0; i < d; ++i) std::memset(k + i * 16 * size, 0xff, size);  // a NaN
-        std::memset(page + pool_.v_offset(layer, head) + slot * d * size, 0xff, d * size);
+        std::byte* k = page + pool_.k_offset(layer, head) + (slot / 16 * d * 16 + slot % 16) * key;
+        for (std::size_t i = 0; i < d; ++i) std::memset(k + i * 16 * key, 0xff, key);  // a NaN
+        std::byte* v = page + pool_.v_offset(layer, head);
+        std::memset(v + kv_scale_bytes(type) + slot * d * value, 0xff, d * value);
+        if (kv_scale_bytes(type) != 0) std::memset(v + slot * sizeof(float), 0xff, sizeof(float));
       }
     }
   }

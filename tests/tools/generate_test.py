@@ -10,7 +10,7 @@ from program import (COUNTING, FRANCE, MODEL, PATIENCE, PROGRAM, ProgramTest, en
                      run_json, start)
 
 # The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
-ENGINE = {"--threads", "--exact", "--head", "--verbose"}
+ENGINE = {"--threads", "--exact", "--cache", "--head", "--verbose"}
 COMMANDS = {
     "generate": ENGINE | {"--json", "--no-special", "--seed"},
     "chat": ENGINE | {"--seed"},
@@ -177,7 +177,7 @@ class Usage(ProgramTest):
                     self.assertGreater(len(done.stdout), 0, example)
 
     def test_options_that_a_command_has_no_use_for(self):
-        common = ["-m", MODEL, "-t", 1, "--seed", 5, "--exact", "--head", "full", "--no-special", "-q", "-v"]
+        common = ["-m", MODEL, "-t", 1, "--seed", 5, "--exact", "--cache", "i8", "--head", "full", "--no-special", "-q", "-v"]
         conversation = '{"messages":[{"role":"user","content":"Hi"}]}'
         for command, stdin in (("tokenize", "Hi"), ("detokenize", "1 2"), ("template", conversation), ("inspect", "")):
             with self.subTest(command):
@@ -199,6 +199,7 @@ class Usage(ProgramTest):
         self.check_usage(run("generate", "-p", "x", "--typical-p", 0.5), "typical-p")
         self.check_usage(run("generate", "-p", "x", "--head", "screened"), "screened")
         self.check_usage(run("generate", "-p", "x", "--head", "tail"), "tail")
+        self.check_usage(run("generate", "-p", "x", "--cache", "q4"), "q4")
         self.check_usage(run("generate", "-p", "x", "-n", "many"))
         self.check_usage(run("generate", "-p", "x", "-t", -1))
         self.check_usage(run("generate", "-p", "x", "-f", "y"))
