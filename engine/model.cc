@@ -117,6 +117,7 @@ class TransformerLoader {
   Result<Packing> prepare(const std::string& name, std::size_t rows, std::size_t cols, bool permuted,
                           PackedMatrix& out);
   Result<void> pack(std::span<const Packing> list);
+  std::size_t pack_slice(std::span<const Packing> list, std::size_t first, std::size_t last) const;
   Result<void> report(std::size_t bytes);
   Result<void> check_leftovers() const;
 
@@ -200,35 +201,43 @@ Result<Packing> TransformerLoader::prepare(const std::string& name, std::size_t 
                  permuted ? half_split_rows(rows, config_.head_dim) : std::vector<std::uint32_t>()};
 }
 
+/// Packs panels [first, last) of the list and lets go of the file's pages. Returns the bytes read.
+std::size_t TransformerLoader::pack_slice(std::span<const Packing> list, std::size_t first,
+                                          std::size_t last) const {
+  std::size_t bytes = 0, begin = 0;  // begin: of the matrix in the list
+  for (const Packing& p : list) {
+    const std::size_t end = begin + p.matrix->panels();
+    const std::size_t from = std::clamp(first, begin, end) - begin, to = std::clamp(last, begin, end) - begin;
+    begin = end;
+    if (from == to) continue;
+    pack_panels(*p.matrix, p.bytes, p.map, from, to);
+    const std::size_t row_bytes = p.bytes.size() / p.matrix->rows, first_row = from * kPanelRows;
+    const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - first_row;
+    file_.release(p.bytes.subspan(first_row * row_bytes, rows * row_bytes));
+    bytes += rows * row_bytes;
+  }
+  return bytes;
+}
+
 /// Packs matrices whose panels a step shares out as one list (block.cc). Every worker packs the panels that
-/// it will multiply, so that on machines of several nodes they lie in its node's memory, a slice at a time,
-/// after which the file's pages can go.
+/// it will multiply, so that on machines of several nodes they lie in its node's memory, a slice at a time.
 Result<void> TransformerLoader::pack(std::span<const Packing> list) {
   std::size_t panels = 0;
   for (const Packing& p : list) panels += p.matrix->panels();
   const std::size_t unit = config_.head_dim / kPanelRows;  // panels of a head, whose rows a map mixes
-  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(std::max(options_.threads, 1));
+  const int threads = std::max(options_.threads, 1);
+  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(threads);
   const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
-  std::atomic<std::size_t> packed{0};
-  for (std::size_t round = 0; packed < panels; ++round) {
+  const std::size_t rounds = panels / static_cast<std::size_t>(threads) / slice + 1;  // of the largest share
+  for (std::size_t round = 0; round < rounds; ++round) {
     std::atomic<std::size_t> bytes{0};
-    parallel(options_.threads, [&](const Worker& worker) {
-      const auto [own, end] = worker.share(panels);
-      const std::size_t first = std::min(own + round * slice, end), last = std::min(first + slice, end);
-      std::size_t begin = 0;  // of the matrix in the list
-      for (const Packing& p : list) {
-        const std::size_t count = p.matrix->panels();
-        const std::size_t from = std::clamp(first, begin, begin + count) - begin;
-        const std::size_t to = std::clamp(last, begin, begin + count) - begin;
-        begin += count;
-        if (from == to) continue;
-        pack_panels(*p.matrix, p.bytes, p.map, from, to);
-        const std::size_t row_bytes = p.bytes.size() / p.matrix->rows, first_row = from * kPanelRows;
-        const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - first_row;
-        file_.release(p.bytes.subspan(first_row * row_bytes, rows * row_bytes));
-        bytes += rows * row_bytes;
+    parallel(threads, [&](const Worker& worker) {
+      // All shares are packed, also where OpenMP grants fewer workers than there are shares.
+      for (int member = worker.index; member < threads; member += worker.count) {
+        const auto [own, end] = Worker{member, threads}.share(panels);
+        const std::size_t first = std::min(own + round * slice, end);
+        bytes += pack_slice(list, first, std::min(first + slice, end));
       }
-      packed += last - first;
     });
     if (auto r = report(bytes); !r) return r;
   }
