@@ -222,10 +222,10 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
 void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {
   AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
   // Pieces of work, (unit, span) or whole units, are handed out in order; the one that lies as many further
-  // as there are threads will most likely be this thread's next.
+  // as the team has members will most likely be this worker's next.
   const std::size_t pieces = plan.units * plan.spans;
   const auto first_page_after = [&](std::size_t piece) -> KvPage {
-    const std::size_t next = piece + static_cast<std::size_t>(ws.threads);
+    const std::size_t next = piece + static_cast<std::size_t>(worker.count);
     if (next >= pieces) return {};
     const UnitKeys keys(ws, unit_at(ws, plan, next / plan.spans), layer);
     const std::size_t span = plan.spans == 1 ? keys.first_span() : next % plan.spans;

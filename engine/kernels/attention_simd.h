@@ -19,7 +19,7 @@ struct PageAttention {
   static constexpr int kBlock = 16;  // tokens whose keys lie side by side; dimensions of a value in a vector
   template <KvElement E>
   static constexpr std::size_t kVector = kBlock* bytes_of(E);  // its bytes in the page
-  static constexpr std::size_t kMaxDepth = 256;                // of a head
+  static constexpr std::size_t kMaxDepth = kMaxHeadDim;
   static_assert(kPageTokens <= kMaxDepth);
 
   template <KvElement E>
@@ -187,14 +187,9 @@ struct PageAttention {
     float scale, inverse;
   };
   static Scale scale_of(const float* v, int head_dim) {
-    F most_of = V::set(0.0F), poison_of = V::set(0.0F);
-    for (int d = 0; d < head_dim; d += kBlock) {
-      const F x = V::load(v + d);
-      most_of = V::max(most_of, V::abs(x));
-      poison_of = V::add(poison_of, V::sub(x, x));  // 0, or NaN where x is NaN or infinite
-    }
-    const float most = V::reduce_max(most_of);
-    if (V::reduce_add(poison_of) != 0.0F) return {std::numeric_limits<float>::quiet_NaN(), 0.0F};
+    const Amplitude of_v = amplitude<V>(v, static_cast<std::size_t>(head_dim));
+    if (of_v.poison != 0.0F) return {std::numeric_limits<float>::quiet_NaN(), 0.0F};
+    const float most = of_v.most;
     return {most / 127.0F, most >= kLeastAmplitude ? 127.0F / most : 0.0F};
   }
 

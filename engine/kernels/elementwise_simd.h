@@ -89,6 +89,24 @@ template <class V>
   return V::mul(exp2_fraction<V>(f), V::power_of_two(n));
 }
 
+/// The largest magnitude of numbers, and what marks those that have none: 0, or NaN where one is NaN or
+/// infinite (whose row then poisons what it touches instead of looking like 0).
+struct Amplitude {
+  float most, poison;
+};
+
+/// Precondition: n is a multiple of 16.
+template <class V>
+Amplitude amplitude(const float* x, std::size_t n) {
+  typename V::F most = V::set(0.0F), poison = V::set(0.0F);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const typename V::F v = V::load(x + i);
+    most = V::max(most, V::abs(v));
+    poison = V::add(poison, V::sub(v, v));
+  }
+  return {V::reduce_max(most), V::reduce_add(poison)};
+}
+
 template <class V>
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
   using F = typename V::F;
@@ -96,18 +114,10 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
   const F low = V::set(-kMostQuant), high = V::set(kMostQuant);
   for (std::size_t r = first; r < last; ++r) {
     const float* row = x.values + r * x.cols;
-    F most_of = V::set(0.0F), poison_of = V::set(0.0F);
-    for (std::size_t i = 0; i < x.cols; i += kLanes) {
-      const F v = V::load(row + i);
-      most_of = V::max(most_of, V::abs(v));
-      // v - v is 0, or NaN where v is NaN or infinite: such a row poisons what it touches instead of looking
-      // like 0.
-      poison_of = V::add(poison_of, V::sub(v, v));
-    }
-    const float most = V::reduce_max(most_of);
+    const auto [most, poison] = amplitude<V>(row, x.cols);
     const bool usable = most >= kLeastAmplitude && most <= std::numeric_limits<float>::max();
     const F inverse = V::set(usable ? kMostQuant / most : 0.0F);
-    x.scale[r] = most / kMostQuant + V::reduce_add(poison_of);
+    x.scale[r] = most / kMostQuant + poison;
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;

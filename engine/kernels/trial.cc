@@ -22,7 +22,7 @@ Isa faster(Isa a, Isa b) {
   for (int turn = 0; turn < kTurns; ++turn) {
     const int which = turn % 2;
     const Kernels& table = kernels(which == 0 ? a : b);
-    table.quantize(x, 0, kRows);
+    table.quantize(x, 0, kRows);  // each table fills in what its products read
     const Clock::time_point start = Clock::now();
     table.matmul(*w, 0, w->panels(), x, reinterpret_cast<float*>(y.data()), kOutputs, scratch.data());
     if (turn >= 2) spent[which] += Clock::now() - start;  // the first turns warm up
