@@ -123,7 +123,7 @@ class Workload {
     model_->head->answer(questions, *scratch_, answers);
     for (std::size_t i = 0; i < n; ++i) {
       if (!answers[i]) return answers[i].error();
-      last_[first + i] = answers[i]->id;
+      last_[first + i] = answers[i]->choice.id;
     }
     return {};
   }

@@ -60,8 +60,10 @@ Question Sequence::question(const float* hidden) const {
   Question question;
   question.hidden = hidden;
   question.chain = &chain_;
+  question.state = &state_;
   question.key = {seed_, number_, ids_.size()};
   question.history = ids_;
+  question.prompt_size = prompt_size_;
   question.chosen_logprob = logprobs_ >= 0;
   question.top = std::max(logprobs_, 0);
   return question;
@@ -69,16 +71,17 @@ Question Sequence::question(const float* hidden) const {
 
 Token Sequence::accept(const Answer& answer) {
   Token token;
-  token.id = answer.id;
+  token.id = answer.choice.id;
   if (logprobs_ >= 0) {
     token.logprob = answer.logprob;
     token.top = answer.top;
   }
-  ids_.push_back(answer.id);
-  if (tokenizer_->ends_generation(answer.id)) {
+  chain_.accept(answer.choice, state_);
+  ids_.push_back(token.id);
+  if (tokenizer_->ends_generation(token.id)) {
     finish_ = Finish::kEos;
   } else {
-    token.text = text_.push(answer.id);
+    token.text = text_.push(token.id);
     if (text_.stopped()) {
       finish_ = Finish::kStop;
     } else if (ids_.size() >= end_) {

@@ -42,6 +42,7 @@ class Sequence {
       : tokenizer_(model.tokenizer.get()),
         cache_(&cache),
         chain_(std::move(chain)),
+        state_(chain_.make_state()),
         text_(std::move(text)),
         logprobs_(request.logprobs),
         seed_(request.sampling.seed),
@@ -50,6 +51,7 @@ class Sequence {
   const Tokenizer* tokenizer_;
   KvSequence* cache_;
   Chain chain_;
+  ChainState state_;
   TextGate text_;
   int logprobs_;
   std::uint64_t seed_, number_;

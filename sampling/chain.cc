@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "sampling/draw.h"
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 namespace partita {
 namespace {
@@ -46,11 +46,32 @@ Result<Chain> Chain::create(const SamplingOptions& options) {
   return chain;
 }
 
-Result<void> Chain::filter(std::span<const float> logits, const StageContext& context,
-                           Candidates& row) const {
-  if (Result<void> started = row.start(logits, *context.kernels); !started) return started;
+ChainState::ChainState(const ChainState& other) {
+  stages_.reserve(other.stages_.size());
+  for (const auto& state : other.stages_) stages_.push_back(state == nullptr ? nullptr : state->clone());
+}
+
+ChainState Chain::make_state() const {
+  ChainState state;
+  bool remembers = false;
   for (const auto& stage : stages_) {
-    stage->apply(row, context);
+    state.stages_.push_back(stage->make_state());
+    remembers = remembers || state.stages_.back() != nullptr;
+  }
+  if (!remembers) state.stages_.clear();
+  return state;
+}
+
+void Chain::accept(const Choice& choice, ChainState& state) const {
+  for (std::size_t i = 0; i < state.stages_.size(); ++i) stages_[i]->accept(choice, state.of(i));
+}
+
+Result<void> Chain::filter(std::span<const float> logits, const StageContext& context,
+                           const ChainState* state, Candidates& row) const {
+  if (Result<void> started = row.start(logits, *context.kernels); !started) return started;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    const Stage* stage = stages_[i].get();
+    stage->apply(row, context, state == nullptr ? nullptr : state->of(i));
     if (!std::isfinite(row.max())) {
       return Error{ErrorCode::kBadNumbers,
                    "after " + stage->describe() + " the largest logit is no finite number"};
@@ -59,21 +80,22 @@ Result<void> Chain::filter(std::span<const float> logits, const StageContext& co
   return {};
 }
 
-Result<std::int32_t> Chain::choose(std::span<const float> logits, const StageContext& context,
-                                   const DrawKey& key, Candidates& scratch) const {
-  if (Result<void> filtered = filter(logits, context, scratch); !filtered) return filtered.error();
-  if (greedy_) return scratch.id(scratch.best());
-  return draw(scratch, *context.kernels, uniform(key));
+Result<Choice> Chain::choose(std::span<const float> logits, const StageContext& context,
+                             const ChainState* state, Candidates& scratch) const {
+  if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered.error();
+  if (greedy_) return Choice{scratch.id(scratch.best()), 1};
+  return draw(scratch, *context.kernels, uniform(context.key));
 }
 
 Result<void> Chain::distribution(std::span<const float> logits, const StageContext& context,
-                                 Candidates& scratch, std::span<float> probabilities) const {
+                                 const ChainState* state, Candidates& scratch,
+                                 std::span<float> probabilities) const {
   if (probabilities.size() != logits.size()) {
     return Error{ErrorCode::kInvalidArgument, "there is room for " + std::to_string(probabilities.size()) +
                                                   " probabilities, but there are " +
                                                   std::to_string(logits.size()) + " logits"};
   }
-  if (Result<void> filtered = filter(logits, context, scratch); !filtered) return filtered;
+  if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered;
   std::fill(probabilities.begin(), probabilities.end(), 0.0F);
   if (greedy_) {
     probabilities[static_cast<std::size_t>(scratch.id(scratch.best()))] = 1;

@@ -12,6 +12,7 @@
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
 #include "sampling/candidates.h"
+#include "sampling/choice.h"
 #include "sampling/philox.h"
 
 namespace partita {
@@ -32,7 +33,16 @@ struct SamplingOptions {
 /// What a stage may look at besides the row.
 struct StageContext {
   std::span<const std::int32_t> history;  // prompt and generated ids so far
+  std::size_t prompt_size = 0;            // the first so many of `history` are the prompt
+  DrawKey key;                            // of this token; a stage that draws has a lane of its own
   const Kernels* kernels = nullptr;
+};
+
+/// What one stage remembers of one sequence, beyond its history.
+class StageState {
+ public:
+  virtual ~StageState() = default;
+  virtual std::unique_ptr<StageState> clone() const = 0;
 };
 
 /// One processor or filter. Immutable; one instance serves many rows and threads.
@@ -42,9 +52,31 @@ class Stage {
   virtual std::string_view name() const = 0;
   /// Name and number: "top_p 0.95".
   virtual std::string describe() const = 0;
+
+  /// The state at the beginning of a sequence; null for a stage that remembers nothing.
+  virtual std::unique_ptr<StageState> make_state() const { return nullptr; }
+
   /// Precondition: row.max() is finite. A stage may break the row (row.max() is then not finite): the chain
-  /// looks.
-  virtual void apply(Candidates& row, const StageContext& context) const = 0;
+  /// looks. state: of make_state().
+  virtual void apply(Candidates& row, const StageContext& context, const StageState* state) const = 0;
+
+  /// The sequence goes on with this token.
+  virtual void accept(const Choice&, StageState*) const {}
+};
+
+/// What the stages of a chain remember of one sequence. Copying it forks the sequence.
+class ChainState {
+ public:
+  ChainState() = default;
+  ChainState(const ChainState& other);
+  ChainState(ChainState&&) noexcept = default;
+  ChainState& operator=(const ChainState& other) { return *this = ChainState(other); }
+  ChainState& operator=(ChainState&&) noexcept = default;
+
+ private:
+  friend class Chain;
+  StageState* of(std::size_t stage) const { return stages_.empty() ? nullptr : stages_[stage].get(); }
+  std::vector<std::unique_ptr<StageState>> stages_;  // one a stage; empty if none remembers anything
 };
 
 /// The stages of a request in their order.
@@ -54,15 +86,23 @@ class Chain {
   /// known ones.
   static Result<Chain> create(const SamplingOptions& options);
 
+  /// The state at the beginning of a sequence.
+  ChainState make_state() const;
+
   /// Chooses a token from raw logits [vocab]: inverse CDF over what the stages leave, in ascending id order,
-  /// at uniform(key). T = 0 is argmax (lowest id wins ties) of what the other stages leave. Errors:
-  /// kBadNumbers naming the entry or the stage.
-  Result<std::int32_t> choose(std::span<const float> logits, const StageContext& context, const DrawKey& key,
-                              Candidates& scratch) const;
+  /// at uniform(context.key). T = 0 is argmax (lowest id wins ties) of what the other stages leave. state: of
+  /// make_state(), or null for a chain that remembers nothing. Changes
+  /// nothing but `scratch`. Errors: kBadNumbers naming the entry or the stage.
+  Result<Choice> choose(std::span<const float> logits, const StageContext& context, const ChainState* state,
+                        Candidates& scratch) const;
+
+  /// The sequence of this state goes on with this token.
+  void accept(const Choice& choice, ChainState& state) const;
 
   /// The distribution that choose() draws from, as probabilities [vocab] (0: filtered out or masked).
   /// Errors: those of choose(), kInvalidArgument if `probabilities` has another size than `logits`.
-  Result<void> distribution(std::span<const float> logits, const StageContext& context, Candidates& scratch,
+  Result<void> distribution(std::span<const float> logits, const StageContext& context,
+                            const ChainState* state, Candidates& scratch,
                             std::span<float> probabilities) const;
 
   bool greedy() const { return greedy_; }
@@ -71,7 +111,8 @@ class Chain {
 
  private:
   /// The row after all stages.
-  Result<void> filter(std::span<const float> logits, const StageContext& context, Candidates& row) const;
+  Result<void> filter(std::span<const float> logits, const StageContext& context, const ChainState* state,
+                      Candidates& row) const;
 
   std::vector<std::shared_ptr<const Stage>> stages_;
   bool greedy_ = false;

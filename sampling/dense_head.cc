@@ -6,7 +6,7 @@
 #include "engine/kernels/parallel.h"
 #include "sampling/head.h"
 #include "sampling/softmax.h"
-#include "sampling/top_k.h"
+#include "sampling/stages/top_k.h"
 
 namespace partita {
 namespace {
@@ -153,10 +153,10 @@ Result<Answer> DenseHead::answer_row(const Question& question, std::span<const f
                                      Candidates& row) const {
   Answer answer;
   if (question.chain != nullptr) {
-    const Result<std::int32_t> chosen =
-        question.chain->choose(logits, {question.history, &kernels_}, question.key, row);
+    const Result<Choice> chosen = question.chain->choose(
+        logits, {question.history, question.prompt_size, question.key, &kernels_}, question.state, row);
     if (!chosen) return chosen.error();
-    answer.id = *chosen;
+    answer.choice = *chosen;
   }
   const bool of_chosen = question.chosen_logprob && question.chain != nullptr;
   if (!of_chosen && question.score.empty() && question.top <= 0) return answer;
@@ -164,7 +164,7 @@ Result<Answer> DenseHead::answer_row(const Question& question, std::span<const f
   const Result<LogPartition> partition = log_partition(logits, kernels_);
   if (!partition) return partition.error();
   const LogProbabilities logprobs{logits, *partition};
-  if (of_chosen) answer.logprob = logprobs.of(answer.id);
+  if (of_chosen) answer.logprob = logprobs.of(answer.choice.id);
   for (const std::int32_t id : question.score) {
     if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) return no_such_id(id, logits.size());
     answer.score.push_back(logprobs.of(id));

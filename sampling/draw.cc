@@ -54,13 +54,15 @@ std::size_t block_weights(const Candidates& row, const Kernels& kernels, std::si
   return n;
 }
 
-std::int32_t draw(Candidates& row, const Kernels& kernels, double u) {
+Choice draw(Candidates& row, const Kernels& kernels, double u) {
   std::vector<double>& sums = row.scratch.sums;
-  double target = u * sum_weights(row, kernels, sums);
+  const double total = sum_weights(row, kernels, sums);
+  double target = u * total;
   const std::size_t block = walk(sums.data(), sums.size(), target);
   std::array<float, kBlockValues> weights;
   const std::size_t n = block_weights(row, kernels, block, weights.data());
-  return row.id(block * kBlockValues + walk(weights.data(), n, target));
+  const std::size_t at = walk(weights.data(), n, target);
+  return {row.id(block * kBlockValues + at), static_cast<float>(double{weights[at]} / total)};
 }
 
 }  // namespace partita

@@ -6,6 +6,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "sampling/candidates.h"
+#include "sampling/choice.h"
 
 namespace partita {
 
@@ -17,8 +18,8 @@ double sum_weights(const Candidates& row, const Kernels& kernels, std::vector<do
 /// The weights of the candidates of one block; returns how many there are. out: [kBlockValues].
 std::size_t block_weights(const Candidates& row, const Kernels& kernels, std::size_t block, float* out);
 
-/// The first id, in ascending order, at which the running sum of probabilities exceeds u in [0, 1). A
-/// candidate of weight 0 is never drawn. Precondition: row.max() is finite.
-std::int32_t draw(Candidates& row, const Kernels& kernels, double u);
+/// The first id, in ascending order, at which the running sum of probabilities exceeds u in [0, 1), and its
+/// probability. A candidate of weight 0 is never drawn. Precondition: row.max() is finite.
+Choice draw(Candidates& row, const Kernels& kernels, double u);
 
 }  // namespace partita

@@ -19,10 +19,12 @@ namespace partita {
 
 /// What one row wants to know about its next token. Everything asked for is answered exactly.
 struct Question {
-  const float* hidden = nullptr;  // [hidden_size], after the final norm
-  const Chain* chain = nullptr;   // choose a token by this chain; null: do not choose
+  const float* hidden = nullptr;      // [hidden_size], after the final norm
+  const Chain* chain = nullptr;       // choose a token by this chain; null: do not choose
+  const ChainState* state = nullptr;  // of the chain for this sequence; null: one that remembers nothing
   DrawKey key;
-  std::span<const std::int32_t> history;  // for the chain's penalties
+  std::span<const std::int32_t> history;  // for the chain's stages: prompt and generated ids
+  std::size_t prompt_size = 0;            // the first so many of `history` are the prompt
   std::span<const std::int32_t> score;    // ids whose log-probabilities are wanted
   int top = 0;                  // how many of the likeliest ids, with log-probabilities; > vocab: all
   bool chosen_logprob = false;  // and that of the chosen id
@@ -30,8 +32,8 @@ struct Question {
 
 /// Log-probabilities are natural, of the model's own distribution (before the chain).
 struct Answer {
-  std::int32_t id = -1;
-  float logprob = 0;
+  Choice choice;                                    // id -1: none was asked for
+  float logprob = 0;                                // of the chosen id, if asked for
   std::vector<float> score;                         // one per Question::score
   std::vector<std::pair<std::int32_t, float>> top;  // likeliest first, ties by id; masked ids never
 };

@@ -163,8 +163,8 @@ TEST_CASE("Answers are those of the row's own logits") {
       const Answer& a = *answers[r];
       Candidates scratch;
       const std::int32_t id =
-          q.chain == nullptr ? -1 : *q.chain->choose(own, {q.history, s.kernels}, q.key, scratch);
-      CHECK(a.id == id);
+          q.chain == nullptr ? -1 : q.chain->choose(own, {q.history, 0, q.key, s.kernels}, {}, scratch)->id;
+      CHECK(a.choice.id == id);
       CHECK(a.logprob == (q.chosen_logprob && id >= 0 ? logp[static_cast<std::size_t>(id)] : 0));
       REQUIRE(a.score.size() == q.score.size());
       for (std::size_t i = 0; i < a.score.size(); ++i)
@@ -183,7 +183,7 @@ TEST_CASE("Answers are those of the row's own logits") {
 TEST_CASE("A row gets the same answer alone, in a crowd and from any number of threads") {
   const Crowd crowd(20);
   const auto same = [](const Answer& a, const Answer& b) {
-    return a.id == b.id && a.logprob == b.logprob && a.score == b.score && a.top == b.top;
+    return a.choice.id == b.choice.id && a.logprob == b.logprob && a.score == b.score && a.top == b.top;
   };
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
@@ -224,7 +224,7 @@ TEST_CASE("A bad row fails alone") {
     CHECK(answers[9]->top.size() == kVocab);
     for (const std::size_t r : {0U, 3U, 5U, 7U, 10U, 16U, 18U, 19U}) {
       REQUIRE(answers[r]);
-      CHECK(answers[r]->id == good[r]->id);
+      CHECK(answers[r]->choice.id == good[r]->choice.id);
       CHECK(answers[r]->score == good[r]->score);
     }
   }

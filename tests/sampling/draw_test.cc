@@ -82,14 +82,19 @@ TEST_CASE("Draws follow the distribution of their chain") {
     const std::vector<std::int32_t> seen_ids = history(77, kVocab);
     for (const Isa isa : supported_isas()) {
       for (std::size_t c = 0; c < chains.size(); ++c) {
-        const StageContext context{seen_ids, &kernels(isa)};
+        StageContext context{seen_ids, 0, {}, &kernels(isa)};
         const Result<Chain> chain = Chain::create(chains[c]);
         Candidates scratch;
         std::vector<float> probabilities(logits.size());
-        REQUIRE(chain->distribution(logits, context, scratch, probabilities));
+        REQUIRE(chain->distribution(logits, context, {}, scratch, probabilities));
         std::vector<int> seen(logits.size());
         for (std::uint64_t i = 0; i < kDraws; ++i) {
-          ++seen[static_cast<std::size_t>(*chain->choose(logits, context, {2026, c, i}, scratch))];
+          context.key = {2026, c, i};
+          const Result<Choice> choice = chain->choose(logits, context, {}, scratch);
+          REQUIRE(choice);
+          const auto id = static_cast<std::size_t>(choice->id);
+          ++seen[id];
+          REQUIRE(choice->probability == probabilities[id]);
         }
         for (std::size_t i = 0; i < seen.size(); ++i) REQUIRE((seen[i] == 0 || probabilities[i] > 0));
         const Fit result = fit(probabilities, seen, kDraws);
@@ -109,7 +114,7 @@ TEST_CASE("The draw inverts the running sum in ascending id order") {
     Candidates row;
     const auto at = [&](double u) {
       REQUIRE(row.start(logits, *k.kernels));
-      return draw(row, *k.kernels, u);
+      return draw(row, *k.kernels, u).id;
     };
     CHECK(at(0) == 0);
     CHECK(at(0.124) == 0);
@@ -131,7 +136,7 @@ TEST_CASE("What weighs nothing is not drawn, at either end, in whole blocks and 
         Candidates row;
         for (const double u : {0.0, 0.5, 1 - 0x1p-53}) {
           REQUIRE(row.start(logits, *k.kernels));
-          REQUIRE(draw(row, *k.kernels, u) == static_cast<std::int32_t>(at));
+          REQUIRE(draw(row, *k.kernels, u).id == static_cast<std::int32_t>(at));
         }
       }
     }
@@ -147,8 +152,11 @@ TEST_CASE("A draw depends on its key and its row, not on what the scratch did be
       const std::vector<std::int32_t> seen = history(i, logits.size());
       Candidates fresh;
       const DrawKey key{1, i, 7};
-      REQUIRE(*chain->choose(logits, {seen, k.kernels}, key, used) ==
-              *chain->choose(logits, {seen, k.kernels}, key, fresh));
+      const StageContext context{seen, 0, key, k.kernels};
+      const Result<Choice> one = chain->choose(logits, context, {}, used);
+      const Result<Choice> other = chain->choose(logits, context, {}, fresh);
+      REQUIRE(one->id == other->id);
+      REQUIRE(one->probability == other->probability);
     }
   }
 }
@@ -156,7 +164,7 @@ TEST_CASE("A draw depends on its key and its row, not on what the scratch did be
 TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
   const std::vector<float> logits = row("normal", 9, 49152), flat = row("equal", 9, 49152);
   const std::vector<std::int32_t> seen = history(9, 49152);
-  const StageContext context{seen, &kernels(Isa::kScalar)};
+  StageContext context{seen, 0, {}, &kernels(Isa::kScalar)};
   Candidates scratch;
   for (const SamplingOptions& options :
        {SamplingOptions{}, SamplingOptions{.temperature = 0},
@@ -169,7 +177,8 @@ TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
     const std::size_t before = allocations;
     for (std::uint64_t i = 0; i < 3; ++i) {
       for (const std::vector<float>* row : {&flat, &logits}) {
-        if (!chain->choose(*row, context, {0, 0, i}, scratch)) FAIL("no token");
+        context.key.position = i;
+        if (!chain->choose(*row, context, {}, scratch)) FAIL("no token");
       }
     }
     CHECK(allocations == before);

@@ -88,7 +88,7 @@ TEST_CASE("Top-p keeps what sorting keeps, on 10,000 rows with many ties") {
 
     std::vector<float> probabilities(logits.size());
     const Result<Chain> chain = Chain::create({.temperature = temperature, .top_p = p});
-    REQUIRE(chain->distribution(logits, {{}, k.kernels}, scratch, probabilities));
+    REQUIRE(chain->distribution(logits, {{}, 0, {}, k.kernels}, {}, scratch, probabilities));
     std::vector<std::int32_t> kept;
     for (std::size_t i = 0; i < logits.size(); ++i) {
       if (probabilities[i] > 0) kept.push_back(static_cast<std::int32_t>(i));
@@ -106,7 +106,7 @@ TEST_CASE("Top-k keeps what sorting keeps, for every k") {
       CAPTURE(seed, k, logits.size());
       std::vector<float> probabilities(logits.size());
       const Result<Chain> chain = Chain::create({.top_k = static_cast<int>(k)});
-      REQUIRE(chain->distribution(logits, {{}, &exact_kernels()}, scratch, probabilities));
+      REQUIRE(chain->distribution(logits, {{}, 0, {}, &exact_kernels()}, {}, scratch, probabilities));
       std::vector<std::int32_t> kept;
       for (std::size_t i = 0; i < logits.size(); ++i) {
         if (probabilities[i] > 0) kept.push_back(static_cast<std::int32_t>(i));

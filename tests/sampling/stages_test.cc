@@ -58,7 +58,7 @@ std::vector<float> distribution(const SamplingOptions& options, const std::vecto
   REQUIRE(chain);
   Candidates scratch;
   std::vector<float> probabilities(logits.size(), kNan);
-  REQUIRE(chain->distribution(logits, {seen, &kernels}, scratch, probabilities));
+  REQUIRE(chain->distribution(logits, {seen, 0, {}, &kernels}, {}, scratch, probabilities));
   return probabilities;
 }
 
@@ -73,10 +73,10 @@ TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their p
       const std::vector<float> logits =
           row(record["kind"].get<std::string>(), record["seed"], record["vocab"]);
       const std::vector<std::int32_t> seen = history(record["seed"], record["vocab"]);
-      const StageContext context{seen, k.kernels};
+      const StageContext context{seen, 0, {}, k.kernels};
       SamplingOptions options = options_of(record["chain"]);
       std::vector<float> p(logits.size(), kNan);
-      REQUIRE(Chain::create(options)->distribution(logits, context, scratch, p));
+      REQUIRE(Chain::create(options)->distribution(logits, context, {}, scratch, p));
       const std::vector<std::int32_t> support = support_of(p);
       REQUIRE(support.size() == record["count"].get<std::size_t>());
       REQUIRE(hash_of(support) == record["hash"].get<std::string>());
@@ -86,7 +86,7 @@ TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their p
       }
       CHECK(worst < 1e-6);
       options.temperature = 0;
-      CHECK(*Chain::create(options)->choose(logits, context, {}, scratch) ==
+      CHECK(Chain::create(options)->choose(logits, context, {}, scratch)->id ==
             record["best"].get<std::int32_t>());
     }
     UNSCOPED_INFO(k.name << ": largest relative error of a probability " << worst);
@@ -210,7 +210,7 @@ TEST_CASE("Options out of their limits are refused with name, value and limits")
 TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
   Candidates scratch;
   for (const NamedKernels& k : all_kernels()) {
-    const StageContext context{{}, k.kernels};
+    const StageContext context{{}, 0, {}, k.kernels};
     for (const SamplingOptions& options :
          {SamplingOptions{}, SamplingOptions{.temperature = 0, .top_k = 5, .top_p = 0.9F}}) {
       const Result<Chain> chain = Chain::create(options);
@@ -230,14 +230,15 @@ TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
     // 1e30 / 1e-30 is no float, nor is -1e30 * 1e30.
     const std::vector<std::int32_t> seen = {1};
     const Result<Chain> up = Chain::create({.repeat_penalty = 1e-30F});
-    const Error error = up->choose(std::vector<float>{0, 1e30F}, {seen, k.kernels}, {}, scratch).error();
+    const Error error =
+        up->choose(std::vector<float>{0, 1e30F}, {seen, 0, {}, k.kernels}, {}, scratch).error();
     CHECK(error.code == ErrorCode::kBadNumbers);
     CHECK(error.message == "after repeat_penalty 1e-30 the largest logit is no finite number");
     const Result<Chain> down = Chain::create({.repeat_penalty = 1e30F});
-    CHECK_FALSE(down->choose(std::vector<float>{-kInf, -1e30F}, {seen, k.kernels}, {}, scratch));
-    CHECK(*down->choose(std::vector<float>{-5, -1e30F}, {seen, k.kernels}, {}, scratch) == 0);
+    CHECK_FALSE(down->choose(std::vector<float>{-kInf, -1e30F}, {seen, 0, {}, k.kernels}, {}, scratch));
+    CHECK(down->choose(std::vector<float>{-5, -1e30F}, {seen, 0, {}, k.kernels}, {}, scratch)->id == 0);
     std::vector<float> small(2);
-    CHECK(up->distribution(std::vector<float>(3), context, scratch, small).error().code ==
+    CHECK(up->distribution(std::vector<float>(3), context, {}, scratch, small).error().code ==
           ErrorCode::kInvalidArgument);
   }
 }

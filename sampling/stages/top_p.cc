@@ -5,7 +5,7 @@
 
 #include "sampling/draw.h"
 #include "sampling/numbers.h"
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 namespace partita {
 namespace {
@@ -15,14 +15,14 @@ class TopP : public Stage {
   explicit TopP(float p) : p_(p) {}
   std::string_view name() const override { return "top_p"; }
   std::string describe() const override { return "top_p " + to_text(p_); }
-  void apply(Candidates& row, const StageContext& context) const override;
+  void apply(Candidates& row, const StageContext& context, const StageState*) const override;
 
  private:
   double p() const { return static_cast<double>(p_); }
   float p_;
 };
 
-void TopP::apply(Candidates& row, const StageContext& context) const {
+void TopP::apply(Candidates& row, const StageContext& context, const StageState*) const {
   const double total = sum_weights(row, *context.kernels, row.scratch.sums);
   // All candidates lighter than (1 - p) total / n weigh less than (1 - p) total together, so none of them is
   // needed. Half of that, for the rounding of exp.

@@ -1,12 +1,12 @@
 // Top-k (Fan et al. 2018). TopKLogitsWarper keeps everything that equals the k-th largest logit, so more than
 // k ids on ties; here ties are broken by the lowest id, and never more than k are left.
-#include "sampling/top_k.h"
+#include "sampling/stages/top_k.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "sampling/numbers.h"
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 namespace partita {
 namespace {
@@ -16,7 +16,7 @@ class TopK : public Stage {
   explicit TopK(int k) : k_(k) {}
   std::string_view name() const override { return "top_k"; }
   std::string describe() const override { return "top_k " + std::to_string(k_); }
-  void apply(Candidates& row, const StageContext&) const override {
+  void apply(Candidates& row, const StageContext&, const StageState*) const override {
     keep_top_k(row, static_cast<std::size_t>(k_));
   }
 

@@ -1,4 +1,4 @@
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 #include <array>
 

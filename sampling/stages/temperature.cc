@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "sampling/numbers.h"
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 namespace partita {
 namespace {
@@ -14,7 +14,9 @@ class Temperature : public Stage {
   explicit Temperature(float temperature) : temperature_(temperature) {}
   std::string_view name() const override { return "temperature"; }
   std::string describe() const override { return "temperature " + to_text(temperature_); }
-  void apply(Candidates& row, const StageContext&) const override { row.divide_by(temperature_); }
+  void apply(Candidates& row, const StageContext&, const StageState*) const override {
+    row.divide_by(temperature_);
+  }
 
  private:
   float temperature_;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "sampling/numbers.h"
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 namespace partita {
 namespace {
@@ -14,7 +14,7 @@ class MinP : public Stage {
   std::string_view name() const override { return "min_p"; }
   std::string describe() const override { return "min_p " + to_text(p_); }
 
-  void apply(Candidates& row, const StageContext&) const override {
+  void apply(Candidates& row, const StageContext&, const StageState*) const override {
     const double least =
         static_cast<double>(row.max()) + std::log(static_cast<double>(p_)) / row.inverse_temperature();
     row.keep({round_up(least), Cut::kAllTies});

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "sampling/numbers.h"
-#include "sampling/stages.h"
+#include "sampling/stages/stages.h"
 
 namespace partita {
 namespace {
@@ -16,7 +16,7 @@ class RepeatPenalty : public Stage {
   std::string_view name() const override { return "repeat_penalty"; }
   std::string describe() const override { return "repeat_penalty " + to_text(penalty_); }
 
-  void apply(Candidates& row, const StageContext& context) const override {
+  void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     if (context.history.empty()) return;
     const std::span<const float> before = row.values();
     const std::span<float> after = room(row.scratch.values, before.size());
