@@ -32,13 +32,18 @@ void visit_groups(const float* values, std::size_t first, std::size_t last, floa
 
 }  // namespace
 
-Result<void> Candidates::start(std::span<const float> logits, const Kernels& kernels) {
-  values_ = logits.data();
-  count_ = logits.size();
+Result<void> Candidates::start(const LogitRow& row, const Kernels& kernels) {
+  values_ = row.logits.data();
+  count_ = row.logits.size();
   full_ = true;
   inverse_temperature_ = 1;
-  find_max(kernels);
-  if (!std::isfinite(max_)) return bad_logits(logits);
+  if (row.block_maxima.empty()) {
+    find_max(kernels);
+  } else {
+    maxima_ = row.block_maxima;
+    max_ = kernels.max(maxima_.data(), maxima_.size());
+  }
+  if (!std::isfinite(max_)) return bad_logits(row.logits);
   return {};
 }
 
@@ -49,12 +54,13 @@ void Candidates::find_max(const Kernels& kernels) {
     max_ = kernels.max(values_, count_);
     return;
   }
-  block_max_.resize((count_ + kBlockValues - 1) / kBlockValues);
-  for (std::size_t b = 0; b < block_max_.size(); ++b) {
+  const std::span<float> maxima = room(own_maxima_, blocks_of(count_));
+  for (std::size_t b = 0; b < maxima.size(); ++b) {
     const std::size_t first = b * kBlockValues;
-    block_max_[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
+    maxima[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
   }
-  max_ = kernels.max(block_max_.data(), block_max_.size());
+  maxima_ = maxima;
+  max_ = kernels.max(maxima_.data(), maxima_.size());
 }
 
 std::optional<std::size_t> Candidates::find(std::int32_t id) const {
@@ -72,8 +78,8 @@ std::optional<std::size_t> Candidates::find(std::int32_t id) const {
 std::size_t Candidates::best() const {
   std::size_t i = 0;
   if (full_) {
-    const auto block = std::find(block_max_.begin(), block_max_.end(), max_);
-    i = static_cast<std::size_t>(block - block_max_.begin()) * kBlockValues;
+    const auto block = std::find(maxima_.begin(), maxima_.end(), max_);
+    i = static_cast<std::size_t>(block - maxima_.begin()) * kBlockValues;
   }
   while (i + 1 < count_ && values_[i] != max_) ++i;
   return i;
@@ -88,7 +94,7 @@ float Candidates::weight_factor() const {
 template <class Visit>
 void Candidates::visit_from(float least, Visit&& visit) const {
   for (std::size_t first = 0; first < count_; first += kBlockValues) {
-    if (full_ && block_max_[first / kBlockValues] < least) continue;
+    if (full_ && maxima_[first / kBlockValues] < least) continue;
     visit_groups(values_, first, std::min(first + kBlockValues, count_), least, visit);
   }
 }

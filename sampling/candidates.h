@@ -22,6 +22,20 @@ namespace partita {
 /// what fixes the order of every sum.
 inline constexpr std::size_t kBlockValues = 256;
 
+/// Logits [vocab] and, where whoever wrote them has them at hand, the maxima of their blocks of kBlockValues
+/// (NaN for a block that holds NaN); no maxima: they are found when they are needed.
+struct LogitRow {
+  LogitRow(std::span<const float> all, std::span<const float> maxima = {})
+      : logits(all), block_maxima(maxima) {}
+  LogitRow(const std::vector<float>& all) : logits(all) {}
+
+  std::span<const float> logits;
+  std::span<const float> block_maxima;
+};
+
+/// How many blocks n candidates make.
+constexpr std::size_t blocks_of(std::size_t n) { return (n + kBlockValues - 1) / kBlockValues; }
+
 /// The first n entries of a buffer that grows when it must and never shrinks, so that no token clears or
 /// allocates it.
 template <class T>
@@ -32,9 +46,9 @@ std::span<T> room(std::vector<T>& buffer, std::size_t n) {
 
 class Candidates {
  public:
-  /// Begins a row: every id of `logits` [vocab] at temperature 1. `logits` must stay as they are until the
-  /// draw. Errors: kBadNumbers naming the first NaN or +inf, or that nothing is finite.
-  Result<void> start(std::span<const float> logits, const Kernels& kernels);
+  /// Begins a row: every id at temperature 1. What `row` views must stay as it is until the draw. Errors:
+  /// kBadNumbers naming the first NaN or +inf, or that nothing is finite.
+  Result<void> start(const LogitRow& row, const Kernels& kernels);
 
   std::size_t count() const { return count_; }
   bool full() const { return full_; }
@@ -69,9 +83,7 @@ class Candidates {
   std::span<float> collect(float least);
 
   /// Of a full row: the maxima of its blocks of kBlockValues. Else empty.
-  std::span<const float> block_maxima() const {
-    return full_ ? std::span<const float>(block_max_) : std::span<const float>();
-  }
+  std::span<const float> block_maxima() const { return full_ ? maxima_ : std::span<const float>(); }
 
   /// Memory for whoever works on the row; no content is expected from one call to the next.
   struct Scratch {
@@ -95,7 +107,8 @@ class Candidates {
   float max_ = 0;
   std::vector<std::int32_t> ids_;  // first count_ of it
   std::vector<float> logits_;      // first count_ of it, when values_ points here
-  std::vector<float> block_max_;   // of a full row
+  std::span<const float> maxima_;  // of a full row: the caller's, or own_maxima_
+  std::vector<float> own_maxima_;
 };
 
 }  // namespace partita

@@ -66,8 +66,8 @@ void Chain::accept(const Choice& choice, ChainState& state) const {
   for (std::size_t i = 0; i < state.stages_.size(); ++i) stages_[i]->accept(choice, state.of(i));
 }
 
-Result<void> Chain::filter(std::span<const float> logits, const StageContext& context,
-                           const ChainState* state, Candidates& row) const {
+Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
+                           Candidates& row) const {
   if (Result<void> started = row.start(logits, *context.kernels); !started) return started;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const Stage* stage = stages_[i].get();
@@ -80,20 +80,19 @@ Result<void> Chain::filter(std::span<const float> logits, const StageContext& co
   return {};
 }
 
-Result<Choice> Chain::choose(std::span<const float> logits, const StageContext& context,
-                             const ChainState* state, Candidates& scratch) const {
+Result<Choice> Chain::choose(const LogitRow& logits, const StageContext& context, const ChainState* state,
+                             Candidates& scratch) const {
   if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered.error();
   if (greedy_) return Choice{scratch.id(scratch.best()), 1};
   return draw(scratch, *context.kernels, uniform(context.key));
 }
 
-Result<void> Chain::distribution(std::span<const float> logits, const StageContext& context,
-                                 const ChainState* state, Candidates& scratch,
-                                 std::span<float> probabilities) const {
-  if (probabilities.size() != logits.size()) {
+Result<void> Chain::distribution(const LogitRow& logits, const StageContext& context, const ChainState* state,
+                                 Candidates& scratch, std::span<float> probabilities) const {
+  if (probabilities.size() != logits.logits.size()) {
     return Error{ErrorCode::kInvalidArgument, "there is room for " + std::to_string(probabilities.size()) +
                                                   " probabilities, but there are " +
-                                                  std::to_string(logits.size()) + " logits"};
+                                                  std::to_string(logits.logits.size()) + " logits"};
   }
   if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered;
   std::fill(probabilities.begin(), probabilities.end(), 0.0F);

@@ -93,7 +93,7 @@ class Chain {
   /// at uniform(context.key). T = 0 is argmax (lowest id wins ties) of what the other stages leave. state: of
   /// make_state(), or null for a chain that remembers nothing. Changes
   /// nothing but `scratch`. Errors: kBadNumbers naming the entry or the stage.
-  Result<Choice> choose(std::span<const float> logits, const StageContext& context, const ChainState* state,
+  Result<Choice> choose(const LogitRow& logits, const StageContext& context, const ChainState* state,
                         Candidates& scratch) const;
 
   /// The sequence of this state goes on with this token.
@@ -101,9 +101,8 @@ class Chain {
 
   /// The distribution that choose() draws from, as probabilities [vocab] (0: filtered out or masked).
   /// Errors: those of choose(), kInvalidArgument if `probabilities` has another size than `logits`.
-  Result<void> distribution(std::span<const float> logits, const StageContext& context,
-                            const ChainState* state, Candidates& scratch,
-                            std::span<float> probabilities) const;
+  Result<void> distribution(const LogitRow& logits, const StageContext& context, const ChainState* state,
+                            Candidates& scratch, std::span<float> probabilities) const;
 
   bool greedy() const { return greedy_; }
   /// The stages that do something, in order: "temperature 0.8, top_p 0.95"; empty if none does.
@@ -111,7 +110,7 @@ class Chain {
 
  private:
   /// The row after all stages.
-  Result<void> filter(std::span<const float> logits, const StageContext& context, const ChainState* state,
+  Result<void> filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
                       Candidates& row) const;
 
   std::vector<std::shared_ptr<const Stage>> stages_;

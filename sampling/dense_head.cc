@@ -26,8 +26,10 @@ class DenseScratch : public HeadScratch {
   DenseScratch(const PackedMatrix& matrix, std::size_t max_rows, int threads)
       : block_rows(std::clamp<std::size_t>(max_rows, 1, kRowsAtATime)),
         ld(matrix.panels() * kPanelRows),
+        blocks(blocks_of(matrix.rows)),
         buffer(block_rows, matrix.cols),
         logits(block_rows * ld * sizeof(float)),
+        maxima(block_rows * blocks * sizeof(float)),
         team(threads),
         members(static_cast<std::size_t>(team.threads())) {
     for (Member& member : members) member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
@@ -35,12 +37,16 @@ class DenseScratch : public HeadScratch {
 
   bool complete() const {
     const auto has = [](const AlignedBytes& bytes) { return bytes.size() == 0 || bytes.data() != nullptr; };
-    return buffer.ok() && has(logits) &&
+    return buffer.ok() && has(logits) && has(maxima) &&
            std::all_of(members.begin(), members.end(), [&](const Member& m) { return has(m.matmul); });
   }
 
   float* row_values() { return buffer.values(); }
   float* row_logits() { return reinterpret_cast<float*>(logits.data()); }
+  float* row_maxima() { return reinterpret_cast<float*>(maxima.data()); }
+  LogitRow row(std::size_t r, std::size_t vocab) {
+    return {{row_logits() + r * ld, vocab}, {row_maxima() + r * blocks, blocks}};
+  }
 
   /// The activations of `rows` rows whose values stand at `from`.
   Activations activations(const float* from, std::size_t rows, std::size_t cols) {
@@ -50,18 +56,33 @@ class DenseScratch : public HeadScratch {
   }
 
   const std::size_t block_rows;
-  const std::size_t ld;     // of logits: vocab rounded up to whole panels
-  ActivationBuffer buffer;  // [block_rows][hidden]
-  AlignedBytes logits;      // [block_rows][ld]
+  const std::size_t ld;      // of logits: vocab rounded up to whole panels
+  const std::size_t blocks;  // of kBlockValues logits
+  ActivationBuffer buffer;   // [block_rows][hidden]
+  AlignedBytes logits;       // [block_rows][ld]
+  AlignedBytes maxima;       // [block_rows][blocks]
   Team team;
   std::vector<Member> members;  // one a thread
 };
 
+/// Where logits go, and the maxima of their blocks of kBlockValues.
+struct Output {
+  float* logits = nullptr;  // [rows][ld]
+  std::size_t ld = 0;
+  float* maxima = nullptr;  // [rows][blocks], or null: not wanted
+  std::size_t blocks = 0;
+};
+
+/// Panels that write one block.
+constexpr std::size_t kBlockPanels = kBlockValues / kPanelRows;
+
 /// A row and its normalizer.
 struct LogProbabilities {
-  std::span<const float> logits;
+  LogitRow row;
   LogPartition partition;
-  float of(std::int32_t id) const { return partition.log_probability(logits[static_cast<std::size_t>(id)]); }
+  float of(std::int32_t id) const {
+    return partition.log_probability(row.logits[static_cast<std::size_t>(id)]);
+  }
 };
 
 Error no_such_id(std::int32_t id, std::size_t vocab) {
@@ -89,11 +110,10 @@ class DenseHead : public OutputHead {
   void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const override;
 
  private:
-  /// y[rows][ld] = the logits of x. All workers call it together; on return the rows of y are complete.
-  void project(const Worker& worker, const Activations& x, DenseScratch& scratch, float* y,
-               std::size_t ld) const;
+  /// The logits of x. All workers call it together; on return all of `out` is complete.
+  void project(const Worker& worker, const Activations& x, DenseScratch& scratch, const Output& out) const;
 
-  Result<Answer> answer_row(const Question& question, std::span<const float> logits, Candidates& row) const;
+  Result<Answer> answer_row(const Question& question, const LogitRow& logits, Candidates& row) const;
   /// The k largest, likeliest first. Precondition: log_partition() accepted the row.
   std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& logprobs, std::size_t k,
                                                         Candidates& row) const;
@@ -102,16 +122,28 @@ class DenseHead : public OutputHead {
   const Kernels& kernels_;
 };
 
-void DenseHead::project(const Worker& worker, const Activations& x, DenseScratch& scratch, float* y,
-                        std::size_t ld) const {
+void DenseHead::project(const Worker& worker, const Activations& x, DenseScratch& scratch,
+                        const Output& out) const {
   if (matrix_.quantized()) {
     const auto [first, last] = worker.share(x.rows);
     kernels_.quantize(x, first, last);
     worker.wait();
   }
-  const auto [first, last] = worker.share(matrix_.panels());
+  const auto [first, last] = worker.share(matrix_.panels(), kBlockPanels);
   std::byte* own = scratch.members[static_cast<std::size_t>(worker.index)].matmul.data();
-  kernels_.matmul(matrix_, first, last, x, y, ld, own);
+  if (out.maxima == nullptr) {
+    kernels_.matmul(matrix_, first, last, x, out.logits, out.ld, own);
+  } else {
+    // A block at a time, so that its maximum is taken while it is in the first cache.
+    for (std::size_t panel = first; panel < last; panel += kBlockPanels) {
+      kernels_.matmul(matrix_, panel, std::min(panel + kBlockPanels, last), x, out.logits, out.ld, own);
+      const std::size_t id = panel * kPanelRows;
+      const std::size_t n = std::min(kBlockValues, matrix_.rows - id);
+      for (std::size_t r = 0; r < x.rows; ++r) {
+        out.maxima[r * out.blocks + id / kBlockValues] = kernels_.max(out.logits + r * out.ld + id, n);
+      }
+    }
+  }
   worker.wait();
 }
 
@@ -127,11 +159,10 @@ void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_sc
       }
       worker.wait();
       project(worker, scratch.activations(scratch.row_values(), rows, matrix_.cols), scratch,
-              scratch.row_logits(), scratch.ld);
+              {scratch.row_logits(), scratch.ld, scratch.row_maxima(), scratch.blocks});
       for (std::size_t r = mine; r < end; ++r) {
-        answers[first + r] =
-            answer_row(questions[first + r], {scratch.row_logits() + r * scratch.ld, matrix_.rows},
-                       scratch.members[static_cast<std::size_t>(worker.index)].candidates);
+        answers[first + r] = answer_row(questions[first + r], scratch.row(r, matrix_.rows),
+                                        scratch.members[static_cast<std::size_t>(worker.index)].candidates);
       }
       worker.wait();  // the next block overwrites these logits
     }
@@ -144,12 +175,12 @@ void DenseHead::logits(const float* hidden, std::size_t rows, HeadScratch& head_
     for (std::size_t first = 0; first < rows; first += scratch.block_rows) {
       const std::size_t n = std::min(scratch.block_rows, rows - first);
       project(worker, scratch.activations(hidden + first * matrix_.cols, n, matrix_.cols), scratch,
-              out + first * matrix_.rows, matrix_.rows);
+              {out + first * matrix_.rows, matrix_.rows});
     }
   });
 }
 
-Result<Answer> DenseHead::answer_row(const Question& question, std::span<const float> logits,
+Result<Answer> DenseHead::answer_row(const Question& question, const LogitRow& logits,
                                      Candidates& row) const {
   Answer answer;
   if (question.chain != nullptr) {
@@ -161,12 +192,12 @@ Result<Answer> DenseHead::answer_row(const Question& question, std::span<const f
   const bool of_chosen = question.chosen_logprob && question.chain != nullptr;
   if (!of_chosen && question.score.empty() && question.top <= 0) return answer;
 
-  const Result<LogPartition> partition = log_partition(logits, kernels_);
+  const Result<LogPartition> partition = log_partition(logits.logits, kernels_);
   if (!partition) return partition.error();
   const LogProbabilities logprobs{logits, *partition};
   if (of_chosen) answer.logprob = logprobs.of(answer.choice.id);
   for (const std::int32_t id : question.score) {
-    if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) return no_such_id(id, logits.size());
+    if (id < 0 || static_cast<std::size_t>(id) >= vocab_size()) return no_such_id(id, vocab_size());
     answer.score.push_back(logprobs.of(id));
   }
   if (question.top > 0) answer.top = likeliest(logprobs, static_cast<std::size_t>(question.top), row);
@@ -176,7 +207,7 @@ Result<Answer> DenseHead::answer_row(const Question& question, std::span<const f
 std::vector<std::pair<std::int32_t, float>> DenseHead::likeliest(const LogProbabilities& logprobs,
                                                                  std::size_t k, Candidates& row) const {
   std::vector<std::pair<std::int32_t, float>> top;
-  if (!row.start(logprobs.logits, kernels_)) return top;  // not reached: log_partition took the same row
+  if (!row.start(logprobs.row, kernels_)) return top;  // not reached: log_partition took the same row
   keep_top_k(row, k);
   top.reserve(row.count());
   for (std::size_t i = 0; i < row.count(); ++i) {

@@ -225,7 +225,7 @@ TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
       }
       CHECK(chain->choose(std::vector<float>(300, -kInf), context, {}, scratch).error().message ==
             "none of the 300 logits is finite");
-      CHECK(chain->choose({}, context, {}, scratch).error().code == ErrorCode::kBadNumbers);
+      CHECK(chain->choose(std::vector<float>{}, context, {}, scratch).error().code == ErrorCode::kBadNumbers);
     }
     // 1e30 / 1e-30 is no float, nor is -1e30 * 1e30.
     const std::vector<std::int32_t> seen = {1};
