@@ -86,6 +86,8 @@ void Batch::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }
 
 const Timing& Batch::timing() const { return impl_->timing; }
 
+const Counts& Batch::counts() const { return impl_->scheduler.counts(); }
+
 void Batch::Impl::report(const Scheduler::Outcome& outcome, std::vector<Event>& events) {
   const Entry& entry = *running[outcome.index];
   Event event;

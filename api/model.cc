@@ -126,6 +126,8 @@ std::string_view name(Finish finish) {
       return "stop";
     case Finish::kLength:
       return "length";
+    case Finish::kAbstain:
+      return "abstain";
     case Finish::kNone:
       break;
   }

@@ -90,8 +90,13 @@ void Scheduler::answer(std::span<Sequence* const> sequences, std::vector<Outcome
     Sequence& sequence = *sequences[piece.index];
     const Result<Answer>& answer = answers_[row++];
     if (answer) {
-      outcomes.push_back({piece.index, sequence.accept(*answer)});
+      Token token = sequence.accept(*answer);
+      ++counts_.tokens;
+      counts_.unsure += token.unsure ? 1 : 0;
+      counts_.abstained += sequence.finish() == Finish::kAbstain ? 1 : 0;
+      outcomes.push_back({piece.index, std::move(token)});
     } else {
+      counts_.bad_rows += answer.error().code == ErrorCode::kBadNumbers ? 1 : 0;
       Error error = answer.error();
       error.message = "token " + std::to_string(sequence.ids().size()) + " of the sequence: " + error.message;
       outcomes.push_back({piece.index, std::move(error)});

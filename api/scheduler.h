@@ -42,6 +42,7 @@ class Scheduler {
 
   const Model::Impl& model() const { return *model_; }
   Engine& engine() { return engine_; }
+  const Counts& counts() const { return counts_; }
 
  private:
   /// The next `count` ids of a sequence, all of one role.
@@ -65,6 +66,7 @@ class Scheduler {
   std::vector<Chunk> chunks_;
   std::vector<Question> questions_;
   std::vector<Result<Answer>> answers_;
+  Counts counts_;
 };
 
 }  // namespace partita

@@ -3,8 +3,29 @@
 #include <algorithm>
 
 #include "api/guard.h"
+#include "sampling/numbers.h"
 
 namespace partita {
+
+namespace {
+
+Error out_of_limits(const char* name, float value, const char* limits) {
+  return {ErrorCode::kInvalidArgument,
+          std::string(name) + " is " + to_text(value) + ", but it must be " + limits};
+}
+
+Result<void> check(const AbstainRule& rule) {
+  if (!(rule.min_probability >= 0 && rule.min_probability <= 1)) {
+    return out_of_limits("min_probability", rule.min_probability, "at least 0 (off) and at most 1");
+  }
+  if (!(rule.min_margin >= 0 && rule.min_margin <= 1)) {
+    return out_of_limits("min_margin", rule.min_margin, "at least 0 (off) and at most 1");
+  }
+  if (!(rule.max_entropy >= 0)) return out_of_limits("max_entropy", rule.max_entropy, "0 or more (inf: off)");
+  return {};
+}
+
+}  // namespace
 
 SamplingOptions sampling_options(const Sampling& sampling) {
   SamplingOptions options;
@@ -38,6 +59,11 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
                                                   ", more than the vocabulary of " +
                                                   std::to_string(vocabulary)};
   }
+  if (auto rule = check(request.abstain); !rule) return rule.error();
+  if (request.explain < 0) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more"};
+  }
   auto chain = Chain::create(sampling_options(request.sampling));
   if (!chain) return chain.error();
   auto text = TextGate::create(*model.tokenizer, request.stop);
@@ -66,6 +92,8 @@ Question Sequence::question(const float* hidden) const {
   question.prompt_size = prompt_size_;
   question.chosen_logprob = logprobs_ >= 0;
   question.top = std::max(logprobs_, 0);
+  question.confidence = confidence_;
+  question.explain = explain_;
   return question;
 }
 
@@ -76,10 +104,17 @@ Token Sequence::accept(const Answer& answer) {
     token.logprob = answer.logprob;
     token.top = answer.top;
   }
+  if (confidence_) {
+    token.confidence = answer.confidence;
+    token.unsure = abstain_.unsure(answer.confidence);
+  }
+  token.explanation = answer.explanation;
   chain_.accept(answer.choice, state_);
   ids_.push_back(token.id);
   if (tokenizer_->ends_generation(token.id)) {
     finish_ = Finish::kEos;
+  } else if (token.unsure && abstain_.stops) {
+    finish_ = Finish::kAbstain;
   } else {
     token.text = text_.push(token.id);
     if (text_.stopped()) {

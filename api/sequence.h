@@ -45,6 +45,9 @@ class Sequence {
         state_(chain_.make_state()),
         text_(std::move(text)),
         logprobs_(request.logprobs),
+        confidence_(request.confidence || request.abstain.asks()),
+        abstain_(request.abstain),
+        explain_(request.explain),
         seed_(request.sampling.seed),
         number_(request.sampling.sequence) {}
 
@@ -54,6 +57,9 @@ class Sequence {
   ChainState state_;
   TextGate text_;
   int logprobs_;
+  bool confidence_;
+  AbstainRule abstain_;
+  int explain_;
   std::uint64_t seed_, number_;
   std::vector<TokenId> ids_;
   std::size_t prompt_size_ = 0;

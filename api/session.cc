@@ -54,6 +54,8 @@ void Session::set_progress(std::function<void(std::size_t, std::size_t)> progres
 
 std::size_t Session::length() const { return impl_->cache.length(); }
 
+const Counts& Session::counts() const { return impl_->scheduler.counts(); }
+
 void Session::reset() {
   impl_->cache.truncate(0);
   impl_->current.reset();

@@ -69,6 +69,7 @@ void Chain::accept(const Choice& choice, ChainState& state) const {
 Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
                            Candidates& row) const {
   if (Result<void> started = row.start(logits, *context.kernels); !started) return started;
+  if (context.observer != nullptr) context.observer->see(row, *context.kernels, "model");
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const Stage* stage = stages_[i].get();
     stage->apply(row, context, state == nullptr ? nullptr : state->of(i));
@@ -76,6 +77,7 @@ Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, 
       return Error{ErrorCode::kBadNumbers,
                    "after " + stage->describe() + " the largest logit is no finite number"};
     }
+    if (context.observer != nullptr) context.observer->see(row, *context.kernels, stage->describe());
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include "partita/result.hpp"
 #include "sampling/candidates.h"
 #include "sampling/choice.h"
+#include "sampling/explain.h"
 #include "sampling/philox.h"
 
 namespace partita {
@@ -36,6 +37,7 @@ struct StageContext {
   std::size_t prompt_size = 0;            // the first so many of `history` are the prompt
   DrawKey key;                            // of this token; a stage that draws has a lane of its own
   const Kernels* kernels = nullptr;
+  Observer* observer = nullptr;  // sees the row before and after every stage; null: nobody looks
 };
 
 /// What one stage remembers of one sequence, beyond its history.

@@ -184,10 +184,20 @@ Result<Answer> DenseHead::answer_row(const Question& question, const LogitRow& l
                                      Candidates& row) const {
   Answer answer;
   if (question.chain != nullptr) {
+    std::optional<Observer> observer;
+    if (question.explain > 0) observer.emplace(static_cast<std::size_t>(question.explain));
     const Result<Choice> chosen = question.chain->choose(
-        logits, {question.history, question.prompt_size, question.key, &kernels_}, question.state, row);
+        logits,
+        {question.history, question.prompt_size, question.key, &kernels_, observer ? &*observer : nullptr},
+        question.state, row);
     if (!chosen) return chosen.error();
     answer.choice = *chosen;
+    if (observer) answer.explanation = observer->take();
+  }
+  if (question.confidence) {
+    const Result<Confidence> sure = confidence(logits, kernels_, row);
+    if (!sure) return sure.error();
+    answer.confidence = *sure;
   }
   const bool of_chosen = question.chosen_logprob && question.chain != nullptr;
   if (!of_chosen && question.score.empty() && question.top <= 0) return answer;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -28,12 +29,16 @@ struct Question {
   std::span<const std::int32_t> score;    // ids whose log-probabilities are wanted
   int top = 0;                  // how many of the likeliest ids, with log-probabilities; > vocab: all
   bool chosen_logprob = false;  // and that of the chosen id
+  bool confidence = false;      // how sure the model is of its likeliest id
+  int explain = 0;              // how many candidates to show of every stage of the chain; 0: no explanation
 };
 
 /// Log-probabilities are natural, of the model's own distribution (before the chain).
 struct Answer {
   Choice choice;                                    // id -1: none was asked for
   float logprob = 0;                                // of the chosen id, if asked for
+  Confidence confidence;                            // if asked for
+  std::optional<Explanation> explanation;           // if asked for
   std::vector<float> score;                         // one per Question::score
   std::vector<std::pair<std::int32_t, float>> top;  // likeliest first, ties by id; masked ids never
 };

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "partita/explain.hpp"
 #include "partita/result.hpp"
 
 #if defined(__GNUC__)
@@ -93,17 +94,32 @@ struct Request {
   Sampling sampling;
   std::vector<std::string> stop;  // texts that end the answer and are not part of it
   int logprobs = -1;              // >= 0: log-probability of each token and of that many alternatives
+  bool confidence = false;        // how sure the model was of each token
+  AbstainRule abstain;            // when it is too unsure to go on
+  int explain = 0;                // > 0: what every sampler did, with that many candidates
   bool parse_specials = true;     // false: "<|im_end|>" in `prompt` is text (in messages it always is)
 };
 
-enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength };
+enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength, kAbstain };
 PARTITA_API std::string_view name(Finish finish);
 
 struct Token {
-  TokenId id = -1;    // the token that ends an answer (EOS) is the last one, with no text of its own
+  TokenId id =
+      -1;  // what ends an answer (EOS, a choice too unsure) is its last token, with no text of its own
   std::string text;   // whole characters only; may be empty, may belong to earlier tokens
   float logprob = 0;  // natural, of the model's own distribution; if asked for
   std::vector<std::pair<TokenId, float>> top;
+  std::optional<Confidence> confidence;    // of the model's own distribution; if asked for or needed
+  bool unsure = false;                     // by Request::abstain
+  std::optional<Explanation> explanation;  // if asked for
+};
+
+/// What has happened so far, for whoever watches an engine.
+struct Counts {
+  std::uint64_t tokens = 0;     // chosen
+  std::uint64_t unsure = 0;     // of them, by their request's AbstainRule
+  std::uint64_t abstained = 0;  // answers that ended so
+  std::uint64_t bad_rows = 0;   // rows of logits that held NaN or infinities, or lost their last candidate
 };
 
 struct Timing {
@@ -221,6 +237,7 @@ class PARTITA_API Session {
   /// Called during prefill with (tokens read, tokens in all).
   void set_progress(std::function<void(std::size_t, std::size_t)> progress);
   std::size_t length() const;  // tokens in the cache
+  const Counts& counts() const;
   void reset();
 
   struct Impl;
@@ -257,6 +274,7 @@ class PARTITA_API Batch {
   Result<void> advance(std::vector<Event>& events);
   void set_cancel(const CancelFlag* flag);
   const Timing& timing() const;
+  const Counts& counts() const;
 
   struct Impl;
   Batch(Batch&&) noexcept;
