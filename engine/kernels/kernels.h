@@ -119,7 +119,7 @@ struct Kernels {
   float (*max)(const float* x, std::size_t n);
 
   /// y = exp(scale * (x - shift)), returning the sum of y. y may be x, or null for the sum alone. -inf gives
-  /// 0.
+  /// 0. The same bits in all tables but exact_kernels(), so that the same logits give the same token.
   double (*exp_sum)(const float* x, std::size_t n, float shift, float scale, float* y);
 };
 

@@ -273,6 +273,8 @@ float max(const float* x, std::size_t n) {
   return most;
 }
 
+/// In double: the exact mode's. Elsewhere a draw is to be the same on every processor, so the scalar table
+/// has portable_exp_sum.
 double exp_sum(const float* x, std::size_t n, float shift, float scale, float* y) {
   double total = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -297,13 +299,14 @@ constexpr Kernels scalar_table() {
                  .merge = merge,
                  .finish = finish,
                  .max = max,
-                 .exp_sum = exp_sum};
+                 .exp_sum = portable_exp_sum};
 }
 
 constexpr Kernels exact_table() {
   Kernels table = scalar_table();
   table.quantize = [](const Activations&, std::size_t, std::size_t) {};
   table.matmul = float_matmul;
+  table.exp_sum = exp_sum;
   return table;
 }
 

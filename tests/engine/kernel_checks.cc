@@ -304,6 +304,9 @@ void check_exponentials(const Kernels& fast) {
     CHECK(wrong == 0);
     CHECK(close(sum, expected_sum, 1e-6 * expected_sum));
     CHECK(close(fast.exp_sum(x.data(), n, 0.5F, 1.0F, nullptr), sum, 0));
+    std::vector<float> portable(n, kNan);
+    CHECK(kernels(Isa::kScalar).exp_sum(x.data(), n, 0.5F, 1.0F, portable.data()) == sum);
+    CHECK(portable == y);
   }
   const float bad[] = {1, kNan, 2};
   CHECK(std::isnan(fast.exp_sum(bad, 3, 0, 1, nullptr)));

@@ -161,6 +161,25 @@ TEST_CASE("A draw depends on its key and its row, not on what the scratch did be
   }
 }
 
+TEST_CASE("The same logits give the same token, with the same probability, on every instruction set") {
+  const std::vector<SamplingOptions> chains = {
+      {}, {.temperature = 0.8F, .top_p = 0.95F}, {.temperature = 1.3F, .top_k = 50, .min_p = 0.01F}};
+  const Kernels& scalar = kernels(Isa::kScalar);
+  Candidates scratch;
+  for (const Isa isa : supported_isas()) {
+    for (std::uint64_t i = 0; i < 300; ++i) {
+      const std::vector<float> logits = row(i % 3 == 0 ? "peaked" : "normal", i, 1 + splitmix64(i) % 3000);
+      const Result<Chain> chain = Chain::create(chains[i % chains.size()]);
+      const DrawKey key{3, 1, i};
+      const Result<Choice> plain = chain->choose(logits, {{}, 0, key, &scalar}, {}, scratch);
+      const Result<Choice> fast = chain->choose(logits, {{}, 0, key, &kernels(isa)}, {}, scratch);
+      CAPTURE(name(isa), i);
+      REQUIRE(fast->id == plain->id);
+      REQUIRE(fast->probability == plain->probability);
+    }
+  }
+}
+
 TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
   const std::vector<float> logits = row("normal", 9, 49152), flat = row("equal", 9, 49152);
   const std::vector<std::int32_t> seen = history(9, 49152);

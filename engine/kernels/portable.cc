@@ -1,0 +1,12 @@
+#include "engine/kernels/portable.h"
+
+#include "engine/kernels/elementwise_simd.h"
+#include "engine/kernels/tables.h"
+
+namespace partita {
+
+double portable_exp_sum(const float* x, std::size_t n, float shift, float scale, float* y) {
+  return exp_sum<Portable>(x, n, shift, scale, y);
+}
+
+}  // namespace partita
