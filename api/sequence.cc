@@ -100,6 +100,7 @@ Question Sequence::question(const float* hidden) const {
 Token Sequence::accept(const Answer& answer) {
   Token token;
   token.id = answer.choice.id;
+  token.probability = answer.choice.probability;
   if (logprobs_ >= 0) {
     token.logprob = answer.logprob;
     token.top = answer.top;

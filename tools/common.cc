@@ -127,6 +127,16 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
       ->allow_extra_args(false);
 }
 
+void add_abstain(CLI::App& command, AbstainFlags& flags) {
+  command.add_option("--abstain-probability", flags.probability,
+                     "end the answer where the likeliest token is less likely than this; 0: never");
+  command.add_option("--abstain-margin", flags.margin,
+                     "end it where the likeliest leads the second by less than this; 0: never");
+  command.add_option("--abstain-entropy", flags.entropy,
+                     "end it where the entropy is above this many nats; without it never");
+  command.add_flag("--mark-unsure", flags.mark, "mark such tokens as unsure in --json, and go on");
+}
+
 partita::Sampling SamplingFlags::resolved(const Common& common) const {
   partita::Sampling result = sampling;
   if (greedy) result.temperature = 0;

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <partita/partita.hpp>
@@ -63,6 +64,15 @@ struct SamplingFlags {
   partita::Sampling resolved(const Common& common) const;
 };
 void add_sampling(CLI::App& command, SamplingFlags& flags);
+
+/// --abstain-probability and its companions.
+struct AbstainFlags {
+  float probability = 0, margin = 0;
+  float entropy = std::numeric_limits<float>::infinity();
+  bool mark = false;
+  partita::AbstainRule rule() const { return {probability, margin, entropy, !mark}; }
+};
+void add_abstain(CLI::App& command, AbstainFlags& flags);
 
 /// -p TEXT, -f FILE or stdin.
 struct Input {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tools/common.h"
+#include "tools/explain.h"
 
 namespace tools {
 namespace {
@@ -14,6 +15,10 @@ struct Options {
   bool chat = false;
   bool ids = false;
   std::string system;
+  bool confidence = false;
+  AbstainFlags abstain;
+  bool explain = false;
+  int explain_top = 5;
 };
 
 struct Answer {
@@ -28,6 +33,9 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.max_tokens = options.max_tokens;
   request.logprobs = options.logprobs;
   request.stop = options.sampling.stop;
+  request.confidence = options.confidence;
+  request.abstain = options.abstain.rule();
+  request.explain = options.explain ? options.explain_top : 0;
   request.sampling = options.sampling.resolved(common);
   request.parse_specials = !common.no_special;
   if (options.ids) {
@@ -43,8 +51,8 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   return request;
 }
 
-/// Pulls the answer; streams its text to stdout unless JSON is wanted.
-partita::Result<Answer> pull(const Common& common, partita::Stream& stream) {
+/// Pulls the answer; streams its text to stdout, or what explains it, unless JSON is wanted.
+partita::Result<Answer> pull(const Common& common, const partita::Model& model, partita::Stream& stream) {
   Answer answer;
   while (true) {
     auto token = stream.next();
@@ -56,7 +64,9 @@ partita::Result<Answer> pull(const Common& common, partita::Stream& stream) {
     if (!*token) return answer;
     answer.text += (*token)->text;
     if (!common.json) {
-      if (auto written = write_out((*token)->text); !written) return written.error();
+      const auto& shown =
+          (*token)->explanation ? explanation_text(model, **token, answer.tokens.size() + 1) : (*token)->text;
+      if (auto written = write_out(shown); !written) return written.error();
     }
     answer.tokens.push_back(std::move(**token));
   }
@@ -73,6 +83,14 @@ Json answer_json(const Opened& opened, const Options& options, const partita::St
     out["logprobs"] = Json::array();
     for (const partita::Token& token : answer.tokens) out["logprobs"].push_back(logprob_json(token));
   }
+  const auto list = [&](const char* key, bool wanted, const auto& json_of) {
+    if (!wanted) return;
+    out[key] = Json::array();
+    for (const partita::Token& token : answer.tokens) out[key].push_back(json_of(token));
+  };
+  list("confidence", options.confidence || options.abstain.rule().asks(), confidence_json);
+  list("explain", options.explain,
+       [&](const partita::Token& token) { return explanation_json(opened.model, token); });
   out["timing"] = timing_json(opened.load_s, stream.timing());
   return out;
 }
@@ -99,11 +117,12 @@ int run(const Common& common, const Options& options) {
   });
   auto stream = session->generate(*request);
   if (!stream) return fail(stream.error());
-  auto answer = pull(common, *stream);
+  auto answer = pull(common, opened->model, *stream);
   progress.clear();
   if (!answer) return fail(answer.error());
 
-  auto written = common.json ? write_json(answer_json(*opened, options, *stream, *answer)) : write_out("\n");
+  const std::string last = options.explain ? "\n" + answer->text + "\n" : "\n";
+  auto written = common.json ? write_json(answer_json(*opened, options, *stream, *answer)) : write_out(last);
   if (!written) return fail(written.error());
   print_statistics(common, opened->model.info(), stream->timing());
   return answer->cut_short ? kInterrupted : kDone;
@@ -130,6 +149,18 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
       ->add_option("--logprobs", options->logprobs,
                    "with --json: log-probabilities, and of so many alternatives")
       ->check(CLI::Range(0, 1 << 30));
+  add_abstain(*command, options->abstain);
+  command->add_flag(
+      "--confidence", options->confidence,
+      "with --json: how sure the model was of each token: probability of the likeliest, its lead, "
+      "entropy");
+  auto* explain = command->add_flag(
+      "--explain", options->explain,
+      "show for each token the candidates after every sampler, and which one removed the runner-up");
+  command->add_option("--explain-top", options->explain_top, "so many candidates")
+      ->needs(explain)
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   add_sampling(*command, options->sampling);
   command->callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });

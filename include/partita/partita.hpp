@@ -106,8 +106,9 @@ PARTITA_API std::string_view name(Finish finish);
 struct Token {
   TokenId id =
       -1;  // what ends an answer (EOS, a choice too unsure) is its last token, with no text of its own
-  std::string text;   // whole characters only; may be empty, may belong to earlier tokens
-  float logprob = 0;  // natural, of the model's own distribution; if asked for
+  std::string text;       // whole characters only; may be empty, may belong to earlier tokens
+  float probability = 0;  // under what the samplers left; 1 for an argmax
+  float logprob = 0;      // natural, of the model's own distribution; if asked for
   std::vector<std::pair<TokenId, float>> top;
   std::optional<Confidence> confidence;    // of the model's own distribution; if asked for or needed
   bool unsure = false;                     // by Request::abstain

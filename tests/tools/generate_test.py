@@ -35,6 +35,50 @@ class Generate(ProgramTest):
         self.assertEqual(quiet.stdout, done.stdout)
         self.assertEqual(quiet.stderr, b"")
 
+    def test_explain(self):
+        flags = ("-p", FRANCE, "-n", 4, "--top-k", 20, "--top-p", 0.9, "--seed", 3)
+        plain = run_json("generate", *flags)
+        out = run_json("generate", *flags, "--explain", "--explain-top", 3)
+        self.assertEqual(out["ids"], plain["ids"])
+        self.assertEqual([e["id"] for e in out["explain"]], plain["ids"])
+        for e in out["explain"]:
+            self.assertEqual([s["stage"] for s in e["stages"]], ["model", "temperature 0.7", "top_k 20", "top_p 0.9"])
+            left = [s["candidates"] for s in e["stages"]]
+            self.assertEqual(left[:3], [49152, 49152, 20])
+            self.assertLessEqual(left[3], 20)
+            for stage in e["stages"]:
+                self.assertLessEqual(len(stage["top"]), 3)
+                probabilities = [p for _, _, p in stage["top"]]
+                self.assertEqual(probabilities, sorted(probabilities, reverse=True))
+            if left[3] == 1:
+                self.assertEqual(e["removed_by"], "top_p 0.9")
+            self.assertGreater(e["probability"], 0)
+        first = out["explain"][0]["stages"]
+        self.assertEqual(first[0]["top"][0][:2], [7042, " Paris"])
+        text = run("generate", *flags, "--explain", "-q").stdout.decode()
+        self.assertIn('1. " Paris", chosen with probability 1.0000', text)
+        self.assertIn('runner-up " the" removed by top_p 0.9', text)
+        self.assertTrue(text.endswith("\n" + plain["text"] + "\n"), text)
+
+    def test_abstain(self):
+        flags = ("-p", FRANCE, "-n", 8, "--greedy")
+        free = run_json("generate", *flags, "--confidence")
+        self.assertEqual(len(free["confidence"]), 8)
+        self.assertFalse(any(c["unsure"] for c in free["confidence"]))
+        sure = [c["probability"] for c in free["confidence"]]
+        least = sorted(sure)[4]
+        first = next(i for i, p in enumerate(sure) if p < least)
+        out = run_json("generate", *flags, "--abstain-probability", repr(least))
+        self.assertEqual(out["finish"], "abstain")
+        self.assertEqual(out["ids"], free["ids"][:first + 1])
+        self.assertTrue(out["confidence"][-1]["unsure"])
+        marked = run_json("generate", *flags, "--abstain-probability", repr(least), "--mark-unsure")
+        self.assertEqual(marked["ids"], free["ids"])
+        self.assertEqual(sum(c["unsure"] for c in marked["confidence"]), 4)
+        refused = run("generate", *flags, "--abstain-margin", 2)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("min_margin is 2", refused.stderr.decode())
+
     def test_json(self):
         out = run_json("generate", "-p", FRANCE, "-n", 8, "--greedy", "--logprobs", 3)
         self.assertEqual(list(out), ["model", "prompt_ids", "ids", "text", "finish", "logprobs", "timing"])
