@@ -77,17 +77,13 @@ double median_us(const Chain& chain, const float* from, std::vector<float>& logi
 int time_chains(const std::string& path, std::size_t vocab) {
   std::ifstream file(path, std::ios::binary);
   std::vector<float> logits(vocab), hot(vocab);
-  const std::vector<Timed> chains = {
+  std::vector<Timed> chains = {
       {"top_k 40, top_p 0.95, min_p 0.05, temperature 0.8",
-       {.temperature = 0.8F,
-        .top_k = 40,
-        .top_p = 0.95F,
-        .min_p = 0.05F,
-        .samplers = {"top_k", "top_p", "min_p", "temperature"}}},
-      {"top_p 0.95, temperature 0.8",
-       {.temperature = 0.8F, .top_p = 0.95F, .samplers = {"top_p", "temperature"}}},
-      {"temperature 0.8", {.temperature = 0.8F}},
+       {{"temperature", 0.8F}, {"top_k", 40}, {"top_p", 0.95F}, {"min_p", 0.05F}}},
+      {"top_p 0.95, temperature 0.8", {{"temperature", 0.8F}, {"top_p", 0.95F}}},
+      {"temperature 0.8", {{"temperature", 0.8F}}},
   };
+  for (Timed& timed : chains) timed.options.samplers = {"top_k", "top_p", "min_p", "temperature"};
   std::vector<std::vector<double>> times(2 * chains.size());
   Candidates scratch;
   for (std::uint64_t position = 0;; ++position) {

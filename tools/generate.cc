@@ -3,6 +3,7 @@
 
 #include "tools/common.h"
 #include "tools/explain.h"
+#include "tools/sampling.h"
 
 namespace tools {
 namespace {
@@ -36,7 +37,9 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.confidence = options.confidence;
   request.abstain = options.abstain.rule();
   request.explain = options.explain ? options.explain_top : 0;
-  request.sampling = options.sampling.resolved(common);
+  auto sampling = options.sampling.resolved(common.seed);
+  if (!sampling) return sampling.error();
+  request.sampling = std::move(*sampling);
   request.parse_specials = !common.no_special;
   if (options.ids) {
     auto ids = parse_ids(text);

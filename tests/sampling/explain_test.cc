@@ -67,8 +67,7 @@ TEST_CASE("Confidence is the likeliest probability, its lead and the entropy") {
 
 TEST_CASE("An explanation shows every stage and names the one that removed the runner-up") {
   const std::vector<float> logits = {2, -kInf, 3, 1, 3.5F, 0};  // 4, 2, 0, 3, 5
-  SamplingOptions options{.temperature = 0.5F, .top_k = 3, .top_p = 0.7F};
-  const Result<Chain> chain = Chain::create(options);
+  const Result<Chain> chain = Chain::create({{"temperature", 0.5F}, {"top_k", 3}, {"top_p", 0.7F}});
   for (const NamedKernels& k : all_kernels()) {
     CAPTURE(k.name);
     Candidates scratch;
@@ -115,7 +114,7 @@ TEST_CASE("An explanation shows every stage and names the one that removed the r
 
 TEST_CASE("A runner-up that stays has no remover, and a lone candidate no runner-up") {
   Candidates scratch;
-  const Result<Chain> chain = Chain::create({.top_k = 2});
+  const Result<Chain> chain = Chain::create({{"top_k", 2}});
   for (const auto& [logits, runner_up] : std::vector<std::pair<std::vector<float>, std::int32_t>>{
            {{1, 1, 1}, 1}, {{-kInf, 7}, -1}, {{7}, -1}}) {
     Observer observer(5);
