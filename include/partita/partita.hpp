@@ -20,13 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "partita/export.hpp"
 #include "partita/result.hpp"
-
-#if defined(__GNUC__)
-#define PARTITA_API __attribute__((visibility("default")))
-#else
-#define PARTITA_API
-#endif
 
 namespace partita {
 

@@ -1,4 +1,4 @@
-#include "sampling/softmax.h"
+#include "sampling/softmax/softmax.h"
 
 #include <cmath>
 #include <cstring>
