@@ -18,8 +18,8 @@
 // "Float accuracy" below: the relative error of a probability p is at most 4e-7 + 1.2e-7 |log p|, the second
 // part being the rounding of logit - max to float. Probabilities below 1.2e-38 may come out as 0.
 //
-// Nothing here allocates (but for the sentence of an error), prints, or keeps state between calls. All
-// functions may be called from any number of threads.
+// Nothing here allocates (but for the first call and the sentence of an error), prints, or keeps state
+// between calls. All functions may be called from any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,7 @@ namespace partita {
 /// probabilities[i] = exp(logits[i]) / sum(exp(logits)), to float accuracy.
 PARTITA_API Result<void> softmax(std::span<const float> logits, std::span<float> probabilities);
 
-/// out[i] = logits[i] - log_sum_exp(logits), within 1 ulp + 3e-7 (1 - p[i]). -inf where masked.
+/// out[i] = logits[i] - log_sum_exp(logits), within 1 ulp + 3e-7. -inf where masked.
 PARTITA_API Result<void> log_softmax(std::span<const float> logits, std::span<float> out);
 
 /// log(sum(exp(logits))), within 3e-7.
@@ -105,7 +105,7 @@ PARTITA_API Result<SparseSupport> entmax(std::span<const float> logits, double a
 
 // --- divergences, in nats ---
 
-/// -sum(p log p) of p = softmax(logits), 0 log 0 = 0, within 1e-6 of itself.
+/// -sum(p log p) of p = softmax(logits), 0 log 0 = 0, within 1e-6 of itself + 1e-30.
 PARTITA_API Result<double> entropy(std::span<const float> logits);
 
 /// sum(p (log p - log q)) of the softmaxes of two rows of one size, within 2e-6 of itself + 1e-13. Entries
@@ -113,7 +113,7 @@ PARTITA_API Result<double> entropy(std::span<const float> logits);
 /// Errors say which row they are about.
 PARTITA_API Result<double> kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits);
 
-/// -log softmax(logits)[target], within 1e-6 of itself; +inf where the target is masked. Error:
+/// -log softmax(logits)[target], within 1e-6 of itself + 1e-30; +inf where the target is masked. Error:
 /// kInvalidArgument for a target outside the row.
 PARTITA_API Result<double> cross_entropy(std::span<const float> logits, std::int32_t target);
 
