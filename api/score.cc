@@ -7,7 +7,7 @@
 #include "api/guard.h"
 #include "api/session_impl.h"
 #include "engine/kernels/parallel.h"
-#include "sampling/softmax.h"
+#include "sampling/softmax/softmax.h"
 
 namespace partita {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "engine/kernels/parallel.h"
 #include "sampling/head.h"
-#include "sampling/softmax.h"
+#include "sampling/softmax/softmax.h"
 #include "sampling/stages/top_k.h"
 
 namespace partita {

@@ -5,21 +5,16 @@
 #include <array>
 #include <cstdint>
 
-namespace partita {
+#include "partita/draw_key.hpp"
 
-/// What a draw depends on, and all it depends on.
-struct DrawKey {
-  std::uint64_t seed = 0;
-  std::uint64_t sequence = 0;
-  std::uint64_t position = 0;
-};
+namespace partita {
 
 /// The ten-round Philox block cipher. Known-answer tests: Random123's kat_vectors.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
 /// A double in [0, 1) with 53 random bits; `lane` numbers independent draws at one position (0 is the
-/// token's).
+/// token's; those from 2^31 on are the noise of single ids, softmax/gumbel.cc).
 double uniform(const DrawKey& key, std::uint32_t lane = 0);
 
 }  // namespace partita

@@ -22,14 +22,9 @@
 #include <vector>
 
 #include "partita/explain.hpp"
+#include "partita/export.hpp"
 #include "partita/result.hpp"
 #include "partita/samplers.hpp"
-
-#if defined(__GNUC__)
-#define PARTITA_API __attribute__((visibility("default")))
-#else
-#define PARTITA_API
-#endif
 
 namespace partita {
 

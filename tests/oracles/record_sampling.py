@@ -3,13 +3,11 @@
     python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 numpy==2.4.6
     venv/bin/python tests/oracles/record_sampling.py
 
-Writes tests/data/sampling/{softmax,chains}.json. The rows are not recorded: row(kind, seed, vocab) below is written
-again, bit for bit, in tests/sampling/rows.cc. Everything is computed in float64 from those float32 logits.
+Writes tests/data/sampling/chains.json. The rows are not recorded: row(kind, seed, vocab) in rows.py is written again,
+bit for bit, in tests/sampling/rows.cc. Everything is computed in float64 from those float32 logits.
 """
 
 import importlib.metadata
-import json
-import pathlib
 import struct
 
 import numpy as np
@@ -22,37 +20,11 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "sampling"
+from rows import row, splitmix64, write
+
 VERSIONS = {p: importlib.metadata.version(p) for p in ("torch", "transformers", "numpy")}
 KINDS = ("normal", "peaked", "ties", "equal", "masked")
 VOCABS = (7, 1000, 49152)
-
-
-def splitmix64(x):
-    """x: uint64 array. Steele, Lea & Flood 2014."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def row(kind, seed, vocab):
-    """float32 [vocab]. `bell` is a whole number, the sum of four uniform ones; all values below are exact floats."""
-    bits = splitmix64(np.uint64(seed << 32) + np.arange(vocab, dtype=np.uint64))
-    words = [(bits >> np.uint64(16 * k)) & np.uint64(0xFFFF) for k in range(4)]
-    bell = sum(w.astype(np.int64) for w in words) - 131070
-    x = bell.astype(np.float64) / 16384
-    if kind == "peaked":
-        x = x + np.where(bits % np.uint64(997) == 0, 8.0, 0.0)
-    if kind == "ties":
-        x = np.floor(x * 2) / 2
-    if kind == "equal":
-        x = np.full(vocab, 1.25)
-    if kind == "masked":
-        x = np.where(bits % np.uint64(8) == 0, -np.inf, x)
-    x32 = x.astype(np.float32)
-    assert np.array_equal(x32.astype(np.float64), x)
-    return x32
 
 
 def history(seed, vocab):
@@ -153,56 +125,8 @@ def record_chain(kind, vocab, chain, first_seed):
     raise SystemExit(f"no well-posed seed for {kind} {vocab} {chain}")
 
 
-def record_softmax(kind, vocab, seed):
-    x = torch.from_numpy(row(kind, seed, vocab).astype(np.float64))
-    ids = [0, vocab // 3, vocab // 2, vocab - 1, int(torch.argmax(x))]
-    logp = torch.log_softmax(x, -1)
-    finite = [i for i in sorted(set(ids)) if torch.isfinite(x[i])]
-    return {"kind": kind, "seed": seed, "vocab": vocab, "lse": float(torch.logsumexp(x, -1)),
-            "logp": [[i, float(logp[i])] for i in finite]}
-
-
-def edge_rows():
-    inf = float("inf")
-    return {
-        "one": [-3.5],
-        "equal": [2.5] * 5,
-        "masked": [-inf, 1.0, -inf, 2.0, -inf],
-        "one left": [-inf, -inf, -40.0],
-        "1e4": [1e4, 9999.5, 1e4 - 20, -1e4, 0.0],
-        "-1e4": [-1e4, -9999.5, -1e4 + 20],
-        "1e30": [1e30, -1e30, 9.9e29, 0.0],
-        "largest": [3.4028234663852886e38, -3.4028234663852886e38, 0.0, 3.4028234663852886e38],
-        "subnormal": [1e-45, 0.0, -1e-45, 1e-40, -3e-39],
-        "negative zero": [-0.0, 0.0],
-        "far": [0.0, -87.0, -103.0, -110.0],
-    }
-
-
-def record_edge(name, values):
-    x32 = np.array(values, dtype=np.float32)
-    x = torch.from_numpy(x32.astype(np.float64))
-    return {"name": name, "bits": [int(b) for b in x32.view(np.uint32)], "lse": float(torch.logsumexp(x, -1)),
-            "p": [float(v) for v in torch.softmax(x, -1)],
-            "logp": [None if v == -np.inf else float(v) for v in torch.log_softmax(x, -1)]}
-
-
-def write(name, key_to_records):
-    lines = [f'"versions": {json.dumps(VERSIONS)}']
-    for key, records in key_to_records.items():
-        body = ",\n".join(json.dumps(r, separators=(",", ":")) for r in records)
-        lines.append(f'"{key}": [\n{body}\n]')
-    (OUT / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
-
-
 def main():
-    np.seterr(over="ignore")
-    OUT.mkdir(parents=True, exist_ok=True)
-    write("softmax.json", {
-        "rows": [record_softmax(k, v, 11) for k in KINDS for v in VOCABS],
-        "edges": [record_edge(n, v) for n, v in edge_rows().items()],
-    })
-    write("chains.json", {
+    write("chains.json", VERSIONS, {
         "chains": [record_chain(k, v, c, 1 + 1000 * i) for k in KINDS for v in VOCABS for i, c in enumerate(CHAINS)],
     })
 

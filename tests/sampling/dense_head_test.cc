@@ -7,7 +7,7 @@
 
 #include "rows.h"
 #include "sampling/head.h"
-#include "sampling/softmax.h"
+#include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
 #include "weights/codec.h"

@@ -10,6 +10,7 @@
 
 #include "rows.h"
 #include "sampling/chain.h"
+#include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 
 namespace {
@@ -180,6 +181,21 @@ TEST_CASE("The same logits give the same token, with the same probability, on ev
       REQUIRE(fast->probability == plain->probability);
     }
   }
+}
+
+TEST_CASE("The softmax family allocates nothing after the first call") {
+  const std::vector<float> logits = row("normal", 9, 49152), other = row("peaked", 9, 49152);
+  std::vector<float> out(logits.size());
+  REQUIRE(softmax(logits, out));
+  OnlineSoftmax state;
+  const std::size_t before = allocations;
+  bool all = softmax(logits, out) && log_softmax(logits, out) && log_sum_exp(logits) && argmax(logits) &&
+             state.add(logits) && state.probabilities(logits, out) && entropy(logits) &&
+             kl_divergence(logits, other) && cross_entropy(logits, 3) &&
+             cross_entropy_gradient(logits, 3, out) && gumbel_max(logits, {});
+  for (const double alpha : {1.0, 1.1, 1.5, 2.0, 3.0}) all = all && entmax(logits, alpha, out);
+  CHECK(all);
+  CHECK(allocations == before);
 }
 
 TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {

@@ -1,4 +1,4 @@
-#include "sampling/softmax.h"
+#include "sampling/softmax/softmax.h"
 
 #include <cmath>
 #include <cstring>
@@ -127,6 +127,53 @@ TEST_CASE("A row that is no distribution is an error that says where") {
     CHECK(softmax(three, two, *k.kernels).error().code == ErrorCode::kInvalidArgument);
     CHECK(log_softmax(three, two, *k.kernels).error().code == ErrorCode::kInvalidArgument);
   }
+}
+
+TEST_CASE("A million entries, each within the stated bounds of double precision") {
+  for (const double scale : {0.01, 1.0, 8.0}) {
+    for (const std::string_view kind : {"normal", "peaked"}) {
+      std::vector<float> logits = row(kind, 6, 1000000);
+      for (float& x : logits) x *= static_cast<float>(scale);
+      const double max = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+      double sum = 0;
+      for (const float x : logits) sum += std::exp(static_cast<double>(x) - max);
+      std::vector<float> p(logits.size()), logp(logits.size());
+      for (const NamedKernels& k : all_kernels()) {
+        REQUIRE(softmax(logits, p, *k.kernels));
+        REQUIRE(log_softmax(logits, logp, *k.kernels));
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < p.size(); ++i) {
+          const double expected = static_cast<double>(logits[i]) - max - std::log(sum);
+          const double probability = std::exp(expected);
+          wrong += !(std::abs(static_cast<double>(p[i]) - probability) <=
+                     probability * relative_bound(expected) + 1.2e-38);
+          wrong += !(std::abs(static_cast<double>(logp[i]) - expected) <= ulp(expected) + 3e-7);
+        }
+        CAPTURE(k.name, kind, scale);
+        CHECK(wrong == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("The public functions are those of the table that is chosen") {
+  const Result<Isa> isa = choose_isa();
+  REQUIRE(isa);
+  const std::vector<float> logits = row("masked", 9, 3000), other = row("normal", 10, 3000);
+  std::vector<float> out(3000, kNan), expected(3000);
+  REQUIRE(softmax(logits, out));
+  REQUIRE(softmax(logits, expected, kernels(*isa)));
+  CHECK(out == expected);
+  REQUIRE(log_softmax(logits, out));
+  REQUIRE(log_softmax(logits, expected, kernels(*isa)));
+  CHECK(out == expected);
+  CHECK(*log_sum_exp(logits) == log_partition(logits, kernels(*isa))->log_sum_exp);
+  CHECK(*entropy(logits) == *entropy(logits, kernels(*isa)));
+  CHECK(*kl_divergence(logits, other) == *kl_divergence(logits, other, kernels(*isa)));
+  CHECK(*cross_entropy(logits, 5) == *cross_entropy(logits, 5, kernels(*isa)));
+  CHECK(*cross_entropy_gradient(logits, 5, out) == *cross_entropy(logits, 5));
+  CHECK(log_sum_exp(std::vector<float>{1, kNan}).error().code == ErrorCode::kBadNumbers);
+  CHECK(log_sum_exp({}).error().message == "none of the 0 logits is finite");
 }
 
 TEST_CASE("The largest logit wins, the lowest id among equals") {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the build to a fresh prefix, builds the example against what is there, and asks it something.
+# Installs the build to a fresh prefix, builds the examples against what is there, and runs them.
 # install_example.sh SOURCE BUILD COMPILER
 set -euo pipefail
 source=$1 build=$2 compiler=$3
@@ -14,6 +14,8 @@ cmake -G Ninja -S "$work/example" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/in
 cmake --build "$work/build"
 "$work/build/example" "$model" | tee "$work/answer"
 grep -q Paris "$work/answer"
+"$work/build/softmax" | tee "$work/family"
+grep -q '^sparsemax  *0.7500  0.2500  0.0000  0.0000$' "$work/family"
 "$work/installed/bin/partita" --version
 if grep -rqF "$source" "$work/installed/lib" --include='*.cmake'; then
   echo "the installed package names the source directory" >&2

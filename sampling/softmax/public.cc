@@ -1,0 +1,77 @@
+// partita/softmax.hpp: the family under the table that this machine is best served by.
+#include <new>
+
+#include "sampling/softmax/row.h"
+#include "sampling/softmax/softmax.h"
+
+namespace partita {
+namespace {
+
+/// f(table), or why there is none. Choosing a table and writing an error's sentence want memory.
+template <class F>
+auto with_table(F&& f) -> decltype(f(exact_kernels())) {
+  try {
+    const Result<const Kernels*> table = family_kernels();
+    if (!table) return table.error();
+    return f(**table);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "no memory left"};  // short enough to need none
+  }
+}
+
+}  // namespace
+
+Result<void> softmax(std::span<const float> logits, std::span<float> probabilities) {
+  return with_table([&](const Kernels& k) { return softmax(logits, probabilities, k); });
+}
+
+Result<void> log_softmax(std::span<const float> logits, std::span<float> out) {
+  return with_table([&](const Kernels& k) { return log_softmax(logits, out, k); });
+}
+
+Result<double> log_sum_exp(std::span<const float> logits) {
+  return with_table([&](const Kernels& k) -> Result<double> {
+    const Result<LogPartition> partition = log_partition(logits, k);
+    if (!partition) return partition.error();
+    return partition->log_sum_exp;
+  });
+}
+
+Result<void> OnlineSoftmax::add(std::span<const float> piece) {
+  return with_table([&](const Kernels& k) { return add_piece(*this, piece, k); });
+}
+
+Result<void> OnlineSoftmax::probabilities(std::span<const float> piece, std::span<float> out) const {
+  return with_table([&](const Kernels& k) { return piece_probabilities(*this, piece, out, k); });
+}
+
+Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::span<float> probabilities) {
+  return with_table([&](const Kernels& k) { return entmax(logits, alpha, probabilities, k); });
+}
+
+Result<SparseSupport> sparsemax(std::span<const float> logits, std::span<float> probabilities) {
+  return entmax(logits, 2, probabilities);
+}
+
+Result<double> entropy(std::span<const float> logits) {
+  return with_table([&](const Kernels& k) { return entropy(logits, k); });
+}
+
+Result<double> kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits) {
+  return with_table([&](const Kernels& k) { return kl_divergence(p_logits, q_logits, k); });
+}
+
+Result<double> cross_entropy(std::span<const float> logits, std::int32_t target) {
+  return with_table([&](const Kernels& k) { return cross_entropy(logits, target, k); });
+}
+
+Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_t target,
+                                      std::span<float> out) {
+  return with_table([&](const Kernels& k) { return cross_entropy_gradient(logits, target, out, k); });
+}
+
+Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key) {
+  return with_table([&](const Kernels& k) { return gumbel_max(logits, key, k); });
+}
+
+}  // namespace partita

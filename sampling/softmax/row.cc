@@ -1,0 +1,35 @@
+#include "sampling/softmax/row.h"
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "sampling/numbers.h"
+
+namespace partita {
+
+Result<Peak> find_peak(std::span<const float> logits, const Kernels& kernels) {
+  Peak peak{-std::numeric_limits<float>::infinity(), 0};
+  bool nan = false;
+  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+    const float most = kernels.max(logits.data() + first, n);
+    nan = nan || most != most;
+    if (most > peak.max) peak = {most, first};
+  });
+  if (nan || !std::isfinite(peak.max)) return bad_logits(logits);
+  return peak;
+}
+
+Result<void> check_sizes(std::size_t in, std::size_t out) {
+  if (in == out) return {};
+  return Error{ErrorCode::kInvalidArgument, "the output has room for " + std::to_string(out) +
+                                                " values, but there are " + std::to_string(in) + " logits"};
+}
+
+Result<const Kernels*> family_kernels() {
+  static const Result<Isa> isa = choose_isa();
+  if (!isa) return isa.error();
+  return &kernels(*isa);
+}
+
+}  // namespace partita

@@ -1,0 +1,75 @@
+#include "sampling/softmax/softmax.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "sampling/numbers.h"
+#include "sampling/softmax/row.h"
+
+namespace partita {
+namespace {
+
+/// The sum of exp(x - max) over a block but for the first entry equal to max.
+double sum_beside_peak(std::span<const float> block, float max, const Kernels& kernels) {
+  std::array<float, kSoftmaxBlock> e;
+  kernels.exp_sum(block.data(), block.size(), max, 1.0F, e.data());
+  const auto peak = std::find(block.begin(), block.end(), max) - block.begin();
+  double sum = 0;
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(block.size()); ++i) {
+    if (i != peak) sum += static_cast<double>(e[static_cast<std::size_t>(i)]);
+  }
+  return sum;
+}
+
+}  // namespace
+
+Result<LogPartition> log_partition(std::span<const float> logits, const Kernels& kernels) {
+  const Result<Peak> peak = find_peak(logits, kernels);
+  if (!peak) return peak.error();
+  double rest = 0;  // The peak's own 1 would drown what a lone outstanding logit leaves to the others.
+  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+    rest += first == peak->block ? sum_beside_peak(logits.subspan(first, n), peak->max, kernels)
+                                 : kernels.exp_sum(logits.data() + first, n, peak->max, 1.0F, nullptr);
+  });
+  const double log_sum = std::log1p(rest);
+  return LogPartition{peak->max, static_cast<double>(peak->max) + log_sum, log_sum};
+}
+
+Result<void> softmax(std::span<const float> logits, std::span<float> probabilities, const Kernels& kernels) {
+  if (Result<void> sizes = check_sizes(logits.size(), probabilities.size()); !sizes) return sizes;
+  const Result<Peak> peak = find_peak(logits, kernels);
+  if (!peak) return peak.error();
+  double sum = 0;
+  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+    sum += kernels.exp_sum(logits.data() + first, n, peak->max, 1.0F, probabilities.data() + first);
+  });
+  for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
+  return {};
+}
+
+Result<void> log_softmax(std::span<const float> logits, std::span<float> out, const Kernels& kernels) {
+  if (Result<void> sizes = check_sizes(logits.size(), out.size()); !sizes) return sizes;
+  const Result<LogPartition> partition = log_partition(logits, kernels);
+  if (!partition) return partition.error();
+  std::transform(logits.begin(), logits.end(), out.begin(),
+                 [&](float x) { return partition->log_probability(x); });
+  return {};
+}
+
+Result<std::int32_t> argmax(std::span<const float> logits) {
+  float best = -std::numeric_limits<float>::infinity();
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (!is_logit(logits[i])) return bad_logits(logits);
+    if (logits[i] > best) {
+      best = logits[i];
+      at = i;
+    }
+  }
+  if (std::isinf(best)) return bad_logits(logits);
+  return static_cast<std::int32_t>(at);
+}
+
+}  // namespace partita

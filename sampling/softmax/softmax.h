@@ -1,0 +1,53 @@
+// The softmax family over one row of logits, under a table of kernels of the caller's: what the library uses
+// itself. partita/softmax.hpp has the same functions without that argument, and says what each one promises.
+//
+// -inf is a masked entry (probability exactly 0). A row that holds NaN or +inf, or in which nothing is
+// finite, is an error (kBadNumbers), never a distribution. All reductions run in a fixed order: the same row,
+// the same bits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/kernels/kernels.h"
+#include "partita/result.hpp"
+#include "partita/softmax.hpp"
+
+namespace partita {
+
+/// max and log(sum(exp(x))) of a row; computed once, shared by everything below.
+struct LogPartition {
+  float max = 0;
+  double log_sum_exp = 0;
+  double log_sum = 0;  // log(sum(exp(x - max))): keeps its bits beside a max of any size
+  float log_probability(float logit) const { return static_cast<float>(exact_log_probability(logit)); }
+  double exact_log_probability(float logit) const {
+    return static_cast<double>(logit) - static_cast<double>(max) - log_sum;
+  }
+};
+
+/// log_sum is right within 3e-7 of itself, however far one logit stands above all others. Errors: kBadNumbers
+/// naming the first bad index and its value, or that nothing is finite.
+Result<LogPartition> log_partition(std::span<const float> logits, const Kernels& kernels);
+
+Result<void> softmax(std::span<const float> logits, std::span<float> probabilities, const Kernels& kernels);
+Result<void> log_softmax(std::span<const float> logits, std::span<float> out, const Kernels& kernels);
+
+// OnlineSoftmax::add and probabilities.
+Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const Kernels& kernels);
+Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const float> piece,
+                                 std::span<float> out, const Kernels& kernels);
+
+Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::span<float> out,
+                             const Kernels& kernels);
+
+Result<double> entropy(std::span<const float> logits, const Kernels& kernels);
+Result<double> kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits,
+                             const Kernels& kernels);
+Result<double> cross_entropy(std::span<const float> logits, std::int32_t target, const Kernels& kernels);
+Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_t target,
+                                      std::span<float> out, const Kernels& kernels);
+
+Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key, const Kernels& kernels);
+
+}  // namespace partita

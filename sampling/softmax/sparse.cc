@@ -1,0 +1,186 @@
+// Sparsemax (Martins & Astudillo 2016) and alpha-entmax (Peters, Niculae & Martins 2019).
+//
+// With e = alpha - 1, d = logit - max <= 0 and q the largest probability,
+//
+//   p(d) = (t + e d)^(1/e) = q (1 + e d / t)^(1/e) where t + e d > 0, else 0;   t = q^e.
+//
+// One number is unknown, log q in [-log n, 0], and the sum of p grows with it. No id lower than 1/e below the
+// maximum has a share, so the sums go over few of a vocabulary. The second form keeps its bits for alpha near
+// 1, where it becomes q exp(d).
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "sampling/numbers.h"
+#include "sampling/softmax/row.h"
+#include "sampling/softmax/softmax.h"
+
+namespace partita {
+namespace {
+
+/// The logits within `reach` of the maximum, less it. Where there are more than fit, they are read from the
+/// row again each time.
+class Near {
+ public:
+  Near(std::span<const float> logits, float max, double reach, const Kernels& kernels)
+      : logits_(logits), max_(max), least_(-reach) {
+    for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+      if (!fits_ || depth(kernels.max(logits.data() + first, n)) <= least_) return;
+      for (const float x : logits.subspan(first, n)) keep(depth(x));
+    });
+  }
+
+  /// f(d) for every one above `least`, in the order of the row.
+  template <class F>
+  void each(double least, F&& f) const {
+    const double bound = std::max(least, least_);
+    if (fits_) {
+      for (std::size_t i = 0; i < count_; ++i) {
+        if (kept_[i] > bound) f(kept_[i]);
+      }
+      return;
+    }
+    for (const float x : logits_) {
+      if (const double d = depth(x); d > bound) f(d);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kRoom = 2048;
+
+  double depth(float x) const { return static_cast<double>(x) - static_cast<double>(max_); }
+
+  void keep(double d) {
+    if (d <= least_ || !fits_) return;
+    if (count_ == kRoom) {
+      fits_ = false;
+      return;
+    }
+    kept_[count_++] = d;
+  }
+
+  std::span<const float> logits_;
+  float max_;
+  double least_;
+  bool fits_ = true;
+  std::size_t count_ = 0;
+  std::array<double, kRoom> kept_;
+};
+
+/// p(d) for one alpha and one q.
+class Power {
+ public:
+  Power(double e, double log_q) : e_(e), log_q_(log_q), t_(std::exp(e * log_q)) {}
+
+  double threshold() const { return -t_ / e_; }
+
+  double operator()(double d) const {
+    const double base = t_ + e_ * d;
+    if (base <= 0) return 0;
+    if (e_ == 1) return base;
+    if (e_ == 0.5) return base * base;
+    return std::exp(log_q_ + std::log1p(e_ * d / t_) / e_);
+  }
+
+  /// d log p(d) / d log q, at least 1. Precondition: p(d) > 0.
+  double slope(double d) const { return t_ / (t_ + e_ * d); }
+
+ private:
+  double e_, log_q_, t_;
+};
+
+/// log q, by Newton's method on the logarithm of the sum (linear in log q where alpha is 1), halving the
+/// bracket wherever that does not halve the step.
+double solve(const Near& near, double e, std::size_t n) {
+  constexpr double kLastBits = 4e-15;
+  double low = -std::log(static_cast<double>(n)) - 1, high = 0;
+  double at = 0, step = 2 * (high - low);
+  for (int i = 0; i < 200 && high - low > kLastBits; ++i) {
+    const Power p(e, at);
+    double sum = 0, rise = 0;
+    near.each(p.threshold(), [&](double d) {
+      const double value = p(d);
+      if (!(value > 0)) return;
+      sum += value;
+      rise += value * p.slope(d);
+    });
+    const double log_sum = std::log(sum);
+    (log_sum > 0 ? high : low) = at;
+    double next = at - log_sum * sum / rise;
+    const bool short_step = std::abs(next - at) <= kLastBits;
+    if (short_step && std::abs(log_sum) < 1e-9) return std::min(next, 0.0);
+    // Beyond alpha = 2 an id that just enters the support makes the sum as steep as a wall: a short step says
+    // little there.
+    if (short_step || !(next > low && next < high) || std::abs(next - at) > step / 2) next = (low + high) / 2;
+    step = std::abs(next - at);
+    at = next;
+  }
+  return at;
+}
+
+/// The threshold of those above `threshold`, for sparsemax and 1.5-entmax in closed form: exact, to the
+/// rounding of the result, where sums of logits and of their squares are.
+double closed_form(const Near& near, double e, double threshold) {
+  double count = 0, sum = 0, squares = 0;
+  near.each(threshold, [&](double d) {
+    ++count;
+    sum += e * d;
+    squares += e * d * e * d;
+  });
+  if (e == 1) return (sum - 1) / count;
+  return (sum - std::sqrt(std::max(0.0, sum * sum - count * (squares - 1)))) / count / e;
+}
+
+std::string text_of(double value) {
+  if (value != value) return "nan";
+  std::array<char, 32> buffer;
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+}  // namespace
+
+Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::span<float> out,
+                             const Kernels& kernels) {
+  if (!(alpha >= 1 && alpha <= kMostEntmaxAlpha)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "alpha is " + text_of(alpha) + ", but entmax takes 1 (softmax) to 32"};
+  }
+  if (Result<void> sizes = check_sizes(logits.size(), out.size()); !sizes) return sizes.error();
+  const Result<Peak> peak = find_peak(logits, kernels);
+  if (!peak) return peak.error();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  SparseSupport support{peak->max, -kInfinity, 0};
+  if (alpha == 1) {
+    support.size =
+        logits.size() - static_cast<std::size_t>(std::count(logits.begin(), logits.end(),
+                                                            -std::numeric_limits<float>::infinity()));
+    if (Result<void> done = softmax(logits, out, kernels); !done) return done.error();
+    return support;
+  }
+
+  const double e = alpha - 1;
+  const Near near(logits, peak->max, 1 / e, kernels);
+  const double log_q = solve(near, e, logits.size());
+  const Power power(e, log_q);
+  support.threshold = power.threshold();
+  const bool closed = e == 1 || e == 0.5;
+  if (closed) support.threshold = closed_form(near, e, support.threshold);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double d = static_cast<double>(logits[i]) - static_cast<double>(peak->max);
+    const bool held = d > support.threshold;
+    support.size += held;
+    if (!held) {
+      out[i] = 0;
+    } else if (closed) {
+      const double base = e * (d - support.threshold);
+      out[i] = static_cast<float>(e == 1 ? base : base * base);
+    } else {
+      out[i] = static_cast<float>(power(d));
+    }
+  }
+  return support;
+}
+
+}  // namespace partita
