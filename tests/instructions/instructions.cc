@@ -61,7 +61,7 @@ class Work {
     Result<Answer> answer = Answer{};
     head_->answer({&question, 1}, *scratch_, {&answer, 1});
     REQUIRE(answer.ok());
-    ids_.push_back(answer->id);
+    ids_.push_back(answer->choice.id);
   }
 
   TinyFile file_;
