@@ -13,6 +13,7 @@
 #include "tools/batch_output.h"
 #include "tools/batch_row.h"
 #include "tools/common.h"
+#include "tools/explain.h"
 #include "tools/lines.h"
 #include "tools/sampling.h"
 
@@ -29,6 +30,7 @@ struct Options {
   int sequences = 16;
   int max_tokens = 256;
   int logprobs = -1;
+  bool confidence = false;
   bool chat = false;
   std::string system;
 };
@@ -38,7 +40,7 @@ struct Options {
 constexpr std::size_t kWaitingRows = 16;
 
 struct Summary {
-  std::size_t rows = 0, errors = 0, skipped = 0, tokens = 0;
+  std::size_t rows = 0, errors = 0, skipped = 0, abstained = 0, tokens = 0;
 };
 
 class Job {
@@ -105,6 +107,7 @@ void Job::start(Row row) {
   auto slot = std::make_shared<Slot>();
   slot->id = std::move(row.id);
   if (row.request.logprobs >= 0) slot->answer.logprobs = Json::array();
+  if (row.request.confidence || row.request.abstain.asks()) slot->answer.confidence = Json::array();
   slots_.push_back(slot);
   auto ticket = batch_.add(row.request);
   if (ticket) {
@@ -167,8 +170,10 @@ void Job::handle(const partita::Batch::Event& event) {
     slot.answer.text += event.token->text;
     slot.answer.ids.push_back(event.token->id);
     if (slot.answer.logprobs.is_array()) slot.answer.logprobs.push_back(logprob_json(*event.token));
+    if (slot.answer.confidence.is_array()) slot.answer.confidence.push_back(confidence_json(*event.token));
   }
   slot.answer.finish = event.finish;
+  summary_.abstained += event.finish == partita::Finish::kAbstain ? 1 : 0;
   if (event.error) {
     finish(slot, error_row(slot.id, event.error->message), true);
   } else if (event.finish != partita::Finish::kNone) {
@@ -254,6 +259,8 @@ Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
   defaults.stop = options.sampling.stop;
   defaults.max_tokens = options.max_tokens;
   defaults.logprobs = options.logprobs;
+  defaults.abstain = options.sampling.abstain.rule();
+  defaults.confidence = options.confidence;
   defaults.chat = options.chat;
   defaults.parse_specials = !common.no_special;
   defaults.system = options.system;
@@ -263,7 +270,9 @@ Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
 Result<void> report(const Common& common, const partita::ModelInfo& info, const Job& job, double load_s) {
   const Summary& s = job.summary();
   if (common.shows_statistics()) {
-    std::fprintf(stderr, "%zu rows, %zu errors, %zu skipped as done before\n", s.rows, s.errors, s.skipped);
+    std::fprintf(stderr, "%zu rows, %zu errors, %zu skipped as done before", s.rows, s.errors, s.skipped);
+    if (s.abstained > 0) std::fprintf(stderr, ", %zu too unsure to be completed", s.abstained);
+    std::fprintf(stderr, "\n");
     const partita::Timing& timing = job.timing();
     const double seconds = timing.prefill_s + timing.decode_s;
     std::fprintf(
@@ -276,6 +285,7 @@ Result<void> report(const Common& common, const partita::ModelInfo& info, const 
   return write_json({{"rows", s.rows},
                      {"errors", s.errors},
                      {"skipped", s.skipped},
+                     {"abstained", s.abstained},
                      {"tokens", s.tokens},
                      {"timing", timing_json(load_s, job.timing())}});
 }
@@ -329,6 +339,7 @@ void add_batch(CLI::App& program, Common& common, Action& action) {
       ->capture_default_str();
   command->add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
       ->check(CLI::Range(0, 1 << 30));
+  command->add_flag("--confidence", options->confidence, "how sure the model was of each token");
   auto* chat = command->add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
   command->add_option("--system", options->system, "the system message, with --chat")->needs(chat);
   add_sampling(*command, options->sampling);

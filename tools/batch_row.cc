@@ -115,6 +115,9 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   request.stop = defaults.stop;
   request.max_tokens = defaults.max_tokens;
   request.logprobs = defaults.logprobs;
+  request.abstain = defaults.abstain;
+  request.confidence = defaults.confidence;
+  bool mark_unsure = !defaults.abstain.stops;
   bool chat = defaults.chat, greedy = false, no_special = !defaults.parse_specials;
   std::string system = defaults.system;
 
@@ -127,6 +130,11 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   for_each_option([&](const partita::SamplingOption& option) { fields.option(option, request.sampling); });
   fields.texts("samplers", request.sampling.samplers);
   fields.texts("stop", request.stop);
+  fields.real("abstain_probability", request.abstain.min_probability);
+  fields.real("abstain_margin", request.abstain.min_margin);
+  fields.real("abstain_entropy", request.abstain.max_entropy);
+  fields.flag("mark_unsure", mark_unsure);
+  fields.flag("confidence", request.confidence);
   fields.flag("greedy", greedy);
   fields.flag("chat", chat);
   fields.flag("no_special", no_special);
@@ -145,6 +153,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
                  "\"greedy\" is temperature 0; a row with it has no \"temperature\""};
   }
   if (greedy) request.sampling.temperature = 0;
+  request.abstain.stops = !mark_unsure;
   request.parse_specials = !no_special;
   const int sources = int{row.contains("prompt")} + int{row.contains("messages")} + int{row.contains("ids")};
   if (sources != 1) {
@@ -160,8 +169,25 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
 }
 
 std::set<std::string> known_keys() {
-  std::set<std::string> known = {"id",   "prompt",   "messages", "ids",    "n",    "max_tokens", "logprobs",
-                                 "seed", "samplers", "stop",     "greedy", "chat", "no_special", "system"};
+  std::set<std::string> known = {"id",
+                                 "prompt",
+                                 "messages",
+                                 "ids",
+                                 "n",
+                                 "max_tokens",
+                                 "logprobs",
+                                 "seed",
+                                 "samplers",
+                                 "stop",
+                                 "greedy",
+                                 "chat",
+                                 "no_special",
+                                 "system",
+                                 "abstain_probability",
+                                 "abstain_margin",
+                                 "abstain_entropy",
+                                 "mark_unsure",
+                                 "confidence"};
   for_each_option([&](const partita::SamplingOption& option) { known.emplace(option.name); });
   return known;
 }
@@ -201,6 +227,7 @@ Json answer_row(const Json& id, const RowAnswer& answer) {
               {"finish", name(answer.finish)},
               {"error", nullptr}};
   if (answer.logprobs.is_array()) out["logprobs"] = answer.logprobs;
+  if (answer.confidence.is_array()) out["confidence"] = answer.confidence;
   return out;
 }
 

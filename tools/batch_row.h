@@ -16,7 +16,9 @@ struct RowDefaults {
   partita::Sampling sampling;
   std::vector<std::string> stop;
   int max_tokens = 256;
+  partita::AbstainRule abstain;
   int logprobs = -1;
+  bool confidence = false;
   bool chat = false;
   bool parse_specials = true;
   std::string system;
@@ -51,11 +53,11 @@ class RowReader {
   std::vector<std::string> fresh_unknowns_;
 };
 
-/// {"id","text","ids","finish","error":null[,"logprobs"]}
+/// {"id","text","ids","finish","error":null[,"logprobs"][,"confidence"]}
 struct RowAnswer {
   std::string text;
   std::vector<partita::TokenId> ids;
-  Json logprobs;  // an array where they were asked for
+  Json logprobs, confidence;  // arrays where they were asked for
   partita::Finish finish = partita::Finish::kNone;
 };
 Json answer_row(const Json& id, const RowAnswer& answer);

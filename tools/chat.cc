@@ -121,6 +121,7 @@ partita::Result<void> Chat::answer(std::string text) {
   request.max_tokens = options_->max_tokens;
   request.stop = options_->sampling.stop;
   request.sampling = sampling_;
+  request.abstain = options_->sampling.abstain.rule();
   auto stream = session_.generate(request);
   if (!stream) {
     undo();
@@ -153,6 +154,7 @@ partita::Result<void> Chat::answer(std::string text) {
   }
   if (failed) return *failed;
   if (stream->finish() == partita::Finish::kLength) note("(the answer reached its limit of tokens)\n");
+  if (stream->finish() == partita::Finish::kAbstain) note("(the model is too unsure to go on)\n");
   if (common_->verbose) print_statistics(*common_, model_->info(), stream->timing());
   return {};
 }

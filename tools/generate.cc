@@ -17,7 +17,6 @@ struct Options {
   bool ids = false;
   std::string system;
   bool confidence = false;
-  AbstainFlags abstain;
   bool explain = false;
   int explain_top = 5;
 };
@@ -35,7 +34,7 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.logprobs = options.logprobs;
   request.stop = options.sampling.stop;
   request.confidence = options.confidence;
-  request.abstain = options.abstain.rule();
+  request.abstain = options.sampling.abstain.rule();
   request.explain = options.explain ? options.explain_top : 0;
   auto sampling = options.sampling.resolved(common.seed);
   if (!sampling) return sampling.error();
@@ -91,7 +90,7 @@ Json answer_json(const Opened& opened, const Options& options, const partita::St
     out[key] = Json::array();
     for (const partita::Token& token : answer.tokens) out[key].push_back(json_of(token));
   };
-  list("confidence", options.confidence || options.abstain.rule().asks(), confidence_json);
+  list("confidence", options.confidence || options.sampling.abstain.rule().asks(), confidence_json);
   list("explain", options.explain,
        [&](const partita::Token& token) { return explanation_json(opened.model, token); });
   out["timing"] = timing_json(opened.load_s, stream.timing());
@@ -152,7 +151,6 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
       ->add_option("--logprobs", options->logprobs,
                    "with --json: log-probabilities, and of so many alternatives")
       ->check(CLI::Range(0, 1 << 30));
-  add_abstain(*command, options->abstain);
   command->add_flag(
       "--confidence", options->confidence,
       "with --json: how sure the model was of each token: probability of the likeliest, its lead, "

@@ -98,6 +98,16 @@ std::optional<Biases> biases_of(const Json& value) {
 
 Error must_be(std::string what) { return {ErrorCode::kInvalidArgument, std::move(what)}; }
 
+void add_abstain(CLI::App& command, AbstainFlags& flags) {
+  command.add_option("--abstain-probability", flags.probability,
+                     "end the answer where the likeliest token is less likely than this; 0: never");
+  command.add_option("--abstain-margin", flags.margin,
+                     "end it where the likeliest leads the second by less than this; 0: never");
+  command.add_option("--abstain-entropy", flags.entropy,
+                     "end it where the entropy is above this many nats; without it never");
+  command.add_flag("--mark-unsure", flags.mark, "mark such tokens as unsure in --json, and go on");
+}
+
 }  // namespace
 
 void add_sampling(CLI::App& command, SamplingFlags& flags) {
@@ -122,16 +132,7 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
-}
-
-void add_abstain(CLI::App& command, AbstainFlags& flags) {
-  command.add_option("--abstain-probability", flags.probability,
-                     "end the answer where the likeliest token is less likely than this; 0: never");
-  command.add_option("--abstain-margin", flags.margin,
-                     "end it where the likeliest leads the second by less than this; 0: never");
-  command.add_option("--abstain-entropy", flags.entropy,
-                     "end it where the entropy is above this many nats; without it never");
-  command.add_flag("--mark-unsure", flags.mark, "mark such tokens as unsure in --json, and go on");
+  add_abstain(command, flags.abstain);
 }
 
 Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {

@@ -11,6 +11,14 @@
 
 namespace tools {
 
+/// --abstain-probability and its companions.
+struct AbstainFlags {
+  float probability = 0, margin = 0;
+  float entropy = std::numeric_limits<float>::infinity();
+  bool mark = false;
+  partita::AbstainRule rule() const { return {probability, margin, entropy, !mark}; }
+};
+
 /// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the
 /// model's distribution alone; the program's differ in one thing: a temperature at which small models make
 /// sense. Nothing is cut off unless it is asked for.
@@ -20,20 +28,12 @@ struct SamplingFlags {
   std::vector<std::pair<std::string, partita::SamplingValue>> given;  // options of the samplers, by name
   bool greedy = false;
   std::vector<std::string> stop;
+  AbstainFlags abstain;
 
   /// With what the flags say. Error: what the library refuses.
   partita::Result<partita::Sampling> resolved(std::uint64_t seed) const;
 };
 void add_sampling(CLI::App& command, SamplingFlags& flags);
-
-/// --abstain-probability and its companions.
-struct AbstainFlags {
-  float probability = 0, margin = 0;
-  float entropy = std::numeric_limits<float>::infinity();
-  bool mark = false;
-  partita::AbstainRule rule() const { return {probability, margin, entropy, !mark}; }
-};
-void add_abstain(CLI::App& command, AbstainFlags& flags);
 
 /// Calls visit(option) for every option of every sampler.
 template <class Visit>

@@ -55,6 +55,21 @@ class Batch(ProgramTest):
         self.assertEqual(len(out[5]["logprobs"][0]["top"]), 2)
         self.assertEqual(out[6], {"id": 7, "text": "", "ids": [], "finish": "length", "error": None})
 
+    def test_rows_that_abstain(self):
+        row = {"prompt": FRANCE, "n": 8, "greedy": True}
+        out = self.batch([row | {"id": 1, "confidence": True}, row | {"id": 2, "abstain_margin": 0.9},
+                          row | {"id": 3, "abstain_entropy": 0.1, "mark_unsure": True},
+                          row | {"id": 4, "abstain_probability": 7}])
+        self.assertEqual(len(out[0]["confidence"]), 8)
+        self.assertEqual(out[1]["finish"], "abstain")
+        stop = next(i for i, c in enumerate(out[0]["confidence"]) if c["margin"] < 0.9)
+        self.assertEqual(out[1]["ids"], out[0]["ids"][:stop + 1])
+        self.assertEqual(out[2]["ids"], out[0]["ids"])
+        self.assertEqual([c["unsure"] for c in out[2]["confidence"]],
+                         [c["entropy"] > 0.1 for c in out[0]["confidence"]])
+        self.assertIn("min_probability is 7", out[3]["error"])
+        self.assertIn("1 too unsure to be completed", self.stderr)
+
     def test_rows_without_a_seed_draw_on_their_own_and_alike_every_time(self):
         rows = [{"id": i, "prompt": "Once upon a time", "n": 12} for i in range(3)]
         first = self.batch(rows)
