@@ -270,7 +270,7 @@ TEST_CASE("What makes no ensemble is refused, and names what is wrong") {
   const ChatModelFile respelled(what);
   const std::string message = refusal({{model}, {model}, {must(Model::open(respelled.path()))}});
   has(message, "\"" + file.path() + "\" and \"" + respelled.path() + "\" cannot answer together");
-  has(message, "id 261 is \"<|im_start|>\" (control) in one, \"<|begin|>\" (control) in the other");
+  has(message, "id 261 is '<|im_start|>' (control) in one, '<|begin|>' (control) in the other");
 
   what = of_seed(2);
   what.added = {"more"};

@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint32_t kBos = 256, kEos = 257, kTurn = 258;
 
 Words some_words() {
-  return byte_words().add("<bos>", kControl).add("<eos>", kControl).add("<turn>", kControl);
+  return byte_words().add("<bos>", kControl).add("<fin>", kControl).add("<turn>", kControl);
 }
 
 std::unique_ptr<Tokenizer> make(const Words& words, std::uint32_t bos = kBos, std::uint32_t eos = kEos,
@@ -41,17 +41,17 @@ TEST_CASE("The first difference of two vocabularies is named from both sides") {
   respelled.tokens[200] = "two hundred";
   respelled.tokens[201] = "and one";
   CHECK(difference(make(respelled)).rfind("id 200 is ", 0) == 0);
-  CHECK(difference(make(respelled)).find("\"two hundred\" (normal) in the other") != std::string::npos);
+  CHECK(difference(make(respelled)).find("'two hundred' (normal) in the other") != std::string::npos);
 
   Words text = some_words();
   text.types[kTurn] = kNormal;
-  CHECK(difference(make(text)) == "id 258 is \"<turn>\" (control) in one, \"<turn>\" (normal) in the other");
+  CHECK(difference(make(text)) == "id 258 is '<turn>' (control) in one, '<turn>' (normal) in the other");
 
   CHECK(difference(make(some_words(), kTurn)) == "BOS is id 256 in one, 258 in the other");
   CHECK(difference(make(some_words(), kBos, kTurn)) ==
-        "id 257, \"<eos>\", ends an answer in one, not in the other");
+        "id 257, '<fin>', ends an answer in one, not in the other");
   CHECK(*vocabulary_difference(*make(some_words(), kBos, kTurn), *first) ==
-        "id 257, \"<eos>\", ends an answer in the other, not in the first");
+        "id 257, '<fin>', ends an answer in the other, not in the first");
 }
 
 TEST_CASE("Equal spellings of different bytes are different tokens") {
