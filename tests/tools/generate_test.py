@@ -6,8 +6,8 @@ import statistics
 import subprocess
 import time
 
-from program import (COUNTING, FRANCE, MODEL, MODELS, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main, read_until, run,
-                     run_json, start)
+from program import (COUNTING, FRANCE, MODEL, MODELS, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main,
+                     read_until, run, run_json, start)
 
 # The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
 ENGINE = {"--threads", "--exact", "--cache", "--head", "--verbose"}
