@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "api/clock.h"
 #include "api/guard.h"
 #include "api/model_impl.h"
 #include "api/scheduler.h"
@@ -20,10 +21,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLeastArea = std::size_t{64} << 20;  // beyond most caches
 constexpr std::size_t kPageWords = 4096 / sizeof(std::uint64_t);
 constexpr int kReadPasses = 9;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The median over passes of what all threads read together, in 1e9 bytes per second.
 double measure_read(std::size_t bytes, int threads) {

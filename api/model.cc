@@ -258,7 +258,7 @@ std::unique_ptr<HeadScratch> Model::Impl::head_scratch(std::size_t rows) const {
   return scratch;
 }
 
-Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request) const {
+Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std::size_t context) const {
   const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
   if (given > 1) {
     return Error{ErrorCode::kInvalidArgument,
@@ -275,7 +275,8 @@ Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request) con
                  "the prompt is empty, and this model adds no BOS token that an answer could start from"};
   }
   if (auto checked = check_ids(*ids); !checked) return checked.error();
-  if (ids->size() >= info.context_length) return too_long(ids->size(), info.context_length);
+  context = std::min(context, info.context_length);
+  if (ids->size() >= context) return too_long(ids->size(), context);
   return ids;
 }
 

@@ -1,6 +1,7 @@
 // What an open partita::Model holds: the text side, the weights, the head.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 #include "weights/gguf.h"
 
 namespace partita {
+
+inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 struct Model::Impl {
   explicit Impl(Gguf opened) : file(std::move(opened)) {}
@@ -29,8 +32,9 @@ struct Model::Impl {
   ModelInfo info;
 
   /// The ids of a request's prompt, whichever of its three forms it has. Errors: none or several of them are
-  /// given, an id outside the vocabulary, an empty prompt, one longer than the context (both lengths named).
-  Result<std::vector<TokenId>> prompt_ids(const Request& request) const;
+  /// given, an id outside the vocabulary, an empty prompt, one longer than the context, which is the model's
+  /// or `context` if that is less (both lengths named).
+  Result<std::vector<TokenId>> prompt_ids(const Request& request, std::size_t context = kNoLimit) const;
 
   /// Errors: kInvalidArgument naming the first id outside the vocabulary, its place and the limit.
   Result<void> check_ids(std::span<const TokenId> ids) const;

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "api/clock.h"
+
 namespace partita {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 constexpr std::size_t kFewestRows = 32;  // fewer would read the weights too often
 
@@ -30,6 +28,20 @@ Scheduler::Scheduler(std::shared_ptr<const Model::Impl> model, std::size_t max_s
       head_scratch_(model_->head_scratch(max_sequences)),
       prompt_rows_(first_prompt_rows(*model_)),
       hidden_(max_sequences * model_->info.hidden_size) {}
+
+Result<void> Scheduler::read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
+                                   float* hidden, const std::atomic<bool>* cancel) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t known = cache.length();
+  const Role role = known < prompt ? Role::kPrompt : Role::kGenerated;
+  const auto rest = ids.first(known < prompt ? prompt : ids.size()).subspan(known);
+  const auto piece = rest.first(std::min(rest.size(), prompt_rows_));
+  const bool last = known + piece.size() == ids.size();
+  const Chunk chunk{&cache, piece, role, last ? std::size_t{1} : std::size_t{0}};
+  if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done;
+  adapt_pieces(role == Role::kPrompt ? piece.size() : 0, seconds_since(start));
+  return {};
+}
 
 bool Scheduler::make_room(std::span<Sequence* const> sequences, const Piece& piece,
                           std::vector<Outcome>& outcomes) {
@@ -97,9 +109,7 @@ void Scheduler::answer(std::span<Sequence* const> sequences, std::vector<Outcome
       outcomes.push_back({piece.index, std::move(token)});
     } else {
       counts_.bad_rows += answer.error().code == ErrorCode::kBadNumbers ? 1 : 0;
-      Error error = answer.error();
-      error.message = "token " + std::to_string(sequence.ids().size()) + " of the sequence: " + error.message;
-      outcomes.push_back({piece.index, std::move(error)});
+      outcomes.push_back({piece.index, sequence.at_next(answer.error())});
     }
   }
 }

@@ -40,9 +40,16 @@ class Scheduler {
   Result<void> step(std::span<Sequence* const> sequences, const std::atomic<bool>* cancel, Timing& timing,
                     std::vector<Outcome>& outcomes);
 
+  /// Reads the next piece of one sequence by itself: ids[cache.length() ..], the first `prompt` of them its
+  /// prompt, as much as a step may and all of one role. hidden: [hidden_size] of the last of the ids, written
+  /// once the piece reaches it. Errors: those of Engine::step.
+  Result<void> read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache, float* hidden,
+                          const std::atomic<bool>* cancel);
+
   const Model::Impl& model() const { return *model_; }
   Engine& engine() { return engine_; }
   const Counts& counts() const { return counts_; }
+  HeadScratch& head_scratch() { return *head_scratch_; }
 
  private:
   /// The next `count` ids of a sequence, all of one role.

@@ -27,7 +27,8 @@ Result<void> check(const AbstainRule& rule) {
 
 }  // namespace
 
-Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache) {
+Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
+                                  std::size_t context) {
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
     return Error{ErrorCode::kInvalidArgument, "logprobs is " + std::to_string(request.logprobs) +
@@ -43,14 +44,14 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   if (!chain) return chain.error();
   auto text = TextGate::create(*model.tokenizer, request.stop);
   if (!text) return text.error();
-  auto prompt = model.prompt_ids(request);
+  auto prompt = model.prompt_ids(request, context);
   if (!prompt) return prompt.error();
 
   Sequence sequence(model, request, cache, std::move(*chain), std::move(*text));
   sequence.ids_ = std::move(*prompt);
   sequence.prompt_size_ = sequence.ids_.size();
   sequence.text_.prime(sequence.ids_);
-  const std::size_t room = model.info.context_length - sequence.prompt_size_;
+  const std::size_t room = std::min(model.info.context_length, context) - sequence.prompt_size_;
   const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
   sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
   if (wanted == 0) sequence.finish_ = Finish::kLength;
@@ -70,6 +71,11 @@ Question Sequence::question(const float* hidden) const {
   question.confidence = confidence_;
   question.explain = explain_;
   return question;
+}
+
+Error Sequence::at_next(Error error) const {
+  error.message = "token " + std::to_string(ids_.size()) + " of the sequence: " + error.message;
+  return error;
 }
 
 Token Sequence::accept(const Answer& answer) {

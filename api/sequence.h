@@ -16,8 +16,10 @@ namespace partita {
 
 class Sequence {
  public:
-  /// `cache` must outlive the sequence. Errors: what is wrong with the request, before anything is computed.
-  static Result<Sequence> create(const Model::Impl& model, const Request& request, KvSequence& cache);
+  /// `cache` must outlive the sequence. context: a limit that may be tighter than the model's own. Errors:
+  /// what is wrong with the request, before anything is computed.
+  static Result<Sequence> create(const Model::Impl& model, const Request& request, KvSequence& cache,
+                                 std::size_t context = kNoLimit);
 
   /// Prompt, then generated ids. The first cache().length() of them are in the cache.
   std::span<const TokenId> ids() const { return ids_; }
@@ -30,6 +32,9 @@ class Sequence {
 
   /// What this sequence asks about its next token. hidden: [hidden_size].
   Question question(const float* hidden) const;
+
+  /// What is wrong with the answer, said of the token it is about.
+  Error at_next(Error error) const;
 
   /// Takes the chosen token in. Its text is what may be shown now.
   Token accept(const Answer& answer);

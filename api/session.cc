@@ -1,6 +1,4 @@
 // Session: one conversation whose cache remembers.
-#include <algorithm>
-
 #include "api/guard.h"
 #include "api/session_impl.h"
 
@@ -25,25 +23,22 @@ Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
     auto sequence = Sequence::create(*impl_->model, request, impl_->cache);
     if (!sequence) return sequence.error();
-
-    // What the cache holds of the last request serves this one as far as the ids agree; at least the last id
-    // of the prompt is read again, because its hidden state is what the answer starts from.
-    std::size_t common = 0;
-    if (impl_->current != nullptr) {
-      const auto known = impl_->current->ids().first(impl_->cache.length());
-      const auto fresh = sequence->prompt().first(sequence->prompt().size() - 1);
-      common = static_cast<std::size_t>(
-          std::mismatch(known.begin(), known.end(), fresh.begin(), fresh.end()).first - known.begin());
-    }
-    impl_->cache.truncate(common);
+    impl_->keep_common(impl_->cache, *sequence);
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));
-
-    auto stream = std::make_unique<Stream::Impl>();
-    stream->session = impl_;
-    stream->sequence = impl_->current;
-    stream->prompt.assign(impl_->current->prompt().begin(), impl_->current->prompt().end());
-    return Stream(std::move(stream));
+    return Stream(std::make_unique<Stream::Impl>(impl_));
   });
+}
+
+Result<Token> Session::Impl::next(Sequence& sequence, Timing& timing) {
+  Sequence* const alone = &sequence;
+  std::vector<Scheduler::Outcome> outcomes;
+  while (outcomes.empty()) {
+    const std::size_t before = cache.length();
+    auto done = scheduler.step({&alone, 1}, cancelled(), timing, outcomes);
+    if (!done) return done.error();
+    if (progress && before < sequence.prompt().size()) progress(cache.length(), sequence.prompt().size());
+  }
+  return std::move(outcomes.front().token);
 }
 
 void Session::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }

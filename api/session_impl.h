@@ -1,43 +1,15 @@
-// What a Session and its Stream share.
+// What a Session has behind it.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-
-#include "api/scheduler.h"
-#include "api/sequence.h"
-#include "engine/kv_cache.h"
-#include "partita/partita.hpp"
+#include "api/lane.h"
+#include "api/token_source.h"
 
 namespace partita {
 
-struct Session::Impl {
-  explicit Impl(std::shared_ptr<const Model::Impl> opened)
-      : model(std::move(opened)),
-        scheduler(model, 1),
-        pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
-        cache(pool) {}
+struct Session::Impl final : Lane, TokenSource {
+  using Lane::Lane;
 
-  const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
-
-  std::shared_ptr<const Model::Impl> model;
-  Scheduler scheduler;
-  KvPool pool;
-  KvSequence cache;
-  std::shared_ptr<Sequence> current;  // of the last generate(); its first cache.length() ids are in the cache
-  const CancelFlag* cancel = nullptr;
-  std::function<void(std::size_t, std::size_t)> progress;
-};
-
-struct Stream::Impl {
-  std::shared_ptr<Session::Impl> session;
-  std::shared_ptr<Sequence> sequence;
-  std::vector<TokenId> prompt, generated;
-  Timing timing;
-  std::optional<Error> failed;
-
-  bool is_current() const { return session->current == sequence; }
+  Result<Token> next(Sequence& sequence, Timing& timing) override;
 };
 
 }  // namespace partita

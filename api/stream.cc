@@ -1,27 +1,21 @@
 // Stream: pulling the tokens of one answer.
+#include <algorithm>
+
 #include "api/guard.h"
-#include "api/session_impl.h"
+#include "api/token_source.h"
 
 namespace partita {
-namespace {
 
-/// Steps until the sequence has its next token.
-Result<Token> next_token(Stream::Impl& stream) {
-  Session::Impl& session = *stream.session;
-  Sequence* const sequence = stream.sequence.get();
-  std::vector<Scheduler::Outcome> outcomes;
-  while (outcomes.empty()) {
-    const std::size_t before = sequence->cache().length();
-    auto done = session.scheduler.step({&sequence, 1}, session.cancelled(), stream.timing, outcomes);
-    if (!done) return done.error();
-    if (session.progress && before < sequence->prompt().size()) {
-      session.progress(sequence->cache().length(), sequence->prompt().size());
-    }
+void TokenSource::keep_common(KvSequence& cache, const Sequence& fresh) const {
+  std::size_t common = 0;
+  if (current != nullptr) {
+    const auto known = current->ids().first(cache.length());
+    const auto asked = fresh.prompt().first(fresh.prompt().size() - 1);
+    common = static_cast<std::size_t>(
+        std::mismatch(known.begin(), known.end(), asked.begin(), asked.end()).first - known.begin());
   }
-  return std::move(outcomes.front().token);
+  cache.truncate(common);
 }
-
-}  // namespace
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Stream::Stream(Stream&&) noexcept = default;
@@ -32,7 +26,7 @@ Result<std::optional<Token>> Stream::next() {
   return guarded([&]() -> Result<std::optional<Token>> {
     if (impl_->failed) return *impl_->failed;
     if (!impl_->is_current() || finish() != Finish::kNone) return std::optional<Token>();
-    auto token = next_token(*impl_);
+    auto token = impl_->source->next(*impl_->sequence, impl_->timing);
     if (!token) {
       if (token.error().code != ErrorCode::kCancelled) impl_->failed = token.error();
       return token.error();

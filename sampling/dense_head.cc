@@ -1,12 +1,9 @@
 // The dense head: one matrix product, every logit of every row, then each row's question by one thread.
 #include <algorithm>
-#include <cmath>
-#include <string>
 
 #include "engine/kernels/parallel.h"
 #include "sampling/head.h"
-#include "sampling/softmax/softmax.h"
-#include "sampling/stages/top_k.h"
+#include "sampling/row_answer.h"
 
 namespace partita {
 namespace {
@@ -76,21 +73,6 @@ struct Output {
 /// Panels that write one block.
 constexpr std::size_t kBlockPanels = kBlockValues / kPanelRows;
 
-/// A row and its normalizer.
-struct LogProbabilities {
-  LogitRow row;
-  LogPartition partition;
-  float of(std::int32_t id) const {
-    return partition.log_probability(row.logits[static_cast<std::size_t>(id)]);
-  }
-};
-
-Error no_such_id(std::int32_t id, std::size_t vocab) {
-  return {ErrorCode::kInvalidArgument, "the id to score is " + std::to_string(id) +
-                                           ", but the ids of the vocabulary are 0 to " +
-                                           std::to_string(vocab - 1)};
-}
-
 class DenseHead : public OutputHead {
  public:
   DenseHead(const PackedMatrix& matrix, const Kernels& kernels) : matrix_(matrix), kernels_(kernels) {}
@@ -112,11 +94,6 @@ class DenseHead : public OutputHead {
  private:
   /// The logits of x. All workers call it together; on return all of `out` is complete.
   void project(const Worker& worker, const Activations& x, DenseScratch& scratch, const Output& out) const;
-
-  Result<Answer> answer_row(const Question& question, const LogitRow& logits, Candidates& row) const;
-  /// The k largest, likeliest first. Precondition: log_partition() accepted the row.
-  std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& logprobs, std::size_t k,
-                                                        Candidates& row) const;
 
   const PackedMatrix& matrix_;
   const Kernels& kernels_;
@@ -161,7 +138,7 @@ void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_sc
       project(worker, scratch.activations(scratch.row_values(), rows, matrix_.cols), scratch,
               {scratch.row_logits(), scratch.ld, scratch.row_maxima(), scratch.blocks});
       for (std::size_t r = mine; r < end; ++r) {
-        answers[first + r] = answer_row(questions[first + r], scratch.row(r, matrix_.rows),
+        answers[first + r] = answer_row(questions[first + r], scratch.row(r, matrix_.rows), kernels_,
                                         scratch.members[static_cast<std::size_t>(worker.index)].candidates);
       }
       worker.wait();  // the next block overwrites these logits
@@ -178,57 +155,6 @@ void DenseHead::logits(const float* hidden, std::size_t rows, HeadScratch& head_
               {out + first * matrix_.rows, matrix_.rows});
     }
   });
-}
-
-Result<Answer> DenseHead::answer_row(const Question& question, const LogitRow& logits,
-                                     Candidates& row) const {
-  Answer answer;
-  if (question.chain != nullptr) {
-    std::optional<Observer> observer;
-    if (question.explain > 0) observer.emplace(static_cast<std::size_t>(question.explain));
-    const Result<Choice> chosen = question.chain->choose(
-        logits,
-        {question.history, question.prompt_size, question.key, &kernels_, observer ? &*observer : nullptr},
-        question.state, row);
-    if (!chosen) return chosen.error();
-    answer.choice = *chosen;
-    if (observer) answer.explanation = observer->take();
-  }
-  if (question.confidence) {
-    const Result<Confidence> sure = confidence(logits, kernels_, row);
-    if (!sure) return sure.error();
-    answer.confidence = *sure;
-  }
-  const bool of_chosen = question.chosen_logprob && question.chain != nullptr;
-  if (!of_chosen && question.score.empty() && question.top <= 0) return answer;
-
-  const Result<LogPartition> partition = log_partition(logits.logits, kernels_);
-  if (!partition) return partition.error();
-  const LogProbabilities logprobs{logits, *partition};
-  if (of_chosen) answer.logprob = logprobs.of(answer.choice.id);
-  for (const std::int32_t id : question.score) {
-    if (id < 0 || static_cast<std::size_t>(id) >= vocab_size()) return no_such_id(id, vocab_size());
-    answer.score.push_back(logprobs.of(id));
-  }
-  if (question.top > 0) answer.top = likeliest(logprobs, static_cast<std::size_t>(question.top), row);
-  return answer;
-}
-
-std::vector<std::pair<std::int32_t, float>> DenseHead::likeliest(const LogProbabilities& logprobs,
-                                                                 std::size_t k, Candidates& row) const {
-  std::vector<std::pair<std::int32_t, float>> top;
-  if (!row.start(logprobs.row, kernels_)) return top;  // not reached: log_partition took the same row
-  keep_top_k(row, k);
-  top.reserve(row.count());
-  for (std::size_t i = 0; i < row.count(); ++i) {
-    if (!std::isinf(row.values()[i])) top.emplace_back(row.id(i), row.values()[i]);
-  }
-  // By logit, not by its log-probability, which has fewer bits left to tell two ids apart.
-  std::sort(top.begin(), top.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
-  });
-  for (auto& [id, value] : top) value = logprobs.of(id);
-  return top;
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ class Fields {
     if (const Json* value = find(key))
       value->is_boolean() ? void(out = value->get<bool>()) : refuse(key, "true or false");
   }
+  void real(const char* key, float& out) {
+    if (const Json* value = find(key))
+      value->is_number() ? void(out = value->get<float>()) : refuse(key, "a number");
+  }
   void integer(const char* key, int& out, int least) {
     const Json* value = find(key);
     if (value == nullptr) return;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tools/common.h"
+#include "tools/ensemble.h"
 #include "tools/explain.h"
 #include "tools/sampling.h"
 
@@ -11,6 +12,7 @@ namespace {
 struct Options {
   Input input;
   SamplingFlags sampling;
+  EnsembleFlags ensemble;
   int max_tokens = 256;
   int logprobs = -1;
   bool chat = false;
@@ -53,6 +55,14 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   return request;
 }
 
+/// What answers: a model, or several together.
+struct Answering {
+  const partita::Model& model;  // the first one of an ensemble
+  partita::ModelInfo info;  // of the model; of an ensemble the first one's, with what all read for a token
+  double load_s = 0;
+  Json ensemble;  // [{"model","weight"}]; null for a model alone
+};
+
 /// Pulls the answer; streams its text to stdout, or what explains it, unless JSON is wanted.
 partita::Result<Answer> pull(const Common& common, const partita::Model& model, partita::Stream& stream) {
   Answer answer;
@@ -74,13 +84,14 @@ partita::Result<Answer> pull(const Common& common, const partita::Model& model, 
   }
 }
 
-Json answer_json(const Opened& opened, const Options& options, const partita::Stream& stream,
+Json answer_json(const Answering& answering, const Options& options, const partita::Stream& stream,
                  const Answer& answer) {
-  Json out = {{"model", opened.model.info().path},
-              {"prompt_ids", stream.prompt_ids()},
-              {"ids", stream.ids()},
-              {"text", answer.text},
-              {"finish", answer.cut_short ? "interrupted" : std::string(name(stream.finish()))}};
+  Json out = {{"model", answering.info.path}};
+  if (!answering.ensemble.is_null()) out["ensemble"] = answering.ensemble;
+  out["prompt_ids"] = stream.prompt_ids();
+  out["ids"] = stream.ids();
+  out["text"] = answer.text;
+  out["finish"] = answer.cut_short ? "interrupted" : std::string(name(stream.finish()));
   if (options.logprobs >= 0) {
     out["logprobs"] = Json::array();
     for (const partita::Token& token : answer.tokens) out["logprobs"].push_back(logprob_json(token));
@@ -92,9 +103,32 @@ Json answer_json(const Opened& opened, const Options& options, const partita::St
   };
   list("confidence", options.confidence || options.sampling.abstain.rule().asks(), confidence_json);
   list("explain", options.explain,
-       [&](const partita::Token& token) { return explanation_json(opened.model, token); });
-  out["timing"] = timing_json(opened.load_s, stream.timing());
+       [&](const partita::Token& token) { return explanation_json(answering.model, token); });
+  out["timing"] = timing_json(answering.load_s, stream.timing());
   return out;
+}
+
+/// Generates on a partita::Session or partita::Ensemble.
+template <class Source>
+int run_on(const Common& common, const Options& options, const partita::Request& request, Source& source,
+           const Answering& answering) {
+  source.set_cancel(&interrupted());
+  Progress progress("reading the prompt", common.shows_progress());
+  source.set_progress([&](std::size_t done, std::size_t all) {
+    done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
+  });
+  auto stream = source.generate(request);
+  if (!stream) return fail(stream.error());
+  auto answer = pull(common, answering.model, *stream);
+  progress.clear();
+  if (!answer) return fail(answer.error());
+
+  const std::string last = options.explain ? "\n" + answer->text + "\n" : "\n";
+  auto written =
+      common.json ? write_json(answer_json(answering, options, *stream, *answer)) : write_out(last);
+  if (!written) return fail(written.error());
+  print_statistics(common, answering.info, stream->timing());
+  return answer->cut_short ? kInterrupted : kDone;
 }
 
 int run(const Common& common, const Options& options) {
@@ -104,39 +138,35 @@ int run(const Common& common, const Options& options) {
   if (!request) return usage_error(request.error().message);
   auto samplers = describe(request->sampling);
   if (!samplers) return usage_error(samplers.error().message);
+  auto companions = options.ensemble.companions();
+  if (!companions) return usage_error(companions.error().message);
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
   if (common.verbose)
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
+  if (!companions->empty()) {
+    auto joined = open_ensemble(common, options.ensemble, *companions, *opened);
+    if (!joined) return fail(joined.error());
+    return run_on(common, options, *request, joined->ensemble,
+                  {opened->model, joined->info, joined->load_s, joined->members});
+  }
   auto session = opened->model.session();
   if (!session) return fail(session.error());
-  session->set_cancel(&interrupted());
-  Progress progress("reading the prompt", common.shows_progress());
-  session->set_progress([&](std::size_t done, std::size_t all) {
-    done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
-  });
-  auto stream = session->generate(*request);
-  if (!stream) return fail(stream.error());
-  auto answer = pull(common, opened->model, *stream);
-  progress.clear();
-  if (!answer) return fail(answer.error());
-
-  const std::string last = options.explain ? "\n" + answer->text + "\n" : "\n";
-  auto written = common.json ? write_json(answer_json(*opened, options, *stream, *answer)) : write_out(last);
-  if (!written) return fail(written.error());
-  print_statistics(common, opened->model.info(), stream->timing());
-  return answer->cut_short ? kInterrupted : kDone;
+  return run_on(common, options, *request, *session,
+                {opened->model, opened->model.info(), opened->load_s, nullptr});
 }
 
 }  // namespace
 
 void add_generate(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(program, common, "generate", kJson | kSpecials | kEngine | kSeed,
-                                  "Continue a prompt, or answer it with --chat",
-                                  common.program + " generate -p 'The capital of France is' -n 16 --greedy");
+  CLI::App* command =
+      add_command(program, common, "generate", kJson | kSpecials | kEngine | kSeed,
+                  "Continue a prompt, or answer it with --chat",
+                  common.program + " generate -p 'The capital of France is' -n 16 --greedy\n  " +
+                      common.program + " generate -p 'The capital of France is' -n 16 --with SmolLM2=0.5");
   add_input(*command, options->input, "the prompt, taken raw unless --chat");
   command
       ->add_option("-n,--max-tokens", options->max_tokens,
@@ -163,6 +193,7 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   add_sampling(*command, options->sampling);
+  add_ensemble(*command, options->ensemble);
   command->callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }

@@ -1,4 +1,4 @@
-// The sentences of errors, put together from text and numbers. Internal to weights/.
+// The sentences of errors, put together from text and numbers. Internal to weights/ and tokenizer/.
 #pragma once
 
 #include <concepts>

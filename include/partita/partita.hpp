@@ -146,6 +146,7 @@ class PARTITA_API CancelFlag {
 
 class Session;
 class Batch;
+class Ensemble;
 
 /// An open model. Cheap to copy (shared), immutable, usable from many threads at once.
 class PARTITA_API Model {
@@ -179,11 +180,13 @@ class PARTITA_API Model {
   const Impl& impl() const { return *impl_; }
 
  private:
+  friend class Ensemble;
   explicit Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
 
-/// A running answer of a Session; the next generate() ends it. Belongs to the thread of its Session.
+/// A running answer of a Session or an Ensemble; the next generate() ends it. Belongs to the thread of what
+/// it came from.
 class PARTITA_API Stream {
  public:
   /// The next token, or nothing when there is none to come: the answer is complete (finish() says why) or a
@@ -204,6 +207,7 @@ class PARTITA_API Stream {
 
  private:
   friend class Session;
+  friend class Ensemble;
   explicit Stream(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
@@ -252,6 +256,48 @@ class PARTITA_API Session {
  private:
   friend class Model;
   explicit Session(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // shared with its Stream alone
+};
+
+/// A model and its part in an ensemble: weights are brought to a sum of 1. One of weight 0 is not run.
+struct EnsembleMember {
+  Model model;
+  float weight = 1;
+};
+
+/// What is averaged: probabilities, log sum_i w_i softmax(logits_i); or logits, sum_i w_i logits_i, whose
+/// softmax is the normalized geometric mean of the members' distributions. docs/ensembles.md says more.
+enum class EnsembleSpace : std::uint8_t { kProbability, kLogit };
+
+/// Several models of one vocabulary that answer together: at every token each gives its logits, and one
+/// distribution, their weighted mean, goes through the samplers, temperature first to last, and answers
+/// Request::logprobs. Prompts are tokenized, templates taken and ends of answers told as the first member
+/// does. Every member has a cache of its own, which remembers as a Session's. One thread at a time.
+class PARTITA_API Ensemble {
+ public:
+  static constexpr std::size_t kMaxMembers = 16;
+
+  /// Errors: kInvalidArgument for no members or more than kMaxMembers, a weight that is negative or not
+  /// finite, weights that are all 0, a model without weights (text_only), or vocabularies that differ, naming
+  /// the first id that does and what it is in both.
+  static Result<Ensemble> create(std::vector<EnsembleMember> members, EnsembleSpace space);
+
+  /// As Session::generate(). The context is that of the member with the shortest. With one member the ids are
+  /// those of its Session; in logit space log-probabilities too, to the bit.
+  Result<Stream> generate(const Request& request);
+
+  void set_cancel(const CancelFlag* flag);  // must outlive the ensemble, or null
+  /// Called during prefill with (tokens read, tokens in all), summed over the members.
+  void set_progress(std::function<void(std::size_t, std::size_t)> progress);
+  void reset();
+
+  struct Impl;
+  Ensemble(Ensemble&&) noexcept;
+  Ensemble& operator=(Ensemble&&) noexcept;
+  ~Ensemble();
+
+ private:
+  explicit Ensemble(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;  // shared with its Stream alone
 };
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "tests/catch.h"
@@ -30,7 +31,10 @@ void add_vocabulary(const ChatFile& what, GgufWriter& file) {
     tokens.emplace_back(merged);
   }
   std::vector<std::int32_t> kinds(tokens.size(), 1);
-  for (std::size_t i = ChatVocabulary::kBos; i < kinds.size(); ++i) kinds[i] = 3;
+  std::fill(kinds.begin() + ChatVocabulary::kBos, kinds.end(), 3);
+  for (const auto& [id, spelling] : what.respelled) tokens[static_cast<std::size_t>(id)] = spelling;
+  tokens.insert(tokens.end(), what.added.begin(), what.added.end());
+  kinds.resize(tokens.size(), 1);
   file.add("tokenizer.ggml.model", "gpt2")
       .add("tokenizer.ggml.pre", "gpt-2")
       .add("tokenizer.ggml.tokens", tokens)
@@ -57,7 +61,7 @@ std::string ChatFile::default_template() {
 }
 
 ChatModelFile::ChatModelFile(ChatFile what) : path_(fresh_path()) {
-  what.spec.vocab = ChatVocabulary::kSize;
+  what.spec.vocab = ChatVocabulary::kSize + static_cast<std::uint32_t>(what.added.size());
   GgufWriter file = tiny_metadata(what.spec);
   add_vocabulary(what, file);
   add_tiny_tensors(what.spec, file);

@@ -20,7 +20,9 @@ struct ChatVocabulary {
 struct ChatFile {
   TinySpec spec = tiny_llama(Dtype::kF32);
   bool add_bos = false;
-  std::string chat_template = default_template();  // empty: none
+  std::string chat_template = default_template();               // empty: none
+  std::vector<std::pair<TokenId, std::string>> respelled = {};  // tokens that are spelled so instead
+  std::vector<std::string> added = {};                          // tokens after the others
   static std::string default_template();
 };
 

@@ -10,6 +10,7 @@
 
 #include "rows.h"
 #include "sampling/chain.h"
+#include "sampling/ensemble.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 
@@ -221,6 +222,19 @@ TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
       }
     }
     CHECK(allocations == before);
+  }
+}
+
+TEST_CASE("Rows are put together without allocating") {
+  std::vector<float> rows = row("normal", 9, 49152), out(49152);
+  const std::vector<float> second = row("masked", 9, 49152), weights = {1, 2};
+  rows.insert(rows.end(), second.begin(), second.end());
+  for (const PoolSpace space : {PoolSpace::kProbability, PoolSpace::kLogit}) {
+    const auto pool = EnsemblePool::create(weights, space);
+    const std::size_t before = allocations;
+    const auto done = pool->combine(rows, out, kernels(Isa::kScalar));
+    CHECK(allocations == before);
+    CHECK(done);
   }
 }
 

@@ -6,8 +6,8 @@ import statistics
 import subprocess
 import time
 
-from program import (COUNTING, FRANCE, MODEL, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main, read_until, run,
-                     run_json, start)
+from program import (COUNTING, FRANCE, MODEL, MODELS, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main,
+                     read_until, run, run_json, start)
 
 # The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
 ENGINE = {"--threads", "--exact", "--cache", "--head", "--verbose"}
@@ -157,6 +157,48 @@ class Generate(ProgramTest):
     def test_a_prompt_beyond_the_context_is_refused_with_both_lengths(self):
         done = run("generate", "-f", "-", "-n", 1, stdin="word " * 9000)
         self.check_sentence(done, 1, "900", "8192")
+
+
+class Ensembles(ProgramTest):
+    ARGS = ("generate", "-p", "Once upon a time", "-n", 12, "--temperature", 0.9, "--seed", 3, "--logprobs", 2)
+
+    def test_a_model_with_itself_is_the_model(self):
+        alone = run_json(*self.ARGS)
+        logit = run_json(*self.ARGS, "--with", MODEL, "--ensemble", "logit")
+        for key in ("prompt_ids", "ids", "text", "finish", "logprobs"):
+            self.assertEqual(logit[key], alone[key], key)
+        self.assertEqual(list(logit), ["model", "ensemble", *list(alone)[1:]])
+        self.assertEqual(logit["ensemble"], [{"model": MODEL, "weight": 1}, {"model": MODEL, "weight": 1}])
+        mixed = run_json(*self.ARGS, "--with", f"{MODEL}=0.5", "--with", f"{MODEL}=2e-1", "--weight", 3)
+        self.assertEqual(mixed["ids"], alone["ids"])
+        self.assertEqual([m["weight"] for m in mixed["ensemble"]][:2], [3, 0.5])
+        for ours, theirs in zip(mixed["logprobs"], alone["logprobs"]):
+            self.assertAlmostEqual(ours["logprob"], theirs["logprob"], delta=1e-5)
+        self.assertEqual(mixed["timing"]["prefill_tokens"], len(mixed["prompt_ids"]))
+
+    def test_text_and_statistics(self):
+        done = run("generate", "-p", FRANCE, "-n", 8, "--greedy", "--with", MODEL)
+        self.assertEqual(done.stdout, run("generate", "-p", FRANCE, "-n", 8, "--greedy").stdout)
+        self.assertIn("tokens/s", done.stderr.decode())
+
+    def test_usage(self):
+        def generate(*args):
+            return run("generate", "-p", "x", "-n", 1, *args)
+        self.check_usage(generate("--weight", 2), "--with")
+        self.check_usage(generate("--ensemble", "logit"), "--with")
+        self.check_usage(generate("--with", MODEL, "--ensemble", "median"), "median")
+        self.check_usage(generate("--with", f"{MODEL}=-1"), "-1")
+        self.check_usage(generate("--with", f"{MODEL}=nan"), "nan")
+        self.check_usage(generate("--with", MODEL, "--weight", "-2"), "--weight", "-2")
+        self.check_usage(generate("--with", f"{MODEL}=0", "--weight", 0), "0")
+        self.check_usage(generate(*["--with", MODEL] * 16), "16")
+
+    def test_models_that_cannot_answer_together(self):
+        self.check_sentence(run("generate", "-p", "x", "--with", self.dir / "missing.gguf"), 1, "missing.gguf")
+        gemma = MODELS / "gemma-3-270m-q4_k_m.gguf"
+        if gemma.exists():
+            done = run("generate", "-p", "x", "--with", gemma, "-q")
+            self.check_sentence(done, 1, "49152", "262144", str(gemma))
 
 
 class Interrupts(ProgramTest):

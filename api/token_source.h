@@ -1,0 +1,48 @@
+// What makes the tokens of a Stream, and what the two share.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "api/sequence.h"
+#include "partita/partita.hpp"
+
+namespace partita {
+
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+
+  /// Steps until the sequence has its next token. Precondition: it is `current`, and not finished.
+  virtual Result<Token> next(Sequence& sequence, Timing& timing) = 0;
+
+  /// Gives up what `cache` holds beyond the ids that its last request, `current`, and `fresh` begin with; at
+  /// least the last id of the prompt is read again, because its hidden state is what the answer starts from.
+  void keep_common(KvSequence& cache, const Sequence& fresh) const;
+
+  const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
+
+  std::shared_ptr<Sequence> current;  // of the last generate(); its first cache.length() ids are in a cache
+  const CancelFlag* cancel = nullptr;
+  std::function<void(std::size_t, std::size_t)> progress;
+};
+
+struct Stream::Impl {
+  /// A stream of the source's current sequence.
+  explicit Impl(std::shared_ptr<TokenSource> from)
+      : source(std::move(from)),
+        sequence(source->current),
+        prompt(sequence->prompt().begin(), sequence->prompt().end()) {}
+
+  std::shared_ptr<TokenSource> source;
+  std::shared_ptr<Sequence> sequence;
+  std::vector<TokenId> prompt, generated;
+  Timing timing;
+  std::optional<Error> failed;
+
+  bool is_current() const { return source->current == sequence; }
+};
+
+}  // namespace partita

@@ -1,0 +1,114 @@
+#include "tools/ensemble.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace tools {
+
+using partita::EnsembleMember;
+using partita::Error;
+using partita::ErrorCode;
+using partita::Result;
+
+namespace {
+
+/// "MODEL=WEIGHT" or "MODEL": what follows the last "=" is a weight if it is a number.
+Companion parse_companion(const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  if (at == std::string::npos) return {text};
+  float weight = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, problem] = std::from_chars(text.data() + at + 1, end, weight);
+  if (problem != std::errc() || stopped != end) return {text};
+  return {text.substr(0, at), weight};
+}
+
+std::string check_space(const std::string& space) {
+  if (space == "probability" || space == "logit") return {};
+  return "--ensemble is probability or logit, not \"" + space + "\"";
+}
+
+Error no_weight(const std::string& option, float weight) {
+  return {ErrorCode::kInvalidArgument,
+          option + " has the weight " + std::to_string(weight) + "; it must be finite and at least 0"};
+}
+
+/// The one of `members` that was opened from `path`, else a new one.
+Result<Opened> open_once(const Common& common, const std::string& path,
+                         const std::vector<EnsembleMember>& members) {
+  const auto same = std::find_if(members.begin(), members.end(),
+                                 [&](const EnsembleMember& m) { return m.model.info().path == path; });
+  if (same != members.end()) return Opened{same->model, 0};
+  return open_model_at(path, common, false, common.exact);
+}
+
+}  // namespace
+
+Result<std::vector<Companion>> EnsembleFlags::companions() const {
+  std::vector<Companion> all;
+  if (with.empty()) return all;
+  const auto good = [](float w) { return w >= 0 && std::isfinite(w); };
+  if (!good(weight)) return no_weight("--weight", weight);
+  bool some = weight > 0;
+  for (const std::string& text : with) {
+    all.push_back(parse_companion(text));
+    if (!good(all.back().weight)) return no_weight("--with " + text, all.back().weight);
+    some = some || all.back().weight > 0;
+  }
+  if (!some) return Error{ErrorCode::kInvalidArgument, "--weight and all weights of --with are 0"};
+  if (all.size() + 1 > partita::Ensemble::kMaxMembers) {
+    return Error{ErrorCode::kInvalidArgument, "--with is given " + std::to_string(all.size()) +
+                                                  " times; an ensemble has at most " +
+                                                  std::to_string(partita::Ensemble::kMaxMembers) + " models"};
+  }
+  return all;
+}
+
+void add_ensemble(CLI::App& command, EnsembleFlags& flags) {
+  auto* with = command
+                   .add_option("--with", flags.with,
+                               "MODEL or MODEL=WEIGHT: another model of the same vocabulary that answers "
+                               "together with the first; can be repeated")
+                   ->expected(1)
+                   ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                   ->allow_extra_args(false);
+  command.add_option("--weight", flags.weight, "of the first model, with --with")
+      ->needs(with)
+      ->capture_default_str();
+  command
+      .add_option("--ensemble", flags.space,
+                  "what is averaged, with --with: probability, or logit (a geometric mean)")
+      ->needs(with)
+      ->check(CLI::Validator(check_space, "probability|logit"))
+      ->capture_default_str();
+}
+
+Result<OpenedEnsemble> open_ensemble(const Common& common, const EnsembleFlags& flags,
+                                     const std::vector<Companion>& companions, const Opened& first) {
+  std::vector<EnsembleMember> members = {{first.model, flags.weight}};
+  double load_s = first.load_s;
+  for (const Companion& companion : companions) {
+    auto path = partita::find_model(companion.model);
+    if (!path) return path.error();
+    auto opened = open_once(common, *path, members);
+    if (!opened) return opened.error();
+    members.push_back({opened->model, companion.weight});
+    load_s += opened->load_s;
+  }
+
+  Json shown = Json::array();
+  partita::ModelInfo info = first.model.info();
+  info.bytes_per_token = 0;
+  for (const EnsembleMember& member : members) {
+    shown.push_back({{"model", member.model.info().path}, {"weight", member.weight}});
+    if (member.weight > 0) info.bytes_per_token += member.model.info().bytes_per_token;
+  }
+  const auto space =
+      flags.space == "logit" ? partita::EnsembleSpace::kLogit : partita::EnsembleSpace::kProbability;
+  auto ensemble = partita::Ensemble::create(std::move(members), space);
+  if (!ensemble) return ensemble.error();
+  return OpenedEnsemble{std::move(*ensemble), std::move(info), load_s, std::move(shown)};
+}
+
+}  // namespace tools
