@@ -1,5 +1,4 @@
-// Rows of logits that tests and oracles share: tests/oracles/record_sampling.py writes the same ones, bit for
-// bit.
+// Rows of logits that tests and oracles share: tests/oracles/rows.py writes the same ones, bit for bit.
 #pragma once
 
 #include <cstdint>
