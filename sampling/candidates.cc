@@ -1,6 +1,7 @@
 #include "sampling/candidates.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "sampling/numbers.h"
@@ -9,6 +10,7 @@ namespace partita {
 namespace {
 
 constexpr std::size_t kGroup = 16;
+constexpr float kUnsettled = std::numeric_limits<float>::quiet_NaN();
 
 /// How many of a group are not below `least`. Out of line, where g++ turns it into four compares of
 /// registers.
@@ -34,8 +36,9 @@ void visit_groups(const float* values, std::size_t first, std::size_t last, floa
 
 Result<void> Candidates::start(std::span<const float> logits, const Kernels& kernels) {
   values_ = logits.data();
-  count_ = logits.size();
+  vocab_ = count_ = logits.size();
   full_ = true;
+  problem_.clear();
   inverse_temperature_ = 1;
   find_max(kernels);
   if (!std::isfinite(max_)) return bad_logits(logits);
@@ -45,12 +48,55 @@ Result<void> Candidates::start(std::span<const float> logits, const Kernels& ker
 void Candidates::find_max(const Kernels& kernels) {
   max_ = -std::numeric_limits<float>::infinity();
   if (count_ == 0) return;
-  if (!full_) {
+  if (full_) {
+    block_max_.assign((count_ + kBlockValues - 1) / kBlockValues, kUnsettled);
+    settle(kernels);
+  } else {
     max_ = kernels.max(values_, count_);
+  }
+}
+
+float& Candidates::own(std::size_t i) {
+  if (values_ != logits_.data()) {
+    std::copy_n(values_, count_, room(logits_, count_).begin());
+    values_ = logits_.data();
+  }
+  if (full_) block_max_[i / kBlockValues] = kUnsettled;
+  return logits_[i];
+}
+
+void Candidates::set(std::size_t i, float value) { own(i) = value; }
+
+void Candidates::add(std::size_t i, double amount) {
+  float& value = own(i);
+  const double sum = double{value} + amount / inverse_temperature_;
+  constexpr double kMost = std::numeric_limits<float>::max();
+  value = static_cast<float>(std::isinf(sum) ? sum : std::clamp(sum, -kMost, kMost));
+}
+
+void Candidates::mask_unset(std::span<const std::uint64_t> words) {
+  if (full_) {
+    for (std::size_t w = 0; w < words.size() && w * 64 < count_; ++w) {
+      for (std::uint64_t unset = ~words[w]; unset != 0; unset &= unset - 1) {
+        const std::size_t i = w * 64 + static_cast<std::size_t>(std::countr_zero(unset));
+        if (i < count_) mask(i);
+      }
+    }
     return;
   }
-  block_max_.resize((count_ + kBlockValues - 1) / kBlockValues);
+  for (std::size_t i = 0; i < count_; ++i) {
+    const auto at = static_cast<std::size_t>(id(i));
+    if (at / 64 < words.size() && (words[at / 64] >> (at % 64) & 1) == 0) mask(i);
+  }
+}
+
+void Candidates::settle(const Kernels& kernels) {
+  if (!full_) {
+    find_max(kernels);
+    return;
+  }
   for (std::size_t b = 0; b < block_max_.size(); ++b) {
+    if (!std::isnan(block_max_[b])) continue;
     const std::size_t first = b * kBlockValues;
     block_max_[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
   }
