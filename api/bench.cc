@@ -111,7 +111,7 @@ class Workload {
   /// Chooses the next token of sequences [first, first + n) from the first n rows of hidden_.
   Result<void> choose(std::size_t first, std::size_t n) {
     SamplingOptions greedy;
-    greedy.temperature = 0;
+    greedy.set("temperature", 0);
     auto chain = Chain::create(greedy);
     if (!chain) return chain.error();
     std::vector<Question> questions(n);

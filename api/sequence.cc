@@ -2,34 +2,7 @@
 
 #include <algorithm>
 
-#include "api/guard.h"
-
 namespace partita {
-
-SamplingOptions sampling_options(const Sampling& sampling) {
-  SamplingOptions options;
-  options.temperature = sampling.temperature;
-  options.top_k = sampling.top_k;
-  options.top_p = sampling.top_p;
-  options.min_p = sampling.min_p;
-  options.repeat_penalty = sampling.repeat_penalty;
-  if (!sampling.samplers.empty()) options.samplers = sampling.samplers;
-  return options;
-}
-
-Result<std::string> describe(const Sampling& sampling) {
-  return guarded([&]() -> Result<std::string> {
-    auto chain = Chain::create(sampling_options(sampling));
-    if (!chain) return chain.error();
-    return chain->describe();
-  });
-}
-
-std::vector<std::pair<std::string_view, std::string_view>> known_samplers() {
-  std::vector<std::pair<std::string_view, std::string_view>> all;
-  for (const StageInfo& stage : known_stages()) all.emplace_back(stage.name, stage.summary);
-  return all;
-}
 
 Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache) {
   const std::size_t vocabulary = model.info.vocab_size;

@@ -12,34 +12,37 @@ namespace {
 
 Error unknown_stage(std::string_view name) {
   std::string known;
-  for (const StageInfo& info : known_stages()) known.append(known.empty() ? "" : ", ").append(info.name);
+  for (const StageDescriptor* stage : known_stages()) {
+    known.append(known.empty() ? "" : ", ").append(stage->sampler.name);
+  }
   return {ErrorCode::kInvalidArgument, "there is no sampler '" + std::string(name) + "'; there are " + known};
 }
 
-/// Every number is checked, whether its stage is used or not.
-Result<void> check_numbers(const SamplingOptions& options) {
-  for (const StageMaker& maker : stage_makers()) {
-    if (const MadeStage made = maker.make(options); !made) return made.error();
+/// Every option is checked, whether its stage is used or not.
+Result<void> check_options(const SamplingOptions& options, const Vocabulary* vocabulary) {
+  if (Result<void> kinds = options.check(); !kinds) return kinds;
+  for (const StageDescriptor* stage : known_stages()) {
+    if (const MadeStage made = stage->make(options, vocabulary); !made) return made.error();
   }
   return {};
 }
 
 }  // namespace
 
-Result<Chain> Chain::create(const SamplingOptions& options) {
-  if (Result<void> numbers = check_numbers(options); !numbers) return numbers.error();
+Result<Chain> Chain::create(const SamplingOptions& options, const Vocabulary* vocabulary) {
+  if (Result<void> checked = check_options(options, vocabulary); !checked) return checked.error();
   Chain chain;
-  chain.greedy_ = options.temperature == 0;
+  chain.greedy_ = options.real("temperature") == 0;
+  const auto known = known_stages();
   for (auto name = options.samplers.begin(); name != options.samplers.end(); ++name) {
-    const auto makers = stage_makers();
-    const auto maker =
-        std::find_if(makers.begin(), makers.end(), [&](const auto& m) { return m.info.name == *name; });
-    if (maker == makers.end()) return unknown_stage(*name);
+    const auto stage =
+        std::find_if(known.begin(), known.end(), [&](const auto* s) { return s->sampler.name == *name; });
+    if (stage == known.end()) return unknown_stage(*name);
     if (std::find(options.samplers.begin(), name, *name) != name) {
       return Error{ErrorCode::kInvalidArgument,
                    "the sampler '" + *name + "' is named twice, but each can be used once"};
     }
-    MadeStage made = maker->make(options);
+    MadeStage made = (*stage)->make(options, vocabulary);
     if (!made) return made.error();
     if (*made != nullptr) chain.stages_.push_back(*std::move(made));
   }

@@ -13,22 +13,11 @@
 #include "partita/result.hpp"
 #include "sampling/candidates.h"
 #include "sampling/choice.h"
+#include "sampling/options.h"
 #include "sampling/philox.h"
+#include "sampling/vocabulary.h"
 
 namespace partita {
-
-/// The numbers of the stages, with Hugging Face's defaults. A stage whose number is neutral does nothing.
-/// Each stage's file says what it computes and where it differs from Hugging Face's.
-struct SamplingOptions {
-  float temperature = 1.0F;     // 0: argmax of what the other stages leave; < 0 or NaN is refused
-  int top_k = 0;                // 0: off
-  float top_p = 1.0F;           // (0, 1]
-  float min_p = 0.0F;           // [0, 1]
-  float repeat_penalty = 1.0F;  // > 0; every id in the history, once (Keskar et al. 2019)
-  /// Order, by name, each at most once; a stage that is not named is not applied, but temperature 0 always
-  /// is. Hugging Face's: penalties, then temperature, top_k, top_p, min_p.
-  std::vector<std::string> samplers = {"repeat_penalty", "temperature", "top_k", "top_p", "min_p"};
-};
 
 /// What a stage may look at besides the row.
 struct StageContext {
@@ -82,9 +71,9 @@ class ChainState {
 /// The stages of a request in their order.
 class Chain {
  public:
-  /// Errors: kInvalidArgument naming the option, its value and its limits; an unknown stage name with the
-  /// known ones.
-  static Result<Chain> create(const SamplingOptions& options);
+  /// vocabulary: for stages that look at what tokens are; must outlive the chain. Errors: kInvalidArgument
+  /// naming the option, its value and its limits; an unknown option or stage with the known ones.
+  static Result<Chain> create(const SamplingOptions& options, const Vocabulary* vocabulary = nullptr);
 
   /// The state at the beginning of a sequence.
   ChainState make_state() const;
@@ -117,12 +106,5 @@ class Chain {
   std::vector<std::shared_ptr<const Stage>> stages_;
   bool greedy_ = false;
 };
-
-/// The names Chain::create knows, with one line about each.
-struct StageInfo {
-  std::string_view name;
-  std::string_view summary;
-};
-std::span<const StageInfo> known_stages();
 
 }  // namespace partita

@@ -14,6 +14,7 @@
 #include "tools/batch_row.h"
 #include "tools/common.h"
 #include "tools/lines.h"
+#include "tools/sampling.h"
 
 namespace tools {
 namespace {
@@ -245,9 +246,11 @@ Result<int> open_input(const std::string& in, const std::string& out) {
   return fd;
 }
 
-RowDefaults defaults_of(const Common& common, const Options& options) {
+Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
   RowDefaults defaults;
-  defaults.sampling = options.sampling.resolved(common);
+  auto sampling = options.sampling.resolved(common.seed);
+  if (!sampling) return sampling.error();
+  defaults.sampling = std::move(*sampling);
   defaults.stop = options.sampling.stop;
   defaults.max_tokens = options.max_tokens;
   defaults.logprobs = options.logprobs;
@@ -280,8 +283,9 @@ Result<void> report(const Common& common, const partita::ModelInfo& info, const 
 int run(const Common& common, const Options& options) {
   if (common.json && options.out == "-")
     return usage_error("batch --json needs -o FILE: stdout is for its summary");
-  const RowDefaults defaults = defaults_of(common, options);
-  auto samplers = describe(defaults.sampling);
+  auto defaults = defaults_of(common, options);
+  if (!defaults) return usage_error(defaults.error().message);
+  auto samplers = describe(defaults->sampling);
   if (!samplers) return usage_error(samplers.error().message);
   auto in = open_input(options.in, options.out);
   if (!in) return fail(in.error());
@@ -293,7 +297,7 @@ int run(const Common& common, const Options& options) {
   auto batch = opened->model.batch(static_cast<std::size_t>(options.sequences));
   if (!batch) return fail(batch.error());
 
-  Job job(common, options, RowReader(defaults), std::move(*output), std::move(*batch), *in);
+  Job job(common, options, RowReader(std::move(*defaults)), std::move(*output), std::move(*batch), *in);
   auto done = job.run();
   auto reported = report(common, opened->model.info(), job, opened->load_s);
   if (*in != STDIN_FILENO) ::close(*in);

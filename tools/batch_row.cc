@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "tools/sampling.h"
+
 namespace tools {
 namespace {
 
@@ -29,10 +31,6 @@ class Fields {
     if (const Json* value = find(key))
       value->is_boolean() ? void(out = value->get<bool>()) : refuse(key, "true or false");
   }
-  void real(const char* key, float& out) {
-    if (const Json* value = find(key))
-      value->is_number() ? void(out = value->get<float>()) : refuse(key, "a number");
-  }
   void integer(const char* key, int& out, int least) {
     const Json* value = find(key);
     if (value == nullptr) return;
@@ -53,12 +51,17 @@ class Fields {
   void texts(const char* key, std::vector<std::string>& out) {
     const Json* value = find(key);
     if (value == nullptr) return;
-    const Json list = value->is_string() ? Json::array({*value}) : *value;
-    if (!list.is_array() ||
-        !std::all_of(list.begin(), list.end(), [](const Json& v) { return v.is_string(); })) {
-      return refuse(key, "a string or an array of strings");
-    }
-    out = list.get<std::vector<std::string>>();
+    auto texts = texts_of(*value);
+    texts ? void(out = std::move(*texts)) : refuse(key, "a string or an array of strings");
+  }
+  /// An option of a sampler; what is beyond its limits shows when the request is made.
+  void option(const partita::SamplingOption& option, partita::Sampling& out) {
+    const std::string key(option.name);
+    const Json* value = find(key.c_str());
+    if (value == nullptr) return;
+    auto read = sampling_value(option.kind, *value);
+    if (!read) return refuse(key.c_str(), read.error().message);
+    if (auto set = out.set(key, std::move(*read)); !set && problem_.empty()) problem_ = set.error().message;
   }
   void ids(const char* key, std::vector<partita::TokenId>& out) {
     const Json* value = find(key);
@@ -121,11 +124,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   fields.integer("n", request.max_tokens, -1);
   fields.integer("max_tokens", request.max_tokens, -1);
   fields.integer("logprobs", request.logprobs, 0);
-  fields.real("temperature", request.sampling.temperature);
-  fields.integer("top_k", request.sampling.top_k, 0);
-  fields.real("top_p", request.sampling.top_p);
-  fields.real("min_p", request.sampling.min_p);
-  fields.real("repeat_penalty", request.sampling.repeat_penalty);
+  for_each_option([&](const partita::SamplingOption& option) { fields.option(option, request.sampling); });
   fields.texts("samplers", request.sampling.samplers);
   fields.texts("stop", request.stop);
   fields.flag("greedy", greedy);
@@ -160,15 +159,16 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   return request;
 }
 
-bool is_known(const std::string& key) {
-  static const std::set<std::string> known = {"id",         "prompt",   "messages",       "ids",      "n",
-                                              "max_tokens", "logprobs", "temperature",    "top_k",    "top_p",
-                                              "min_p",      "seed",     "repeat_penalty", "samplers", "stop",
-                                              "greedy",     "chat",     "no_special",     "system"};
-  return known.contains(key);
+std::set<std::string> known_keys() {
+  std::set<std::string> known = {"id",   "prompt",   "messages", "ids",    "n",    "max_tokens", "logprobs",
+                                 "seed", "samplers", "stop",     "greedy", "chat", "no_special", "system"};
+  for_each_option([&](const partita::SamplingOption& option) { known.emplace(option.name); });
+  return known;
 }
 
 }  // namespace
+
+RowReader::RowReader(RowDefaults defaults) : defaults_(std::move(defaults)), known_(known_keys()) {}
 
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const Json row = Json::parse(line, nullptr, false);
@@ -185,7 +185,7 @@ std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t l
     if (row.contains(key)) return BadRow{id, "\"" + std::string(key) + "\" is not part of this version"};
   }
   for (const auto& [key, value] : row.items()) {
-    if (!is_known(key) && known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
+    if (!known_.contains(key) && known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
   }
   auto request = read_request(row, id, defaults_);
   if (!request) return BadRow{std::move(id), request.error().message};

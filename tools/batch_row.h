@@ -37,7 +37,7 @@ struct BadRow {
 /// Reads rows and notes keys that it does not know, so that they can be reported once.
 class RowReader {
  public:
-  explicit RowReader(RowDefaults defaults) : defaults_(std::move(defaults)) {}
+  explicit RowReader(RowDefaults defaults);
 
   std::variant<Row, BadRow> read(const std::string& line, std::size_t line_number);
 
@@ -46,6 +46,7 @@ class RowReader {
 
  private:
   RowDefaults defaults_;
+  std::set<std::string> known_;
   std::set<std::string> known_unknowns_;
   std::vector<std::string> fresh_unknowns_;
 };

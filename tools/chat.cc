@@ -1,6 +1,7 @@
 // partita chat: a conversation in the terminal.
 #include "tools/common.h"
 #include "tools/line_editor.h"
+#include "tools/sampling.h"
 
 namespace tools {
 namespace {
@@ -21,8 +22,13 @@ constexpr const char* kHelp =
 
 class Chat {
  public:
-  Chat(const Common& common, const Options& options, const partita::Model& model, partita::Session session)
-      : common_(&common), options_(&options), model_(&model), session_(std::move(session)) {
+  Chat(const Common& common, const Options& options, partita::Sampling sampling, const partita::Model& model,
+       partita::Session session)
+      : common_(&common),
+        options_(&options),
+        sampling_(std::move(sampling)),
+        model_(&model),
+        session_(std::move(session)) {
     session_.set_cancel(&interrupted());
     reset();
   }
@@ -46,6 +52,7 @@ class Chat {
 
   const Common* common_;
   const Options* options_;
+  partita::Sampling sampling_;
   const partita::Model* model_;
   partita::Session session_;
   LineEditor editor_;
@@ -113,7 +120,7 @@ partita::Result<void> Chat::answer(std::string text) {
   request.messages = messages_;
   request.max_tokens = options_->max_tokens;
   request.stop = options_->sampling.stop;
-  request.sampling = options_->sampling.resolved(*common_);
+  request.sampling = sampling_;
   auto stream = session_.generate(request);
   if (!stream) {
     undo();
@@ -168,8 +175,9 @@ int Chat::run() {
 }
 
 int run(const Common& common, const Options& options) {
-  const partita::Sampling sampling = options.sampling.resolved(common);
-  auto samplers = describe(sampling);
+  auto sampling = options.sampling.resolved(common.seed);
+  if (!sampling) return usage_error(sampling.error().message);
+  auto samplers = describe(*sampling);
   if (!samplers) return usage_error(samplers.error().message);
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
@@ -182,7 +190,7 @@ int run(const Common& common, const Options& options) {
   if (auto ids = opened->model.tokenize_chat({&probe, 1}, true); !ids) return fail(ids.error());
   auto session = opened->model.session();
   if (!session) return fail(session.error());
-  return Chat(common, options, opened->model, std::move(*session)).run();
+  return Chat(common, options, std::move(*sampling), opened->model, std::move(*session)).run();
 }
 
 }  // namespace

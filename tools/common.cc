@@ -98,42 +98,6 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
   return command;
 }
 
-void add_sampling(CLI::App& command, SamplingFlags& flags) {
-  partita::Sampling& s = flags.sampling;
-  auto* temperature = command.add_option("--temperature", s.temperature, "0 takes the likeliest token")
-                          ->capture_default_str();
-  command.add_flag("--greedy", flags.greedy, "the same as --temperature 0")->excludes(temperature);
-  command.add_option("--top-k", s.top_k, "only the k likeliest; 0: all")->capture_default_str();
-  command.add_option("--top-p", s.top_p, "only the likeliest that have this probability together; 1: all")
-      ->capture_default_str();
-  command.add_option("--min-p", s.min_p, "only those this likely relative to the likeliest; 0: all")
-      ->capture_default_str();
-  command.add_option("--repeat-penalty", s.repeat_penalty, "divides logits of ids that occurred; 1: off")
-      ->capture_default_str();
-  std::string names;
-  for (const auto& [name, summary] : partita::known_samplers())
-    names += (names.empty() ? "" : ",") + std::string(name);
-  command
-      .add_option(
-          "--samplers", s.samplers,
-          "order of the stages, separated by commas; without it Hugging Face's: penalty, temperature, top_k, "
-          "top_p, min_p. Known: " +
-              names)
-      ->delimiter(',');
-  command
-      .add_option("--stop", flags.stop, "a text that ends the answer and is not part of it; can be repeated")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-}
-
-partita::Sampling SamplingFlags::resolved(const Common& common) const {
-  partita::Sampling result = sampling;
-  if (greedy) result.temperature = 0;
-  result.seed = common.seed;
-  return result;
-}
-
 void add_input(CLI::App& command, Input& input, const std::string& what) {
   input.text_option = command.add_option("-p,--prompt", input.text, what);
   command.add_option("-f,--file", input.file, what + ", from a file; without -p and -f from stdin")
@@ -169,6 +133,15 @@ Result<std::vector<partita::TokenId>> parse_ids(std::string_view text) {
     at = end;
   }
   return ids;
+}
+
+std::optional<std::vector<std::string>> texts_of(const Json& value) {
+  const Json list = value.is_string() ? Json::array({value}) : value;
+  if (!list.is_array() ||
+      !std::all_of(list.begin(), list.end(), [](const Json& v) { return v.is_string(); })) {
+    return std::nullopt;
+  }
+  return list.get<std::vector<std::string>>();
 }
 
 partita::CancelFlag& interrupted() {

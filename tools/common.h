@@ -50,20 +50,6 @@ enum Heeds : unsigned {
 CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, unsigned heeds,
                       const std::string& about, const std::string& example);
 
-/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the
-/// model's distribution alone; the program's differ in one thing: a temperature at which small models make
-/// sense. Nothing is cut off unless it is asked for.
-struct SamplingFlags {
-  SamplingFlags() { sampling.temperature = 0.7F; }
-  partita::Sampling sampling;
-  bool greedy = false;
-  std::vector<std::string> stop;
-
-  /// With what the other flags say: greedy, seed.
-  partita::Sampling resolved(const Common& common) const;
-};
-void add_sampling(CLI::App& command, SamplingFlags& flags);
-
 /// -p TEXT, -f FILE or stdin.
 struct Input {
   std::string text;
@@ -78,6 +64,9 @@ partita::Result<std::string> read_file(const std::string& path);
 
 /// Ids separated by commas or spaces. Error names the first thing that is not one.
 partita::Result<std::vector<partita::TokenId>> parse_ids(std::string_view text);
+
+/// A string, or an array of strings; nothing if it is something else.
+std::optional<std::vector<std::string>> texts_of(const Json& value);
 
 /// An open model and how long that took.
 struct Opened {

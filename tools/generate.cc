@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tools/common.h"
+#include "tools/sampling.h"
 
 namespace tools {
 namespace {
@@ -28,7 +29,9 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.max_tokens = options.max_tokens;
   request.logprobs = options.logprobs;
   request.stop = options.sampling.stop;
-  request.sampling = options.sampling.resolved(common);
+  auto sampling = options.sampling.resolved(common.seed);
+  if (!sampling) return sampling.error();
+  request.sampling = std::move(*sampling);
   request.parse_specials = !common.no_special;
   if (options.ids) {
     auto ids = parse_ids(text);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "partita/result.hpp"
+#include "partita/samplers.hpp"
 
 #if defined(__GNUC__)
 #define PARTITA_API __attribute__((visibility("default")))
@@ -65,23 +67,29 @@ struct Message {
 };
 
 /// How a token is chosen. Defaults are Hugging Face's; the order of `samplers` is the order of application.
-struct Sampling {
+struct PARTITA_API Sampling {
   float temperature = 1.0F;
   int top_k = 0;
   float top_p = 1.0F;
   float min_p = 0.0F;
   float repeat_penalty = 1.0F;
-  std::vector<std::string> samplers;  // empty: repeat_penalty, temperature, top_k, top_p, min_p
+  /// The other options of known_samplers(), by name; one that is named here counts, if it is a field or not.
+  std::map<std::string, SamplingValue> options;
+  std::vector<std::string> samplers;  // empty: all, in the order of known_samplers(), Hugging Face's
   std::uint64_t seed = 0;
   std::uint64_t sequence = 0;  // draws are keyed by (seed, sequence, position)
+
+  /// Sets an option by its name, be it a field or in `options`. Errors: kInvalidArgument if there is no such
+  /// option, with those that there are, or if the value is of another kind; limits are describe()'s to check.
+  Result<void> set(std::string_view name, SamplingValue value);
 };
 
 /// The stages that do something with these settings, in order: "temperature 0.8, top_p 0.95".
 /// Error: kInvalidArgument naming the option, its value and its limits.
 PARTITA_API Result<std::string> describe(const Sampling& sampling);
 
-/// The names that Sampling::samplers knows, each with one line about it.
-PARTITA_API std::vector<std::pair<std::string_view, std::string_view>> known_samplers();
+/// The samplers in their default order, with what can be set.
+PARTITA_API std::vector<Sampler> known_samplers();
 
 struct Request {
   // One of the three; an empty prompt is what the model makes of it (its BOS alone).

@@ -1,5 +1,6 @@
 // Min-p (Nguyen et al. 2024): drops what is less likely than p times the likeliest, which is a bound on the
 // logit and needs no sum. As MinPLogitsWarper.
+#include <array>
 #include <cmath>
 
 #include "sampling/numbers.h"
@@ -24,14 +25,20 @@ class MinP : public Stage {
   float p_;
 };
 
+constexpr std::array kOptions = {SamplingOption{"min_p", OptionKind::kNumber, 0,
+                                                "only those this likely relative to the likeliest; 0: all"}};
+
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const float p = options.real("min_p");
+  if (!(p >= 0) || p > 1) return bad_option("min_p", to_text(p), "at least 0 (off) and at most 1");
+  return p == 0 ? no_stage() : make_stage<MinP>(p);
+}
+
 }  // namespace
 
-MadeStage make_min_p(const SamplingOptions& options) {
-  if (!(options.min_p >= 0) || options.min_p > 1) {
-    return bad_option("min_p", to_text(options.min_p), "at least 0 (off) and at most 1");
-  }
-  if (options.min_p == 0) return std::shared_ptr<const Stage>();
-  return std::shared_ptr<const Stage>(std::make_shared<MinP>(options.min_p));
+namespace stages {
+extern const StageDescriptor min_p = {
+    {"min_p", "keeps tokens at least p times as likely as the likeliest", kOptions}, make};
 }
 
 }  // namespace partita

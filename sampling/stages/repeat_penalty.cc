@@ -2,6 +2,7 @@
 // stands there, is divided by the penalty if it is positive and multiplied by it if it is negative. As
 // RepetitionPenaltyLogitsProcessor. It commutes with the temperature, so it works on undivided logits.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "sampling/numbers.h"
@@ -35,15 +36,22 @@ class RepeatPenalty : public Stage {
   float penalty_;
 };
 
-}  // namespace
+constexpr std::array kOptions = {
+    SamplingOption{"repeat_penalty", OptionKind::kNumber, 1, "divides logits of ids that occurred; 1: off"}};
 
-MadeStage make_repeat_penalty(const SamplingOptions& options) {
-  const float penalty = options.repeat_penalty;
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const float penalty = options.real("repeat_penalty");
   if (!(penalty > 0) || std::isinf(penalty)) {
     return bad_option("repeat_penalty", to_text(penalty), "a number above 0 (1: off)");
   }
-  if (penalty == 1) return std::shared_ptr<const Stage>();
-  return std::shared_ptr<const Stage>(std::make_shared<RepeatPenalty>(penalty));
+  return penalty == 1 ? no_stage() : make_stage<RepeatPenalty>(penalty);
+}
+
+}  // namespace
+
+namespace stages {
+extern const StageDescriptor repeat_penalty = {
+    {"repeat_penalty", "makes tokens of the prompt and the text so far less likely", kOptions}, make};
 }
 
 }  // namespace partita

@@ -1,6 +1,7 @@
 // Temperature: logits divided by T, as TemperatureLogitsWarper, save that the division is carried out on
 // differences from the maximum when weights are taken, so that no T overflows. T = 0 is no stage: the chain
 // takes the argmax.
+#include <array>
 #include <cmath>
 
 #include "sampling/numbers.h"
@@ -22,15 +23,22 @@ class Temperature : public Stage {
   float temperature_;
 };
 
-}  // namespace
+constexpr std::array kOptions = {
+    SamplingOption{"temperature", OptionKind::kNumber, 1, "0 takes the likeliest token"}};
 
-MadeStage make_temperature(const SamplingOptions& options) {
-  const float temperature = options.temperature;
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const float temperature = options.real("temperature");
   if (!(temperature >= 0) || std::isinf(temperature)) {
     return bad_option("temperature", to_text(temperature), "a number of 0 (greedy) or more");
   }
-  if (temperature == 0 || temperature == 1) return std::shared_ptr<const Stage>();
-  return std::shared_ptr<const Stage>(std::make_shared<Temperature>(temperature));
+  return temperature == 0 || temperature == 1 ? no_stage() : make_stage<Temperature>(temperature);
+}
+
+}  // namespace
+
+namespace stages {
+extern const StageDescriptor temperature = {
+    {"temperature", "divides the logits: below 1 surer, above 1 more varied, 0 greedy", kOptions}, make};
 }
 
 }  // namespace partita

@@ -3,6 +3,7 @@
 #include "sampling/stages/top_k.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "sampling/numbers.h"
@@ -13,7 +14,7 @@ namespace {
 
 class TopK : public Stage {
  public:
-  explicit TopK(int k) : k_(k) {}
+  explicit TopK(std::int64_t k) : k_(k) {}
   std::string_view name() const override { return "top_k"; }
   std::string describe() const override { return "top_k " + std::to_string(k_); }
   void apply(Candidates& row, const StageContext&, const StageState*) const override {
@@ -21,7 +22,7 @@ class TopK : public Stage {
   }
 
  private:
-  int k_;
+  std::int64_t k_;
 };
 
 /// A value that at least k candidates reach: the k-th largest block maximum, for k blocks hold one such each.
@@ -36,6 +37,15 @@ float lower_bound_of_kth(Candidates& row, std::size_t k) {
   return n < k ? kLowest : select_largest(finite.first(n), {}, static_cast<double>(k)).least;
 }
 
+constexpr std::array kOptions = {
+    SamplingOption{"top_k", OptionKind::kWholeNumber, 0, "only the k likeliest; 0: all"}};
+
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const std::int64_t k = options.whole("top_k");
+  if (k < 0) return bad_option("top_k", std::to_string(k), "0 (off) or more");
+  return k == 0 ? no_stage() : make_stage<TopK>(k);
+}
+
 }  // namespace
 
 void keep_top_k(Candidates& row, std::size_t k) {
@@ -44,10 +54,8 @@ void keep_top_k(Candidates& row, std::size_t k) {
   row.keep(select_largest(values, {}, static_cast<double>(k)));
 }
 
-MadeStage make_top_k(const SamplingOptions& options) {
-  if (options.top_k < 0) return bad_option("top_k", std::to_string(options.top_k), "0 (off) or more");
-  if (options.top_k == 0) return std::shared_ptr<const Stage>();
-  return std::shared_ptr<const Stage>(std::make_shared<TopK>(options.top_k));
+namespace stages {
+extern const StageDescriptor top_k = {{"top_k", "keeps the k likeliest tokens", kOptions}, make};
 }
 
 }  // namespace partita

@@ -1,6 +1,7 @@
 // Top-p, nucleus sampling (Holtzman et al. 2019): the fewest largest candidates whose probabilities sum to at
 // least p, at least one, ties broken by the lowest id. As TopPLogitsWarper, whose sort leaves the order of
 // ties open.
+#include <array>
 #include <cmath>
 
 #include "sampling/draw.h"
@@ -35,14 +36,20 @@ void TopP::apply(Candidates& row, const StageContext& context, const StageState*
   row.keep(select_largest(values, weights, p() * total));
 }
 
+constexpr std::array kOptions = {SamplingOption{
+    "top_p", OptionKind::kNumber, 1, "only the likeliest that have this probability together; 1: all"}};
+
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const float p = options.real("top_p");
+  if (!(p > 0) || p > 1) return bad_option("top_p", to_text(p), "above 0 and at most 1 (1: off)");
+  return p == 1 ? no_stage() : make_stage<TopP>(p);
+}
+
 }  // namespace
 
-MadeStage make_top_p(const SamplingOptions& options) {
-  if (!(options.top_p > 0) || options.top_p > 1) {
-    return bad_option("top_p", to_text(options.top_p), "above 0 and at most 1 (1: off)");
-  }
-  if (options.top_p == 1) return std::shared_ptr<const Stage>();
-  return std::shared_ptr<const Stage>(std::make_shared<TopP>(options.top_p));
+namespace stages {
+extern const StageDescriptor top_p = {
+    {"top_p", "keeps the fewest likeliest tokens whose probabilities sum to p", kOptions}, make};
 }
 
 }  // namespace partita

@@ -281,6 +281,19 @@ TEST_CASE("Sampling describes itself") {
   const std::string turned = must(describe(sampling));
   CHECK(turned.find("top_p") < turned.find("temperature"));
   CHECK(known_samplers().size() >= 5);
+
+  Sampling named;
+  CHECK(named.set("temperature", 0.8));
+  CHECK(named.set("top_k", 40.0));
+  CHECK(named.temperature == 0.8F);
+  CHECK(named.top_k == 40);
+  CHECK(named.set("top_k", 1.5).error().message.find("top_k is 1.5") != std::string::npos);
+  CHECK(named.set("tok_p", 1.0).error().message.find("top_p") != std::string::npos);
+  CHECK(named.top_k == 40);
+  named.options["top_k"] = 7.0;
+  CHECK(*describe(named) == "temperature 0.8, top_k 7");
+  CHECK(named.set("top_k", 8.0));
+  CHECK(*describe(named) == "temperature 0.8, top_k 8");
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class Work {
         scratch_(head_->make_scratch(1, 1)),
         ids_(random_tokens(kPrompt, model_->config().vocab_size, 1)),
         hidden_(model_->config().hidden_size),
-        chain_(*Chain::create({.temperature = 0.8F, .top_k = 40, .top_p = 0.95F})) {
+        chain_(*Chain::create({{"temperature", 0.8}, {"top_k", 40}, {"top_p", 0.95}})) {
     ids_.reserve(kPrompt + kGenerated + 1);
   }
 

@@ -119,8 +119,9 @@ struct Crowd {
 
   explicit Crowd(std::size_t rows) : hidden(numbers(8, rows * kHidden)) {
     for (const SamplingOptions& options :
-         {SamplingOptions{}, SamplingOptions{.temperature = 0},
-          SamplingOptions{.temperature = 0.8F, .top_k = 40, .top_p = 0.95F, .repeat_penalty = 1.2F}}) {
+         {SamplingOptions{}, SamplingOptions{{"temperature", 0}},
+          SamplingOptions{
+              {"temperature", 0.8F}, {"top_k", 40}, {"top_p", 0.95F}, {"repeat_penalty", 1.2F}}}) {
       chains.push_back(*Chain::create(options));
     }
     for (std::size_t r = 0; r < rows; ++r) histories.push_back(history(r, kVocab));

@@ -69,11 +69,11 @@ Fit fit(const std::vector<float>& probabilities, const std::vector<int>& seen, i
 TEST_CASE("Draws follow the distribution of their chain") {
   const std::vector<SamplingOptions> chains = {
       {},
-      {.temperature = 0.6F},
-      {.temperature = 1.5F, .top_k = 40},
-      {.top_p = 0.9F},
-      {.temperature = 0.8F, .top_p = 0.95F, .repeat_penalty = 1.3F},
-      {.temperature = 2, .min_p = 0.1F},
+      {{"temperature", 0.6F}},
+      {{"temperature", 1.5F}, {"top_k", 40}},
+      {{"top_p", 0.9F}},
+      {{"temperature", 0.8F}, {"top_p", 0.95F}, {"repeat_penalty", 1.3F}},
+      {{"temperature", 2}, {"min_p", 0.1F}},
   };
   constexpr int kDraws = 20000;
   constexpr std::size_t kVocab = 300;  // more than a block
@@ -144,7 +144,8 @@ TEST_CASE("What weighs nothing is not drawn, at either end, in whole blocks and 
 }
 
 TEST_CASE("A draw depends on its key and its row, not on what the scratch did before") {
-  const Result<Chain> chain = Chain::create({.temperature = 0.9F, .top_p = 0.95F, .repeat_penalty = 1.2F});
+  const Result<Chain> chain =
+      Chain::create({{"temperature", 0.9F}, {"top_p", 0.95F}, {"repeat_penalty", 1.2F}});
   for (const NamedKernels& k : all_kernels()) {
     Candidates used;
     for (std::uint64_t i = 0; i < 300; ++i) {
@@ -166,12 +167,14 @@ TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
   const std::vector<std::int32_t> seen = history(9, 49152);
   StageContext context{seen, 0, {}, &kernels(Isa::kScalar)};
   Candidates scratch;
-  for (const SamplingOptions& options :
-       {SamplingOptions{}, SamplingOptions{.temperature = 0},
-        SamplingOptions{.temperature = 0.8F, .top_p = 0.95F},
-        SamplingOptions{
-            .temperature = 0.8F, .top_k = 40, .top_p = 0.95F, .min_p = 0.05F, .repeat_penalty = 1.1F},
-        SamplingOptions{.top_k = 20000}}) {
+  for (const SamplingOptions& options : {SamplingOptions{}, SamplingOptions{{"temperature", 0}},
+                                         SamplingOptions{{"temperature", 0.8F}, {"top_p", 0.95F}},
+                                         SamplingOptions{{"temperature", 0.8F},
+                                                         {"top_k", 40},
+                                                         {"top_p", 0.95F},
+                                                         {"min_p", 0.05F},
+                                                         {"repeat_penalty", 1.1F}},
+                                         SamplingOptions{{"top_k", 20000}}}) {
     const Result<Chain> chain = Chain::create(options);
     for (const std::vector<float>* row : {&flat, &logits}) REQUIRE(chain->choose(*row, context, {}, scratch));
     const std::size_t before = allocations;

@@ -87,7 +87,7 @@ TEST_CASE("Top-p keeps what sorting keeps, on 10,000 rows with many ties") {
     const std::vector<std::int32_t> expected = slow_select(logits, weights, static_cast<double>(p) * total);
 
     std::vector<float> probabilities(logits.size());
-    const Result<Chain> chain = Chain::create({.temperature = temperature, .top_p = p});
+    const Result<Chain> chain = Chain::create({{"temperature", temperature}, {"top_p", p}});
     REQUIRE(chain->distribution(logits, {{}, 0, {}, k.kernels}, {}, scratch, probabilities));
     std::vector<std::int32_t> kept;
     for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -105,7 +105,7 @@ TEST_CASE("Top-k keeps what sorting keeps, for every k") {
     for (const std::size_t k : {1U, 2U, 3U, 7U, 8U, 9U, 40U, 500U, 1999U}) {
       CAPTURE(seed, k, logits.size());
       std::vector<float> probabilities(logits.size());
-      const Result<Chain> chain = Chain::create({.top_k = static_cast<int>(k)});
+      const Result<Chain> chain = Chain::create({{"top_k", static_cast<int>(k)}});
       REQUIRE(chain->distribution(logits, {{}, 0, {}, &exact_kernels()}, {}, scratch, probabilities));
       std::vector<std::int32_t> kept;
       for (std::size_t i = 0; i < logits.size(); ++i) {

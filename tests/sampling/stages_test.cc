@@ -2,9 +2,11 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "rows.h"
 #include "sampling/chain.h"
+#include "sampling/stages/stages.h"
 #include "tests/catch.h"
 
 namespace partita::test {
@@ -20,11 +22,7 @@ SamplingOptions options_of(const Json& chain) {
   for (const Json& stage : chain) {
     const std::string name = stage[0];
     options.samplers.push_back(name);
-    if (name == "temperature") options.temperature = stage[1];
-    if (name == "top_k") options.top_k = stage[1];
-    if (name == "top_p") options.top_p = stage[1];
-    if (name == "min_p") options.min_p = stage[1];
-    if (name == "repeat_penalty") options.repeat_penalty = stage[1];
+    options.set(name, stage[1].get<double>());
   }
   return options;
 }
@@ -85,7 +83,7 @@ TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their p
         worst = std::max(worst, std::abs(static_cast<double>(p[pair[0].get<std::size_t>()]) / expected - 1));
       }
       CHECK(worst < 1e-6);
-      options.temperature = 0;
+      options.set("temperature", 0);
       CHECK(Chain::create(options)->choose(logits, context, {}, scratch)->id ==
             record["best"].get<std::int32_t>());
     }
@@ -96,25 +94,26 @@ TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their p
 
 TEST_CASE("Ties are broken by the lowest id, in every filter") {
   const std::vector<float> logits = {1, 2, 2, 2, 0, 2};
-  CHECK(support_of(distribution({.top_k = 2}, logits)) == std::vector<std::int32_t>{1, 2});
-  CHECK(support_of(distribution({.top_k = 5}, logits)) == std::vector<std::int32_t>{0, 1, 2, 3, 5});
-  CHECK(support_of(distribution({.top_p = 0.4F}, logits)) == std::vector<std::int32_t>{1, 2});
-  CHECK(support_of(distribution({.top_p = 1e-30F}, logits)) == std::vector<std::int32_t>{1});
-  CHECK(support_of(distribution({.min_p = 1}, logits)) == std::vector<std::int32_t>{1, 2, 3, 5});
-  CHECK(support_of(distribution({.temperature = 0}, logits)) == std::vector<std::int32_t>{1});
+  CHECK(support_of(distribution({{"top_k", 2}}, logits)) == std::vector<std::int32_t>{1, 2});
+  CHECK(support_of(distribution({{"top_k", 5}}, logits)) == std::vector<std::int32_t>{0, 1, 2, 3, 5});
+  CHECK(support_of(distribution({{"top_p", 0.4F}}, logits)) == std::vector<std::int32_t>{1, 2});
+  CHECK(support_of(distribution({{"top_p", 1e-30F}}, logits)) == std::vector<std::int32_t>{1});
+  CHECK(support_of(distribution({{"min_p", 1}}, logits)) == std::vector<std::int32_t>{1, 2, 3, 5});
+  CHECK(support_of(distribution({{"temperature", 0}}, logits)) == std::vector<std::int32_t>{1});
 }
 
 TEST_CASE("Masked ids are never kept, however wide the filter") {
   const std::vector<float> logits = {-kInf, 1, -kInf, -50, -kInf};
   for (const SamplingOptions& options :
-       {SamplingOptions{}, SamplingOptions{.top_k = 4}, SamplingOptions{.top_k = 5},
-        SamplingOptions{.top_k = 1000}, SamplingOptions{.temperature = 1e30F, .min_p = 1e-30F},
-        SamplingOptions{.temperature = 3e38F}, SamplingOptions{.temperature = 50, .top_p = 0.999999F}}) {
+       {SamplingOptions{}, SamplingOptions{{"top_k", 4}}, SamplingOptions{{"top_k", 5}},
+        SamplingOptions{{"top_k", 1000}}, SamplingOptions{{"temperature", 1e30F}, {"min_p", 1e-30F}},
+        SamplingOptions{{"temperature", 3e38F}},
+        SamplingOptions{{"temperature", 50}, {"top_p", 0.999999F}}}) {
     const std::vector<float> p = distribution(options, logits);
     CHECK(support_of(p) == std::vector<std::int32_t>{1, 3});
     CHECK(p[1] + p[3] == Approx(1));
   }
-  CHECK(support_of(distribution({.top_k = 2, .repeat_penalty = 2}, logits, {0, 1, 2, 3})) ==
+  CHECK(support_of(distribution({{"top_k", 2}, {"repeat_penalty", 2}}, logits, {0, 1, 2, 3})) ==
         std::vector<std::int32_t>{1, 3});
 }
 
@@ -123,13 +122,13 @@ TEST_CASE("Temperatures at the ends of floats are limits, not NaN") {
   for (const NamedKernels& k : all_kernels()) {
     for (const float tiny : {1e-7F, 1e-30F, 1e-38F, 1e-45F}) {
       const std::vector<float> p =
-          distribution({.temperature = tiny, .top_p = 0.9F, .min_p = 0.1F}, logits, {}, *k.kernels);
+          distribution({{"temperature", tiny}, {"top_p", 0.9F}, {"min_p", 0.1F}}, logits, {}, *k.kernels);
       CAPTURE(k.name, tiny);
       CHECK(support_of(p) == std::vector<std::int32_t>{2});
       CHECK(p[2] == 1);
     }
     for (const float huge : {1e10F, 1e38F, std::numeric_limits<float>::max()}) {
-      const std::vector<float> p = distribution({.temperature = huge}, logits, {}, *k.kernels);
+      const std::vector<float> p = distribution({{"temperature", huge}}, logits, {}, *k.kernels);
       CAPTURE(k.name, huge);
       CHECK(support_of(p) == std::vector<std::int32_t>{0, 1, 2, 4});
       CHECK(p[4] == Approx(0.25));
@@ -140,7 +139,7 @@ TEST_CASE("Temperatures at the ends of floats are limits, not NaN") {
 TEST_CASE("The penalty looks at an id once, and only at ids of the vocabulary") {
   const std::vector<float> logits = {2, -2, 0, 1};
   const std::vector<std::int32_t> seen = {0, 0, 1, 1, 2, 4, 2147483647, -1};
-  const std::vector<float> p = distribution({.repeat_penalty = 2}, logits, seen);
+  const std::vector<float> p = distribution({{"repeat_penalty", 2}}, logits, seen);
   const double sum = std::exp(1) + std::exp(-4) + 1 + std::exp(1);
   CHECK(p[0] == Approx(std::exp(1) / sum));
   CHECK(p[1] == Approx(std::exp(-4) / sum));
@@ -150,7 +149,7 @@ TEST_CASE("The penalty looks at an id once, and only at ids of the vocabulary") 
 
 TEST_CASE("The order of the stages is the order asked for") {
   const std::vector<float> logits = {4, 3.5F, 3, 2, 1, 0};
-  SamplingOptions options{.temperature = 3, .top_p = 0.7F};
+  SamplingOptions options{{"temperature", 3}, {"top_p", 0.7F}};
   options.samplers = {"temperature", "top_p"};
   CHECK(support_of(distribution(options, logits)).size() == 4);
   options.samplers = {"top_p", "temperature"};
@@ -161,19 +160,27 @@ TEST_CASE("The order of the stages is the order asked for") {
 
 TEST_CASE("A chain says what it does") {
   CHECK(Chain::create({})->describe().empty());
-  CHECK(Chain::create(
-            {.temperature = 0.8F, .top_k = 40, .top_p = 0.95F, .min_p = 0.05F, .repeat_penalty = 1.1F})
+  CHECK(Chain::create({{"temperature", 0.8F},
+                       {"top_k", 40},
+                       {"top_p", 0.95F},
+                       {"min_p", 0.05F},
+                       {"repeat_penalty", 1.1F}})
             ->describe() == "repeat_penalty 1.1, temperature 0.8, top_k 40, top_p 0.95, min_p 0.05");
-  const Result<Chain> greedy = Chain::create({.temperature = 0, .top_k = 3});
+  const Result<Chain> greedy = Chain::create({{"temperature", 0}, {"top_k", 3}});
   CHECK(greedy->greedy());
   CHECK(greedy->describe() == "top_k 3, temperature 0");
-  SamplingOptions unnamed{.temperature = 0, .top_k = 3};
+  SamplingOptions unnamed{{"temperature", 0}, {"top_k", 3}};
   unnamed.samplers = {};
   CHECK(Chain::create(unnamed)->greedy());
   std::vector<std::string> names;
-  for (const StageInfo& info : known_stages()) {
-    names.emplace_back(info.name);
-    CHECK_FALSE(info.summary.empty());
+  std::set<std::string_view> options;
+  for (const StageDescriptor* stage : known_stages()) {
+    names.emplace_back(stage->sampler.name);
+    CHECK_FALSE(stage->sampler.summary.empty());
+    for (const SamplingOption& option : stage->sampler.options) {
+      CHECK(options.insert(option.name).second);
+      CHECK_FALSE(option.help.empty());
+    }
   }
   CHECK(names == SamplingOptions{}.samplers);
 }
@@ -185,26 +192,42 @@ TEST_CASE("Options out of their limits are refused with name, value and limits")
     CHECK(chain.error().code == ErrorCode::kInvalidArgument);
     return chain.error().message;
   };
-  CHECK(refusal({.temperature = -0.5F}) ==
+  CHECK(refusal({{"temperature", -0.5F}}) ==
         "temperature is -0.5, but it must be a number of 0 (greedy) or more");
-  CHECK(refusal({.temperature = kNan}) ==
+  CHECK(refusal({{"temperature", kNan}}) ==
         "temperature is nan, but it must be a number of 0 (greedy) or more");
-  CHECK(refusal({.temperature = kInf}) ==
+  CHECK(refusal({{"temperature", kInf}}) ==
         "temperature is inf, but it must be a number of 0 (greedy) or more");
-  CHECK(refusal({.top_k = -1}) == "top_k is -1, but it must be 0 (off) or more");
-  for (const float p : {0.0F, -0.1F, 1.1F, kNan, kInf}) refusal({.top_p = p});
-  CHECK(refusal({.top_p = 1.5F}) == "top_p is 1.5, but it must be above 0 and at most 1 (1: off)");
-  for (const float p : {-0.1F, 1.1F, kNan, kInf}) refusal({.min_p = p});
-  for (const float penalty : {0.0F, -1.0F, kNan, kInf}) refusal({.repeat_penalty = penalty});
+  CHECK(refusal({{"top_k", -1}}) == "top_k is -1, but it must be 0 (off) or more");
+  for (const float p : {0.0F, -0.1F, 1.1F, kNan, kInf}) refusal({{"top_p", p}});
+  CHECK(refusal({{"top_p", 1.5F}}) == "top_p is 1.5, but it must be above 0 and at most 1 (1: off)");
+  for (const float p : {-0.1F, 1.1F, kNan, kInf}) refusal({{"min_p", p}});
+  for (const float penalty : {0.0F, -1.0F, kNan, kInf}) refusal({{"repeat_penalty", penalty}});
   SamplingOptions options;
   options.samplers = {"top_k", "tok_p"};
   CHECK(refusal(options) ==
         "there is no sampler 'tok_p'; there are repeat_penalty, temperature, top_k, top_p, min_p");
   options.samplers = {"top_k", "top_p", "top_k"};
   CHECK(refusal(options) == "the sampler 'top_k' is named twice, but each can be used once");
-  options = {.top_p = 7};
+  options = {{"top_p", 7}};
   options.samplers = {"top_k"};
   CHECK(refusal(options).rfind("top_p is 7", 0) == 0);
+}
+
+TEST_CASE("Options that no stage knows, and values of another kind, are refused by name") {
+  const auto refusal = [](const SamplingOptions& options) { return Chain::create(options).error().message; };
+  CHECK(refusal({{"tok_p", 0.5}}).rfind("there is no sampling option 'tok_p'; there are ", 0) == 0);
+  CHECK(refusal({{"tok_p", 0.5}}).find("top_p") != std::string::npos);
+  CHECK(refusal({{"top_p", std::vector<std::string>{"a"}}}) == "top_p is texts, but it must be a number");
+  CHECK(refusal({{"top_p", TokenBiases{{1, 2.0F}}}}) == "top_p is ids with numbers, but it must be a number");
+  for (const double k : {1.5, 1e300, -3e9, std::nan("")}) {
+    CHECK(refusal({{"top_k", k}}).find("it must be a whole number") != std::string::npos);
+  }
+  CHECK(refusal({{"temperature", 1e300}}).rfind("temperature is inf", 0) == 0);
+  CHECK(Chain::create({{"temperature", 1e-300}})->greedy());
+  SamplingOptions options{{"top_k", 3}};
+  options.set("top_k", 4);
+  CHECK(Chain::create(options)->describe() == "top_k 4");
 }
 
 TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
@@ -212,7 +235,7 @@ TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
   for (const NamedKernels& k : all_kernels()) {
     const StageContext context{{}, 0, {}, k.kernels};
     for (const SamplingOptions& options :
-         {SamplingOptions{}, SamplingOptions{.temperature = 0, .top_k = 5, .top_p = 0.9F}}) {
+         {SamplingOptions{}, SamplingOptions{{"temperature", 0}, {"top_k", 5}, {"top_p", 0.9F}}}) {
       const Result<Chain> chain = Chain::create(options);
       for (const std::size_t at : {0U, 255U, 256U, 999U}) {
         std::vector<float> logits = row("normal", 3, 1000);
@@ -229,12 +252,12 @@ TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
     }
     // 1e30 / 1e-30 is no float, nor is -1e30 * 1e30.
     const std::vector<std::int32_t> seen = {1};
-    const Result<Chain> up = Chain::create({.repeat_penalty = 1e-30F});
+    const Result<Chain> up = Chain::create({{"repeat_penalty", 1e-30F}});
     const Error error =
         up->choose(std::vector<float>{0, 1e30F}, {seen, 0, {}, k.kernels}, {}, scratch).error();
     CHECK(error.code == ErrorCode::kBadNumbers);
     CHECK(error.message == "after repeat_penalty 1e-30 the largest logit is no finite number");
-    const Result<Chain> down = Chain::create({.repeat_penalty = 1e30F});
+    const Result<Chain> down = Chain::create({{"repeat_penalty", 1e30F}});
     CHECK_FALSE(down->choose(std::vector<float>{-kInf, -1e30F}, {seen, 0, {}, k.kernels}, {}, scratch));
     CHECK(down->choose(std::vector<float>{-5, -1e30F}, {seen, 0, {}, k.kernels}, {}, scratch)->id == 0);
     std::vector<float> small(2);

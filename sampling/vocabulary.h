@@ -1,0 +1,21 @@
+// What a stage may know about the tokens that it chooses among.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace partita {
+
+class Vocabulary {
+ public:
+  virtual ~Vocabulary() = default;
+  virtual std::size_t size() const = 0;
+  /// The bytes that a token adds to a text; empty for control tokens. Precondition: 0 <= id < size().
+  virtual std::string_view text(std::int32_t id) const = 0;
+  /// The ids that end an answer.
+  virtual std::span<const std::int32_t> ends() const = 0;
+};
+
+}  // namespace partita

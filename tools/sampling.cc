@@ -1,0 +1,155 @@
+#include "tools/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "tools/common.h"
+
+namespace tools {
+namespace {
+
+using partita::Error;
+using partita::ErrorCode;
+using partita::OptionKind;
+using partita::Result;
+using partita::SamplingOption;
+using partita::SamplingValue;
+
+using Biases = std::vector<std::pair<partita::TokenId, float>>;
+
+/// repeat_penalty to --repeat-penalty.
+std::string flag_of(std::string_view name) {
+  std::string flag = "--" + std::string(name);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+std::optional<partita::TokenId> read_id(std::string_view text) {
+  const auto ids = parse_ids(text);
+  return ids && ids->size() == 1 ? std::optional(ids->front()) : std::nullopt;
+}
+
+std::optional<float> read_bias(double bias) {
+  if (std::isfinite(bias) && std::abs(bias) > double{std::numeric_limits<float>::max()}) return std::nullopt;
+  return static_cast<float>(bias);
+}
+
+/// ID:BIAS of each text.
+Biases read_biases(const std::vector<std::string>& texts, const std::string& flag) {
+  Biases biases;
+  for (const std::string& text : texts) {
+    const std::size_t colon = std::min(text.find(':'), text.size());
+    const auto id = read_id(std::string_view(text).substr(0, colon));
+    double number = 0;
+    const bool read = colon < text.size() && CLI::detail::lexical_cast(text.substr(colon + 1), number);
+    const auto bias = read_bias(number);
+    if (!id || !read || !bias) throw CLI::ValidationError(flag, "\"" + text + "\" is not ID:NUMBER");
+    biases.emplace_back(*id, *bias);
+  }
+  return biases;
+}
+
+CLI::Option* add_option(CLI::App& command, SamplingFlags& flags, const SamplingOption& option) {
+  const std::string flag = flag_of(option.name), help(option.help);
+  const auto give = [&flags, name = std::string(option.name)](SamplingValue value) {
+    flags.given.emplace_back(name, std::move(value));
+  };
+  switch (option.kind) {
+    case OptionKind::kNumber:
+      return command.add_option_function<double>(
+          flag, [give](const double& x) { give(x); }, help);
+    case OptionKind::kWholeNumber:
+      return command.add_option_function<int>(
+          flag, [give](const int& x) { give(double(x)); }, help);
+    case OptionKind::kTexts:
+      return command
+          .add_option_function<std::vector<std::string>>(
+              flag, [give](const std::vector<std::string>& texts) { give(texts); },
+              help + "; can be repeated")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->allow_extra_args(false);
+    case OptionKind::kBiases:
+      break;
+  }
+  return command
+      .add_option_function<std::vector<std::string>>(
+          flag, [give, flag](const std::vector<std::string>& texts) { give(read_biases(texts, flag)); },
+          help + "; ID:NUMBER, separated by commas")
+      ->delimiter(',');
+}
+
+/// {"id": bias} or [[id, bias]].
+std::optional<Biases> biases_of(const Json& value) {
+  if (!value.is_object() && !value.is_array()) return std::nullopt;
+  Biases biases;
+  for (const auto& [key, entry] : value.items()) {
+    if (value.is_array() && (!entry.is_array() || entry.size() != 2)) return std::nullopt;
+    const auto id = read_id(value.is_array() ? json_text(entry[0]) : key);
+    const Json& bias = value.is_array() ? entry[1] : entry;
+    const auto number = bias.is_number() ? read_bias(bias.get<double>()) : std::nullopt;
+    if (!id || !number) return std::nullopt;
+    biases.emplace_back(*id, *number);
+  }
+  return biases;
+}
+
+Error must_be(std::string what) { return {ErrorCode::kInvalidArgument, std::move(what)}; }
+
+}  // namespace
+
+void add_sampling(CLI::App& command, SamplingFlags& flags) {
+  for_each_option([&](const SamplingOption& option) {
+    CLI::Option* added = add_option(command, flags, option);
+    if (option.name == "temperature") {
+      added->default_str(CLI::detail::to_string(flags.sampling.temperature));
+      command.add_flag("--greedy", flags.greedy, "the same as --temperature 0")->excludes(added);
+    } else if (option.kind == OptionKind::kNumber || option.kind == OptionKind::kWholeNumber) {
+      added->default_str(CLI::detail::to_string(option.neutral));
+    }
+  });
+  std::string names;
+  for (const partita::Sampler& sampler : partita::known_samplers())
+    names += (names.empty() ? "" : ",") + std::string(sampler.name);
+  command
+      .add_option("--samplers", flags.sampling.samplers,
+                  "the stages and their order, separated by commas; without it Hugging Face's: " + names)
+      ->delimiter(',');
+  command
+      .add_option("--stop", flags.stop, "a text that ends the answer and is not part of it; can be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
+Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {
+  partita::Sampling result = sampling;
+  for (const auto& [name, value] : given) {
+    if (auto set = result.set(name, value); !set) return set.error();
+  }
+  if (greedy) result.temperature = 0;
+  result.seed = seed;
+  return result;
+}
+
+Result<SamplingValue> sampling_value(OptionKind kind, const Json& value) {
+  switch (kind) {
+    case OptionKind::kNumber:
+      if (value.is_number()) return SamplingValue(value.get<double>());
+      return must_be("a number");
+    case OptionKind::kWholeNumber:
+      if (value.is_number_integer()) return SamplingValue(value.get<double>());
+      return must_be("an integer");
+    case OptionKind::kTexts:
+      if (auto texts = texts_of(value)) return SamplingValue(std::move(*texts));
+      return must_be("a string or an array of strings");
+    case OptionKind::kBiases:
+      break;
+  }
+  if (auto biases = biases_of(value)) return SamplingValue(std::move(*biases));
+  return must_be("an object {\"token id\": number} or an array of [token id, number]");
+}
+
+}  // namespace tools
