@@ -11,7 +11,9 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
                                                   ", more than the vocabulary of " +
                                                   std::to_string(vocabulary)};
   }
-  auto chain = Chain::create(sampling_options(request.sampling));
+  SamplingOptions options = sampling_options(request.sampling);
+  options.constraint = request.constraint;
+  auto chain = Chain::create(options, model.vocabulary.get());
   if (!chain) return chain.error();
   auto text = TextGate::create(*model.tokenizer, request.stop);
   if (!text) return text.error();

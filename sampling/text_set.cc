@@ -37,7 +37,8 @@ TextSet::TextSet(std::vector<std::string> texts) : texts_(std::move(texts)), nod
       nodes_.push_back(added);
     }
     nodes_[state].children_end = static_cast<State>(nodes_.size());
-    nodes_[state].completes = nodes_[state].completes || (state != kNothing && nodes_[node.shorter].completes);
+    nodes_[state].completes =
+        nodes_[state].completes || (state != kNothing && nodes_[node.shorter].completes);
   }
 }
 

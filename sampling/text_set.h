@@ -50,9 +50,9 @@ class TextSet {
   static constexpr State kNone = std::numeric_limits<State>::max();
 
   struct Node {
-    std::uint32_t first = 0, last = 0;        // of texts_: those that begin with this state
-    std::uint32_t depth = 0;                  // bytes
-    State children = 0, children_end = 0;     // stand together, by their bytes
+    std::uint32_t first = 0, last = 0;     // of texts_: those that begin with this state
+    std::uint32_t depth = 0;               // bytes
+    State children = 0, children_end = 0;  // stand together, by their bytes
     State shorter = kNothing;
     char byte = 0;           // the last one
     bool completes = false;  // this state or a shorter one is a text

@@ -1,4 +1,5 @@
-// What an answer may consist of, decided token by token: the interface that grammars and the like are built on.
+// What an answer may consist of, decided token by token: the interface that grammars and the like are built
+// on.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,8 @@
 namespace partita {
 
 /// Says of one sequence which tokens may come next. Request::constraint is the prototype of the answers to
-/// that request: each gets a fork() of its own, and the prototype itself is never changed. One fork is asked by
-/// one thread at a time, different ones by several at once.
+/// that request: each gets a fork() of its own, and the prototype itself is never changed. One fork is asked
+/// by one thread at a time, different ones by several at once.
 ///
 /// Only what the answer says is accepted, not the prompt. What a constraint throws ends that answer alone,
 /// with an error that carries what(); so does a constraint that allows nothing the model could say. That an

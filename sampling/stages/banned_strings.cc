@@ -105,8 +105,8 @@ void BannedStrings::apply(Candidates& row, const StageContext& context, const St
   row.settle(*context.kernels);
 }
 
-constexpr std::array kOptions = {SamplingOption{
-    "banned_strings", OptionKind::kTexts, 0, "a text that the answer must not contain"}};
+constexpr std::array kOptions = {
+    SamplingOption{"banned_strings", OptionKind::kTexts, 0, "a text that the answer must not contain"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   std::vector<std::string> texts = options.texts("banned_strings");

@@ -77,7 +77,8 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor constraint = {
-    {"constraint", "masks what the caller's constraint does not allow; always used where one is given", {}}, make};
+    {"constraint", "masks what the caller's constraint does not allow; always used where one is given", {}},
+    make};
 }
 
 }  // namespace partita

@@ -45,11 +45,10 @@ class CountPenalties : public Stage {
   std::size_t last_;
 };
 
-constexpr std::array kOptions = {
-    SamplingOption{"presence_penalty", OptionKind::kNumber, 0,
-                   "lowers logits of ids that were generated; 0: off"},
-    SamplingOption{"frequency_penalty", OptionKind::kNumber, 0,
-                   "lowers them as often as the id was generated; 0: off"}};
+constexpr std::array kOptions = {SamplingOption{"presence_penalty", OptionKind::kNumber, 0,
+                                                "lowers logits of ids that were generated; 0: off"},
+                                 SamplingOption{"frequency_penalty", OptionKind::kNumber, 0,
+                                                "lowers them as often as the id was generated; 0: off"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   for (const SamplingOption& option : kOptions) {
@@ -67,7 +66,8 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor count_penalties = {
-    {"count_penalties", "makes tokens that were generated less likely, once or by how often", kOptions}, make};
+    {"count_penalties", "makes tokens that were generated less likely, once or by how often", kOptions},
+    make};
 }
 
 }  // namespace partita

@@ -1,8 +1,8 @@
 // DRY, "don't repeat yourself" (p-e-w 2024, in text-generation-webui, koboldcpp and llama.cpp): an id that
-// would continue a repetition is lowered by multiplier * base^(length - allowed_length), where `length` is how
-// many ids before it repeat what stands before an earlier occurrence of it; the longest counts, and shorter
-// ones than allowed_length are left alone. A repetition does not reach back beyond a sequence breaker, and a
-// token that has a breaker in its own text is never lowered.
+// would continue a repetition is lowered by multiplier * base^(length - allowed_length), where `length` is
+// how many ids before it repeat what stands before an earlier occurrence of it; the longest counts, and
+// shorter ones than allowed_length are left alone. A repetition does not reach back beyond a sequence
+// breaker, and a token that has a breaker in its own text is never lowered.
 //
 // As llama.cpp, save that breakers are found in the text itself, however it is cut into tokens; llama.cpp
 // looks for one way of cutting it.
@@ -105,7 +105,8 @@ double Dry::penalty(std::size_t length) const {
 }
 
 constexpr std::array kOptions = {
-    SamplingOption{"dry_multiplier", OptionKind::kNumber, 0, "how much repetitions are lowered (DRY); 0: off"},
+    SamplingOption{"dry_multiplier", OptionKind::kNumber, 0,
+                   "how much repetitions are lowered (DRY); 0: off"},
     SamplingOption{"dry_base", OptionKind::kNumber, 1.75, "how fast that grows with their length"},
     SamplingOption{"dry_allowed_length", OptionKind::kWholeNumber, 2, "ids that may be repeated for nothing"},
     SamplingOption{"dry_last_n", OptionKind::kWholeNumber, 0, "how many ids are looked back on; 0: all"},

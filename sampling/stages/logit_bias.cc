@@ -30,8 +30,8 @@ class LogitBias : public Stage {
   TokenBiases biases_;  // by id, each once
 };
 
-constexpr std::array kOptions = {
-    SamplingOption{"logit_bias", OptionKind::kBiases, 0, "adds a number to the logit of an id; -inf: never it"}};
+constexpr std::array kOptions = {SamplingOption{"logit_bias", OptionKind::kBiases, 0,
+                                                "adds a number to the logit of an id; -inf: never it"}};
 
 /// kInvalidArgument naming the first id or bias that cannot be.
 Result<void> check(const TokenBiases& biases, const Vocabulary* vocabulary) {
@@ -55,7 +55,8 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   if (const Result<void> checked = check(biases, vocabulary); !checked) return checked.error();
   // The last of each id to the front of its kind, then only those.
   std::reverse(biases.begin(), biases.end());
-  std::stable_sort(biases.begin(), biases.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(biases.begin(), biases.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
   biases.erase(std::unique(biases.begin(), biases.end(), same), biases.end());
   return biases.empty() ? no_stage() : make_stage<LogitBias>(std::move(biases));

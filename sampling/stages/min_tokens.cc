@@ -28,8 +28,8 @@ class MinTokens : public Stage {
   std::vector<std::int32_t> ends_;
 };
 
-constexpr std::array kOptions = {SamplingOption{
-    "min_tokens", OptionKind::kWholeNumber, 0, "no end of the answer before so many tokens; 0: off"}};
+constexpr std::array kOptions = {SamplingOption{"min_tokens", OptionKind::kWholeNumber, 0,
+                                                "no end of the answer before so many tokens; 0: off"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   const std::int64_t least = options.whole("min_tokens");

@@ -24,7 +24,8 @@ class Script : public Constraint {
     if (fault_ == Fault::kStrange) throw 7;
     for (const std::uint64_t word : allowed) CHECK(word == ~std::uint64_t{0});
     for (std::uint64_t& word : allowed) word = 0;
-    if (at_ < ids_.size()) allowed[static_cast<std::size_t>(ids_[at_]) / 64] |= std::uint64_t{1} << (ids_[at_] % 64);
+    if (at_ < ids_.size())
+      allowed[static_cast<std::size_t>(ids_[at_]) / 64] |= std::uint64_t{1} << (ids_[at_] % 64);
   }
   void accept(std::int32_t id) override {
     if (fault_ == Fault::kAccept) throw std::runtime_error("no such word");

@@ -40,7 +40,9 @@ SamplingOptions options_of(const Json& chain) {
 
 /// What is recorded of a row; see record_history.py.
 struct Record {
-  explicit Record(const std::string& line) { std::istringstream(line) >> hash >> best >> p_best >> p_some >> mean; }
+  explicit Record(const std::string& line) {
+    std::istringstream(line) >> hash >> best >> p_best >> p_some >> mean;
+  }
   std::string hash;
   std::int32_t best = -1;
   double p_best = 0, p_some = 0, mean = 0;
@@ -92,7 +94,8 @@ void check_rows(const Json& oracle, std::size_t vocab, std::size_t first, std::s
     check_row(record, p, seed, worst);
     options.set("temperature", 0);
     if (record.best >= 0) {
-      CHECK(Chain::create(options, &vocabulary)->choose(logits, context, nullptr, scratch)->id == record.best);
+      CHECK(Chain::create(options, &vocabulary)->choose(logits, context, nullptr, scratch)->id ==
+            record.best);
     }
   }
   UNSCOPED_INFO(kernels.name << " " << vocab << ": largest error " << worst);
@@ -145,8 +148,8 @@ TEST_CASE("Presence and frequency count what was generated, not the prompt") {
 
 TEST_CASE("A penalty's window is the last so many of what it looks at") {
   const Ids history = {0, 1, 1, 2, 3};
-  const std::vector<float> p = distribution({{"presence_penalty", 1}, {"penalty_last_n", 2}},
-                                            {0, 0, 0, 0, 0}, history, 1);
+  const std::vector<float> p =
+      distribution({{"presence_penalty", 1}, {"penalty_last_n", 2}}, {0, 0, 0, 0, 0}, history, 1);
   CHECK(support_of(p) == Ids{0, 1, 2, 3, 4});
   CHECK(p[1] == p[4]);
   CHECK(p[2] / p[4] == Approx(std::exp(-1)));
@@ -204,7 +207,8 @@ TEST_CASE("An answer does not end before its minimum") {
   const std::vector<float> logits(5, 0);
   for (const std::size_t prompt : {0U, 1U, 2U}) {
     const Ids history(prompt + 2, 0);
-    CHECK(support_of(distribution({{"min_tokens", 3}}, logits, history, prompt, &vocabulary)) == Ids{0, 1, 3});
+    CHECK(support_of(distribution({{"min_tokens", 3}}, logits, history, prompt, &vocabulary)) ==
+          Ids{0, 1, 3});
     CHECK(support_of(distribution({{"min_tokens", 2}}, logits, history, prompt, &vocabulary)).size() == 5);
   }
   Candidates scratch;
@@ -252,7 +256,8 @@ TEST_CASE("Chains that look back say what they do") {
                        {"dry_multiplier", 0.8},
                        {"banned_strings", banned}})
             ->describe() ==
-        "logit_bias of 1 id, repeat_penalty 1.1 of the last 64 ids, count_penalties presence 0.5 of the last 64 "
+        "logit_bias of 1 id, repeat_penalty 1.1 of the last 64 ids, count_penalties presence 0.5 of the last "
+        "64 "
         "ids, no_repeat_ngram 3, dry 0.8, banned_strings of 1 text, min_tokens 5");
 }
 

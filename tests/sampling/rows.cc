@@ -51,7 +51,8 @@ std::uint64_t word(std::uint64_t seed, std::uint64_t i) { return splitmix64((see
 Told told(std::uint64_t seed, std::size_t vocab) {
   const std::uint64_t first = word(seed, 0);
   std::vector<std::int32_t> few(3 + (first >> 8) % 6);
-  for (std::size_t i = 0; i < few.size(); ++i) few[i] = static_cast<std::int32_t>(word(seed, 1000 + i) % vocab);
+  for (std::size_t i = 0; i < few.size(); ++i)
+    few[i] = static_cast<std::int32_t>(word(seed, 1000 + i) % vocab);
   if (seed % 5 == 0) few[0] = static_cast<std::int32_t>(vocab) + 3;
   Told told;
   std::size_t copied = 0;

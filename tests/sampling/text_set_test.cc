@@ -65,7 +65,8 @@ TEST_CASE("Texts are found where they end, and states are the longest ends that 
       CAPTURE(seed, read);
       CHECK(set.depth(state) == depth);
       CHECK(set.completes(state) == completes);
-      for (const std::string& text : set.begun(state)) CHECK(text.substr(0, depth) == read.substr(end - depth));
+      for (const std::string& text : set.begun(state))
+        CHECK(text.substr(0, depth) == read.substr(end - depth));
       if (end < stream.size()) state = set.next(state, stream[end]);
     }
     CHECK(set.found_in(stream) == std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the build to a fresh prefix, builds the example against what is there, and asks it something.
+# Installs the build to a fresh prefix, builds the examples against what is there, and asks them something.
 # install_example.sh SOURCE BUILD COMPILER
 set -euo pipefail
 source=$1 build=$2 compiler=$3
@@ -14,6 +14,11 @@ cmake -G Ninja -S "$work/example" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/in
 cmake --build "$work/build"
 "$work/build/example" "$model" | tee "$work/answer"
 grep -q Paris "$work/answer"
+"$work/build/forbid_words" "$model" "What is the capital of France?" paris " is" | tee "$work/answer"
+if grep -qiE 'paris| is' "$work/answer" || ! grep -q '[a-z]' "$work/answer"; then
+  echo "the answer is empty or has a forbidden word" >&2
+  exit 1
+fi
 "$work/installed/bin/partita" --version
 if grep -rqF "$source" "$work/installed/lib" --include='*.cmake'; then
   echo "the installed package names the source directory" >&2
