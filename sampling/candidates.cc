@@ -157,6 +157,22 @@ void Candidates::keep(const Cut& cut) {
   full_ = false;
 }
 
+void Candidates::keep_between(float least, float most) {
+  room(ids_, count_);
+  room(logits_, count_);
+  std::size_t kept = 0;
+  visit_from(least, [&](std::size_t i) {
+    const float value = values_[i];  // kept <= i: logits_ may be what values_ points to
+    ids_[kept] = id(i);
+    logits_[kept] = value;
+    kept += value >= least && value <= most ? 1 : 0;
+  });
+  values_ = logits_.data();
+  count_ = kept;
+  full_ = false;
+  max_ = most;
+}
+
 void Candidates::replace(const Kernels& kernels) {
   logits_.swap(scratch.values);
   values_ = logits_.data();

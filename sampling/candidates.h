@@ -67,6 +67,9 @@ class Candidates {
   /// Drops all candidates but those of the cut, and masked ones (-inf) always.
   void keep(const Cut& cut);
 
+  /// Drops all candidates but those from `least` to `most`, both of which are finite and one has `most`.
+  void keep_between(float least, float most);
+
   /// Gives every candidate the value at its place in scratch.values [count].
   void replace(const Kernels& kernels);
 

@@ -18,8 +18,10 @@ struct DrawKey {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/// A double in [0, 1) with 53 random bits; `lane` numbers independent draws at one position (0 is the
-/// token's).
-double uniform(const DrawKey& key, std::uint32_t lane = 0);
+/// Independent draws at one position. A stage that draws has a lane of its own.
+enum DrawLane : std::uint32_t { kTokenLane = 0, kXtcLane = 1 };
+
+/// A double in [0, 1) with 53 random bits.
+double uniform(const DrawKey& key, std::uint32_t lane = kTokenLane);
 
 }  // namespace partita
