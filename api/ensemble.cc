@@ -116,7 +116,8 @@ Result<void> Ensemble::Impl::read(std::size_t member, const Sequence& sequence, 
 Result<Token> Ensemble::Impl::answer(Sequence& sequence) {
   const Kernels& kernels = first().transformer->kernels();
   if (auto done = pool.combine(rows, row, kernels); !done) return sequence.at_next(done.error());
-  auto answer = answer_row(sequence.question(nullptr), LogitRow(row), kernels, candidates);
+  auto answer =
+      answer_row(sequence.question(nullptr, nullptr), LogitRow(row), LogitRow(row), kernels, candidates);
   if (!answer) return sequence.at_next(answer.error());
   return sequence.accept(*answer);
 }
@@ -158,9 +159,10 @@ Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleS
 
 Result<Stream> Ensemble::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
-    auto sequence = Sequence::create(impl_->first(), request, impl_->readers.front()->cache, impl_->context);
+    auto sequence =
+        Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr, impl_->context);
     if (!sequence) return sequence.error();
-    for (const auto& reader : impl_->readers) impl_->keep_common(reader->cache, *sequence);
+    for (const auto& reader : impl_->readers) impl_->keep_common(reader->cache, *sequence, 0);
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });

@@ -165,6 +165,8 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     if (!options.text_only) {
       if (auto loaded = load_weights(*impl); !loaded) return loaded.error();
     }
+    const std::size_t rows = impl->head == nullptr ? 0 : impl->head->vocab_size();
+    impl->vocabulary = std::make_unique<ModelVocabulary>(*impl->tokenizer, rows);
     return Model(std::shared_ptr<const Impl>(std::move(impl)));
   });
 }
@@ -202,6 +204,13 @@ Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
 std::string Model::piece(TokenId id) const {
   return impl_->tokenizer->contains(id) ? std::string(impl_->tokenizer->spelling(id)) : std::string();
 }
+
+std::string_view Model::text(TokenId id) const {
+  const bool known = id >= 0 && static_cast<std::size_t>(id) < impl_->vocabulary->size();
+  return known ? impl_->vocabulary->text(id) : std::string_view();
+}
+
+std::span<const TokenId> Model::end_ids() const { return impl_->vocabulary->ends(); }
 
 Result<std::string> Model::render(std::string_view context_json) const {
   return guarded([&]() -> Result<std::string> {

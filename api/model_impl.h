@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/chat_tokens.h"
+#include "api/model_vocabulary.h"
 #include "engine/model.h"
 #include "partita/partita.hpp"
 #include "sampling/head.h"
@@ -23,6 +24,7 @@ struct Model::Impl {
 
   Gguf file;  // kept: the vocabulary may look into it
   std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<const ModelVocabulary> vocabulary;
   ControlTokens controls;
   std::optional<ChatTemplate> chat;
   Error chat_error;                                // why there is no `chat`

@@ -21,9 +21,10 @@ Session::~Session() = default;
 
 Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
-    auto sequence = Sequence::create(*impl_->model, request, impl_->cache);
+    auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache);
     if (!sequence) return sequence.error();
-    impl_->keep_common(impl_->cache, *sequence);
+    impl_->keep_common(impl_->cache, *sequence, 0);
+    impl_->keep_common(impl_->negative_cache, *sequence, 1);
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });
@@ -53,6 +54,7 @@ const Counts& Session::counts() const { return impl_->scheduler.counts(); }
 
 void Session::reset() {
   impl_->cache.truncate(0);
+  impl_->negative_cache.truncate(0);
   impl_->current.reset();
 }
 

@@ -7,9 +7,12 @@
 namespace partita {
 
 struct Session::Impl final : Lane, TokenSource {
-  using Lane::Lane;
+  /// Throws std::bad_alloc.
+  explicit Impl(std::shared_ptr<const Model::Impl> opened) : Lane(std::move(opened)), negative_cache(pool) {}
 
   Result<Token> next(Sequence& sequence, Timing& timing) override;
+
+  KvSequence negative_cache;  // of the negative prompt, where there is guidance
 };
 
 }  // namespace partita

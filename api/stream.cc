@@ -6,11 +6,11 @@
 
 namespace partita {
 
-void TokenSource::keep_common(KvSequence& cache, const Sequence& fresh) const {
+void TokenSource::keep_common(KvSequence& cache, const Sequence& fresh, std::size_t track) const {
   std::size_t common = 0;
-  if (current != nullptr) {
-    const auto known = current->ids().first(cache.length());
-    const auto asked = fresh.prompt().first(fresh.prompt().size() - 1);
+  if (current != nullptr && track < current->tracks() && track < fresh.tracks()) {
+    const auto known = current->track(track).ids.first(cache.length());
+    const auto asked = fresh.track(track).ids.first(fresh.track(track).prompt_size - 1);
     common = static_cast<std::size_t>(
         std::mismatch(known.begin(), known.end(), asked.begin(), asked.end()).first - known.begin());
   }

@@ -18,13 +18,14 @@ class TokenSource {
   /// Steps until the sequence has its next token. Precondition: it is `current`, and not finished.
   virtual Result<Token> next(Sequence& sequence, Timing& timing) = 0;
 
-  /// Gives up what `cache` holds beyond the ids that its last request, `current`, and `fresh` begin with; at
-  /// least the last id of the prompt is read again, because its hidden state is what the answer starts from.
-  void keep_common(KvSequence& cache, const Sequence& fresh) const;
+  /// Gives up what `cache` holds beyond the ids that this track of the last request, `current`, and of
+  /// `fresh` begin with; at least the last id of a prompt is read again, because its hidden state is what the
+  /// answer starts from.
+  void keep_common(KvSequence& cache, const Sequence& fresh, std::size_t track) const;
 
   const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
 
-  std::shared_ptr<Sequence> current;  // of the last generate(); its first cache.length() ids are in a cache
+  std::shared_ptr<Sequence> current;  // of the last generate(); caches hold what of it was read
   const CancelFlag* cancel = nullptr;
   std::function<void(std::size_t, std::size_t)> progress;
 };

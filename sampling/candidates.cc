@@ -1,6 +1,7 @@
 #include "sampling/candidates.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "sampling/numbers.h"
@@ -9,6 +10,7 @@ namespace partita {
 namespace {
 
 constexpr std::size_t kGroup = 16;
+constexpr float kUnsettled = std::numeric_limits<float>::quiet_NaN();
 
 /// How many of a group are not below `least`. Out of line, where g++ turns it into four compares of
 /// registers.
@@ -34,8 +36,9 @@ void visit_groups(const float* values, std::size_t first, std::size_t last, floa
 
 Result<void> Candidates::start(const LogitRow& row, const Kernels& kernels) {
   values_ = row.logits.data();
-  count_ = row.logits.size();
+  vocab_ = count_ = row.logits.size();
   full_ = true;
+  problem_.clear();
   inverse_temperature_ = 1;
   if (row.block_maxima.empty()) {
     find_max(kernels);
@@ -50,16 +53,66 @@ Result<void> Candidates::start(const LogitRow& row, const Kernels& kernels) {
 void Candidates::find_max(const Kernels& kernels) {
   max_ = -std::numeric_limits<float>::infinity();
   if (count_ == 0) return;
-  if (!full_) {
+  if (full_) {
+    own_maxima_.assign(blocks_of(count_), kUnsettled);
+    maxima_ = own_maxima_;
+    settle(kernels);
+  } else {
     max_ = kernels.max(values_, count_);
+  }
+}
+
+float& Candidates::own(std::size_t i) {
+  if (values_ != logits_.data()) {
+    std::copy_n(values_, count_, room(logits_, count_).begin());
+    values_ = logits_.data();
+  }
+  if (full_) {
+    if (maxima_.data() != own_maxima_.data()) {
+      own_maxima_.assign(maxima_.begin(), maxima_.end());
+      maxima_ = own_maxima_;
+    }
+    own_maxima_[i / kBlockValues] = kUnsettled;
+  }
+  return logits_[i];
+}
+
+void Candidates::set(std::size_t i, float value) { own(i) = value; }
+
+void Candidates::add(std::size_t i, double amount) {
+  float& value = own(i);
+  const double sum = double{value} + amount / inverse_temperature_;
+  constexpr double kMost = std::numeric_limits<float>::max();
+  value = static_cast<float>(std::isinf(sum) ? sum : std::clamp(sum, -kMost, kMost));
+}
+
+void Candidates::mask_unset(std::span<const std::uint64_t> words) {
+  if (full_) {
+    for (std::size_t w = 0; w < words.size() && w * 64 < count_; ++w) {
+      for (std::uint64_t unset = ~words[w]; unset != 0; unset &= unset - 1) {
+        const std::size_t i = w * 64 + static_cast<std::size_t>(std::countr_zero(unset));
+        if (i < count_) mask(i);
+      }
+    }
     return;
   }
-  const std::span<float> maxima = room(own_maxima_, blocks_of(count_));
-  for (std::size_t b = 0; b < maxima.size(); ++b) {
-    const std::size_t first = b * kBlockValues;
-    maxima[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
+  for (std::size_t i = 0; i < count_; ++i) {
+    const auto at = static_cast<std::size_t>(id(i));
+    if (at / 64 < words.size() && (words[at / 64] >> (at % 64) & 1) == 0) mask(i);
   }
-  maxima_ = maxima;
+}
+
+void Candidates::settle(const Kernels& kernels) {
+  if (!full_) {
+    find_max(kernels);
+    return;
+  }
+  if (maxima_.data() != own_maxima_.data()) return;  // nothing was set
+  for (std::size_t b = 0; b < maxima_.size(); ++b) {
+    if (!std::isnan(own_maxima_[b])) continue;
+    const std::size_t first = b * kBlockValues;
+    own_maxima_[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
+  }
   max_ = kernels.max(maxima_.data(), maxima_.size());
 }
 
@@ -115,6 +168,22 @@ void Candidates::keep(const Cut& cut) {
   values_ = logits_.data();
   count_ = kept;
   full_ = false;
+}
+
+void Candidates::keep_between(float least, float most) {
+  room(ids_, count_);
+  room(logits_, count_);
+  std::size_t kept = 0;
+  visit_from(least, [&](std::size_t i) {
+    const float value = values_[i];  // kept <= i: logits_ may be what values_ points to
+    ids_[kept] = id(i);
+    logits_[kept] = value;
+    kept += value >= least && value <= most ? 1 : 0;
+  });
+  values_ = logits_.data();
+  count_ = kept;
+  full_ = false;
+  max_ = most;
 }
 
 void Candidates::replace(const Kernels& kernels) {

@@ -8,8 +8,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
@@ -25,6 +28,7 @@ inline constexpr std::size_t kBlockValues = 256;
 /// Logits [vocab] and, where whoever wrote them has them at hand, the maxima of their blocks of kBlockValues
 /// (NaN for a block that holds NaN); no maxima: they are found when they are needed.
 struct LogitRow {
+  LogitRow() = default;
   LogitRow(std::span<const float> all, std::span<const float> maxima = {})
       : logits(all), block_maxima(maxima) {}
   LogitRow(const std::vector<float>& all) : logits(all) {}
@@ -50,6 +54,8 @@ class Candidates {
   /// kBadNumbers naming the first NaN or +inf, or that nothing is finite.
   Result<void> start(const LogitRow& row, const Kernels& kernels);
 
+  /// How many ids there are, candidates or not: the size of the logits.
+  std::size_t vocab() const { return vocab_; }
   std::size_t count() const { return count_; }
   bool full() const { return full_; }
 
@@ -76,8 +82,27 @@ class Candidates {
   /// Drops all candidates but those of the cut, and masked ones (-inf) always.
   void keep(const Cut& cut);
 
+  /// Drops all candidates but those from `least` to `most`, both of which are finite and one has `most`.
+  void keep_between(float least, float most);
+
   /// Gives every candidate the value at its place in scratch.values [count].
   void replace(const Kernels& kernels);
+
+  /// Gives single candidates another value, none larger than any float. After the last one, settle() must
+  /// follow before anything else is asked of the row.
+  void set(std::size_t i, float value);
+  /// The same with `amount` added to the logit, whatever the temperature so far; sums are held to finite
+  /// floats unless one of the two is -inf.
+  void add(std::size_t i, double amount);
+  void mask(std::size_t i) { set(i, -std::numeric_limits<float>::infinity()); }
+  /// mask() of every candidate whose bit is 0: id 64 w + b has bit b of word w; ids past the words stay.
+  void mask_unset(std::span<const std::uint64_t> words);
+  void settle(const Kernels& kernels);
+
+  /// Says why the row cannot go on; for a stage that fails for other reasons than its numbers.
+  void fail(std::string problem) { problem_ = std::move(problem); }
+  /// Empty where no stage has failed.
+  const std::string& problem() const { return problem_; }
 
   /// The values not below `least`, which is finite, in scratch.values.
   std::span<float> collect(float least);
@@ -90,17 +115,23 @@ class Candidates {
     std::vector<float> values;
     std::vector<float> weights;
     std::vector<double> sums;
+    std::vector<std::uint32_t> matches;
+    std::vector<std::uint64_t> words;
+    std::vector<std::uint32_t> counts;  // unlike the others 0 wherever nobody is at work: who counts, clears
   };
   Scratch scratch;
 
  private:
   void find_max(const Kernels& kernels);
+  /// The value of candidate i, in memory of this row.
+  float& own(std::size_t i);
 
   /// Calls visit(i) at least for every candidate whose value is not below `least`, in order.
   template <class Visit>
   void visit_from(float least, Visit&& visit) const;
 
   const float* values_ = nullptr;  // the caller's logits, or logits_
+  std::size_t vocab_ = 0;
   std::size_t count_ = 0;
   bool full_ = false;  // ids are 0 .. count-1; ids_ is not filled in
   double inverse_temperature_ = 1;
@@ -108,7 +139,8 @@ class Candidates {
   std::vector<std::int32_t> ids_;  // first count_ of it
   std::vector<float> logits_;      // first count_ of it, when values_ points here
   std::span<const float> maxima_;  // of a full row: the caller's, or own_maxima_
-  std::vector<float> own_maxima_;
+  std::vector<float> own_maxima_;  // NaN between set() and settle()
+  std::string problem_;
 };
 
 }  // namespace partita

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "sampling/draw.h"
 #include "sampling/stages/stages.h"
@@ -18,33 +19,49 @@ Error unknown_stage(std::string_view name) {
   return {ErrorCode::kInvalidArgument, "there is no sampler '" + std::string(name) + "'; there are " + known};
 }
 
-/// Every option is checked, whether its stage is used or not.
-Result<void> check_options(const SamplingOptions& options, const Vocabulary* vocabulary) {
-  if (Result<void> kinds = options.check(); !kinds) return kinds;
+using MadeStages = std::vector<std::shared_ptr<const Stage>>;
+
+/// One for each of known_stages(), null where it does nothing. Every option is checked, whether its stage is
+/// used or not.
+Result<MadeStages> make_stages(const SamplingOptions& options, const Vocabulary* vocabulary) {
+  if (Result<void> kinds = options.check(); !kinds) return kinds.error();
+  MadeStages stages;
   for (const StageDescriptor* stage : known_stages()) {
-    if (const MadeStage made = stage->make(options, vocabulary); !made) return made.error();
+    MadeStage made = stage->make(options, vocabulary);
+    if (!made) return made.error();
+    stages.push_back(*std::move(made));
   }
-  return {};
+  return stages;
+}
+
+/// The place of a stage in known_stages(), or their number.
+std::size_t place_of(std::string_view name) {
+  const auto known = known_stages();
+  const auto at = std::find_if(known.begin(), known.end(),
+                               [&](const auto* stage) { return stage->sampler.name == name; });
+  return static_cast<std::size_t>(at - known.begin());
 }
 
 }  // namespace
 
 Result<Chain> Chain::create(const SamplingOptions& options, const Vocabulary* vocabulary) {
-  if (Result<void> checked = check_options(options, vocabulary); !checked) return checked.error();
+  Result<MadeStages> made = make_stages(options, vocabulary);
+  if (!made) return made.error();
   Chain chain;
   chain.greedy_ = options.real("temperature") == 0;
-  const auto known = known_stages();
-  for (auto name = options.samplers.begin(); name != options.samplers.end(); ++name) {
-    const auto stage =
-        std::find_if(known.begin(), known.end(), [&](const auto* s) { return s->sampler.name == *name; });
-    if (stage == known.end()) return unknown_stage(*name);
-    if (std::find(options.samplers.begin(), name, *name) != name) {
+  const auto add = [&](std::size_t place) {
+    if ((*made)[place] != nullptr) chain.stages_.push_back((*made)[place]);
+  };
+  const auto begin = options.samplers.begin(), end = options.samplers.end();
+  if (std::find(begin, end, "constraint") == end) add(place_of("constraint"));
+  for (auto name = begin; name != end; ++name) {
+    const std::size_t place = place_of(*name);
+    if (place == known_stages().size()) return unknown_stage(*name);
+    if (std::find(begin, name, *name) != name) {
       return Error{ErrorCode::kInvalidArgument,
                    "the sampler '" + *name + "' is named twice, but each can be used once"};
     }
-    MadeStage made = (*stage)->make(options, vocabulary);
-    if (!made) return made.error();
-    if (*made != nullptr) chain.stages_.push_back(*std::move(made));
+    add(place);
   }
   return chain;
 }
@@ -76,6 +93,10 @@ Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, 
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const Stage* stage = stages_[i].get();
     stage->apply(row, context, state == nullptr ? nullptr : state->of(i));
+    if (!row.problem().empty()) return Error{ErrorCode::kInvalidArgument, row.problem()};
+    if (row.max() == -std::numeric_limits<float>::infinity()) {
+      return Error{ErrorCode::kBadNumbers, stage->describe() + " leaves no token to choose from"};
+    }
     if (!std::isfinite(row.max())) {
       return Error{ErrorCode::kBadNumbers,
                    "after " + stage->describe() + " the largest logit is no finite number"};

@@ -47,8 +47,8 @@ class Stage {
   /// The state at the beginning of a sequence; null for a stage that remembers nothing.
   virtual std::unique_ptr<StageState> make_state() const { return nullptr; }
 
-  /// Precondition: row.max() is finite. A stage may break the row (row.max() is then not finite): the chain
-  /// looks. state: of make_state().
+  /// Precondition: row.max() is finite. A stage may break the row (row.max() is then not finite: -inf where
+  /// it masks every candidate) or fail() it: the chain looks. state: of make_state().
   virtual void apply(Candidates& row, const StageContext& context, const StageState* state) const = 0;
 
   /// The sequence goes on with this token.
@@ -82,8 +82,9 @@ class Chain {
 
   /// Chooses a token from raw logits [vocab]: inverse CDF over what the stages leave, in ascending id order,
   /// at uniform(context.key). T = 0 is argmax (lowest id wins ties) of what the other stages leave. state: of
-  /// make_state(), or null for a chain that remembers nothing. Changes
-  /// nothing but `scratch`. Errors: kBadNumbers naming the entry or the stage.
+  /// make_state(), or null for a chain that remembers nothing. Changes nothing but `scratch`. Errors:
+  /// kBadNumbers naming the entry, or the stage that made bad numbers or masked every id; kInvalidArgument
+  /// with what a stage says that failed otherwise.
   Result<Choice> choose(const LogitRow& logits, const StageContext& context, const ChainState* state,
                         Candidates& scratch) const;
 

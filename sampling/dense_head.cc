@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/kernels/parallel.h"
+#include "sampling/guidance.h"
 #include "sampling/head.h"
 #include "sampling/row_answer.h"
 
@@ -21,7 +22,7 @@ struct Member {
 class DenseScratch : public HeadScratch {
  public:
   DenseScratch(const PackedMatrix& matrix, std::size_t max_rows, int threads)
-      : block_rows(std::clamp<std::size_t>(max_rows, 1, kRowsAtATime)),
+      : block_rows(std::clamp<std::size_t>(max_rows, 2, kRowsAtATime)),  // 2: one question with guidance
         ld(matrix.panels() * kPanelRows),
         blocks(blocks_of(matrix.rows)),
         buffer(block_rows, matrix.cols),
@@ -62,6 +63,29 @@ class DenseScratch : public HeadScratch {
   std::vector<Member> members;  // one a thread
 };
 
+std::size_t rows_of(const Question& question) { return question.negative == nullptr ? 1 : 2; }
+
+/// Questions that are answered together: as many as their rows allow, in order.
+struct Block {
+  std::span<const Question> questions;
+  std::size_t rows = 0;
+
+  static Block first_of(std::span<const Question> rest, std::size_t most) {
+    Block block;
+    std::size_t n = 0;
+    while (n < rest.size() && block.rows + rows_of(rest[n]) <= most) block.rows += rows_of(rest[n++]);
+    block.questions = rest.first(n);
+    return block;
+  }
+
+  /// The row of a question; its negative one is the next.
+  std::size_t row_of(std::size_t question) const {
+    std::size_t row = 0;
+    for (const Question& before : questions.first(question)) row += rows_of(before);
+    return row;
+  }
+};
+
 /// Where logits go, and the maxima of their blocks of kBlockValues.
 struct Output {
   float* logits = nullptr;  // [rows][ld]
@@ -94,6 +118,9 @@ class DenseHead : public OutputHead {
  private:
   /// The logits of x. All workers call it together; on return all of `out` is complete.
   void project(const Worker& worker, const Activations& x, DenseScratch& scratch, const Output& out) const;
+  /// The answer to a question whose rows of logits begin at row r. A negative row is overwritten.
+  Result<Answer> answer_rows(const Question& question, std::size_t r, DenseScratch& scratch,
+                             Candidates& candidates) const;
 
   const PackedMatrix& matrix_;
   const Kernels& kernels_;
@@ -128,20 +155,24 @@ void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_sc
                        std::span<Result<Answer>> answers) const {
   auto& scratch = static_cast<DenseScratch&>(head_scratch);
   scratch.team.run([&](const Worker& worker) {
-    for (std::size_t first = 0; first < questions.size(); first += scratch.block_rows) {
-      const std::size_t rows = std::min(scratch.block_rows, questions.size() - first);
-      const auto [mine, end] = worker.share(rows);
-      for (std::size_t r = mine; r < end; ++r) {
-        std::copy_n(questions[first + r].hidden, matrix_.cols, scratch.row_values() + r * matrix_.cols);
+    for (std::size_t first = 0; first < questions.size();) {
+      const Block block = Block::first_of(questions.subspan(first), scratch.block_rows);
+      const auto [mine, end] = worker.share(block.questions.size());
+      for (std::size_t q = mine; q < end; ++q) {
+        const Question& question = block.questions[q];
+        float* const to = scratch.row_values() + block.row_of(q) * matrix_.cols;
+        std::copy_n(question.hidden, matrix_.cols, to);
+        if (question.negative != nullptr) std::copy_n(question.negative, matrix_.cols, to + matrix_.cols);
       }
       worker.wait();
-      project(worker, scratch.activations(scratch.row_values(), rows, matrix_.cols), scratch,
+      project(worker, scratch.activations(scratch.row_values(), block.rows, matrix_.cols), scratch,
               {scratch.row_logits(), scratch.ld, scratch.row_maxima(), scratch.blocks});
-      for (std::size_t r = mine; r < end; ++r) {
-        answers[first + r] = answer_row(questions[first + r], scratch.row(r, matrix_.rows), kernels_,
-                                        scratch.members[static_cast<std::size_t>(worker.index)].candidates);
+      for (std::size_t q = mine; q < end; ++q) {
+        answers[first + q] = answer_rows(block.questions[q], block.row_of(q), scratch,
+                                         scratch.members[static_cast<std::size_t>(worker.index)].candidates);
       }
       worker.wait();  // the next block overwrites these logits
+      first += block.questions.size();
     }
   });
 }
@@ -155,6 +186,17 @@ void DenseHead::logits(const float* hidden, std::size_t rows, HeadScratch& head_
               {out + first * matrix_.rows, matrix_.rows});
     }
   });
+}
+
+Result<Answer> DenseHead::answer_rows(const Question& question, std::size_t r, DenseScratch& scratch,
+                                      Candidates& candidates) const {
+  const LogitRow own = scratch.row(r, matrix_.rows);
+  if (question.negative == nullptr || question.chain == nullptr) {
+    return answer_row(question, own, own, kernels_, candidates);
+  }
+  const std::span<float> guided(scratch.row_logits() + (r + 1) * scratch.ld, matrix_.rows);
+  if (auto done = guide(own.logits, guided, question.guidance_scale, kernels_); !done) return done.error();
+  return answer_row(question, own, LogitRow(guided), kernels_, candidates);
 }
 
 }  // namespace

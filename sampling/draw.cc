@@ -28,16 +28,21 @@ std::size_t walk(const Weight* weights, std::size_t n, double& target) {
 
 }  // namespace
 
+bool weighs_nothing(const Candidates& row, std::size_t block) {
+  const std::span<const float> maxima = row.block_maxima();
+  return !maxima.empty() &&
+         (double{maxima[block]} - double{row.max()}) * double{row.weight_factor()} < kFarBelow;
+}
+
 double sum_weights(const Candidates& row, const Kernels& kernels, std::vector<double>& block_sums) {
   const std::span<const float> values = row.values();
-  const std::span<const float> maxima = row.block_maxima();
   const float factor = row.weight_factor();
   block_sums.resize((values.size() + kBlockValues - 1) / kBlockValues);
   double sum = 0;
   for (std::size_t b = 0; b < block_sums.size(); ++b) {
     const std::size_t first = b * kBlockValues;
     block_sums[b] = 0;
-    if (!maxima.empty() && (double{maxima[b]} - double{row.max()}) * double{factor} < kFarBelow) continue;
+    if (weighs_nothing(row, b)) continue;
     const double weight = kernels.exp_sum(
         values.data() + first, std::min(kBlockValues, values.size() - first), row.max(), factor, nullptr);
     if (weight < kNothing) continue;

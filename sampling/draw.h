@@ -15,6 +15,9 @@ namespace partita {
 /// so the sum is at least 1.
 double sum_weights(const Candidates& row, const Kernels& kernels, std::vector<double>& block_sums);
 
+/// Whether a block is known to weigh less than 2^-100 without looking at its candidates.
+bool weighs_nothing(const Candidates& row, std::size_t block);
+
 /// The weights of the candidates of one block; returns how many there are. out: [kBlockValues].
 std::size_t block_weights(const Candidates& row, const Kernels& kernels, std::size_t block, float* out);
 

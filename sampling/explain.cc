@@ -1,10 +1,9 @@
 #include "sampling/explain.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
-#include "sampling/draw.h"
+#include "sampling/spread.h"
 
 namespace partita {
 namespace {
@@ -22,29 +21,6 @@ std::vector<std::size_t> largest(const Candidates& row, std::size_t k) {
   return places;
 }
 
-/// The sum of weights and the entropy, -sum p log p = log(sum) - sum(w d) / sum, of weights w = exp(d).
-struct Spread {
-  double sum = 0;
-  double entropy = 0;
-};
-Spread spread_of(Candidates& row, const Kernels& kernels) {
-  const double sum = sum_weights(row, kernels, row.scratch.sums);
-  const std::span<const float> values = row.values();
-  const auto factor = static_cast<double>(row.weight_factor());
-  std::array<float, kBlockValues> weights;
-  double moment = 0;
-  for (std::size_t b = 0; b < row.scratch.sums.size(); ++b) {
-    if (row.scratch.sums[b] == 0) continue;
-    const std::size_t n = block_weights(row, kernels, b, weights.data());
-    for (std::size_t i = 0; i < n; ++i) {
-      if (weights[i] == 0) continue;  // masked ones too: 0 log 0 = 0
-      const double below = static_cast<double>(values[b * kBlockValues + i]) - static_cast<double>(row.max());
-      moment += static_cast<double>(weights[i]) * factor * below;
-    }
-  }
-  return {sum, std::max(0.0, std::log(sum) - moment / sum)};
-}
-
 double probability(const Candidates& row, std::size_t place, double sum) {
   const double below = static_cast<double>(row.values()[place]) - static_cast<double>(row.max());
   return std::exp(static_cast<double>(row.weight_factor()) * below) / sum;
@@ -53,23 +29,23 @@ double probability(const Candidates& row, std::size_t place, double sum) {
 }  // namespace
 
 StageView view_of(Candidates& row, const Kernels& kernels, std::string stage, std::size_t top) {
-  const Spread spread = spread_of(row, kernels);
+  const Spread spread_of_row = spread(row, kernels);
   StageView view;
   view.stage = std::move(stage);
   const std::span<const float> values = row.values();
   view.candidates = static_cast<std::size_t>(
       std::count_if(values.begin(), values.end(), [](float x) { return !std::isinf(x); }));
-  view.entropy = static_cast<float>(spread.entropy);
+  view.entropy = static_cast<float>(spread_of_row.entropy());
   for (const std::size_t place : largest(row, top)) {
     if (std::isinf(values[place])) break;
-    view.top.emplace_back(row.id(place), static_cast<float>(probability(row, place, spread.sum)));
+    view.top.emplace_back(row.id(place), static_cast<float>(probability(row, place, spread_of_row.weights)));
   }
   return view;
 }
 
 Result<Confidence> confidence(const LogitRow& logits, const Kernels& kernels, Candidates& scratch) {
   if (Result<void> started = scratch.start(logits, kernels); !started) return started.error();
-  const Spread spread = spread_of(scratch, kernels);
+  const Spread spread_of_row = spread(scratch, kernels);
   // The two largest, block after block; blocks whose maximum is below the second so far are passed over.
   constexpr float kNone = -std::numeric_limits<float>::infinity();
   float first = kNone, second = kNone;
@@ -82,10 +58,11 @@ Result<Confidence> confidence(const LogitRow& logits, const Kernels& kernels, Ca
       first = std::max(first, values[i]);
     }
   }
-  const double likeliest = 1 / spread.sum;
-  const double other = std::exp(static_cast<double>(second) - static_cast<double>(first)) / spread.sum;
+  const double likeliest = 1 / spread_of_row.weights;
+  const double other =
+      std::exp(static_cast<double>(second) - static_cast<double>(first)) / spread_of_row.weights;
   return Confidence{static_cast<float>(likeliest), static_cast<float>(likeliest - other),
-                    static_cast<float>(spread.entropy)};
+                    static_cast<float>(spread_of_row.entropy())};
 }
 
 void Observer::see(Candidates& row, const Kernels& kernels, std::string stage) {

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "partita/constraint.hpp"
 #include "partita/result.hpp"
 #include "partita/samplers.hpp"
 
@@ -36,6 +38,8 @@ class SamplingOptions {
   void set(std::string_view name, SamplingValue value);
   void set(std::string_view name, double number) { set(name, SamplingValue(number)); }
 
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+
   /// Names that no stage knows, values of the wrong kind, and what is no whole number where it must be one.
   Result<void> check() const;
 
@@ -49,6 +53,9 @@ class SamplingOptions {
   /// Order, by name, each at most once; a stage that is not named is not applied, but temperature 0 always
   /// is.
   std::vector<std::string> samplers;
+
+  /// What a caller allows, token by token; null: everything. Its stage is used even where it is not named.
+  std::shared_ptr<const Constraint> constraint;
 
  private:
   const SamplingValue* find(std::string_view name) const;

@@ -13,8 +13,11 @@ namespace partita {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/// A double in [0, 1) with 53 random bits; `lane` numbers independent draws at one position (0 is the
-/// token's; those from 2^31 on are the noise of single ids, softmax/gumbel.cc).
-double uniform(const DrawKey& key, std::uint32_t lane = 0);
+/// Independent draws at one position. A stage that draws has a lane of its own; those from 2^31 on are the
+/// noise of single ids (softmax/gumbel.cc).
+enum DrawLane : std::uint32_t { kTokenLane = 0, kXtcLane = 1 };
+
+/// A double in [0, 1) with 53 random bits.
+double uniform(const DrawKey& key, std::uint32_t lane = kTokenLane);
 
 }  // namespace partita

@@ -45,14 +45,14 @@ std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& lo
 
 }  // namespace
 
-Result<Answer> answer_row(const Question& question, const LogitRow& logits, const Kernels& kernels,
-                          Candidates& row) {
+Result<Answer> answer_row(const Question& question, const LogitRow& own, const LogitRow& offered,
+                          const Kernels& kernels, Candidates& row) {
   Answer answer;
   if (question.chain != nullptr) {
     std::optional<Observer> observer;
     if (question.explain > 0) observer.emplace(static_cast<std::size_t>(question.explain));
     const Result<Choice> chosen = question.chain->choose(
-        logits,
+        offered,
         {question.history, question.prompt_size, question.key, &kernels, observer ? &*observer : nullptr},
         question.state, row);
     if (!chosen) return chosen.error();
@@ -60,18 +60,18 @@ Result<Answer> answer_row(const Question& question, const LogitRow& logits, cons
     if (observer) answer.explanation = observer->take();
   }
   if (question.confidence) {
-    const Result<Confidence> sure = confidence(logits, kernels, row);
+    const Result<Confidence> sure = confidence(own, kernels, row);
     if (!sure) return sure.error();
     answer.confidence = *sure;
   }
   const bool of_chosen = question.chosen_logprob && question.chain != nullptr;
   if (!of_chosen && question.score.empty() && question.top <= 0) return answer;
 
-  const Result<LogPartition> partition = log_partition(logits.logits, kernels);
+  const Result<LogPartition> partition = log_partition(own.logits, kernels);
   if (!partition) return partition.error();
-  const LogProbabilities logprobs{logits, *partition};
+  const LogProbabilities logprobs{own, *partition};
   if (of_chosen) answer.logprob = logprobs.of(answer.choice.id);
-  const std::size_t vocab = logits.logits.size();
+  const std::size_t vocab = own.logits.size();
   for (const std::int32_t id : question.score) {
     if (id < 0 || static_cast<std::size_t>(id) >= vocab) return no_such_id(id, vocab);
     answer.score.push_back(logprobs.of(id));

@@ -6,10 +6,11 @@
 
 namespace partita {
 
-/// Question::hidden is not looked at: `logits` [vocab] stand for it. Log-probabilities are those of the row.
+/// Question::hidden is not looked at: `own` [vocab], the model's logits, stand for it. The chain chooses from
+/// `offered`, which is `own` or what was made of it; all else is said of `own`.
 /// Errors: kBadNumbers naming the entry or the stage; kInvalidArgument for an id to score outside the
 /// vocabulary.
-Result<Answer> answer_row(const Question& question, const LogitRow& logits, const Kernels& kernels,
-                          Candidates& scratch);
+Result<Answer> answer_row(const Question& question, const LogitRow& own, const LogitRow& offered,
+                          const Kernels& kernels, Candidates& scratch);
 
 }  // namespace partita

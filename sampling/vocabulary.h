@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace partita {
 
@@ -16,6 +18,13 @@ class Vocabulary {
   virtual std::string_view text(std::int32_t id) const = 0;
   /// The ids that end an answer.
   virtual std::span<const std::int32_t> ends() const = 0;
+
+  /// The ids that have a text, in the order of their bytes. Sorted when first asked for, by one thread.
+  std::span<const std::int32_t> by_text() const;
+
+ private:
+  mutable std::once_flag sorted_;
+  mutable std::vector<std::int32_t> by_text_;
 };
 
 }  // namespace partita

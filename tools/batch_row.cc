@@ -117,6 +117,8 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   partita::Request request;
   request.sampling = defaults.sampling;
   request.stop = defaults.stop;
+  request.guidance_scale = defaults.guidance_scale;
+  request.negative_prompt = defaults.negative_prompt;
   request.max_tokens = defaults.max_tokens;
   request.logprobs = defaults.logprobs;
   request.abstain = defaults.abstain;
@@ -139,6 +141,8 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   fields.real("abstain_entropy", request.abstain.max_entropy);
   fields.flag("mark_unsure", mark_unsure);
   fields.flag("confidence", request.confidence);
+  fields.real("guidance_scale", request.guidance_scale);
+  fields.text("negative_prompt", request.negative_prompt);
   fields.flag("greedy", greedy);
   fields.flag("chat", chat);
   fields.flag("no_special", no_special);
@@ -191,7 +195,9 @@ std::set<std::string> known_keys() {
                                  "abstain_margin",
                                  "abstain_entropy",
                                  "mark_unsure",
-                                 "confidence"};
+                                 "confidence",
+                                 "guidance_scale",
+                                 "negative_prompt"};
   for_each_option([&](const partita::SamplingOption& option) { known.emplace(option.name); });
   return known;
 }

@@ -38,6 +38,8 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.confidence = options.confidence;
   request.abstain = options.sampling.abstain.rule();
   request.explain = options.explain ? options.explain_top : 0;
+  request.guidance_scale = options.sampling.guidance_scale;
+  request.negative_prompt = options.sampling.negative_prompt;
   auto sampling = options.sampling.resolved(common.seed);
   if (!sampling) return sampling.error();
   request.sampling = std::move(*sampling);

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "partita/constraint.hpp"
 #include "partita/explain.hpp"
 #include "partita/export.hpp"
 #include "partita/result.hpp"
@@ -96,11 +97,20 @@ struct Request {
   int max_tokens = 256;  // < 0: until the context is full
   Sampling sampling;
   std::vector<std::string> stop;  // texts that end the answer and are not part of it
-  int logprobs = -1;              // >= 0: log-probability of each token and of that many alternatives
-  bool confidence = false;        // how sure the model was of each token
-  AbstainRule abstain;            // when it is too unsure to go on
-  int explain = 0;                // > 0: what every sampler did, with that many candidates
-  bool parse_specials = true;     // false: "<|im_end|>" in `prompt` is text (in messages it always is)
+  /// What the answer may consist of; null: anything. Only forks of it are used, as its header says.
+  std::shared_ptr<const Constraint> constraint;
+  int logprobs = -1;           // >= 0: log-probability of each token and of that many alternatives
+  bool confidence = false;     // how sure the model was of each token
+  AbstainRule abstain;         // when it is too unsure to go on
+  int explain = 0;             // > 0: what every sampler did, with that many candidates
+  bool parse_specials = true;  // false: "<|im_end|>" in `prompt` is text (in messages it always is)
+
+  /// Classifier-free guidance: tokens are chosen by log-probabilities b + guidance_scale (a - b), a those
+  /// after the prompt and b those after the negative prompt, both with the answer so far. 1: off; else it
+  /// takes twice the time and a second cache. Token::logprob stays that of the prompt alone.
+  float guidance_scale = 1.0F;        // finite, at least 0
+  std::string negative_prompt;        // taken raw
+  std::vector<TokenId> negative_ids;  // or this; without either, the last id of the prompt
 };
 
 enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength, kAbstain };
@@ -164,6 +174,11 @@ class PARTITA_API Model {
   /// that tokenize() adds.
   Result<std::string> detokenize(std::span<const TokenId> ids) const;
   std::string piece(TokenId id) const;  // the vocabulary's own spelling
+  /// The bytes that a token adds to a text, perhaps parts of characters; none for control tokens and ids that
+  /// the vocabulary lacks. As long-lived as the model.
+  std::string_view text(TokenId id) const;
+  /// The ids that end an answer, in ascending order.
+  std::span<const TokenId> end_ids() const;
 
   // The chat template in the file, or another.
   /// context_json: {"messages":[...],"tools":[...],"add_generation_prompt":true,...}

@@ -1,11 +1,13 @@
 // Repetition penalty (Keskar et al. 2019, CTRL): the logit of every id in the history, once however often it
 // stands there, is divided by the penalty if it is positive and multiplied by it if it is negative. As
-// RepetitionPenaltyLogitsProcessor. It commutes with the temperature, so it works on undivided logits.
+// RepetitionPenaltyLogitsProcessor, which looks at the whole history; penalty_last_n makes it the last so
+// many ids. It commutes with the temperature, so it works on undivided logits.
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "sampling/numbers.h"
+#include "sampling/stages/history.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {
@@ -13,16 +15,16 @@ namespace {
 
 class RepeatPenalty : public Stage {
  public:
-  explicit RepeatPenalty(float penalty) : penalty_(penalty) {}
+  RepeatPenalty(float penalty, std::size_t last) : penalty_(penalty), last_(last) {}
   std::string_view name() const override { return "repeat_penalty"; }
-  std::string describe() const override { return "repeat_penalty " + to_text(penalty_); }
+  std::string describe() const override { return "repeat_penalty " + to_text(penalty_) + within_last(last_); }
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     if (context.history.empty()) return;
     const std::span<const float> before = row.values();
     const std::span<float> after = room(row.scratch.values, before.size());
     std::copy(before.begin(), before.end(), after.begin());
-    for (const std::int32_t id : context.history) {
+    for (const std::int32_t id : last_of(context.history, last_)) {
       // Reads the row as it was, so a second time changes nothing. Ids past the vocabulary are no candidates.
       const std::optional<std::size_t> at = row.find(id);
       if (!at) continue;
@@ -34,17 +36,22 @@ class RepeatPenalty : public Stage {
 
  private:
   float penalty_;
+  std::size_t last_;
 };
 
 constexpr std::array kOptions = {
-    SamplingOption{"repeat_penalty", OptionKind::kNumber, 1, "divides logits of ids that occurred; 1: off"}};
+    SamplingOption{"repeat_penalty", OptionKind::kNumber, 1, "divides logits of ids that occurred; 1: off"},
+    SamplingOption{"penalty_last_n", OptionKind::kWholeNumber, 0,
+                   "how many ids the repeat, presence and frequency penalties look back on; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float penalty = options.real("repeat_penalty");
   if (!(penalty > 0) || std::isinf(penalty)) {
     return bad_option("repeat_penalty", to_text(penalty), "a number above 0 (1: off)");
   }
-  return penalty == 1 ? no_stage() : make_stage<RepeatPenalty>(penalty);
+  const Result<std::size_t> last = last_n(options, "penalty_last_n");
+  if (!last) return last.error();
+  return penalty == 1 ? no_stage() : make_stage<RepeatPenalty>(penalty, *last);
 }
 
 }  // namespace

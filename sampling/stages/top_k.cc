@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "sampling/numbers.h"
 #include "sampling/stages/stages.h"
@@ -52,6 +53,19 @@ void keep_top_k(Candidates& row, std::size_t k) {
   if (k >= row.count()) return;
   const std::span<float> values = row.collect(lower_bound_of_kth(row, k));
   row.keep(select_largest(values, {}, static_cast<double>(k)));
+}
+
+std::size_t largest(Candidates& row, std::span<float> out) {
+  const float bound = lower_bound_of_kth(row, out.size());
+  const float least = select_largest(row.collect(bound), {}, static_cast<double>(out.size())).least;
+  std::size_t n = 0, ties = 0;
+  for (const float value : row.collect(std::max(bound, least))) {
+    if (value > least) out[n++] = value;
+    if (value == least) ++ties;
+  }
+  std::sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n), std::greater<>());
+  while (n < out.size() && ties-- > 0) out[n++] = least;
+  return n;
 }
 
 namespace stages {

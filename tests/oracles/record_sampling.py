@@ -8,7 +8,6 @@ bit for bit, in tests/sampling/rows.cc. Everything is computed in float64 from t
 """
 
 import importlib.metadata
-import struct
 
 import numpy as np
 import torch
@@ -20,24 +19,11 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from rows import row, splitmix64, write
+from rows import by_id, f32, fnv1a, history, row, write
 
 VERSIONS = {p: importlib.metadata.version(p) for p in ("torch", "transformers", "numpy")}
 KINDS = ("normal", "peaked", "ties", "equal", "masked")
 VOCABS = (7, 1000, 49152)
-
-
-def history(seed, vocab):
-    """A few ids, the first of them twice, and one that the vocabulary lacks."""
-    ids = splitmix64(np.uint64(seed << 32) + np.arange(3 + vocab // 100, dtype=np.uint64)) % np.uint64(vocab)
-    ids = [int(i) for i in ids]
-    return ids + [ids[0], vocab + 3]
-
-
-def by_id(scores):
-    """The scores with ties broken by id, which sort and topk leave open: far below what float32 tells apart."""
-    return scores - torch.arange(scores.shape[-1], dtype=torch.float64) * 1e-13
-
 
 PROCESSORS = {
     "repeat_penalty": RepetitionPenaltyLogitsProcessor,
@@ -73,10 +59,6 @@ def well_posed(name, value, scores):
     return True
 
 
-def f32(x):
-    return float(np.float32(x))
-
-
 CHAINS = (
     [[("temperature", t)] for t in (0.7, 1.7)]
     + [[("top_k", k)] for k in (1, 5, 40, 2000)]
@@ -92,13 +74,6 @@ CHAINS = (
         [("top_k", 40), ("repeat_penalty", 1.5), ("top_p", 0.7)],
     ]
 )
-
-
-def fnv1a(ids):
-    value = 0xCBF29CE484222325
-    for byte in b"".join(struct.pack("<I", i) for i in ids):
-        value = ((value ^ byte) * 0x100000001B3) % 2**64
-    return f"{value:016x}"
 
 
 def record_chain(kind, vocab, chain, first_seed):

@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -37,6 +38,67 @@ std::vector<std::int32_t> history(std::uint64_t seed, std::size_t vocab) {
   }
   ids.push_back(ids.front());
   ids.push_back(static_cast<std::int32_t>(vocab) + 3);
+  return ids;
+}
+
+namespace {
+
+/// One number of a stream that belongs to `seed`, apart from those of row() and history().
+std::uint64_t word(std::uint64_t seed, std::uint64_t i) { return splitmix64((seed << 32) + 0x80000000 + i); }
+
+}  // namespace
+
+Told told(std::uint64_t seed, std::size_t vocab) {
+  const std::uint64_t first = word(seed, 0);
+  std::vector<std::int32_t> few(3 + (first >> 8) % 6);
+  for (std::size_t i = 0; i < few.size(); ++i)
+    few[i] = static_cast<std::int32_t>(word(seed, 1000 + i) % vocab);
+  if (seed % 5 == 0) few[0] = static_cast<std::int32_t>(vocab) + 3;
+  Told told;
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < 24 + first % 104; ++i) {
+    const std::uint64_t bits = word(seed, 1 + i);
+    if (i < 4 || bits % 8 == 0) {
+      told.ids.push_back(few[(bits >> 8) % few.size()]);
+      continue;
+    }
+    if (bits % 8 == 1) copied = (bits >> 8) % i;
+    told.ids.push_back(told.ids[copied++]);
+  }
+  told.prompt_size = (first >> 20) % (told.ids.size() + 1);
+  return told;
+}
+
+std::string token_text(std::int32_t id) {
+  constexpr std::string_view kLetters = "ab c\n:\xc3\xa9";
+  const std::uint64_t bits = splitmix64(static_cast<std::uint64_t>(id));
+  std::string text;
+  if (bits % 16 == 5) return text;
+  for (std::uint64_t i = 0; i < 1 + (bits >> 4) % 4; ++i) text += kLetters[(bits >> (8 + 4 * i)) & 7];
+  return text;
+}
+
+MadeUpVocabulary::MadeUpVocabulary(std::size_t size) : ends_{2, static_cast<std::int32_t>(size) - 1} {
+  for (std::size_t i = 0; i < size; ++i) texts_.push_back(token_text(static_cast<std::int32_t>(i)));
+}
+
+std::string hash_of(const std::vector<std::int32_t>& ids) {
+  std::uint64_t value = 0xCBF29CE484222325;
+  for (const std::int32_t id : ids) {
+    for (int byte = 0; byte < 4; ++byte) {
+      value = (value ^ ((static_cast<std::uint32_t>(id) >> (8 * byte)) & 0xFF)) * 0x100000001B3;
+    }
+  }
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::vector<std::int32_t> support_of(const std::vector<float>& probabilities) {
+  std::vector<std::int32_t> ids;
+  for (std::size_t i = 0; i < probabilities.size(); ++i) {
+    if (probabilities[i] > 0) ids.push_back(static_cast<std::int32_t>(i));
+  }
   return ids;
 }
 

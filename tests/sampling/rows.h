@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
+#include "sampling/vocabulary.h"
 
 namespace partita::test {
 
@@ -18,6 +20,35 @@ std::vector<float> row(std::string_view kind, std::uint64_t seed, std::size_t vo
 
 /// A few ids, the first of them twice, and one that the vocabulary lacks.
 std::vector<std::int32_t> history(std::uint64_t seed, std::size_t vocab);
+
+/// A history that repeats itself, and how many of its ids are the prompt.
+struct Told {
+  std::vector<std::int32_t> ids;
+  std::size_t prompt_size = 0;
+};
+Told told(std::uint64_t seed, std::size_t vocab);
+
+/// The bytes of an id in vocabularies that are made up: up to four letters of eight, or none.
+std::string token_text(std::int32_t id);
+
+/// `size` such ids, of which 2 and the last one end an answer.
+class MadeUpVocabulary : public Vocabulary {
+ public:
+  explicit MadeUpVocabulary(std::size_t size);
+  std::size_t size() const override { return texts_.size(); }
+  std::string_view text(std::int32_t id) const override { return texts_[static_cast<std::size_t>(id)]; }
+  std::span<const std::int32_t> ends() const override { return ends_; }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<std::int32_t> ends_;
+};
+
+/// FNV-1a of the ids as little-endian 32-bit integers, in hexadecimal digits.
+std::string hash_of(const std::vector<std::int32_t>& ids);
+
+/// The ids that are left, with a probability above 0.
+std::vector<std::int32_t> support_of(const std::vector<float>& probabilities);
 
 /// Every table of kernels that this machine can run.
 struct NamedKernels {

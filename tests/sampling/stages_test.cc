@@ -27,27 +27,6 @@ SamplingOptions options_of(const Json& chain) {
   return options;
 }
 
-/// FNV-1a of the ids as little-endian 32-bit integers.
-std::string hash_of(const std::vector<std::int32_t>& ids) {
-  std::uint64_t value = 0xCBF29CE484222325;
-  for (const std::int32_t id : ids) {
-    for (int byte = 0; byte < 4; ++byte) {
-      value = (value ^ ((static_cast<std::uint32_t>(id) >> (8 * byte)) & 0xFF)) * 0x100000001B3;
-    }
-  }
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-std::vector<std::int32_t> support_of(const std::vector<float>& probabilities) {
-  std::vector<std::int32_t> ids;
-  for (std::size_t i = 0; i < probabilities.size(); ++i) {
-    if (probabilities[i] > 0) ids.push_back(static_cast<std::int32_t>(i));
-  }
-  return ids;
-}
-
 /// The distribution of a chain over a row, all of it written.
 std::vector<float> distribution(const SamplingOptions& options, const std::vector<float>& logits,
                                 const std::vector<std::int32_t>& seen = {},

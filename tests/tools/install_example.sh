@@ -16,6 +16,11 @@ cmake --build "$work/build"
 grep -q Paris "$work/answer"
 "$work/build/softmax" | tee "$work/family"
 grep -q '^sparsemax  *0.7500  0.2500  0.0000  0.0000$' "$work/family"
+"$work/build/forbid_words" "$model" "What is the capital of France?" paris " is" | tee "$work/answer"
+if grep -qiE 'paris| is' "$work/answer" || ! grep -q '[a-z]' "$work/answer"; then
+  echo "the answer is empty or has a forbidden word" >&2
+  exit 1
+fi
 "$work/installed/bin/partita" --version
 if grep -rqF "$source" "$work/installed/lib" --include='*.cmake'; then
   echo "the installed package names the source directory" >&2

@@ -1,0 +1,73 @@
+// Presence and frequency penalties, as OpenAI's interface defines them: the logit of every id that was
+// generated is lowered by the presence penalty once, and by the frequency penalty as often as it was
+// generated. Prompts do not count (vLLM's reading; llama.cpp counts the last so many ids of everything).
+// Negative penalties make repetition likelier.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sampling/numbers.h"
+#include "sampling/stages/history.h"
+#include "sampling/stages/stages.h"
+
+namespace partita {
+namespace {
+
+class CountPenalties : public Stage {
+ public:
+  CountPenalties(float presence, float frequency, std::size_t last)
+      : presence_(presence), frequency_(frequency), last_(last) {}
+  std::string_view name() const override { return "count_penalties"; }
+  std::string describe() const override {
+    std::string text(name());
+    if (presence_ != 0) text += " presence " + to_text(presence_);
+    if (frequency_ != 0) text += " frequency " + to_text(frequency_);
+    return text + within_last(last_);
+  }
+
+  void apply(Candidates& row, const StageContext& context, const StageState*) const override {
+    const auto ids = last_of(context.history.subspan(context.prompt_size), last_);
+    const std::span<std::uint32_t> counts = room(row.scratch.counts, row.count());
+    for (const std::int32_t id : ids) {
+      if (const auto at = row.find(id)) ++counts[*at];
+    }
+    for (const std::int32_t id : ids) {
+      const auto at = row.find(id);
+      if (!at || counts[*at] == 0) continue;
+      row.add(*at, -(double{presence_} + double{frequency_} * counts[*at]));
+      counts[*at] = 0;
+    }
+    row.settle(*context.kernels);
+  }
+
+ private:
+  float presence_, frequency_;
+  std::size_t last_;
+};
+
+constexpr std::array kOptions = {SamplingOption{"presence_penalty", OptionKind::kNumber, 0,
+                                                "lowers logits of ids that were generated; 0: off"},
+                                 SamplingOption{"frequency_penalty", OptionKind::kNumber, 0,
+                                                "lowers them as often as the id was generated; 0: off"}};
+
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  for (const SamplingOption& option : kOptions) {
+    const float penalty = options.real(option.name);
+    if (!std::isfinite(penalty)) return bad_option(option.name, to_text(penalty), "a finite number (0: off)");
+  }
+  const float presence = options.real("presence_penalty"), frequency = options.real("frequency_penalty");
+  const Result<std::size_t> last = last_n(options, "penalty_last_n");
+  if (!last) return last.error();
+  if (presence == 0 && frequency == 0) return no_stage();
+  return make_stage<CountPenalties>(presence, frequency, *last);
+}
+
+}  // namespace
+
+namespace stages {
+extern const StageDescriptor count_penalties = {
+    {"count_penalties", "makes tokens that were generated less likely, once or by how often", kOptions},
+    make};
+}
+
+}  // namespace partita

@@ -1,0 +1,50 @@
+// Eta sampling (Hewitt et al. 2022): drops what is less likely than min(epsilon, sqrt(epsilon) exp(-H)), H
+// the entropy of what is left so far, but never the likeliest. As EtaLogitsWarper.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sampling/numbers.h"
+#include "sampling/spread.h"
+#include "sampling/stages/stages.h"
+
+namespace partita {
+namespace {
+
+class EtaCutoff : public Stage {
+ public:
+  explicit EtaCutoff(float epsilon) : epsilon_(epsilon) {}
+  std::string_view name() const override { return "eta_cutoff"; }
+  std::string describe() const override { return "eta_cutoff " + to_text(epsilon_); }
+
+  void apply(Candidates& row, const StageContext& context, const StageState*) const override {
+    const Spread s = spread(row, *context.kernels);
+    const auto epsilon = static_cast<double>(epsilon_);
+    const double eta = std::min(epsilon, std::sqrt(epsilon) * std::exp(-s.entropy()));
+    row.keep({least_of_weight(row, eta * s.weights), Cut::kAllTies});
+  }
+
+ private:
+  float epsilon_;
+};
+
+constexpr std::array kOptions = {
+    SamplingOption{"eta_cutoff", OptionKind::kNumber, 0,
+                   "only those of at least this probability, less of it where much is uncertain; 0: all"}};
+
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const float epsilon = options.real("eta_cutoff");
+  if (!(epsilon >= 0) || epsilon >= 1) {
+    return bad_option("eta_cutoff", to_text(epsilon), "at least 0 (off) and below 1");
+  }
+  return epsilon == 0 ? no_stage() : make_stage<EtaCutoff>(epsilon);
+}
+
+}  // namespace
+
+namespace stages {
+extern const StageDescriptor eta_cutoff = {
+    {"eta_cutoff", "keeps tokens of at least a probability that falls with the entropy", kOptions}, make};
+}
+
+}  // namespace partita
