@@ -44,10 +44,7 @@ struct Batch::Impl {
 
 Result<Batch> Model::batch(std::size_t max_sequences) const {
   return guarded([&]() -> Result<Batch> {
-    if (impl_->transformer == nullptr) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "\"" + impl_->info.path + "\" was opened for its text side only"};
-    }
+    if (auto checked = impl_->check_weights(); !checked) return checked.error();
     if (max_sequences == 0 || max_sequences > kStepRows) {
       return Error{ErrorCode::kInvalidArgument, "sequences is " + std::to_string(max_sequences) +
                                                     "; it must be 1 to " + std::to_string(kStepRows)};

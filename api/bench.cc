@@ -138,10 +138,7 @@ class Workload {
 };
 
 Result<void> check(const Model::Impl& model, const BenchOptions& options) {
-  if (model.transformer == nullptr) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "\"" + model.info.path + "\" was opened for its text side only"};
-  }
+  if (auto checked = model.check_weights(); !checked) return checked;
   const std::size_t context = model.info.context_length;
   const std::size_t longest = std::max(options.prefill, options.decode + 1);
   if (options.depth > context || longest > context - options.depth) {

@@ -27,10 +27,7 @@ struct Reader : Lane {
 
 /// Whether a model can answer together with the first.
 Result<void> check_member(const Model::Impl& first, const Model::Impl& model) {
-  if (model.transformer == nullptr) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "\"" + model.info.path + "\" was opened for its text side only"};
-  }
+  if (auto checked = model.check_weights(); !checked) return checked;
   if (&model == &first) return {};
   std::optional<std::string> why;
   if (first.info.vocab_size != model.info.vocab_size) {

@@ -250,6 +250,11 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
   return tokenize_pieces(*tokenizer, controls, *pieces);
 }
 
+Result<void> Model::Impl::check_weights() const {
+  if (transformer != nullptr) return {};
+  return Error{ErrorCode::kInvalidArgument, "\"" + info.path + "\" was opened for its text side only"};
+}
+
 Result<void> Model::Impl::check_ids(std::span<const TokenId> ids) const {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= info.vocab_size) {

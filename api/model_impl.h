@@ -38,6 +38,10 @@ struct Model::Impl {
   /// or `context` if that is less (both lengths named).
   Result<std::vector<TokenId>> prompt_ids(const Request& request, std::size_t context = kNoLimit) const;
 
+  /// Errors: kInvalidArgument for a model that has no weights, having been opened with
+  /// OpenOptions::text_only.
+  Result<void> check_weights() const;
+
   /// Errors: kInvalidArgument naming the first id outside the vocabulary, its place and the limit.
   Result<void> check_ids(std::span<const TokenId> ids) const;
 

@@ -6,10 +6,7 @@ namespace partita {
 
 Result<Session> Model::session() const {
   return guarded([&]() -> Result<Session> {
-    if (impl_->transformer == nullptr) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "\"" + impl_->info.path + "\" was opened for its text side only"};
-    }
+    if (auto checked = impl_->check_weights(); !checked) return checked.error();
     return Session(std::make_shared<Session::Impl>(impl_));
   });
 }
