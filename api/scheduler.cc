@@ -29,7 +29,30 @@ Scheduler::Scheduler(std::shared_ptr<const Model::Impl> model, std::size_t max_s
       engine_(model_->transformer, model_->options.threads, kStepRows),
       head_scratch_(model_->head_scratch(max_sequences)),
       prompt_rows_(first_prompt_rows(*model_)),
+      max_sequences_(max_sequences),
       hidden_(max_sequences * model_->info.hidden_size) {}
+
+void Scheduler::grow(std::size_t max_sequences) {
+  if (max_sequences <= max_sequences_) return;
+  hidden_.resize(max_sequences * model_->info.hidden_size);
+  head_scratch_ = model_->head_scratch(max_sequences);
+  max_sequences_ = max_sequences;
+}
+
+Result<std::size_t> Scheduler::read_piece(std::span<const TokenId> ids, KvSequence& cache, bool all,
+                                          float* hidden, const std::atomic<bool>* cancel, Timing& timing) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto rest = ids.subspan(cache.length());
+  const auto piece = rest.first(std::min(rest.size(), prompt_rows_));
+  const std::size_t last = piece.size() == rest.size() ? 1 : 0;
+  const Chunk chunk{&cache, piece, Role::kPrompt, all ? piece.size() : last};
+  if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done.error();
+  const double seconds = seconds_since(start);
+  adapt_pieces(piece.size(), seconds);
+  timing.prefill_tokens += piece.size();
+  timing.prefill_s += seconds;
+  return piece.size();
+}
 
 bool Scheduler::make_room(std::span<Sequence* const> sequences, const Piece& piece,
                           std::vector<Outcome>& outcomes) {

@@ -40,6 +40,15 @@ class Scheduler {
   Result<void> step(std::span<Sequence* const> sequences, const std::atomic<bool>* cancel, Timing& timing,
                     std::vector<Outcome>& outcomes);
 
+  /// Reads the next piece of a prompt: ids[cache.length() ..], as much as a step may. hidden: of the last id
+  /// alone where the piece reaches it, or with `all` of every id of the piece, [pieces of up to kStepRows]
+  /// [hidden_size]. Returns the number of ids read. Errors: those of Engine::step.
+  Result<std::size_t> read_piece(std::span<const TokenId> ids, KvSequence& cache, bool all, float* hidden,
+                                 const std::atomic<bool>* cancel, Timing& timing);
+
+  /// Makes room for steps of so many sequences. Precondition: at most kStepRows. Throws std::bad_alloc.
+  void grow(std::size_t max_sequences);
+
   const Model::Impl& model() const { return *model_; }
   Engine& engine() { return engine_; }
 
@@ -59,7 +68,8 @@ class Scheduler {
   std::shared_ptr<const Model::Impl> model_;
   Engine engine_;
   std::unique_ptr<HeadScratch> head_scratch_;
-  std::size_t prompt_rows_;    // of one step, by what the last one took
+  std::size_t prompt_rows_;  // of one step, by what the last one took
+  std::size_t max_sequences_;
   std::vector<float> hidden_;  // [max_sequences][hidden_size]
   std::vector<Piece> pieces_;
   std::vector<Chunk> chunks_;

@@ -24,6 +24,9 @@ class Sequence {
   std::span<const TokenId> prompt() const { return ids().first(prompt_size_); }
   KvSequence& cache() const { return *cache_; }
   Finish finish() const { return finish_; }
+  const Chain& chain() const { return chain_; }
+  const TextGate& text() const { return text_; }           // gone through the prompt, and what was accepted
+  std::size_t room() const { return end_ - ids_.size(); }  // tokens that the answer may still have
 
   /// Ids that the model has not read yet; 0 when there is nothing left to do.
   std::size_t pending() const { return finish_ == Finish::kNone ? ids_.size() - cache_->length() : 0; }

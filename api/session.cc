@@ -21,22 +21,25 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
+/// What the cache holds of the last request serves this one as far as the ids agree; at least the last id of
+/// the prompt is read again, because its hidden state is what the answer starts from.
+void Session::Impl::begin(Sequence sequence) {
+  std::size_t common = 0;
+  if (current != nullptr) {
+    const auto known = current->ids().first(cache.length());
+    const auto fresh = sequence.prompt().first(sequence.prompt().size() - 1);
+    common = static_cast<std::size_t>(
+        std::mismatch(known.begin(), known.end(), fresh.begin(), fresh.end()).first - known.begin());
+  }
+  cache.truncate(common);
+  current = std::make_shared<Sequence>(std::move(sequence));
+}
+
 Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
     auto sequence = Sequence::create(*impl_->model, request, impl_->cache);
     if (!sequence) return sequence.error();
-
-    // What the cache holds of the last request serves this one as far as the ids agree; at least the last id
-    // of the prompt is read again, because its hidden state is what the answer starts from.
-    std::size_t common = 0;
-    if (impl_->current != nullptr) {
-      const auto known = impl_->current->ids().first(impl_->cache.length());
-      const auto fresh = sequence->prompt().first(sequence->prompt().size() - 1);
-      common = static_cast<std::size_t>(
-          std::mismatch(known.begin(), known.end(), fresh.begin(), fresh.end()).first - known.begin());
-    }
-    impl_->cache.truncate(common);
-    impl_->current = std::make_shared<Sequence>(std::move(*sequence));
+    impl_->begin(std::move(*sequence));
 
     auto stream = std::make_unique<Stream::Impl>();
     stream->session = impl_;

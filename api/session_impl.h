@@ -19,6 +19,9 @@ struct Session::Impl {
         pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
         cache(pool) {}
 
+  /// Takes a new request in: its prompt as far as the cache does not hold it yet is what is pending.
+  void begin(Sequence sequence);
+
   const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
 
   std::shared_ptr<const Model::Impl> model;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tools/common.h"
+#include "tools/search.h"
 
 namespace tools {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 struct Options {
   Input input;
   SamplingFlags sampling;
+  SearchFlags search;
   int max_tokens = 256;
   int logprobs = -1;
   bool chat = false;
@@ -29,6 +31,7 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.logprobs = options.logprobs;
   request.stop = options.sampling.stop;
   request.sampling = options.sampling.resolved(common);
+  options.search.settle(request.sampling);
   request.parse_specials = !common.no_special;
   if (options.ids) {
     auto ids = parse_ids(text);
@@ -84,6 +87,11 @@ int run(const Common& common, const Options& options) {
   if (!request) return usage_error(request.error().message);
   auto samplers = describe(request->sampling);
   if (!samplers) return usage_error(samplers.error().message);
+  if (const std::string misused = options.search.misused(); !misused.empty()) return usage_error(misused);
+  if (options.search.asked()) {
+    auto possible = check(*request, options.search.resolved());
+    if (!possible) return usage_error(possible.error().message);
+  }
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
@@ -97,6 +105,7 @@ int run(const Common& common, const Options& options) {
   session->set_progress([&](std::size_t done, std::size_t all) {
     done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
   });
+  if (options.search.asked()) return run_search(common, *opened, *session, *request, options.search);
   auto stream = session->generate(*request);
   if (!stream) return fail(stream.error());
   auto answer = pull(common, *stream);
@@ -113,9 +122,11 @@ int run(const Common& common, const Options& options) {
 
 void add_generate(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(program, common, "generate", kJson | kSpecials | kEngine | kSeed,
-                                  "Continue a prompt, or answer it with --chat",
-                                  common.program + " generate -p 'The capital of France is' -n 16 --greedy");
+  CLI::App* command =
+      add_command(program, common, "generate", kJson | kSpecials | kEngine | kSeed,
+                  "Continue a prompt, or answer it with --chat",
+                  common.program + " generate -p 'The capital of France is' -n 16 --greedy\n  " +
+                      common.program + " generate -p 'The capital of France is' -n 16 --beams 4 --n-best 2");
   add_input(*command, options->input, "the prompt, taken raw unless --chat");
   command
       ->add_option("-n,--max-tokens", options->max_tokens,
@@ -131,6 +142,7 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
                    "with --json: log-probabilities, and of so many alternatives")
       ->check(CLI::Range(0, 1 << 30));
   add_sampling(*command, options->sampling);
+  add_search(*command, options->search);
   command->callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
