@@ -1,5 +1,6 @@
 // Beam search: the prompt is read once, and every beam has a cache that shares what it has in common with
 // the others (KvSequence::fork). All beams advance in one step of the engine.
+#include <algorithm>
 #include <optional>
 
 #include "api/search.h"
@@ -8,6 +9,9 @@
 
 namespace partita {
 namespace {
+
+/// Ids that end an answer, as far as they are counted: a file may name any number, but each costs candidates.
+constexpr std::size_t kMostEndings = 32;
 
 /// Rows of logits held at a time where samplers act.
 constexpr std::size_t kLogitRows = 16;
@@ -32,7 +36,7 @@ BeamOptions beam_options(const SearchRun& run) {
   options.length_penalty = static_cast<double>(run.search.length_penalty);
   options.stop = stop_rule(run.search.early_stopping);
   options.max_length = run.sequence().room();
-  options.endings = run.model().tokenizer->specials().end_of_generation.size();
+  options.endings = std::min(kMostEndings, run.model().tokenizer->specials().end_of_generation.size());
   return options;
 }
 
@@ -78,21 +82,21 @@ class Driver {
   void follow_parents() {
     const auto parents = beams_.parents();
     last_.clear();
-    std::vector<KvSequence> next;
-    next.reserve(parents.size());
+    next_caches_.clear();
     for (std::size_t i = 0; i < parents.size(); ++i) {
       last_.push_back(beams_.running()[i].ids.back());
       const bool wanted_again = std::find(parents.begin() + static_cast<std::ptrdiff_t>(i) + 1, parents.end(),
                                           parents[i]) != parents.end();
       if (caches_.empty()) {
-        next.push_back(run_.session.cache.fork());
+        next_caches_.push_back(run_.session.cache.fork());
       } else if (wanted_again) {
-        next.push_back(caches_[parents[i]].fork());
+        next_caches_.push_back(caches_[parents[i]].fork());
       } else {
-        next.push_back(std::move(caches_[parents[i]]));
+        next_caches_.push_back(std::move(caches_[parents[i]]));
       }
     }
-    caches_ = std::move(next);
+    caches_.swap(next_caches_);
+    next_caches_.clear();  // beams that nothing continues give their pages back
     if (texts_.empty()) return;
     next_texts_.clear();
     for (std::size_t i = 0; i < parents.size(); ++i) {
@@ -162,7 +166,7 @@ class Driver {
   std::vector<float> hidden_;  // [rows_][hidden_size]
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<std::vector<Continuation>> likeliest_;  // [rows_]
-  std::vector<KvSequence> caches_;                    // of the running beams; empty while they are the prompt
+  std::vector<KvSequence> caches_, next_caches_;      // of the running beams; empty while they are the prompt
   std::vector<TokenId> last_;                         // of the running beams
   std::vector<TextGate> texts_, next_texts_;          // of the running beams, where there are stop strings
   std::optional<TextGate> trial_;

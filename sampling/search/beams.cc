@@ -31,7 +31,7 @@ void BeamSearch::advance(std::span<const std::vector<Continuation>> likeliest, c
   for (Group& group : groups_) {
     if (group.count == 0) continue;
     gather(group, likeliest);
-    mark_complete(completes);
+    for (Candidate& c : candidates_) c.ends = completes(c.beam, c.next.id);
     collect_complete(group);
     collect_running(group);
     if (!is_done(group)) continue;
@@ -46,9 +46,12 @@ void BeamSearch::gather(const Group& group, std::span<const std::vector<Continua
   candidates_.clear();
   for (std::size_t beam = group.first; beam < group.first + group.count; ++beam) {
     for (const Continuation& next : likeliest[beam]) {
-      const auto same = static_cast<double>(std::count(taken_.begin(), taken_.end(), next.id));
-      const double score = previous_[beam].score + static_cast<double>(next.score);
-      candidates_.push_back({beam, next, score - options_.diversity_penalty * same, false});
+      double score = previous_[beam].score + static_cast<double>(next.score);
+      if (options_.diversity_penalty > 0) {
+        const auto same = std::count(taken_.begin(), taken_.end(), next.id);
+        score -= options_.diversity_penalty * static_cast<double>(same);
+      }
+      candidates_.push_back({beam, next, score, false});
     }
   }
   const auto better = [](const Candidate& a, const Candidate& b) {
@@ -61,16 +64,11 @@ void BeamSearch::gather(const Group& group, std::span<const std::vector<Continua
   candidates_.resize(kept);
 }
 
-void BeamSearch::mark_complete(const Completes& completes) {
-  const bool at_limit = length_ >= options_.max_length;
-  for (Candidate& c : candidates_) c.complete = at_limit || completes(c.beam, c.next.id);
-}
-
 /// Those after the first group_size_ are there to go on with: their completions do not count.
 void BeamSearch::collect_complete(Group& group) {
   for (std::size_t i = 0; i < std::min(group_size_, candidates_.size()); ++i) {
     const Candidate& c = candidates_[i];
-    if (!c.complete) continue;
+    if (!c.ends && !at_limit()) continue;
     const double of_this = rank(c.score, length_);
     const auto worse = [](double value, const CompleteBeam& other) { return value > other.rank; };
     const auto at = std::upper_bound(group.complete.begin(), group.complete.end(), of_this, worse);
@@ -83,19 +81,22 @@ void BeamSearch::collect_complete(Group& group) {
   }
 }
 
+/// The best that do not end are taken, and go on while there is room.
 void BeamSearch::collect_running(Group& group) {
   group.first = running_count_;
   group.count = 0;
+  std::size_t taken = 0;
   for (const Candidate& c : candidates_) {
-    if (c.complete) continue;
-    if (group.count == group_size_) break;
+    if (c.ends) continue;
+    if (taken++ == group_size_) break;
+    taken_.push_back(c.next.id);
+    if (at_limit()) continue;
     Beam& beam = running_[running_count_++];
     beam = previous_[c.beam];  // into memory that it has
     beam.ids.push_back(c.next.id);
     beam.logprobs.push_back(c.next.logprob);
     beam.score = c.score;
     parents_.push_back(c.beam);
-    taken_.push_back(c.next.id);
     ++group.count;
   }
 }

@@ -81,15 +81,15 @@ class BeamSearch {
     std::size_t beam = 0;  // index into previous_
     Continuation next;
     double score = 0;
-    bool complete = false;
+    bool ends = false;  // by its id, not by the length
   };
   struct Group {
     std::size_t first = 0, count = 0;    // its beams in running_
     std::vector<CompleteBeam> complete;  // at most group_size_, best first
   };
 
+  bool at_limit() const { return length_ >= options_.max_length; }
   void gather(const Group& group, std::span<const std::vector<Continuation>> likeliest);
-  void mark_complete(const Completes& completes);
   void collect_complete(Group& group);
   void collect_running(Group& group);
   bool is_done(const Group& group) const;
@@ -103,7 +103,7 @@ class BeamSearch {
   std::size_t running_count_ = 0;
   std::vector<std::size_t> parents_;
   std::vector<Candidate> candidates_;  // of the group at hand
-  std::vector<std::int32_t> taken_;    // ids that the groups before go on with in this step
+  std::vector<std::int32_t> taken_;    // ids that the groups before took in this step
 };
 
 }  // namespace partita

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records what transformers' beam search finds, and what diverse groups and contrastive search find.
 
-    record_beams.py OUT_DIRECTORY [SMOLLM2.gguf]
+    record_beams.py OUT_DIRECTORY [SMOLLM2.gguf] [--only toy|tiny|smollm2]
 
 Writes beams_toy.json (random tables instead of a model, where answers end often), beams_tiny.json (the
 random models of record_tiny_models.py) and, given the model, beams_smollm2.json. README.md beside this
@@ -9,12 +9,13 @@ file describes them.
 
 Plain beams are transformers' own `generate`. transformers 5 has neither group beam search nor contrastive
 search any more (`custom_generate` on its hub took them over), so both are written down here from their
-papers, in float64 and without a cache: Vijayakumar et al. 2016 with the Hamming penalty as transformers 4
+papers, in float64: Vijayakumar et al. 2016 with the Hamming penalty as transformers 4
 computed it, each group under the rules of the plain search; Su et al. 2022. The same code with one group
 must find what `generate` finds, or nothing is recorded.
 """
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -26,7 +27,7 @@ import transformers
 from record_scores import byte_level_tokenizer, metadata, sha256, versions
 from record_tiny_models import MODELS, VOCAB, random_model
 
-THREADS = 2
+THREADS = 1
 EARLY = (False, True, "never")
 
 
@@ -61,14 +62,14 @@ def reference_beams(next_logprobs, *, beams, max_new, eos, length_penalty, early
             live = []
             for place, (score, beam, token) in enumerate(candidates):
                 ids = running[g][beam][1] + [token]
-                if token in eos or length == max_new:
-                    if place < size:
-                        complete[g].append((score / length ** length_penalty, ids))
-                elif len(live) < size:
+                if place < size and (token in eos or length == max_new):
+                    complete[g].append((score / length ** length_penalty, ids))
+                if token not in eos and len(live) < size:
                     live.append((score, ids))
             complete[g] = sorted(complete[g], key=lambda c: -c[0])[:size]
-            running[g] = live
             taken += [ids[-1] for _, ids in live]
+            live = [] if length == max_new else live
+            running[g] = live
             if live and len(complete[g]) == size:
                 reach = max_new if early == "never" and length_penalty > 0 else length
                 if early is True or live[0][0] / reach ** length_penalty <= complete[g][-1][0]:
@@ -76,22 +77,20 @@ def reference_beams(next_logprobs, *, beams, max_new, eos, length_penalty, early
     return sorted((c for group in complete for c in group), key=lambda c: -c[0])
 
 
-def reference_contrastive(states, ids, *, top_k, alpha, max_new, eos):
-    """states(batch of ids): hidden states and log-probabilities after the last, [batch][n][width] and
-    [batch][vocab]. Returns the ids, the sum of their log-probabilities, and the least lead of a choice."""
-    found, total, lead = [], 0.0, math.inf
+def reference_contrastive(prompt, *, top_k, alpha, max_new, eos):
+    """Returns the ids, the sum of their log-probabilities, and the least lead of a choice over the next."""
+    found, past, total, lead = [], prompt.hidden, 0.0, math.inf
     while len(found) < max_new and (not found or found[-1] not in eos):
-        hidden, logprobs = states([ids + found])
-        best = torch.topk(logprobs[0], top_k)
-        tried, _ = states([ids + found + [token] for token in best.indices.tolist()])
-        past = torch.nn.functional.normalize(hidden[0], dim=-1)
-        next_states = torch.nn.functional.normalize(tried[:, -1], dim=-1)
-        closest = (next_states @ past.T).max(dim=-1).values
-        values = (1 - alpha) * best.values.exp() - alpha * closest
-        order = values.sort(descending=True)
+        best = torch.topk(prompt.rows([found])[0], top_k)
+        tried = prompt.states([found + [token] for token in best.indices.tolist()])[0][:, -1].double()
+        unit = torch.nn.functional.normalize
+        closest = (unit(tried, dim=-1) @ unit(past, dim=-1).T).max(dim=-1).values
+        order = ((1 - alpha) * best.values.exp() - alpha * closest).sort(descending=True)
         lead = min(lead, (order.values[0] - order.values[1]).item())
-        found.append(best.indices[order.indices[0]].item())
-        total += best.values[order.indices[0]].item()
+        chosen = order.indices[0]
+        found.append(best.indices[chosen].item())
+        past = torch.cat([past, tried[chosen:chosen + 1]])
+        total += best.values[chosen].item()
     return found, total, lead
 
 
@@ -117,31 +116,40 @@ def same(a, b, tolerance):
         abs(x - y) <= tolerance for (x, _), (y, _) in zip(a, b))
 
 
-def searched(next_logprobs, model, ids, setting, tolerance):
-    """The answers of one setting: plain ones by transformers, checked against the reference; groups by the
-    reference."""
+def searched(next_logprobs, model, ids, setting, tolerance=None):
+    """The answers of one setting: plain ones by transformers, held against the reference where there is a
+    tolerance; groups by the reference."""
     if setting.get("groups", 1) == 1:
-        answers = generate(model, ids, **{k: v for k, v in setting.items() if k not in ("groups", "diversity")})
-        if "repetition" not in setting and not same(answers, reference_beams(next_logprobs, **setting), tolerance):
+        answers = generate(model, ids, **setting)
+        if tolerance and "repetition" not in setting and not same(answers, reference_beams(next_logprobs, **setting), tolerance):
             raise SystemExit(f"the reference differs from transformers: {setting}\n{answers}\n"
                              f"{reference_beams(next_logprobs, **setting)}")
         return answers
     return reference_beams(next_logprobs, **setting)
 
 
-def rows_of(model, ids):
-    """next_logprobs of a model after a prompt: float32 logits, log-softmax in float64."""
-    def rows(continuations):
-        batch = torch.tensor([ids + c for c in continuations])
-        return torch.log_softmax(model(batch, use_cache=False).logits[:, -1].double(), dim=-1)
-    return rows
+class Prompt:
+    """A model after a prompt, whose keys and values are computed once: float32, log-softmax in float64."""
 
+    def __init__(self, model, ids):
+        self.model = model
+        out = model.model(torch.tensor([ids]), use_cache=True)
+        self.cache, self.hidden = out.past_key_values, out.last_hidden_state[0].double()
+        self.last = out.last_hidden_state[:, -1]
 
-def states_of(model):
-    def states(batch):
-        hidden = model.model(torch.tensor(batch), use_cache=False).last_hidden_state
-        return hidden.double(), torch.log_softmax(model.lm_head(hidden[:, -1]).double(), dim=-1)
-    return states
+    def states(self, continuations):
+        """Hidden states of the continuations, [batch][n][width], and log-probabilities after the last."""
+        if not continuations[0]:
+            hidden, last = None, self.last
+        else:
+            cache = copy.deepcopy(self.cache)
+            cache.batch_repeat_interleave(len(continuations))
+            hidden = self.model.model(torch.tensor(continuations), past_key_values=cache).last_hidden_state
+            last = hidden[:, -1]
+        return hidden, torch.log_softmax(self.model.lm_head(last).double(), dim=-1)
+
+    def rows(self, continuations):
+        return self.states(continuations)[1]
 
 
 def answers_json(answers):
@@ -182,19 +190,24 @@ class Toy(transformers.PreTrainedModel, transformers.GenerationMixin):
         self.table = torch.nn.Parameter(table)  # [positions][vocab][vocab]
         self.post_init()
 
-    def prepare_inputs_for_generation(self, input_ids, **_):
+    def prepare_inputs_for_generation(self, input_ids, **kwargs):
         return {"input_ids": input_ids}
 
-    def forward(self, input_ids, return_dict=True, **_):
+    def forward(self, input_ids, attention_mask=None, return_dict=True, use_cache=False, **_):
         logits = self.table[input_ids.shape[1] - 1][input_ids[:, -1:]]
         return transformers.modeling_outputs.CausalLMOutput(logits=logits)
+
+    def rows(self, start):
+        def rows(continuations):
+            batch = torch.tensor([[start] + c for c in continuations])
+            return torch.log_softmax(self(batch).logits[:, -1].double(), dim=-1)
+        return rows
 
     def _init_weights(self, module):
         pass
 
 
 def toy_settings(draw):
-    """Three ids may end an answer in one of three cases: it then happens at once."""
     settings = []
     for beams in (2, 3, 4):
         for length_penalty in (-1.0, 0.0, 0.5, 1.0, 2.0):
@@ -218,17 +231,17 @@ def toy_settings(draw):
 def record_toy(directory):
     generator = torch.Generator().manual_seed(21)
     draw = random.Random(22)
-    tables = [(torch.randn((TOY_POSITIONS, TOY_VOCAB, TOY_VOCAB), generator=generator) * 64).round().int()
+    tables = [(torch.randn((TOY_POSITIONS, TOY_VOCAB, TOY_VOCAB), generator=generator) * 4000).round().int()
               for _ in range(2)]
     cases = []
     for number, table in enumerate(tables):
-        model = Toy(table.float() / 32).eval()
+        model = Toy(table.float() / 2000).eval()
         for setting in toy_settings(draw):
             start = draw.randrange(TOY_VOCAB)
-            answers = searched(rows_of(model, [start]), model, [start], setting, 1e-5)
+            answers = searched(model.rows(start), model, [start], setting, 1e-5)
             cases.append({"table": number, "start": start, **setting, "answers": answers_json(answers)})
     write_record(os.path.join(directory, "beams_toy.json"), {
-        "made_by": "tests/oracles/record_beams.py", "versions": versions(), "logits_are": "tables / 32",
+        "made_by": "tests/oracles/record_beams.py", "versions": versions(), "logits_are": "tables / 2000",
         "tables": [table.flatten().tolist() for table in tables], "cases": cases})
 
 
@@ -237,24 +250,30 @@ def record_toy(directory):
 
 def model_settings(beams):
     plain = [{"length_penalty": a, "early": early} for a in (0.5, 1.0, 2.0) for early in (False, True)]
-    plain.append({"length_penalty": 1.0, "early": "never"})
-    grouped = [{"length_penalty": 1.0, "early": early, "groups": groups, "diversity": diversity}
-               for groups, diversity, early in ((2, 0.5, False), (beams, 1.0, True))]
-    return [{"beams": beams, **setting} for setting in plain + grouped]
+    return [{"beams": beams, **setting} for setting in plain + [
+        {"length_penalty": 1.0, "early": False, "groups": 2, "diversity": 0.5}]]
 
 
-def model_cases(name, model, prompts, eos, max_new, beams, tolerance):
+def more_settings(beams):
+    return [{"beams": beams, "length_penalty": 1.0, "early": "never"},
+            {"beams": beams, "length_penalty": 1.0, "early": True, "groups": beams, "diversity": 1.0}]
+
+
+def model_cases(name, model, ids, settings, eos, max_new):
+    prompt = Prompt(model, ids)
     cases = []
-    for ids in prompts:
-        for setting in model_settings(beams):
-            setting = {**setting, "max_new": max_new, "eos": eos}
-            answers = searched(rows_of(model, ids), model, ids, setting, tolerance)
-            cases.append({"model": name, "prompt": ids, **setting, "answers": answers_json(answers)})
-        found, total, lead = reference_contrastive(states_of(model), ids, top_k=4, alpha=0.6, max_new=max_new, eos=eos)
-        cases.append({"model": name, "prompt": ids, "top_k": 4, "alpha": 0.6, "max_new": max_new, "eos": eos,
-                      "lead": round(lead, 7), "answers": answers_json([(total / len(found), found)])})
-        print(name, len(cases), flush=True)
+    for setting in settings:
+        setting = {**setting, "max_new": max_new, "eos": eos}
+        answers = searched(prompt.rows, model, ids, setting)
+        cases.append({"model": name, "prompt": ids, **setting, "answers": answers_json(answers)})
+    print(name, ids[:5], flush=True)
     return cases
+
+
+def contrastive_case(name, model, ids, eos, max_new):
+    found, total, lead = reference_contrastive(Prompt(model, ids), top_k=4, alpha=0.6, max_new=max_new, eos=eos)
+    return {"model": name, "prompt": ids, "top_k": 4, "alpha": 0.6, "max_new": max_new, "eos": eos,
+            "lead": round(lead, 7), "answers": answers_json([(total / len(found), found)])}
 
 
 def record_tiny(directory):
@@ -263,8 +282,10 @@ def record_tiny(directory):
         model = random_model(config, seed, dtype)
         eos = [0, 2] if config.model_type == "llama" else [1]
         generator = torch.Generator().manual_seed(seed + 200)
-        prompts = [torch.randint(4, VOCAB, (n,), generator=generator).tolist() for n in (1, 5, 14, 40, 70)]
-        cases += model_cases(name, model, prompts, eos, 20, 4, 1e-4)
+        for length in (1, 14, 70):
+            ids = torch.randint(4, VOCAB, (length,), generator=generator).tolist()
+            cases += model_cases(name, model, ids, model_settings(4) + more_settings(4), eos, 16)
+            cases.append(contrastive_case(name, model, ids, eos, 16))
     write_record(os.path.join(directory, "beams_tiny.json"), {
         "made_by": "tests/oracles/record_beams.py", "versions": versions(), "cases": cases})
 
@@ -293,7 +314,9 @@ def record_smollm2(directory, path):
         folder, gguf_file=name, dtype=torch.float32, attn_implementation="eager").eval()
     tokens = meta["tokenizer.ggml.tokens"]
     eos = sorted(tokens.index(end) for end in ENDS)
-    cases = model_cases(name, model, [encode(text) for text in TEXTS], eos, 20, 4, 1e-3)
+    cases = []
+    for text in TEXTS:
+        cases += model_cases(name, model, encode(text), model_settings(4), eos, 20)
     write_record(os.path.join(directory, "beams_smollm2.json"), {
         "made_by": "tests/oracles/record_beams.py", "versions": versions(), "model": name,
         "model_sha256": sha256(path), "texts": TEXTS, "cases": cases})
@@ -304,11 +327,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory")
     parser.add_argument("model", nargs="?")
+    parser.add_argument("--only", choices=("toy", "tiny", "smollm2"))
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
-    record_toy(options.directory)
-    record_tiny(options.directory)
-    if options.model:
+    if options.only in (None, "toy"):
+        record_toy(options.directory)
+    if options.only in (None, "tiny"):
+        record_tiny(options.directory)
+    if options.model and options.only in (None, "smollm2"):
         record_smollm2(options.directory, options.model)
 
 
