@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records what transformers' beam search finds, and what diverse groups and contrastive search find.
 
-    record_beams.py OUT_DIRECTORY [SMOLLM2.gguf] [--only toy|tiny|smollm2]
+    record_beams.py OUT_DIRECTORY [SMOLLM2.gguf] [--only toy|tiny|smollm2] [--prompts N]
 
 Writes beams_toy.json (random tables instead of a model, where answers end often), beams_tiny.json (the
 random models of record_tiny_models.py) and, given the model, beams_smollm2.json. README.md beside this
@@ -306,7 +306,7 @@ TEXTS = [
 ENDS = ("<|endoftext|>", "<|im_end|>", "<reponame>")  # what Partita ends an answer at, as llama.cpp does
 
 
-def record_smollm2(directory, path):
+def record_smollm2(directory, path, texts):
     folder, name = os.path.split(os.path.abspath(path))
     meta = metadata(path)
     encode, _ = byte_level_tokenizer(meta)
@@ -315,11 +315,11 @@ def record_smollm2(directory, path):
     tokens = meta["tokenizer.ggml.tokens"]
     eos = sorted(tokens.index(end) for end in ENDS)
     cases = []
-    for text in TEXTS:
+    for text in texts:
         cases += model_cases(name, model, encode(text), model_settings(4), eos, 20)
     write_record(os.path.join(directory, "beams_smollm2.json"), {
         "made_by": "tests/oracles/record_beams.py", "versions": versions(), "model": name,
-        "model_sha256": sha256(path), "texts": TEXTS, "cases": cases})
+        "model_sha256": sha256(path), "texts": texts, "cases": cases})
 
 
 @torch.no_grad()
@@ -327,6 +327,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory")
     parser.add_argument("model", nargs="?")
+    parser.add_argument("--prompts", type=int, default=len(TEXTS), help="of SmolLM2, the first so many")
     parser.add_argument("--only", choices=("toy", "tiny", "smollm2"))
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
@@ -335,7 +336,7 @@ def main():
     if options.only in (None, "tiny"):
         record_tiny(options.directory)
     if options.model and options.only in (None, "smollm2"):
-        record_smollm2(options.directory, options.model)
+        record_smollm2(options.directory, options.model, TEXTS[:options.prompts])
 
 
 if __name__ == "__main__":
