@@ -94,8 +94,9 @@ Result<void> Ensemble::Impl::read(std::size_t member, const Sequence& sequence, 
   while (reader.cache.length() < ids.size()) {
     const auto start = std::chrono::steady_clock::now();
     const std::size_t before = reader.cache.length();
-    auto done = reader.scheduler.read_piece(ids, prompt, reader.cache, reader.hidden.data(), cancelled());
-    if (!done) return done;
+    auto done = reader.scheduler.read_piece(ids, prompt, reader.cache, Scheduler::Outputs::kLast,
+                                            reader.hidden.data(), cancelled());
+    if (!done) return done.error();
     const std::size_t after = reader.cache.length();
     if (after == ids.size()) {
       reader.model->head->logits(reader.hidden.data(), 1, reader.scheduler.head_scratch(),

@@ -27,20 +27,28 @@ Scheduler::Scheduler(std::shared_ptr<const Model::Impl> model, std::size_t max_s
       engine_(model_->transformer, model_->options.threads, kStepRows),
       head_scratch_(model_->head_scratch(max_sequences)),
       prompt_rows_(first_prompt_rows(*model_)),
+      max_sequences_(max_sequences),
       hidden_(2 * max_sequences * model_->info.hidden_size) {}
 
-Result<void> Scheduler::read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
-                                   float* hidden, const std::atomic<bool>* cancel) {
+void Scheduler::grow(std::size_t max_sequences) {
+  if (max_sequences <= max_sequences_) return;
+  hidden_.resize(2 * max_sequences * model_->info.hidden_size);
+  head_scratch_ = model_->head_scratch(max_sequences);
+  max_sequences_ = max_sequences;
+}
+
+Result<std::size_t> Scheduler::read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
+                                          Outputs outputs, float* hidden, const std::atomic<bool>* cancel) {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t known = cache.length();
   const Role role = known < prompt ? Role::kPrompt : Role::kGenerated;
   const auto rest = ids.first(known < prompt ? prompt : ids.size()).subspan(known);
   const auto piece = rest.first(std::min(rest.size(), prompt_rows_));
-  const bool last = known + piece.size() == ids.size();
-  const Chunk chunk{&cache, piece, role, last ? std::size_t{1} : std::size_t{0}};
-  if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done;
+  const std::size_t last = known + piece.size() == ids.size() ? 1 : 0;
+  const Chunk chunk{&cache, piece, role, outputs == Outputs::kAll ? piece.size() : last};
+  if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done.error();
   adapt_pieces(role == Role::kPrompt ? piece.size() : 0, seconds_since(start));
-  return {};
+  return piece.size();
 }
 
 bool Scheduler::make_room(std::span<Sequence* const> sequences, const Piece& piece,

@@ -40,11 +40,18 @@ class Scheduler {
   Result<void> step(std::span<Sequence* const> sequences, const std::atomic<bool>* cancel, Timing& timing,
                     std::vector<Outcome>& outcomes);
 
+  /// Whose hidden states read_piece() gives.
+  enum class Outputs : std::uint8_t { kLast, kAll };
+
   /// Reads the next piece of one sequence by itself: ids[cache.length() ..], the first `prompt` of them its
-  /// prompt, as much as a step may and all of one role. hidden: [hidden_size] of the last of the ids, written
-  /// once the piece reaches it. Errors: those of Engine::step.
-  Result<void> read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache, float* hidden,
-                          const std::atomic<bool>* cancel);
+  /// prompt, as much as a step may and all of one role; returns how many ids that was. hidden: of the last of
+  /// the ids alone, [hidden_size], written once the piece reaches it; or of every id of the piece, [up to
+  /// kStepRows][hidden_size]. Errors: those of Engine::step.
+  Result<std::size_t> read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
+                                 Outputs outputs, float* hidden, const std::atomic<bool>* cancel);
+
+  /// Makes room for steps of so many sequences. Precondition: at most kStepRows. Throws std::bad_alloc.
+  void grow(std::size_t max_sequences);
 
   const Model::Impl& model() const { return *model_; }
   Engine& engine() { return engine_; }
@@ -70,8 +77,9 @@ class Scheduler {
   std::shared_ptr<const Model::Impl> model_;
   Engine engine_;
   std::unique_ptr<HeadScratch> head_scratch_;
-  std::size_t prompt_rows_;    // of one step, by what the last one took
-  std::vector<float> hidden_;  // [2 max_sequences][hidden_size], for each may have guidance
+  std::size_t prompt_rows_;  // of one step, by what the last one took
+  std::size_t max_sequences_;
+  std::vector<float> hidden_;  // [2 max_sequences_][hidden_size], for each may have guidance
   std::vector<Piece> pieces_;
   std::vector<Chunk> chunks_;
   std::vector<Question> questions_;

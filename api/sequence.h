@@ -27,6 +27,9 @@ class Sequence {
   std::span<const TokenId> prompt() const { return ids().first(prompt_size_); }
   KvSequence& cache() const { return *cache_; }
   Finish finish() const { return finish_; }
+  const Chain& chain() const { return chain_; }
+  const TextGate& text() const { return text_; }           // gone through the prompt, and what was accepted
+  std::size_t room() const { return end_ - ids_.size(); }  // tokens that the answer may still have
 
   /// What the model reads for this sequence: prompt and answer, and with guidance the negative prompt and the
   /// same answer. The next token is asked for when both are read to their ends in one step.

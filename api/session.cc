@@ -16,13 +16,17 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
+void Session::Impl::begin(Sequence sequence) {
+  keep_common(cache, sequence, 0);
+  keep_common(negative_cache, sequence, 1);
+  current = std::make_shared<Sequence>(std::move(sequence));
+}
+
 Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
     auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache);
     if (!sequence) return sequence.error();
-    impl_->keep_common(impl_->cache, *sequence, 0);
-    impl_->keep_common(impl_->negative_cache, *sequence, 1);
-    impl_->current = std::make_shared<Sequence>(std::move(*sequence));
+    impl_->begin(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });
 }

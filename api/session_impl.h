@@ -12,6 +12,9 @@ struct Session::Impl final : Lane, TokenSource {
 
   Result<Token> next(Sequence& sequence, Timing& timing) override;
 
+  /// Takes a new request in: its prompt as far as the caches do not hold it yet is what is pending.
+  void begin(Sequence sequence);
+
   KvSequence negative_cache;  // of the negative prompt, where there is guidance
 };
 

@@ -96,15 +96,17 @@ class Chain {
   Result<void> distribution(const LogitRow& logits, const StageContext& context, const ChainState* state,
                             Candidates& scratch, std::span<float> probabilities) const;
 
+  /// The row after all stages: what choose() draws from. Temperature 0 is no stage. Errors: those of
+  /// choose().
+  Result<void> filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
+                      Candidates& row) const;
+
   bool greedy() const { return greedy_; }
+  bool empty() const { return stages_.empty(); }  // no stage does anything
   /// The stages that do something, in order: "temperature 0.8, top_p 0.95"; empty if none does.
   std::string describe() const;
 
  private:
-  /// The row after all stages.
-  Result<void> filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
-                      Candidates& row) const;
-
   std::vector<std::shared_ptr<const Stage>> stages_;
   bool greedy_ = false;
 };

@@ -119,6 +119,16 @@ class Progress {
   int percent_ = -1;
 };
 
+/// Lets Ctrl-C cancel a partita::Session or Ensemble, and shows how far it has read the prompt. Both outlive
+/// it.
+template <class Source>
+void watch(Source& source, Progress& progress) {
+  source.set_cancel(&interrupted());
+  source.set_progress([&progress](std::size_t done, std::size_t all) {
+    done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
+  });
+}
+
 std::size_t peak_rss_bytes();
 
 // The commands, one file each. Each adds itself to the program and sets `action` when it is chosen.

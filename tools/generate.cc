@@ -5,6 +5,7 @@
 #include "tools/ensemble.h"
 #include "tools/explain.h"
 #include "tools/sampling.h"
+#include "tools/search.h"
 
 namespace tools {
 namespace {
@@ -13,6 +14,7 @@ struct Options {
   Input input;
   SamplingFlags sampling;
   EnsembleFlags ensemble;
+  SearchFlags search;
   int max_tokens = 256;
   int logprobs = -1;
   bool chat = false;
@@ -43,6 +45,7 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   auto sampling = options.sampling.resolved(common.seed);
   if (!sampling) return sampling.error();
   request.sampling = std::move(*sampling);
+  options.search.settle(request.sampling);
   request.parse_specials = !common.no_special;
   if (options.ids) {
     auto ids = parse_ids(text);
@@ -114,11 +117,8 @@ Json answer_json(const Answering& answering, const Options& options, const parti
 template <class Source>
 int run_on(const Common& common, const Options& options, const partita::Request& request, Source& source,
            const Answering& answering) {
-  source.set_cancel(&interrupted());
   Progress progress("reading the prompt", common.shows_progress());
-  source.set_progress([&](std::size_t done, std::size_t all) {
-    done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
-  });
+  watch(source, progress);
   auto stream = source.generate(request);
   if (!stream) return fail(stream.error());
   auto answer = pull(common, answering.model, *stream);
@@ -140,8 +140,16 @@ int run(const Common& common, const Options& options) {
   if (!request) return usage_error(request.error().message);
   auto samplers = describe(request->sampling);
   if (!samplers) return usage_error(samplers.error().message);
+  if (const std::string misused = options.search.misused(); !misused.empty()) return usage_error(misused);
+  if (options.search.asked()) {
+    auto possible = check(*request, options.search.resolved());
+    if (!possible) return usage_error(possible.error().message);
+  }
   auto companions = options.ensemble.companions();
   if (!companions) return usage_error(companions.error().message);
+  if (!companions->empty() && options.search.asked()) {
+    return usage_error("--with is for answers that are drawn: it does not go with a search");
+  }
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
@@ -156,6 +164,7 @@ int run(const Common& common, const Options& options) {
   }
   auto session = opened->model.session();
   if (!session) return fail(session.error());
+  if (options.search.asked()) return run_search(common, *opened, *session, *request, options.search);
   return run_on(common, options, *request, *session,
                 {opened->model, opened->model.info(), opened->load_s, nullptr});
 }
@@ -164,11 +173,12 @@ int run(const Common& common, const Options& options) {
 
 void add_generate(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      add_command(program, common, "generate", kJson | kSpecials | kEngine | kSeed,
-                  "Continue a prompt, or answer it with --chat",
-                  common.program + " generate -p 'The capital of France is' -n 16 --greedy\n  " +
-                      common.program + " generate -p 'The capital of France is' -n 16 --with SmolLM2=0.5");
+  CLI::App* command = add_command(
+      program, common, "generate", kJson | kSpecials | kEngine | kSeed,
+      "Continue a prompt, or answer it with --chat",
+      common.program + " generate -p 'The capital of France is' -n 16 --greedy\n  " + common.program +
+          " generate -p 'The capital of France is' -n 16 --with SmolLM2=0.5\n  " + common.program +
+          " generate -p 'The capital of France is' -n 16 --beams 4 --n-best 2");
   add_input(*command, options->input, "the prompt, taken raw unless --chat");
   command
       ->add_option("-n,--max-tokens", options->max_tokens,
@@ -195,6 +205,7 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   add_sampling(*command, options->sampling);
+  add_search(*command, options->search);
   add_ensemble(*command, options->ensemble);
   command->callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });

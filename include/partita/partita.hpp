@@ -241,12 +241,58 @@ struct Divergence {
   double same_top = 0;             // fraction of positions with the same likeliest id
 };
 
+/// When a beam search ends: transformers' `early_stopping`. All three wait for as many complete answers as
+/// beams (of a group). Then kFalse ends when the best beam, at the length it has, is no better than the worst
+/// of them; kTrue at once; kNever when no beam could become better at any length up to the limit.
+enum class EarlyStopping : std::uint8_t { kFalse, kTrue, kNever };
+
+/// How answers are searched for. One of: beams (the others neutral), best_of, penalty_alpha. docs/search.md
+/// has the formulas.
+struct Search {
+  int beams = 1;                // 1 .. 512
+  float length_penalty = 1.0F;  // score = joint log-probability / length^length_penalty; -10 .. 10
+  EarlyStopping early_stopping = EarlyStopping::kFalse;
+  int groups = 1;                  // of beams, all of one size (Vijayakumar et al. 2016)
+  float diversity_penalty = 0.0F;  // for each beam of earlier groups that takes the same token in this step
+  int n_best = 1;                  // answers wanted, at most as many as are searched for
+  int best_of = 0;                 // > 0: so many answers are drawn, as Sampling says, and ranked; 1 .. 512
+  float penalty_alpha = 0.0F;      // > 0: contrastive search (Su et al. 2022) among the Sampling::top_k; .. 1
+};
+
+/// What of a request and a search can never go together, whatever the model. Errors: those of
+/// Session::search() that are kInvalidArgument for it.
+PARTITA_API Result<void> check(const Request& request, const Search& search);
+
+/// One answer that a search found.
+struct Hypothesis {
+  std::vector<TokenId> ids;     // with the token that ended it
+  std::string text;             // up to the stop string, if one ended it
+  std::vector<float> logprobs;  // of ids[i], natural, of the model's own distribution
+  double sum_logprob = 0;       // the joint log-probability: their sum
+  /// What answers are ranked by: sum_logprob / length^length_penalty; of a beam search with diversity
+  /// penalties or samplers, what these leave of sum_logprob.
+  double score = 0;
+  Finish finish = Finish::kNone;
+};
+
+struct SearchResult {
+  std::vector<TokenId> prompt_ids;
+  std::vector<Hypothesis> answers;  // best first; at least one
+  Timing timing;
+};
+
 /// One conversation: a KV cache that remembers, so that a prompt which continues the last one is not read
 /// again. One thread at a time.
 class PARTITA_API Session {
  public:
   /// Reads the prompt (lazily, at the first next()) and answers. A new generate() ends the stream before it.
   Result<Stream> generate(const Request& request);
+
+  /// Searches for the best answers instead of drawing one; ends the stream before it, keeps the prompt in the
+  /// cache. Errors: kInvalidArgument naming the option, its value and its limits, or options that do not go
+  /// together (sampling with beams, for one); kCancelled; kOutOfMemory naming the budget of the caches, which
+  /// the answers on their way share.
+  Result<SearchResult> search(const Request& request, const Search& search);
 
   /// Log-probabilities of every id of a text; one path with generate()'s.
   Result<Score> score(std::span<const TokenId> ids);

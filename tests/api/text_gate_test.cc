@@ -98,6 +98,47 @@ TEST_CASE("A prompt's unfinished character is completed by the answer") {
   CHECK(gate.push(0xA9) == "é");
 }
 
+TEST_CASE("However text is cut into tokens and whatever the stops, none is ever shown") {
+  const Vocabulary vocabulary;
+  std::uint32_t state = 1;
+  const auto draw = [&](std::uint32_t n) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 16) % n;
+  };
+  // Few letters, so that stops begin again within themselves; tokens of one to five of them.
+  const std::vector<std::pair<TokenId, std::string>> tokens = {{'h', "h"},    {'e', "e"},    {'l', "l"},
+                                                               {'o', "o"},    {256, "he"},   {257, "ll"},
+                                                               {258, "hell"}, {259, "hello"}};
+  int stopped = 0;
+  for (int trial = 0; trial < 3000; ++trial) {
+    std::vector<std::string> stops;
+    for (std::uint32_t i = 0; i < 1 + draw(3); ++i) {
+      std::string stop;
+      for (std::uint32_t n = 0; n < 1 + draw(3); ++n) stop += tokens[draw(8)].second;
+      stops.push_back(stop);
+    }
+    TextGate gate = gate_with(vocabulary, stops);
+    std::string whole, shown;
+    std::size_t cut = std::string::npos;
+    for (int i = 0; i < 12 && cut == std::string::npos; ++i) {
+      const auto& [id, text] = tokens[draw(8)];
+      whole += text;
+      for (const std::string& stop : stops) cut = std::min(cut, whole.find(stop));
+      shown += gate.push(id);
+      CHECK(shown == whole.substr(0, shown.size()));
+      for (const std::string& stop : stops) CHECK(shown.find(stop) == std::string::npos);
+      CHECK(gate.stopped() == (cut != std::string::npos));
+    }
+    if (cut == std::string::npos) {
+      CHECK(shown + gate.finish() == whole);
+      continue;
+    }
+    CHECK(shown + gate.finish() == whole.substr(0, cut));
+    ++stopped;
+  }
+  CHECK(stopped > 1000);
+}
+
 TEST_CASE("An empty stop string is refused") {
   const Vocabulary vocabulary;
   const auto gate = TextGate::create(*vocabulary, {"a", ""});

@@ -201,6 +201,61 @@ class Ensembles(ProgramTest):
             self.check_sentence(done, 1, "49152", "262144", str(gemma))
 
 
+class Searches(ProgramTest):
+    def test_beams(self):
+        args = ("generate", "-p", FRANCE, "-n", 8)
+        out = run_json(*args, "--beams", 4, "--n-best", 3, "--logprobs", 0)
+        self.assertEqual(list(out),
+                         ["model", "prompt_ids", "ids", "text", "finish", "logprobs", "answers", "timing"])
+        self.assertEqual(len(out["answers"]), 3)
+        best = out["answers"][0]
+        self.assertEqual(set(best), {"ids", "text", "score", "finish"})
+        for field in ("ids", "text", "finish"):
+            self.assertEqual(out[field], best[field])
+        scores = [answer["score"] for answer in out["answers"]]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+        self.assertEqual([token["id"] for token in out["logprobs"]], out["ids"])
+        mean = sum(token["logprob"] for token in out["logprobs"]) / len(out["ids"])
+        self.assertAlmostEqual(best["score"], mean, places=5)
+        self.assertIn("Paris", out["text"])
+        self.assertEqual(run(*args, "--beams", 4).stdout.decode(), out["text"] + "\n")
+        shown = run(*args, "--beams", 4, "--n-best", 3).stdout.decode()
+        self.assertEqual(shown, "".join(f"[score {a['score']:.4f}]\n{a['text']}\n" for a in out["answers"]))
+        diverse = run_json(*args, "--beams", 4, "--beam-groups", 4, "--diversity-penalty", 50, "--n-best", 4)
+        self.assertEqual(len({answer["ids"][0] for answer in diverse["answers"]}), 4)
+
+    def test_best_of_and_contrastive(self):
+        args = ("generate", "-p", FRANCE, "-n", 8)
+        drawn = run_json(*args, "--best-of", 3, "--n-best", 3, "--seed", 4)
+        alone = run_json(*args, "--seed", 4)
+        self.assertIn(alone["ids"], [answer["ids"] for answer in drawn["answers"]])
+        contrastive = run_json(*args, "--penalty-alpha", 0.6, "--top-k", 4)
+        self.assertEqual(len(contrastive["answers"]), 1)
+        self.assertNotEqual(contrastive["ids"], run_json(*args, "--greedy")["ids"])
+
+    def test_a_stop_string_is_in_no_answer(self):
+        out = run_json("generate", "-p", FRANCE, "-n", 16, "--beams", 3, "--n-best", 3, "--stop", "aris")
+        self.assertTrue(any(answer["finish"] == "stop" for answer in out["answers"]))
+        for answer in out["answers"]:
+            self.assertNotIn("aris", answer["text"])
+
+    def test_what_does_not_go_together(self):
+        def usage(*args):
+            return run("generate", "-p", "x", *args)
+        self.check_usage(usage("--beams", 4, "--temperature", 0.7), "temperature is 0.7")
+        self.check_usage(usage("--beams", 4, "--top-p", 0.9), "top_p is 0.9")
+        self.check_usage(usage("--beams", 4, "--best-of", 2), "not several")
+        self.check_usage(usage("--beams", 4, "--beam-groups", 3), "divide")
+        self.check_usage(usage("--beams", 4, "--diversity-penalty", 1), "one group")
+        self.check_usage(usage("--beams", 4, "--n-best", 5), "n_best is 5")
+        self.check_usage(usage("--beams", 4, "--early-stopping", "maybe"), "maybe")
+        self.check_usage(usage("--beams", 4, "--logprobs", 2), "logprobs is 2")
+        self.check_usage(usage("--beams", 0))
+        self.check_usage(usage("--early-stopping", "true"), "--beams")
+        self.check_usage(usage("--n-best", 2), "--beams")
+        self.check_usage(usage("--penalty-alpha", 0.6), "top_k is 0")
+
+
 class Interrupts(ProgramTest):
     LONG = "The history of the world, told slowly. " * 850  # some 7,000 tokens
 

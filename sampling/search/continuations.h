@@ -1,0 +1,26 @@
+// What may follow a beam where processors change the distribution.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "sampling/chain.h"
+#include "sampling/search/beams.h"
+
+namespace partita {
+
+/// Memory of likeliest_after(), reused from call to call.
+struct ContinuationScratch {
+  std::vector<float> scores;  // [vocab]
+  Candidates row;
+};
+
+/// The k best continuations after the chain's stages, which are applied to the row of log-probabilities as
+/// transformers' beam search applies its processors; what they leave is not normalised again. logits:
+/// [vocab]. Errors: kBadNumbers naming the entry or the stage.
+Result<void> likeliest_after(const Chain& chain, std::span<const float> logits, const StageContext& context,
+                             const ChainState* state, std::size_t k, ContinuationScratch& scratch,
+                             std::vector<Continuation>& out);
+
+}  // namespace partita

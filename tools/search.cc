@@ -1,0 +1,135 @@
+#include "tools/search.h"
+
+namespace tools {
+namespace {
+
+std::string check_early(const std::string& value) {
+  if (value == "true" || value == "false" || value == "never") return {};
+  return "--early-stopping is true, false or never, not \"" + value + "\"";
+}
+
+Json answer_json(const partita::Hypothesis& answer) {
+  return {{"ids", answer.ids},
+          {"text", answer.text},
+          {"score", number(answer.score)},
+          {"finish", std::string(name(answer.finish))}};
+}
+
+Json result_json(const Opened& opened, const partita::Request& request, const partita::SearchResult& result) {
+  const partita::Hypothesis& best = result.answers.front();
+  Json out = {{"model", opened.model.info().path},
+              {"prompt_ids", result.prompt_ids},
+              {"ids", best.ids},
+              {"text", best.text},
+              {"finish", std::string(name(best.finish))}};
+  if (request.logprobs >= 0) {
+    out["logprobs"] = Json::array();
+    for (std::size_t i = 0; i < best.ids.size(); ++i) {
+      partita::Token token;
+      token.id = best.ids[i];
+      token.logprob = best.logprobs[i];
+      out["logprobs"].push_back(logprob_json(token));
+    }
+  }
+  out["answers"] = Json::array();
+  for (const partita::Hypothesis& answer : result.answers) out["answers"].push_back(answer_json(answer));
+  out["timing"] = timing_json(opened.load_s, result.timing);
+  return out;
+}
+
+/// The best answer alone, or all that were asked for, each under its score.
+std::string result_text(const partita::SearchResult& result) {
+  if (result.answers.size() == 1) return result.answers.front().text + "\n";
+  std::string text;
+  for (const partita::Hypothesis& answer : result.answers) {
+    char head[64];
+    std::snprintf(head, sizeof head, "[score %.4f]\n", answer.score);
+    text += head + answer.text + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_search(CLI::App& command, SearchFlags& flags) {
+  partita::Search& s = flags.search;
+  flags.temperature = command.get_option("--temperature");
+  command.add_option("--beams", s.beams, "beam search over this many beams, ranked by joint log-probability")
+      ->check(CLI::Range(1, 512))
+      ->capture_default_str();
+  flags.length_penalty =
+      command
+          .add_option("--length-penalty", s.length_penalty,
+                      "answers are ranked by joint log-probability / length^this; above 0 favours long ones")
+          ->capture_default_str();
+  flags.of_beams = {
+      command
+          .add_option(
+              "--early-stopping", flags.early_stopping,
+              "when as many answers are complete as there are beams: true ends, false ends when the best "
+              "beam is no better now, never when none could become better")
+          ->check(CLI::Validator(check_early, "true|false|never"))
+          ->capture_default_str(),
+      command.add_option("--beam-groups", s.groups, "groups of beams that are kept diverse")
+          ->check(CLI::Range(1, 512))
+          ->capture_default_str(),
+      command
+          .add_option("--diversity-penalty", s.diversity_penalty,
+                      "for each beam of earlier groups that takes the same token in this step")
+          ->capture_default_str()};
+  flags.n_best = command.add_option("--n-best", s.n_best, "answers shown, best first")->capture_default_str();
+  command
+      .add_option("--best-of", s.best_of,
+                  "draw this many answers and take the best by their log-probability; 0: off")
+      ->check(CLI::Range(0, 512))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--penalty-alpha", s.penalty_alpha,
+          "contrastive search among the --top-k likeliest: how much likeness to what came before counts; "
+          "0: off")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+}
+
+std::string SearchFlags::misused() const {
+  const auto given = [](const CLI::Option* option) { return option->count() > 0; };
+  if (search.beams == 1) {
+    for (const CLI::Option* option : of_beams) {
+      if (given(option)) return option->get_name() + " is for beam search: give --beams, 2 or more";
+    }
+  }
+  if (asked()) return {};
+  for (const CLI::Option* option : {n_best, length_penalty}) {
+    if (given(option)) return option->get_name() + " is for searches: give --beams, 2 or more, or --best-of";
+  }
+  return {};
+}
+
+partita::Search SearchFlags::resolved() const {
+  partita::Search result = search;
+  result.early_stopping = early_stopping == "true"    ? partita::EarlyStopping::kTrue
+                          : early_stopping == "never" ? partita::EarlyStopping::kNever
+                                                      : partita::EarlyStopping::kFalse;
+  return result;
+}
+
+void SearchFlags::settle(partita::Sampling& sampling) const {
+  if (asked() && search.best_of == 0 && temperature->count() == 0) sampling.temperature = 1;
+}
+
+int run_search(const Common& common, const Opened& opened, partita::Session& session,
+               const partita::Request& request, const SearchFlags& flags) {
+  Progress progress("reading the prompt", common.shows_progress());
+  watch(session, progress);
+  auto result = session.search(request, flags.resolved());
+  progress.clear();
+  if (!result) return fail(result.error());
+  auto written =
+      common.json ? write_json(result_json(opened, request, *result)) : write_out(result_text(*result));
+  if (!written) return fail(written.error());
+  print_statistics(common, opened.model.info(), result->timing);
+  return kDone;
+}
+
+}  // namespace tools
