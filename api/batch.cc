@@ -10,10 +10,10 @@ namespace {
 
 /// A request of a batch with its own cache.
 struct Entry {
-  Entry(Batch::Ticket number, KvPool& pool) : ticket(number), cache(pool) {}
+  Entry(Batch::Ticket number, KvPool& pool) : ticket(number), cache(pool), negative_cache(pool) {}
 
   Batch::Ticket ticket;
-  KvSequence cache;
+  KvSequence cache, negative_cache;
   std::optional<Sequence> sequence;
 };
 
@@ -64,7 +64,7 @@ Batch::~Batch() = default;
 Result<Batch::Ticket> Batch::add(const Request& request) {
   return guarded([&]() -> Result<Ticket> {
     auto entry = std::make_unique<Entry>(impl_->next_ticket, impl_->pool);
-    auto sequence = Sequence::create(*impl_->model, request, entry->cache);
+    auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache);
     if (!sequence) return sequence.error();
     entry->sequence.emplace(std::move(*sequence));
     impl_->waiting.push_back(std::move(entry));
@@ -133,7 +133,10 @@ Result<void> Batch::advance(std::vector<Event>& events) {
       if (impl.stepping[i] != nullptr) impl.running[kept++] = std::move(impl.running[i]);
     }
     impl.running.resize(kept);
-    for (const std::unique_ptr<Entry>& entry : impl.running) entry->cache.release_unseen();
+    for (const std::unique_ptr<Entry>& entry : impl.running) {
+      entry->cache.release_unseen();
+      entry->negative_cache.release_unseen();
+    }
     return done;
   });
 }

@@ -29,56 +29,90 @@ Scheduler::Scheduler(std::shared_ptr<const Model::Impl> model, std::size_t max_s
       engine_(model_->transformer, model_->options.threads, kStepRows),
       head_scratch_(model_->head_scratch(max_sequences)),
       prompt_rows_(first_prompt_rows(*model_)),
-      hidden_(max_sequences * model_->info.hidden_size) {}
+      hidden_(2 * max_sequences * model_->info.hidden_size) {}
 
 bool Scheduler::make_room(std::span<Sequence* const> sequences, const Piece& piece,
                           std::vector<Outcome>& outcomes) {
-  Sequence& needy = *sequences[piece.index];
-  auto reserved = needy.cache().reserve(piece.count);
+  KvSequence& needy = *sequences[piece.index]->track(piece.track).cache;
+  auto reserved = needy.reserve(piece.count);
   for (std::size_t j = sequences.size(); !reserved && j > piece.index + 1; --j) {
     if (reserved.error().code != ErrorCode::kOutOfMemory) break;
-    sequences[j - 1]->cache().truncate(0);
-    reserved = needy.cache().reserve(piece.count);
+    const Sequence& younger = *sequences[j - 1];
+    for (std::size_t t = 0; t < younger.tracks(); ++t) younger.track(t).cache->truncate(0);
+    reserved = needy.reserve(piece.count);
   }
   if (reserved) return true;
+  const auto holds_pages = [](const Sequence* s) {
+    return s->cache().length() > 0 || (s->tracks() > 1 && s->track(1).cache->length() > 0);
+  };
   const bool others_hold_pages =
       std::any_of(sequences.begin(), sequences.begin() + static_cast<std::ptrdiff_t>(piece.index),
-                  [](const Sequence* s) { return s->cache().length() > 0; }) ||
-      !pieces_.empty();
+                  holds_pages) ||
+      std::any_of(pieces_.begin(), pieces_.end(),
+                  [&](const Piece& other) { return other.index != piece.index; });
   if (reserved.error().code == ErrorCode::kOutOfMemory && others_hold_pages) return false;  // waits for them
   outcomes.push_back({piece.index, reserved.error()});
   return false;
 }
 
+/// Plans up to `rows` ids of a track; false if there is no room for them now.
+bool Scheduler::add_piece(std::span<Sequence* const> sequences, std::size_t index, std::size_t which,
+                          std::size_t rows, std::vector<Outcome>& outcomes) {
+  const Sequence::Track track = sequences[index]->track(which);
+  const std::size_t start = track.cache->length();
+  Piece piece;
+  piece.index = index;
+  piece.track = which;
+  piece.role = start < track.prompt_size ? Role::kPrompt : Role::kGenerated;
+  piece.count = start < track.prompt_size ? std::min(rows, track.prompt_size - start) : rows;
+  piece.asks = piece.count == track.pending;
+  if (!make_room(sequences, piece, outcomes)) return false;
+  pieces_.push_back(piece);
+  return true;
+}
+
 void Scheduler::plan(std::span<Sequence* const> sequences, std::vector<Outcome>& outcomes) {
+  // The last ids of both tracks of a sequence with guidance are read in one step; the first to get there
+  // waits.
+  const auto is_ready = [](const Sequence* s) {
+    return s->track(0).pending == 1 && (s->tracks() == 1 || s->track(1).pending == 1);
+  };
   pieces_.clear();
-  const auto single = static_cast<std::size_t>(
-      std::count_if(sequences.begin(), sequences.end(), [](const Sequence* s) { return s->pending() == 1; }));
-  std::size_t budget = std::min(prompt_rows_, kStepRows - single);  // for everything longer than one token
+  std::size_t single = 0;
+  for (const Sequence* s : sequences) single += is_ready(s) ? s->tracks() : 0;
+  std::size_t left = kStepRows;
+  std::size_t budget = std::min(prompt_rows_, left - std::min(single, left));  // for all but single tokens
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    const Sequence& sequence = *sequences[i];
-    const std::size_t pending = sequence.pending();
-    const std::size_t rows = pending == 1 ? 1 : std::min(pending, budget);
-    if (rows == 0) continue;
-    const std::size_t start = sequence.cache().length();
-    const std::size_t prompt = sequence.prompt().size();
-    Piece piece;
-    piece.index = i;
-    piece.role = start < prompt ? Role::kPrompt : Role::kGenerated;
-    piece.count = start < prompt ? std::min(rows, prompt - start) : rows;
-    piece.asks = piece.count == pending;
-    if (!make_room(sequences, piece, outcomes)) continue;
-    if (pending > 1) budget -= piece.count;
-    pieces_.push_back(piece);
+    const std::size_t tracks = sequences[i]->tracks();
+    if (is_ready(sequences[i])) {
+      const std::size_t planned = pieces_.size();
+      bool all = tracks <= left;
+      for (std::size_t t = 0; all && t < tracks; ++t) all = add_piece(sequences, i, t, 1, outcomes);
+      if (!all) pieces_.resize(planned);
+      left -= pieces_.size() - planned;
+      continue;
+    }
+    for (std::size_t t = 0; t < tracks; ++t) {
+      const std::size_t pending = sequences[i]->track(t).pending;
+      const std::size_t rows = std::min(pending - std::min(pending, tracks - 1), budget);
+      if (rows == 0) continue;
+      if (!add_piece(sequences, i, t, rows, outcomes)) break;
+      budget -= pieces_.back().count;
+    }
   }
 }
 
 void Scheduler::answer(std::span<Sequence* const> sequences, std::vector<Outcome>& outcomes) {
   questions_.clear();
+  const float* hidden = hidden_.data();
   for (const Piece& piece : pieces_) {
     if (!piece.asks) continue;
-    questions_.push_back(
-        sequences[piece.index]->question(hidden_.data() + questions_.size() * model_->info.hidden_size));
+    if (piece.track == 0) {
+      const Sequence& sequence = *sequences[piece.index];
+      const float* negative = sequence.tracks() == 1 ? nullptr : hidden + model_->info.hidden_size;
+      questions_.push_back(sequence.question(hidden, negative));
+    }
+    hidden += model_->info.hidden_size;
   }
   if (questions_.empty()) return;
   answers_.assign(questions_.size(), Answer{});
@@ -86,7 +120,7 @@ void Scheduler::answer(std::span<Sequence* const> sequences, std::vector<Outcome
 
   std::size_t row = 0;
   for (const Piece& piece : pieces_) {
-    if (!piece.asks) continue;
+    if (!piece.asks || piece.track != 0) continue;
     Sequence& sequence = *sequences[piece.index];
     const Result<Answer>& answer = answers_[row++];
     if (answer) {
@@ -115,9 +149,9 @@ Result<void> Scheduler::step(std::span<Sequence* const> sequences, const std::at
   chunks_.clear();
   std::size_t prompt_rows = 0, generated_rows = 0;
   for (const Piece& piece : pieces_) {
-    const Sequence& sequence = *sequences[piece.index];
-    const auto tokens = sequence.ids().subspan(sequence.cache().length(), piece.count);
-    chunks_.push_back({&sequence.cache(), tokens, piece.role, piece.asks ? std::size_t{1} : std::size_t{0}});
+    const Sequence::Track track = sequences[piece.index]->track(piece.track);
+    const auto tokens = track.ids.subspan(track.cache->length(), piece.count);
+    chunks_.push_back({track.cache, tokens, piece.role, piece.asks ? std::size_t{1} : std::size_t{0}});
     (piece.role == Role::kPrompt ? prompt_rows : generated_rows) += piece.count;
   }
   if (auto done = engine_.step(chunks_, hidden_.data(), cancel); !done) return done;

@@ -44,14 +44,17 @@ class Scheduler {
   Engine& engine() { return engine_; }
 
  private:
-  /// The next `count` ids of a sequence, all of one role.
+  /// The next `count` ids of a track of a sequence, all of one role.
   struct Piece {
     std::size_t index = 0;
+    std::size_t track = 0;
     std::size_t count = 0;
     Role role = Role::kPrompt;
     bool asks = false;  // its last id is the last one known: the next token is wanted
   };
   void plan(std::span<Sequence* const> sequences, std::vector<Outcome>& outcomes);
+  bool add_piece(std::span<Sequence* const> sequences, std::size_t index, std::size_t which, std::size_t rows,
+                 std::vector<Outcome>& outcomes);
   bool make_room(std::span<Sequence* const> sequences, const Piece& piece, std::vector<Outcome>& outcomes);
   void answer(std::span<Sequence* const> sequences, std::vector<Outcome>& outcomes);
   void adapt_pieces(std::size_t prompt_rows, double seconds);
@@ -60,7 +63,7 @@ class Scheduler {
   Engine engine_;
   std::unique_ptr<HeadScratch> head_scratch_;
   std::size_t prompt_rows_;    // of one step, by what the last one took
-  std::vector<float> hidden_;  // [max_sequences][hidden_size]
+  std::vector<float> hidden_;  // [2 max_sequences][hidden_size], for each may have guidance
   std::vector<Piece> pieces_;
   std::vector<Chunk> chunks_;
   std::vector<Question> questions_;

@@ -1,16 +1,55 @@
 #include "api/sequence.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "sampling/numbers.h"
 
 namespace partita {
 
-Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache) {
+namespace {
+
+Result<void> check_guidance(const Request& request, const KvSequence* negative_cache) {
+  const float scale = request.guidance_scale;
+  const auto refused = [](std::string message) {
+    return Error{ErrorCode::kInvalidArgument, std::move(message)};
+  };
+  if (!(scale >= 0) || std::isinf(scale)) {
+    return refused("guidance_scale is " + to_text(scale) + ", but it must be a number of 0 or more (1: off)");
+  }
+  if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
+    return refused("a request has both negative_prompt and negative_ids; it can have one");
+  }
+  if (scale != 1 && negative_cache == nullptr) {
+    return refused("guidance_scale is " + to_text(scale) +
+                   ", but guidance is for generate() and batches alone");
+  }
+  return {};
+}
+
+/// What the second track begins with.
+Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Request& request, TokenId last) {
+  Request negative;
+  negative.prompt = request.negative_prompt;
+  negative.ids = request.negative_ids;
+  negative.parse_specials = request.parse_specials;
+  if (negative.prompt.empty() && negative.ids.empty()) negative.ids = {last};
+  auto ids = model.prompt_ids(negative);
+  if (!ids) return Error{ids.error().code, "the negative prompt: " + ids.error().message};
+  return ids;
+}
+
+}  // namespace
+
+Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
+                                  KvSequence* negative_cache) {
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
     return Error{ErrorCode::kInvalidArgument, "logprobs is " + std::to_string(request.logprobs) +
                                                   ", more than the vocabulary of " +
                                                   std::to_string(vocabulary)};
   }
+  if (auto checked = check_guidance(request, negative_cache); !checked) return checked.error();
   SamplingOptions options = sampling_options(request.sampling);
   options.constraint = request.constraint;
   auto chain = Chain::create(options, model.vocabulary.get());
@@ -24,16 +63,34 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   sequence.ids_ = std::move(*prompt);
   sequence.prompt_size_ = sequence.ids_.size();
   sequence.text_.prime(sequence.ids_);
-  const std::size_t room = model.info.context_length - sequence.prompt_size_;
+  std::size_t room = model.info.context_length - sequence.prompt_size_;
+  if (request.guidance_scale != 1) {
+    auto negative = negative_prompt(model, request, sequence.ids_.back());
+    if (!negative) return negative.error();
+    sequence.guidance_scale_ = request.guidance_scale;
+    sequence.negative_cache_ = negative_cache;
+    sequence.negative_ids_ = std::move(*negative);
+    sequence.negative_size_ = sequence.negative_ids_.size();
+    room = std::min(room, model.info.context_length - sequence.negative_size_);
+  }
   const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
   sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
   if (wanted == 0) sequence.finish_ = Finish::kLength;
   return sequence;
 }
 
-Question Sequence::question(const float* hidden) const {
+Sequence::Track Sequence::track(std::size_t which) const {
+  Track track = which == 0 ? Track{ids_, prompt_size_, cache_, 0}
+                           : Track{negative_ids_, negative_size_, negative_cache_, 0};
+  if (finish_ == Finish::kNone) track.pending = track.ids.size() - track.cache->length();
+  return track;
+}
+
+Question Sequence::question(const float* hidden, const float* negative) const {
   Question question;
   question.hidden = hidden;
+  question.negative = negative;
+  question.guidance_scale = guidance_scale_;
   question.chain = &chain_;
   question.state = &state_;
   question.key = {seed_, number_, ids_.size()};
@@ -53,6 +110,7 @@ Token Sequence::accept(const Answer& answer) {
   }
   chain_.accept(answer.choice, state_);
   ids_.push_back(token.id);
+  if (negative_cache_ != nullptr) negative_ids_.push_back(token.id);
   if (tokenizer_->ends_generation(token.id)) {
     finish_ = Finish::kEos;
   } else {

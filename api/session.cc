@@ -23,19 +23,22 @@ Session::~Session() = default;
 
 Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
-    auto sequence = Sequence::create(*impl_->model, request, impl_->cache);
+    auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache);
     if (!sequence) return sequence.error();
 
-    // What the cache holds of the last request serves this one as far as the ids agree; at least the last id
-    // of the prompt is read again, because its hidden state is what the answer starts from.
-    std::size_t common = 0;
-    if (impl_->current != nullptr) {
-      const auto known = impl_->current->ids().first(impl_->cache.length());
-      const auto fresh = sequence->prompt().first(sequence->prompt().size() - 1);
-      common = static_cast<std::size_t>(
-          std::mismatch(known.begin(), known.end(), fresh.begin(), fresh.end()).first - known.begin());
+    // What the caches hold of the last request serves this one as far as the ids agree; at least the last id
+    // of a prompt is read again, because its hidden state is what the answer starts from.
+    const Sequence* last = impl_->current.get();
+    for (std::size_t t = 0; t < 2; ++t) {
+      std::size_t common = 0;
+      if (last != nullptr && t < last->tracks() && t < sequence->tracks()) {
+        const auto known = last->track(t).ids.first(last->track(t).cache->length());
+        const auto fresh = sequence->track(t).ids.first(sequence->track(t).prompt_size - 1);
+        common = static_cast<std::size_t>(
+            std::mismatch(known.begin(), known.end(), fresh.begin(), fresh.end()).first - known.begin());
+      }
+      (t == 0 ? impl_->cache : impl_->negative_cache).truncate(common);
     }
-    impl_->cache.truncate(common);
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));
 
     auto stream = std::make_unique<Stream::Impl>();
@@ -56,6 +59,7 @@ std::size_t Session::length() const { return impl_->cache.length(); }
 
 void Session::reset() {
   impl_->cache.truncate(0);
+  impl_->negative_cache.truncate(0);
   impl_->current.reset();
 }
 

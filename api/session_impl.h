@@ -17,7 +17,8 @@ struct Session::Impl {
       : model(std::move(opened)),
         scheduler(model, 1),
         pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
-        cache(pool) {}
+        cache(pool),
+        negative_cache(pool) {}
 
   const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
 
@@ -25,7 +26,8 @@ struct Session::Impl {
   Scheduler scheduler;
   KvPool pool;
   KvSequence cache;
-  std::shared_ptr<Sequence> current;  // of the last generate(); its first cache.length() ids are in the cache
+  KvSequence negative_cache;
+  std::shared_ptr<Sequence> current;  // of the last generate(); the caches hold what it has read
   const CancelFlag* cancel = nullptr;
   std::function<void(std::size_t, std::size_t)> progress;
 };

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/kernels/parallel.h"
+#include "sampling/guidance.h"
 #include "sampling/head.h"
 #include "sampling/softmax.h"
 #include "sampling/stages/top_k.h"
@@ -24,7 +25,7 @@ struct Member {
 class DenseScratch : public HeadScratch {
  public:
   DenseScratch(const PackedMatrix& matrix, std::size_t max_rows, int threads)
-      : block_rows(std::clamp<std::size_t>(max_rows, 1, kRowsAtATime)),
+      : block_rows(std::clamp<std::size_t>(max_rows, 2, kRowsAtATime)),  // 2: one question with guidance
         ld(matrix.panels() * kPanelRows),
         buffer(block_rows, matrix.cols),
         logits(block_rows * ld * sizeof(float)),
@@ -55,6 +56,29 @@ class DenseScratch : public HeadScratch {
   AlignedBytes logits;      // [block_rows][ld]
   Team team;
   std::vector<Member> members;  // one a thread
+};
+
+std::size_t rows_of(const Question& question) { return question.negative == nullptr ? 1 : 2; }
+
+/// Questions that are answered together: as many as their rows allow, in order.
+struct Block {
+  std::span<const Question> questions;
+  std::size_t rows = 0;
+
+  static Block first_of(std::span<const Question> rest, std::size_t most) {
+    Block block;
+    std::size_t n = 0;
+    while (n < rest.size() && block.rows + rows_of(rest[n]) <= most) block.rows += rows_of(rest[n++]);
+    block.questions = rest.first(n);
+    return block;
+  }
+
+  /// The row of a question; its negative one is the next.
+  std::size_t row_of(std::size_t question) const {
+    std::size_t row = 0;
+    for (const Question& before : questions.first(question)) row += rows_of(before);
+    return row;
+  }
 };
 
 /// A row and its normalizer.
@@ -93,7 +117,8 @@ class DenseHead : public OutputHead {
   void project(const Worker& worker, const Activations& x, DenseScratch& scratch, float* y,
                std::size_t ld) const;
 
-  Result<Answer> answer_row(const Question& question, std::span<const float> logits, Candidates& row) const;
+  /// rows: [rows_of(question)][ld], the question's logits; a negative row is overwritten.
+  Result<Answer> answer_row(const Question& question, float* rows, std::size_t ld, Candidates& row) const;
   /// The k largest, likeliest first. Precondition: log_partition() accepted the row.
   std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& logprobs, std::size_t k,
                                                         Candidates& row) const;
@@ -119,21 +144,25 @@ void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_sc
                        std::span<Result<Answer>> answers) const {
   auto& scratch = static_cast<DenseScratch&>(head_scratch);
   scratch.team.run([&](const Worker& worker) {
-    for (std::size_t first = 0; first < questions.size(); first += scratch.block_rows) {
-      const std::size_t rows = std::min(scratch.block_rows, questions.size() - first);
-      const auto [mine, end] = worker.share(rows);
-      for (std::size_t r = mine; r < end; ++r) {
-        std::copy_n(questions[first + r].hidden, matrix_.cols, scratch.row_values() + r * matrix_.cols);
+    for (std::size_t first = 0; first < questions.size();) {
+      const Block block = Block::first_of(questions.subspan(first), scratch.block_rows);
+      const auto [mine, end] = worker.share(block.questions.size());
+      for (std::size_t q = mine; q < end; ++q) {
+        const Question& question = block.questions[q];
+        float* const to = scratch.row_values() + block.row_of(q) * matrix_.cols;
+        std::copy_n(question.hidden, matrix_.cols, to);
+        if (question.negative != nullptr) std::copy_n(question.negative, matrix_.cols, to + matrix_.cols);
       }
       worker.wait();
-      project(worker, scratch.activations(scratch.row_values(), rows, matrix_.cols), scratch,
+      project(worker, scratch.activations(scratch.row_values(), block.rows, matrix_.cols), scratch,
               scratch.row_logits(), scratch.ld);
-      for (std::size_t r = mine; r < end; ++r) {
-        answers[first + r] =
-            answer_row(questions[first + r], {scratch.row_logits() + r * scratch.ld, matrix_.rows},
+      for (std::size_t q = mine; q < end; ++q) {
+        answers[first + q] =
+            answer_row(block.questions[q], scratch.row_logits() + block.row_of(q) * scratch.ld, scratch.ld,
                        scratch.members[static_cast<std::size_t>(worker.index)].candidates);
       }
       worker.wait();  // the next block overwrites these logits
+      first += block.questions.size();
     }
   });
 }
@@ -149,12 +178,20 @@ void DenseHead::logits(const float* hidden, std::size_t rows, HeadScratch& head_
   });
 }
 
-Result<Answer> DenseHead::answer_row(const Question& question, std::span<const float> logits,
+Result<Answer> DenseHead::answer_row(const Question& question, float* rows, std::size_t ld,
                                      Candidates& row) const {
+  const std::span<const float> logits(rows, matrix_.rows);
   Answer answer;
   if (question.chain != nullptr) {
+    std::span<const float> guided = logits;
+    if (question.negative != nullptr) {
+      const std::span<float> negative(rows + ld, matrix_.rows);
+      const Result<void> done = guide(logits, negative, question.guidance_scale, kernels_);
+      if (!done) return done.error();
+      guided = negative;
+    }
     const Result<Choice> chosen = question.chain->choose(
-        logits, {question.history, question.prompt_size, question.key, &kernels_}, question.state, row);
+        guided, {question.history, question.prompt_size, question.key, &kernels_}, question.state, row);
     if (!chosen) return chosen.error();
     answer.choice = *chosen;
   }

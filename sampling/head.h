@@ -20,6 +20,8 @@ namespace partita {
 /// What one row wants to know about its next token. Everything asked for is answered exactly.
 struct Question {
   const float* hidden = nullptr;      // [hidden_size], after the final norm
+  const float* negative = nullptr;    // the same after the negative prompt; null: no guidance
+  float guidance_scale = 1;           // with it, the chain gets the row that guide() makes of both
   const Chain* chain = nullptr;       // choose a token by this chain; null: do not choose
   const ChainState* state = nullptr;  // of the chain for this sequence; null: one that remembers nothing
   DrawKey key;
@@ -30,7 +32,7 @@ struct Question {
   bool chosen_logprob = false;  // and that of the chosen id
 };
 
-/// Log-probabilities are natural, of the model's own distribution (before the chain).
+/// Log-probabilities are natural, of the model's own distribution (before guidance and chain).
 struct Answer {
   Choice choice;                                    // id -1: none was asked for
   float logprob = 0;                                // of the chosen id, if asked for
@@ -68,7 +70,8 @@ class OutputHead {
 };
 
 /// The plain head: one matrix, every logit. `matrix` must outlive it. Rows are taken 16 at a time, so that
-/// the scratch holds at most 16 rows of logits however many questions a step has.
+/// the scratch holds at most 16 rows of logits however many questions a step has; a question with guidance
+/// takes two.
 std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
 
 }  // namespace partita

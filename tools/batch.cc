@@ -252,6 +252,8 @@ Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
   if (!sampling) return sampling.error();
   defaults.sampling = std::move(*sampling);
   defaults.stop = options.sampling.stop;
+  defaults.guidance_scale = options.sampling.guidance_scale;
+  defaults.negative_prompt = options.sampling.negative_prompt;
   defaults.max_tokens = options.max_tokens;
   defaults.logprobs = options.logprobs;
   defaults.chat = options.chat;

@@ -31,6 +31,10 @@ class Fields {
     if (const Json* value = find(key))
       value->is_boolean() ? void(out = value->get<bool>()) : refuse(key, "true or false");
   }
+  void real(const char* key, float& out) {
+    if (const Json* value = find(key))
+      value->is_number() ? void(out = value->get<float>()) : refuse(key, "a number");
+  }
   void integer(const char* key, int& out, int least) {
     const Json* value = find(key);
     if (value == nullptr) return;
@@ -123,6 +127,8 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   partita::Request request;
   request.sampling = defaults.sampling;
   request.stop = defaults.stop;
+  request.guidance_scale = defaults.guidance_scale;
+  request.negative_prompt = defaults.negative_prompt;
   request.max_tokens = defaults.max_tokens;
   request.logprobs = defaults.logprobs;
   bool chat = defaults.chat, greedy = false, no_special = !defaults.parse_specials;
@@ -138,6 +144,8 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   for_each_option([&](const partita::SamplingOption& option) { fields.option(option, request.sampling); });
   fields.texts("samplers", request.sampling.samplers);
   fields.texts("stop", request.stop);
+  fields.real("guidance_scale", request.guidance_scale);
+  fields.text("negative_prompt", request.negative_prompt);
   fields.flag("greedy", greedy);
   fields.flag("chat", chat);
   fields.flag("no_special", no_special);
@@ -171,9 +179,10 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
 }
 
 std::set<std::string> known_keys() {
-  std::set<std::string> known = {"id",         "prompt",   "messages", "ids",        "n",
-                                 "max_tokens", "logprobs", "seed",     "samplers",   "preset",
-                                 "stop",       "greedy",   "chat",     "no_special", "system"};
+  std::set<std::string> known = {
+      "id",     "prompt",         "messages",       "ids",  "n",      "max_tokens", "logprobs",
+      "seed",   "samplers",       "preset",         "stop", "greedy", "chat",       "no_special",
+      "system", "guidance_scale", "negative_prompt"};
   for_each_option([&](const partita::SamplingOption& option) { known.emplace(option.name); });
   return known;
 }

@@ -15,6 +15,8 @@ namespace tools {
 struct RowDefaults {
   partita::Sampling sampling;
   std::vector<std::string> stop;
+  float guidance_scale = 1;
+  std::string negative_prompt;
   int max_tokens = 256;
   int logprobs = -1;
   bool chat = false;

@@ -120,6 +120,8 @@ partita::Result<void> Chat::answer(std::string text) {
   request.messages = messages_;
   request.max_tokens = options_->max_tokens;
   request.stop = options_->sampling.stop;
+  request.guidance_scale = options_->sampling.guidance_scale;
+  request.negative_prompt = options_->sampling.negative_prompt;
   request.sampling = sampling_;
   auto stream = session_.generate(request);
   if (!stream) {

@@ -29,6 +29,8 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.max_tokens = options.max_tokens;
   request.logprobs = options.logprobs;
   request.stop = options.sampling.stop;
+  request.guidance_scale = options.sampling.guidance_scale;
+  request.negative_prompt = options.sampling.negative_prompt;
   auto sampling = options.sampling.resolved(common.seed);
   if (!sampling) return sampling.error();
   request.sampling = std::move(*sampling);

@@ -89,7 +89,10 @@ std::optional<Biases> biases_of(const Json& value) {
     if (value.is_array() && (!entry.is_array() || entry.size() != 2)) return std::nullopt;
     const auto id = read_id(value.is_array() ? json_text(entry[0]) : key);
     const Json& bias = value.is_array() ? entry[1] : entry;
-    const auto number = bias.is_number() ? read_bias(bias.get<double>()) : std::nullopt;
+    const bool never = bias == "-inf";  // which JSON has no number for
+    const auto number = never              ? std::optional(-std::numeric_limits<float>::infinity())
+                        : bias.is_number() ? read_bias(bias.get<double>())
+                                           : std::nullopt;
     if (!id || !number) return std::nullopt;
     biases.emplace_back(*id, *number);
   }
@@ -120,6 +123,16 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
   command.add_option(
       "--preset", flags.preset,
       "defaults and order of another program: llama.cpp or huggingface; other options change it");
+  auto* guidance =
+      command
+          .add_option("--guidance-scale", flags.guidance_scale,
+                      "classifier-free guidance: how far towards the prompt and away from the negative "
+                      "one; 1: off, else twice the time")
+          ->capture_default_str();
+  command
+      .add_option("--negative-prompt", flags.negative_prompt,
+                  "what guidance leads away from, taken raw; without it the prompt's last token")
+      ->needs(guidance);
   command
       .add_option("--stop", flags.stop, "a text that ends the answer and is not part of it; can be repeated")
       ->expected(1)
@@ -158,7 +171,7 @@ Result<SamplingValue> sampling_value(OptionKind kind, const Json& value) {
       break;
   }
   if (auto biases = biases_of(value)) return SamplingValue(std::move(*biases));
-  return must_be("an object {\"token id\": number} or an array of [token id, number]");
+  return must_be("an object {\"token id\": number or \"-inf\"} or an array of [token id, number]");
 }
 
 }  // namespace tools

@@ -20,6 +20,8 @@ struct SamplingFlags {
   std::string preset;
   bool greedy = false;
   std::vector<std::string> stop;
+  float guidance_scale = 1;
+  std::string negative_prompt;
 
   /// With what the flags say. Error: what the library refuses.
   partita::Result<partita::Sampling> resolved(std::uint64_t seed) const;

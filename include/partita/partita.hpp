@@ -109,6 +109,13 @@ struct Request {
   std::shared_ptr<const Constraint> constraint;
   int logprobs = -1;           // >= 0: log-probability of each token and of that many alternatives
   bool parse_specials = true;  // false: "<|im_end|>" in `prompt` is text (in messages it always is)
+
+  /// Classifier-free guidance: tokens are chosen by log-probabilities b + guidance_scale (a - b), a those
+  /// after the prompt and b those after the negative prompt, both with the answer so far. 1: off; else it
+  /// takes twice the time and a second cache. Token::logprob stays that of the prompt alone.
+  float guidance_scale = 1.0F;        // finite, at least 0
+  std::string negative_prompt;        // taken raw
+  std::vector<TokenId> negative_ids;  // or this; without either, the last id of the prompt
 };
 
 enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength };

@@ -58,7 +58,8 @@ void Dry::apply(Candidates& row, const StageContext& context, const StageState*)
   if (ids.size() < 2) return;
   const std::span<std::uint32_t> matches = room(row.scratch.matches, ids.size() + 1);
   suffix_matches(ids, matches);
-  const std::size_t longest = *std::max_element(matches.begin() + 1, matches.begin() + ids.size());
+  const std::span<const std::uint32_t> earlier = matches.subspan(1, ids.size() - 1);
+  const std::size_t longest = *std::max_element(earlier.begin(), earlier.end());
   if (longest < numbers_.allowed_length) return;
   const std::size_t most = since_breaker(context.history, longest);
   if (most < numbers_.allowed_length) return;

@@ -11,8 +11,8 @@ tests (rows.py).
 "chains": stages in their order, each with its options; a bias of null is -inf. "rows", by the size of the vocabulary:
 for the i-th seed (first_seed + i), kind i % 5 and chain i % len(chains), one text of
     hash of the ids that are left, the likeliest of them (-1: float32 cannot tell), its probability, that of id number
-    seed % count among those left, and the mean of the logarithms of all their probabilities,
-or "none" where no id is left. "guidance": two rows and a scale, as "rows" without the hash.
+    seed % count among those left, and the mean of the logarithms of all their probabilities.
+"guidance": two rows and a scale, as "rows" without the hash.
 """
 
 import functools
@@ -195,7 +195,8 @@ def record_row(i, seed, vocab):
     for name, options in CHAINS[i % len(CHAINS)]:
         scores = globals()[name](scores, ids, prompt, **options)
     left = [int(t) for t in torch.nonzero(scores[0] > -torch.inf)[:, 0]]
-    return f"{fnv1a(left)} {tell(scores[0], seed)}" if left else "none"
+    assert left
+    return f"{fnv1a(left)} {tell(scores[0], seed)}"
 
 
 def record_guidance(kind, seed, vocab, scale):
