@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "allocations.h"
 #include "files.h"
+#include "tests/allocations.h"
 #include "tests/catch.h"
 #include "weights/gguf.h"
 #include "weights/gguf_writer.h"

@@ -5,15 +5,18 @@
 
 namespace partita::test {
 
-/// The largest amount of memory that was allocated at one time since construction, beyond what was then.
+/// What has been allocated since construction: the largest amount of memory at one time, beyond what was
+/// then, and how often.
 /// One at a time; for one thread.
 class AllocationWatch {
  public:
   AllocationWatch();
   std::size_t peak_bytes() const;
+  /// How often memory was allocated since.
+  std::size_t count() const;
 
  private:
-  std::size_t before_;
+  std::size_t before_, count_before_;
 };
 
 }  // namespace partita::test

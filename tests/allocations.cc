@@ -1,4 +1,4 @@
-#include "allocations.h"
+#include "tests/allocations.h"
 
 #include <malloc.h>
 
@@ -11,8 +11,10 @@ namespace {
 
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_live_bytes{0};
+std::atomic<std::size_t> allocations{0};
 
 void* counted_allocate(std::size_t size) noexcept {
+  ++allocations;
   void* memory = std::malloc(std::max<std::size_t>(size, 1));
   const std::size_t now = live_bytes += malloc_usable_size(memory);
   if (now > peak_live_bytes) peak_live_bytes = now;
@@ -44,8 +46,12 @@ void operator delete[](void* memory, std::size_t) noexcept { counted_free(memory
 
 namespace partita::test {
 
-AllocationWatch::AllocationWatch() : before_(live_bytes) { peak_live_bytes = before_; }
+AllocationWatch::AllocationWatch() : before_(live_bytes), count_before_(allocations) {
+  peak_live_bytes = before_;
+}
 
 std::size_t AllocationWatch::peak_bytes() const { return peak_live_bytes - before_; }
+
+std::size_t AllocationWatch::count() const { return allocations - count_before_; }
 
 }  // namespace partita::test
