@@ -108,7 +108,7 @@ void add_abstain(CLI::App& command, AbstainFlags& flags) {
                      "end it where the likeliest leads the second by less than this; 0: never");
   command.add_option("--abstain-entropy", flags.entropy,
                      "end it where the entropy is above this many nats; without it never");
-  command.add_flag("--mark-unsure", flags.mark, "mark such tokens as unsure in --json, and go on");
+  command.add_flag("--mark-unsure", flags.mark, "only mark such tokens as unsure, and go on");
 }
 
 }  // namespace

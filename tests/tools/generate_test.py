@@ -336,7 +336,6 @@ class Usage(ProgramTest):
     def test_wrong_usage(self):
         self.check_usage(run())
         self.check_usage(run("nonsense"))
-        self.check_usage(run("generate", "-p", "x", "--beams", 2), "beams")
         self.check_usage(run("generate", "-p", "x", "--typical-p", 1.5), "typical_p")
         self.check_usage(run("generate", "-p", "x", "--typ-p", 0.5), "typ-p")
         self.check_usage(run("generate", "-p", "x", "--preset", "nonsense"), "llama.cpp")
