@@ -11,8 +11,10 @@ using partita::Error;
 using partita::ErrorCode;
 using partita::Result;
 
-/// Options of other versions: a row that relies on one must not run without it.
-constexpr const char* kRefusedKeys[] = {"beams", "length_penalty"};
+/// Options of `generate` that batches have not: a row that relies on one must not run without it.
+constexpr const char* kRefusedKeys[] = {"beams",       "length_penalty",    "early_stopping",
+                                        "beam_groups", "diversity_penalty", "n_best",
+                                        "best_of",     "penalty_alpha",     "explain"};
 
 /// Typed look-ups in one row; the first thing of a wrong type is kept and named.
 class Fields {
@@ -230,7 +232,7 @@ std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t l
                   "the id of line " + std::to_string(line_number) + " is neither a string nor an integer"};
   }
   for (const char* key : kRefusedKeys) {
-    if (row.contains(key)) return BadRow{id, "\"" + std::string(key) + "\" is not part of this version"};
+    if (row.contains(key)) return BadRow{id, "\"" + std::string(key) + "\" is for generate, not for batches"};
   }
   for (const auto& [key, value] : row.items()) {
     if (!known_.contains(key) && known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
