@@ -1,6 +1,6 @@
-// The public options as the chain takes them.
-#include <cmath>
-#include <limits>
+// The public options as the chain takes them, and what other programs call their defaults.
+#include <algorithm>
+#include <array>
 
 #include "api/guard.h"
 #include "api/sequence.h"
@@ -18,7 +18,61 @@ float* field_of(Sampling& sampling, std::string_view name) {
   return nullptr;
 }
 
+struct Preset {
+  std::string_view name;
+  std::span<const std::string_view> order;  // what the program has, as it has it
+  std::span<const std::pair<std::string_view, double>> options;
+};
+
+// common_params_sampling in llama.cpp's common/common.h, 2026.
+constexpr std::array<std::string_view, 10> kLlamaOrder = {
+    "repeat_penalty", "count_penalties", "dry",   "top_n_sigma", "top_k",
+    "typical_p",      "top_p",           "min_p", "xtc",         "temperature"};
+constexpr std::array<std::pair<std::string_view, double>, 6> kLlamaOptions = {{{"temperature", 0.8},
+                                                                               {"top_k", 40},
+                                                                               {"top_p", 0.95},
+                                                                               {"min_p", 0.05},
+                                                                               {"penalty_last_n", 64},
+                                                                               {"dry_last_n", 64}}};
+
+constexpr std::array kPresets = {Preset{"huggingface", {}, {}},
+                                 Preset{"llama.cpp", kLlamaOrder, kLlamaOptions}};
+
+/// The stages that a program lacks stay beside what it has, so that they can still be asked for: those which
+/// stand before the temperature by default go first, the others last.
+std::vector<std::string> complete(std::span<const std::string_view> order) {
+  std::vector<std::string> before, after;
+  bool cooled = false;
+  for (const StageDescriptor* stage : known_stages()) {
+    const std::string_view name = stage->sampler.name;
+    cooled = cooled || name == "temperature";
+    if (std::find(order.begin(), order.end(), name) != order.end()) continue;
+    (cooled ? after : before).emplace_back(name);
+  }
+  before.insert(before.end(), order.begin(), order.end());
+  before.insert(before.end(), after.begin(), after.end());
+  return before;
+}
+
 }  // namespace
+
+Result<Sampling> preset(std::string_view name) {
+  return guarded([&]() -> Result<Sampling> {
+    std::string known;
+    for (const Preset& each : kPresets) {
+      known.append(known.empty() ? "" : ", ").append(each.name);
+      if (each.name != name) continue;
+      Sampling sampling;
+      if (!each.order.empty()) sampling.samplers = complete(each.order);
+      for (const auto& [option, value] : each.options) {
+        if (Result<void> set = sampling.set(option, value); !set) return set.error();
+      }
+      return sampling;
+    }
+    return Error{ErrorCode::kInvalidArgument,
+                 "there is no preset '" + std::string(name) + "'; there are " + known};
+  });
+}
 
 SamplingOptions sampling_options(const Sampling& sampling) {
   SamplingOptions options;

@@ -12,7 +12,7 @@ using partita::ErrorCode;
 using partita::Result;
 
 /// Options of other versions: a row that relies on one must not run without it.
-constexpr const char* kRefusedKeys[] = {"beams", "length_penalty", "typical_p"};
+constexpr const char* kRefusedKeys[] = {"beams", "length_penalty"};
 
 /// Typed look-ups in one row; the first thing of a wrong type is kept and named.
 class Fields {
@@ -57,6 +57,16 @@ class Fields {
     if (value == nullptr) return;
     auto texts = texts_of(*value);
     texts ? void(out = std::move(*texts)) : refuse(key, "a string or an array of strings");
+  }
+  /// Takes the place of all that the command line says about samplers.
+  void preset(partita::Sampling& out) {
+    std::string name;
+    text("preset", name);
+    if (find("preset") == nullptr || !problem_.empty()) return;
+    auto named = partita::preset(name);
+    if (!named) return void(problem_ = named.error().message);
+    named->seed = out.seed;
+    out = std::move(*named);
   }
   /// An option of a sampler; what is beyond its limits shows when the request is made.
   void option(const partita::SamplingOption& option, partita::Sampling& out) {
@@ -130,6 +140,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   fields.integer("n", request.max_tokens, -1);
   fields.integer("max_tokens", request.max_tokens, -1);
   fields.integer("logprobs", request.logprobs, 0);
+  fields.preset(request.sampling);
   for_each_option([&](const partita::SamplingOption& option) { fields.option(option, request.sampling); });
   fields.texts("samplers", request.sampling.samplers);
   fields.texts("stop", request.stop);
@@ -168,10 +179,10 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
 }
 
 std::set<std::string> known_keys() {
-  std::set<std::string> known = {"id",         "prompt",     "messages",       "ids",
-                                 "n",          "max_tokens", "logprobs",       "seed",
-                                 "samplers",   "stop",       "greedy",         "chat",
-                                 "no_special", "system",     "guidance_scale", "negative_prompt"};
+  std::set<std::string> known = {
+      "id",     "prompt",         "messages",       "ids",  "n",      "max_tokens", "logprobs",
+      "seed",   "samplers",       "preset",         "stop", "greedy", "chat",       "no_special",
+      "system", "guidance_scale", "negative_prompt"};
   for_each_option([&](const partita::SamplingOption& option) { known.emplace(option.name); });
   return known;
 }

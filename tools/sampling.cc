@@ -120,6 +120,9 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
       .add_option("--samplers", flags.sampling.samplers,
                   "the stages and their order, separated by commas; without it Hugging Face's: " + names)
       ->delimiter(',');
+  command.add_option(
+      "--preset", flags.preset,
+      "defaults and order of another program: llama.cpp or huggingface; other options change it");
   auto* guidance =
       command
           .add_option("--guidance-scale", flags.guidance_scale,
@@ -139,6 +142,12 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
 
 Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {
   partita::Sampling result = sampling;
+  if (!preset.empty()) {
+    auto named = partita::preset(preset);
+    if (!named) return named.error();
+    result = std::move(*named);
+    if (!sampling.samplers.empty()) result.samplers = sampling.samplers;
+  }
   for (const auto& [name, value] : given) {
     if (auto set = result.set(name, value); !set) return set.error();
   }

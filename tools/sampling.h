@@ -12,11 +12,12 @@ namespace tools {
 
 /// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the
 /// model's distribution alone; the program's differ in one thing: a temperature at which small models make
-/// sense. Nothing is cut off unless it is asked for.
+/// sense, unless a preset is named. Nothing is cut off unless it is asked for.
 struct SamplingFlags {
   SamplingFlags() { sampling.temperature = 0.7F; }
   partita::Sampling sampling;
   std::vector<std::pair<std::string, partita::SamplingValue>> given;  // options of the samplers, by name
+  std::string preset;
   bool greedy = false;
   std::vector<std::string> stop;
   float guidance_scale = 1;

@@ -89,6 +89,10 @@ struct PARTITA_API Sampling {
 /// Error: kInvalidArgument naming the option, its value and its limits.
 PARTITA_API Result<std::string> describe(const Sampling& sampling);
 
+/// The defaults of another program, with the order of its samplers; those that it lacks are off.
+/// "huggingface": Sampling's own. "llama.cpp". Error: kInvalidArgument with the known names.
+PARTITA_API Result<Sampling> preset(std::string_view name);
+
 /// The samplers in their default order, with what can be set.
 PARTITA_API std::vector<Sampler> known_samplers();
 

@@ -294,6 +294,17 @@ TEST_CASE("Sampling describes itself") {
   CHECK(*describe(named) == "temperature 0.8, top_k 7");
   CHECK(named.set("top_k", 8.0));
   CHECK(*describe(named) == "temperature 0.8, top_k 8");
+
+  CHECK(describe(must(preset("huggingface")))->empty());
+  Sampling llama = must(preset("llama.cpp"));
+  CHECK(*describe(llama) == "top_k 40, top_p 0.95, min_p 0.05, temperature 0.8");
+  CHECK(llama.samplers.size() == known_samplers().size());
+  CHECK(llama.set("mirostat", 2.0));
+  CHECK(llama.set("typical_p", 0.9));
+  llama.temperature = 0.5F;
+  CHECK(must(describe(llama)) ==
+        "top_k 40, typical_p 0.9, top_p 0.95, min_p 0.05, temperature 0.5, mirostat 2 tau 5 eta 0.1");
+  CHECK(preset("llama").error().message == "there is no preset 'llama'; there are huggingface, llama.cpp");
 }
 
 }  // namespace

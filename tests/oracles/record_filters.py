@@ -154,7 +154,8 @@ def apply(r, options):
     if name == "top_p":
         last = int(torch.searchsorted(r.sums, value))
         p = float(torch.exp(r.log_p[r.order[last]]))
-        below, above = float(r.sums[last]) - 0.8 * p, float(r.sums[last]) - 0.2 * p
+        margin = min(0.1 * p, 1e-6)
+        below, above = float(r.sums[last]) - p + margin, float(r.sums[last]) - margin
         kept = torch.isfinite(TopPLogitsWarper(value)(r.ids, by_id(r.scores)))
         return r.kept(kept), not below < value < above
     if name == "min_p":
@@ -208,11 +209,12 @@ def record(vocab):
                     entry["p"].append([seed, shown(scores, support)])
         for entry, group in zip(records, groups):
             entry["digests"].append(combine(group))
-        print(vocab, first, flush=True)
-    for entry in records:
-        entry["used"] = f"{entry['used']:x}"
-        entry["digests"] = "".join(entry["digests"])
-    return records
+        if (first + GROUP) % 100 == 0:  # a vocabulary of 262,144 takes an hour
+            write(f"filters_{vocab}.json", {"filters": [packed(entry) for entry in records]})
+
+
+def packed(entry):
+    return {**entry, "used": f"{entry['used']:x}", "digests": "".join(entry["digests"])}
 
 
 def record_mirostat(version, tau, eta, vocab):
@@ -246,7 +248,7 @@ def main():
     np.seterr(over="ignore")
     torch.set_num_threads(1)
     for vocab in [int(v) for v in sys.argv[1:]] or VOCABS:
-        write(f"filters_{vocab}.json", {"filters": record(vocab)})
+        record(vocab)
         if vocab == 1000:
             texts = [record_mirostat(v, tau, eta, vocab) for v in (1, 2) for tau, eta in ((5.0, 0.1), (3.0, 0.9), (8.0, 0.5))]
             write("mirostat.json", {"texts": texts})

@@ -1,6 +1,7 @@
 // Draws against the distribution they are drawn from.
 #include "sampling/draw.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
@@ -66,15 +67,26 @@ Fit fit(const std::vector<float>& probabilities, const std::vector<int>& seen, i
   return result;
 }
 
-TEST_CASE("Draws follow the distribution of their chain") {
-  const std::vector<SamplingOptions> chains = {
+/// Chains of every filter whose distribution is the same at every token.
+std::vector<SamplingOptions> fixed_chains() {
+  return {
       {},
-      {{"temperature", 0.6F}},
-      {{"temperature", 1.5F}, {"top_k", 40}},
-      {{"top_p", 0.9F}},
-      {{"temperature", 0.8F}, {"top_p", 0.95F}, {"repeat_penalty", 1.3F}},
-      {{"temperature", 2}, {"min_p", 0.1F}},
+      {{"temperature", 0.6}},
+      {{"temperature", 1.5}, {"top_k", 40}},
+      {{"top_p", 0.9}},
+      {{"temperature", 0.8}, {"top_p", 0.95}, {"repeat_penalty", 1.3}},
+      {{"temperature", 2}, {"min_p", 0.1}},
+      {{"typical_p", 0.8}},
+      {{"top_n_sigma", 1.2}, {"temperature", 1.3}},
+      {{"epsilon_cutoff", 0.003}, {"eta_cutoff", 0.2}},
+      {{"xtc_probability", 1}, {"xtc_threshold", 0.015}},
+      {{"temperature", 1.2}, {"dynatemp_range", 0.7}},
+      {{"mirostat", 2}, {"mirostat_tau", 3.2}},
   };
+}
+
+TEST_CASE("Draws follow the distribution of their chain") {
+  const std::vector<SamplingOptions> chains = fixed_chains();
   constexpr int kDraws = 20000;
   constexpr std::size_t kVocab = 300;  // more than a block
   for (const std::string_view kind : {"normal", "masked"}) {
@@ -90,11 +102,12 @@ TEST_CASE("Draws follow the distribution of their chain") {
         std::vector<int> seen(logits.size());
         for (std::uint64_t i = 0; i < kDraws; ++i) {
           context.key = {2026, c, i};
-          const Result<Choice> choice = chain->choose(logits, context, {}, scratch);
-          REQUIRE(choice);
-          const auto id = static_cast<std::size_t>(choice->id);
+          // After choose() the scratch holds the row as filtered; drawing from it again is choosing again.
+          const Choice choice = i < 1000 ? *chain->choose(logits, context, {}, scratch)
+                                         : draw(scratch, *context.kernels, uniform(context.key));
+          const auto id = static_cast<std::size_t>(choice.id);
           ++seen[id];
-          REQUIRE(choice->probability == probabilities[id]);
+          REQUIRE(choice.probability == probabilities[id]);
         }
         for (std::size_t i = 0; i < seen.size(); ++i) REQUIRE((seen[i] == 0 || probabilities[i] > 0));
         const Fit result = fit(probabilities, seen, kDraws);
@@ -105,6 +118,77 @@ TEST_CASE("Draws follow the distribution of their chain") {
       }
     }
   }
+}
+
+/// How likely chi-square is to be at least so large (Wilson & Hilferty 1931).
+double p_value(const Fit& fit) {
+  const double a = 2 / (9 * fit.freedom);
+  const double z = (std::cbrt(fit.chi_square / fit.freedom) - (1 - a)) / std::sqrt(a);
+  return 0.5 * std::erfc(z / std::sqrt(2.0));
+}
+
+/// Kolmogorov and Smirnov's statistic against the uniform distribution, times sqrt(n): above 1.95 once in
+/// 1000.
+double distance_from_uniform(std::vector<double> p) {
+  std::sort(p.begin(), p.end());
+  const auto n = static_cast<double>(p.size());
+  double most = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const auto before = static_cast<double>(i);
+    most = std::max({most, p[i] - before / n, (before + 1) / n - p[i]});
+  }
+  return most * std::sqrt(n);
+}
+
+/// The p-values of so many seeds, so many draws each.
+std::vector<double> p_values(const SamplingOptions& options, std::uint64_t seeds, std::uint64_t draws) {
+  constexpr std::size_t kVocab = 300;
+  const std::vector<float> logits = row("normal", 78, kVocab);
+  const std::vector<std::int32_t> seen_ids = history(78, kVocab);
+  const Kernels& kernels = *all_kernels().back().kernels;
+  const Result<Chain> chain = Chain::create(options);
+  StageContext context{seen_ids, 0, {}, &kernels};
+  Candidates scratch;
+  std::vector<float> probabilities(kVocab);
+  REQUIRE(chain->distribution(logits, context, {}, scratch, probabilities));
+  std::vector<double> all;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    std::vector<int> seen(kVocab);
+    for (std::uint64_t i = 0; i < draws; ++i) {
+      context.key = {seed, 11, i};
+      // After choose() the scratch holds the row as filtered; drawing from it again is choosing again.
+      const Choice choice = i < 100 ? *chain->choose(logits, context, {}, scratch)
+                                    : draw(scratch, kernels, uniform(context.key));
+      ++seen[static_cast<std::size_t>(choice.id)];
+    }
+    all.push_back(p_value(fit(probabilities, seen, static_cast<int>(draws))));
+  }
+  return all;
+}
+
+TEST_CASE("The p-values of draws are uniform over seeds") {
+  std::vector<double> all;
+  for (const SamplingOptions& options : fixed_chains()) {
+    const std::vector<double> p = p_values(options, 10, 10000);
+    all.insert(all.end(), p.begin(), p.end());
+  }
+  CHECK(distance_from_uniform(all) < 1.95);
+}
+
+TEST_CASE("The p-values of a million draws are uniform over fifty seeds, for each of twelve chains",
+          "[.][full]") {
+  std::vector<double> all;
+  REQUIRE(fixed_chains().size() == 12);
+  for (const SamplingOptions& options : fixed_chains()) {
+    const std::vector<double> p = p_values(options, 50, 1000000);
+    all.insert(all.end(), p.begin(), p.end());
+    const double distance = distance_from_uniform(p);
+    WARN(Chain::create(options)->describe() << ": distance from uniform " << distance);
+    CHECK(distance < 1.95);
+  }
+  const double distance = distance_from_uniform(all);
+  WARN("all: distance from uniform " << distance);
+  CHECK(distance < 1.95);
 }
 
 TEST_CASE("The draw inverts the running sum in ascending id order") {
@@ -167,14 +251,19 @@ TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
   const std::vector<std::int32_t> seen = history(9, 49152);
   StageContext context{seen, 0, {}, &kernels(Isa::kScalar)};
   Candidates scratch;
-  for (const SamplingOptions& options : {SamplingOptions{}, SamplingOptions{{"temperature", 0}},
-                                         SamplingOptions{{"temperature", 0.8F}, {"top_p", 0.95F}},
-                                         SamplingOptions{{"temperature", 0.8F},
-                                                         {"top_k", 40},
-                                                         {"top_p", 0.95F},
-                                                         {"min_p", 0.05F},
-                                                         {"repeat_penalty", 1.1F}},
-                                         SamplingOptions{{"top_k", 20000}}}) {
+  for (const SamplingOptions& options :
+       {SamplingOptions{}, SamplingOptions{{"temperature", 0}},
+        SamplingOptions{{"temperature", 0.8F}, {"top_p", 0.95F}},
+        SamplingOptions{{"temperature", 0.8F},
+                        {"top_k", 40},
+                        {"top_p", 0.95F},
+                        {"min_p", 0.05F},
+                        {"repeat_penalty", 1.1F}},
+        SamplingOptions{{"top_k", 20000}}, SamplingOptions{{"typical_p", 0.9}},
+        SamplingOptions{{"top_n_sigma", 1}}, SamplingOptions{{"epsilon_cutoff", 1e-5}, {"eta_cutoff", 0.1}},
+        SamplingOptions{{"dynatemp_range", 0.5}},
+        SamplingOptions{{"xtc_probability", 1}, {"xtc_threshold", 1e-5}}, SamplingOptions{{"mirostat", 1}},
+        SamplingOptions{{"mirostat", 2}}}) {
     const Result<Chain> chain = Chain::create(options);
     for (const std::vector<float>* row : {&flat, &logits}) REQUIRE(chain->choose(*row, context, {}, scratch));
     const std::size_t before = allocations;

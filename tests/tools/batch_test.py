@@ -46,6 +46,10 @@ class Batch(ProgramTest):
             {"id": 5, "prompt": FRANCE, "n": 20, "greedy": True, "stop": "Paris"},
             {"id": 6, "prompt": FRANCE, "n": 2, "greedy": True, "logprobs": 2},
             {"prompt": FRANCE, "n": 0},
+            {"id": 8, "prompt": FRANCE, "n": 6, "preset": "llama.cpp", "seed": 3},
+            {"id": 9, "prompt": FRANCE, "n": 6, "temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "seed": 3,
+             "samplers": ["top_k", "top_p", "min_p", "temperature"]},
+            {"id": 10, "prompt": FRANCE, "n": 6, "preset": "llama.cpp", "temperature": 0, "typical_p": 0.9},
         ])
         self.assertEqual(out[0]["ids"], out[1]["ids"])
         self.assertEqual(out[2]["ids"], out[3]["ids"])
@@ -53,6 +57,8 @@ class Batch(ProgramTest):
         self.assertNotIn("Paris", out[4]["text"])
         self.assertEqual([t["id"] for t in out[5]["logprobs"]], out[5]["ids"])
         self.assertEqual(len(out[5]["logprobs"][0]["top"]), 2)
+        self.assertEqual(out[7]["ids"], out[8]["ids"])
+        self.assertEqual(out[9]["ids"], out[0]["ids"])
         self.assertEqual(out[6], {"id": 7, "text": "", "ids": [], "finish": "length", "error": None})
 
     def test_rows_without_a_seed_draw_on_their_own_and_alike_every_time(self):
@@ -77,13 +83,15 @@ class Batch(ProgramTest):
             {"id": "g", "prompt": "word " * 9000},
             {"id": {"no": "id"}, **good},
             {"id": "h", **good, "beams": 4},
+            {"id": "i", **good, "preset": "nonsense"},
+            {"id": "j", "prompt": FRANCE, "n": 2, "top_k": 1.5},
             {"id": "a", **good},
             "",
             {"id": "z", **good},
         ])
-        self.assertEqual([r["id"] for r in out], ["a", 2, 3, "b", "c", "d", "e", "f", "g", 10, "h", "a", "z"])
+        self.assertEqual([r["id"] for r in out], ["a", 2, 3, "b", "c", "d", "e", "f", "g", 10, "h", "i", "j", "a", "z"])
         bad = [r for r in out if r["error"] is not None]
-        self.assertEqual(len(bad), 11)
+        self.assertEqual(len(bad), 13)
         for row in bad:
             self.assertEqual(set(row), {"id", "error"})
         errors = {r["id"]: r["error"] for r in bad}
@@ -92,9 +100,11 @@ class Batch(ProgramTest):
         self.assertIn("temperature", errors["e"])
         self.assertIn("8192", errors["g"])
         self.assertIn("beams", errors["h"])
+        self.assertIn("llama.cpp", errors["i"])
+        self.assertIn("top_k", errors["j"])
         self.assertIn("repeats", errors["a"])
         self.assertEqual(out[0]["ids"], out[-1]["ids"])
-        self.assertIn("13 rows, 11 errors", self.stderr)
+        self.assertIn("15 rows, 13 errors", self.stderr)
 
     def test_an_unknown_key_is_told_once(self):
         out = self.batch([{"id": i, "prompt": "x", "n": 1, "reference": "y"} for i in range(3)])
