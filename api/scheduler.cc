@@ -114,6 +114,7 @@ void Scheduler::plan(std::span<Sequence* const> sequences, std::vector<Outcome>&
     }
     for (std::size_t t = 0; t < tracks; ++t) {
       const std::size_t pending = sequences[i]->track(t).pending;
+      // With guidance, all but the last id: that one is for the step of both tracks.
       const std::size_t rows = std::min(pending - std::min(pending, tracks - 1), budget);
       if (rows == 0) continue;
       if (!add_piece(sequences, i, t, rows, outcomes)) break;
@@ -129,6 +130,7 @@ void Scheduler::answer(std::span<Sequence* const> sequences, std::vector<Outcome
     if (!piece.asks) continue;
     if (piece.track == 0) {
       const Sequence& sequence = *sequences[piece.index];
+      // Both tracks of a sequence are asked in one step, one piece after the other.
       const float* negative = sequence.tracks() == 1 ? nullptr : hidden + model_->info.hidden_size;
       questions_.push_back(sequence.question(hidden, negative));
     }

@@ -60,6 +60,7 @@ Result<void> check_kind(const Request& request, const Search& search) {
       !n) {
     return n;
   }
+  if (request.guidance_scale != 1) return bad("guidance goes with neither searches nor ensembles");
   if (request.explain > 0 || request.confidence || request.abstain.asks()) {
     return bad("explanations, confidence and rules to abstain are for generate(), not for searches");
   }
@@ -70,11 +71,12 @@ Result<void> check_kind(const Request& request, const Search& search) {
   return {};
 }
 
-/// Options of samplers that cut a distribution or shape it for a draw, besides those with a field of their
-/// own.
-constexpr std::string_view kDrawOptions[] = {
-    "dynatemp_range",  "dynatemp_exponent", "top_n_sigma", "typical_p",    "epsilon_cutoff", "eta_cutoff",
-    "xtc_probability", "xtc_threshold",     "mirostat",    "mirostat_tau", "mirostat_eta"};
+/// The same samplers at temperature 1 and, for what contrastive search takes from it itself, without top_k.
+Sampling without_draws(Sampling sampling) {
+  sampling.temperature = 1;
+  sampling.top_k = 0;
+  return sampling;
+}
 
 /// Beams and contrastive search draw nothing, so that what shapes draws is refused instead of ignored.
 Result<void> check_sampling(const Request& request, const Search& search) {
@@ -88,9 +90,6 @@ Result<void> check_sampling(const Request& request, const Search& search) {
   }
   if (s.top_p != 1) return refused("top_p is " + to_text(s.top_p) + ", but it must be 1");
   if (s.min_p != 0) return refused("min_p is " + to_text(s.min_p) + ", but it must be 0");
-  for (const std::string_view name : kDrawOptions) {
-    if (s.options.contains(std::string(name))) return refused(std::string(name) + " cannot be set");
-  }
   if (search.penalty_alpha > 0) {
     constexpr int kMost = static_cast<int>(kStepRows);
     if (s.top_k < 2 || s.top_k > kMost) {
@@ -99,6 +98,14 @@ Result<void> check_sampling(const Request& request, const Search& search) {
     }
   } else if (s.top_k != 0) {
     return refused("top_k is " + std::to_string(s.top_k) + ", but it must be 0");
+  }
+  const auto chain = Chain::create(sampling_options(without_draws(s)));
+  if (!chain) return chain.error();
+  if (const std::string stage = chain->shapes_draws(); !stage.empty())
+    return refused(stage + " is for draws");
+  if (search.penalty_alpha > 0 && !chain->empty()) {
+    return bad("contrastive search takes no samplers besides top_k, but these are asked for: " +
+               chain->describe());
   }
   return {};
 }
@@ -195,13 +202,11 @@ Result<SearchResult> Session::search(const Request& request, const Search& searc
   return guarded([&]() -> Result<SearchResult> {
     if (auto possible = check(request, search); !possible) return possible.error();
     Request taken = request;
-    if (search.best_of == 0) taken.sampling.temperature = 1;
-    if (search.penalty_alpha > 0) taken.sampling.top_k = 0;
+    if (search.best_of == 0) taken.sampling = without_draws(taken.sampling);
     auto sequence = Sequence::create(*impl_->model, taken, impl_->cache);
     if (!sequence) return sequence.error();
-    if (search.penalty_alpha > 0 && !sequence->chain().empty()) {
-      return bad("contrastive search takes no samplers besides top_k, but these are asked for: " +
-                 sequence->chain().describe());
+    if (search.penalty_alpha > 0 && request.constraint != nullptr) {
+      return bad("contrastive search takes no constraint");
     }
     impl_->begin(std::move(*sequence));
 

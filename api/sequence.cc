@@ -38,7 +38,7 @@ Result<void> check_guidance(const Request& request, const KvSequence* negative_c
   }
   if (scale != 1 && negative_cache == nullptr) {
     return refused("guidance_scale is " + to_text(scale) +
-                   ", but guidance is for generate() and batches alone");
+                   ", but guidance goes with neither searches nor ensembles");
   }
   return {};
 }

@@ -138,6 +138,13 @@ Result<void> Chain::distribution(const LogitRow& logits, const StageContext& con
   return {};
 }
 
+std::string Chain::shapes_draws() const {
+  for (const auto& stage : stages_) {
+    if (known_stages()[place_of(stage->name())]->shapes_draws) return stage->describe();
+  }
+  return {};
+}
+
 std::string Chain::describe() const {
   std::string text;
   for (const auto& stage : stages_) text.append(text.empty() ? "" : ", ").append(stage->describe());

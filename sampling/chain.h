@@ -103,6 +103,8 @@ class Chain {
 
   bool greedy() const { return greedy_; }
   bool empty() const { return stages_.empty(); }  // no stage does anything
+  /// The first stage that shapes draws (StageDescriptor), as describe() has it; empty if none does.
+  std::string shapes_draws() const;
   /// The stages that do something, in order: "temperature 0.8, top_p 0.95"; empty if none does.
   std::string describe() const;
 

@@ -1,6 +1,6 @@
 // Output heads: from hidden states to answers about the next token. A head answers questions, so that one
-// which can do so without reading every weight (screened, adaptive, hierarchical) need not fill a row of
-// logits.
+// which can do so without reading every weight need not fill a row of logits for that: the likeliest ids and
+// the scores of given ones are such questions. A chain of stages chooses from a whole row.
 #pragma once
 
 #include <cstdint>

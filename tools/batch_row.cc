@@ -12,9 +12,10 @@ using partita::ErrorCode;
 using partita::Result;
 
 /// Options of `generate` that batches have not: a row that relies on one must not run without it.
-constexpr const char* kRefusedKeys[] = {"beams",       "length_penalty",    "early_stopping",
-                                        "beam_groups", "diversity_penalty", "n_best",
-                                        "best_of",     "penalty_alpha",     "explain"};
+constexpr const char* kRefusedKeys[] = {
+    "beams",  "length_penalty", "early_stopping", "beam_groups", "diversity_penalty",
+    "n_best", "best_of",        "penalty_alpha",  "explain",     "explain_top",
+    "with",   "weight",         "ensemble"};
 
 /// Typed look-ups in one row; the first thing of a wrong type is kept and named.
 class Fields {

@@ -70,7 +70,7 @@ struct PARTITA_API Sampling {
   float top_p = 1.0F;
   float min_p = 0.0F;
   float repeat_penalty = 1.0F;
-  /// The other options of known_samplers(), by name; one that is named here counts, if it is a field or not.
+  /// The other options of known_samplers(), by name; a value here wins over the field of that name.
   std::map<std::string, SamplingValue> options;
   std::vector<std::string> samplers;  // empty: all, in the order of known_samplers(), Hugging Face's
   std::uint64_t seed = 0;
@@ -107,7 +107,7 @@ struct Request {
   bool confidence = false;     // how sure the model was of each token
   AbstainRule abstain;         // when it is too unsure to go on
   int explain = 0;             // > 0: what every sampler did, with that many candidates
-  bool parse_specials = true;  // false: "<|im_end|>" in `prompt` is text (in messages it always is)
+  bool parse_specials = true;  // false: "<|im_end|>" in the prompts is text (in messages it always is)
 
   /// Classifier-free guidance: tokens are chosen by log-probabilities b + guidance_scale (a - b), a those
   /// after the prompt and b those after the negative prompt, both with the answer so far. 1: off; else it
@@ -117,6 +117,8 @@ struct Request {
   std::vector<TokenId> negative_ids;  // or this; without either, the last id of the prompt
 };
 
+/// Why an answer ended. kStop: a stop string, or Stream::stop(); kAbstain: Request::abstain; kNone: it has
+/// not.
 enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength, kAbstain };
 PARTITA_API std::string_view name(Finish finish);
 
@@ -257,10 +259,10 @@ struct Search {
   float length_penalty = 1.0F;  // score = joint log-probability / length^length_penalty; -10 .. 10
   EarlyStopping early_stopping = EarlyStopping::kFalse;
   int groups = 1;                  // of beams, all of one size (Vijayakumar et al. 2016)
-  float diversity_penalty = 0.0F;  // for each beam of earlier groups that takes the same token in this step
+  float diversity_penalty = 0.0F;  // for each beam of earlier groups that takes the same token; 0 .. 1e6
   int n_best = 1;                  // answers wanted, at most as many as are searched for
   int best_of = 0;                 // > 0: so many answers are drawn, as Sampling says, and ranked; 1 .. 512
-  float penalty_alpha = 0.0F;      // > 0: contrastive search (Su et al. 2022) among the Sampling::top_k; .. 1
+  float penalty_alpha = 0.0F;  // > 0, at most 1: contrastive search (Su et al. 2022) among top_k, 2 .. 512
 };
 
 /// What of a request and a search can never go together, whatever the model. Errors: those of
@@ -335,7 +337,7 @@ struct EnsembleMember {
 enum class EnsembleSpace : std::uint8_t { kProbability, kLogit };
 
 /// Several models of one vocabulary that answer together: at every token each gives its logits, and one
-/// distribution, their weighted mean, goes through the samplers, temperature first to last, and answers
+/// distribution, their weighted mean, goes through the samplers, temperature included, and answers
 /// Request::logprobs. Prompts are tokenized, templates taken and ends of answers told as the first member
 /// does. Every member has a cache of its own, which remembers as a Session's. One thread at a time.
 class PARTITA_API Ensemble {
@@ -347,8 +349,8 @@ class PARTITA_API Ensemble {
   /// the first id that does and what it is in both.
   static Result<Ensemble> create(std::vector<EnsembleMember> members, EnsembleSpace space);
 
-  /// As Session::generate(). The context is that of the member with the shortest. With one member the ids are
-  /// those of its Session; in logit space log-probabilities too, to the bit.
+  /// As Session::generate(), without guidance. The context is that of the member with the shortest. With one
+  /// member the ids are those of its Session; in logit space log-probabilities too, to the bit.
   Result<Stream> generate(const Request& request);
 
   void set_cancel(const CancelFlag* flag);  // must outlive the ensemble, or null

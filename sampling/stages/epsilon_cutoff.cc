@@ -40,7 +40,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor epsilon_cutoff = {
-    {"epsilon_cutoff", "keeps tokens of at least a certain probability", kOptions}, make};
+    {"epsilon_cutoff", "keeps tokens of at least a certain probability", kOptions}, make, true};
 }
 
 }  // namespace partita

@@ -44,7 +44,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor eta_cutoff = {
-    {"eta_cutoff", "keeps tokens of at least a probability that falls with the entropy", kOptions}, make};
+    {"eta_cutoff", "keeps tokens of at least a probability that falls with the entropy", kOptions},
+    make,
+    true};
 }
 
 }  // namespace partita

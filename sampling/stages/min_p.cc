@@ -38,7 +38,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor min_p = {
-    {"min_p", "keeps tokens at least p times as likely as the likeliest", kOptions}, make};
+    {"min_p", "keeps tokens at least p times as likely as the likeliest", kOptions}, make, true};
 }
 
 }  // namespace partita

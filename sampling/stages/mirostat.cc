@@ -115,7 +115,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor mirostat = {
-    {"mirostat", "holds the surprise of the text near a target, cutting off more or less", kOptions}, make};
+    {"mirostat", "holds the surprise of the text near a target, cutting off more or less", kOptions},
+    make,
+    true};
 }
 
 }  // namespace partita

@@ -23,6 +23,9 @@ struct StageDescriptor {
   /// Checks the limits of its options and makes the stage. vocabulary: null where the tokens are not known (a
   /// chain that is only described or checked, or runs without a model); outlives the stage.
   MadeStage (*make)(const SamplingOptions& options, const Vocabulary* vocabulary);
+  /// Whether it cuts or reshapes the distribution for the sake of a draw: beam search, which draws nothing,
+  /// refuses it.
+  bool shapes_draws = false;
 };
 
 /// In the default order.

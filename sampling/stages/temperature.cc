@@ -84,7 +84,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor temperature = {
-    {"temperature", "divides the logits: below 1 surer, above 1 more varied, 0 greedy", kOptions}, make};
+    {"temperature", "divides the logits: below 1 surer, above 1 more varied, 0 greedy", kOptions},
+    make,
+    true};
 }
 
 }  // namespace partita

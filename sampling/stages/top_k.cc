@@ -69,7 +69,7 @@ std::size_t largest(Candidates& row, std::span<float> out) {
 }
 
 namespace stages {
-extern const StageDescriptor top_k = {{"top_k", "keeps the k likeliest tokens", kOptions}, make};
+extern const StageDescriptor top_k = {{"top_k", "keeps the k likeliest tokens", kOptions}, make, true};
 }
 
 }  // namespace partita

@@ -40,7 +40,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor top_n_sigma = {
-    {"top_n_sigma", "keeps logits within n standard deviations of the largest", kOptions}, make};
+    {"top_n_sigma", "keeps logits within n standard deviations of the largest", kOptions}, make, true};
 }
 
 }  // namespace partita

@@ -49,7 +49,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor top_p = {
-    {"top_p", "keeps the fewest likeliest tokens whose probabilities sum to p", kOptions}, make};
+    {"top_p", "keeps the fewest likeliest tokens whose probabilities sum to p", kOptions}, make, true};
 }
 
 }  // namespace partita

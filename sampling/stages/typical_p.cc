@@ -71,7 +71,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor typical_p = {
-    {"typical_p", "keeps tokens about as surprising as the entropy expects, to a sum of p", kOptions}, make};
+    {"typical_p", "keeps tokens about as surprising as the entropy expects, to a sum of p", kOptions},
+    make,
+    true};
 }
 
 }  // namespace partita

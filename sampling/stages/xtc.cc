@@ -62,7 +62,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor xtc = {
-    {"xtc", "now and then drops the likeliest tokens, all but the last of them", kOptions}, make};
+    {"xtc", "now and then drops the likeliest tokens, all but the last of them", kOptions}, make, true};
 }
 
 }  // namespace partita

@@ -164,6 +164,7 @@ def apply(r, options):
         return TypicalLogitsWarper(value)(r.ids, r.scores), ill_posed_typical(r, value)
     if name == "epsilon_cutoff":
         return EpsilonLogitsWarper(value)(r.ids, r.scores), r.near(math.log(value))
+    assert name == "eta_cutoff", name
     eta = min(value, math.sqrt(value) * math.exp(-r.entropy))
     warper = EtaLogitsWarper(value)
     warper.epsilon = warper.epsilon.double()  # it keeps its bound in float32, whatever the scores are in
