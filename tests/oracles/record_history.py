@@ -48,6 +48,7 @@ def text_of(token, vocab):
 
 
 cached_text = functools.lru_cache(maxsize=None)(token_text)
+hash_of = functools.lru_cache(maxsize=20)(fnv1a)
 
 
 @functools.lru_cache(maxsize=None)
@@ -151,7 +152,8 @@ def min_p(scores, ids, prompt, *, min_p):
 COUNTS = ("count_penalties", {"presence_penalty": 0.6, "frequency_penalty": 0.3})
 BIASES = ("logit_bias", {"logit_bias": [[0, 2.5], [3, -1.3], [6, None], [5, 9], [5, 1.1]]})
 BANNED = ("banned_strings", {"banned_strings": ["ab", "ca:", "\n\n", "b ba", "aé"]})
-DRY = ("dry", {"dry_multiplier": 0.3, "dry_base": 1.2})
+# Bases near 1: a float holds a logit that was lowered far less well, and a float probability may become 0.
+DRY = ("dry", {"dry_multiplier": 0.4, "dry_base": 1.05})
 CHAINS = (
     [COUNTS],
     [("count_penalties", {"frequency_penalty": -0.1})],
@@ -165,7 +167,7 @@ CHAINS = (
     [DRY],
     [("dry", {"dry_multiplier": 0.5, "dry_base": 1.1, "dry_allowed_length": 0, "dry_last_n": 30,
               "dry_sequence_breakers": []})],
-    [("dry", {"dry_multiplier": 0.4, "dry_base": 1.3, "dry_allowed_length": 1,
+    [("dry", {"dry_multiplier": 0.3, "dry_base": 1.04, "dry_allowed_length": 1,
               "dry_sequence_breakers": ["é", "a\n", "c ab"]})],
     [BANNED],
     [("banned_strings", {"banned_strings": ["a"]})],
@@ -196,7 +198,7 @@ def record_row(i, seed, vocab):
         scores = globals()[name](scores, ids, prompt, **options)
     left = [int(t) for t in torch.nonzero(scores[0] > -torch.inf)[:, 0]]
     assert left
-    return f"{fnv1a(left)} {tell(scores[0], seed)}"
+    return f"{hash_of(tuple(left))} {tell(scores[0], seed)}"
 
 
 def record_guidance(kind, seed, vocab, scale):
