@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "api/model_impl.h"
 #include "tests/api/tiny_chat.h"
@@ -78,21 +79,22 @@ void check_ends(const Model& model, const Json& a_case) {
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kTinyEvery = 7, kSmolEvery = 1000;
+constexpr std::size_t kTinyEvery = 7, kSmolKinds = 1;
 #else
-constexpr std::size_t kTinyEvery = 1, kSmolEvery = 20;  // each of the seven kinds once, of another prompt
+constexpr std::size_t kTinyEvery = 1, kSmolKinds = 7;
 #endif
+constexpr std::size_t kKinds = 7;  // searches recorded of each prompt of SmolLM2, one after another
 
-void check_smollm2(std::size_t every) {
-  const Json record = read_record("beams_smollm2.json");
+/// The searches of SmolLM2 at these places of its record.
+void check_smollm2(const Json& record, const std::vector<std::size_t>& places) {
   const std::string path = find_test_model(record["model"]);
   INFO("PARTITA_TEST_MODELS or models/ must hold " << record["model"]);
   REQUIRE_FALSE(path.empty());
   const Model model = open_exact(path);
   Session session = must(model.session());
-  check_ends(model, record["cases"][0]);
-  for (std::size_t i = every / 2; i < record["cases"].size(); i += every) {
-    check_case(session, record["cases"][i], 1e-3);
+  for (const std::size_t place : places) {
+    check_ends(model, record["cases"].at(place));
+    check_case(session, record["cases"].at(place), 1e-3);
   }
 }
 
@@ -116,10 +118,21 @@ TEST_CASE("Tiny models: beams are those of transformers, groups and contrastive 
   CHECK(ended > 0);
 }
 
-TEST_CASE("SmolLM2: some of the recorded searches") { check_smollm2(kSmolEvery); }
+TEST_CASE("SmolLM2: each kind of search once, of another prompt each") {
+  const Json record = read_record("beams_smollm2.json");
+  const std::size_t prompts = record["cases"].size() / kKinds;
+  std::vector<std::size_t> places;
+  for (std::size_t kind = 0; kind < kSmolKinds; ++kind) places.push_back(3 * kind % prompts * kKinds + kind);
+  check_smollm2(record, places);
+}
 
-// build/release/search_golden_test "[full]"
-TEST_CASE("SmolLM2: all of the recorded searches, 20 prompts", "[.full]") { check_smollm2(1); }
+// build/release/search_golden_test "[.full]"
+TEST_CASE("SmolLM2: all searches that are recorded", "[.full]") {
+  const Json record = read_record("beams_smollm2.json");
+  std::vector<std::size_t> places(record["cases"].size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  check_smollm2(record, places);
+}
 
 }  // namespace
 }  // namespace partita::testing
