@@ -136,7 +136,7 @@ def defined(r, options, mu=None):
     k = zipf_k(r, mu)
     if k is None:
         return r.scores, True
-    return r.first(min(max(int(min(k, 1e9)), 1), r.unmasked)), abs(k - round(min(k, 1e9))) < 1e-5 * k
+    return r.first(min(max(int(min(k, 1e9)), 1), r.unmasked)), abs(k - round(min(k, 1e9))) < 1e-8 * k
 
 
 def apply(r, options):

@@ -147,11 +147,8 @@ TEST_CASE("Filters keep what float64 keeps, over rows of large vocabularies") {
 TEST_CASE("Filters keep what float64 keeps, over a thousand rows of every vocabulary", "[.][full]") {
   const NamedKernels fastest = all_kernels().back();
   for (const std::size_t vocab : {7U, 1000U, 49152U, 262144U}) {
-    const std::size_t rows = filters_of(vocab).front().digests.size() / 8 * kGroup;
-    const double worst = check_rows(vocab, rows, fastest);
-    WARN(fastest.name << ", vocabulary " << vocab << ", " << rows << " rows: largest relative error "
-                      << worst);
-    CHECK(rows >= 100);
+    const double worst = check_rows(vocab, 1000, fastest);
+    WARN(fastest.name << ", vocabulary " << vocab << ": largest relative error of a probability " << worst);
   }
 }
 
