@@ -138,10 +138,10 @@ std::size_t Candidates::best() const {
   return i;
 }
 
-float Candidates::weight_factor() const {
+double Candidates::weight_factor() const {
   constexpr double kLeast = std::numeric_limits<float>::min();
   constexpr double kMost = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(inverse_temperature_, kLeast, kMost));
+  return std::clamp(inverse_temperature_, kLeast, kMost);
 }
 
 template <class Visit>

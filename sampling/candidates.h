@@ -72,12 +72,12 @@ class Candidates {
   std::size_t best() const;
 
   double inverse_temperature() const { return inverse_temperature_; }
-  void divide_by(float temperature) { inverse_temperature_ /= static_cast<double>(temperature); }
+  void divide_by(double temperature) { inverse_temperature_ /= temperature; }
 
   /// The factor of Kernels::exp_sum under which weights are exp(factor * (value - max())):
-  /// inverse_temperature(), held to floats for which 0 * factor is 0 and -inf * factor is -inf, so that no
-  /// temperature makes a NaN.
-  float weight_factor() const;
+  /// inverse_temperature(), held to numbers whose floats are finite and not 0, so that no temperature makes a
+  /// NaN.
+  double weight_factor() const;
 
   /// Drops all candidates but those of the cut, and masked ones (-inf) always.
   void keep(const Cut& cut);

@@ -30,13 +30,12 @@ std::size_t walk(const Weight* weights, std::size_t n, double& target) {
 
 bool weighs_nothing(const Candidates& row, std::size_t block) {
   const std::span<const float> maxima = row.block_maxima();
-  return !maxima.empty() &&
-         (double{maxima[block]} - double{row.max()}) * double{row.weight_factor()} < kFarBelow;
+  return !maxima.empty() && (double{maxima[block]} - double{row.max()}) * row.weight_factor() < kFarBelow;
 }
 
 double sum_weights(const Candidates& row, const Kernels& kernels, std::vector<double>& block_sums) {
   const std::span<const float> values = row.values();
-  const float factor = row.weight_factor();
+  const double factor = row.weight_factor();
   block_sums.resize((values.size() + kBlockValues - 1) / kBlockValues);
   double sum = 0;
   for (std::size_t b = 0; b < block_sums.size(); ++b) {

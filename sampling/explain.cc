@@ -23,7 +23,7 @@ std::vector<std::size_t> largest(const Candidates& row, std::size_t k) {
 
 double probability(const Candidates& row, std::size_t place, double sum) {
   const double below = static_cast<double>(row.values()[place]) - static_cast<double>(row.max());
-  return std::exp(static_cast<double>(row.weight_factor()) * below) / sum;
+  return std::exp(row.weight_factor() * below) / sum;
 }
 
 }  // namespace

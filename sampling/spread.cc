@@ -32,7 +32,7 @@ void in_lanes(std::size_t n, Visit&& visit) {
 }  // namespace
 
 Spread spread(const Candidates& row, const Kernels& kernels) {
-  const auto factor = static_cast<double>(row.weight_factor());
+  const double factor = row.weight_factor();
   const auto max = static_cast<double>(row.max());
   Sum sum, first, second;
   std::array<float, kBlockValues> weights;
@@ -78,7 +78,7 @@ Logits unmasked(const Candidates& row) {
 
 float least_of_weight(const Candidates& row, double weight) {
   const auto max = static_cast<double>(row.max());
-  return round_up(std::min(max, max + std::log(weight) / static_cast<double>(row.weight_factor())));
+  return round_up(std::min(max, max + std::log(weight) / row.weight_factor()));
 }
 
 }  // namespace partita

@@ -118,9 +118,10 @@ struct Kernels {
   /// The largest x (NaN if any x is NaN), n >= 1.
   float (*max)(const float* x, std::size_t n);
 
-  /// y = exp(scale * (x - shift)), returning the sum of y. y may be x, or null for the sum alone. -inf gives
-  /// 0. The same bits in all tables but exact_kernels(), so that the same logits give the same token.
-  double (*exp_sum)(const float* x, std::size_t n, float shift, float scale, float* y);
+  /// y = exp(scale * (x - shift)), returning the sum of y. scale: its float is finite and not 0. y may be x,
+  /// or null for the sum alone. -inf gives 0. The same bits in all tables but exact_kernels(), so that the
+  /// same logits give the same token.
+  double (*exp_sum)(const float* x, std::size_t n, float shift, double scale, float* y);
 };
 
 /// Bytes that matmul needs per thread.

@@ -5,7 +5,7 @@
 
 namespace partita {
 
-double portable_exp_sum(const float* x, std::size_t n, float shift, float scale, float* y) {
+double portable_exp_sum(const float* x, std::size_t n, float shift, double scale, float* y) {
   return exp_sum<Portable>(x, n, shift, scale, y);
 }
 

@@ -275,10 +275,10 @@ float max(const float* x, std::size_t n) {
 
 /// In double: the exact mode's. Elsewhere a draw is to be the same on every processor, so the scalar table
 /// has portable_exp_sum.
-double exp_sum(const float* x, std::size_t n, float shift, float scale, float* y) {
+double exp_sum(const float* x, std::size_t n, float shift, double scale, float* y) {
   double total = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const double e = std::exp(static_cast<double>(scale) * (static_cast<double>(x[i]) - shift));
+    const double e = std::exp(scale * (static_cast<double>(x[i]) - static_cast<double>(shift)));
     if (y != nullptr) y[i] = static_cast<float>(e);
     total += e;
   }

@@ -18,6 +18,6 @@ extern const Kernels kNeonDotKernels;
 #endif
 
 /// Kernels::exp_sum in plain C++ with the bits of the vector types.
-double portable_exp_sum(const float* x, std::size_t n, float shift, float scale, float* y);
+double portable_exp_sum(const float* x, std::size_t n, float shift, double scale, float* y);
 
 }  // namespace partita

@@ -14,8 +14,8 @@
 // which is chosen once, at the first call: the best of the processor, or the one that PARTITA_ISA names;
 // kInvalidArgument or kUnsupported where there is no such.
 //
-// "Float accuracy" below: the relative error of a probability p is at most 4e-7 + 1.2e-7 |log p|, the second
-// part being the rounding of logit - max to float. Probabilities below 1.2e-38 may come out as 0.
+// "Float accuracy" below: the relative error of a probability is at most 4e-7, however small it is; below
+// 1.2e-38 it may come out as 0.
 //
 // Nothing here allocates (but for the first call and the sentence of an error), prints, or keeps state
 // between calls. All functions may be called from any number of threads.

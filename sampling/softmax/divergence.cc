@@ -30,7 +30,7 @@ class Probabilities {
       : logits_(logits), partition_(partition), kernels_(kernels), inverse_(std::exp(-partition.log_sum)) {}
 
   void read(std::size_t first, std::size_t n) {
-    kernels_.exp_sum(logits_.data() + first, n, partition_.max, 1.0F, e_.data());
+    kernels_.exp_sum(logits_.data() + first, n, partition_.max, 1, e_.data());
   }
   /// Of the i-th of the block that was read.
   double operator[](std::size_t i) const { return static_cast<double>(e_[i]) * inverse_; }

@@ -45,7 +45,7 @@ Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& ke
     // level is rounded down; what else is rounded is less than the margin, and what the kernel flushes to 0
     // is below 2^-53, the least 1 - u.
     const float level = -round_up(std::min(-best, kLargest));
-    kernels.exp_sum(logits.data() + first, n, level, 1.0F, reach.data());
+    kernels.exp_sum(logits.data() + first, n, level, 1, reach.data());
     for (std::size_t i = 0; i < n; ++i) {
       const double u = open_uniform(key, static_cast<std::uint32_t>(first + i));
       if (1 - u > kMargin * static_cast<double>(reach[i])) continue;

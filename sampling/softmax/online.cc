@@ -16,7 +16,7 @@ Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const
   }
   OnlineSoftmax seen{peak->max, 0};
   for_blocks(piece.size(), [&](std::size_t first, std::size_t n) {
-    seen.sum += kernels.exp_sum(piece.data() + first, n, peak->max, 1.0F, nullptr);
+    seen.sum += kernels.exp_sum(piece.data() + first, n, peak->max, 1, nullptr);
   });
   state.merge(seen);
   return {};
@@ -51,7 +51,7 @@ Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const flo
                      ", but the largest that was added is " + to_text(state.max)};
   }
   for_blocks(piece.size(), [&](std::size_t first, std::size_t n) {
-    kernels.exp_sum(piece.data() + first, n, state.max, 1.0F, out.data() + first);
+    kernels.exp_sum(piece.data() + first, n, state.max, 1, out.data() + first);
   });
   for (float& p : out) p = static_cast<float>(static_cast<double>(p) / state.sum);
   return {};

@@ -14,7 +14,7 @@ namespace {
 /// The sum of exp(x - max) over a block but for the first entry equal to max.
 double sum_beside_peak(std::span<const float> block, float max, const Kernels& kernels) {
   std::array<float, kSoftmaxBlock> e;
-  kernels.exp_sum(block.data(), block.size(), max, 1.0F, e.data());
+  kernels.exp_sum(block.data(), block.size(), max, 1, e.data());
   const auto peak = std::find(block.begin(), block.end(), max) - block.begin();
   double sum = 0;
   for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(block.size()); ++i) {
@@ -31,7 +31,7 @@ Result<LogPartition> log_partition(std::span<const float> logits, const Kernels&
   double rest = 0;  // The peak's own 1 would drown what a lone outstanding logit leaves to the others.
   for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
     rest += first == peak->block ? sum_beside_peak(logits.subspan(first, n), peak->max, kernels)
-                                 : kernels.exp_sum(logits.data() + first, n, peak->max, 1.0F, nullptr);
+                                 : kernels.exp_sum(logits.data() + first, n, peak->max, 1, nullptr);
   });
   const double log_sum = std::log1p(rest);
   return LogPartition{peak->max, static_cast<double>(peak->max) + log_sum, log_sum};
@@ -43,7 +43,7 @@ Result<void> softmax(std::span<const float> logits, std::span<float> probabiliti
   if (!peak) return peak.error();
   double sum = 0;
   for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
-    sum += kernels.exp_sum(logits.data() + first, n, peak->max, 1.0F, probabilities.data() + first);
+    sum += kernels.exp_sum(logits.data() + first, n, peak->max, 1, probabilities.data() + first);
   });
   for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
   return {};

@@ -70,8 +70,7 @@ double zipf_exponent(Candidates& row) {
   double products = 0, squares = 0;
   for (std::size_t i = 0; i + 1 < n; ++i) {
     const double t = std::log(static_cast<double>(i + 2) / static_cast<double>(i + 1));
-    const double b = static_cast<double>(row.weight_factor()) *
-                     (static_cast<double>(best[i]) - static_cast<double>(best[i + 1]));
+    const double b = row.weight_factor() * (static_cast<double>(best[i]) - static_cast<double>(best[i + 1]));
     products += t * b;
     squares += t * t;
   }

@@ -22,7 +22,7 @@ class Temperature : public Stage {
   std::string_view name() const override { return "temperature"; }
   std::string describe() const override { return "temperature " + to_text(temperature_); }
   void apply(Candidates& row, const StageContext&, const StageState*) const override {
-    row.divide_by(temperature_);
+    row.divide_by(static_cast<double>(temperature_));
   }
 
  private:
@@ -47,7 +47,7 @@ class DynamicTemperature : public Stage {
     const double least = std::max(0.0, static_cast<double>(temperature_) - static_cast<double>(range_));
     const double most = static_cast<double>(temperature_) + static_cast<double>(range_);
     const double raised = std::pow(uncertainty, static_cast<double>(exponent_));
-    row.divide_by(static_cast<float>(std::min(least + (most - least) * raised, kMost)));
+    row.divide_by(std::min(least + (most - least) * raised, kMost));
   }
 
  private:

@@ -28,8 +28,7 @@ void TopP::apply(Candidates& row, const StageContext& context, const StageState*
   // All candidates lighter than (1 - p) total / n weigh less than (1 - p) total together, so none of them is
   // needed. Half of that, for the rounding of exp.
   const double light = 0.5 * (1 - p()) * total / static_cast<double>(row.count());
-  const double least =
-      static_cast<double>(row.max()) + std::log(light) / static_cast<double>(row.weight_factor());
+  const double least = static_cast<double>(row.max()) + std::log(light) / row.weight_factor();
   const std::span<float> values = row.collect(round_up(least));
   const std::span<float> weights = room(row.scratch.weights, values.size());
   context.kernels->exp_sum(values.data(), values.size(), row.max(), row.weight_factor(), weights.data());

@@ -29,8 +29,7 @@ class TypicalP : public Stage {
 
 void TypicalP::apply(Candidates& row, const StageContext& context, const StageState*) const {
   const Spread s = spread(row, *context.kernels);
-  const auto p = static_cast<double>(p_), max = static_cast<double>(row.max()),
-             factor = static_cast<double>(row.weight_factor());
+  const auto p = static_cast<double>(p_), max = static_cast<double>(row.max()), factor = row.weight_factor();
   // At most variance / r^2 of the probability is farther than r from the mean (Chebyshev), so the nearest
   // that have p together lie within the r for which that is 1 - p. A little more, for roundings.
   const double variance = 1.02 * s.variance + 1e-12 * (1 + s.mean * s.mean);

@@ -79,7 +79,7 @@ TEST_CASE("Top-p keeps what sorting keeps, on 10,000 rows with many ties") {
     CAPTURE(seed, k.name, p, temperature, logits.size());
 
     REQUIRE(scratch.start(logits, *k.kernels));
-    scratch.divide_by(temperature);
+    scratch.divide_by(static_cast<double>(temperature));
     std::vector<double> sums;
     const double total = sum_weights(scratch, *k.kernels, sums);
     std::vector<float> weights(logits.size());
