@@ -1,51 +1,20 @@
-// Keys and values of many sequences, in pages of 64 tokens taken from one pool when they are first written.
-//
-// Layers with the same visibility (global, or one sliding window) form a class; a page holds 64 tokens for
-// all layers of its class, so that a class whose window has moved on can give pages back without touching the
-// others. Inside a page: [layer of the class][kv head]{ K: [4][head_dim][16], V: [64][head_dim] } of KvType,
-// V's scales before it where the type has them (kernels.h), 64-byte aligned.
+// Keys and values of one sequence: a page table over the pool, shared page by page with whoever has the same
+// beginning.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "engine/config.h"
-#include "engine/kernels/kernels.h"
+#include "engine/kv_pool.h"
 #include "partita/result.hpp"
 
 namespace partita {
 
-/// The pool. Pages have reference counts, so that sequences can share what they have in common.
-/// One pool serves one thread at a time (the engine's step). Sequences belong to their pool, which outlives
-/// them.
-class KvPool {
- public:
-  /// budget_bytes: what pages may take in all; 0 for no limit but the machine's.
-  KvPool(const Config& config, KvType type, std::size_t budget_bytes);
-  ~KvPool();
-  KvPool(const KvPool&) = delete;
-  KvPool& operator=(const KvPool&) = delete;
-
-  std::size_t classes() const;
-  std::size_t class_of(std::size_t layer) const;
-  std::size_t page_bytes(std::size_t cls) const;
-  std::size_t bytes_in_use() const;  // by pages that sequences hold
-  std::size_t budget_bytes() const;
-  KvType type() const;
-
-  /// The sliding window of a class, 0 for none.
-  std::uint32_t window(std::size_t cls) const;
-
-  /// Where layer `layer`, KV head `head` lives inside a page of its class; V follows K.
-  std::size_t k_offset(std::size_t layer, std::size_t head) const;
-  std::size_t v_offset(std::size_t layer, std::size_t head) const;
-
- private:
-  friend class KvSequence;
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+/// The pages of one class, by 64 tokens.
+struct PageTable {
+  std::vector<CachePage*> pages;  // null below first_page
+  std::size_t first_page = 0;     // pages before it lie behind the window and are not held
 };
 
 /// One sequence's view of the pool: a page table per class and a length. Movable; returns its pages when
@@ -85,6 +54,13 @@ class KvSequence {
   /// The page of class `cls` that holds tokens [64 i, 64 i + 64); null if release_unseen() gave it back.
   /// Slots from length() on hold anything: zeros in a new page, old keys and values in one used again.
   std::byte* page(std::size_t cls, std::size_t i) const;
+
+  /// Takes other contents in place of its own: `length` tokens in pages that this sequence holds from now on,
+  /// a reference each. tables: [classes], pages_for(length) pages each.
+  void take_over(std::size_t length, std::vector<PageTable> tables);
+
+  /// page(), for who shares it.
+  CachePage* held(std::size_t cls, std::size_t i) const;
 
   KvPool& pool() const;
 

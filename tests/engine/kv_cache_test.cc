@@ -28,8 +28,6 @@ Config small_config() {
 constexpr std::size_t kClasses = 3;
 constexpr std::size_t kSideBytes = 64 * 16 * 2;  // K or V of one head in one page, f16
 
-std::size_t pages_for(std::size_t tokens) { return (tokens + 63) / 64; }
-
 /// Where the test keeps a mark for token `slot` of a page: 16 bytes in the last head's V, which is
 /// token-major.
 std::byte* mark_of(const KvPool& pool, std::byte* page, std::size_t cls, std::size_t slot) {
