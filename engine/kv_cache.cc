@@ -144,11 +144,9 @@ void KvSequence::truncate(std::size_t length) {
 void KvSequence::release_unseen() {
   State& s = *state_;
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
-    const std::size_t window = s.pool->window(cls);
-    if (window == 0 || s.length < window) continue;
     PageTable& table = s.tables[cls];
-    const std::size_t first_seen = s.length - window + 1;
-    for (; table.first_page < first_seen / kTokens; ++table.first_page) {
+    const std::size_t first_seen = s.pool->first_seen_page(cls, s.length);
+    for (; table.first_page < first_seen; ++table.first_page) {
       s.pool->drop(cls, std::exchange(table.pages[table.first_page], nullptr));
     }
   }
@@ -190,6 +188,11 @@ void KvSequence::take_over(std::size_t length, std::vector<PageTable> tables) {
 }
 
 CachePage* KvSequence::held(std::size_t cls, std::size_t i) const { return state_->tables[cls].pages[i]; }
+
+void KvSequence::exchange(std::size_t cls, std::size_t i, CachePage* page) {
+  state_->pool->share(cls, page);
+  state_->pool->drop(cls, std::exchange(state_->tables[cls].pages[i], page));
+}
 
 std::byte* KvSequence::page(std::size_t cls, std::size_t i) const {
   CachePage* page = state_->tables[cls].pages[i];

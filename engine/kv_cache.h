@@ -59,8 +59,9 @@ class KvSequence {
   /// a reference each. tables: [classes], pages_for(length) pages each.
   void take_over(std::size_t length, std::vector<PageTable> tables);
 
-  /// page(), for who shares it.
+  /// page(), for who shares it; and another page of the same contents in its place.
   CachePage* held(std::size_t cls, std::size_t i) const;
+  void exchange(std::size_t cls, std::size_t i, CachePage* page);
 
   KvPool& pool() const;
 

@@ -130,6 +130,11 @@ std::size_t KvPool::idle_bytes() const { return impl_->idle_bytes; }
 std::size_t KvPool::budget_bytes() const { return impl_->budget; }
 KvType KvPool::type() const { return impl_->type; }
 
+std::size_t KvPool::first_seen_page(std::size_t cls, std::size_t position) const {
+  const std::size_t seen = window(cls);
+  return seen == 0 || position < seen ? 0 : (position - seen + 1) / kPageTokens;
+}
+
 std::size_t KvPool::bytes_for(std::size_t tokens) const {
   std::size_t bytes = 0;
   for (const Impl::Class& cls : impl_->classes) bytes += pages_for(tokens) * cls.page_bytes;

@@ -52,6 +52,9 @@ class KvPool {
   /// The sliding window of a class, 0 for none.
   std::uint32_t window(std::size_t cls) const;
 
+  /// The first page that the token at `position` sees, and all after it do.
+  std::size_t first_seen_page(std::size_t cls, std::size_t position) const;
+
   /// Bytes of the pages that a sequence of so many tokens has when nothing is given back or shared.
   std::size_t bytes_for(std::size_t tokens) const;
 
