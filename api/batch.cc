@@ -1,56 +1,90 @@
 // Batch: many requests at once, each as if it were alone.
 #include <algorithm>
-#include <deque>
 
 #include "api/guard.h"
 #include "api/scheduler.h"
+#include "sampling/numbers.h"
 
 namespace partita {
 namespace {
 
 /// A request of a batch with its own cache.
 struct Entry {
-  Entry(Batch::Ticket number, KvPool& pool) : ticket(number), cache(pool), negative_cache(pool) {}
+  Entry(Batch::Ticket number, int precedence, KvPool& pool)
+      : ticket(number), priority(precedence), cache(pool), negative_cache(pool) {}
+
+  void give_up_caches() {
+    cache.truncate(0);
+    negative_cache.truncate(0);
+  }
 
   Batch::Ticket ticket;
+  int priority;
   KvSequence cache, negative_cache;
   std::optional<Sequence> sequence;
 };
 
+Result<void> check(const BatchOptions& options) {
+  const auto refused = [](const std::string& name, const std::string& value, const std::string& limits) {
+    return Error{ErrorCode::kInvalidArgument, name + " is " + value + "; it must be " + limits};
+  };
+  const std::string most = std::to_string(kStepRows);
+  if (options.max_sequences == 0 || options.max_sequences > kStepRows) {
+    return refused("sequences", std::to_string(options.max_sequences), "1 to " + most);
+  }
+  if (options.step_tokens < options.max_sequences || options.step_tokens > kStepRows) {
+    return refused("step_tokens", std::to_string(options.step_tokens),
+                   std::to_string(options.max_sequences) + " (the sequences) to " + most);
+  }
+  if (!(options.most_delay >= 1)) {
+    return refused("most_delay", to_text(static_cast<float>(options.most_delay)), "at least 1");
+  }
+  return {};
+}
+
 }  // namespace
 
 struct Batch::Impl {
-  Impl(std::shared_ptr<const Model::Impl> opened, std::size_t sequences)
+  Impl(std::shared_ptr<const Model::Impl> opened, const BatchOptions& options)
       : model(std::move(opened)),
-        max_sequences(sequences),
-        scheduler(model, sequences),
-        pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes) {}
+        max_sequences(options.max_sequences),
+        pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
+        prefixes(options.prefix_bytes > 0 ? std::make_unique<PrefixCache>(pool, options.prefix_bytes)
+                                          : nullptr),
+        scheduler(model, {options.max_sequences, options.step_tokens, options.most_delay, prefixes.get()}) {}
 
-  void report_complete(std::vector<Event>& events);
-  void report(const Scheduler::Outcome& outcome, std::vector<Event>& events);
+  void insert(std::unique_ptr<Entry> entry);
+  std::size_t running() const { return std::min(entries.size(), max_sequences); }
+  std::optional<Error> never_fits(const Entry& entry) const;
+  void report_over(std::vector<Event>& events);
+  void report(const Outcome& outcome, std::vector<Event>& events);
+  void settle();
 
   std::shared_ptr<const Model::Impl> model;
   std::size_t max_sequences;
-  Scheduler scheduler;
   KvPool pool;
-  std::vector<std::unique_ptr<Entry>> running;  // by age
-  std::deque<std::unique_ptr<Entry>> waiting;
-  std::vector<Sequence*> stepping;
-  std::vector<Scheduler::Outcome> outcomes;
+  std::unique_ptr<PrefixCache> prefixes;  // null: nothing is shared
+  Scheduler scheduler;
+  std::vector<std::unique_ptr<Entry>> entries;  // by precedence; the first max_sequences run
+  std::vector<Sequence*> stepping;              // those that run; null once one is over
+  std::vector<Outcome> outcomes;
   Ticket next_ticket = 1;
   const CancelFlag* cancel = nullptr;
   Timing timing;
 };
 
-Result<Batch> Model::batch(std::size_t max_sequences) const {
+Result<Batch> Model::batch(const BatchOptions& options) const {
   return guarded([&]() -> Result<Batch> {
     if (auto checked = impl_->check_weights(); !checked) return checked.error();
-    if (max_sequences == 0 || max_sequences > kStepRows) {
-      return Error{ErrorCode::kInvalidArgument, "sequences is " + std::to_string(max_sequences) +
-                                                    "; it must be 1 to " + std::to_string(kStepRows)};
-    }
-    return Batch(std::make_unique<Batch::Impl>(impl_, max_sequences));
+    if (auto checked = check(options); !checked) return checked.error();
+    return Batch(std::make_unique<Batch::Impl>(impl_, options));
   });
+}
+
+Result<Batch> Model::batch(std::size_t max_sequences) const {
+  BatchOptions options;
+  options.max_sequences = max_sequences;
+  return batch(options);
 }
 
 Batch::Batch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -58,24 +92,29 @@ Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;
 Batch::~Batch() = default;
 
+void Batch::Impl::insert(std::unique_ptr<Entry> entry) {
+  const auto after = std::find_if(entries.begin(), entries.end(), [&](const std::unique_ptr<Entry>& other) {
+    return other->priority < entry->priority;
+  });
+  entries.insert(after, std::move(entry));
+}
+
 Result<Batch::Ticket> Batch::add(const Request& request) {
   return guarded([&]() -> Result<Ticket> {
-    auto entry = std::make_unique<Entry>(impl_->next_ticket, impl_->pool);
+    auto entry = std::make_unique<Entry>(impl_->next_ticket, request.priority, impl_->pool);
     auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache);
     if (!sequence) return sequence.error();
     entry->sequence.emplace(std::move(*sequence));
-    impl_->waiting.push_back(std::move(entry));
+    impl_->insert(std::move(entry));
     return impl_->next_ticket++;
   });
 }
 
 void Batch::cancel(Ticket ticket) {
-  const auto is_it = [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; };
-  std::erase_if(impl_->running, is_it);
-  std::erase_if(impl_->waiting, is_it);
+  std::erase_if(impl_->entries, [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; });
 }
 
-std::size_t Batch::running() const { return impl_->running.size() + impl_->waiting.size(); }
+std::size_t Batch::running() const { return impl_->entries.size(); }
 
 bool Batch::full() const { return running() >= impl_->max_sequences; }
 
@@ -85,57 +124,78 @@ const Timing& Batch::timing() const { return impl_->timing; }
 
 const Counts& Batch::counts() const { return impl_->scheduler.counts(); }
 
-void Batch::Impl::report(const Scheduler::Outcome& outcome, std::vector<Event>& events) {
-  const Entry& entry = *running[outcome.index];
+void Batch::Impl::report(const Outcome& outcome, std::vector<Event>& events) {
   Event event;
-  event.ticket = entry.ticket;
+  event.ticket = entries[outcome.index]->ticket;
   if (outcome.token) {
     event.token = *outcome.token;
-    event.finish = entry.sequence->finish();
+    event.finish = outcome.finish;
   } else {
     event.error = outcome.token.error();
   }
   events.push_back(std::move(event));
+  if (!outcome.token || outcome.finish != Finish::kNone) stepping[outcome.index] = nullptr;
 }
 
-/// Requests that wanted no tokens at all.
-void Batch::Impl::report_complete(std::vector<Event>& events) {
-  for (const std::unique_ptr<Entry>& entry : running) {
-    if (entry->sequence->finish() == Finish::kNone) continue;
-    events.push_back({entry->ticket, std::nullopt, std::nullopt, entry->sequence->finish()});
+/// Why a request that has not been read yet can never be, whoever else gives up what they have.
+std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
+  const std::size_t budget = pool.budget_bytes();
+  if (budget == 0 || entry.cache.length() > 0) return std::nullopt;
+  std::size_t tokens = 0, bytes = 0;
+  for (std::size_t t = 0; t < entry.sequence->tracks(); ++t) {
+    const std::size_t ids = entry.sequence->track(t).ids.size();
+    tokens += ids;
+    bytes += pool.least_bytes_for(ids);
   }
-  std::erase_if(running, [](const auto& entry) { return entry->sequence->finish() != Finish::kNone; });
+  if (bytes <= budget) return std::nullopt;
+  return Error{ErrorCode::kOutOfMemory, "the prompt of " + std::to_string(tokens) + " tokens takes " +
+                                            std::to_string(bytes) + " bytes of KV cache, and its budget is " +
+                                            std::to_string(budget)};
+}
+
+/// Requests that wanted no tokens at all, and those that cannot have any.
+void Batch::Impl::report_over(std::vector<Event>& events) {
+  std::erase_if(entries, [&](const std::unique_ptr<Entry>& entry) {
+    const Finish finish = entry->sequence->finish();
+    std::optional<Error> error = never_fits(*entry);
+    if (finish == Finish::kNone && !error) return false;
+    if (finish != Finish::kNone) error.reset();
+    events.push_back({entry->ticket, std::nullopt, std::move(error), finish});
+    return true;
+  });
+}
+
+/// After a step: who is over goes, and so do pages that nobody sees any more.
+void Batch::Impl::settle() {
+  for (std::size_t i = 0; i < stepping.size(); ++i) {
+    if (stepping[i] == nullptr) entries[i].reset();
+  }
+  std::erase_if(entries, [](const std::unique_ptr<Entry>& entry) { return entry == nullptr; });
+  for (std::size_t i = 0; i < running(); ++i) {
+    entries[i]->cache.release_unseen();
+    entries[i]->negative_cache.release_unseen();
+  }
+  if (prefixes != nullptr) prefixes->trim();
 }
 
 Result<void> Batch::advance(std::vector<Event>& events) {
   return guarded([&]() -> Result<void> {
     Impl& impl = *impl_;
-    while (impl.running.size() < impl.max_sequences && !impl.waiting.empty()) {
-      impl.running.push_back(std::move(impl.waiting.front()));
-      impl.waiting.pop_front();
-    }
-    impl.report_complete(events);
+    impl.report_over(events);
     impl.stepping.clear();
-    for (const std::unique_ptr<Entry>& entry : impl.running) impl.stepping.push_back(&*entry->sequence);
+    for (std::size_t i = 0; i < impl.entries.size(); ++i) {
+      if (i < impl.max_sequences) {
+        impl.stepping.push_back(&*impl.entries[i]->sequence);
+      } else {
+        impl.entries[i]->give_up_caches();  // it ran until one of a higher priority came
+      }
+    }
     impl.outcomes.clear();
     const std::atomic<bool>* cancelled = impl.cancel != nullptr ? &impl.cancel->flag() : nullptr;
     auto done = impl.scheduler.step(impl.stepping, cancelled, impl.timing, impl.outcomes);
-
     // Also after a cancelled step: a request may have failed while the step was planned.
-    for (const Scheduler::Outcome& outcome : impl.outcomes) {
-      impl.report(outcome, events);
-      const bool over = !outcome.token || impl.running[outcome.index]->sequence->finish() != Finish::kNone;
-      if (over) impl.stepping[outcome.index] = nullptr;
-    }
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < impl.running.size(); ++i) {
-      if (impl.stepping[i] != nullptr) impl.running[kept++] = std::move(impl.running[i]);
-    }
-    impl.running.resize(kept);
-    for (const std::unique_ptr<Entry>& entry : impl.running) {
-      entry->cache.release_unseen();
-      entry->negative_cache.release_unseen();
-    }
+    for (const Outcome& outcome : impl.outcomes) impl.report(outcome, events);
+    impl.settle();
     return done;
   });
 }

@@ -36,7 +36,7 @@ Result<std::vector<std::unique_ptr<Draw>>> make_draws(const SearchRun& run) {
 Result<void> draw_all(SearchRun& run, std::span<const std::unique_ptr<Draw>> draws) {
   std::vector<Draw*> running;
   std::vector<Sequence*> stepping;
-  std::vector<Scheduler::Outcome> outcomes;
+  std::vector<Outcome> outcomes;
   for (const auto& draw : draws) running.push_back(draw.get());
   while (!running.empty()) {
     stepping.clear();
@@ -44,7 +44,7 @@ Result<void> draw_all(SearchRun& run, std::span<const std::unique_ptr<Draw>> dra
     for (Draw* draw : running) stepping.push_back(&*draw->sequence);
     auto done = run.session.scheduler.step(stepping, run.session.cancelled(), run.timing, outcomes);
     if (!done) return done;
-    for (Scheduler::Outcome& outcome : outcomes) {
+    for (Outcome& outcome : outcomes) {
       if (!outcome.token) return outcome.token.error();
       Hypothesis& answer = running[outcome.index]->answer;
       answer.ids.push_back(outcome.token->id);

@@ -58,7 +58,7 @@ struct Ensemble::Impl final : TokenSource {
 
   const Model::Impl& first() const { return *readers.front()->model; }
 
-  Result<Token> next(Sequence& sequence, Timing& timing) override;
+  Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) override;
   Result<void> read(std::size_t member, const Sequence& sequence, Timing& timing);
   Result<Token> answer(Sequence& sequence);
   void report_progress(const Sequence& sequence) const;
@@ -120,7 +120,7 @@ Result<Token> Ensemble::Impl::answer(Sequence& sequence) {
   return sequence.accept(*answer);
 }
 
-Result<Token> Ensemble::Impl::next(Sequence& sequence, Timing& timing) {
+Result<void> Ensemble::Impl::next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) {
   for (std::size_t i = 0; i < readers.size(); ++i) {
     if (!pool.counts(i)) continue;
     if (auto done = read(i, sequence, timing); !done) return done.error();
@@ -129,7 +129,9 @@ Result<Token> Ensemble::Impl::next(Sequence& sequence, Timing& timing) {
   double& seconds = sequence.ids().size() > sequence.prompt().size() ? timing.decode_s : timing.prefill_s;
   auto token = answer(sequence);
   seconds += seconds_since(start);
-  return token;
+  if (!token) return token.error();
+  tokens.push_back(std::move(*token));
+  return {};
 }
 
 Ensemble::Ensemble(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

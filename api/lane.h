@@ -13,7 +13,7 @@ struct Lane {
   /// Precondition: the model has its weights. Throws std::bad_alloc.
   explicit Lane(std::shared_ptr<const Model::Impl> opened)
       : model(std::move(opened)),
-        scheduler(model, 1),
+        scheduler(model, {}),
         pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
         cache(pool) {}
 

@@ -1,4 +1,5 @@
-// From requests to ragged steps: prompts in pieces and generated tokens of many sequences share each step.
+// From requests to ragged steps: prompts in pieces, generated tokens and guesses of many sequences share each
+// step.
 #pragma once
 
 #include <atomic>
@@ -8,35 +9,23 @@
 
 #include "api/model_impl.h"
 #include "api/sequence.h"
+#include "api/step_plan.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
 #include "sampling/head.h"
 
 namespace partita {
 
-/// A step has at most this many rows; prompts go through the engine in pieces of at most as many tokens.
-inline constexpr std::size_t kStepRows = 512;
-
-/// Cancelling is noticed before every layer, so a layer must not take long: prompt pieces are made as large
-/// as this many seconds a layer allow. (What a token gets does not depend on the size of the piece it came
-/// in.)
-inline constexpr double kLayerSeconds = 0.05;
-
 /// Owns the buffers of an engine and a head, so that a step allocates next to nothing. One thread at a time.
 class Scheduler {
  public:
-  /// max_sequences: in 1 .. kStepRows. Throws std::bad_alloc, which the public calls turn into an Error.
-  Scheduler(std::shared_ptr<const Model::Impl> model, std::size_t max_sequences);
+  /// Throws std::bad_alloc, which the public calls turn into an Error.
+  Scheduler(std::shared_ptr<const Model::Impl> model, const SchedulerOptions& options);
 
-  /// What happened to sequences[index]: a token, or an error that ends it alone.
-  struct Outcome {
-    std::size_t index = 0;
-    Result<Token> token;
-  };
-
-  /// Advances what can be advanced; `sequences` are in order of age. Where the budget of the caches does not
-  /// let all go on, the oldest do, and the youngest give their pages up and are read again later (with the
-  /// same bits). Errors concern the step (kCancelled); no sequence has changed then.
+  /// Advances what can be advanced; `sequences` are in order of precedence. Where the budget of the caches
+  /// does not let all go on, the first do, and the last give their pages up and are read again later (with
+  /// the same bits). A sequence may get several tokens, in order. Errors concern the step (kCancelled); no
+  /// sequence has changed then.
   Result<void> step(std::span<Sequence* const> sequences, const std::atomic<bool>* cancel, Timing& timing,
                     std::vector<Outcome>& outcomes);
 
@@ -59,27 +48,21 @@ class Scheduler {
   HeadScratch& head_scratch() { return *head_scratch_; }
 
  private:
-  /// The next `count` ids of a track of a sequence, all of one role.
-  struct Piece {
-    std::size_t index = 0;
-    std::size_t track = 0;
-    std::size_t count = 0;
-    Role role = Role::kPrompt;
-    bool asks = false;  // its last id is the last one known: the next token is wanted
-  };
-  void plan(std::span<Sequence* const> sequences, std::vector<Outcome>& outcomes);
-  bool add_piece(std::span<Sequence* const> sequences, std::size_t index, std::size_t which, std::size_t rows,
-                 std::vector<Outcome>& outcomes);
-  bool make_room(std::span<Sequence* const> sequences, const Piece& piece, std::vector<Outcome>& outcomes);
-  void answer(std::span<Sequence* const> sequences, std::vector<Outcome>& outcomes);
-  void adapt_pieces(std::size_t prompt_rows, double seconds);
+  using Sequences = std::span<Sequence* const>;
+
+  void make_chunks(Sequences sequences);
+  void ask(Sequences sequences);
+  void answer(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
+  void accept(Sequence& sequence, const Piece& piece, std::span<const Result<Answer>> answers,
+              std::vector<Outcome>& outcomes);
+  void count(double seconds, Timing& timing);
 
   std::shared_ptr<const Model::Impl> model_;
   Engine engine_;
+  StepPlanner planner_;
   std::unique_ptr<HeadScratch> head_scratch_;
-  std::size_t prompt_rows_;  // of one step, by what the last one took
   std::size_t max_sequences_;
-  std::vector<float> hidden_;  // [2 max_sequences_][hidden_size], for each may have guidance
+  std::vector<float> hidden_;  // [2 max_sequences_ + kMostGuesses][hidden_size], for each may have guidance
   std::vector<Piece> pieces_;
   std::vector<Chunk> chunks_;
   std::vector<Question> questions_;

@@ -98,25 +98,39 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
   sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
   if (wanted == 0) sequence.finish_ = Finish::kLength;
+  if (request.speculate && sequence.negative_cache_ == nullptr && !sequence.state_.remembers()) {
+    sequence.drafter_ = make_prompt_lookup();
+  }
   return sequence;
 }
 
 Sequence::Track Sequence::track(std::size_t which) const {
-  Track track = which == 0 ? Track{ids_, prompt_size_, cache_, 0}
+  Track track = which == 0 ? Track{ids(), prompt_size_, cache_, 0}
                            : Track{negative_ids_, negative_size_, negative_cache_, 0};
   if (finish_ == Finish::kNone) track.pending = track.ids.size() - track.cache->length();
   return track;
 }
 
-Question Sequence::question(const float* hidden, const float* negative) const {
+void Sequence::guess(std::span<const Guess> guesses) {
+  for (const Guess& guess : guesses) ids_.push_back(guess.id);
+  guesses_ = guesses.size();
+}
+
+void Sequence::drop_guesses() {
+  ids_.resize(ids_.size() - guesses_);
+  guesses_ = 0;
+}
+
+Question Sequence::question(const float* hidden, const float* negative, std::size_t after_guesses) const {
+  const auto history = std::span(ids_).first(ids().size() + after_guesses);
   Question question;
   question.hidden = hidden;
   question.negative = negative;
   question.guidance_scale = guidance_scale_;
   question.chain = &chain_;
   question.state = &state_;
-  question.key = {seed_, number_, ids_.size()};
-  question.history = ids_;
+  question.key = {seed_, number_, history.size()};
+  question.history = history;
   question.prompt_size = prompt_size_;
   question.chosen_logprob = logprobs_ >= 0;
   question.top = std::max(logprobs_, 0);
@@ -126,7 +140,7 @@ Question Sequence::question(const float* hidden, const float* negative) const {
 }
 
 Error Sequence::at_next(Error error) const {
-  error.message = "token " + std::to_string(ids_.size()) + " of the sequence: " + error.message;
+  error.message = "token " + std::to_string(ids().size()) + " of the sequence: " + error.message;
   return error;
 }
 
@@ -144,7 +158,12 @@ Token Sequence::accept(const Answer& answer) {
   }
   token.explanation = answer.explanation;
   chain_.accept(answer.choice, state_);
-  ids_.push_back(token.id);
+  if (guesses_ > 0 && ids_[ids().size()] == token.id) {
+    --guesses_;
+  } else {
+    drop_guesses();
+    ids_.push_back(token.id);
+  }
   if (negative_cache_ != nullptr) negative_ids_.push_back(token.id);
   if (tokenizer_->ends_generation(token.id)) {
     finish_ = Finish::kEos;
@@ -154,13 +173,14 @@ Token Sequence::accept(const Answer& answer) {
     token.text = text_.push(token.id);
     if (text_.stopped()) {
       finish_ = Finish::kStop;
-    } else if (ids_.size() >= end_) {
+    } else if (ids().size() >= end_) {
       finish_ = Finish::kLength;
     }
   }
   if (finish_ != Finish::kNone) {
     token.text += text_.finish();
     if (text_.stopped()) finish_ = Finish::kStop;
+    drop_guesses();
   }
   return token;
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "api/drafter.h"
 #include "api/model_impl.h"
 #include "api/text_gate.h"
 #include "engine/kv_cache.h"
@@ -23,13 +24,13 @@ class Sequence {
                                  KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit);
 
   /// Prompt, then generated ids. The first cache().length() of them are in the cache.
-  std::span<const TokenId> ids() const { return ids_; }
+  std::span<const TokenId> ids() const { return std::span(ids_).first(ids_.size() - guesses_); }
   std::span<const TokenId> prompt() const { return ids().first(prompt_size_); }
   KvSequence& cache() const { return *cache_; }
   Finish finish() const { return finish_; }
   const Chain& chain() const { return chain_; }
-  const TextGate& text() const { return text_; }           // gone through the prompt, and what was accepted
-  std::size_t room() const { return end_ - ids_.size(); }  // tokens that the answer may still have
+  const TextGate& text() const { return text_; }            // gone through the prompt, and what was accepted
+  std::size_t room() const { return end_ - ids().size(); }  // tokens that the answer may still have
 
   /// What the model reads for this sequence: prompt and answer, and with guidance the negative prompt and the
   /// same answer. The next token is asked for when both are read to their ends in one step.
@@ -43,16 +44,27 @@ class Sequence {
   Track track(std::size_t which) const;
 
   /// Ids that the model has not read yet; 0 when there is nothing left to do.
-  std::size_t pending() const { return finish_ == Finish::kNone ? ids_.size() - cache_->length() : 0; }
+  std::size_t pending() const { return finish_ == Finish::kNone ? ids().size() - cache_->length() : 0; }
 
-  /// What this sequence asks about its next token. hidden: [hidden_size]; negative: the same of the second
-  /// track, null without one.
-  Question question(const float* hidden, const float* negative) const;
+  /// Who guesses for this sequence; null: nobody. Guesses are made where the chain needs nothing but the ids
+  /// to judge them, and there is one track.
+  Drafter* drafter() const { return drafter_.get(); }
+
+  /// Puts guesses behind ids(), to be judged by the next calls of accept(). They are no more than room().
+  void guess(std::span<const Guess> guesses);
+  std::size_t guesses() const { return guesses_; }
+  std::span<const TokenId> ids_with_guesses() const { return ids_; }
+  void drop_guesses();
+
+  /// What this sequence asks about its next token, or about the one after so many of its guesses. hidden:
+  /// [hidden_size]; negative: the same of the second track, null without one.
+  Question question(const float* hidden, const float* negative, std::size_t after_guesses = 0) const;
 
   /// What is wrong with the answer, said of the token it is about.
   Error at_next(Error error) const;
 
-  /// Takes the chosen token in. Its text is what may be shown now.
+  /// Takes the chosen token in. Its text is what may be shown now. A guess that it proves right is part of
+  /// ids() from now on; if it proves one wrong, or ends the answer, there are no guesses any more.
   Token accept(const Answer& answer);
 
   /// Ends the answer as it is.
@@ -82,7 +94,9 @@ class Sequence {
   AbstainRule abstain_;
   int explain_;
   std::uint64_t seed_, number_;
-  std::vector<TokenId> ids_;
+  std::vector<TokenId> ids_;  // and guesses behind them
+  std::size_t guesses_ = 0;
+  std::unique_ptr<Drafter> drafter_;
   std::size_t prompt_size_ = 0;
   std::size_t end_ = 0;                   // the size of ids_ at which the answer is long enough
   KvSequence* negative_cache_ = nullptr;  // null: no guidance

@@ -31,16 +31,21 @@ Result<Stream> Session::generate(const Request& request) {
   });
 }
 
-Result<Token> Session::Impl::next(Sequence& sequence, Timing& timing) {
+Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) {
   Sequence* const alone = &sequence;
-  std::vector<Scheduler::Outcome> outcomes;
+  std::vector<Outcome> outcomes;
   while (outcomes.empty()) {
     const std::size_t before = cache.length();
     auto done = scheduler.step({&alone, 1}, cancelled(), timing, outcomes);
     if (!done) return done.error();
     if (progress && before < sequence.prompt().size()) progress(cache.length(), sequence.prompt().size());
   }
-  return std::move(outcomes.front().token);
+  for (Outcome& outcome : outcomes) {
+    // Tokens before an error are told first; it comes again with the next call.
+    if (!outcome.token) return tokens.empty() ? Result<void>(outcome.token.error()) : Result<void>();
+    tokens.push_back(std::move(*outcome.token));
+  }
+  return {};
 }
 
 void Session::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }

@@ -10,7 +10,7 @@ struct Session::Impl final : Lane, TokenSource {
   /// Throws std::bad_alloc.
   explicit Impl(std::shared_ptr<const Model::Impl> opened) : Lane(std::move(opened)), negative_cache(pool) {}
 
-  Result<Token> next(Sequence& sequence, Timing& timing) override;
+  Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) override;
 
   /// Takes a new request in: its prompt as far as the caches do not hold it yet is what is pending.
   void begin(Sequence sequence);

@@ -26,21 +26,26 @@ Result<std::optional<Token>> Stream::next() {
   return guarded([&]() -> Result<std::optional<Token>> {
     if (impl_->failed) return *impl_->failed;
     if (!impl_->is_current() || finish() != Finish::kNone) return std::optional<Token>();
-    auto token = impl_->source->next(*impl_->sequence, impl_->timing);
-    if (!token) {
-      if (token.error().code != ErrorCode::kCancelled) impl_->failed = token.error();
-      return token.error();
+    if (impl_->ready.empty()) {
+      if (auto made = impl_->source->next(*impl_->sequence, impl_->timing, impl_->ready); !made) {
+        if (made.error().code != ErrorCode::kCancelled) impl_->failed = made.error();
+        return made.error();
+      }
     }
+    std::optional<Token> token = std::move(impl_->ready.front());
+    impl_->ready.pop_front();
     impl_->generated.push_back(token->id);
-    return std::optional<Token>(std::move(*token));
+    return token;
   });
 }
 
 void Stream::stop() {
-  if (finish() == Finish::kNone) impl_->sequence->end(Finish::kStop);
+  if (finish() != Finish::kNone) return;
+  impl_->ready.clear();
+  impl_->sequence->end(Finish::kStop);
 }
 
-Finish Stream::finish() const { return impl_->sequence->finish(); }
+Finish Stream::finish() const { return impl_->finish(); }
 
 const std::vector<TokenId>& Stream::prompt_ids() const { return impl_->prompt; }
 

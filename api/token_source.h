@@ -1,6 +1,7 @@
 // What makes the tokens of a Stream, and what the two share.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,8 +16,9 @@ class TokenSource {
  public:
   virtual ~TokenSource() = default;
 
-  /// Steps until the sequence has its next token. Precondition: it is `current`, and not finished.
-  virtual Result<Token> next(Sequence& sequence, Timing& timing) = 0;
+  /// Steps until the sequence has its next token, or several, and appends them. Precondition: it is
+  /// `current`, and not finished.
+  virtual Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) = 0;
 
   /// Gives up what `cache` holds beyond the ids that this track of the last request, `current`, and of
   /// `fresh` begin with; at least the last id of a prompt is read again, because its hidden state is what the
@@ -39,10 +41,12 @@ struct Stream::Impl {
 
   std::shared_ptr<TokenSource> source;
   std::shared_ptr<Sequence> sequence;
+  std::deque<Token> ready;  // made and not yet pulled
   std::vector<TokenId> prompt, generated;
   Timing timing;
   std::optional<Error> failed;
 
+  Finish finish() const { return ready.empty() ? sequence->finish() : Finish::kNone; }
   bool is_current() const { return source->current == sequence; }
 };
 

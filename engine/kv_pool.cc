@@ -141,6 +141,14 @@ std::size_t KvPool::bytes_for(std::size_t tokens) const {
   return bytes;
 }
 
+std::size_t KvPool::least_bytes_for(std::size_t tokens) const {
+  std::size_t bytes = 0;
+  for (std::size_t cls = 0; cls < classes() && tokens > 0; ++cls) {
+    bytes += (pages_for(tokens) - first_seen_page(cls, tokens - 1)) * page_bytes(cls);
+  }
+  return bytes;
+}
+
 std::size_t KvPool::k_offset(std::size_t layer, std::size_t head) const {
   return (impl_->places[layer].index * impl_->kv_heads + head) * impl_->head_bytes;
 }

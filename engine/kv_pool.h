@@ -58,6 +58,9 @@ class KvPool {
   /// Bytes of the pages that a sequence of so many tokens has when nothing is given back or shared.
   std::size_t bytes_for(std::size_t tokens) const;
 
+  /// The same when pages that no token sees are given back at once: what the last token needs at least.
+  std::size_t least_bytes_for(std::size_t tokens) const;
+
   /// Where layer `layer`, KV head `head` lives inside a page of its class; V follows K.
   std::size_t k_offset(std::size_t layer, std::size_t head) const;
   std::size_t v_offset(std::size_t layer, std::size_t head) const;

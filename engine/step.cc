@@ -169,6 +169,8 @@ Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
+bool Engine::roles_differ() const { return impl_->ws.tiles != nullptr; }
+
 Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel) {
   Impl& impl = *impl_;
   if (!impl.ready) return impl.ready;

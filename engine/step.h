@@ -39,6 +39,9 @@ class Engine {
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
+  /// Whether a token's keys and values depend on its role.
+  bool roles_differ() const;
+
   /// Runs all chunks (rows in total <= max_rows; each sequence at most once) and appends them to their
   /// sequences. hidden: [sum of outputs][hidden_size], after the final norm, in the order of chunks. Errors:
   /// kInvalidArgument (too many rows, a token outside the vocabulary, a context past the model's limit),

@@ -64,6 +64,8 @@ class ChainState {
   ChainState& operator=(const ChainState& other) { return *this = ChainState(other); }
   ChainState& operator=(ChainState&&) noexcept = default;
 
+  bool remembers() const { return !stages_.empty(); }
+
  private:
   friend class Chain;
   StageState* of(std::size_t stage) const { return stages_.empty() ? nullptr : stages_[stage].get(); }

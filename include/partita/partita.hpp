@@ -103,10 +103,16 @@ struct Request {
   std::vector<std::string> stop;  // texts that end the answer and are not part of it
   /// What the answer may consist of; null: anything. Only forks of it are used, as its header says.
   std::shared_ptr<const Constraint> constraint;
-  int logprobs = -1;           // >= 0: log-probability of each token and of that many alternatives
-  bool confidence = false;     // how sure the model was of each token
-  AbstainRule abstain;         // when it is too unsure to go on
-  int explain = 0;             // > 0: what every sampler did, with that many candidates
+  int logprobs = -1;        // >= 0: log-probability of each token and of that many alternatives
+  bool confidence = false;  // how sure the model was of each token
+  AbstainRule abstain;      // when it is too unsure to go on
+  int explain = 0;          // > 0: what every sampler did, with that many candidates
+  /// Guesses at what comes next, from what the text said before, are tried where that pays; they change no
+  /// answer. (Never with guidance, Mirostat or a constraint.)
+  bool speculate = true;
+  /// In a batch: who goes first, in taking memory, in being read and in running at all. Among equals the
+  /// oldest.
+  int priority = 0;
   bool parse_specials = true;  // false: "<|im_end|>" in the prompts is text (in messages it always is)
 
   /// Classifier-free guidance: tokens are chosen by log-probabilities b + guidance_scale (a - b), a those
@@ -144,8 +150,10 @@ struct Counts {
 
 struct Timing {
   std::size_t prefill_tokens = 0;  // read from prompts, without those the cache already held
+  std::size_t shared_tokens = 0;   // of prompts in a batch, that others had read
   std::size_t decode_tokens = 0;   // generated tokens that went through the model (the last one need not)
   double prefill_s = 0, decode_s = 0;
+  std::size_t guessed = 0, guessed_right = 0;  // tokens, by Request::speculate
 };
 
 /// Set from any thread or a signal handler: running calls end with kCancelled within a layer's time.
@@ -162,6 +170,7 @@ class PARTITA_API CancelFlag {
 
 class Session;
 class Batch;
+struct BatchOptions;
 class Ensemble;
 
 /// An open model. Cheap to copy (shared), immutable, usable from many threads at once.
@@ -195,6 +204,7 @@ class PARTITA_API Model {
                                              bool add_generation_prompt) const;
 
   Result<Session> session() const;
+  Result<Batch> batch(const BatchOptions& options) const;
   Result<Batch> batch(std::size_t max_sequences) const;
 
   struct Impl;
@@ -368,8 +378,26 @@ class PARTITA_API Ensemble {
   std::shared_ptr<Impl> impl_;  // shared with its Stream alone
 };
 
+struct BatchOptions {
+  std::size_t max_sequences = 16;  // that run together; others wait; 1 .. 512
+  std::size_t step_tokens = 512;   // of one step at most, prompts and answers; max_sequences .. 512
+  /// While answers run, so much of the waiting prompts is read in each step that it takes at most so many
+  /// times what it would take without; at least 1, infinity: as much as step_tokens allow.
+  double most_delay = 2;
+  /// What may stay in the caches of prompts and answers that are complete, for prompts that begin alike;
+  /// within OpenOptions::cache_bytes, and given up where others need it. 0: nothing is shared between
+  /// requests.
+  std::size_t prefix_bytes = std::size_t{512} << 20;
+};
+
 /// Many requests at once, advanced together: prompts in pieces and generated tokens share each step. What a
-/// request gets does not depend on its company. One thread at a time.
+/// request gets does not depend on its company, on what was read before, or on when it came. One thread at a
+/// time.
+///
+/// Who runs: the max_sequences first by priority, then age; one that falls behind is read again later. Every
+/// running answer gets a token in every step. Of P prompts that are being read, those whose rest is no more
+/// than a P-th of the step's share for prompts are read at once; the first of the others gets what is left,
+/// so at least a P-th. A prompt that begins like one being read waits for it, and takes its beginning up.
 class PARTITA_API Batch {
  public:
   using Ticket = std::uint64_t;

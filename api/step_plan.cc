@@ -1,0 +1,246 @@
+#include "api/step_plan.h"
+
+#include <algorithm>
+
+namespace partita {
+namespace {
+
+/// Cancelling is noticed before every layer, so a layer must not take long: prompt pieces are made as large
+/// as this many seconds a layer allow. (What a token gets does not depend on the size of the piece it came
+/// in.)
+constexpr double kLayerSeconds = 0.05;
+
+constexpr std::size_t kFewestRows = 32;  // fewer would read the weights too often, where nobody waits
+constexpr double kWorthIt = 1.2;         // a guess must promise so many times what it costs
+
+/// The last ids of both tracks of a sequence with guidance are read in one step; the first to get there
+/// waits.
+bool is_ready(const Sequence& s) {
+  return s.track(0).pending == 1 && (s.tracks() == 1 || s.track(1).pending == 1);
+}
+
+bool reads_prompt(const Sequence& s) { return !is_ready(s) && s.pending() > 0; }
+
+std::size_t unread(const Sequence& s) {
+  std::size_t ids = 0;
+  for (std::size_t t = 0; t < s.tracks(); ++t) ids += s.track(t).pending;
+  return ids;
+}
+
+/// Tokens of whole pages that two prompts have in common at their beginning.
+std::size_t common_pages(std::span<const TokenId> a, std::span<const TokenId> b) {
+  const auto same = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+  return static_cast<std::size_t>(same) / kPageTokens * kPageTokens;
+}
+
+}  // namespace
+
+StepPlanner::StepPlanner(const SchedulerOptions& options, std::size_t layers, std::size_t first_prompt_rows,
+                         bool roles_differ)
+    : options_(options),
+      prompt_seconds_(kLayerSeconds * static_cast<double>(layers)),
+      roles_differ_(roles_differ),
+      prompt_rows_(std::clamp(first_prompt_rows, kFewestRows, kStepRows)) {}
+
+/// What names the tokens of a track in the prefix cache: their ids, and where roles compute differently the
+/// role, as a sign.
+std::span<const TokenId> StepPlanner::keys(const Sequence::Track& track) {
+  if (!roles_differ_) return track.ids;
+  keys_.assign(track.ids.begin(), track.ids.end());
+  for (std::size_t i = track.prompt_size; i < keys_.size(); ++i) keys_[i] = ~keys_[i];
+  return keys_;
+}
+
+void StepPlanner::take_up_prefixes(Sequences sequences, Timing& timing) {
+  for (const Sequence* sequence : sequences) {
+    for (std::size_t t = 0; t < sequence->tracks(); ++t) {
+      const Sequence::Track track = sequence->track(t);
+      if (track.pending <= kPageTokens / 2) continue;  // little to win
+      const std::size_t before = track.cache->length();
+      // The last id is read here in any case: its hidden state is what the next token comes from.
+      if (options_.prefixes->take_up(keys(track).first(track.ids.size() - 1), *track.cache)) {
+        timing.shared_tokens += track.cache->length() - before;
+      }
+    }
+  }
+}
+
+/// Whether another sequence before this one is about to read whole pages of the same ids.
+bool StepPlanner::waits_for_prefix(Sequences sequences, std::size_t index) const {
+  if (options_.prefixes == nullptr) return false;
+  const Sequence& own = *sequences[index];
+  const auto ids = own.prompt().first(own.prompt().size() - 1);
+  for (std::size_t j = 0; j < index; ++j) {
+    if (!reads_prompt(*sequences[j])) continue;
+    const std::size_t shared = common_pages(ids, sequences[j]->prompt());
+    if (shared > own.cache().length() && shared > sequences[j]->cache().length()) return true;
+  }
+  return false;
+}
+
+/// How many prompt rows go with so many rows of answers.
+std::size_t StepPlanner::share_of_prompts(std::size_t answer_rows) const {
+  const std::size_t room = options_.step_rows - std::min(answer_rows, options_.step_rows);
+  std::size_t most = std::min(room, prompt_rows_);
+  const double usual = cost_.decode(answer_rows);
+  if (answer_rows > 0 && options_.most_delay < std::numeric_limits<double>::infinity()) {
+    // Until both are known: as many as there are answers, which take about as long.
+    const double rows = usual > 0 && cost_.per_prompt_row() > 0
+                            ? (options_.most_delay - 1) * usual / cost_.per_prompt_row()
+                            : (options_.most_delay - 1) * static_cast<double>(answer_rows);
+    most = std::min(most, static_cast<std::size_t>(std::max(rows, 1.0)));
+  }
+  return most;
+}
+
+void StepPlanner::share_out(Sequences sequences) {
+  shares_.assign(sequences.size(), {});
+  std::size_t answers = 0, prompts = 0;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const Sequence& s = *sequences[i];
+    if (is_ready(s) && answers + s.tracks() <= options_.step_rows) {
+      shares_[i] = {s.tracks(), true};
+      answers += s.tracks();
+    } else if (reads_prompt(s) && !waits_for_prefix(sequences, i)) {
+      shares_[i].rows = 1;  // so far a mark
+      ++prompts;
+    }
+  }
+  if (prompts == 0) return;
+  std::size_t left = share_of_prompts(answers);
+  const std::size_t part = std::max<std::size_t>(left / prompts, 1);
+  // First those that get through with their part, then the others in order.
+  for (const bool short_ones : {true, false}) {
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      Share& share = shares_[i];
+      if (share.answers || share.rows == 0) continue;
+      const std::size_t ids = unread(*sequences[i]);
+      if ((ids <= part) != short_ones) continue;
+      share.rows = std::min(ids, left);
+      left -= share.rows;
+    }
+  }
+}
+
+/// Guesses are rows of a step that costs time; the n-th is worth its own if it promises more tokens for it
+/// than the step gives otherwise.
+void StepPlanner::guess(Sequences sequences) {
+  std::size_t rows = 0;
+  for (const Share& share : shares_) rows += share.rows;
+  std::size_t left = std::min(kMostGuesses, options_.step_rows - std::min(rows, options_.step_rows));
+  const double seconds_per_token = cost_.decode(rows) / static_cast<double>(std::max<std::size_t>(rows, 1));
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    Sequence& s = *sequences[i];
+    if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
+    const auto guesses = s.drafter()->guess(s.ids(), std::min(left, s.room() - 1));
+    const double cost = kWorthIt * (cost_.per_row() + s.drafter()->seconds_per_guess());
+    std::size_t n = 0;
+    double probability = 1;
+    for (; n < guesses.size(); ++n) {
+      probability *= guesses[n].probability;
+      if (probability * seconds_per_token < cost) break;
+    }
+    s.guess(guesses.first(n));
+    left -= n;
+  }
+}
+
+bool StepPlanner::make_room(Sequences sequences, const Piece& piece) {
+  KvSequence& needy = *sequences[piece.index]->track(piece.track).cache;
+  auto reserved = needy.reserve(piece.count);
+  for (std::size_t j = sequences.size(); !reserved && j > piece.index + 1; --j) {
+    if (reserved.error().code != ErrorCode::kOutOfMemory) break;
+    const Sequence& later = *sequences[j - 1];
+    for (std::size_t t = 0; t < later.tracks(); ++t) later.track(t).cache->truncate(0);
+    reserved = needy.reserve(piece.count);
+  }
+  if (reserved) return true;
+  const auto holds_pages = [](const Sequence* s) {
+    return s->cache().length() > 0 || (s->tracks() > 1 && s->track(1).cache->length() > 0);
+  };
+  const bool others_hold_pages =
+      std::any_of(sequences.begin(), sequences.begin() + static_cast<std::ptrdiff_t>(piece.index),
+                  holds_pages) ||
+      std::any_of(pieces_->begin(), pieces_->end(),
+                  [&](const Piece& other) { return other.index != piece.index; });
+  if (reserved.error().code == ErrorCode::kOutOfMemory && others_hold_pages) return false;  // waits for them
+  outcomes_->push_back({piece.index, reserved.error()});
+  return false;
+}
+
+/// Plans up to `rows` ids of a track; false if there is no room for them now.
+bool StepPlanner::add_piece(Sequences sequences, std::size_t index, std::size_t which, std::size_t rows) {
+  const Sequence::Track track = sequences[index]->track(which);
+  const std::size_t start = track.cache->length();
+  Piece piece;
+  piece.index = index;
+  piece.track = which;
+  piece.role = start < track.prompt_size ? Role::kPrompt : Role::kGenerated;
+  piece.count = start < track.prompt_size ? std::min(rows, track.prompt_size - start) : rows;
+  piece.asks = piece.count == track.pending;
+  if (!make_room(sequences, piece)) return false;
+  // Nobody gives pages up for guesses.
+  if (!track.cache->reserve(piece.count + sequences[index]->guesses())) sequences[index]->drop_guesses();
+  piece.guesses = sequences[index]->guesses();
+  pieces_->push_back(piece);
+  return true;
+}
+
+/// The last id of every track, if there is room for all.
+void StepPlanner::plan_answer(Sequences sequences, std::size_t index) {
+  Sequence& s = *sequences[index];
+  const std::size_t planned = pieces_->size();
+  bool all = is_ready(s);  // or one before it has taken its pages
+  for (std::size_t t = 0; all && t < s.tracks(); ++t) all = add_piece(sequences, index, t, 1);
+  if (all) return;
+  pieces_->resize(planned);
+  s.drop_guesses();
+}
+
+void StepPlanner::plan_reading(Sequences sequences, std::size_t index) {
+  const std::size_t tracks = sequences[index]->tracks();
+  std::size_t left = shares_[index].rows;
+  for (std::size_t t = 0; t < tracks && left > 0; ++t) {
+    const std::size_t pending = sequences[index]->track(t).pending;
+    // With guidance, all but the last id: that one is for the step of both tracks.
+    const std::size_t rows = std::min(pending - std::min(pending, tracks - 1), left);
+    if (rows == 0) continue;
+    if (!add_piece(sequences, index, t, rows)) return;
+    left -= pieces_->back().count;
+  }
+}
+
+void StepPlanner::plan(Sequences sequences, Timing& timing, std::vector<Piece>& pieces,
+                       std::vector<Outcome>& outcomes) {
+  pieces_ = &pieces;
+  outcomes_ = &outcomes;
+  pieces.clear();
+  if (options_.prefixes != nullptr) take_up_prefixes(sequences, timing);
+  share_out(sequences);
+  guess(sequences);
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    shares_[i].answers ? plan_answer(sequences, i) : plan_reading(sequences, i);
+  }
+}
+
+void StepPlanner::keep_prefixes(Sequences sequences, std::span<const Piece> pieces) {
+  if (options_.prefixes == nullptr) return;
+  for (const Piece& piece : pieces) {
+    const Sequence::Track track = sequences[piece.index]->track(piece.track);
+    const std::size_t length = track.cache->length();
+    // Guesses that were wrong are gone: what is in the cache now is in the ids.
+    const std::size_t before = length - std::min(length, piece.count + piece.guesses);
+    if (before / kPageTokens == length / kPageTokens) continue;
+    options_.prefixes->insert(keys(track).first(length), *track.cache);
+  }
+}
+
+void StepPlanner::learn(std::size_t generated, std::size_t prompt, double seconds) {
+  cost_.learn(generated, prompt, seconds);
+  if (prompt < kFewestRows) return;  // too little to learn from
+  const double rows = prompt_seconds_ / std::max(cost_.per_prompt_row(), 1e-9);
+  prompt_rows_ = static_cast<std::size_t>(
+      std::clamp(rows, static_cast<double>(kFewestRows), static_cast<double>(kStepRows)));
+}
+
+}  // namespace partita

@@ -1,0 +1,97 @@
+// What goes into a step: which of the sequences read how many of their ids, and guess how many more.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "api/sequence.h"
+#include "api/step_cost.h"
+#include "engine/prefix_cache.h"
+#include "engine/step.h"
+
+namespace partita {
+
+/// A step has at most this many rows; prompts go through the engine in pieces of at most as many tokens.
+inline constexpr std::size_t kStepRows = 512;
+
+/// Guesses in one step, of all sequences.
+inline constexpr std::size_t kMostGuesses = 32;
+
+struct SchedulerOptions {
+  std::size_t max_sequences = 1;  // in 1 .. kStepRows
+  std::size_t step_rows = kStepRows;
+  double most_delay = std::numeric_limits<double>::infinity();  // BatchOptions::most_delay
+  PrefixCache* prefixes = nullptr;  // of the pool that the sequences are in; outlives the scheduler
+};
+
+/// What happened to sequences[index]: a token, or an error that ends it alone.
+struct Outcome {
+  std::size_t index = 0;
+  Result<Token> token;
+  Finish finish = Finish::kNone;  // after this token
+};
+
+/// The next `count` ids of a track of a sequence, all of one role, and guesses behind them.
+struct Piece {
+  std::size_t index = 0;
+  std::size_t track = 0;
+  std::size_t count = 0;
+  Role role = Role::kPrompt;
+  bool asks = false;        // its last id is the last one known: the next token is wanted
+  std::size_t guesses = 0;  // and those after so many more
+  std::size_t outputs() const { return asks ? 1 + guesses : 0; }
+};
+
+/// Not for two threads at once.
+class StepPlanner {
+ public:
+  StepPlanner(const SchedulerOptions& options, std::size_t layers, std::size_t first_prompt_rows,
+              bool roles_differ);
+
+  using Sequences = std::span<Sequence* const>;
+
+  /// Takes up what others have read, makes guesses, and reserves room in the caches for `pieces`, in order of
+  /// sequences. Where the budget does not let all go on, the last give their pages up. outcomes: of those
+  /// that can never go on.
+  void plan(Sequences sequences, Timing& timing, std::vector<Piece>& pieces, std::vector<Outcome>& outcomes);
+
+  /// After the step: whole pages are kept for others.
+  void keep_prefixes(Sequences sequences, std::span<const Piece> pieces);
+
+  /// Learns from a step of these rows.
+  void learn(std::size_t generated, std::size_t prompt, double seconds);
+
+  /// The most prompt rows of a step without generated ones.
+  std::size_t prompt_rows() const { return prompt_rows_; }
+
+ private:
+  /// What a sequence may have of the step.
+  struct Share {
+    std::size_t rows = 0;
+    bool answers = false;  // it is asked for its next token
+  };
+
+  std::span<const TokenId> keys(const Sequence::Track& track);
+  void take_up_prefixes(Sequences sequences, Timing& timing);
+  bool waits_for_prefix(Sequences sequences, std::size_t index) const;
+  std::size_t share_of_prompts(std::size_t answer_rows) const;
+  void share_out(Sequences sequences);
+  void guess(Sequences sequences);
+  void plan_answer(Sequences sequences, std::size_t index);
+  void plan_reading(Sequences sequences, std::size_t index);
+  bool add_piece(Sequences sequences, std::size_t index, std::size_t which, std::size_t rows);
+  bool make_room(Sequences sequences, const Piece& piece);
+
+  const SchedulerOptions options_;
+  const double prompt_seconds_;  // what the prompt rows of a step may take
+  const bool roles_differ_;
+  StepCost cost_;
+  std::size_t prompt_rows_;
+  std::vector<Share> shares_;  // [sequences]
+  std::vector<TokenId> keys_;
+  std::vector<Piece>* pieces_ = nullptr;      // of the step being planned
+  std::vector<Outcome>* outcomes_ = nullptr;  // and what it comes to
+};
+
+}  // namespace partita
