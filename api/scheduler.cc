@@ -88,13 +88,14 @@ void Scheduler::accept(Sequence& sequence, const Piece& piece, std::span<const R
       sequence.drop_guesses();
       break;
     }
-    const std::size_t guesses = sequence.guesses();
+    const TokenId guess = sequence.guesses() > 0 ? sequence.ids_with_guesses()[sequence.ids().size()] : -1;
     Token token = sequence.accept(*answer);
     ++counts_.tokens;
     counts_.unsure += token.unsure ? 1 : 0;
     counts_.abstained += sequence.finish() == Finish::kAbstain ? 1 : 0;
+    const bool goes_on = sequence.finish() == Finish::kNone && token.id == guess;
     outcomes.push_back({piece.index, std::move(token), sequence.finish()});
-    if (sequence.finish() != Finish::kNone || guesses == 0 || sequence.guesses() != guesses - 1) break;
+    if (!goes_on) break;
   }
   // What wrong guesses have left in the cache.
   if (piece.guesses > 0)

@@ -145,27 +145,33 @@ void StepPlanner::guess(Sequences sequences) {
   }
 }
 
-bool StepPlanner::make_room(Sequences sequences, const Piece& piece) {
+/// Reserves the room of a piece, at the cost of those that come after it; of a smaller piece where that is
+/// all there is. False if it has to wait, or can never go on.
+bool StepPlanner::make_room(Sequences sequences, Piece& piece) {
   KvSequence& needy = *sequences[piece.index]->track(piece.track).cache;
   auto reserved = needy.reserve(piece.count);
-  for (std::size_t j = sequences.size(); !reserved && j > piece.index + 1; --j) {
-    if (reserved.error().code != ErrorCode::kOutOfMemory) break;
+  const auto is_short = [&] { return !reserved && reserved.error().code == ErrorCode::kOutOfMemory; };
+  for (std::size_t j = sequences.size(); is_short() && j > piece.index + 1; --j) {
     const Sequence& later = *sequences[j - 1];
     for (std::size_t t = 0; t < later.tracks(); ++t) later.track(t).cache->truncate(0);
     reserved = needy.reserve(piece.count);
   }
-  if (reserved) return true;
+  if (is_short() && others_hold_pages(sequences, piece.index)) return false;  // waits for them
+  while (is_short() && piece.count > 1) {
+    piece.count /= 2;  // windows move on between pieces
+    reserved = needy.reserve(piece.count);
+  }
+  if (!reserved) outcomes_->push_back({piece.index, reserved.error()});
+  return reserved.ok();
+}
+
+bool StepPlanner::others_hold_pages(Sequences sequences, std::size_t index) const {
   const auto holds_pages = [](const Sequence* s) {
     return s->cache().length() > 0 || (s->tracks() > 1 && s->track(1).cache->length() > 0);
   };
-  const bool others_hold_pages =
-      std::any_of(sequences.begin(), sequences.begin() + static_cast<std::ptrdiff_t>(piece.index),
-                  holds_pages) ||
-      std::any_of(pieces_->begin(), pieces_->end(),
-                  [&](const Piece& other) { return other.index != piece.index; });
-  if (reserved.error().code == ErrorCode::kOutOfMemory && others_hold_pages) return false;  // waits for them
-  outcomes_->push_back({piece.index, reserved.error()});
-  return false;
+  return std::any_of(sequences.begin(), sequences.begin() + static_cast<std::ptrdiff_t>(index),
+                     holds_pages) ||
+         std::any_of(pieces_->begin(), pieces_->end(), [&](const Piece& p) { return p.index != index; });
 }
 
 /// Plans up to `rows` ids of a track; false if there is no room for them now.
@@ -177,8 +183,8 @@ bool StepPlanner::add_piece(Sequences sequences, std::size_t index, std::size_t 
   piece.track = which;
   piece.role = start < track.prompt_size ? Role::kPrompt : Role::kGenerated;
   piece.count = start < track.prompt_size ? std::min(rows, track.prompt_size - start) : rows;
-  piece.asks = piece.count == track.pending;
   if (!make_room(sequences, piece)) return false;
+  piece.asks = piece.count == track.pending;
   // Nobody gives pages up for guesses.
   if (!track.cache->reserve(piece.count + sequences[index]->guesses())) sequences[index]->drop_guesses();
   piece.guesses = sequences[index]->guesses();

@@ -81,7 +81,8 @@ class StepPlanner {
   void plan_answer(Sequences sequences, std::size_t index);
   void plan_reading(Sequences sequences, std::size_t index);
   bool add_piece(Sequences sequences, std::size_t index, std::size_t which, std::size_t rows);
-  bool make_room(Sequences sequences, const Piece& piece);
+  bool make_room(Sequences sequences, Piece& piece);
+  bool others_hold_pages(Sequences sequences, std::size_t index) const;
 
   const SchedulerOptions options_;
   const double prompt_seconds_;  // what the prompt rows of a step may take

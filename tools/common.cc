@@ -231,7 +231,10 @@ Json timing_json(double load_s, const partita::Timing& timing) {
           {"prefill_tokens", timing.prefill_tokens},
           {"prefill_s", timing.prefill_s},
           {"decode_tokens", timing.decode_tokens},
-          {"decode_s", timing.decode_s}};
+          {"decode_s", timing.decode_s},
+          {"shared_tokens", timing.shared_tokens},
+          {"guessed", timing.guessed},
+          {"guessed_right", timing.guessed_right}};
 }
 
 void print_statistics(const Common& common, const partita::ModelInfo& info, const partita::Timing& timing) {

@@ -148,6 +148,8 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
+  command.add_flag("--no-speculation", flags.no_speculation,
+                   "one token a step: no guesses at what comes next, which cost and save time alone");
   add_abstain(command, flags.abstain);
 }
 

@@ -1,0 +1,151 @@
+// A request's bytes are its own: alone, among two hundred, arriving at random, preempted, with beginnings
+// shared or not, with guesses or without, on one thread or two.
+#include <map>
+#include <random>
+
+#include "tests/api/tiny_chat.h"
+#include "tests/catch.h"
+
+namespace partita::testing {
+namespace {
+
+struct Fate {
+  std::vector<TokenId> ids;
+  std::string text;
+  Finish finish = Finish::kNone;
+  bool operator==(const Fate&) const = default;
+};
+
+/// Requests of all kinds: samplers that look back, that remember and that do neither, prompts that begin
+/// alike and prompts that do not, short and long ones.
+std::vector<Request> mixed_requests(std::size_t count, std::size_t longest) {
+  const char* const systems[] = {
+      "You are a helpful assistant who answers in one sentence, always. ",
+      "abcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabc", ""};
+  std::mt19937 random(5);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  std::vector<Request> requests;
+  for (std::size_t i = 0; i < count; ++i) {
+    Request request;
+    const std::string system = systems[below(3)];
+    for (std::size_t n = below(4); n > 0; --n) request.prompt += system;
+    const std::size_t own = 1 + (i % 10 == 0 ? below(longest) : below(longest / 8));
+    for (std::size_t n = 0; n < own; ++n)
+      request.prompt += static_cast<char>('a' + below(i % 3 == 0 ? 2 : 26));
+    request.max_tokens = static_cast<int>(1 + below(40));
+    Sampling& sampling = request.sampling;
+    sampling.seed = below(3);
+    sampling.sequence = i;
+    sampling.temperature = i % 3 == 0 ? 0.0F : 0.7F + 0.1F * static_cast<float>(below(6));
+    if (i % 4 == 1) sampling.top_k = 20;
+    if (i % 5 == 1) sampling.top_p = 0.9F;
+    if (i % 6 == 1) sampling.min_p = 0.05F;
+    if (i % 7 == 1) sampling.repeat_penalty = 1.2F;
+    if (i % 11 == 1) REQUIRE(sampling.set("mirostat", 2.0));
+    if (i % 13 == 1) REQUIRE(sampling.set("dry_multiplier", 0.8));
+    if (i % 8 == 1) request.stop = {"aa", "hello"};
+    if (i % 9 == 1) request.guidance_scale = 1.5F;
+    request.priority = static_cast<int>(below(3));
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+/// How a batch is run.
+struct Company {
+  BatchOptions options;
+  bool at_random = false;  // requests come while others run
+  bool speculate = true;
+};
+
+std::vector<Fate> run(const Model& model, std::vector<Request> requests, const Company& company,
+                      Timing& timing) {
+  Batch batch = must(model.batch(company.options));
+  std::mt19937 random(3);
+  std::map<Batch::Ticket, std::size_t> places;
+  std::vector<Fate> fates(requests.size());
+  std::vector<Batch::Event> events;
+  for (std::size_t next = 0; next < requests.size() || batch.running() > 0;) {
+    const std::size_t come = company.at_random ? random() % 3 : requests.size();
+    for (std::size_t n = 0; n < come && next < requests.size(); ++n, ++next) {
+      requests[next].speculate = company.speculate;
+      places[must(batch.add(requests[next]))] = next;
+    }
+    events.clear();
+    const auto done = batch.advance(events);
+    REQUIRE(done);
+    for (const Batch::Event& event : events) {
+      Fate& fate = fates[places.at(event.ticket)];
+      INFO((event.error ? event.error->message : ""));
+      REQUIRE_FALSE(event.error.has_value());
+      REQUIRE(fate.finish == Finish::kNone);
+      if (event.token) {
+        fate.ids.push_back(event.token->id);
+        fate.text += event.token->text;
+      }
+      fate.finish = event.finish;
+    }
+  }
+  timing = batch.timing();
+  return fates;
+}
+
+std::vector<Fate> run_alone(const Model& model, const std::vector<Request>& requests) {
+  std::vector<Fate> fates;
+  for (Request request : requests) {
+    request.speculate = false;
+    const Whole whole = generate_alone(model, request);
+    fates.push_back({whole.ids, whole.text, whole.finish});
+  }
+  return fates;
+}
+
+void check_same(const std::vector<Fate>& found, const std::vector<Fate>& expected) {
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) different += found[i] == expected[i] ? 0 : 1;
+  CHECK(different == 0);
+}
+
+/// One model on one and two threads, and with so little room that requests make way for each other.
+void check_all_companies(const std::string& path, const std::vector<Request>& requests,
+                         std::size_t tight_bytes, CacheType cache) {
+  OpenOptions options;
+  options.cache = cache;
+  options.threads = 1;
+  const std::vector<Fate> alone = run_alone(must(Model::open(path, options)), requests);
+  for (const int threads : {1, 2}) {
+    for (const bool tight : {false, true}) {
+      options.threads = threads;
+      options.cache_bytes = tight ? tight_bytes : 0;
+      const Model model = must(Model::open(path, options));
+      for (const bool at_random : {false, true}) {
+        for (const bool shared : {true, false}) {
+          Company company;
+          company.options.max_sequences = tight ? 12 : 64;
+          company.options.prefix_bytes = shared ? std::size_t{1} << 20 : 0;
+          company.options.most_delay = at_random ? 2 : 1e9;
+          company.at_random = at_random;
+          company.speculate = shared == at_random;
+          Timing timing;
+          INFO(threads << " threads" << (tight ? ", tight" : "") << (at_random ? ", at random" : "")
+                       << (shared ? ", shared" : ""));
+          check_same(run(model, requests, company, timing), alone);
+          CHECK((timing.shared_tokens > 0) == shared);
+          CHECK((timing.guessed_right > 0) == company.speculate);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Two hundred requests get what each would get alone") {
+  const ChatModelFile llama;
+  check_all_companies(llama.path(), mixed_requests(200, 600), std::size_t{30} * 64 * 256, CacheType::kF16);
+  ChatFile what;
+  what.spec = tiny_gemma3(Dtype::kQ8_0);  // with windows
+  const ChatModelFile gemma(what);
+  check_all_companies(gemma.path(), mixed_requests(200, 600), std::size_t{30} * 64 * 2048, CacheType::kI8);
+}
+
+}  // namespace
+}  // namespace partita::testing
