@@ -43,11 +43,13 @@ Result<std::size_t> Scheduler::read_piece(std::span<const TokenId> ids, std::siz
   const std::size_t known = cache.length();
   const Role role = known < prompt ? Role::kPrompt : Role::kGenerated;
   const auto rest = ids.first(known < prompt ? prompt : ids.size()).subspan(known);
-  const auto piece = rest.first(std::min(rest.size(), planner_.prompt_rows()));
+  const auto piece = rest.first(std::min(rest.size(), planner_.prompt_rows(known)));
   const std::size_t last = known + piece.size() == ids.size() ? 1 : 0;
   const Chunk chunk{&cache, piece, role, outputs == Outputs::kAll ? piece.size() : last};
   if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done.error();
-  if (role == Role::kPrompt) planner_.learn(0, piece.size(), seconds_since(start));
+  StepCost::Prompts prompts;
+  prompts.add(piece.size(), known);
+  planner_.learn(0, prompts, seconds_since(start));
   return piece.size();
 }
 
@@ -121,15 +123,20 @@ void Scheduler::answer(Sequences sequences, Timing& timing, std::vector<Outcome>
   }
 }
 
-void Scheduler::count(double seconds, Timing& timing) {
+void Scheduler::count(Sequences sequences, double seconds, Timing& timing) {
   std::size_t prompt_rows = 0, generated_rows = 0;  // by role, for who asks how fast it was
-  std::size_t read = 0, answered = 0, guessed = 0;  // by what it was for
+  std::size_t answers = 0;                          // by what it was for, for who plans the next
+  StepCost::Prompts prompts;
   for (const Piece& piece : pieces_) {
     (piece.role == Role::kPrompt ? prompt_rows : generated_rows) += piece.count;
-    (piece.count == 1 && piece.asks ? answered : read) += piece.count;
-    guessed += piece.guesses;
+    if (piece.count == 1 && piece.asks) {
+      answers += 1 + piece.guesses;
+    } else {
+      const std::size_t after = sequences[piece.index]->track(piece.track).cache->length();
+      prompts.add(piece.count, after - std::min(after, piece.count));
+    }
   }
-  planner_.learn(answered + guessed, read, seconds);
+  planner_.learn(answers, prompts, seconds);
   const double rows = static_cast<double>(prompt_rows + generated_rows);
   const double prompt_share = static_cast<double>(prompt_rows) / rows;
   timing.prefill_tokens += prompt_rows;
@@ -152,7 +159,7 @@ Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cance
   answer(sequences, timing, outcomes);
   timing.decode_tokens += timing.guessed_right - right;
   planner_.keep_prefixes(sequences, pieces_);
-  count(seconds_since(start), timing);
+  count(sequences, seconds_since(start), timing);
   return {};
 }
 

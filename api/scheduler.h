@@ -55,7 +55,7 @@ class Scheduler {
   void answer(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
   void accept(Sequence& sequence, const Piece& piece, std::span<const Result<Answer>> answers,
               std::vector<Outcome>& outcomes);
-  void count(double seconds, Timing& timing);
+  void count(Sequences sequences, double seconds, Timing& timing);
 
   std::shared_ptr<const Model::Impl> model_;
   Engine engine_;

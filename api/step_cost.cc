@@ -1,42 +1,44 @@
 #include "api/step_cost.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace partita {
 namespace {
 
 constexpr double kMemory = 0.95;  // what a step counts after one more
-constexpr double kShare = 0.3;    // per_row / fixed, as long as steps say nothing about it
-constexpr double kBelief = 20;    // in that share, in rows squared
 constexpr double kSurprise = 4;   // a step that takes so many times what was expected was held up
 
 }  // namespace
 
-void StepCost::learn(std::size_t generated, std::size_t prompt, double seconds) {
-  const double rows = static_cast<double>(generated);
-  if (prompt > 0) {
-    const double each =
-        std::max(seconds - (generated > 0 ? decode(generated) : 0.0), 0.0) / static_cast<double>(prompt);
-    per_prompt_row_ = per_prompt_row_ == 0 ? each : per_prompt_row_ + (each - per_prompt_row_) / 4;
-    return;
-  }
-  if (n_ > 0) seconds = std::min(seconds, kSurprise * decode(generated));
-  for (double* sum : {&n_, &r_, &rr_, &t_, &rt_}) *sum *= kMemory;
-  n_ += 1;
-  r_ += rows;
-  rr_ += rows * rows;
-  t_ += seconds;
-  rt_ += rows * seconds;
-  fit();
+void CostFit::learn(const std::array<double, 2>& f, double seconds) {
+  if (seen_) seconds = std::min(seconds, kSurprise * (x_[0] * f[0] + x_[1] * f[1]));
+  seen_ = true;
+  for (double* sum : {&aa_, &ab_, &bb_, &at_, &bt_}) *sum *= kMemory;
+  aa_ += f[0] * f[0];
+  ab_ += f[0] * f[1];
+  bb_ += f[1] * f[1];
+  at_ += f[0] * seconds;
+  bt_ += f[1] * seconds;
+  const double a = aa_ + weight_ * share_ * share_, b = ab_ - weight_ * share_, c = bb_ + weight_;
+  const double determinant = a * c - b * b;
+  x_ = {std::max((c * at_ - b * bt_) / determinant, 0.0), std::max((a * bt_ - b * at_) / determinant, 0.0)};
 }
 
-/// Least squares of n + 1 terms: the steps, and kBelief (per_row - kShare fixed)^2, without which steps of
-/// one size would say nothing.
-void StepCost::fit() {
-  const double a = n_ + kBelief * kShare * kShare, b = r_ - kBelief * kShare, c = rr_ + kBelief;
-  const double determinant = a * c - b * b;
-  fixed_ = std::max((c * t_ - b * rt_) / determinant, 0.0);
-  per_row_ = std::max((a * rt_ - b * t_) / determinant, 0.0);
+void StepCost::learn(std::size_t answers, const Prompts& prompts, double seconds) {
+  if (prompts.rows > 0) {
+    const double rest = answers > 0 ? std::max(seconds - this->answers(answers), 0.0) : seconds;
+    prompts_.learn({prompts.rows, prompts.reach}, rest);
+  } else {
+    answers_.learn({1, static_cast<double>(answers)}, seconds);
+  }
+}
+
+double StepCost::prompt_rows(double seconds, std::size_t depth) const {
+  const double reach = prompts_[1] * static_cast<double>(depth);
+  const double each = prompts_[0] + reach;
+  return each > 0 ? std::max(seconds - Prompts::kFetch * reach, 0.0) / each
+                  : std::numeric_limits<double>::infinity();
 }
 
 }  // namespace partita

@@ -1,29 +1,58 @@
-// How long a step takes here: what the scheduler knows when it decides how much to put into one.
+// How long a step takes here: what decides how much is put into one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 
 namespace partita {
 
-/// seconds = fixed + per_row * generated rows + per_prompt_row * prompt rows, learned as steps go by; older
-/// ones count less. Decisions that rest on it change when a token comes, never which.
-class StepCost {
+/// seconds = x[0] * f[0] + x[1] * f[1], x learned from steps as they go by, older ones counting less.
+/// Least squares over them and one belief, x[1] = share * x[0], without which steps of one kind would say
+/// nothing.
+class CostFit {
  public:
-  void learn(std::size_t generated, std::size_t prompt, double seconds);
-
-  /// Of a step of generated rows alone; 0 when nothing is known.
-  double decode(std::size_t rows) const { return fixed_ + per_row_ * static_cast<double>(rows); }
-  /// Of one more generated row.
-  double per_row() const { return per_row_; }
-  /// Of a prompt row, or 0 when no step of several has been seen.
-  double per_prompt_row() const { return per_prompt_row_; }
+  /// weight: of the belief, in squares of f[1].
+  CostFit(double share, double weight) : share_(share), weight_(weight) {}
+  void learn(const std::array<double, 2>& f, double seconds);
+  bool known() const { return seen_; }
+  double operator[](std::size_t i) const { return x_[i]; }
 
  private:
-  void fit();
+  const double share_, weight_;
+  bool seen_ = false;
+  double aa_ = 0, ab_ = 0, bb_ = 0, at_ = 0, bt_ = 0;  // decaying sums of products of f and seconds
+  std::array<double, 2> x_ = {};
+};
 
-  // Sums over steps without prompts, of 1, rows, rows^2, seconds, rows * seconds.
-  double n_ = 0, r_ = 0, rr_ = 0, t_ = 0, rt_ = 0;
-  double fixed_ = 0, per_row_ = 0, per_prompt_row_ = 0;
+/// Decisions that rest on it change when a token comes, never which.
+///
+/// A step of n rows of answers takes a + b n: reading the weights, and each row's part. r prompt rows that
+/// follow d tokens take p r + q d (r + 2) besides: their products, the attention of each to what is before
+/// it, and fetching that once, which is worth some two rows.
+class StepCost {
+ public:
+  /// The prompt rows of a step, as the sums that their time depends on.
+  struct Prompts {
+    static constexpr double kFetch = 2;
+    double rows = 0, reach = 0;
+    void add(std::size_t count, std::size_t depth) {
+      rows += static_cast<double>(count);
+      reach += static_cast<double>(depth) * (static_cast<double>(count) + kFetch);
+    }
+  };
+
+  void learn(std::size_t answers, const Prompts& prompts, double seconds);
+
+  bool knows_answers() const { return answers_.known(); }
+  bool knows_prompts() const { return prompts_.known(); }
+  double answers(std::size_t rows) const { return answers_[0] + answers_[1] * static_cast<double>(rows); }
+  double answer_row() const { return answers_[1]; }
+  double prompts(const Prompts& p) const { return prompts_[0] * p.rows + prompts_[1] * p.reach; }
+  /// How many prompt rows after `depth` tokens take so long.
+  double prompt_rows(double seconds, std::size_t depth) const;
+
+ private:
+  CostFit answers_{0.3, 20}, prompts_{5e-4, 1e6};
 };
 
 }  // namespace partita

@@ -38,9 +38,9 @@ std::size_t common_pages(std::span<const TokenId> a, std::span<const TokenId> b)
 StepPlanner::StepPlanner(const SchedulerOptions& options, std::size_t layers, std::size_t first_prompt_rows,
                          bool roles_differ)
     : options_(options),
-      prompt_seconds_(kLayerSeconds * static_cast<double>(layers)),
-      roles_differ_(roles_differ),
-      prompt_rows_(std::clamp(first_prompt_rows, kFewestRows, kStepRows)) {}
+      most_seconds_(kLayerSeconds * static_cast<double>(layers)),
+      first_prompt_rows_(std::clamp(first_prompt_rows, kFewestRows, kStepRows)),
+      roles_differ_(roles_differ) {}
 
 /// What names the tokens of a track in the prefix cache: their ids, and where roles compute differently the
 /// role, as a sign.
@@ -78,19 +78,28 @@ bool StepPlanner::waits_for_prefix(Sequences sequences, std::size_t index) const
   return false;
 }
 
-/// How many prompt rows go with so many rows of answers.
-std::size_t StepPlanner::share_of_prompts(std::size_t answer_rows) const {
-  const std::size_t room = options_.step_rows - std::min(answer_rows, options_.step_rows);
-  std::size_t most = std::min(room, prompt_rows_);
-  const double usual = cost_.decode(answer_rows);
-  if (answer_rows > 0 && options_.most_delay < std::numeric_limits<double>::infinity()) {
-    // Until both are known: as many as there are answers, which take about as long.
-    const double rows = usual > 0 && cost_.per_prompt_row() > 0
-                            ? (options_.most_delay - 1) * usual / cost_.per_prompt_row()
-                            : (options_.most_delay - 1) * static_cast<double>(answer_rows);
-    most = std::min(most, static_cast<std::size_t>(std::max(rows, 1.0)));
-  }
-  return most;
+std::size_t StepPlanner::prompt_rows(std::size_t depth) const {
+  if (!cost_.knows_prompts()) return first_prompt_rows_;
+  const double rows = cost_.prompt_rows(most_seconds_, depth);
+  return static_cast<std::size_t>(
+      std::clamp(rows, static_cast<double>(kFewestRows), static_cast<double>(kStepRows)));
+}
+
+/// What the prompts of a step may take beside so many rows of answers.
+double StepPlanner::prompt_seconds(std::size_t answers) const {
+  if (answers == 0 || !cost_.knows_answers()) return most_seconds_;
+  return std::min(most_seconds_, (options_.most_delay - 1) * cost_.answers(answers));
+}
+
+/// How many ids of a prompt can be read in that time.
+std::size_t StepPlanner::fitting_rows(const Sequence& sequence, double seconds, std::size_t answers) const {
+  const std::size_t depth = sequence.cache().length();
+  const bool hurries = answers > 0 && options_.most_delay < std::numeric_limits<double>::infinity();
+  if (!hurries) return prompt_rows(depth);
+  // Until both are known: as many as there are answers, which take about as long.
+  if (!cost_.knows_prompts() || !cost_.knows_answers()) return answers;
+  return static_cast<std::size_t>(
+      std::min(cost_.prompt_rows(seconds, depth), static_cast<double>(kStepRows)));
 }
 
 void StepPlanner::share_out(Sequences sequences) {
@@ -106,9 +115,15 @@ void StepPlanner::share_out(Sequences sequences) {
       ++prompts;
     }
   }
-  if (prompts == 0) return;
-  std::size_t left = share_of_prompts(answers);
-  const std::size_t part = std::max<std::size_t>(left / prompts, 1);
+  if (prompts > 0) share_out_prompts(sequences, answers, prompts);
+}
+
+void StepPlanner::share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts) {
+  const double seconds = prompt_seconds(answers);
+  const std::size_t room = std::min(options_.step_rows - answers, prompt_rows(0));
+  const std::size_t part = std::max<std::size_t>(room / prompts, 1);
+  StepCost::Prompts planned;
+  std::size_t left = room;
   // First those that get through with their part, then the others in order.
   for (const bool short_ones : {true, false}) {
     for (std::size_t i = 0; i < sequences.size(); ++i) {
@@ -116,8 +131,13 @@ void StepPlanner::share_out(Sequences sequences) {
       if (share.answers || share.rows == 0) continue;
       const std::size_t ids = unread(*sequences[i]);
       if ((ids <= part) != short_ones) continue;
-      share.rows = std::min(ids, left);
+      std::size_t most =
+          std::min(left, fitting_rows(*sequences[i], seconds - cost_.prompts(planned), answers));
+      if (left == room)
+        most = std::max<std::size_t>(most, std::min<std::size_t>(left, 1));  // something moves
+      share.rows = std::min(ids, most);
       left -= share.rows;
+      if (share.rows > 0) planned.add(share.rows, sequences[i]->cache().length());
     }
   }
 }
@@ -128,12 +148,12 @@ void StepPlanner::guess(Sequences sequences) {
   std::size_t rows = 0;
   for (const Share& share : shares_) rows += share.rows;
   std::size_t left = std::min(kMostGuesses, options_.step_rows - std::min(rows, options_.step_rows));
-  const double seconds_per_token = cost_.decode(rows) / static_cast<double>(std::max<std::size_t>(rows, 1));
+  const double seconds_per_token = cost_.answers(rows) / static_cast<double>(std::max<std::size_t>(rows, 1));
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
     if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
     const auto guesses = s.drafter()->guess(s.ids(), std::min(left, s.room() - 1));
-    const double cost = kWorthIt * (cost_.per_row() + s.drafter()->seconds_per_guess());
+    const double cost = kWorthIt * (cost_.answer_row() + s.drafter()->seconds_per_guess());
     std::size_t n = 0;
     double probability = 1;
     for (; n < guesses.size(); ++n) {
@@ -239,14 +259,6 @@ void StepPlanner::keep_prefixes(Sequences sequences, std::span<const Piece> piec
     if (before / kPageTokens == length / kPageTokens) continue;
     options_.prefixes->insert(keys(track).first(length), *track.cache);
   }
-}
-
-void StepPlanner::learn(std::size_t generated, std::size_t prompt, double seconds) {
-  cost_.learn(generated, prompt, seconds);
-  if (prompt < kFewestRows) return;  // too little to learn from
-  const double rows = prompt_seconds_ / std::max(cost_.per_prompt_row(), 1e-9);
-  prompt_rows_ = static_cast<std::size_t>(
-      std::clamp(rows, static_cast<double>(kFewestRows), static_cast<double>(kStepRows)));
 }
 
 }  // namespace partita

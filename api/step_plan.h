@@ -59,11 +59,13 @@ class StepPlanner {
   /// After the step: whole pages are kept for others.
   void keep_prefixes(Sequences sequences, std::span<const Piece> pieces);
 
-  /// Learns from a step of these rows.
-  void learn(std::size_t generated, std::size_t prompt, double seconds);
+  /// Learns from a step: rows of answers and guesses, and of prompts.
+  void learn(std::size_t answers, const StepCost::Prompts& prompts, double seconds) {
+    cost_.learn(answers, prompts, seconds);
+  }
 
-  /// The most prompt rows of a step without generated ones.
-  std::size_t prompt_rows() const { return prompt_rows_; }
+  /// The most prompt rows that follow `depth` tokens, in a step without answers.
+  std::size_t prompt_rows(std::size_t depth) const;
 
  private:
   /// What a sequence may have of the step.
@@ -75,8 +77,10 @@ class StepPlanner {
   std::span<const TokenId> keys(const Sequence::Track& track);
   void take_up_prefixes(Sequences sequences, Timing& timing);
   bool waits_for_prefix(Sequences sequences, std::size_t index) const;
-  std::size_t share_of_prompts(std::size_t answer_rows) const;
+  double prompt_seconds(std::size_t answers) const;
+  std::size_t fitting_rows(const Sequence& sequence, double seconds, std::size_t answers) const;
   void share_out(Sequences sequences);
+  void share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts);
   void guess(Sequences sequences);
   void plan_answer(Sequences sequences, std::size_t index);
   void plan_reading(Sequences sequences, std::size_t index);
@@ -85,10 +89,10 @@ class StepPlanner {
   bool others_hold_pages(Sequences sequences, std::size_t index) const;
 
   const SchedulerOptions options_;
-  const double prompt_seconds_;  // what the prompt rows of a step may take
+  const double most_seconds_;            // what the prompt rows of a step may take
+  const std::size_t first_prompt_rows_;  // until their time is known
   const bool roles_differ_;
   StepCost cost_;
-  std::size_t prompt_rows_;
   std::vector<Share> shares_;  // [sequences]
   std::vector<TokenId> keys_;
   std::vector<Piece>* pieces_ = nullptr;      // of the step being planned

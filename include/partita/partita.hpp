@@ -383,7 +383,7 @@ struct BatchOptions {
   std::size_t step_tokens = 512;   // of one step at most, prompts and answers; max_sequences .. 512
   /// While answers run, so much of the waiting prompts is read in each step that it takes at most so many
   /// times what it would take without; at least 1, infinity: as much as step_tokens allow.
-  double most_delay = 2;
+  double most_delay = 2.5;
   /// What may stay in the caches of prompts and answers that are complete, for prompts that begin alike;
   /// within OpenOptions::cache_bytes, and given up where others need it. 0: nothing is shared between
   /// requests.
