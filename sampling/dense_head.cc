@@ -9,9 +9,14 @@
 namespace partita {
 namespace {
 
-/// Rows whose logits are held at a time: enough to share each load of a weight panel, 16 MiB at 262,144
-/// words.
-constexpr std::size_t kRowsAtATime = 16;
+/// Rows whose logits are held at a time, so that they share each load of a weight panel: 16 of the largest
+/// vocabularies, more of those whose logits take less memory.
+constexpr std::size_t kFewestRows = 16, kMostRows = 64;
+constexpr std::size_t kLogitBytes = std::size_t{16} << 20;
+
+std::size_t rows_at_a_time(std::size_t vocab) {
+  return std::clamp(kLogitBytes / (vocab * sizeof(float)), kFewestRows, kMostRows);
+}
 
 /// What one thread needs for itself.
 struct Member {
@@ -22,7 +27,8 @@ struct Member {
 class DenseScratch : public HeadScratch {
  public:
   DenseScratch(const PackedMatrix& matrix, std::size_t max_rows, int threads)
-      : block_rows(std::clamp<std::size_t>(max_rows, 2, kRowsAtATime)),  // 2: one question with guidance
+      : block_rows(std::clamp<std::size_t>(max_rows, 2,
+                                           rows_at_a_time(matrix.rows))),  // 2: one question with guidance
         ld(matrix.panels() * kPanelRows),
         blocks(blocks_of(matrix.rows)),
         buffer(block_rows, matrix.cols),

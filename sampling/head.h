@@ -74,9 +74,9 @@ class OutputHead {
   virtual std::size_t bytes_per_row() const = 0;
 };
 
-/// The plain head: one matrix, every logit. `matrix` must outlive it. Rows are taken 16 at a time, so that
-/// the scratch holds at most 16 rows of logits however many questions a step has; a question with guidance
-/// takes two.
+/// The plain head: one matrix, every logit. `matrix` must outlive it. Rows are taken 16 to 64 at
+/// a time, so that the scratch holds some 16 MiB of logits however many questions a step has; a question with
+/// guidance takes two.
 std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
 
 }  // namespace partita

@@ -364,7 +364,7 @@ struct PanelReading {
 template <class V>
 struct Matmul {
   /// From this many rows on a panel is taken apart first.
-  static constexpr std::size_t kUnpackRows = 8;
+  static constexpr std::size_t kUnpackRows = 14;
 
   struct Job {
     const PackedMatrix& w;
