@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "api/drafter.h"
 
@@ -10,48 +9,42 @@ namespace {
 using Ids = std::span<const std::int32_t>;
 
 constexpr std::size_t kMostGuesses = 16;
-constexpr std::size_t kLongestMatch = 32;
+constexpr std::size_t kMostPlaces = 32;    // where the last id stood before, that are looked at
+constexpr std::size_t kLongestMatch = 32;  // ids that are compared at each
 
-/// Where each run of `width` ids was followed last: a hash table whose entries are checked against the text,
-/// so that a collision costs a guess and no more.
-class LastPlaces {
+/// Where each id stood: the latest place by id, and the one before by place. Ids that share a slot share a
+/// list.
+class Occurrences {
  public:
-  explicit LastPlaces(std::size_t width) : width_(width) {}
-
-  /// The place after the last run that equals the end of ids, or 0 if there is none. Takes in what is new.
-  std::size_t find(Ids ids) {
-    if (ids.size() * 2 > table_.size()) {
-      table_.assign(std::bit_ceil(ids.size() * 4), 0);
-      known_ = width_;
+  /// Takes in all but the last of ids, so that it does not find itself. ids: those of the last call, and
+  /// more.
+  void take_in(Ids ids) {
+    latest_.resize(kSlots);
+    for (; before_.size() + 1 < ids.size();) {
+      std::uint32_t& latest = latest_[slot(ids[before_.size()])];
+      before_.push_back(latest);
+      latest = static_cast<std::uint32_t>(before_.size());
     }
-    // A run is taken in once what follows it is known: so the end does not find itself.
-    for (; known_ < ids.size(); ++known_)
-      table_[slot(ids.first(known_))] = static_cast<std::uint32_t>(known_);
-    if (ids.size() < width_) return 0;
-    const std::size_t place = table_[slot(ids)];
-    if (place == 0 || place >= ids.size()) return 0;
-    const Ids end = ids.last(width_);
-    return std::equal(end.begin(), end.end(), ids.begin() + static_cast<std::ptrdiff_t>(place - width_))
-               ? place
-               : 0;
+  }
+
+  /// Visits places p with ids[p - 1] == id, the latest first.
+  template <class Visit>
+  void visit(Ids ids, std::int32_t id, Visit&& visit) const {
+    std::size_t seen = 0;
+    for (std::size_t p = latest_[slot(id)]; p != 0 && seen < kMostPlaces; p = before_[p - 1], ++seen) {
+      if (ids[p - 1] == id) visit(p);
+    }
   }
 
  private:
-  std::size_t slot(Ids ids) const {
-    std::uint64_t hash = 0;
-    for (const std::int32_t id : ids.last(width_)) {
-      hash = (hash ^ static_cast<std::uint32_t>(id)) * 0x9E3779B97F4A7C15U;
-      hash ^= hash >> 32;
-    }
-    return hash & (table_.size() - 1);
-  }
+  static constexpr std::size_t kSlots = 4096;
+  static std::size_t slot(std::int32_t id) { return static_cast<std::uint32_t>(id) % kSlots; }
 
-  const std::size_t width_;
-  std::size_t known_ = 0;  // runs that end before here are in the table
-  std::vector<std::uint32_t> table_;
+  std::vector<std::uint32_t> latest_;  // [kSlots], 0: none
+  std::vector<std::uint32_t> before_;  // [ids taken in]
 };
 
-/// How often guesses were right, by how many ids before them matched.
+/// How often guesses were right, by how many ids before them matched: 1, 2, 3, 4 and more than 4, 6, 10, 20.
 class HitRates {
  public:
   double of(std::size_t match) const { return rates_[bucket(match)]; }
@@ -62,10 +55,12 @@ class HitRates {
 
  private:
   static std::size_t bucket(std::size_t match) {
-    return static_cast<std::size_t>(std::bit_width(std::clamp(match, std::size_t{2}, kLongestMatch)) - 2);
+    constexpr std::array<std::size_t, 7> kBounds = {1, 2, 3, 4, 6, 10, 20};
+    return static_cast<std::size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), match) -
+                                    kBounds.begin());
   }
-  static constexpr double kMemory = 12;                         // guesses
-  std::array<double, 5> rates_ = {0.15, 0.4, 0.6, 0.75, 0.85};  // of 2-3, 4-7, 8-15, 16-31, 32 ids
+  static constexpr double kMemory = 12;  // guesses
+  std::array<double, 8> rates_ = {0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
 };
 
 class PromptLookup final : public Drafter {
@@ -74,11 +69,17 @@ class PromptLookup final : public Drafter {
     learn(ids);
     guesses_.clear();
     asked_ = ids.size();
-    std::size_t place = triples_.find(ids);
-    const std::size_t of_pair = pairs_.find(ids);
-    if (place == 0) place = of_pair;
+    match_ = 0;
+    places_.take_in(ids);
+    std::size_t place = 0;
+    places_.visit(ids, ids.back(), [&](std::size_t p) {
+      const std::size_t n = match(ids, p);
+      if (n > match_) {
+        match_ = n;
+        place = p;
+      }
+    });
     if (place == 0) return guesses_;
-    match_ = match(ids, place);
     for (std::size_t i = 0; i < std::min(most, kMostGuesses); ++i) {
       // Past its end the text is taken to go on as it does since the place: a repetition.
       const std::size_t from = place + i;
@@ -89,6 +90,7 @@ class PromptLookup final : public Drafter {
   }
 
  private:
+  /// How many ids before `place` are those at the end.
   static std::size_t match(Ids ids, std::size_t place) {
     std::size_t n = 0;
     while (n < std::min(place, kLongestMatch) && ids[place - 1 - n] == ids[ids.size() - 1 - n]) ++n;
@@ -103,7 +105,7 @@ class PromptLookup final : public Drafter {
     }
   }
 
-  LastPlaces triples_{3}, pairs_{2};
+  Occurrences places_;
   HitRates rates_;
   std::vector<Guess> guesses_;  // of the last call
   std::size_t asked_ = 0;       // ids there were then

@@ -29,9 +29,17 @@ void StepCost::learn(std::size_t answers, const Prompts& prompts, double seconds
   if (prompts.rows > 0) {
     const double rest = answers > 0 ? std::max(seconds - this->answers(answers), 0.0) : seconds;
     prompts_.learn({prompts.rows, prompts.reach}, rest);
-  } else {
-    answers_.learn({1, static_cast<double>(answers)}, seconds);
+    return;
   }
+  answers_.learn({1, static_cast<double>(answers)}, seconds);
+  if (answers >= few_.size()) return;
+  double& few = few_[answers];
+  few = few == 0 ? seconds : few + (std::min(seconds, kSurprise * few) - few) / 8;
+}
+
+double StepCost::answers(std::size_t rows) const {
+  if (rows < few_.size() && few_[rows] > 0) return few_[rows];
+  return answers_[0] + answers_[1] * static_cast<double>(rows);
 }
 
 double StepCost::prompt_rows(double seconds, std::size_t depth) const {

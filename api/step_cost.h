@@ -26,9 +26,10 @@ class CostFit {
 
 /// Decisions that rest on it change when a token comes, never which.
 ///
-/// A step of n rows of answers takes a + b n: reading the weights, and each row's part. r prompt rows that
-/// follow d tokens take p r + q d (r + 2) besides: their products, the attention of each to what is before
-/// it, and fetching that once, which is worth some two rows.
+/// A step of n rows of answers takes a + b n, reading the weights and each row's part; of few rows, what it
+/// took lately, for up to some number of rows the memory is what takes the time. r prompt rows that follow d
+/// tokens take p r + q d (r + 2) besides: their products, the attention of each to what is before it, and
+/// fetching that once, which is worth some two rows.
 class StepCost {
  public:
   /// The prompt rows of a step, as the sums that their time depends on.
@@ -45,14 +46,14 @@ class StepCost {
 
   bool knows_answers() const { return answers_.known(); }
   bool knows_prompts() const { return prompts_.known(); }
-  double answers(std::size_t rows) const { return answers_[0] + answers_[1] * static_cast<double>(rows); }
-  double answer_row() const { return answers_[1]; }
+  double answers(std::size_t rows) const;
   double prompts(const Prompts& p) const { return prompts_[0] * p.rows + prompts_[1] * p.reach; }
   /// How many prompt rows after `depth` tokens take so long.
   double prompt_rows(double seconds, std::size_t depth) const;
 
  private:
-  CostFit answers_{0.3, 20}, prompts_{5e-4, 1e6};
+  CostFit answers_{0.15, 20}, prompts_{5e-4, 1e6};
+  std::array<double, 17> few_ = {};  // seconds of steps of so many rows; 0: not seen yet
 };
 
 }  // namespace partita

@@ -11,7 +11,7 @@ namespace {
 constexpr double kLayerSeconds = 0.05;
 
 constexpr std::size_t kFewestRows = 32;  // fewer would read the weights too often, where nobody waits
-constexpr double kWorthIt = 1.2;         // a guess must promise so many times what it costs
+constexpr double kWorthIt = 1.05;        // guesses must promise so many times what there is without
 
 /// The last ids of both tracks of a sequence with guidance are read in one step; the first to get there
 /// waits.
@@ -142,26 +142,34 @@ void StepPlanner::share_out_prompts(Sequences sequences, std::size_t answers, st
   }
 }
 
-/// Guesses are rows of a step that costs time; the n-th is worth its own if it promises more tokens for it
-/// than the step gives otherwise.
+/// Guesses are rows that cost time and promise tokens: for each sequence in turn as many as give the most
+/// tokens for the time of the step, and none where that is hardly more than without.
 void StepPlanner::guess(Sequences sequences) {
   std::size_t rows = 0;
   for (const Share& share : shares_) rows += share.rows;
   std::size_t left = std::min(kMostGuesses, options_.step_rows - std::min(rows, options_.step_rows));
-  const double seconds_per_token = cost_.answers(rows) / static_cast<double>(std::max<std::size_t>(rows, 1));
+  double tokens = static_cast<double>(rows);  // that the step will give
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
     if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
     const auto guesses = s.drafter()->guess(s.ids(), std::min(left, s.room() - 1));
-    const double cost = kWorthIt * (cost_.answer_row() + s.drafter()->seconds_per_guess());
-    std::size_t n = 0;
-    double probability = 1;
-    for (; n < guesses.size(); ++n) {
-      probability *= guesses[n].probability;
-      if (probability * seconds_per_token < cost) break;
+    std::size_t best = 0;
+    double best_tokens = tokens, best_rate = kWorthIt * tokens / cost_.answers(rows);
+    double more = 0, probability = 1;
+    for (std::size_t n = 1; n <= guesses.size(); ++n) {
+      probability *= guesses[n - 1].probability;
+      more += probability;
+      const double seconds =
+          cost_.answers(rows + n) + static_cast<double>(n) * s.drafter()->seconds_per_guess();
+      if ((tokens + more) / seconds <= best_rate) continue;
+      best = n;
+      best_tokens = tokens + more;
+      best_rate = best_tokens / seconds;
     }
-    s.guess(guesses.first(n));
-    left -= n;
+    s.guess(guesses.first(best));
+    rows += best;
+    tokens = best_tokens;
+    left -= best;
   }
 }
 

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""How much faster answers come with guesses from the prompt (Request::speculate) than without, and whether they
+are the same: three sets of prompts, greedy and at temperature 0.8, in turn, in fresh processes.
+
+    bench/speculation.py [-m MODEL] [--rounds N] [--tokens N] [--set NAME]
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def answer(options, prompt, extra):
+    command = [options.partita, "generate", "--chat", "--json", "-q", "-p", prompt, "-n", str(options.tokens), *extra]
+    if options.model:
+        command += ["-m", options.model]
+    out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return out["ids"], out["timing"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-m", "--model")
+    parser.add_argument("--partita", default=str(ROOT / "build/release/partita"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--set", dest="only")
+    options = parser.parse_args()
+
+    sets = json.loads((ROOT / "bench/prompts/speculation.json").read_text())
+    different = 0
+    for kind, sampling in (("greedy", ["--greedy"]), ("T 0.8", ["--temperature", "0.8", "--seed", "1"])):
+        for name, prompts in sets.items():
+            if options.only not in (None, name):
+                continue
+            ratios, rates, plain_rates, guessed, right, tokens = [], [], [], 0, 0, 0
+            for _ in range(options.rounds):
+                seconds = plain_seconds = count = 0
+                for prompt in prompts:
+                    ids, timing = answer(options, prompt, sampling)
+                    plain, plain_timing = answer(options, prompt, [*sampling, "--no-speculation"])
+                    different += ids != plain
+                    count += len(ids) - 1
+                    seconds += timing["decode_s"]
+                    plain_seconds += plain_timing["decode_s"]
+                    guessed += timing["guessed"]
+                    right += timing["guessed_right"]
+                    tokens += len(ids)
+                ratios.append(plain_seconds / seconds)
+                rates.append(count / seconds)
+                plain_rates.append(count / plain_seconds)
+            print(f"{kind:7} {name:10} x {statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f}), "
+                  f"{statistics.median(rates):.0f} against {statistics.median(plain_rates):.0f} tokens/s; "
+                  f"{guessed / tokens:.2f} guesses a token, {right / max(guessed, 1):.0%} right", flush=True)
+    print("the same ids in every answer" if different == 0 else f"{different} answers DIFFER")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
