@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/guard.h"
+#include "api/model_drafter.h"
 #include "api/scheduler.h"
 #include "sampling/numbers.h"
 
@@ -65,6 +66,7 @@ struct Batch::Impl {
   KvPool pool;
   std::unique_ptr<PrefixCache> prefixes;  // null: nothing is shared
   Scheduler scheduler;
+  std::shared_ptr<DraftLane> draft;             // null: guesses come from the text
   std::vector<std::unique_ptr<Entry>> entries;  // by precedence; the first max_sequences run
   std::vector<Sequence*> stepping;              // those that run; null once one is over
   std::vector<Outcome> outcomes;
@@ -77,7 +79,12 @@ Result<Batch> Model::batch(const BatchOptions& options) const {
   return guarded([&]() -> Result<Batch> {
     if (auto checked = impl_->check_weights(); !checked) return checked.error();
     if (auto checked = check(options); !checked) return checked.error();
-    return Batch(std::make_unique<Batch::Impl>(impl_, options));
+    auto batch = std::make_unique<Batch::Impl>(impl_, options);
+    if (options.draft) {
+      if (auto checked = impl_->check_together(options.draft->impl()); !checked) return checked.error();
+      batch->draft = std::make_shared<DraftLane>(options.draft->impl_);
+    }
+    return Batch(std::move(batch));
   });
 }
 
@@ -104,6 +111,7 @@ Result<Batch::Ticket> Batch::add(const Request& request) {
     auto entry = std::make_unique<Entry>(impl_->next_ticket, request.priority, impl_->pool);
     auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache);
     if (!sequence) return sequence.error();
+    sequence->draft_with(impl_->draft);
     entry->sequence.emplace(std::move(*sequence));
     impl_->insert(std::move(entry));
     return impl_->next_ticket++;

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 namespace partita {
 
@@ -15,17 +14,21 @@ struct Guess {
   double probability = 0;  // that it is right if those before it are; an estimate
 };
 
+/// What guesses are worth in a step, in seconds.
+struct GuessTerms {
+  std::size_t most = 0;  // guesses wanted
+  double per_token = 0;  // what a token takes without guesses
+  double per_row = 0;    // what one more row of the step takes
+};
+
 /// One sequence's guesser. Not for two threads at once.
 class Drafter {
  public:
   virtual ~Drafter() = default;
 
-  /// Up to `most` guesses at what follows ids: those of the last call and what has come since. Learns from
-  /// that how good its guesses are.
-  virtual std::span<const Guess> guess(std::span<const std::int32_t> ids, std::size_t most) = 0;
-
-  /// What one guess costs to make, in seconds.
-  virtual double seconds_per_guess() const { return 0; }
+  /// Guesses at what follows ids: those of the last call and what has come since. Learns from that how good
+  /// its guesses are. The guesses are valid until the next call.
+  virtual std::span<const Guess> guess(std::span<const std::int32_t> ids, const GuessTerms& terms) = 0;
 };
 
 /// Looks for what stands at the end of the text earlier in it, and guesses that the same follows: for answers

@@ -9,7 +9,6 @@
 #include "api/lane.h"
 #include "api/token_source.h"
 #include "sampling/row_answer.h"
-#include "tokenizer/same_vocabulary.h"
 
 namespace partita {
 
@@ -24,23 +23,6 @@ struct Reader : Lane {
 
   std::vector<float> hidden;  // [hidden_size] of the last id of the sequence
 };
-
-/// Whether a model can answer together with the first.
-Result<void> check_member(const Model::Impl& first, const Model::Impl& model) {
-  if (auto checked = model.check_weights(); !checked) return checked;
-  if (&model == &first) return {};
-  std::optional<std::string> why;
-  if (first.info.vocab_size != model.info.vocab_size) {
-    why = "one has " + std::to_string(first.info.vocab_size) + " logits, the other " +
-          std::to_string(model.info.vocab_size);
-  } else {
-    why = vocabulary_difference(*first.tokenizer, *model.tokenizer);
-  }
-  if (!why) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "\"" + first.info.path + "\" and \"" + model.info.path +
-                   "\" cannot answer together, their vocabularies differ: " + *why};
-}
 
 }  // namespace
 
@@ -151,7 +133,7 @@ Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleS
         weights, space == EnsembleSpace::kLogit ? PoolSpace::kLogit : PoolSpace::kProbability);
     if (!pool) return pool.error();
     for (const auto& model : models) {
-      if (auto checked = check_member(*models.front(), *model); !checked) return checked.error();
+      if (auto checked = models.front()->check_together(*model); !checked) return checked.error();
     }
     return Ensemble(std::make_shared<Impl>(models, *pool));
   });

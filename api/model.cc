@@ -10,6 +10,7 @@
 #include "engine/kernels/parallel.h"
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
+#include "tokenizer/same_vocabulary.h"
 
 namespace partita {
 namespace {
@@ -253,6 +254,22 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
 Result<void> Model::Impl::check_weights() const {
   if (transformer != nullptr) return {};
   return Error{ErrorCode::kInvalidArgument, "\"" + info.path + "\" was opened for its text side only"};
+}
+
+Result<void> Model::Impl::check_together(const Impl& other) const {
+  if (auto checked = other.check_weights(); !checked) return checked;
+  if (&other == this) return {};
+  std::optional<std::string> why;
+  if (info.vocab_size != other.info.vocab_size) {
+    why = "one has " + std::to_string(info.vocab_size) + " logits, the other " +
+          std::to_string(other.info.vocab_size);
+  } else {
+    why = vocabulary_difference(*tokenizer, *other.tokenizer);
+  }
+  if (!why) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "\"" + info.path + "\" and \"" + other.info.path +
+                   "\" cannot answer together, their vocabularies differ: " + *why};
 }
 
 Result<void> Model::Impl::check_ids(std::span<const TokenId> ids) const {

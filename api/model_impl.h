@@ -45,6 +45,10 @@ struct Model::Impl {
   /// Errors: kInvalidArgument naming the first id outside the vocabulary, its place and the limit.
   Result<void> check_ids(std::span<const TokenId> ids) const;
 
+  /// Whether ids of this model mean the same to another, which has its weights. Errors: kInvalidArgument
+  /// naming the first difference.
+  Result<void> check_together(const Impl& other) const;
+
   Result<std::vector<TokenId>> chat_ids(std::span<const Message> messages, bool add_generation_prompt) const;
 
   /// The head's buffers for up to `rows` questions at a time. Throws std::bad_alloc.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "api/drafter.h"
 
@@ -65,7 +66,7 @@ class HitRates {
 
 class PromptLookup final : public Drafter {
  public:
-  std::span<const Guess> guess(Ids ids, std::size_t most) override {
+  std::span<const Guess> guess(Ids ids, const GuessTerms& terms) override {
     learn(ids);
     guesses_.clear();
     asked_ = ids.size();
@@ -80,7 +81,7 @@ class PromptLookup final : public Drafter {
       }
     });
     if (place == 0) return guesses_;
-    for (std::size_t i = 0; i < std::min(most, kMostGuesses); ++i) {
+    for (std::size_t i = 0; i < std::min(terms.most, kMostGuesses); ++i) {
       // Past its end the text is taken to go on as it does since the place: a repetition.
       const std::size_t from = place + i;
       guesses_.push_back(

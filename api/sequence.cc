@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "api/model_drafter.h"
 #include "sampling/numbers.h"
 
 namespace partita {
@@ -98,10 +99,17 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
   sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
   if (wanted == 0) sequence.finish_ = Finish::kLength;
-  if (request.speculate && sequence.negative_cache_ == nullptr && !sequence.state_.remembers()) {
+  if (request.speculation != Speculation::kNever && sequence.negative_cache_ == nullptr &&
+      !sequence.state_.remembers()) {
     sequence.drafter_ = make_prompt_lookup();
+    sequence.always_guesses_ = request.speculation == Speculation::kAlways;
   }
   return sequence;
+}
+
+void Sequence::draft_with(const std::shared_ptr<DraftLane>& lane) {
+  if (drafter_ == nullptr || lane == nullptr) return;
+  drafter_ = make_model_drafter(lane, chain_, {seed_, number_, ids_.size()}, prompt_size_);
 }
 
 Sequence::Track Sequence::track(std::size_t which) const {

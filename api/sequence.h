@@ -15,6 +15,8 @@
 
 namespace partita {
 
+struct DraftLane;
+
 class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
@@ -46,9 +48,12 @@ class Sequence {
   /// Ids that the model has not read yet; 0 when there is nothing left to do.
   std::size_t pending() const { return finish_ == Finish::kNone ? ids().size() - cache_->length() : 0; }
 
-  /// Who guesses for this sequence; null: nobody. Guesses are made where the chain needs nothing but the ids
-  /// to judge them, and there is one track.
+  /// Who guesses for this sequence: a smaller model, or without one what the text said before. Nobody (null)
+  /// unless the request asks for it, the chain needs nothing but the ids to judge guesses, and there is one
+  /// track.
   Drafter* drafter() const { return drafter_.get(); }
+  bool always_guesses() const { return always_guesses_; }  // whether it pays or not
+  void draft_with(const std::shared_ptr<DraftLane>& lane);
 
   /// Puts guesses behind ids(), to be judged by the next calls of accept(). They are no more than room().
   void guess(std::span<const Guess> guesses);
@@ -96,7 +101,8 @@ class Sequence {
   std::uint64_t seed_, number_;
   std::vector<TokenId> ids_;  // and guesses behind them
   std::size_t guesses_ = 0;
-  std::unique_ptr<Drafter> drafter_;
+  std::unique_ptr<Drafter> drafter_;  // null: nobody guesses
+  bool always_guesses_ = false;
   std::size_t prompt_size_ = 0;
   std::size_t end_ = 0;                   // the size of ids_ at which the answer is long enough
   KvSequence* negative_cache_ = nullptr;  // null: no guidance

@@ -26,6 +26,7 @@ Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
     auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache);
     if (!sequence) return sequence.error();
+    sequence->draft_with(impl_->draft);
     impl_->begin(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });
@@ -46,6 +47,14 @@ Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<
     tokens.push_back(std::move(*outcome.token));
   }
   return {};
+}
+
+Result<void> Session::draft_with(const Model& smaller) {
+  return guarded([&]() -> Result<void> {
+    if (auto checked = impl_->model->check_together(smaller.impl()); !checked) return checked;
+    impl_->draft = std::make_shared<DraftLane>(smaller.impl_);
+    return {};
+  });
 }
 
 void Session::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }

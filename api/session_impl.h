@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/lane.h"
+#include "api/model_drafter.h"
 #include "api/token_source.h"
 
 namespace partita {
@@ -15,7 +16,8 @@ struct Session::Impl final : Lane, TokenSource {
   /// Takes a new request in: its prompt as far as the caches do not hold it yet is what is pending.
   void begin(Sequence sequence);
 
-  KvSequence negative_cache;  // of the negative prompt, where there is guidance
+  std::shared_ptr<DraftLane> draft;  // null: guesses come from the text
+  KvSequence negative_cache;         // of the negative prompt, where there is guidance
 };
 
 }  // namespace partita

@@ -152,25 +152,33 @@ void StepPlanner::guess(Sequences sequences) {
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
     if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
-    const auto guesses = s.drafter()->guess(s.ids(), std::min(left, s.room() - 1));
-    std::size_t best = 0;
-    double best_tokens = tokens, best_rate = kWorthIt * tokens / cost_.answers(rows);
-    double more = 0, probability = 1;
-    for (std::size_t n = 1; n <= guesses.size(); ++n) {
-      probability *= guesses[n - 1].probability;
-      more += probability;
-      const double seconds =
-          cost_.answers(rows + n) + static_cast<double>(n) * s.drafter()->seconds_per_guess();
-      if ((tokens + more) / seconds <= best_rate) continue;
-      best = n;
-      best_tokens = tokens + more;
-      best_rate = best_tokens / seconds;
+    GuessTerms terms{std::min(left, s.room() - 1), 1, 0};
+    if (!s.always_guesses()) {
+      terms.per_token = cost_.answers(rows) / tokens;
+      terms.per_row = cost_.answers(rows + 1) - cost_.answers(rows);
     }
-    s.guess(guesses.first(best));
-    rows += best;
-    tokens = best_tokens;
-    left -= best;
+    auto guesses = s.drafter()->guess(s.ids(), terms);
+    if (!s.always_guesses()) guesses = guesses.first(worthwhile(guesses, rows, tokens));
+    double probability = 1;
+    for (const Guess& guess : guesses) tokens += probability *= guess.probability;
+    s.guess(guesses);
+    rows += guesses.size();
+    left -= guesses.size();
   }
+}
+
+/// How many guesses to add to a step of so many rows, that gives so many tokens.
+std::size_t StepPlanner::worthwhile(std::span<const Guess> guesses, std::size_t rows, double tokens) const {
+  std::size_t best = 0;
+  double best_rate = kWorthIt * tokens / cost_.answers(rows), probability = 1;
+  for (std::size_t n = 1; n <= guesses.size(); ++n) {
+    tokens += probability *= guesses[n - 1].probability;
+    const double rate = tokens / cost_.answers(rows + n);
+    if (rate <= best_rate) continue;
+    best = n;
+    best_rate = rate;
+  }
+  return best;
 }
 
 /// Reserves the room of a piece, at the cost of those that come after it; of a smaller piece where that is

@@ -82,6 +82,7 @@ class StepPlanner {
   void share_out(Sequences sequences);
   void share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts);
   void guess(Sequences sequences);
+  std::size_t worthwhile(std::span<const Guess> guesses, std::size_t rows, double tokens) const;
   void plan_answer(Sequences sequences, std::size_t index);
   void plan_reading(Sequences sequences, std::size_t index);
   bool add_piece(Sequences sequences, std::size_t index, std::size_t which, std::size_t rows);

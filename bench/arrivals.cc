@@ -43,7 +43,7 @@ partita::Request request_of(const partita::Model& model, std::size_t length, int
     request.ids.push_back(static_cast<partita::TokenId>(1000 + seed / 65536 % 20000));
   }
   request.max_tokens = tokens;
-  request.speculate = false;
+  request.speculation = partita::Speculation::kNever;
   std::vector<std::pair<partita::TokenId, float>> never;
   for (const partita::TokenId id : model.end_ids())
     never.emplace_back(id, -std::numeric_limits<float>::infinity());

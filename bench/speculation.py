@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How much faster answers come with guesses from the prompt (Request::speculate) than without, and whether they
+"""How much faster answers come with guesses from the prompt (Request::speculation) than without, and whether they
 are the same: three sets of prompts, greedy and at temperature 0.8, in turn, in fresh processes.
 
     bench/speculation.py [-m MODEL] [--rounds N] [--tokens N] [--set NAME]
@@ -43,7 +43,7 @@ def main():
                 seconds = plain_seconds = count = 0
                 for prompt in prompts:
                     ids, timing = answer(options, prompt, sampling)
-                    plain, plain_timing = answer(options, prompt, [*sampling, "--no-speculation"])
+                    plain, plain_timing = answer(options, prompt, [*sampling, "--speculation", "off"])
                     different += ids != plain
                     count += len(ids) - 1
                     seconds += timing["decode_s"]

@@ -121,7 +121,7 @@ partita::Result<void> Chat::answer(std::string text) {
   request.max_tokens = options_->max_tokens;
   request.stop = options_->sampling.stop;
   request.guidance_scale = options_->sampling.guidance_scale;
-  request.speculate = !options_->sampling.no_speculation;
+  request.speculation = options_->sampling.speculation;
   request.negative_prompt = options_->sampling.negative_prompt;
   request.sampling = sampling_;
   request.abstain = options_->sampling.abstain.rule();

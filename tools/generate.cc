@@ -42,7 +42,7 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.explain = options.explain ? options.explain_top : 0;
   request.guidance_scale = options.sampling.guidance_scale;
   request.negative_prompt = options.sampling.negative_prompt;
-  request.speculate = !options.sampling.no_speculation;
+  request.speculation = options.sampling.speculation;
   auto sampling = options.sampling.resolved(common.seed);
   if (!sampling) return sampling.error();
   request.sampling = std::move(*sampling);

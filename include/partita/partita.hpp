@@ -92,6 +92,10 @@ PARTITA_API Result<Sampling> preset(std::string_view name);
 /// The samplers in their default order, with what can be set.
 PARTITA_API std::vector<Sampler> known_samplers();
 
+/// Whether guesses at what comes next, from what the text said before or by a smaller model, are tried
+/// several in a step. They change no answer. Never made with guidance, Mirostat or a constraint.
+enum class Speculation : std::uint8_t { kNever, kWherePays, kAlways };
+
 struct Request {
   // One of the three; an empty prompt is what the model makes of it (its BOS alone).
   std::string prompt;             // taken raw
@@ -107,9 +111,7 @@ struct Request {
   bool confidence = false;  // how sure the model was of each token
   AbstainRule abstain;      // when it is too unsure to go on
   int explain = 0;          // > 0: what every sampler did, with that many candidates
-  /// Guesses at what comes next, from what the text said before, are tried where that pays; they change no
-  /// answer. (Never with guidance, Mirostat or a constraint.)
-  bool speculate = true;
+  Speculation speculation = Speculation::kWherePays;
   /// In a batch: who goes first, in taking memory, in being read and in running at all. Among equals the
   /// oldest.
   int priority = 0;
@@ -153,7 +155,7 @@ struct Timing {
   std::size_t shared_tokens = 0;   // of prompts in a batch, that others had read
   std::size_t decode_tokens = 0;   // generated tokens that went through the model (the last one need not)
   double prefill_s = 0, decode_s = 0;
-  std::size_t guessed = 0, guessed_right = 0;  // tokens, by Request::speculate
+  std::size_t guessed = 0, guessed_right = 0;  // tokens, by Request::speculation
 };
 
 /// Set from any thread or a signal handler: running calls end with kCancelled within a layer's time.
@@ -212,6 +214,7 @@ class PARTITA_API Model {
 
  private:
   friend class Ensemble;
+  friend class Session;
   explicit Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
@@ -318,6 +321,11 @@ class PARTITA_API Session {
   /// Every logit of the last `outputs` positions of ids: [outputs][vocab].
   Result<std::vector<float>> logits(std::span<const TokenId> ids, std::size_t outputs);
 
+  /// A smaller model of the same vocabulary guesses at what comes next in later answers
+  /// (Request::speculation); without one, what the text said before. Error: kInvalidArgument where the
+  /// vocabularies differ.
+  Result<void> draft_with(const Model& smaller);
+
   void set_cancel(const CancelFlag* flag);  // must outlive the session, or null
   /// Called during prefill with (tokens read, tokens in all).
   void set_progress(std::function<void(std::size_t, std::size_t)> progress);
@@ -388,6 +396,8 @@ struct BatchOptions {
   /// within OpenOptions::cache_bytes, and given up where others need it. 0: nothing is shared between
   /// requests.
   std::size_t prefix_bytes = std::size_t{512} << 20;
+  /// A smaller model of the same vocabulary that guesses at what comes next (Request::speculation).
+  std::optional<Model> draft = std::nullopt;
 };
 
 /// Many requests at once, advanced together: prompts in pieces and generated tokens share each step. What a

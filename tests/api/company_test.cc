@@ -68,7 +68,7 @@ std::vector<Fate> run(const Model& model, std::vector<Request> requests, const C
   for (std::size_t next = 0; next < requests.size() || batch.running() > 0;) {
     const std::size_t come = company.at_random ? random() % 3 : requests.size();
     for (std::size_t n = 0; n < come && next < requests.size(); ++n, ++next) {
-      requests[next].speculate = company.speculate;
+      requests[next].speculation = company.speculate ? Speculation::kAlways : Speculation::kNever;
       places[must(batch.add(requests[next]))] = next;
     }
     events.clear();
@@ -93,7 +93,7 @@ std::vector<Fate> run(const Model& model, std::vector<Request> requests, const C
 std::vector<Fate> run_alone(const Model& model, const std::vector<Request>& requests) {
   std::vector<Fate> fates;
   for (Request request : requests) {
-    request.speculate = false;
+    request.speculation = Speculation::kNever;
     const Whole whole = generate_alone(model, request);
     fates.push_back({whole.ids, whole.text, whole.finish});
   }

@@ -16,7 +16,7 @@ Request request_of(std::string prompt, int max_tokens, int priority = 0) {
   request.prompt = std::move(prompt);
   request.max_tokens = max_tokens;
   request.priority = priority;
-  request.speculate = false;
+  request.speculation = Speculation::kNever;
   return request;
 }
 
