@@ -67,9 +67,13 @@ class ModelDrafter final : public Drafter {
     const auto start = std::chrono::steady_clock::now();
     if (cache_.length() == read_.size()) cache_.truncate(read_.size() - 1);
     const std::size_t unread = read_.size() - cache_.length();
-    auto done = lane_->scheduler.read_piece(read_, prompt_size_, cache_, Scheduler::Outputs::kLast,
-                                            lane_->hidden.data(), nullptr);
-    if (!done || cache_.length() < read_.size()) return false;
+    // A piece of the prompt at a time, with what follows the prompt's end.
+    for (int piece = 0; piece < 2 && cache_.length() < read_.size(); ++piece) {
+      const auto done = lane_->scheduler.read_piece(read_, prompt_size_, cache_, Scheduler::Outputs::kLast,
+                                                    lane_->hidden.data(), nullptr);
+      if (!done || cache_.length() < std::min(prompt_size_, read_.size())) return false;
+    }
+    if (cache_.length() < read_.size()) return false;
     Question question;
     question.hidden = lane_->hidden.data();
     question.chain = &chain_;
