@@ -57,7 +57,10 @@ class Workload {
         scratch_(model.head_scratch(sequences)),
         hidden_(sequences * model.info.hidden_size),
         last_(sequences, 0) {
-    for (std::size_t s = 0; s < sequences; ++s) caches_.emplace_back(pool_);
+    for (std::size_t s = 0; s < sequences; ++s) {
+      start_.emplace_back(pool_);
+      caches_.emplace_back(pool_);
+    }
   }
 
   /// Reads `tokens` made-up ids into every sequence and chooses one token after them; seconds taken.
@@ -91,8 +94,10 @@ class Workload {
     return seconds_since(start);
   }
 
-  void truncate(std::size_t length) {
-    for (KvSequence& cache : caches_) cache.truncate(length);
+  /// Measurements begin from what the caches hold now.
+  void mark_start() { start_.swap(caches_); }
+  void go_to_start() {
+    for (std::size_t s = 0; s < caches_.size(); ++s) caches_[s] = start_[s].fork();
   }
 
  private:
@@ -102,7 +107,10 @@ class Workload {
   }
 
   Result<void> step(std::span<const Chunk> chunks) {
-    return engine_.step(chunks, hidden_.data(), cancel_ != nullptr ? &cancel_->flag() : nullptr);
+    auto done = engine_.step(chunks, hidden_.data(), cancel_ != nullptr ? &cancel_->flag() : nullptr);
+    if (!done || model_->options.attention_window == 0) return done;
+    for (const Chunk& chunk : chunks) chunk.sequence->release_unseen();
+    return {};
   }
 
   /// Chooses the next token of sequences [first, first + n) from the first n rows of hidden_.
@@ -129,7 +137,7 @@ class Workload {
   const CancelFlag* cancel_;
   Engine engine_;
   KvPool pool_;
-  std::vector<KvSequence> caches_;
+  std::vector<KvSequence> start_, caches_;  // [sequences]
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<float> hidden_;  // [sequences][hidden_size]
   std::vector<TokenId> last_;  // [sequences]
@@ -170,13 +178,13 @@ Result<void> measure(Workload& work, const BenchOptions& options, BenchResult* r
     return static_cast<double>(tokens * options.sequences) / seconds;
   };
   if (options.prefill > 0) {
-    work.truncate(options.depth);
+    work.go_to_start();
     auto seconds = work.prefill(options.prefill);
     if (!seconds) return seconds.error();
     if (result != nullptr) result->prefill_tps.push_back(rate(options.prefill, *seconds));
   }
   if (options.decode > 0) {
-    work.truncate(options.depth);
+    work.go_to_start();
     auto seconds = work.decode(options.decode);
     if (!seconds) return seconds.error();
     if (result != nullptr) result->decode_tps.push_back(rate(options.decode, *seconds));
@@ -195,6 +203,7 @@ Result<BenchResult> bench(const Model& model, const BenchOptions& options, const
     if (options.depth > 0) {
       if (auto deep = work.prefill(options.depth); !deep) return deep.error();
     }
+    work.mark_start();
     if (auto warm = measure(work, options, nullptr); !warm) return warm.error();
     result.read_GBps = measure_read(impl.info.bytes_per_token, impl.options.threads);
     for (std::size_t r = 0; r < options.repeat; ++r) {

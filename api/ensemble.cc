@@ -80,6 +80,7 @@ Result<void> Ensemble::Impl::read(std::size_t member, const Sequence& sequence, 
                                             reader.hidden.data(), cancelled());
     if (!done) return done.error();
     const std::size_t after = reader.cache.length();
+    release_unseen(*reader.model, reader.cache);
     if (after == ids.size()) {
       reader.model->head->logits(reader.hidden.data(), 1, reader.scheduler.head_scratch(),
                                  rows.data() + member * vocabulary);

@@ -30,6 +30,23 @@ Result<int> resolve_threads(int asked) {
   return asked == 0 ? usable : std::min(asked, usable);
 }
 
+Result<void> check_attention(const OpenOptions& options) {
+  constexpr std::size_t kMost = std::size_t{1} << 24;  // no context is longer
+  if (options.attention_window > kMost) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "attention_window is " + std::to_string(options.attention_window) + "; it must be at most " +
+                     std::to_string(kMost) + " tokens (0: no window)"};
+  }
+  if (options.attention_window == 0) return {};
+  if (options.attention_sinks > kMost || options.attention_sinks % kPageTokens != 0) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "attention_sinks is " + std::to_string(options.attention_sinks) +
+                     "; it must be a multiple of " + std::to_string(kPageTokens) + ", at most " +
+                     std::to_string(kMost) + " tokens"};
+  }
+  return {};
+}
+
 Result<Gguf> open_file(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
@@ -70,6 +87,8 @@ Result<void> load_weights(Model::Impl& model) {
   options.threads = model.options.threads;
   options.exact = model.options.exact;
   options.cache = model.options.cache == CacheType::kI8 ? KvType::kF16I8 : KvType::kF16;
+  options.attention_window = static_cast<std::uint32_t>(model.options.attention_window);
+  options.attention_sinks = static_cast<std::uint32_t>(model.options.attention_sinks);
   options.progress = model.options.progress;
   auto loaded = Transformer::load(model.file, options);
   if (!loaded) return loaded.error();
@@ -139,6 +158,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
   return guarded([&]() -> Result<Model> {
     auto threads = resolve_threads(options.threads);
     if (!threads) return threads.error();
+    if (auto checked = check_attention(options); !checked) return checked.error();
     auto file = open_file(path);
     if (!file) return file.error();
 

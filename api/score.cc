@@ -231,6 +231,11 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
           for (std::size_t r = 0; r < n; ++r) {
             total.kl_mean += rows_apart[r].kl;
             total.kl_max = std::max(total.kl_max, rows_apart[r].kl);
+            if (first + r + 1 < ids.size()) {
+              const auto next = static_cast<std::size_t>(ids[first + r + 1]);
+              total.reference_nll +=
+                  their_logits.log_sum_exp(r) - static_cast<double>(their_logits.row(r)[next]);
+            }
             same_top += rows_apart[r].same_top ? 1 : 0;
           }
           return scorer.visit(first, hidden, n, score);
@@ -238,6 +243,8 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     if (!done) return done.error();
     total.kl_mean /= static_cast<double>(ids.size());
     total.same_top = static_cast<double>(same_top) / static_cast<double>(ids.size());
+    total.reference_nll /= static_cast<double>(ids.size() - 1);  // NaN for a single id
+    total.reference_perplexity = std::exp(total.reference_nll);
     summarise(score);
     return std::pair(std::move(score), total);
   });

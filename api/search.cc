@@ -142,6 +142,7 @@ Result<void> SearchRun::read_prompt(std::size_t end, float* hidden,
                                              each ? Scheduler::Outputs::kAll : Scheduler::Outputs::kLast,
                                              each ? piece.data() : hidden, session.cancelled());
     if (!read) return read.error();
+    release_unseen(model(), session.cache);
     timing.prefill_tokens += *read;
     timing.prefill_s += seconds_since(start);
     for (std::size_t i = 0; each && i < *read; ++i) each(piece.data() + i * width);

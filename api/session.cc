@@ -39,6 +39,8 @@ Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<
     const std::size_t before = cache.length();
     auto done = scheduler.step({&alone, 1}, cancelled(), timing, outcomes);
     if (!done) return done.error();
+    release_unseen(*model, cache);
+    release_unseen(*model, negative_cache);
     if (progress && before < sequence.prompt().size()) progress(cache.length(), sequence.prompt().size());
   }
   for (Outcome& outcome : outcomes) {

@@ -31,32 +31,48 @@ Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
           std::min(plan.heads_per_unit, group_of(c) - first)};
 }
 
-/// The keys that the queries of a unit see, where they lie in the cache of a layer.
+std::size_t spans_of(std::size_t keys) { return (keys + kSpanTokens - 1) / kSpanTokens; }
+
+/// The most spans that the last of so many tokens sees in a layer.
+std::size_t most_spans(const LayerKind& kind, std::size_t tokens) {
+  const std::size_t all = spans_of(tokens);
+  // Of keys that do not begin with a span, one more span may have some.
+  return kind.window == 0 ? all : std::min(all, spans_of(kind.sinks) + spans_of(kind.window) + 1);
+}
+
+/// The keys that the queries of a unit see, where they lie in the cache of a layer: those of the sinks, then
+/// those of the window.
 class UnitKeys {
  public:
   UnitKeys(const Workspace& ws, const Unit& unit, std::size_t layer)
       : sequence_(*ws.rows[unit.range.row].sequence),
         layer_(layer),
         kv_head_(unit.kv_head),
-        window_(ws.model.config().layer_kinds[layer].window),
-        first_(oldest_seen(ws.rows[unit.range.row].position)),
-        last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1) {}
+        kind_(ws.model.config().layer_kinds[layer]),
+        first_(oldest_in_window(ws.rows[unit.range.row].position)),
+        last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1),
+        sink_spans_(std::min(spans_of(kind_.sinks), first_ / kSpanTokens)) {}
 
-  /// The first key that the query at `position` sees.
-  std::size_t oldest_seen(std::size_t position) const {
-    return window_ != 0 && position + 1 > window_ ? position + 1 - window_ : 0;
+  /// The first key that the query at `position` sees of the page that begins at key `start`, and of those
+  /// after it.
+  std::size_t oldest_seen(std::size_t position, std::size_t start) const {
+    return start < kind_.sinks ? start : oldest_in_window(position);
   }
   std::size_t last() const { return last_; }
-  std::size_t first_span() const { return first_ / kSpanTokens; }
-  std::size_t last_span() const { return (last_ + kSpanTokens - 1) / kSpanTokens; }
-  bool has_span(std::size_t span) const { return span >= first_span() && span < last_span(); }
 
-  /// Pages [first_page, last_page) of a span hold keys that are seen.
-  std::size_t first_page(std::size_t span) const {
-    return std::max(first_ / kPageTokens, span * kPagesPerSpan);
+  /// Spans that are seen, in order, and the i-th of them: those of sinks alone, then from the window's first
+  /// on.
+  std::size_t spans() const { return sink_spans_ + spans_of(last_) - first_ / kSpanTokens; }
+  std::size_t span(std::size_t i) const {
+    return i < sink_spans_ ? i : first_ / kSpanTokens + i - sink_spans_;
   }
+
+  /// The pages of a span that are seen: first_page(), then next_page() of it, as long as they are before
+  /// last_page().
+  std::size_t first_page(std::size_t span) const { return seen_from(span * kPagesPerSpan); }
+  std::size_t next_page(std::size_t page) const { return seen_from(page + 1); }
   std::size_t last_page(std::size_t span) const {
-    return std::min((last_ + kPageTokens - 1) / kPageTokens, (span + 1) * kPagesPerSpan);
+    return std::min(pages_for(last_), (span + 1) * kPagesPerSpan);
   }
 
   KvType type() const { return sequence_.pool().type(); }
@@ -67,10 +83,18 @@ class UnitKeys {
   }
 
  private:
+  std::size_t oldest_in_window(std::size_t position) const {
+    return kind_.window != 0 && position + 1 > kind_.window ? position + 1 - kind_.window : 0;
+  }
+  std::size_t seen_from(std::size_t page) const {
+    return page * kPageTokens < kind_.sinks ? page : std::max(page, first_ / kPageTokens);
+  }
+
   const KvSequence& sequence_;
   const std::size_t layer_, kv_head_;
-  const std::uint32_t window_;
-  const std::size_t first_, last_;  // keys
+  const LayerKind kind_;
+  const std::size_t first_, last_;  // keys: the oldest in a window, and the end
+  const std::size_t sink_spans_;    // before the window's first
 };
 
 class UnitAttention {
@@ -91,25 +115,26 @@ class UnitAttention {
   void all_spans(const KvPage& after) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
-    for (std::size_t s = keys_.first_span(); s < keys_.last_span(); ++s) {
+    for (std::size_t i = 0; i < keys_.spans(); ++i) {
       const SoftmaxState part{scratch_.part_max, scratch_.part_sum, scratch_.part.row(0)};
-      one_span(s, part, s + 1 < keys_.last_span() ? keys_.page(keys_.first_page(s + 1)) : after);
+      one_span(i, part, i + 1 < keys_.spans() ? keys_.page(keys_.first_page(keys_.span(i + 1))) : after);
       kernels_.merge(part, rows(), head_dim(), whole);
     }
     kernels_.finish(whole, rows(), head_dim());
     scatter(whole.out);
   }
 
-  /// One span alone, into `part`, which it first clears.
-  void one_span(std::size_t span, const SoftmaxState& part, const KvPage& after) {
+  /// The i-th span alone, into `part`, which it first clears.
+  void one_span(std::size_t i, const SoftmaxState& part, const KvPage& after) {
     clear(part);
-    const std::size_t last_page = keys_.last_page(span);
-    for (std::size_t p = keys_.first_page(span); p < last_page; ++p) {
+    const std::size_t span = keys_.span(i), last_page = keys_.last_page(span);
+    for (std::size_t p = keys_.first_page(span), following; p < last_page; p = following) {
+      following = keys_.next_page(p);
       const std::size_t start = p * kPageTokens;
       limits(start);
       const QueryTile tile{scratch_.q.row(0), rows(), head_dim(), scratch_.first, scratch_.last};
       KvPage page = keys_.page(p);
-      const KvPage next = p + 1 < last_page ? keys_.page(p + 1) : after;
+      const KvPage next = following < last_page ? keys_.page(following) : after;
       page.next_k = next.k;
       page.next_v = next.v;
       kernels_.attend(keys_.type(), tile, page,
@@ -121,8 +146,8 @@ class UnitAttention {
   void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
-    for (std::size_t s = keys_.first_span(); s < keys_.last_span(); ++s) {
-      const std::size_t at = s * stride_rows;
+    for (std::size_t i = 0; i < keys_.spans(); ++i) {
+      const std::size_t at = i * stride_rows;
       kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * static_cast<std::size_t>(head_dim())},
                      rows(), head_dim(), whole);
     }
@@ -158,7 +183,7 @@ class UnitAttention {
     std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
   }
 
-  /// What each row sees of the page that begins at key `start`: causal, and within the window.
+  /// What each row sees of the page that begins at key `start`: causal, and a sink or within the window.
   void limits(std::size_t start) {
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
       const std::size_t position = ws_.rows[unit_.range.row + t].position;
@@ -167,7 +192,7 @@ class UnitAttention {
         return static_cast<std::int32_t>(std::clamp<std::ptrdiff_t>(d, -1, kPageTokens));
       };
       for (std::size_t h = 0; h < unit_.heads; ++h) {
-        scratch_.first[t * unit_.heads + h] = relative(keys_.oldest_seen(position));
+        scratch_.first[t * unit_.heads + h] = relative(keys_.oldest_seen(position, start));
         scratch_.last[t * unit_.heads + h] = relative(position + 1);
       }
     }
@@ -205,7 +230,7 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
 
   const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
   if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
-    plan.spans = (deepest + kSpanTokens - 1) / kSpanTokens;
+    for (const LayerKind& kind : c.layer_kinds) plan.spans = std::max(plan.spans, most_spans(kind, deepest));
     const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
     if (needed > ws.span_max.size()) {
       ws.span_max.resize(2 * needed);
@@ -228,8 +253,8 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
     const std::size_t next = piece + static_cast<std::size_t>(worker.count);
     if (next >= pieces) return {};
     const UnitKeys keys(ws, unit_at(ws, plan, next / plan.spans), layer);
-    const std::size_t span = plan.spans == 1 ? keys.first_span() : next % plan.spans;
-    return keys.has_span(span) ? keys.page(keys.first_page(span)) : KvPage{};
+    const std::size_t i = next % plan.spans;
+    return i < keys.spans() ? keys.page(keys.first_page(keys.span(i))) : KvPage{};
   };
   if (plan.spans == 1) {
     for (std::size_t i = ws.next_unit++; i < pieces; i = ws.next_unit++) {
@@ -245,7 +270,7 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
   for (std::size_t j = ws.next_unit++; j < pieces; j = ws.next_unit++) {
     const std::size_t i = j / plan.spans, span = j % plan.spans;
     UnitAttention unit(ws, scratch, unit_at(ws, plan, i), layer);
-    if (unit.keys().has_span(span)) unit.one_span(span, partial(i, span), first_page_after(j));
+    if (span < unit.keys().spans()) unit.one_span(span, partial(i, span), first_page_after(j));
   }
   worker.wait();
   const auto [first, last] = worker.share(plan.units);

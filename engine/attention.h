@@ -1,7 +1,8 @@
 // Attention over the paged cache for a ragged set of rows: prefill, decode and mixtures in one way.
 //
 // The keys of a sequence are cut into pages of 64 and spans of 512, at fixed positions. Within a span pages
-// follow each other in online softmax; spans are computed apart and merged in order. A unit of work is (range
+// follow each other in online softmax; spans are computed apart and merged in order. Pages that no query of a
+// unit sees, between the sinks and the window or before it, are not read. A unit of work is (range
 // of queries, KV head): all query heads of the group share each load of K and V. When units are few and keys
 // many, the spans of a unit go to different threads; the bits stay the same.
 #pragma once

@@ -273,6 +273,14 @@ Rope read_global_rope(FamilyKeys& keys, std::uint32_t head_dim) {
   return rope;
 }
 
+void limit_attention(Config& config, std::uint32_t window, std::uint32_t sinks) {
+  for (LayerKind& kind : config.layer_kinds) {
+    if (kind.window != 0 && kind.window <= window) continue;
+    kind.window = window;
+    kind.sinks = sinks;
+  }
+}
+
 // --- the door -------------------------------------------------------------------------------------
 
 std::vector<std::string_view> known_families() {

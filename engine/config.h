@@ -19,6 +19,8 @@ struct LayerKind {
   /// it.
   std::uint32_t window = 0;
   std::uint8_t rope = 0;  // index into Config::rope
+  /// Attention sinks: with a window, the first so many keys are seen besides. Whole pages of the cache.
+  std::uint32_t sinks = 0;
 };
 
 /// Angles of rotary position embedding: token p rotates pair i by p * inverse_frequency[i]. (Su et al. 2021)
@@ -52,6 +54,11 @@ struct Config {
 /// Reads the Config of any known family. Errors: kUnsupported naming an unknown family and the known ones, or
 /// a piece that is known but not built; kBadFile naming the key, the value and the limit.
 Result<Config> read_config(const Gguf& file);
+
+/// Attention at a cost that does not grow with the context (Xiao et al. 2023): every layer that sees farther
+/// than `window` sees that window and the first `sinks` tokens instead. Precondition: window > 0, sinks a
+/// multiple of kPageTokens.
+void limit_attention(Config& config, std::uint32_t window, std::uint32_t sinks);
 
 /// The families of families.cc, for messages.
 std::vector<std::string_view> known_families();

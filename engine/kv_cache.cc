@@ -141,12 +141,13 @@ void KvSequence::truncate(std::size_t length) {
   s.shrink(pages_for(s.length));
 }
 
-void KvSequence::release_unseen() {
+void KvSequence::release_unseen(std::size_t back) {
   State& s = *state_;
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
     PageTable& table = s.tables[cls];
-    const std::size_t first_seen = s.pool->first_seen_page(cls, s.length);
+    const std::size_t first_seen = s.pool->first_seen_page(cls, s.length - std::min(back, s.length));
     for (; table.first_page < first_seen; ++table.first_page) {
+      if (table.first_page < s.pool->sink_pages(cls)) continue;
       s.pool->drop(cls, std::exchange(table.pages[table.first_page], nullptr));
     }
   }
@@ -157,7 +158,8 @@ std::size_t KvSequence::truncation_floor() const {
   std::size_t floor = 0;
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
     const std::size_t first_page = s.tables[cls].first_page;
-    if (first_page != 0) floor = std::max(floor, first_page * kTokens + s.pool->window(cls) - 1);
+    if (first_page > s.pool->sink_pages(cls))
+      floor = std::max(floor, first_page * kTokens + s.pool->window(cls) - 1);
   }
   return floor;
 }

@@ -13,8 +13,8 @@ namespace partita {
 
 /// The pages of one class, by 64 tokens.
 struct PageTable {
-  std::vector<CachePage*> pages;  // null below first_page
-  std::size_t first_page = 0;     // pages before it lie behind the window and are not held
+  std::vector<CachePage*> pages;  // null in [KvPool::sink_pages(), first_page)
+  std::size_t first_page = 0;     // pages before it, but for sinks, lie behind the window and are not held
 };
 
 /// One sequence's view of the pool: a page table per class and a length. Movable; returns its pages when
@@ -41,9 +41,9 @@ class KvSequence {
   /// truncation_floor() cannot be gone back to: everything is forgotten then, and length() is 0.
   void truncate(std::size_t length);
 
-  /// Gives back pages that no token from length() on can see, because the windows of their layers have moved
-  /// on. For sequences that only grow; it raises truncation_floor().
-  void release_unseen();
+  /// Gives back pages that no token from length() - `back` on can see, because the windows of their layers
+  /// have moved on. For sequences that go back by `back` tokens at most; it raises truncation_floor().
+  void release_unseen(std::size_t back = 0);
 
   /// The shortest length besides 0 that truncate() can go back to; 0 unless release_unseen() gave pages back.
   std::size_t truncation_floor() const;

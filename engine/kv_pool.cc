@@ -30,6 +30,7 @@ CachePage* pop(CachePage*& list) { return std::exchange(list, list->next); }
 struct KvPool::Impl {
   struct Class {
     std::uint32_t window = 0;
+    std::uint32_t sinks = 0;  // tokens
     std::size_t layers = 0;
     std::size_t page_bytes = 0;
     Slab* slabs = nullptr;
@@ -72,9 +73,11 @@ KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_byte
   head_bytes = key_bytes + kv_value_bytes(type, config.head_dim);
   places.reserve(config.layer_kinds.size());
   for (const LayerKind& kind : config.layer_kinds) {
-    const auto same = [&](const Class& c) { return c.window == kind.window; };
+    const auto same = [&](const Class& c) { return c.window == kind.window && c.sinks == kind.sinks; };
     auto cls = std::find_if(classes.begin(), classes.end(), same);
-    if (cls == classes.end()) cls = classes.insert(classes.end(), Class{.window = kind.window});
+    if (cls == classes.end()) {
+      cls = classes.insert(classes.end(), Class{.window = kind.window, .sinks = kind.sinks});
+    }
     places.push_back({static_cast<std::size_t>(cls - classes.begin()), cls->layers});
     ++cls->layers;
   }
@@ -124,6 +127,7 @@ KvPool::~KvPool() = default;
 std::size_t KvPool::classes() const { return impl_->classes.size(); }
 std::size_t KvPool::class_of(std::size_t layer) const { return impl_->places[layer].cls; }
 std::uint32_t KvPool::window(std::size_t cls) const { return impl_->classes[cls].window; }
+std::size_t KvPool::sink_pages(std::size_t cls) const { return impl_->classes[cls].sinks / kPageTokens; }
 std::size_t KvPool::page_bytes(std::size_t cls) const { return impl_->classes[cls].page_bytes; }
 std::size_t KvPool::bytes_in_use() const { return impl_->live_bytes; }
 std::size_t KvPool::idle_bytes() const { return impl_->idle_bytes; }
@@ -144,7 +148,9 @@ std::size_t KvPool::bytes_for(std::size_t tokens) const {
 std::size_t KvPool::least_bytes_for(std::size_t tokens) const {
   std::size_t bytes = 0;
   for (std::size_t cls = 0; cls < classes() && tokens > 0; ++cls) {
-    bytes += (pages_for(tokens) - first_seen_page(cls, tokens - 1)) * page_bytes(cls);
+    const std::size_t first_seen = first_seen_page(cls, tokens - 1);
+    const std::size_t unseen = first_seen - std::min(first_seen, sink_pages(cls));
+    bytes += (pages_for(tokens) - unseen) * page_bytes(cls);
   }
   return bytes;
 }

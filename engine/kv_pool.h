@@ -1,10 +1,11 @@
 // The pages of the KV cache: 64 tokens each, taken from one pool when they are first written, with a count of
 // those who hold them.
 //
-// Layers with the same visibility (global, or one sliding window) form a class; a page holds 64 tokens for
-// all layers of its class, so that a class whose window has moved on can give pages back without touching the
-// others. Inside a page: [layer of the class][kv head]{ K: [4][head_dim][16], V: [64][head_dim] } of KvType,
-// V's scales before it where the type has them (kernels.h), 64-byte aligned.
+// Layers with the same visibility (global, or a sliding window and its sinks) form a class; a page holds 64
+// tokens for all layers of its class, so that a class whose window has moved on can give pages back without
+// touching the others. Inside a page:
+// [layer of the class][kv head]{ K: [4][head_dim][16], V: [64][head_dim] } of KvType, V's scales before it
+// where the type has them (kernels.h), 64-byte aligned.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +53,10 @@ class KvPool {
   /// The sliding window of a class, 0 for none.
   std::uint32_t window(std::size_t cls) const;
 
-  /// The first page that the token at `position` sees, and all after it do.
+  /// Of a class with a window, the first so many pages hold attention sinks, which every token sees.
+  std::size_t sink_pages(std::size_t cls) const;
+
+  /// The first page that the token at `position` sees, and all after it do; sinks apart.
   std::size_t first_seen_page(std::size_t cls, std::size_t position) const;
 
   /// Bytes of the pages that a sequence of so many tokens has when nothing is given back or shared.

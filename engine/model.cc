@@ -274,6 +274,9 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
 
     std::shared_ptr<Transformer> model(new Transformer);
     model->config_ = *std::move(config);
+    if (options.attention_window > 0) {
+      limit_attention(model->config_, options.attention_window, options.attention_sinks);
+    }
     model->exact_ = options.exact;
     model->isa_ = *isa;
     model->kv_type_ = options.exact ? KvType::kF32 : options.cache;

@@ -36,6 +36,8 @@ struct LoadOptions {
   bool exact = false;                     // exact_kernels() instead of the processor's best
   std::optional<Isa> isa = std::nullopt;  // instead of choose_isa(); not looked at when exact
   KvType cache = KvType::kF16;            // what keys and values are kept as; kF32 when exact
+  std::uint32_t attention_window = 0;     // > 0: limit_attention() to this window
+  std::uint32_t attention_sinks = 0;      // and these sinks
   /// Called from the loading thread with the fraction done; returning false stops with kCancelled.
   std::function<bool(float)> progress = nullptr;
 };

@@ -45,14 +45,18 @@ std::size_t PrefixCache::find(std::span<const std::int32_t> keys, std::vector<No
 }
 
 std::size_t PrefixCache::usable(std::span<Node* const> path, std::size_t length) const {
-  std::vector<std::size_t> run(pool_.classes(), 0);  // pages in a row that are there, up to the last
+  std::vector<std::size_t> run(pool_.classes(), 0);    // pages in a row that are there, up to the last
+  std::vector<std::size_t> sinks(pool_.classes(), 0);  // of the sinks, those in a row from the first on
   std::size_t best = 0;
   for (std::size_t i = 0; i < path.size(); ++i) {
     const std::size_t end = std::min((i + 1) * kPageTokens, length);
     bool complete = true;
     for (std::size_t cls = 0; cls < run.size(); ++cls) {
       run[cls] = path[i]->pages[cls] != nullptr ? run[cls] + 1 : 0;
-      complete = complete && run[cls] >= i + 1 - pool_.first_seen_page(cls, end);
+      if (run[cls] == i + 1) sinks[cls] = std::min(i + 1, pool_.sink_pages(cls));
+      const std::size_t first_seen = pool_.first_seen_page(cls, end);
+      complete = complete && run[cls] >= i + 1 - first_seen &&
+                 sinks[cls] >= std::min(first_seen, pool_.sink_pages(cls));
     }
     if (complete) best = end;
   }
@@ -67,7 +71,8 @@ bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequen
     PageTable& table = tables[cls];
     table.first_page = pool_.first_seen_page(cls, length);
     table.pages.assign(pages_for(length), nullptr);
-    for (std::size_t i = table.pages.size(); i > table.first_page; --i) {
+    for (std::size_t i = table.pages.size(); i > 0; --i) {
+      if (i <= table.first_page && i > pool_.sink_pages(cls)) continue;
       table.pages[i - 1] = path_[i - 1]->pages[cls];
       pool_.share(cls, table.pages[i - 1]);
       touch(*path_[i - 1], cls);

@@ -50,7 +50,7 @@ struct AttentionPlan {
   std::size_t heads_per_unit = 0;  // query heads of a group that go together
   std::size_t head_parts = 0;      // units per (range, KV head)
   std::size_t units = 0;
-  std::size_t spans = 1;  // > 1: each (unit, span) is handed out by itself
+  std::size_t spans = 1;  // > 1: each (unit, span it sees) is handed out by itself; the most of any layer
 };
 
 /// Memory one thread needs for its piece of attention.

@@ -48,6 +48,33 @@ std::string check_cache(const std::string& cache) {
   return "--cache is f16 or i8, not \"" + cache + "\"";
 }
 
+/// Only what is a usage error; limits are the library's to check.
+std::string check_sinks(const std::string& sinks) {
+  std::size_t value = 0;
+  const auto [stopped, problem] = std::from_chars(sinks.data(), sinks.data() + sinks.size(), value);
+  if (problem == std::errc() && stopped == sinks.data() + sinks.size() && value % 64 == 0) return {};
+  return "--attention-sinks is a multiple of 64, not \"" + sinks + "\"";
+}
+
+/// --attention-window and what goes with it.
+void add_attention(CLI::App& command, Common& common, const std::string& group) {
+  auto* window =
+      command
+          .add_option("--attention-window", common.attention_window,
+                      "a token sees the last so many, itself included, and the sinks: memory and time a "
+                      "token stay the same as the text grows; 0: all that the model does")
+          ->check(CLI::Range(0, 1 << 24))
+          ->capture_default_str()
+          ->group(group);
+  command
+      .add_option("--attention-sinks", common.attention_sinks,
+                  "the first so many tokens are always seen, with --attention-window; a multiple of 64")
+      ->check(CLI::Validator(check_sinks, "0|64|128.."))
+      ->needs(window)
+      ->capture_default_str()
+      ->group(group);
+}
+
 }  // namespace
 
 bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
@@ -85,6 +112,7 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       ->check(CLI::Validator(check_cache, "f16|i8"))
       ->capture_default_str()
       ->group(shown(kEngine));
+  add_attention(*command, common, shown(kEngine));
   command->add_option("--head", common.head, "output head: auto or full, one and the same in this version")
       ->check(CLI::Validator(check_head, "auto|full"))
       ->capture_default_str()
@@ -170,6 +198,8 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   options.threads = common.threads;
   options.exact = exact;
   options.cache = common.cache == "i8" ? partita::CacheType::kI8 : partita::CacheType::kF16;
+  options.attention_window = common.attention_window;
+  options.attention_sinks = common.attention_sinks;
   options.text_only = text_only;
   options.progress = [&](float fraction) {
     progress.update(fraction);
@@ -187,6 +217,10 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
                  info.context_length, static_cast<double>(info.bytes_per_token) * 1e-6);
     std::fprintf(stderr, "%d threads, %s kernels, loaded in %.2f s\n", info.threads, info.isa.c_str(),
                  opened.load_s);
+    if (common.attention_window > 0) {
+      std::fprintf(stderr, "attention to the first %zu tokens and the last %zu\n", common.attention_sinks,
+                   common.attention_window);
+    }
   }
   return opened;
 }

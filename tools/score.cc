@@ -10,6 +10,13 @@ struct Options {
   std::string against;
 };
 
+/// A text scored, and what stands beside it.
+struct Scored {
+  partita::Score score;
+  std::optional<partita::Divergence> apart;       // from --against, or else from the full model
+  std::optional<std::pair<double, double>> full;  // with --attention-window: nll and perplexity without it
+};
+
 partita::Result<std::vector<partita::TokenId>> ids_of(const Common& common, const Options& options,
                                                       const partita::Model& model, const std::string& text) {
   return options.ids ? parse_ids(text) : model.tokenize(text, !common.no_special);
@@ -26,7 +33,55 @@ partita::Result<partita::Session> open_reference(const Common& common, const Opt
   return opened->model.session();
 }
 
-Json score_json(const partita::Score& score, const partita::Divergence* apart) {
+/// The session of this model without --attention-window.
+partita::Result<partita::Session> open_full(const Common& common, const partita::Model& model) {
+  Common full = common;
+  full.attention_window = 0;
+  auto opened = open_model_at(model.info().path, full, false, common.exact);
+  if (!opened) return opened.error();
+  return opened->model.session();
+}
+
+using Ids = std::span<const partita::TokenId>;
+
+/// The text read by both, side by side.
+partita::Result<Scored> score_against(partita::Session& session, Ids ids,
+                                      partita::Result<partita::Session> reference) {
+  if (!reference) return reference.error();
+  reference->set_cancel(&interrupted());
+  auto scored = session.score_against(ids, *reference);
+  if (!scored) return scored.error();
+  return Scored{std::move(scored->first), scored->second, std::nullopt};
+}
+
+partita::Result<Scored> score_alone(partita::Session& session, Ids ids) {
+  auto score = session.score(ids);
+  if (!score) return score.error();
+  return Scored{std::move(*score), std::nullopt, std::nullopt};
+}
+
+partita::Result<Scored> score_text(const Common& common, const Options& options, const partita::Model& model,
+                                   partita::Session& session, Ids ids) {
+  const bool windowed = common.attention_window > 0;
+  if (options.against.empty()) {
+    if (!windowed) return score_alone(session, ids);
+    auto scored = score_against(session, ids, open_full(common, model));
+    if (scored) scored->full = {scored->apart->reference_nll, scored->apart->reference_perplexity};
+    return scored;
+  }
+  auto scored = score_against(session, ids, open_reference(common, options, model));
+  if (!scored || !windowed) return scored;
+  auto full = open_full(common, model);
+  if (!full) return full.error();
+  full->set_cancel(&interrupted());
+  auto alone = score_alone(*full, ids);
+  if (!alone) return alone.error();
+  scored->full = {alone->score.nll, alone->score.perplexity};
+  return scored;
+}
+
+Json score_json(const Scored& scored) {
+  const partita::Score& score = scored.score;
   Json logprobs = Json::array();
   for (const float logprob : score.logprobs) logprobs.push_back(number(logprob));
   Json out = {{"ids", score.ids},
@@ -34,22 +89,31 @@ Json score_json(const partita::Score& score, const partita::Divergence* apart) {
               {"top1", score.top1},
               {"nll", number(score.nll)},
               {"perplexity", number(score.perplexity)}};
-  if (apart != nullptr) {
-    out["kl_mean"] = number(apart->kl_mean);
-    out["kl_max"] = number(apart->kl_max);
-    out["same_top"] = number(apart->same_top);
+  if (scored.full) {
+    out["full"] = {{"nll", number(scored.full->first)}, {"perplexity", number(scored.full->second)}};
+  }
+  if (scored.apart) {
+    out["kl_mean"] = number(scored.apart->kl_mean);
+    out["kl_max"] = number(scored.apart->kl_max);
+    out["same_top"] = number(scored.apart->same_top);
   }
   return out;
 }
 
-std::string score_text(const partita::Score& score, const partita::Divergence* apart) {
+std::string report(const Scored& scored) {
+  const partita::Score& score = scored.score;
   char line[256];
   std::snprintf(line, sizeof line, "tokens %zu  nll %.6f  perplexity %.4f\n", score.ids.size(), score.nll,
                 score.perplexity);
   std::string out = line;
-  if (apart != nullptr) {
-    std::snprintf(line, sizeof line, "kl_mean %.3e  kl_max %.3e  same_top %.4f\n", apart->kl_mean,
-                  apart->kl_max, apart->same_top);
+  if (scored.full) {
+    std::snprintf(line, sizeof line, "without the attention window: nll %.6f  perplexity %.4f\n",
+                  scored.full->first, scored.full->second);
+    out += line;
+  }
+  if (scored.apart) {
+    std::snprintf(line, sizeof line, "kl_mean %.3e  kl_max %.3e  same_top %.4f\n", scored.apart->kl_mean,
+                  scored.apart->kl_max, scored.apart->same_top);
     out += line;
   }
   return out;
@@ -70,24 +134,10 @@ int run(const Common& common, const Options& options) {
     progress.update(static_cast<double>(done) / static_cast<double>(all));
   });
 
-  partita::Score score;
-  std::optional<partita::Divergence> apart;
-  if (options.against.empty()) {
-    auto scored = session->score(*ids);
-    if (!scored) return fail(scored.error());
-    score = std::move(*scored);
-  } else {
-    auto reference = open_reference(common, options, opened->model);
-    if (!reference) return fail(reference.error());
-    reference->set_cancel(&interrupted());
-    auto scored = session->score_against(*ids, *reference);
-    if (!scored) return fail(scored.error());
-    score = std::move(scored->first);
-    apart = scored->second;
-  }
+  auto scored = score_text(common, options, opened->model, *session, *ids);
+  if (!scored) return fail(scored.error());
   progress.clear();
-  const partita::Divergence* shown = apart ? &*apart : nullptr;
-  auto written = common.json ? write_json(score_json(score, shown)) : write_out(score_text(score, shown));
+  auto written = common.json ? write_json(score_json(*scored)) : write_out(report(*scored));
   return written ? kDone : fail(written.error());
 }
 

@@ -44,6 +44,12 @@ struct OpenOptions {
   bool text_only = false;  // vocabulary and chat template alone, no weights: opens in no time
   CacheType cache = CacheType::kF16;
   std::size_t cache_bytes = 0;  // budget of all KV caches of one session or batch; 0: no limit
+  /// Attention at a cost that does not grow with the text (Xiao et al. 2023): a token sees the first
+  /// attention_sinks tokens and the last attention_window, itself included, in every layer that would see
+  /// farther. Positions stay the tokens' own. A session goes back 512 tokens, or reads the text again.
+  /// docs/long_context.md. 0: the model's own attention.
+  std::size_t attention_window = 0;  // at most 16777216
+  std::size_t attention_sinks = 64;  // a multiple of 64, at most 16777216; not looked at without a window
   /// Called while loading with the fraction done; returning false cancels.
   std::function<bool(float fraction)> progress;
 };
@@ -258,6 +264,8 @@ struct Score {
 struct Divergence {
   double kl_mean = 0, kl_max = 0;  // KL(reference || this), natural
   double same_top = 0;             // fraction of positions with the same likeliest id
+  double reference_nll = 0;        // of the ids, as Score has it
+  double reference_perplexity = 0;
 };
 
 /// When a beam search ends: transformers' `early_stopping`. All three wait for as many complete answers as

@@ -137,6 +137,23 @@ TEST_CASE("gemma3: the pattern of local layers may be given as a period or layer
   CHECK(globals(config_with(no_window, [](GgufWriter&) {})).size() == 7);
 }
 
+TEST_CASE("An attention window limits the layers that see farther, and them alone") {
+  TinySpec spec = tiny_gemma3(Dtype::kF32);
+  spec.layers = 7;
+  const Config own = config_of(spec);
+  REQUIRE(own.layer_kinds[0].window == 21);
+  for (const std::uint32_t window : {10u, 21u, 22u}) {
+    Config c = own;
+    limit_attention(c, window, 128);
+    for (std::size_t i = 0; i < 7; ++i) {
+      const bool limited = i == 5 || window < 21;
+      CHECK(c.layer_kinds[i].window == (limited ? window : 21u));
+      CHECK(c.layer_kinds[i].sinks == (limited ? 128u : 0u));
+      CHECK(c.layer_kinds[i].rope == own.layer_kinds[i].rope);
+    }
+  }
+}
+
 TEST_CASE("gemma3: the 27 B scales its queries by its width") {
   TinySpec spec = tiny_gemma3(Dtype::kF32);
   spec.layers = 62;

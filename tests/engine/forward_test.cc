@@ -72,12 +72,14 @@ void check(const TinySpec& spec, std::size_t length) {
   const TinyFile file(spec);
   const auto tokens = random_tokens(length, spec.vocab, 21);
   const Doubles expected = reference_forward(file.gguf(), spec, tokens).logits;
-  const Deviation exact = deviation(engine_logits(load(file.gguf(), {.exact = true}), tokens), expected);
+  const Deviation exact =
+      deviation(engine_logits(load(file.gguf(), with_attention(spec, {.exact = true})), tokens), expected);
   INFO("exact: " << exact.largest);
   CHECK(exact.largest <= 1e-4);
   const Deviation usual = rounding_noise(file, spec, tokens, expected, allowed_rounding(false));
   for (const Isa isa : supported_isas()) {
-    const Deviation found = deviation(engine_logits(load(file.gguf(), {.isa = isa}), tokens), expected);
+    const Deviation found =
+        deviation(engine_logits(load(file.gguf(), with_attention(spec, {.isa = isa})), tokens), expected);
     const Deviation noise =
         isa == Isa::kAmx ? rounding_noise(file, spec, tokens, expected, allowed_rounding(true)) : usual;
     INFO("instruction set " << name(isa) << ": largest " << found.largest << ", rms " << found.rms
@@ -121,6 +123,39 @@ TEST_CASE("Every option of a Config does what it says") {
     spec.window = 64;
   }
   check(spec, 150);
+}
+
+TEST_CASE("An attention window with sinks sees what its definition says") {
+  TinySpec spec = tiny_llama(Dtype::kQ8_0);
+  std::size_t length = 300;
+  const auto limit = [&](std::uint32_t window, std::uint32_t sinks, std::size_t tokens) {
+    spec.attention_window = window;
+    spec.attention_sinks = sinks;
+    length = tokens;
+  };
+  SECTION("a gap within a span") { limit(40, 64, 300); }
+  SECTION("nothing but itself and the sinks") { limit(1, 64, 200); }
+  SECTION("no sinks") { limit(30, 0, 200); }
+  SECTION("sinks and window in spans apart, one between them") { limit(70, 128, 1200); }
+  SECTION("more sinks than a span, a window over several") { limit(600, 576, 1400); }
+  SECTION("a window that the text does not fill") { limit(400, 64, 300); }
+  SECTION("layers with a window of their own that is wider") {
+    spec.window = 100;
+    limit(50, 64, 300);
+  }
+  SECTION("layers with a window of their own that is narrower") {
+    spec.window = 50;
+    limit(100, 64, 300);
+  }
+  SECTION("gemma3, whose local layers stay as they are") {
+    spec = tiny_gemma3(Dtype::kQ4_1);
+    limit(70, 64, 300);
+  }
+  SECTION("gemma3, whose local layers are narrowed too") {
+    spec = tiny_gemma3(Dtype::kQ4_1);
+    limit(10, 128, 300);
+  }
+  check(spec, length);
 }
 
 TEST_CASE("Matrices of one layer may have different types, float and quantized ones side by side") {

@@ -219,6 +219,27 @@ TEST_CASE("Tiny models: logits of transformers, whole, in chunks and token by to
   }
 }
 
+TEST_CASE("Tiny models with an attention window and sinks: logits of transformers under such a mask") {
+  const nlohmann::json records = read_record("tiny_windows.json");
+  for (const auto& record : records["cases"]) {
+    const auto model_name = record["model"].get<std::string>();
+    LoadOptions options;
+    options.attention_window = record["window"];
+    options.attention_sinks = record["sinks"];
+    INFO(model_name << ", window " << options.attention_window << ", sinks " << options.attention_sinks);
+    auto file = Gguf::open(std::string(PARTITA_TEST_DATA) + "/engine/" + model_name);
+    REQUIRE(file.ok());
+    for (const Isa isa : supported_isas()) {
+      INFO("instruction set " << name(isa));
+      options.isa = isa;
+      check_tiny(load(*file, options), record);
+    }
+    INFO("exact");
+    options.exact = true;
+    check_tiny(load(*file, options), record);
+  }
+}
+
 TEST_CASE("SmolLM2: log-probabilities and greedy text of transformers") {
   const std::string path = find_test_model("SmolLM2-135M-Instruct.Q4_1.gguf");
   INFO("PARTITA_TEST_MODELS or models/ must hold SmolLM2-135M-Instruct.Q4_1.gguf");

@@ -129,15 +129,16 @@ void check_history(const std::shared_ptr<const Transformer>& model, const Tokens
 }
 
 template <class F>
-void for_each_arithmetic(const Gguf& file, F body) {
+void for_each_arithmetic(const Gguf& file, const TinySpec& spec, F body) {
+  const auto run = [&](const LoadOptions& options) { body(load(file, with_attention(spec, options))); };
   for (const Isa isa : supported_isas()) {
     INFO("instruction set " << name(isa));
-    body(load(file, {.threads = 2, .isa = isa}));
+    run({.threads = 2, .isa = isa});
   }
   INFO("values in 8 bits");
-  body(load(file, {.threads = 2, .cache = KvType::kF16I8}));
+  run({.threads = 2, .cache = KvType::kF16I8});
   INFO("exact");
-  body(load(file, {.threads = 2, .exact = true}));
+  run({.threads = 2, .exact = true});
 }
 
 }  // namespace
@@ -148,7 +149,7 @@ TEST_CASE("Tiny models: the same bits every way") {
       INFO(describe(spec));
       const TinyFile file(spec);
       const Tokens prompt = random_tokens(150, spec.vocab, 1), answer = random_tokens(6, spec.vocab, 2);
-      for_each_arithmetic(file.gguf(),
+      for_each_arithmetic(file.gguf(), spec,
                           [&](const auto& model) { check_ways(model, prompt, answer, kAllWays); });
     }
   }
@@ -160,7 +161,7 @@ TEST_CASE("Tiny models: other types, fewer ways") {
       INFO(describe(spec));
       const TinyFile file(spec);
       const Tokens prompt = random_tokens(70, spec.vocab, 3), answer = random_tokens(2, spec.vocab, 4);
-      for_each_arithmetic(file.gguf(), [&](const auto& model) {
+      for_each_arithmetic(file.gguf(), spec, [&](const auto& model) {
         check_ways(model, prompt, answer, {{2, 31, 7}});
       });
     }
@@ -172,7 +173,23 @@ TEST_CASE("Tiny models: forks, returns and pages given back do not show") {
     INFO(describe(spec));
     const TinyFile file(spec);
     const Tokens prompt = random_tokens(190, spec.vocab, 5);
-    for_each_arithmetic(file.gguf(), [&](const auto& model) {
+    for_each_arithmetic(file.gguf(), spec, [&](const auto& model) {
+      check_forks(model, prompt);
+      check_history(model, prompt);
+    });
+  }
+}
+
+TEST_CASE("Tiny models: the same bits every way with an attention window and sinks") {
+  for (TinySpec spec : tiny_specs(Dtype::kQ4_1)) {
+    spec.attention_window = 150;
+    spec.attention_sinks = 64;
+    INFO(describe(spec));
+    const TinyFile file(spec);
+    // Sinks in the first span, the window in the second and the third.
+    const Tokens prompt = random_tokens(1090, spec.vocab, 8), answer = random_tokens(70, spec.vocab, 9);
+    for_each_arithmetic(file.gguf(), spec, [&](const auto& model) {
+      check_ways(model, prompt, answer, {{2, 512, 0}, {3, 1, 0}, {1, 100, 0}, {2, 64, 7}});
       check_forks(model, prompt);
       check_history(model, prompt);
     });

@@ -15,17 +15,18 @@ using namespace partita;
 
 namespace {
 
-/// Three classes: global, a window of 100 and one of 64; few bytes, so that many pages can be tried.
+/// Four classes: a window of 100, global, a window of 64, and one of 100 with 128 sinks; few bytes, so that
+/// many pages can be tried.
 Config small_config() {
   Config config;
-  config.layers = 4;
+  config.layers = 5;
   config.kv_heads = 2;
   config.head_dim = 16;
-  config.layer_kinds = {{100, 0}, {0, 0}, {64, 0}, {100, 0}};
+  config.layer_kinds = {{100, 0}, {0, 0}, {64, 0}, {100, 0}, {100, 0, 128}};
   return config;
 }
 
-constexpr std::size_t kClasses = 3;
+constexpr std::size_t kClasses = 4;
 constexpr std::size_t kSideBytes = 64 * 16 * 2;  // K or V of one head in one page, f16
 
 /// Where the test keeps a mark for token `slot` of a page: 16 bytes in the last head's V, which is
@@ -38,8 +39,15 @@ std::byte* mark_of(const KvPool& pool, std::byte* page, std::size_t cls, std::si
 struct Shadowed {
   KvSequence sequence;
   std::vector<std::uint64_t> marks;
-  std::size_t released_below[kClasses] = {};  // tokens whose pages release_unseen() gave back
+  std::size_t released_below[kClasses] = {};  // tokens whose pages release_unseen() gave back, but for sinks
 };
+
+/// One page of every class.
+std::size_t page_set_of(const KvPool& pool) {
+  std::size_t bytes = 0;
+  for (std::size_t cls = 0; cls < pool.classes(); ++cls) bytes += pool.page_bytes(cls);
+  return bytes;
+}
 
 void append(KvPool& pool, Shadowed& s, std::size_t n, std::uint64_t& next_mark) {
   for (std::size_t i = 0; i < n; ++i) {
@@ -55,10 +63,12 @@ void append(KvPool& pool, Shadowed& s, std::size_t n, std::uint64_t& next_mark) 
 
 bool holds_its_marks(const KvPool& pool, const Shadowed& s) {
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    for (std::size_t at = s.released_below[cls]; at < s.marks.size(); ++at) {
+    for (std::size_t at = 0; at < s.marks.size(); ++at) {
       std::byte* page = s.sequence.page(cls, at / 64);
-      if (page == nullptr ||
-          std::memcmp(mark_of(pool, page, cls, at % 64), &s.marks[at], sizeof s.marks[at]) != 0) {
+      const bool released = at >= 64 * pool.sink_pages(cls) && at < s.released_below[cls];
+      if ((page == nullptr) != released) return false;
+      if (released) continue;
+      if (std::memcmp(mark_of(pool, page, cls, at % 64), &s.marks[at], sizeof s.marks[at]) != 0) {
         return false;
       }
     }
@@ -90,6 +100,10 @@ TEST_CASE("Layers of one window share a class, and offsets are dense and aligned
   CHECK(pool.class_of(0) != pool.class_of(1));
   CHECK(pool.window(pool.class_of(0)) == 100);
   CHECK(pool.window(pool.class_of(1)) == 0);
+  CHECK(pool.class_of(4) != pool.class_of(0));  // it has sinks
+  CHECK(pool.window(pool.class_of(4)) == 100);
+  CHECK(pool.sink_pages(pool.class_of(4)) == 2);
+  CHECK(pool.sink_pages(pool.class_of(0)) == 0);
   CHECK(pool.page_bytes(pool.class_of(0)) == 2 * 2 * 2 * kSideBytes);
   CHECK(pool.page_bytes(pool.class_of(2)) == 2 * 2 * kSideBytes);
   CHECK(pool.k_offset(0, 0) == 0);
@@ -109,7 +123,7 @@ TEST_CASE("Layers of one window share a class, and offsets are dense and aligned
 
 TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
   KvPool pool(small_config(), KvType::kF16, 0);
-  const std::size_t page_set = pool.page_bytes(0) + pool.page_bytes(1) + pool.page_bytes(2);
+  const std::size_t page_set = page_set_of(pool);
   KvSequence s(pool);
   CHECK(pool.bytes_in_use() == 0);
   REQUIRE(s.reserve(0).ok());
@@ -132,7 +146,7 @@ TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
 
 TEST_CASE("A fork shares everything and copies the page it writes to") {
   KvPool pool(small_config(), KvType::kF16, 0);
-  const std::size_t page_set = pool.page_bytes(0) + pool.page_bytes(1) + pool.page_bytes(2);
+  const std::size_t page_set = page_set_of(pool);
   std::uint64_t mark = 1;
   Shadowed a{KvSequence(pool), {}};
   REQUIRE(a.sequence.reserve(200).ok());
@@ -169,7 +183,7 @@ TEST_CASE("A fork shares everything and copies the page it writes to") {
 TEST_CASE("The budget is kept, and an error leaves the sequence as it was") {
   const Config config = small_config();
   const KvPool sizes(config, KvType::kF16, 0);
-  const std::size_t page_set = sizes.page_bytes(0) + sizes.page_bytes(1) + sizes.page_bytes(2);
+  const std::size_t page_set = page_set_of(sizes);
   KvPool pool(config, KvType::kF16, 3 * page_set);
   CHECK(pool.budget_bytes() == 3 * page_set);
   std::uint64_t mark = 1;
@@ -227,15 +241,17 @@ TEST_CASE("Pages behind a window go back, and truncation knows how far it can go
   CHECK(s.sequence.truncation_floor() == 0);
   s.sequence.release_unseen();
   // The token at 300 sees keys from 201 on with a window of 100, from 237 on with one of 64: both lie in
-  // page 3.
-  const std::size_t global = pool.class_of(1), wide = pool.class_of(0), narrow = pool.class_of(2);
+  // page 3. Pages 0 and 1 are sinks of one class.
+  const std::size_t global = pool.class_of(1), wide = pool.class_of(0), narrow = pool.class_of(2),
+                    sinks = pool.class_of(4);
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(s.sequence.page(global, i) != nullptr);
     CHECK((s.sequence.page(wide, i) != nullptr) == (i >= 3));
     CHECK((s.sequence.page(narrow, i) != nullptr) == (i >= 3));
+    CHECK((s.sequence.page(sinks, i) != nullptr) == (i < 2 || i >= 3));
   }
   CHECK(s.sequence.truncation_floor() == 192 + 99);
-  s.released_below[wide] = s.released_below[narrow] = 192;
+  s.released_below[wide] = s.released_below[narrow] = s.released_below[sinks] = 192;
   CHECK(holds_its_marks(pool, s));
   const std::size_t kept = pool.bytes_in_use();
   s.sequence.release_unseen();
@@ -252,10 +268,57 @@ TEST_CASE("Pages behind a window go back, and truncation knows how far it can go
   CHECK(pool.bytes_in_use() == kept);
 }
 
+TEST_CASE("Pages that a return may need stay, as far back as is asked for") {
+  KvPool pool(small_config(), KvType::kF16, 0);
+  std::uint64_t mark = 1;
+  Shadowed s{KvSequence(pool), {}};
+  REQUIRE(s.sequence.reserve(500).ok());
+  append(pool, s, 500, mark);
+  s.sequence.release_unseen(600);
+  CHECK(s.sequence.truncation_floor() == 0);
+  s.sequence.release_unseen(200);
+  CHECK(s.sequence.truncation_floor() == 192 + 99);  // a return to 300 is possible
+  s.sequence.truncate(300);
+  CHECK(s.sequence.length() == 300);
+  s.sequence.release_unseen();
+  CHECK(s.sequence.truncation_floor() == 192 + 99);
+}
+
+TEST_CASE("Sinks that the window has not left behind are no gap") {
+  Config config = small_config();
+  config.layer_kinds = {{100, 0, 128}};
+  KvPool pool(config, KvType::kF16, 0);
+  KvSequence s(pool);
+  REQUIRE(s.reserve(227).ok());
+  s.advance(227);
+  s.release_unseen();  // the token at 227 sees all from 128 on, and the sinks before
+  CHECK(s.truncation_floor() == 0);
+  CHECK(pool.bytes_in_use() == 4 * pool.page_bytes(0));
+  s.truncate(70);
+  CHECK(s.length() == 70);
+}
+
+TEST_CASE("Sinks and a window take the same memory however long the sequence grows") {
+  Config config = small_config();
+  config.layer_kinds = {{1000, 0, 128}, {1000, 0, 128}};
+  KvPool pool(config, KvType::kF16, 0);
+  KvSequence s(pool);
+  const std::size_t most = (2 + 17) * pool.page_bytes(0);  // 1,000 tokens lie in 17 pages at most
+  for (std::size_t length = 0; length < 20000; ++length) {
+    REQUIRE(s.reserve(1).ok());
+    s.advance(1);
+    s.release_unseen();
+    REQUIRE(pool.bytes_in_use() <= most);
+    const std::size_t to_come = s.length() % 64 == 0 ? pool.page_bytes(0) : 0;
+    REQUIRE(pool.bytes_in_use() + to_come == pool.least_bytes_for(s.length() + 1));
+  }
+  CHECK(pool.bytes_in_use() >= 17 * pool.page_bytes(0));
+}
+
 TEST_CASE("A hundred thousand random operations keep contents and accounts exact") {
   const Config config = small_config();
   const KvPool sizes(config, KvType::kF16, 0);
-  const std::size_t page_set = sizes.page_bytes(0) + sizes.page_bytes(1) + sizes.page_bytes(2);
+  const std::size_t page_set = page_set_of(sizes);
   const std::size_t budget = 14 * page_set;
   KvPool pool(config, KvType::kF16, budget);
   std::mt19937_64 random(7);
@@ -300,9 +363,10 @@ TEST_CASE("A hundred thousand random operations keep contents and accounts exact
       ++happened[possible ? "truncate" : "forget"];
     } else if (choice < 85) {
       Shadowed& s = all[i];
-      s.sequence.release_unseen();
+      const std::size_t back = below(2) == 0 ? 0 : below(150);
+      s.sequence.release_unseen(back);
       for (std::size_t cls = 0; cls < kClasses; ++cls) {
-        const std::size_t window = pool.window(cls), length = s.marks.size();
+        const std::size_t window = pool.window(cls), length = s.marks.size() - std::min(back, s.marks.size());
         if (window == 0 || length < window) continue;
         s.released_below[cls] = std::max(s.released_below[cls], (length - window + 1) / 64 * 64);
       }

@@ -15,13 +15,14 @@ namespace {
 
 using Keys = std::vector<std::int32_t>;
 
-/// Classes by window, one layer each; few bytes, so that many pages can be tried.
-Config config_of(std::vector<std::uint32_t> windows) {
+/// Classes by window and sinks, one layer each; few bytes, so that many pages can be tried.
+Config config_of(std::vector<std::uint32_t> windows, std::vector<std::uint32_t> sinks = {}) {
   Config config;
   config.layers = static_cast<std::uint32_t>(windows.size());
   config.kv_heads = 1;
   config.head_dim = 16;
-  for (const std::uint32_t window : windows) config.layer_kinds.push_back({window, 0});
+  sinks.resize(windows.size());
+  for (std::size_t i = 0; i < windows.size(); ++i) config.layer_kinds.push_back({windows[i], 0, sinks[i]});
   return config;
 }
 
@@ -62,7 +63,9 @@ bool holds(const KvSequence& sequence, const Keys& keys) {
   const auto marks = contents(keys);
   for (std::size_t cls = 0; cls < sequence.pool().classes(); ++cls) {
     const std::size_t window = sequence.pool().window(cls), length = sequence.length();
-    for (std::size_t at = window == 0 || length < window ? 0 : length - window + 1; at < length; ++at) {
+    for (std::size_t at = 0; at < length; ++at) {
+      const bool sink = at < 64 * sequence.pool().sink_pages(cls);
+      if (window != 0 && !sink && length - at >= window) continue;
       const std::byte* bytes = slot(sequence, cls, at);
       if (bytes == nullptr || std::memcmp(bytes, &marks[at], sizeof marks[at]) != 0) return false;
     }
@@ -205,12 +208,52 @@ TEST_CASE("A window needs only its own pages to be taken up, and gives the rest 
   CHECK(holds(later, keys));
 }
 
+TEST_CASE("A window with sinks needs both to be taken up") {
+  KvPool pool(config_of({100}, {128}), KvType::kF16, 0);
+  PrefixCache prefixes(pool, std::size_t{1} << 20);
+  const Keys keys = counting(640);
+  {
+    KvSequence reader(pool);
+    for (std::size_t end = 64; end <= 640; end += 64) {
+      REQUIRE(read(reader, keys, end));
+      prefixes.insert(keys, reader);
+      reader.release_unseen();
+    }
+    CHECK(reader.page(0, 1) != nullptr);
+    CHECK(reader.page(0, 2) == nullptr);
+  }
+  Keys branch = keys;
+  branch[500] = -1;
+  {
+    KvSequence taken(pool);
+    REQUIRE(prefixes.take_up(branch, taken));
+    CHECK(taken.length() == 500);
+    CHECK(holds(taken, branch));
+    CHECK(taken.page(0, 1) != nullptr);
+    CHECK(taken.page(0, 2) == nullptr);
+    CHECK(taken.truncation_floor() == 384 + 99);
+    taken.truncate(490);
+    CHECK(holds(taken, branch));
+    // All that nobody uses goes; the window of token 490 and the sinks stay, and serve.
+    prefixes.give_up(std::size_t{1} << 20);
+    CHECK(pool.idle_bytes() == 0);
+    KvSequence again(pool);
+    REQUIRE(prefixes.take_up(keys, again));
+    CHECK(again.length() == 512);  // a whole page of the other's
+    CHECK(holds(again, keys));
+  }
+  // Without its sinks a beginning is of no use.
+  prefixes.give_up(std::size_t{1} << 20);
+  KvSequence late(pool);
+  CHECK_FALSE(prefixes.take_up(keys, late));
+}
+
 TEST_CASE("A hundred thousand random operations with shared beginnings keep contents and accounts exact") {
-  for (const auto& windows : {std::vector<std::uint32_t>{0, 100}, std::vector<std::uint32_t>{64, 100},
-                              std::vector<std::uint32_t>{0}}) {
-    const KvPool sizes(config_of(windows), KvType::kF16, 0);
+  for (const Config& config : {config_of({0, 100}), config_of({64, 100}), config_of({0}),
+                               config_of({100, 64}, {128, 64}), config_of({0, 100}, {0, 64})}) {
+    const KvPool sizes(config, KvType::kF16, 0);
     const std::size_t budget = 30 * page_set(sizes);
-    KvPool pool(config_of(windows), KvType::kF16, budget);
+    KvPool pool(config, KvType::kF16, budget);
     std::map<std::string, int> happened;
     {
       PrefixCache prefixes(pool, 16 * page_set(sizes));

@@ -25,7 +25,8 @@ class Reference {
   Doubles times(const std::string& name, std::size_t rows, const Doubles& x);
   Doubles norm(const std::string& name, const Doubles& x, std::size_t size) const;
   void rotate(Doubles& x, std::size_t heads, bool local) const;
-  Doubles attention(const Doubles& q, const Doubles& k, const Doubles& v, bool windowed) const;
+  Doubles attention(const Doubles& q, const Doubles& k, const Doubles& v, std::size_t window,
+                    std::size_t sinks) const;
   Doubles feed_forward(const std::string& prefix, const Doubles& x);
   void layer(std::size_t index, Doubles& x);
 
@@ -112,22 +113,26 @@ void Reference::rotate(Doubles& x, std::size_t heads, bool local) const {
   }
 }
 
-Doubles Reference::attention(const Doubles& q, const Doubles& k, const Doubles& v, bool windowed) const {
+/// Token t sees s where s <= t and, with a window, s < sinks or t - s < window.
+Doubles Reference::attention(const Doubles& q, const Doubles& k, const Doubles& v, std::size_t window,
+                             std::size_t sinks) const {
   const std::size_t d = spec_.head_dim, heads = spec_.heads, kv_heads = spec_.kv_heads;
   Doubles out(q.size(), 0.0);
   for (std::size_t t = 0; t < n_; ++t) {
-    const std::size_t first = windowed && t >= spec_.window ? t - spec_.window + 1 : 0;
+    const auto sees = [&](std::size_t s) { return window == 0 || s < sinks || t - s < window; };
     for (std::size_t h = 0; h < heads; ++h) {
       const std::size_t kv = h / (heads / kv_heads);
       Doubles p(n_, 0.0);
       double sum = 0;
-      for (std::size_t s = first; s <= t; ++s) {
+      for (std::size_t s = 0; s <= t; ++s) {
+        if (!sees(s)) continue;
         double dot = 0;
         for (std::size_t i = 0; i < d; ++i)
           dot += q[(t * heads + h) * d + i] * k[(s * kv_heads + kv) * d + i];
         sum += p[s] = std::exp(dot / std::sqrt(static_cast<double>(d)));
       }
-      for (std::size_t s = first; s <= t; ++s) {
+      for (std::size_t s = 0; s <= t; ++s) {
+        if (!sees(s)) continue;
         for (std::size_t i = 0; i < d; ++i)
           out[(t * heads + h) * d + i] += p[s] / sum * v[(s * kv_heads + kv) * d + i];
       }
@@ -151,7 +156,11 @@ void Reference::layer(std::size_t index, Doubles& x) {
   const std::string p = "blk." + std::to_string(index) + ".";
   const std::size_t hidden = spec_.hidden, d = spec_.head_dim;
   const bool local = spec_.gemma() && index % 6 != 5;
-  const bool windowed = spec_.window != 0 && (local || !spec_.gemma());
+  std::size_t window = local || !spec_.gemma() ? spec_.window : 0, sinks = 0;
+  if (spec_.attention_window != 0 && (window == 0 || window > spec_.attention_window)) {
+    window = spec_.attention_window;
+    sinks = spec_.attention_sinks;
+  }
 
   const Doubles in = norm(p + "attn_norm.weight", x, hidden);
   Doubles q = times(p + "attn_q.weight", spec_.heads * d, in);
@@ -164,7 +173,7 @@ void Reference::layer(std::size_t index, Doubles& x) {
   rotate(q, spec_.heads, local);
   rotate(k, spec_.kv_heads, local);
   k = rounded(std::move(k), rounding_.cache);
-  Doubles half = times(p + "attn_output.weight", hidden, attention(q, k, v, windowed));
+  Doubles half = times(p + "attn_output.weight", hidden, attention(q, k, v, window, sinks));
   if (spec_.gemma()) half = norm(p + "post_attention_norm.weight", half, hidden);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += half[i];
 

@@ -55,6 +55,7 @@ Runner::Runner(std::shared_ptr<const Transformer> model, int threads, std::size_
 std::vector<float> Runner::run(KvSequence& sequence, std::span<const std::int32_t> tokens, std::size_t chunk,
                                Role role) {
   std::vector<float> hidden;
+  chunk = std::min(chunk, kMaxRows);
   for (std::size_t at = 0; at < tokens.size(); at += chunk) {
     const auto piece = tokens.subspan(at, std::min(chunk, tokens.size() - at));
     const std::vector<float> rows = step({{&sequence, piece, role, piece.size()}});

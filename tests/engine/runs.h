@@ -36,7 +36,8 @@ class Runner {
 
   KvSequence sequence() { return KvSequence(pool_); }
 
-  /// Appends tokens in pieces of at most `chunk`; the hidden states of all of them: [tokens][hidden].
+  /// Appends tokens in pieces of at most `chunk` and kMaxRows; the hidden states of all of them:
+  /// [tokens][hidden].
   std::vector<float> run(KvSequence& sequence, std::span<const std::int32_t> tokens, std::size_t chunk,
                          Role role = Role::kPrompt);
 

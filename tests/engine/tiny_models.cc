@@ -198,6 +198,12 @@ std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& opt
   return *model;
 }
 
+LoadOptions with_attention(const TinySpec& spec, LoadOptions options) {
+  options.attention_window = spec.attention_window;
+  options.attention_sinks = spec.attention_sinks;
+  return options;
+}
+
 std::vector<std::int32_t> random_tokens(std::size_t n, std::uint32_t vocab, std::uint64_t seed) {
   Random random(seed);
   std::vector<std::int32_t> tokens(n);

@@ -31,6 +31,9 @@ struct TinySpec {
   bool tied = true;           // no output.weight
   bool rope_factors = false;  // a tensor rope_freqs.weight
   float linear_factor = 1;    // rope.scaling.factor
+  // Not in the file, but how it is opened (with_attention): LoadOptions has them.
+  std::uint32_t attention_window = 0;
+  std::uint32_t attention_sinks = 0;
 
   bool gemma() const { return family == "gemma3"; }
 };
@@ -69,6 +72,9 @@ class TinyFile {
 
 /// Loads a file, failing the test with the message if it cannot.
 std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& options);
+
+/// The options with the attention window and sinks that a spec asks for.
+LoadOptions with_attention(const TinySpec& spec, LoadOptions options);
 
 /// Token ids for a prompt of n words.
 std::vector<std::int32_t> random_tokens(std::size_t n, std::uint32_t vocab, std::uint64_t seed);

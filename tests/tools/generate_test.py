@@ -10,7 +10,7 @@ from program import (COUNTING, FRANCE, MODEL, MODELS, PATIENCE, PROGRAM, Program
                      read_until, run, run_json, start)
 
 # The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
-ENGINE = {"--threads", "--exact", "--cache", "--head", "--verbose"}
+ENGINE = {"--threads", "--exact", "--cache", "--attention-window", "--attention-sinks", "--head", "--verbose"}
 COMMANDS = {
     "generate": ENGINE | {"--json", "--no-special", "--seed"},
     "chat": ENGINE | {"--seed"},

@@ -112,6 +112,32 @@ class Score(ProgramTest):
         itself = run_json("score", "--against", MODEL, stdin=self.TEXT)
         self.assertEqual((itself["kl_mean"], itself["same_top"]), (0, 1))
 
+    def test_attention_window(self):
+        text = " ".join(f"{n} sheep went over the hill." for n in range(60))
+        full = run_json("score", stdin=text)
+        self.assertGreater(len(full["ids"]), 400)
+        flags = ("--attention-window", 100)
+        out = run_json("score", *flags, stdin=text)
+        self.assertAlmostEqual(out["full"]["nll"], full["nll"], places=5)
+        self.assertAlmostEqual(out["full"]["perplexity"], full["perplexity"], places=4)
+        self.assertNotEqual(out["nll"], full["nll"])
+        self.assertEqual(out["logprobs"][:100], full["logprobs"][:100])
+        self.assertGreater(out["kl_mean"], 1e-5)
+        self.assertIn("without the attention window: nll", run("score", *flags, stdin=text).stdout.decode())
+        # Against something else the divergence is from that, which has the same window.
+        itself = run_json("score", *flags, "--against", MODEL, stdin=text)
+        self.assertEqual((itself["kl_mean"], itself["nll"]), (0, out["nll"]))
+        self.assertAlmostEqual(itself["full"]["nll"], full["nll"], places=5)
+        wide = run_json("score", "--attention-window", 4096, "--attention-sinks", 0, stdin=text)
+        self.assertEqual((wide["logprobs"], wide["kl_mean"]), (full["logprobs"], 0))
+
+    def test_attention_windows_that_cannot_be(self):
+        self.check_usage(run("score", "--attention-window", "-1", stdin="x y"), "--attention-window")
+        self.check_usage(run("score", "--attention-window", "16777217", stdin="x y"), "16777216")
+        self.check_usage(run("score", "--attention-window", 64, "--attention-sinks", 100, stdin="x y"),
+                         "--attention-sinks", "multiple of 64", "100")
+        self.check_usage(run("score", "--attention-sinks", 64, stdin="x y"), "--attention-window")
+
     def test_what_cannot_be_scored(self):
         self.check_sentence(run("score", "-q", stdin=""), 1, "no token")
         self.assertIsNone(run_json("score", "-p", "a")["nll"])
