@@ -145,7 +145,8 @@ Result<Stream> Ensemble::generate(const Request& request) {
     auto sequence =
         Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr, impl_->context);
     if (!sequence) return sequence.error();
-    for (const auto& reader : impl_->readers) impl_->keep_common(reader->cache, *sequence, 0);
+    for (const auto& reader : impl_->readers)
+      impl_->keep_common(reader->cache, *sequence, 0, reader->scheduler.engine().roles_differ());
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });

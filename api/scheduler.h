@@ -44,6 +44,7 @@ class Scheduler {
 
   const Model::Impl& model() const { return *model_; }
   Engine& engine() { return engine_; }
+  const Engine& engine() const { return engine_; }
   const Counts& counts() const { return counts_; }
   HeadScratch& head_scratch() { return *head_scratch_; }
 

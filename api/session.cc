@@ -17,9 +17,18 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 void Session::Impl::begin(Sequence sequence) {
-  keep_common(cache, sequence, 0);
-  keep_common(negative_cache, sequence, 1);
+  const bool roles_differ = scheduler.engine().roles_differ();
+  keep_common(cache, sequence, 0, roles_differ);
+  keep_common(negative_cache, sequence, 1, roles_differ);
   current = std::make_shared<Sequence>(std::move(sequence));
+}
+
+void Session::Impl::take_over(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size) {
+  current.reset();
+  negative_cache.truncate(0);
+  cache = std::move(other);
+  loaded = std::move(ids);
+  loaded_prompt = prompt_size;
 }
 
 Result<Stream> Session::generate(const Request& request) {
@@ -73,6 +82,7 @@ void Session::reset() {
   impl_->cache.truncate(0);
   impl_->negative_cache.truncate(0);
   impl_->current.reset();
+  impl_->loaded.clear();
 }
 
 }  // namespace partita

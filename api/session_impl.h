@@ -16,6 +16,9 @@ struct Session::Impl final : Lane, TokenSource {
   /// Takes a new request in: its prompt as far as the caches do not hold it yet is what is pending.
   void begin(Sequence sequence);
 
+  /// Another cache in place of its own, that holds these ids, the first so many of them a prompt.
+  void take_over(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size);
+
   std::shared_ptr<DraftLane> draft;  // null: guesses come from the text
   KvSequence negative_cache;         // of the negative prompt, where there is guidance
 };

@@ -22,12 +22,21 @@ class TokenSource {
 
   /// Gives up what `cache` holds beyond the ids that this track of the last request, `current`, and of
   /// `fresh` begin with; at least the last id of a prompt is read again, because its hidden state is what the
-  /// answer starts from.
-  void keep_common(KvSequence& cache, const Sequence& fresh, std::size_t track) const;
+  /// answer starts from. roles_differ: an id that was generated is not the same where it is part of a prompt.
+  void keep_common(KvSequence& cache, const Sequence& fresh, std::size_t track, bool roles_differ) const;
+
+  /// The ids that the first track's cache holds, and how many of them were a prompt.
+  struct Held {
+    std::span<const TokenId> ids;
+    std::size_t prompt_size = 0;
+  };
+  Held held(const KvSequence& cache, std::size_t track = 0) const;
 
   const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
 
   std::shared_ptr<Sequence> current;  // of the last generate(); caches hold what of it was read
+  std::vector<TokenId> loaded;        // without one: what the first track's cache was loaded with
+  std::size_t loaded_prompt = 0;      // the first so many of these were a prompt
   const CancelFlag* cancel = nullptr;
   std::function<void(std::size_t, std::size_t)> progress;
 };

@@ -189,6 +189,8 @@ void KvSequence::take_over(std::size_t length, std::vector<PageTable> tables) {
   s.tables = std::move(tables);
 }
 
+std::size_t KvSequence::first_page(std::size_t cls) const { return state_->tables[cls].first_page; }
+
 CachePage* KvSequence::held(std::size_t cls, std::size_t i) const { return state_->tables[cls].pages[i]; }
 
 void KvSequence::exchange(std::size_t cls, std::size_t i, CachePage* page) {

@@ -55,6 +55,9 @@ class KvSequence {
   /// Slots from length() on hold anything: zeros in a new page, old keys and values in one used again.
   std::byte* page(std::size_t cls, std::size_t i) const;
 
+  /// Of the pages of a class, sinks apart, the first that is held.
+  std::size_t first_page(std::size_t cls) const;
+
   /// Takes other contents in place of its own: `length` tokens in pages that this sequence holds from now on,
   /// a reference each. tables: [classes], pages_for(length) pages each.
   void take_over(std::size_t length, std::vector<PageTable> tables);

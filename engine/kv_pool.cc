@@ -44,7 +44,7 @@ struct KvPool::Impl {
 
   KvType type;
   std::size_t budget = 0;
-  std::size_t kv_heads = 0;
+  std::size_t kv_heads = 0, head_dim = 0;
   std::size_t key_bytes = 0, head_bytes = 0;  // K, and K with V, of one head in one page
   std::vector<Class> classes;
   std::vector<Place> places;   // [layers]
@@ -68,7 +68,7 @@ struct KvPool::Impl {
 };
 
 KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_bytes)
-    : type(kv_type), budget(budget_bytes), kv_heads(config.kv_heads) {
+    : type(kv_type), budget(budget_bytes), kv_heads(config.kv_heads), head_dim(config.head_dim) {
   key_bytes = kv_key_bytes(type, config.head_dim);
   head_bytes = key_bytes + kv_value_bytes(type, config.head_dim);
   places.reserve(config.layer_kinds.size());
@@ -133,6 +133,7 @@ std::size_t KvPool::bytes_in_use() const { return impl_->live_bytes; }
 std::size_t KvPool::idle_bytes() const { return impl_->idle_bytes; }
 std::size_t KvPool::budget_bytes() const { return impl_->budget; }
 KvType KvPool::type() const { return impl_->type; }
+std::size_t KvPool::head_dim() const { return impl_->head_dim; }
 
 std::size_t KvPool::first_seen_page(std::size_t cls, std::size_t position) const {
   const std::size_t seen = window(cls);

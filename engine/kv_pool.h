@@ -46,6 +46,7 @@ class KvPool {
   std::size_t page_bytes(std::size_t cls) const;
   std::size_t budget_bytes() const;
   KvType type() const;
+  std::size_t head_dim() const;
 
   std::size_t bytes_in_use() const;  // of pages that somebody holds
   std::size_t idle_bytes() const;    // of them, those that the keeper alone holds

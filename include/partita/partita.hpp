@@ -329,6 +329,17 @@ class PARTITA_API Session {
   /// Every logit of the last `outputs` positions of ids: [outputs][vocab].
   Result<std::vector<float>> logits(std::span<const TokenId> ids, std::size_t outputs);
 
+  /// Writes what the cache holds, with a note of the caller's own (at most 64 MiB), such as the messages of a
+  /// chat. The file appears complete or not at all. Errors: kIo.
+  Result<void> save(const std::string& path, std::string_view note = {}) const;
+  /// Takes a saved session's place, and gives its note: a prompt that continues it is not read again, and its
+  /// answers are the same bits. Of a request with guidance the negative prompt is read again. Errors, after
+  /// which this session is what it was: kNotFound, kIo, kBadFile (damaged), kInvalidArgument (no session
+  /// file, of another version, model, arithmetic or cache), kOutOfMemory.
+  Result<std::string> load(const std::string& path);
+  /// Another session that holds the same, for any thread.
+  Result<Session> fork() const;
+
   /// A smaller model of the same vocabulary guesses at what comes next in later answers
   /// (Request::speculation); without one, what the text said before. Error: kInvalidArgument where the
   /// vocabularies differ.

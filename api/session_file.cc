@@ -1,0 +1,269 @@
+// Sessions as files: docs/session_files.md has the format.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "api/guard.h"
+#include "api/session_impl.h"
+#include "engine/kv_file.h"
+#include "weights/fingerprint.h"
+#include "weights/hash.h"
+#include "weights/mapped_file.h"
+
+namespace partita {
+namespace {
+
+constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'S'};
+constexpr std::uint64_t kVersion = 1;
+constexpr std::size_t kLongestName = 4096, kLongestNote = std::size_t{64} << 20;
+
+using Bytes = std::span<const std::byte>;
+
+/// What keys and values depend on besides the model.
+std::uint64_t arithmetic(const Session::Impl& session) {
+  if (session.model->transformer->exact()) return 0;
+  if (session.scheduler.engine().roles_differ()) return 2;
+  return session.model->transformer->isa() == Isa::kScalar ? 3 : 1;
+}
+
+std::string_view arithmetic_name(std::uint64_t which) {
+  constexpr std::string_view kNames[] = {"exact arithmetic", "vector kernels", "matrix tiles",
+                                         "scalar kernels"};
+  return which < std::size(kNames) ? kNames[which] : "an unknown arithmetic";
+}
+
+/// A file that is complete or not there: written beside its place and moved there at the end.
+class NewFile {
+ public:
+  static Result<NewFile> create(const std::string& path) {
+    NewFile file(path);
+    const int fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    file.file_ = fd < 0 ? nullptr : fdopen(fd, "wb");
+    if (file.file_ == nullptr) return file.failed();
+    return file;
+  }
+  NewFile(NewFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        name_(std::move(other.name_)),
+        file_(std::exchange(other.file_, nullptr)) {}
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile() {
+    if (file_ == nullptr) return;
+    std::fclose(file_);
+    ::unlink(name_.c_str());
+  }
+
+  bool write(Bytes bytes) {
+    hash_.add(bytes);
+    return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size();
+  }
+  bool write(std::uint64_t word) { return write(std::as_bytes(std::span(&word, 1))); }
+  std::uint64_t sum() const { return hash_.sum(); }
+
+  Result<void> finish() {
+    if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) return failed();
+    if (::rename(name_.c_str(), path_.c_str()) != 0) return failed();
+    std::fclose(std::exchange(file_, nullptr));
+    return {};
+  }
+  Error failed() const { return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(errno)}; }
+
+ private:
+  explicit NewFile(const std::string& path)
+      : path_(path), name_(path + ".part" + std::to_string(::getpid())) {}
+  std::string path_, name_;
+  std::FILE* file_ = nullptr;
+  Hash64 hash_;
+};
+
+/// Takes a file apart; every length is checked against what is left.
+class Reader {
+ public:
+  Reader(const std::string& path, Bytes bytes) : path_(path), rest_(bytes) {}
+
+  bool take(std::size_t count, Bytes& out) {
+    if (count > rest_.size()) return false;
+    out = rest_.first(count);
+    rest_ = rest_.subspan(count);
+    return true;
+  }
+  bool word(std::uint64_t& out) {
+    Bytes bytes;
+    if (!take(sizeof out, bytes)) return false;
+    std::memcpy(&out, bytes.data(), sizeof out);
+    return true;
+  }
+  /// A length, and that many bytes: at most `most`, and no more than there are.
+  bool counted(std::size_t most, std::size_t element, Bytes& out) {
+    std::uint64_t count = 0;
+    return word(count) && count <= most / element && take(static_cast<std::size_t>(count) * element, out);
+  }
+  std::size_t left() const { return rest_.size(); }
+  Error damaged(const std::string& what) const {
+    return {ErrorCode::kBadFile, "\"" + path_ + "\" is damaged: " + what};
+  }
+  Error refused(const std::string& what) const {
+    return {ErrorCode::kInvalidArgument, "\"" + path_ + "\" " + what};
+  }
+
+ private:
+  const std::string& path_;
+  Bytes rest_;
+};
+
+/// What a file says, checked against the session that is to take it; views of the file.
+struct Contents {
+  std::vector<TokenId> ids;
+  std::size_t prompt_size = 0;
+  std::vector<std::uint64_t> first_pages;
+  Bytes note, pages;
+};
+
+Result<void> check_magic(Reader& file) {
+  Bytes magic;
+  std::uint64_t version = 0;
+  if (!file.take(sizeof kMagic, magic) || std::memcmp(magic.data(), kMagic, sizeof kMagic) != 0) {
+    return file.refused("is not a session file");
+  }
+  if (!file.word(version)) return file.damaged("it ends in its header");
+  if (version != kVersion) {
+    return file.refused("is a session file of version " + std::to_string(version) +
+                        "; this program reads version " + std::to_string(kVersion));
+  }
+  return {};
+}
+
+/// Whether the session's model and pages are those of the file.
+Result<void> check_model(Reader& file, const Session::Impl& session) {
+  std::uint64_t model = 0, how = 0;
+  Bytes name, layout;
+  if (!file.word(model) || !file.counted(kLongestName, 1, name) || !file.word(how) ||
+      !file.counted(1 << 20, sizeof(std::uint64_t), layout)) {
+    return file.damaged("it ends in its header");
+  }
+  if (model != fingerprint(session.model->file)) {
+    return file.refused("belongs to the model \"" +
+                        std::string(reinterpret_cast<const char*>(name.data()), name.size()) +
+                        "\", not to \"" + session.model->info.path + "\" or not to this version of it");
+  }
+  if (how != arithmetic(session)) {
+    return file.refused("was made with " + std::string(arithmetic_name(how)) +
+                        ", and this session computes with " +
+                        std::string(arithmetic_name(arithmetic(session))));
+  }
+  const auto own = kv_layout(session.pool);
+  if (layout.size() != own.size() * sizeof own[0] ||
+      std::memcmp(layout.data(), own.data(), layout.size()) != 0) {
+    return file.refused("holds a cache of another kind: of another --cache, or another attention window");
+  }
+  return {};
+}
+
+Result<Contents> read_contents(const std::string& path, Bytes bytes, const Session::Impl& session) {
+  Reader file(path, bytes.first(bytes.size() - std::min(bytes.size(), sizeof(std::uint64_t))));
+  if (auto checked = check_magic(file); !checked) return checked.error();
+  if (auto checked = check_model(file, session); !checked) return checked.error();
+  Contents contents;
+  std::uint64_t prompt = 0;
+  Bytes ids, first;
+  const std::size_t context = session.model->info.context_length;
+  if (!file.counted(context * sizeof(TokenId), sizeof(TokenId), ids) || !file.word(prompt) ||
+      !file.counted(1 << 20, sizeof(std::uint64_t), first) || !file.counted(kLongestNote, 1, contents.note)) {
+    return file.damaged("it ends too early, or holds more than the model's context of " +
+                        std::to_string(context));
+  }
+  contents.ids.resize(ids.size() / sizeof(TokenId));
+  if (!ids.empty()) std::memcpy(contents.ids.data(), ids.data(), ids.size());
+  contents.first_pages.resize(first.size() / sizeof(std::uint64_t));
+  if (!first.empty()) std::memcpy(contents.first_pages.data(), first.data(), first.size());
+  contents.prompt_size = static_cast<std::size_t>(prompt);
+  if (prompt > contents.ids.size()) return file.damaged("more of its ids are a prompt than there are");
+  if (auto checked = session.model->check_ids(contents.ids); !checked)
+    return file.damaged(checked.error().message);
+  if (!are_first_pages(session.pool, contents.ids.size(), contents.first_pages)) {
+    return file.damaged("pages are missing that the next token sees");
+  }
+  if (file.left() != kv_bytes(session.pool, contents.ids.size(), contents.first_pages)) {
+    return file.damaged("it has " + std::to_string(file.left()) + " bytes of pages where its " +
+                        std::to_string(contents.ids.size()) + " tokens take " +
+                        std::to_string(kv_bytes(session.pool, contents.ids.size(), contents.first_pages)));
+  }
+  file.take(file.left(), contents.pages);
+  Hash64 hash;
+  hash.add(bytes.first(bytes.size() - sizeof(std::uint64_t)));
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, bytes.data() + bytes.size() - sizeof sum, sizeof sum);
+  if (sum != hash.sum()) return file.damaged("its checksum does not fit its contents");
+  return contents;
+}
+
+Result<void> write_contents(NewFile& file, const Session::Impl& session, std::string_view note) {
+  const auto list = [&](auto span) { return file.write(span.size()) && file.write(std::as_bytes(span)); };
+  const TokenSource::Held held = session.held(session.cache);
+  const auto layout = kv_layout(session.pool), first = first_pages(session.cache);
+  const std::string_view name = std::string_view(session.model->info.path).substr(0, kLongestName);
+  const bool written = file.write(std::as_bytes(std::span(kMagic))) && file.write(kVersion) &&
+                       file.write(fingerprint(session.model->file)) && list(std::span(name)) &&
+                       file.write(arithmetic(session)) && list(std::span(layout)) && list(held.ids) &&
+                       file.write(held.prompt_size) && list(std::span(first)) && list(std::span(note)) &&
+                       write_pages(session.cache, [&](Bytes page) { return file.write(page); }) &&
+                       file.write(file.sum());
+  return written ? Result<void>() : Result<void>(file.failed());
+}
+
+}  // namespace
+
+Result<void> Session::save(const std::string& path, std::string_view note) const {
+  return guarded([&]() -> Result<void> {
+    if (note.size() > kLongestNote) {
+      return Error{ErrorCode::kInvalidArgument, "the note has " + std::to_string(note.size()) +
+                                                    " bytes; a session file holds at most " +
+                                                    std::to_string(kLongestNote)};
+    }
+    auto file = NewFile::create(path);
+    if (!file) return file.error();
+    if (auto written = write_contents(*file, *impl_, note); !written) return written;
+    return file->finish();
+  });
+}
+
+Result<std::string> Session::load(const std::string& path) {
+  return guarded([&]() -> Result<std::string> {
+    auto file = MappedFile::open(path);
+    if (!file) return file.error();
+    auto contents = read_contents(path, file->bytes(), *impl_);
+    if (!contents) return contents.error();
+    std::string note(reinterpret_cast<const char*>(contents->note.data()), contents->note.size());
+    // Into a cache of its own first: if there is no room for both, this session stays as it was.
+    KvSequence cache(impl_->pool);
+    if (auto read = read_pages(contents->pages, contents->ids.size(), contents->first_pages, cache); !read) {
+      return read.error();
+    }
+    impl_->take_over(std::move(cache), std::move(contents->ids), contents->prompt_size);
+    return note;
+  });
+}
+
+Result<Session> Session::fork() const {
+  return guarded([&]() -> Result<Session> {
+    auto other = std::make_shared<Session::Impl>(impl_->model);
+    const TokenSource::Held held = impl_->held(impl_->cache);
+    std::vector<std::byte> pages;
+    write_pages(impl_->cache, [&](Bytes page) {
+      pages.insert(pages.end(), page.begin(), page.end());
+      return true;
+    });
+    KvSequence cache(other->pool);
+    if (auto read = read_pages(pages, held.ids.size(), first_pages(impl_->cache), cache); !read)
+      return read.error();
+    other->take_over(std::move(cache), {held.ids.begin(), held.ids.end()}, held.prompt_size);
+    other->draft = impl_->draft != nullptr ? std::make_shared<DraftLane>(impl_->draft->model) : nullptr;
+    return Session(std::move(other));
+  });
+}
+
+}  // namespace partita

@@ -1,0 +1,16 @@
+// Any bytes as a session file of a tiny model: refused, or loaded and gone on with; what the fuzz target and
+// its replay in the tests share.
+#pragma once
+
+#include <string>
+
+namespace partita::testing {
+
+/// A session file of the tiny model.
+std::string session_case();
+
+/// Loads bytes, whose last eight are replaced by the checksum of those before them; where they load,
+/// generates and saves.
+void run_session_case(std::string bytes);
+
+}  // namespace partita::testing

@@ -1,0 +1,14 @@
+// Whether two files are the same model.
+#pragma once
+
+#include <cstdint>
+
+#include "weights/gguf.h"
+
+namespace partita {
+
+/// A checksum of the keys of the metadata, of the names, types and shapes of all tensors, and of the first
+/// and the last 4 KiB of each: reads little of a file, and differs for other weights.
+std::uint64_t fingerprint(const Gguf& file);
+
+}  // namespace partita
