@@ -124,6 +124,14 @@ void Batch::cancel(Ticket ticket) {
 
 std::size_t Batch::running() const { return impl_->entries.size(); }
 
+std::size_t Batch::prompt_tokens(Ticket ticket) const {
+  // From the back: a program asks right after add().
+  const auto found =
+      std::find_if(impl_->entries.rbegin(), impl_->entries.rend(),
+                   [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; });
+  return found == impl_->entries.rend() ? 0 : (*found)->sequence->prompt().size();
+}
+
 bool Batch::full() const { return running() >= impl_->max_sequences; }
 
 void Batch::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }

@@ -1,7 +1,6 @@
 #include "tools/batch_output.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,87 +8,87 @@
 #include <cstring>
 #include <utility>
 
-#include "tools/lines.h"
+#include "tools/batch_resume.h"
 
 namespace tools {
-namespace {
 
 using partita::Error;
 using partita::ErrorCode;
 using partita::Result;
 
-/// Rows with the log-probabilities of many tokens are long; a line beyond this is not one of ours.
-constexpr std::size_t kLongestRow = std::size_t{1} << 30;
-
-Error io_error(const char* what, const std::string& path) {
-  return {ErrorCode::kIo, std::string(what) + " \"" + path + "\": " + std::strerror(errno)};
-}
-
-}  // namespace
-
-Result<BatchOutput> BatchOutput::open(const std::string& path) {
-  if (path == "-") return BatchOutput(stdout, path);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) return io_error("cannot open", path);
-  BatchOutput output(fdopen(fd, "r+b"), path);
-  if (output.file_ == nullptr) {
-    ::close(fd);
-    return io_error("cannot open", path);
+Result<BatchOutput> BatchOutput::open(const std::string& path, bool drop_errors, BatchLedger& ledger) {
+  if (path == "-") return BatchOutput(STDOUT_FILENO, path);
+  struct stat status = {};
+  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    // A pipe or a device: nothing to go on from.
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return file_error("cannot open", path);
+    return BatchOutput(fd, path);
   }
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    return Error{ErrorCode::kInvalidArgument, "another process is writing \"" + path + "\""};
-  }
-  if (auto read = output.read_finished(fd); !read) return read.error();
+  auto file = open_locked(path);
+  if (!file) return file.error();
+  auto found = resume(*file, path, drop_errors, ledger);
+  if (!found) return found.error();
+  BatchOutput output(found->fd, path);
+  output.is_file_ = true;
+  output.bytes_ = output.synced_bytes_ = found->bytes;
+  output.rows_ = output.synced_rows_ = found->rows;
   return output;
 }
 
 BatchOutput::BatchOutput(BatchOutput&& other) noexcept
-    : file_(std::exchange(other.file_, nullptr)),
+    : fd_(std::exchange(other.fd_, -1)),
       path_(std::move(other.path_)),
-      finished_(std::move(other.finished_)) {}
+      is_file_(other.is_file_),
+      bytes_(other.bytes_),
+      rows_(other.rows_),
+      synced_bytes_(other.synced_bytes_),
+      synced_rows_(other.synced_rows_) {}
 
 BatchOutput::~BatchOutput() {
-  if (file_ != nullptr && file_ != stdout) std::fclose(file_);
+  if (fd_ > STDERR_FILENO) ::close(fd_);
 }
 
-Result<void> BatchOutput::read_finished(int fd) {
-  struct stat status = {};
-  if (fstat(fd, &status) != 0) return io_error("cannot read", path_);
-  if (!S_ISREG(status.st_mode)) return {};  // a pipe or a device: nothing to go on from
-  LineReader lines(fd, kLongestRow);
-  std::string line;
-  std::size_t whole = 0;  // bytes of whole lines
-  for (std::size_t number = 1;; ++number) {
-    const LineEnd end = lines.next(line);
-    if (end == LineEnd::kError) return io_error("cannot read", path_);
-    if (end == LineEnd::kInterrupted) return Error{ErrorCode::kCancelled, "interrupted"};
-    if (end == LineEnd::kEof || !lines.terminated()) break;
-    const Json row = Json::parse(line, nullptr, false);
-    if (!row.is_object() || !row.contains("id")) {
-      return Error{ErrorCode::kBadFile,
-                   "line " + std::to_string(number) + " of \"" + path_ +
-                       "\" is not a row of a batch; give a new file, or the one to go on with"};
-    }
-    ++finished_[json_text(row["id"])];
-    whole = lines.consumed();
+/// Cuts a file back to so many bytes, which are whole rows.
+Error BatchOutput::failed(int why, std::size_t bytes, std::size_t rows) {
+  const std::string what = path_ == "-" ? "stdout" : "\"" + path_ + "\"";
+  const std::string reason = "cannot write to " + what + ": " + std::strerror(why);
+  if (!is_file_) {
+    return {ErrorCode::kIo, reason + "; " + std::to_string(rows) + " rows had been written" +
+                                (path_ == "-" ? "; a job with -o FILE can go on after such an error" : "")};
   }
-  if (ftruncate(fd, static_cast<off_t>(whole)) != 0) return io_error("cannot write", path_);
-  if (std::fseek(file_, 0, SEEK_END) != 0) return io_error("cannot write", path_);
-  return {};
-}
-
-bool BatchOutput::take_finished(const Json& id) {
-  const auto found = finished_.find(json_text(id));
-  if (found == finished_.end()) return false;
-  if (--found->second == 0) finished_.erase(found);
-  return true;
+  if (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
+    return {ErrorCode::kIo, reason +
+                                "; run the same command again when that is mended: it cuts off what is "
+                                "torn and goes on"};
+  }
+  bytes_ = bytes;
+  rows_ = rows;
+  const char* remedy = why == ENOSPC || why == EDQUOT ? "free some space"
+                       : why == EFBIG                 ? "raise the limit on the size of files"
+                                                      : "mend that";
+  return {ErrorCode::kIo, reason + "; the " + std::to_string(rows) + " rows that it holds are kept: " +
+                              remedy + " and run the same command again to go on"};
 }
 
 Result<void> BatchOutput::write(const Json& row) {
   const std::string line = json_text(row) + "\n";
-  const bool written =
-      std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0;
-  if (!written) return io_error("cannot write", path_);
+  std::size_t written = 0;
+  while (written < line.size()) {
+    const ssize_t n = ::write(fd_, line.data() + written, line.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed(errno, bytes_, rows_);
+    written += static_cast<std::size_t>(n);
+  }
+  bytes_ += line.size();
+  ++rows_;
+  return {};
+}
+
+Result<void> BatchOutput::sync() {
+  if (is_file_ && !synced() && fdatasync(fd_) != 0) return failed(errno, synced_bytes_, synced_rows_);
+  synced_bytes_ = bytes_;
+  synced_rows_ = rows_;
   return {};
 }
 

@@ -1,39 +1,43 @@
-// The output file of a batch: whole lines only, and a memory of what is already there.
+// The output of a batch: whole lines only, on the disk before they count.
 #pragma once
 
-#include <cstdio>
 #include <partita/partita.hpp>
 #include <string>
-#include <unordered_map>
 
-#include "tools/common.h"
+#include "tools/batch_ledger.h"
 
 namespace tools {
 
 class BatchOutput {
  public:
-  /// Opens (or creates) the file, reads which ids it holds and cuts a torn last line off; "-" is stdout,
-  /// which holds nothing. Errors: kIo; kBadFile where a line is not of a batch; kInvalidArgument where
-  /// another process writes it.
-  static partita::Result<BatchOutput> open(const std::string& path);
+  /// Opens (or creates) the file, tells the ledger which rows it holds and cuts a torn last line off; "-" is
+  /// stdout, which holds nothing. drop_errors: rows of errors are taken out of the file. Errors: kIo;
+  /// kBadFile where a line is not of a batch; kInvalidArgument where another process writes it.
+  static partita::Result<BatchOutput> open(const std::string& path, bool drop_errors, BatchLedger& ledger);
 
   BatchOutput(BatchOutput&& other) noexcept;
   BatchOutput& operator=(BatchOutput&&) = delete;
   ~BatchOutput();
 
-  /// Whether the file held a row of this id that has not been asked about yet.
-  bool take_finished(const Json& id);
-
-  /// Writes one line and hands it to the operating system.
+  /// Appends a row. On failure the file is cut back to whole rows, and the error says what is kept and what
+  /// to do next.
   partita::Result<void> write(const Json& row);
 
- private:
-  explicit BatchOutput(std::FILE* file, std::string path) : file_(file), path_(std::move(path)) {}
-  partita::Result<void> read_finished(int fd);
+  /// Brings what was written to the disk, if it is a file. Once it fails, the rows since the last time are
+  /// cut off, and the next run makes them again.
+  partita::Result<void> sync();
+  bool synced() const { return rows_ == synced_rows_; }
+  std::size_t rows_since_sync() const { return rows_ - synced_rows_; }
 
-  std::FILE* file_;
+ private:
+  BatchOutput(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  partita::Error failed(int why, std::size_t bytes, std::size_t rows);
+
+  int fd_;
   std::string path_;
-  std::unordered_map<std::string, std::size_t> finished_;  // id as JSON: rows of it
+  bool is_file_ = false;
+  std::size_t bytes_ = 0, rows_ = 0;  // of whole rows, in a file those found there too
+  std::size_t synced_bytes_ = 0, synced_rows_ = 0;
 };
 
 }  // namespace tools

@@ -1,8 +1,8 @@
 #include "tools/batch_row.h"
 
-#include <limits>
-
-#include "tools/sampling.h"
+#include "tools/batch_ledger.h"
+#include "tools/openai_row.h"
+#include "tools/row_fields.h"
 
 namespace tools {
 namespace {
@@ -16,107 +16,6 @@ constexpr const char* kRefusedKeys[] = {
     "beams",  "length_penalty", "early_stopping", "beam_groups", "diversity_penalty",
     "n_best", "best_of",        "penalty_alpha",  "explain",     "explain_top",
     "with",   "weight",         "ensemble"};
-
-/// Typed look-ups in one row; the first thing of a wrong type is kept and named.
-class Fields {
- public:
-  explicit Fields(const Json& row) : row_(row) {}
-
-  const Json* find(const char* key) {
-    const auto at = row_.find(key);
-    return at == row_.end() || at->is_null() ? nullptr : &*at;
-  }
-  void text(const char* key, std::string& out) {
-    if (const Json* value = find(key))
-      value->is_string() ? void(out = value->get<std::string>()) : refuse(key, "a string");
-  }
-  void flag(const char* key, bool& out) {
-    if (const Json* value = find(key))
-      value->is_boolean() ? void(out = value->get<bool>()) : refuse(key, "true or false");
-  }
-  void real(const char* key, float& out) {
-    if (const Json* value = find(key))
-      value->is_number() ? void(out = value->get<float>()) : refuse(key, "a number");
-  }
-  void integer(const char* key, int& out, int least) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    const bool huge =
-        value->is_number_unsigned() &&
-        value->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<int>::max());
-    const bool fits = !huge && value->is_number_integer() && value->get<std::int64_t>() >= least &&
-                      value->get<std::int64_t>() <= std::numeric_limits<int>::max();
-    fits ? void(out = value->get<int>()) : refuse(key, "an integer, at least " + std::to_string(least));
-  }
-  void seed(const char* key, std::uint64_t& out) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    value->is_number_unsigned() ? void(out = value->get<std::uint64_t>())
-                                : refuse(key, "an integer, at least 0");
-  }
-  /// A string or an array of strings.
-  void texts(const char* key, std::vector<std::string>& out) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    auto texts = texts_of(*value);
-    texts ? void(out = std::move(*texts)) : refuse(key, "a string or an array of strings");
-  }
-  /// Takes the place of all that the command line says about samplers.
-  void preset(partita::Sampling& out) {
-    std::string name;
-    text("preset", name);
-    if (find("preset") == nullptr || !problem_.empty()) return;
-    auto named = partita::preset(name);
-    if (!named) return void(problem_ = named.error().message);
-    named->seed = out.seed;
-    out = std::move(*named);
-  }
-  /// An option of a sampler; what is beyond its limits shows when the request is made.
-  void option(const partita::SamplingOption& option, partita::Sampling& out) {
-    const std::string key(option.name);
-    const Json* value = find(key.c_str());
-    if (value == nullptr) return;
-    auto read = sampling_value(option.kind, *value);
-    if (!read) return refuse(key.c_str(), read.error().message);
-    if (auto set = out.set(key, std::move(*read)); !set && problem_.empty()) problem_ = set.error().message;
-  }
-  void ids(const char* key, std::vector<partita::TokenId>& out) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    const auto is_id = [](const Json& v) {
-      return v.is_number_integer() && v.get<std::int64_t>() >= std::numeric_limits<partita::TokenId>::min() &&
-             v.get<std::int64_t>() <= std::numeric_limits<partita::TokenId>::max();
-    };
-    if (!value->is_array() || !std::all_of(value->begin(), value->end(), is_id)) {
-      return refuse(key, "an array of token ids");
-    }
-    out = value->get<std::vector<partita::TokenId>>();
-  }
-  void messages(const char* key, std::vector<partita::Message>& out) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    const auto is_message = [](const Json& m) {
-      return m.is_object() && m.contains("role") && m["role"].is_string() && m.contains("content") &&
-             m["content"].is_string();
-    };
-    if (!value->is_array() || value->empty() || !std::all_of(value->begin(), value->end(), is_message)) {
-      return refuse(key, "an array of {\"role\", \"content\"}, both strings");
-    }
-    for (const Json& m : *value)
-      out.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
-  }
-
-  void refuse(const char* key, const std::string& wanted) {
-    if (!problem_.empty()) return;
-    problem_ =
-        "\"" + std::string(key) + "\" is " + json_text(row_.at(key)).substr(0, 60) + "; it must be " + wanted;
-  }
-  const std::string& problem() const { return problem_; }
-
- private:
-  const Json& row_;
-  std::string problem_;
-};
 
 /// A number for a row's draws that depends on its id alone: FNV-1a.
 std::uint64_t draw_number(const Json& id) {
@@ -136,6 +35,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   request.logprobs = defaults.logprobs;
   request.abstain = defaults.abstain;
   request.confidence = defaults.confidence;
+  request.speculate = defaults.speculate;
   bool mark_unsure = !defaults.abstain.stops;
   bool chat = defaults.chat, greedy = false, no_special = !defaults.parse_specials;
   std::string system = defaults.system;
@@ -190,6 +90,25 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   return request;
 }
 
+/// Whether arrays and objects lie deeper within each other than any row has a use for. What goes through JSON
+/// by recursion must not meet such.
+bool nests_too_deep(std::string_view text) {
+  constexpr int kDeepest = 100;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size() && depth <= kDeepest; ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted) {
+      depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
+    }
+  }
+  return depth > kDeepest;
+}
+
 std::set<std::string> known_keys() {
   std::set<std::string> known = {"id",
                                  "prompt",
@@ -221,32 +140,64 @@ std::set<std::string> known_keys() {
 
 RowReader::RowReader(RowDefaults defaults) : defaults_(std::move(defaults)), known_(known_keys()) {}
 
+Json parse_row(const std::string& line) {
+  if (nests_too_deep(line)) return Json(Json::value_t::discarded);
+  return Json::parse(line, nullptr, false);
+}
+
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
-  const Json row = Json::parse(line, nullptr, false);
-  if (row.is_discarded())
-    return BadRow{line_number, "line " + std::to_string(line_number) + " is not valid JSON"};
-  if (!row.is_object())
-    return BadRow{line_number, "line " + std::to_string(line_number) + " is not a JSON object"};
-  Json id = row.contains("id") ? row["id"] : Json(line_number);
-  if (!id.is_string() && !id.is_number_integer()) {
-    return BadRow{line_number,
-                  "the id of line " + std::to_string(line_number) + " is neither a string nor an integer"};
+  const std::string here = "line " + std::to_string(line_number);
+  const Json row = parse_row(line);
+  if (row.is_discarded()) return nameless(line_number, here + " is not valid JSON");
+  if (!row.is_object()) return nameless(line_number, here + " is not a JSON object");
+  if (is_openai_row(row)) return read_openai(row, line_number);
+  RowId id = {row.contains("id") ? row["id"] : Json(line_number), RowForm::kPlain, line_number};
+  if (!id.id.is_string() && !id.id.is_number_integer()) {
+    return nameless(line_number, "the id of " + here + " is neither a string nor an integer");
   }
+  return read_plain(row, std::move(id));
+}
+
+std::variant<Row, BadRow> RowReader::read_openai(const Json& row, std::size_t line_number) {
+  RowId id = {line_number, RowForm::kCompletion, line_number};
+  if (!row.contains("custom_id") || !row["custom_id"].is_string()) {
+    id.spare = true;
+    return BadRow{std::move(id),
+                  {ErrorCode::kInvalidArgument,
+                   "line " + std::to_string(line_number) + " has no \"custom_id\" that is a string"}};
+  }
+  id.id = row["custom_id"];
+  auto plain = plain_row_of(row);
+  if (!plain) return BadRow{std::move(id), plain.error()};
+  if (plain->contains("messages")) id.form = RowForm::kChat;
+  return read_plain(*plain, std::move(id));
+}
+
+std::variant<Row, BadRow> RowReader::read_plain(const Json& row, RowId id) {
   for (const char* key : kRefusedKeys) {
-    if (row.contains(key)) return BadRow{id, "\"" + std::string(key) + "\" is for generate, not for batches"};
+    if (row.contains(key)) {
+      return BadRow{
+          std::move(id),
+          {ErrorCode::kInvalidArgument, "\"" + std::string(key) + "\" is for generate, not for batches"}};
+    }
   }
   for (const auto& [key, value] : row.items()) {
     if (!known_.contains(key) && known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
   }
-  auto request = read_request(row, id, defaults_);
-  if (!request) return BadRow{std::move(id), request.error().message};
+  auto request = read_request(row, id.id, defaults_);
+  if (!request) return BadRow{std::move(id), request.error()};
   return Row{std::move(id), std::move(*request)};
 }
 
 std::vector<std::string> RowReader::take_unknown_keys() { return std::exchange(fresh_unknowns_, {}); }
 
-Json answer_row(const Json& id, const RowAnswer& answer) {
-  Json out = {{"id", id},
+BadRow nameless(std::size_t line_number, const std::string& why) {
+  return {{line_number, RowForm::kPlain, line_number, true}, {ErrorCode::kInvalidArgument, why}};
+}
+
+Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& model) {
+  if (id.form != RowForm::kPlain) return openai_answer(id, answer, model);
+  Json out = {{"id", id.id},
               {"text", answer.text},
               {"ids", answer.ids},
               {"finish", name(answer.finish)},
@@ -256,6 +207,19 @@ Json answer_row(const Json& id, const RowAnswer& answer) {
   return out;
 }
 
-Json error_row(const Json& id, const std::string& error) { return {{"id", id}, {"error", error}}; }
+Json error_row(const RowId& id, const Error& error) {
+  if (id.form != RowForm::kPlain) return openai_error(id, error);
+  Json out = {{"id", id.id}, {"error", error.message}};
+  if (id.spare) out["line"] = id.line;
+  return out;
+}
+
+Json id_of_written(const Json& row) {
+  const auto custom = row.find("custom_id");
+  if (custom == row.end()) return row.at("id");
+  return custom->is_null() && row.contains("line") ? row["line"] : *custom;
+}
+
+bool is_error_row(const Json& row) { return row.contains("error") && !row["error"].is_null(); }
 
 }  // namespace tools

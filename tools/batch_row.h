@@ -24,19 +24,35 @@ struct RowDefaults {
   bool chat = false;
   bool parse_specials = true;
   std::string system;
+  bool speculate = true;
 };
 
-/// A row as read. The id is the line's number (from 1) where the line gives none.
-struct Row {
+/// A line as JSON; discarded where it is none, or nests deeper than rows do.
+Json parse_row(const std::string& line);
+
+/// How a row is written, and so what its answer looks like.
+enum class RowForm : std::uint8_t { kPlain, kChat, kCompletion };  // the last two: OpenAI's batch lines
+
+/// What a row is called in the output. The id is the line's number (from 1) where the line gives none.
+struct RowId {
   Json id;
+  RowForm form = RowForm::kPlain;
+  std::size_t line = 0;
+  bool spare = false;  // another row owns the id, or it cannot be read (batch_ledger.h)
+};
+
+struct Row {
+  RowId id;
   partita::Request request;
 };
 
-/// A row that cannot run: its id as far as it could be read, and one sentence.
+/// A row that cannot run, and one sentence.
 struct BadRow {
-  Json id;
-  std::string error;
+  RowId id;
+  partita::Error error;
 };
+/// A line of which not even the id can be read.
+BadRow nameless(std::size_t line_number, const std::string& why);
 
 /// Reads rows and notes keys that it does not know, so that they can be reported once.
 class RowReader {
@@ -49,21 +65,29 @@ class RowReader {
   std::vector<std::string> take_unknown_keys();
 
  private:
+  std::variant<Row, BadRow> read_plain(const Json& row, RowId id);
+  std::variant<Row, BadRow> read_openai(const Json& row, std::size_t line_number);
+
   RowDefaults defaults_;
   std::set<std::string> known_;
   std::set<std::string> known_unknowns_;
   std::vector<std::string> fresh_unknowns_;
 };
 
-/// {"id","text","ids","finish","error":null[,"logprobs"][,"confidence"]}
 struct RowAnswer {
   std::string text;
   std::vector<partita::TokenId> ids;
   Json logprobs, confidence;  // arrays where they were asked for
   partita::Finish finish = partita::Finish::kNone;
+  std::size_t prompt_tokens = 0;
 };
-Json answer_row(const Json& id, const RowAnswer& answer);
-/// {"id","error"}
-Json error_row(const Json& id, const std::string& error);
+/// {"id","text","ids","finish","error":null[,"logprobs"][,"confidence"]}, or openai_answer()
+Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& model);
+/// {"id","error"[,"line" of a spare row]}, or openai_error()
+Json error_row(const RowId& id, const partita::Error& error);
+
+// Of rows that were written, in either form.
+Json id_of_written(const Json& row);
+bool is_error_row(const Json& row);
 
 }  // namespace tools

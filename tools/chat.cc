@@ -80,6 +80,7 @@ std::optional<std::string> Chat::read_message() {
         message.clear();
         continue;
       case LineEnd::kEof:
+      case LineEnd::kNotYet:
       case LineEnd::kError:
         if (editor_.interactive()) std::fputs("\n", stdout);
         if (message.empty()) return std::nullopt;

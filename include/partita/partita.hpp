@@ -442,6 +442,8 @@ class PARTITA_API Batch {
   Result<Ticket> add(const Request& request);
   void cancel(Ticket ticket);
   std::size_t running() const;  // admitted and waiting
+  /// How many tokens the prompt of a request has; 0 once the request is gone.
+  std::size_t prompt_tokens(Ticket ticket) const;
   bool full() const;            // max_sequences are running
 
   /// One step for all; appends what happened. Errors (kCancelled) concern the step; it can be called again.

@@ -1,0 +1,191 @@
+#include "tools/batch_resume.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <utility>
+
+#include "tools/batch_row.h"
+#include "tools/lines.h"
+
+namespace tools {
+namespace {
+
+using partita::Error;
+using partita::ErrorCode;
+using partita::Result;
+
+/// Rows with the log-probabilities of many tokens are long; a line beyond this is not one of ours.
+constexpr std::size_t kLongestRow = std::size_t{1} << 30;
+
+/// A descriptor that is closed unless it is taken.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int take() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+/// A file's name is on the disk when its directory is. File systems that have no such thing refuse.
+Result<void> sync_directory_of(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::path directory = std::filesystem::canonical(path, ignored).parent_path();
+  const Descriptor fd(
+      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() >= 0 && fsync(fd.get()) != 0 && errno == EIO)
+    return file_error("cannot write the directory of", path);
+  return {};
+}
+
+bool is_at(int fd, const std::string& path) {
+  struct stat opened = {}, named = {};
+  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
+bool is_row(const Json& json) { return json.is_object() && json.contains("id") && json.contains("error"); }
+
+/// Whether an unfinished last line can be the beginning of a row, or zeros, which a file system may leave
+/// after a loss of power. Nobody else's words are cut off.
+bool may_be_torn(const std::string& line) {
+  constexpr std::string_view kStart = "{\"id\":";
+  if (line.find_first_not_of('\0') == std::string::npos) return true;
+  const std::size_t n = std::min(line.size(), kStart.size());
+  if (line.compare(0, n, kStart, 0, n) != 0) return false;
+  const Json row = parse_row(line);
+  return row.is_discarded() || is_row(row);
+}
+
+struct Rows {
+  std::size_t bytes = 0, rows = 0;
+};
+
+/// Reads a file's whole rows from its beginning: visit(row, line).
+Result<Rows> for_each_row(int fd, const std::string& path,
+                          const std::function<Result<void>(const Json&, const std::string&)>& visit) {
+  if (lseek(fd, 0, SEEK_SET) < 0) return file_error("cannot read", path);
+  LineReader lines(fd, kLongestRow);
+  std::string line;
+  for (Rows found;; ++found.rows, found.bytes = lines.consumed()) {
+    const LineEnd end = lines.next(line);
+    if (end == LineEnd::kError)
+      return Error{ErrorCode::kIo, "cannot read \"" + path + "\": " + lines.error().message};
+    if (end == LineEnd::kInterrupted) return Error{ErrorCode::kCancelled, "interrupted"};
+    if (end == LineEnd::kEof) return found;
+    if (end == LineEnd::kLine && !lines.terminated() && may_be_torn(line)) return found;
+    const Json row = end == LineEnd::kLine ? parse_row(line) : Json();
+    if (!is_row(row)) {
+      return Error{ErrorCode::kBadFile,
+                   "line " + std::to_string(found.rows + 1) + " of \"" + path +
+                       "\" is not a row of a batch; give a new file, or the one to go on with"};
+    }
+    if (auto visited = visit(row, line); !visited) return visited.error();
+  }
+}
+
+Result<void> write_all(int fd, std::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return file_error("cannot write", path);
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+/// Copies the rows that are no errors to the file `to`, down to the disk.
+Result<Rows> copy_answers(int from, const std::string& path, int to, const std::string& copy) {
+  constexpr std::size_t kBuffer = std::size_t{1} << 20;
+  std::string buffer;
+  Rows kept;
+  auto read = for_each_row(from, path, [&](const Json& row, const std::string& line) -> Result<void> {
+    if (is_error_row(row)) return {};
+    buffer += line + "\n";
+    kept.bytes += line.size() + 1;
+    ++kept.rows;
+    if (buffer.size() < kBuffer) return {};
+    return write_all(to, std::exchange(buffer, {}), copy);
+  });
+  if (!read) return read.error();
+  if (auto written = write_all(to, buffer, copy); !written) return written.error();
+  if (fsync(to) != 0) return file_error("cannot write", copy);
+  return kept;
+}
+
+/// Puts a copy without errors in the place of the file.
+Result<Resumed> rewrite(int fd, const std::string& named) {
+  std::error_code problem;
+  const std::string path =
+      std::filesystem::canonical(named, problem).string();  // not in that of a link to it
+  if (problem) return Error{ErrorCode::kIo, "cannot replace \"" + named + "\": " + problem.message()};
+  const std::string copy = path + ".partita-retry";
+  struct stat status = {};
+  Descriptor to(::open(copy.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  if (to.get() < 0) return file_error("cannot open", copy);
+  // Locked before it has the name that others look for.
+  const bool ready = flock(to.get(), LOCK_EX | LOCK_NB) == 0 && fstat(fd, &status) == 0 &&
+                     fchmod(to.get(), status.st_mode & 07777) == 0;
+  auto kept = ready ? copy_answers(fd, path, to.get(), copy) : file_error("cannot write", copy);
+  if (kept && std::rename(copy.c_str(), path.c_str()) != 0) kept = file_error("cannot replace", path);
+  if (!kept) {
+    ::unlink(copy.c_str());
+    return kept.error();
+  }
+  if (auto synced = sync_directory_of(path); !synced) return synced.error();
+  return Resumed{to.take(), kept->bytes, kept->rows};
+}
+
+}  // namespace
+
+Error file_error(const char* what, const std::string& path) {
+  return {ErrorCode::kIo, std::string(what) + " \"" + path + "\": " + std::strerror(errno)};
+}
+
+Result<int> open_locked(const std::string& path) {
+  const Error taken = {ErrorCode::kInvalidArgument, "another process is writing \"" + path + "\""};
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+    if (fd.get() < 0) return file_error("cannot open", path);
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+      return errno == EWOULDBLOCK ? taken : file_error("cannot lock", path);
+    // Whoever had the lock a moment ago may have put another file in its place.
+    if (!is_at(fd.get(), path)) continue;
+    if (auto synced = sync_directory_of(path); !synced) return synced.error();
+    return fd.take();
+  }
+  return taken;
+}
+
+Result<Resumed> resume(int fd, const std::string& path, bool drop_errors, BatchLedger& ledger) {
+  Descriptor file(fd);
+  bool errors = false;
+  auto found = for_each_row(fd, path, [&](const Json& row, const std::string&) -> Result<void> {
+    if (drop_errors && is_error_row(row)) {
+      errors = true;
+    } else {
+      ledger.written(row);
+    }
+    return {};
+  });
+  if (!found) return found.error();
+  if (errors) return rewrite(fd, path);
+  const bool whole = ftruncate(fd, static_cast<off_t>(found->bytes)) == 0 && fdatasync(fd) == 0;
+  if (!whole) return file_error("cannot write", path);
+  return Resumed{file.take(), found->bytes, found->rows};
+}
+
+}  // namespace tools

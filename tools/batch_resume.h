@@ -1,0 +1,30 @@
+// Going on with an output file: it is locked, read, and freed of what is torn.
+#pragma once
+
+#include <partita/partita.hpp>
+#include <string>
+
+#include "tools/batch_ledger.h"
+
+namespace tools {
+
+/// One sentence of what was tried, and errno's.
+partita::Error file_error(const char* what, const std::string& path);
+
+/// Opens or creates a regular file to append to it, locked against other processes, and its name is on the
+/// disk. Errors: kIo; kInvalidArgument where another process has locked it.
+partita::Result<int> open_locked(const std::string& path);
+
+/// What an output file holds.
+struct Resumed {
+  int fd = -1;
+  std::size_t bytes = 0, rows = 0;
+};
+
+/// Tells the ledger which rows the file holds, and cuts off a last line that a kill or a full disk has left
+/// torn. drop_errors: if there are rows of errors, a copy without them takes the file's place, at once and
+/// whole. The descriptor is Resumed's from here on; on failure it is closed, and the file is as it was.
+/// Errors: kIo; kBadFile where a line is not a row of a batch; kCancelled.
+partita::Result<Resumed> resume(int fd, const std::string& path, bool drop_errors, BatchLedger& ledger);
+
+}  // namespace tools

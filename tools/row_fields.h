@@ -1,0 +1,116 @@
+// Typed look-ups in a row of a batch.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/common.h"
+#include "tools/sampling.h"
+
+namespace tools {
+
+/// The first thing of a wrong type is kept and named.
+class Fields {
+ public:
+  explicit Fields(const Json& row) : row_(row) {}
+
+  const Json* find(const char* key) {
+    const auto at = row_.find(key);
+    return at == row_.end() || at->is_null() ? nullptr : &*at;
+  }
+  void text(const char* key, std::string& out) {
+    if (const Json* value = find(key))
+      value->is_string() ? void(out = value->get<std::string>()) : refuse(key, "a string");
+  }
+  void flag(const char* key, bool& out) {
+    if (const Json* value = find(key))
+      value->is_boolean() ? void(out = value->get<bool>()) : refuse(key, "true or false");
+  }
+  void real(const char* key, float& out) {
+    if (const Json* value = find(key))
+      value->is_number() ? void(out = value->get<float>()) : refuse(key, "a number");
+  }
+  void integer(const char* key, int& out, int least) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    const bool huge =
+        value->is_number_unsigned() &&
+        value->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<int>::max());
+    const bool fits = !huge && value->is_number_integer() && value->get<std::int64_t>() >= least &&
+                      value->get<std::int64_t>() <= std::numeric_limits<int>::max();
+    fits ? void(out = value->get<int>()) : refuse(key, "an integer, at least " + std::to_string(least));
+  }
+  void seed(const char* key, std::uint64_t& out) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    value->is_number_unsigned() ? void(out = value->get<std::uint64_t>())
+                                : refuse(key, "an integer, at least 0");
+  }
+  /// A string or an array of strings.
+  void texts(const char* key, std::vector<std::string>& out) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    auto texts = texts_of(*value);
+    texts ? void(out = std::move(*texts)) : refuse(key, "a string or an array of strings");
+  }
+  /// Takes the place of all that the command line says about samplers.
+  void preset(partita::Sampling& out) {
+    std::string name;
+    text("preset", name);
+    if (find("preset") == nullptr || !problem_.empty()) return;
+    auto named = partita::preset(name);
+    if (!named) return void(problem_ = named.error().message);
+    named->seed = out.seed;
+    out = std::move(*named);
+  }
+  /// An option of a sampler; what is beyond its limits shows when the request is made.
+  void option(const partita::SamplingOption& option, partita::Sampling& out) {
+    const std::string key(option.name);
+    const Json* value = find(key.c_str());
+    if (value == nullptr) return;
+    auto read = sampling_value(option.kind, *value);
+    if (!read) return refuse(key.c_str(), read.error().message);
+    if (auto set = out.set(key, std::move(*read)); !set && problem_.empty()) problem_ = set.error().message;
+  }
+  void ids(const char* key, std::vector<partita::TokenId>& out) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    const auto is_id = [](const Json& v) {
+      return v.is_number_integer() && v.get<std::int64_t>() >= std::numeric_limits<partita::TokenId>::min() &&
+             v.get<std::int64_t>() <= std::numeric_limits<partita::TokenId>::max();
+    };
+    if (!value->is_array() || !std::all_of(value->begin(), value->end(), is_id)) {
+      return refuse(key, "an array of token ids");
+    }
+    out = value->get<std::vector<partita::TokenId>>();
+  }
+  void messages(const char* key, std::vector<partita::Message>& out) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    const auto is_message = [](const Json& m) {
+      return m.is_object() && m.contains("role") && m["role"].is_string() && m.contains("content") &&
+             m["content"].is_string();
+    };
+    if (!value->is_array() || value->empty() || !std::all_of(value->begin(), value->end(), is_message)) {
+      return refuse(key, "an array of {\"role\", \"content\"}, both strings");
+    }
+    for (const Json& m : *value)
+      out.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+  }
+
+  void refuse(const char* key, const std::string& wanted) {
+    if (!problem_.empty()) return;
+    problem_ =
+        "\"" + std::string(key) + "\" is " + json_text(row_.at(key)).substr(0, 60) + "; it must be " + wanted;
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  const Json& row_;
+  std::string problem_;
+};
+
+}  // namespace tools
