@@ -1,10 +1,12 @@
 // partita batch: JSONL in, JSONL out, several sequences per step, and a row's error stays in its row.
 #include <csignal>
+#include <limits>
 #include <string>
 
 #include "tools/batch_job.h"
 #include "tools/common.h"
 #include "tools/sampling.h"
+#include "tools/speculation.h"
 
 namespace tools {
 namespace {
@@ -23,6 +25,8 @@ struct Options {
   bool confidence = false;
   bool chat = false;
   std::string system;
+  std::uint64_t prefix_bytes = partita::BatchOptions().prefix_bytes;
+  SpeculationFlags speculation;
 };
 
 /// In the order of the input a finished answer may wait for those before it. Reading pauses when --sequences
@@ -41,11 +45,23 @@ Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
   defaults.logprobs = options.logprobs;
   defaults.abstain = options.sampling.abstain.rule();
   defaults.confidence = options.confidence;
-  defaults.speculate = !options.sampling.no_speculation;
+  defaults.speculation = options.speculation.kind;
   defaults.chat = options.chat;
   defaults.parse_specials = !common.no_special;
   defaults.system = options.system;
   return defaults;
+}
+
+/// Rows are for who waits for all of them: prompts are read as fast as can be.
+Result<partita::BatchOptions> options_of(const Options& options, const Common& common) {
+  partita::BatchOptions batch;
+  batch.max_sequences = static_cast<std::size_t>(options.sequences);
+  batch.most_delay = std::numeric_limits<double>::infinity();
+  batch.prefix_bytes = options.prefix_bytes;
+  auto draft = options.speculation.open_draft(common);
+  if (!draft) return draft.error();
+  batch.draft = std::move(*draft);
+  return batch;
 }
 
 Result<void> report(const Common& common, const partita::ModelInfo& info, const BatchJob& job, double load_s,
@@ -94,7 +110,9 @@ int run(const Common& common, const Options& options) {
   auto output = BatchOutput::open(options.out, options.retry_errors, ledger);
   if (!output) return fail(output.error());
   const auto sequences = static_cast<std::size_t>(options.sequences);
-  auto batch = opened->model.batch(sequences);
+  auto batch_options = options_of(options, common);
+  if (!batch_options) return fail(batch_options.error());
+  auto batch = opened->model.batch(*batch_options);
   if (!batch) return fail(batch.error());
 
   BatchProgress progress(common.quiet, options.progress_every);
@@ -152,6 +170,13 @@ void add_batch(CLI::App& program, Common& common, Action& action) {
   command->add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
       ->check(CLI::Range(0, 1 << 30));
   command->add_flag("--confidence", options->confidence, "how sure the model was of each token");
+  command
+      ->add_option(
+          "--prefix-bytes", options->prefix_bytes,
+          "memory for what prompts begin with, kept for rows that begin alike; 0: each reads its own")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("512MB");
+  add_speculation(*command, options->speculation);
   auto* chat = command->add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
   command->add_option("--system", options->system, "the system message, with --chat")->needs(chat);
   add_sampling(*command, options->sampling);

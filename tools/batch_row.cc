@@ -35,7 +35,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   request.logprobs = defaults.logprobs;
   request.abstain = defaults.abstain;
   request.confidence = defaults.confidence;
-  request.speculate = defaults.speculate;
+  request.speculation = defaults.speculation;
   bool mark_unsure = !defaults.abstain.stops;
   bool chat = defaults.chat, greedy = false, no_special = !defaults.parse_specials;
   std::string system = defaults.system;

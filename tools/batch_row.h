@@ -24,7 +24,7 @@ struct RowDefaults {
   bool chat = false;
   bool parse_specials = true;
   std::string system;
-  bool speculate = true;
+  partita::Speculation speculation = partita::Speculation::kWherePays;
 };
 
 /// A line as JSON; discarded where it is none, or nests deeper than rows do.

@@ -2,12 +2,14 @@
 #include "tools/common.h"
 #include "tools/line_editor.h"
 #include "tools/sampling.h"
+#include "tools/speculation.h"
 
 namespace tools {
 namespace {
 
 struct Options {
   SamplingFlags sampling;
+  SpeculationFlags speculation;
   int max_tokens = 1024;
   std::string system;
 };
@@ -122,7 +124,7 @@ partita::Result<void> Chat::answer(std::string text) {
   request.max_tokens = options_->max_tokens;
   request.stop = options_->sampling.stop;
   request.guidance_scale = options_->sampling.guidance_scale;
-  request.speculation = options_->sampling.speculation;
+  request.speculation = options_->speculation.kind;
   request.negative_prompt = options_->sampling.negative_prompt;
   request.sampling = sampling_;
   request.abstain = options_->sampling.abstain.rule();
@@ -196,6 +198,11 @@ int run(const Common& common, const Options& options) {
   if (auto ids = opened->model.tokenize_chat({&probe, 1}, true); !ids) return fail(ids.error());
   auto session = opened->model.session();
   if (!session) return fail(session.error());
+  auto draft = options.speculation.open_draft(common);
+  if (!draft) return fail(draft.error());
+  if (*draft) {
+    if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
+  }
   return Chat(common, options, std::move(*sampling), opened->model, std::move(*session)).run();
 }
 
@@ -212,6 +219,7 @@ void add_chat(CLI::App& program, Common& common, Action& action) {
       ->capture_default_str();
   command->add_option("--system", options->system, "the system message");
   add_sampling(*command, options->sampling);
+  add_speculation(*command, options->speculation);
   command->callback([&common, &action, options] {
     action = [&common, options] {
       if (common.json)

@@ -112,6 +112,13 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       ->check(CLI::Validator(check_cache, "f16|i8"))
       ->capture_default_str()
       ->group(shown(kEngine));
+  command
+      ->add_option("--cache-bytes", common.cache_bytes,
+                   "memory for all keys and values, such as 2GB; a request that it cannot hold fails alone; "
+                   "0: no limit")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str()
+      ->group(shown(kEngine));
   add_attention(*command, common, shown(kEngine));
   command->add_option("--head", common.head, "output head: auto or full, one and the same in this version")
       ->check(CLI::Validator(check_head, "auto|full"))
@@ -198,6 +205,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   options.threads = common.threads;
   options.exact = exact;
   options.cache = common.cache == "i8" ? partita::CacheType::kI8 : partita::CacheType::kF16;
+  options.cache_bytes = static_cast<std::size_t>(common.cache_bytes);
   options.attention_window = common.attention_window;
   options.attention_sinks = common.attention_sinks;
   options.text_only = text_only;

@@ -31,6 +31,7 @@ struct Common {
   bool verbose = false;
   std::uint64_t seed = 0;
   std::string cache = "f16";
+  std::uint64_t cache_bytes = 0;     // 0: no limit
   std::size_t attention_window = 0;  // 0: none
   std::size_t attention_sinks = partita::OpenOptions().attention_sinks;
   std::string head = "auto";  // checked, and read by nobody as long as there is one head
@@ -43,7 +44,7 @@ struct Common {
 enum Heeds : unsigned {
   kJson = 1,
   kSpecials = 2,  // --no-special
-  kEngine = 4,    // --threads, --exact, --cache, --attention-..., --head, --verbose
+  kEngine = 4,    // --threads, --exact, --cache.., --attention-..., --head, --verbose
   kSeed = 8
 };
 

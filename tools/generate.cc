@@ -6,6 +6,7 @@
 #include "tools/explain.h"
 #include "tools/sampling.h"
 #include "tools/search.h"
+#include "tools/speculation.h"
 
 namespace tools {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 struct Options {
   Input input;
   SamplingFlags sampling;
+  SpeculationFlags speculation;
   EnsembleFlags ensemble;
   SearchFlags search;
   int max_tokens = 256;
@@ -42,7 +44,7 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   request.explain = options.explain ? options.explain_top : 0;
   request.guidance_scale = options.sampling.guidance_scale;
   request.negative_prompt = options.sampling.negative_prompt;
-  request.speculation = options.sampling.speculation;
+  request.speculation = options.speculation.kind;
   auto sampling = options.sampling.resolved(common.seed);
   if (!sampling) return sampling.error();
   request.sampling = std::move(*sampling);
@@ -165,6 +167,11 @@ int run(const Common& common, const Options& options) {
   }
   auto session = opened->model.session();
   if (!session) return fail(session.error());
+  auto draft = options.speculation.open_draft(common);
+  if (!draft) return fail(draft.error());
+  if (*draft) {
+    if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
+  }
   if (options.search.asked()) return run_search(common, *opened, *session, *request, options.search);
   return run_on(common, options, *request, *session,
                 {opened->model, opened->model.info(), opened->load_s, nullptr});
@@ -206,6 +213,7 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   add_sampling(*command, options->sampling);
+  add_speculation(*command, options->speculation);
   add_search(*command, options->search);
   add_ensemble(*command, options->ensemble);
   command->callback(

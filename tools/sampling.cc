@@ -148,16 +148,6 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
-  const std::map<std::string, partita::Speculation> speculations = {
-      {"auto", partita::Speculation::kWherePays},
-      {"off", partita::Speculation::kNever},
-      {"always", partita::Speculation::kAlways}};
-  command
-      .add_option(
-          "--speculation", flags.speculation,
-          "guesses at what comes next, several in a step; they cost and save time alone: auto, off, always")
-      ->transform(CLI::CheckedTransformer(speculations).description(""))
-      ->default_str("auto");
   add_abstain(command, flags.abstain);
 }
 

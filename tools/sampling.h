@@ -32,7 +32,6 @@ struct SamplingFlags {
   AbstainFlags abstain;
   float guidance_scale = 1;
   std::string negative_prompt;
-  partita::Speculation speculation = partita::Speculation::kWherePays;
 
   /// With what the flags say. Error: what the library refuses.
   partita::Result<partita::Sampling> resolved(std::uint64_t seed) const;

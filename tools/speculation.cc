@@ -1,0 +1,34 @@
+#include "tools/speculation.h"
+
+#include <map>
+
+namespace tools {
+
+using partita::Result;
+using partita::Speculation;
+
+void add_speculation(CLI::App& command, SpeculationFlags& flags) {
+  const std::map<std::string, Speculation> kinds = {
+      {"auto", Speculation::kWherePays}, {"off", Speculation::kNever}, {"always", Speculation::kAlways}};
+  command
+      .add_option(
+          "--speculation", flags.kind,
+          "guesses at what comes next, several in a step; they cost or save time and change no answer: "
+          "auto (where that pays), off, always")
+      ->transform(CLI::CheckedTransformer(kinds).description(""))
+      ->default_str("auto");
+  command.add_option(
+      "--draft", flags.draft,
+      "a smaller model of the same vocabulary that guesses; without it, what the text said before");
+}
+
+Result<std::optional<partita::Model>> SpeculationFlags::open_draft(const Common& common) const {
+  if (draft.empty()) return std::optional<partita::Model>();
+  auto path = partita::find_model(draft);
+  if (!path) return path.error();
+  auto opened = open_model_at(*path, common, false, common.exact);
+  if (!opened) return opened.error();
+  return std::optional<partita::Model>(std::move(opened->model));
+}
+
+}  // namespace tools
