@@ -1,4 +1,7 @@
 // partita chat: a conversation in the terminal.
+#include <filesystem>
+
+#include "tools/chat_file.h"
 #include "tools/common.h"
 #include "tools/line_editor.h"
 #include "tools/sampling.h"
@@ -12,13 +15,18 @@ struct Options {
   SpeculationFlags speculation;
   int max_tokens = 1024;
   std::string system;
+  std::string session;  // a file; empty: none
 };
 
 constexpr const char* kHelp =
-    "/help   this text\n"
-    "/undo   take the last question and its answer back\n"
-    "/reset  begin again\n"
-    "/exit   leave (Ctrl-D does too)\n"
+    "/help       this text\n"
+    "/undo       take the last question and its answer back\n"
+    "/reset      begin again\n"
+    "/save FILE  keep the chat in a file, with what the model has read of it; without FILE where it was "
+    "last\n"
+    "/load FILE  go on with the chat in that file\n"
+    "/fork FILE  the chat so far stays in its file, what comes now goes to another\n"
+    "/exit       leave (Ctrl-D does too); with --session the chat is saved\n"
     "Ctrl-C stops an answer and keeps the chat; at an empty prompt, typed twice, it leaves.\n"
     "A line that ends with \\ goes on in the next one.\n";
 
@@ -37,6 +45,9 @@ class Chat {
 
   int run();
 
+  /// Goes on with the chat of a file, and keeps it there. A file that does not exist is a new chat.
+  partita::Result<void> begin(const std::string& path);
+
  private:
   /// What the line editor gave, whole; nothing when the chat is over.
   std::optional<std::string> read_message();
@@ -48,6 +59,10 @@ class Chat {
     if (!options_->system.empty()) messages_.push_back({"system", options_->system});
   }
   void undo();
+  /// "/save FILE" and its like; `path` may be empty.
+  void obey_file(const std::string& command, std::string path);
+  partita::Result<void> save(const std::string& path);
+  partita::Result<void> load(const std::string& path);
   void note(const char* text) const {
     if (editor_.interactive() && !common_->quiet) std::fputs(text, stderr);
   }
@@ -59,6 +74,7 @@ class Chat {
   partita::Session session_;
   LineEditor editor_;
   std::vector<partita::Message> messages_;
+  std::string file_;  // where the chat is kept; empty: nowhere
   bool interrupted_at_end_ = false;
 };
 
@@ -101,9 +117,50 @@ void Chat::undo() {
   if (!messages_.empty() && messages_.back().role == "user") messages_.pop_back();
 }
 
+partita::Result<void> Chat::save(const std::string& path) {
+  if (auto saved = save_chat(session_, messages_, path); !saved) return saved;
+  file_ = path;
+  return {};
+}
+
+partita::Result<void> Chat::load(const std::string& path) {
+  auto messages = load_chat(session_, path);
+  if (!messages) return messages.error();
+  messages_ = std::move(*messages);
+  file_ = path;
+  return {};
+}
+
+partita::Result<void> Chat::begin(const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::exists(path, unknown)) return load(path);
+  file_ = path;
+  return {};
+}
+
+void Chat::obey_file(const std::string& command, std::string path) {
+  if (path.empty() && command == "/save") path = file_;
+  if (path.empty()) {
+    std::fprintf(stderr, "%s needs the name of a file\n", command.c_str());
+    return;
+  }
+  partita::Result<void> done;
+  if (command == "/fork" && !file_.empty()) done = save(file_);
+  if (done) done = command == "/load" ? load(path) : save(path);
+  if (!done) {
+    std::fprintf(stderr, "partita: %s\n", done.error().message.c_str());
+  } else if (!common_->quiet) {
+    std::fprintf(stderr, "(the chat is kept in %s; %zu messages)\n", file_.c_str(), messages_.size());
+  }
+}
+
 bool Chat::obey(const std::string& line, bool& over) {
   if (line.empty() || line[0] != '/') return false;
-  if (line == "/exit" || line == "/quit") {
+  const std::size_t space = std::min(line.find(' '), line.size());
+  const std::string command = line.substr(0, space);
+  if (command == "/save" || command == "/load" || command == "/fork") {
+    obey_file(command, line.substr(std::min(space + 1, line.size())));
+  } else if (line == "/exit" || line == "/quit") {
     over = true;
   } else if (line == "/undo") {
     undo();
@@ -179,6 +236,9 @@ int Chat::run() {
     if (!answered) std::fprintf(stderr, "partita: %s\n", answered.error().message.c_str());
     if (interrupted().is_set() && !editor_.interactive()) interrupted_at_end_ = over = true;
   }
+  if (!file_.empty() && !options_->session.empty()) {
+    if (auto saved = save(file_); !saved) return fail(saved.error());
+  }
   return interrupted_at_end_ ? kInterrupted : kDone;
 }
 
@@ -203,7 +263,11 @@ int run(const Common& common, const Options& options) {
   if (*draft) {
     if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
   }
-  return Chat(common, options, std::move(*sampling), opened->model, std::move(*session)).run();
+  Chat chat(common, options, std::move(*sampling), opened->model, std::move(*session));
+  if (!options.session.empty()) {
+    if (auto begun = chat.begin(options.session); !begun) return fail(begun.error());
+  }
+  return chat.run();
 }
 
 }  // namespace
@@ -218,6 +282,8 @@ void add_chat(CLI::App& program, Common& common, Action& action) {
       ->check(CLI::Range(-1, 1 << 30))
       ->capture_default_str();
   command->add_option("--system", options->system, "the system message");
+  command->add_option("--session", options->session,
+                      "a file that keeps the chat: it goes on where it ended, and nothing is read twice");
   add_sampling(*command, options->sampling);
   add_speculation(*command, options->speculation);
   command->callback([&common, &action, options] {

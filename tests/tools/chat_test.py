@@ -181,5 +181,56 @@ class Pipes(ProgramTest):
         self.assertEqual(process.returncode, 130)
 
 
+class ChatFiles(ProgramTest):
+    def chat(self, *lines, session=None, more=()):
+        where = ["--session", session] if session else []
+        return run("chat", "--greedy", "-n", 24, "-v", *where, *more, stdin="".join(line + "\n" for line in lines))
+
+    def said(self, done):
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode()
+
+    def prefilled(self, done):
+        return [int(line.split()[1]) for line in done.stderr.decode().splitlines() if line.startswith("prefill")]
+
+    def test_a_chat_goes_on_in_another_process_as_if_it_had_not_ended(self):
+        file = self.dir / "chat.partita"
+        questions = ["What is the capital of France?", "And of Italy?", "Which is larger?"]
+        whole = self.said(self.chat(*questions))
+        first = self.chat(questions[0], session=file)
+        rest = self.chat(*questions[1:], session=file)
+        self.assertEqual(self.said(first) + self.said(rest), whole)
+        self.assertLess(self.prefilled(rest)[0], 25)  # the question alone
+        # What was said is there to be taken back.
+        again = self.chat("/undo", questions[2], session=file)
+        self.assertEqual(self.said(again), whole[-len(self.said(again)):])
+
+    def test_save_load_and_fork(self):
+        a, b = self.dir / "a.partita", self.dir / "b.partita"
+        done = self.chat("What is the capital of France?", f"/save {a}", f"/fork {b}", "And of Italy?", "/save")
+        self.said(done)
+        self.assertIn("2 messages", done.stderr.decode())
+        self.assertIn("4 messages", done.stderr.decode())
+        alone = self.said(self.chat("What is the capital of France?", "And of Italy?"))
+        first = self.said(self.chat("What is the capital of France?"))
+        self.assertEqual(first + self.said(self.chat(f"/load {a}", "And of Italy?")), alone)
+        done = self.chat("/save", "/load", f"/load {self.dir / 'missing'}", "/nonsense")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr.decode().count("needs the name of a file"), 2)
+        self.assertIn("missing", done.stderr.decode())
+
+    def test_a_damaged_file_stops_the_chat_and_stays_as_it_is(self):
+        file = self.dir / "chat.partita"
+        self.said(self.chat("Hi", session=file))
+        damaged = bytearray(file.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        file.write_bytes(damaged)
+        done = run("chat", "-q", "--session", file, stdin="Hi\n")
+        self.check_sentence(done, 1, "damaged", "checksum")
+        self.assertEqual(file.read_bytes(), damaged)
+        file.write_text("not a session at all")
+        self.check_sentence(run("chat", "-q", "--session", file, stdin="Hi\n"), 1, "not a session file")
+
+
 if __name__ == "__main__":
     main()
