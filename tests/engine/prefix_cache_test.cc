@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "engine/kv_file.h"
 #include "tests/catch.h"
 
 using namespace partita;
@@ -39,9 +40,11 @@ std::vector<std::uint64_t> contents(const Keys& keys) {
   return marks;
 }
 
+/// In the last head's V, which is token-major: 16 numbers of two bytes a token.
 std::byte* slot(const KvSequence& sequence, std::size_t cls, std::size_t at) {
   std::byte* page = sequence.page(cls, at / kPageTokens);
-  return page == nullptr ? nullptr : page + at % kPageTokens * 32;
+  const std::size_t values = sequence.pool().page_bytes(cls) - kPageTokens * 32;
+  return page == nullptr ? nullptr : page + values + at % kPageTokens * 32;
 }
 
 /// Reads keys [sequence.length(), end) as an engine would: reserves, writes, advances.
@@ -316,6 +319,22 @@ TEST_CASE("A hundred thousand random operations with shared beginnings keep cont
         } else if (choice < 88) {
           prefixes.give_up(below(budget));
           ++happened["give up"];
+        } else if (choice < 91) {
+          // Saved, and loaded in another's place.
+          const Open& from = all[i];
+          Open& to = all[below(all.size())];
+          std::vector<std::byte> saved;
+          write_pages(from.sequence, [&](std::span<const std::byte> page) {
+            saved.insert(saved.end(), page.begin(), page.end());
+            return true;
+          });
+          const auto first = first_pages(from.sequence);
+          const std::size_t length = from.sequence.length();
+          REQUIRE(saved.size() == kv_bytes(pool, length, first));
+          const Keys keys = from.keys;
+          const bool loaded = read_pages(saved, length, first, to.sequence).ok();
+          to.keys = loaded ? keys : Keys(keys.begin(), keys.begin());
+          ++happened[loaded ? "load" : "load refused"];
         } else {
           std::swap(all[i], all.back());
           all.pop_back();
@@ -344,8 +363,8 @@ TEST_CASE("A hundred thousand random operations with shared beginnings keep cont
     }
     CHECK(pool.bytes_in_use() == 0);
     CHECK(pool.idle_bytes() == 0);
-    for (const char* kind :
-         {"take up", "step", "refuse", "fork", "roll back", "take up later", "trim", "cancel"}) {
+    for (const char* kind : {"take up", "step", "refuse", "fork", "roll back", "take up later", "trim",
+                             "load", "load refused", "cancel"}) {
       INFO(kind << " happened " << happened[kind] << " times");
       CHECK(happened[kind] > 100);
     }

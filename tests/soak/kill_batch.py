@@ -112,12 +112,16 @@ def main():
 
         chance = random.Random(options.seed + 1)
         job = Job(options, rows, out)
-        step = undisturbed.stat().st_size // (options.full_disks + 1) // 4
+        step = undisturbed.stat().st_size // 40
         full_after = {round((i + 1) * options.kills / (options.full_disks + 1)) for i in range(options.full_disks)}
         disks = 0
         for kill in range(1, options.kills + 1):
+            # Anywhere between the start and twice a run's part of the rows, and anywhere within a step.
+            more = whole_lines(out) + round(chance.random() * 2 * options.rows / (options.kills + 1))
             process = job.start()
-            time.sleep(0.5 + chance.random() * 1.6 * seconds / options.kills)
+            while process.poll() is None and whole_lines(out) < more:
+                time.sleep(0.02)
+            time.sleep(chance.random())
             process.send_signal(signal.SIGKILL)
             process.communicate()
             print(f"kill {kill}: {whole_lines(out)} rows are there", flush=True)
