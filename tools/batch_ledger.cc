@@ -25,7 +25,8 @@ std::string hex(const Hash128& hash) {
 /// The slot of an id, or the free one where it belongs. Precondition: there is a free slot.
 std::size_t IdTable::find(const Hash128& id) const {
   const std::size_t mask = slots_.size() - 1;
-  std::size_t at = ((id.high ^ id.low) * 0x9E3779B97F4A7C15U) >> 20 & mask;  // spreads ids that are alike
+  // Spreads ids that are alike; without the marks, which a slot has in their place.
+  std::size_t at = ((id.high ^ (id.low & ~kMarks)) * 0x9E3779B97F4A7C15U) >> 20 & mask;
   while ((slots_[at].low & kMarks) != 0 &&
          (slots_[at].high != id.high || ((slots_[at].low ^ id.low) & ~kMarks) != 0)) {
     at = (at + 1) & mask;

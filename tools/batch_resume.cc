@@ -61,9 +61,9 @@ bool is_row(const Json& json) { return json.is_object() && json.contains("id") &
 
 /// Whether an unfinished last line can be the beginning of a row, or zeros, which a file system may leave
 /// after a loss of power. Nobody else's words are cut off.
-bool may_be_torn(const std::string& line) {
+bool may_be_torn(std::string line) {
   constexpr std::string_view kStart = "{\"id\":";
-  if (line.find_first_not_of('\0') == std::string::npos) return true;
+  line.erase(line.find_last_not_of('\0') + 1);
   const std::size_t n = std::min(line.size(), kStart.size());
   if (line.compare(0, n, kStart, 0, n) != 0) return false;
   const Json row = parse_row(line);

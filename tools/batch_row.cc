@@ -147,6 +147,7 @@ Json parse_row(const std::string& line) {
 
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
+  if (nests_too_deep(line)) return nameless(line_number, here + " nests deeper than 100 levels");
   const Json row = parse_row(line);
   if (row.is_discarded()) return nameless(line_number, here + " is not valid JSON");
   if (!row.is_object()) return nameless(line_number, here + " is not a JSON object");

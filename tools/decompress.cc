@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,7 @@ class Gzip : public Codec {
 
   Result<Step> step(const char* in, std::size_t in_size, char* out, std::size_t out_size) override {
     if (!ready_) return Error{ErrorCode::kOutOfMemory, "there is no memory to unpack it"};
+    if (damage_) return *damage_;
     std::size_t skipped = 0;
     if (between_members_) {
       while (skipped < in_size && in[skipped] == 0) ++skipped;
@@ -61,7 +63,9 @@ class Gzip : public Codec {
     const uInt in_before = stream_.avail_in, out_before = stream_.avail_out;
     const int code = inflate(&stream_, Z_NO_FLUSH);
     if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
-      return damaged("its gzip data is damaged: " + std::string(stream_.msg ? stream_.msg : zError(code)));
+      damage_ = damaged("its gzip data is damaged: " + std::string(stream_.msg ? stream_.msg : zError(code)));
+      if (stream_.avail_out == out_before)
+        return *damage_;  // else with the next step: this one gives something
     }
     between_members_ = code == Z_STREAM_END;
     return Step{skipped + in_before - stream_.avail_in, out_before - stream_.avail_out};
@@ -73,6 +77,7 @@ class Gzip : public Codec {
   bool ready_ = false;
   bool between_members_ = false;
   bool padded_ = false;
+  std::optional<Error> damage_;
 };
 
 class Zstandard : public Codec {

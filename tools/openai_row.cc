@@ -13,8 +13,7 @@ using partita::Finish;
 using partita::Result;
 
 /// What would change the answer if it had another value than this.
-const std::pair<const char*, Json> kFixed[] = {{"n", 1},
-                                               {"best_of", 1},
+const std::pair<const char*, Json> kFixed[] = {{"best_of", 1},
                                                {"echo", false},
                                                {"suffix", ""},
                                                {"stream", false},
@@ -172,6 +171,8 @@ Result<Json> plain_row_of(const Json& row) {
   for (const auto& [key, value] : row["body"].items()) {
     if (!value.is_null()) plain[key] = value;
   }
+  if (plain.contains("n") && plain["n"] != 1) return refused("n", plain["n"], "1: a line gets one choice");
+  plain.erase("n");  // in a plain row it is another thing
   for (const auto& [key, only] : kFixed) {
     if (plain.contains(key) && plain[key] != only) return refused(key, plain[key], json_text(only));
     plain.erase(key);

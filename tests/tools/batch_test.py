@@ -1,29 +1,14 @@
 """partita batch: rows in, rows out, whatever happens in between."""
 
 import json
-import signal
-import time
+import os
+import pty
+import subprocess
 
-from program import COUNTING, FRANCE, ProgramTest, main, run, run_json, start
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+from program import FRANCE, BatchTest, main, read_until, run, run_json, start
 
 
-class Batch(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.input, self.output = self.dir / "in.jsonl", self.dir / "out.jsonl"
-
-    def batch(self, rows, *args, code=0):
-        """Runs these rows (objects, or lines as they are); what was written."""
-        self.input.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
-        done = run("batch", "-i", self.input, "-o", self.output, *args)
-        self.assertEqual(done.returncode, code, done.stderr.decode())
-        self.stderr = done.stderr.decode()
-        return lines(self.output)
-
+class Batch(BatchTest):
     def test_rows_are_as_if_alone_and_in_order(self):
         rows = [{"id": f"r{i}", "prompt": FRANCE + " not" * i, "n": 12 - i, "temperature": 0.8, "seed": i}
                 for i in range(9)]
@@ -108,7 +93,8 @@ class Batch(ProgramTest):
         bad = [r for r in out if r["error"] is not None]
         self.assertEqual(len(bad), 13)
         for row in bad:
-            self.assertEqual(set(row), {"id", "error"})
+            spare = row["id"] in (2, 3, 10) or row is out[13]  # rows that own no id
+            self.assertEqual(set(row), {"id", "error"} | ({"line"} if spare else set()))
         errors = {r["id"]: r["error"] for r in bad}
         self.assertIn("line 2", errors[2])
         self.assertIn("temperature", errors["d"])
@@ -126,40 +112,76 @@ class Batch(ProgramTest):
         self.assertTrue(all(r["error"] is None for r in out))
         self.assertEqual(self.stderr.count("reference"), 1)
 
-    def test_it_goes_on_where_it_stopped(self):
-        rows = [{"id": i, "prompt": f"{FRANCE} {i}", "n": 40 + i % 7} for i in range(40)] + [{"id": 3, "prompt": "x"}]
-        whole = self.batch(rows)
+    def test_rows_as_they_are_finished(self):
+        rows = [{"id": "long", "prompt": FRANCE, "n": 60}] + [{"id": i, "prompt": f"{FRANCE} {i}", "n": 2} for i in range(12)]
+        ordered = self.batch(rows, "--sequences", 3)
+        self.assertEqual([r["id"] for r in ordered], [r["id"] for r in rows])
         self.output.unlink()
-        process = start("batch", "-i", self.input, "-o", self.output, "--sequences", 3, "-q")
-        with process:
-            while not (self.output.exists() and self.output.read_text().count("\n") >= 5):
-                time.sleep(0.01)
-                self.assertIsNone(process.poll())
-            process.kill()
-        part = self.output.read_text()
-        self.assertLess(part.count("\n"), len(rows))
-        self.output.write_text(part + '{"id":99,"te')  # a torn line
-        done = run_json("batch", "-i", self.input, "-o", self.output)
-        self.assertEqual(done["skipped"], part.count("\n"))
-        self.assertEqual(done["rows"], len(rows) - done["skipped"])
-        self.assertTrue(self.output.read_text().startswith(part))
-        self.assertEqual(lines(self.output), whole)
-        again = run_json("batch", "-i", self.input, "-o", self.output)
-        self.assertEqual((again["rows"], again["skipped"]), (0, len(rows)))
-        self.assertEqual(lines(self.output), whole)
+        out = self.batch(rows, "--sequences", 3, "--order", "finished")
+        self.assertEqual(out[-1]["id"], "long")
+        self.assertEqual(sorted(map(json.dumps, out)), sorted(map(json.dumps, ordered)))
 
-    def test_an_interrupt_keeps_what_is_finished(self):
-        rows = [{"id": 0, "prompt": COUNTING, "n": 4000, "greedy": True}] + [{"id": i, "prompt": FRANCE, "n": 3} for i in range(1, 400)]
-        self.input.write_text("".join(json.dumps(r) + "\n" for r in rows))
-        process = start("batch", "-i", self.input, "-o", self.output, "--sequences", 2)
-        with process:
-            time.sleep(2.5)
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130)
-        kept = lines(self.output)
-        self.assertGreater(len(kept), 0)
-        self.assertNotIn(0, [r["id"] for r in kept])  # it was not finished; those behind it were
+    def test_the_summary(self):
+        self.write_rows([{"id": 1, "prompt": FRANCE, "n": 5, "greedy": True}, {"id": 2}])
+        done = self.batch_json()
+        self.assertEqual((done["rows"], done["errors"], done["skipped"], done["abstained"], done["tokens"]), (2, 1, 0, 0, 5))
+        self.assertAlmostEqual(done["tokens_per_s"], done["tokens"] / done["seconds"])
+        self.assertGreater(done["timing"]["prefill_tokens"], 0)
+        again = self.batch_json()
+        self.assertEqual((again["rows"], again["skipped"], again["tokens"], again["tokens_per_s"]), (0, 2, 0, 0))
+
+    def test_progress_as_lines(self):
+        self.write_rows([{"id": i, "prompt": FRANCE, "n": 20, "greedy": True} for i in range(30)])
+        args = ("batch", "-i", self.input, "--sequences", 2, "--progress-every", 0.05)
+        told = run(*args).stderr.decode().splitlines()
+        lines = [line for line in told if line.startswith("partita: ")]
+        self.assertGreater(len(lines), 1)
+        for line in lines:
+            self.assertRegex(line, r"^partita: \d+ of \d+ rows, \d+ tokens/s(, \d+:\d\d left)?$")
+        self.assertLessEqual(int(lines[-1].split()[1]), 30)
+        self.assertEqual(run(*args, "-q").stderr, b"")
+
+    def test_progress_on_a_terminal(self):
+        self.write_rows([{"id": i, "prompt": FRANCE, "n": 30, "greedy": True} for i in range(20)])
+        keeper, terminal = pty.openpty()
+        process = start("batch", "-i", self.input, "-o", self.output, "--sequences", 2, stderr=terminal)
+        os.close(terminal)
+        seen = b""
+        while piece := self.read_terminal(keeper):
+            seen += piece
+        os.close(keeper)
+        self.assertEqual(process.wait(timeout=60), 0)
+        process.stdout.close()
+        self.assertRegex(seen.decode(), r"\r\[#*\.*\] \d+ of 20 rows, \d+ tokens/s")
+        bar, _, summary = seen.decode().rpartition("20 rows, 0 errors")
+        self.assertTrue(bar.endswith(" \r"), bar)  # wiped before the summary
+        self.assertNotIn("\x1b", seen.decode())
+
+    @staticmethod
+    def read_terminal(fd):
+        try:
+            return os.read(fd, 4096)
+        except OSError:  # what Linux says when the other side has closed it
+            return b""
+
+    def test_a_writer_that_waits_for_each_answer(self):
+        with start("batch", "-q", stdin=subprocess.PIPE) as process:
+            for i in range(3):
+                process.stdin.write(json.dumps({"id": i, "prompt": FRANCE, "n": 2}).encode() + b"\n")
+                process.stdin.flush()
+                self.assertEqual(json.loads(read_until(process.stdout, b"\n"))["id"], i)
+            process.stdin.close()
+            self.assertEqual(process.wait(timeout=60), 0)
+
+    def test_a_reader_that_leaves(self):
+        self.write_rows([{"id": i, "prompt": FRANCE, "n": 2} for i in range(40)])
+        with start("batch", "-q", "-i", self.input, "--sequences", 2) as process:
+            read_until(process.stdout, b"\n")
+            process.stdout.close()
+            message = process.stderr.read().decode()
+            self.assertEqual(process.wait(timeout=60), 1)
+        self.assertEqual(message.count("\n"), 1, message)
+        self.assertIn("stdout: Broken pipe", message)
 
     def test_pipes(self):
         row = json.dumps({"id": "é", "prompt": FRANCE, "n": 2, "greedy": True}, ensure_ascii=False)
@@ -178,6 +200,8 @@ class Batch(ProgramTest):
         self.assertEqual(self.output.read_text(), "precious words of another program\n")
         self.check_usage(run("batch", "--sequences", 0))
         self.check_usage(run("batch", "--json"))
+        self.check_usage(run("batch", "--retry-errors"), "-o FILE")
+        self.check_usage(run("batch", "--order", "random"), "finished")
 
 
 if __name__ == "__main__":

@@ -97,5 +97,33 @@ class ProgramTest(unittest.TestCase):
             self.assertIn(word, message)
 
 
+def json_lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+class BatchTest(ProgramTest):
+    """A test of `partita batch`, with an input and an output of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.input, self.output = self.dir / "in.jsonl", self.dir / "out.jsonl"
+
+    def write_rows(self, rows):
+        """Objects, or lines as they are."""
+        self.input.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+
+    def batch(self, rows, *args, code=0):
+        """Runs these rows; what was written."""
+        self.write_rows(rows)
+        done = run("batch", "-i", self.input, "-o", self.output, *args)
+        self.assertEqual(done.returncode, code, done.stderr.decode())
+        self.stderr = done.stderr.decode()
+        return json_lines(self.output)
+
+    def batch_json(self, *args):
+        """Runs the input as it stands; the summary."""
+        return run_json("batch", "-i", self.input, "-o", self.output, *args)
+
+
 def main():
     unittest.main(verbosity=2)
