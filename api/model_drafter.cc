@@ -71,6 +71,7 @@ class ModelDrafter final : public Drafter {
     for (int piece = 0; piece < 2 && cache_.length() < read_.size(); ++piece) {
       const auto done = lane_->scheduler.read_piece(read_, prompt_size_, cache_, Scheduler::Outputs::kLast,
                                                     lane_->hidden.data(), nullptr);
+      release_unseen(*lane_->model, cache_);
       if (!done || cache_.length() < std::min(prompt_size_, read_.size())) return false;
     }
     if (cache_.length() < read_.size()) return false;
