@@ -90,7 +90,8 @@ class Generate(ProgramTest):
             self.assertLessEqual(token["logprob"], 0)
             self.assertEqual(len(token["top"]), 3)
             self.assertEqual(token["top"][0], [token["id"], token["logprob"]])  # greedy: the likeliest
-        self.assertEqual(set(out["timing"]), {"load_s", "prefill_tokens", "prefill_s", "decode_tokens", "decode_s"})
+        self.assertEqual(set(out["timing"]), {"load_s", "prefill_tokens", "prefill_s", "decode_tokens", "decode_s",
+                                              "shared_tokens", "guessed", "guessed_right"})
         self.assertEqual(out["timing"]["prefill_tokens"], len(out["prompt_ids"]))
         plain = run("generate", "-p", FRANCE, "-n", 8, "--greedy")
         self.assertEqual(plain.stdout.decode(), out["text"] + "\n")
