@@ -78,7 +78,10 @@ TEST_CASE("A loaded session goes on like the one that was saved, and reads only 
           Whole whole;
           while (const auto token = must(stream.next())) whole.ids.push_back(token->id);
           CHECK(whole.ids == generate_alone(model, next).ids);
-          CHECK(stream.timing().prefill_tokens <= 12);
+          // Where prompts and answers have different arithmetic, the answer is read again as a part of a
+          // prompt.
+          const std::size_t answer_again = model.info().isa == "amx" ? answer.ids.size() : 0;
+          CHECK(stream.timing().prefill_tokens <= 12 + answer_again);
         }
       }
     }

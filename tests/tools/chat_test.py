@@ -200,7 +200,8 @@ class ChatFiles(ProgramTest):
         first = self.chat(questions[0], session=file)
         rest = self.chat(*questions[1:], session=file)
         self.assertEqual(self.said(first) + self.said(rest), whole)
-        self.assertLess(self.prefilled(rest)[0], 25)  # the question alone
+        # The question alone; where prompts and answers have different arithmetic, the answer before it as well.
+        self.assertLess(self.prefilled(rest)[0], 50)
         # What was said is there to be taken back.
         again = self.chat("/undo", questions[2], session=file)
         self.assertEqual(self.said(again), whole[-len(self.said(again)):])
