@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Kills `partita batch` again and again, fills its disk twice, and checks that nothing is lost or changed.
 
-Rows have prompts of 10 to 2,000 tokens that begin like one of some documents and end in their own way. The job runs
-once undisturbed; then again with SIGKILL at random moments, and on a disk that is full twice. After the last run all
-ids must be there exactly once, and all texts equal.
+Rows have prompts of 10 to 2,000 tokens that begin like one of some documents and end in their own way; some are lines
+of OpenAI's batches, some repeat an id. The job runs once undisturbed; then again with SIGKILL at random moments, and
+on a disk that is full twice. After the last run all rows must be there exactly once, and all texts equal.
 
     tests/soak/kill_batch.py [--rows 10000] [--kills 30] [--full-disks 2] [--tokens 4] [-m MODEL] [--seed 1]
 
@@ -35,10 +35,15 @@ def make_rows(options):
         length = chance.randint(2, 1900)  # a word is about a token
         words = chance.choice(documents)[:length] + [chance.choice(WORDS) for _ in range(chance.randint(3, 12))]
         row = {"id": f"row-{i}", "prompt": " ".join(words), "n": chance.randint(1, options.tokens)}
-        if i % 3 == 0:
+        if i % 10 == 7:
+            row = {"custom_id": row["id"], "url": "/v1/completions",
+                   "body": {"prompt": row["prompt"], "max_tokens": row["n"]}}
+        elif i % 3 == 0:
             row["greedy"] = True
         if i % 1000 == 999:
             row["temperature"] = "warm"  # an error row, which is a result as well
+        if i % 100 == 50:
+            row["id"] = f"row-{i - chance.randint(1, 40)}"  # which another row has: an error row, and it has a line
         yield row
 
 
@@ -66,7 +71,7 @@ def whole_lines(path):
 
 def results(path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return lines, {line["id"]: line for line in lines}
+    return lines, {(line["id"], line.get("line")): line for line in lines}
 
 
 def fill_disk(options, job, out, number, space):
@@ -114,16 +119,17 @@ def main():
         job = Job(options, rows, out)
         step = undisturbed.stat().st_size // 40
         full_after = {round((i + 1) * options.kills / (options.full_disks + 1)) for i in range(options.full_disks)}
-        disks = 0
-        for kill in range(1, options.kills + 1):
-            # Anywhere between the start and twice a run's part of the rows, and anywhere within a step.
-            more = whole_lines(out) + round(chance.random() * 2 * options.rows / (options.kills + 1))
+        disks = struck = 0
+        # When so many rows are there, spread over the job, and anywhere within a step.
+        moments = sorted(chance.randrange(round(0.95 * options.rows)) for _ in range(options.kills))
+        for kill, moment in enumerate(moments, 1):
             process = job.start()
-            while process.poll() is None and whole_lines(out) < more:
+            while process.poll() is None and whole_lines(out) < moment:
                 time.sleep(0.02)
-            time.sleep(chance.random())
+            time.sleep(chance.random() * min(1, seconds / options.kills / 4))
             process.send_signal(signal.SIGKILL)
             process.communicate()
+            struck += process.returncode == -signal.SIGKILL  # it was still running
             print(f"kill {kill}: {whole_lines(out)} rows are there", flush=True)
             if kill in full_after:
                 disks += 1
@@ -132,12 +138,13 @@ def main():
 
         expected_lines, expected = results(undisturbed)
         lines, found = results(out)
-        print(f"at the end: {len(lines)} rows, {len(found)} ids; {options.rows} were asked for")
+        print(f"at the end: {len(lines)} rows, {len(found)} different; {options.rows} were asked for; {struck} of "
+              f"{options.kills} kills struck before the end, and the disk was full {disks} times")
         different = [i for i in expected if expected[i] != found.get(i)]
         in_order = options.order != "input" or [l["id"] for l in lines] == [l["id"] for l in expected_lines]
         if len(lines) != options.rows or len(found) != options.rows or different:
             sys.exit(f"FAILED: {len(different)} rows differ, such as {different[:3]}")
-        print("every id exactly once, every row the same as undisturbed"
+        print("every row exactly once, and the same as undisturbed"
               + ("" if in_order else "; not in the order of the input, as after an interruption it may be"))
     finally:
         if options.tmpfs:
