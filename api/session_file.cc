@@ -58,6 +58,7 @@ class NewFile {
   }
 
   bool write(Bytes bytes) {
+    if (bytes.empty()) return true;  // which fwrite() must not be asked for
     hash_.add(bytes);
     return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size();
   }
