@@ -13,14 +13,11 @@ using partita::Finish;
 using partita::Result;
 
 /// What would change the answer if it had another value than this.
-const std::pair<const char*, Json> kFixed[] = {{"best_of", 1},
-                                               {"echo", false},
-                                               {"suffix", ""},
-                                               {"stream", false},
-                                               {"tools", Json::array()},
-                                               {"functions", Json::array()},
-                                               {"modalities", {"text"}},
-                                               {"response_format", {{"type", "text"}}}};
+const std::pair<const char*, Json> kFixed[] = {
+    {"best_of", 1},           {"echo", false},
+    {"suffix", ""},           {"stream", false},
+    {"tools", Json::array()}, {"functions", Json::array()},
+    {"modalities", {"text"}}, {"response_format", {{"type", "text"}}}};
 
 /// What says nothing about the answer.
 constexpr const char* kIgnored[] = {"model",        "user",           "metadata",    "store",
