@@ -33,9 +33,11 @@ Result<void> check(const BatchOptions& options) {
   if (options.max_sequences == 0 || options.max_sequences > kStepRows) {
     return refused("sequences", std::to_string(options.max_sequences), "1 to " + most);
   }
-  if (options.step_tokens < options.max_sequences || options.step_tokens > kStepRows) {
+  // Two at least: an answer with guidance takes two rows.
+  const std::size_t least = std::max<std::size_t>(options.max_sequences, 2);
+  if (options.step_tokens < least || options.step_tokens > kStepRows) {
     return refused("step_tokens", std::to_string(options.step_tokens),
-                   std::to_string(options.max_sequences) + " (the sequences) to " + most);
+                   std::to_string(least) + " (the sequences, or 2) to " + most);
   }
   if (!(options.most_delay >= 1)) {
     return refused("most_delay", to_text(static_cast<float>(options.most_delay)), "at least 1");
@@ -100,10 +102,10 @@ Batch& Batch::operator=(Batch&&) noexcept = default;
 Batch::~Batch() = default;
 
 void Batch::Impl::insert(std::unique_ptr<Entry> entry) {
-  const auto after = std::find_if(entries.begin(), entries.end(), [&](const std::unique_ptr<Entry>& other) {
-    return other->priority < entry->priority;
-  });
-  entries.insert(after, std::move(entry));
+  auto at = entries.end();
+  while (at != entries.begin() && (*std::prev(at))->priority < entry->priority) --at;
+  entries.insert(at, std::move(entry));
+  if (entries.size() > max_sequences) entries[max_sequences]->give_up_caches();  // it may have run
 }
 
 Result<Batch::Ticket> Batch::add(const Request& request) {
@@ -169,16 +171,18 @@ std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
                                             std::to_string(budget)};
 }
 
-/// Requests that wanted no tokens at all, and those that cannot have any.
+/// Of the requests that are to run, those that wanted no tokens at all, and those that cannot have any.
 void Batch::Impl::report_over(std::vector<Event>& events) {
-  std::erase_if(entries, [&](const std::unique_ptr<Entry>& entry) {
-    const Finish finish = entry->sequence->finish();
-    std::optional<Error> error = never_fits(*entry);
-    if (finish == Finish::kNone && !error) return false;
-    if (finish != Finish::kNone) error.reset();
-    events.push_back({entry->ticket, std::nullopt, std::move(error), finish});
-    return true;
-  });
+  for (std::size_t i = 0; i < running();) {
+    const Finish finish = entries[i]->sequence->finish();
+    std::optional<Error> error = finish == Finish::kNone ? never_fits(*entries[i]) : std::nullopt;
+    if (finish == Finish::kNone && !error) {
+      ++i;
+      continue;
+    }
+    events.push_back({entries[i]->ticket, std::nullopt, std::move(error), finish});
+    entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
+  }
 }
 
 /// After a step: who is over goes, and so do pages that nobody sees any more.
@@ -199,13 +203,7 @@ Result<void> Batch::advance(std::vector<Event>& events) {
     Impl& impl = *impl_;
     impl.report_over(events);
     impl.stepping.clear();
-    for (std::size_t i = 0; i < impl.entries.size(); ++i) {
-      if (i < impl.max_sequences) {
-        impl.stepping.push_back(&*impl.entries[i]->sequence);
-      } else {
-        impl.entries[i]->give_up_caches();  // it ran until one of a higher priority came
-      }
-    }
+    for (std::size_t i = 0; i < impl.running(); ++i) impl.stepping.push_back(&*impl.entries[i]->sequence);
     impl.outcomes.clear();
     const std::atomic<bool>* cancelled = impl.cancel != nullptr ? &impl.cancel->flag() : nullptr;
     auto done = impl.scheduler.step(impl.stepping, cancelled, impl.timing, impl.outcomes);

@@ -123,12 +123,10 @@ void Scheduler::answer(Sequences sequences, Timing& timing, std::vector<Outcome>
   }
 }
 
-void Scheduler::count(Sequences sequences, double seconds, Timing& timing) {
-  std::size_t prompt_rows = 0, generated_rows = 0;  // by role, for who asks how fast it was
-  std::size_t answers = 0;                          // by what it was for, for who plans the next
+void Scheduler::learn(Sequences sequences, double seconds) {
+  std::size_t answers = 0;
   StepCost::Prompts prompts;
   for (const Piece& piece : pieces_) {
-    (piece.role == Role::kPrompt ? prompt_rows : generated_rows) += piece.count;
     if (piece.count == 1 && piece.asks) {
       answers += 1 + piece.guesses;
     } else {
@@ -137,6 +135,12 @@ void Scheduler::count(Sequences sequences, double seconds, Timing& timing) {
     }
   }
   planner_.learn(answers, prompts, seconds);
+}
+
+void Scheduler::count(double seconds, Timing& timing) {
+  std::size_t prompt_rows = 0, generated_rows = 0;
+  for (const Piece& piece : pieces_)
+    (piece.role == Role::kPrompt ? prompt_rows : generated_rows) += piece.count;
   const double rows = static_cast<double>(prompt_rows + generated_rows);
   const double prompt_share = static_cast<double>(prompt_rows) / rows;
   timing.prefill_tokens += prompt_rows;
@@ -150,6 +154,7 @@ Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cance
   const auto start = std::chrono::steady_clock::now();
   planner_.plan(sequences, timing, pieces_, outcomes);
   if (pieces_.empty()) return {};
+  const auto planned = std::chrono::steady_clock::now();  // guesses may have taken time
   make_chunks(sequences);
   if (auto done = engine_.step(chunks_, hidden_.data(), cancel); !done) {
     for (Sequence* sequence : sequences) sequence->drop_guesses();
@@ -159,7 +164,8 @@ Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cance
   answer(sequences, timing, outcomes);
   timing.decode_tokens += timing.guessed_right - right;
   planner_.keep_prefixes(sequences, pieces_);
-  count(sequences, seconds_since(start), timing);
+  learn(sequences, seconds_since(planned));
+  count(seconds_since(start), timing);
   return {};
 }
 

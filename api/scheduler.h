@@ -56,7 +56,8 @@ class Scheduler {
   void answer(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
   void accept(Sequence& sequence, const Piece& piece, std::span<const Result<Answer>> answers,
               std::vector<Outcome>& outcomes);
-  void count(Sequences sequences, double seconds, Timing& timing);
+  void learn(Sequences sequences, double seconds);
+  void count(double seconds, Timing& timing);
 
   std::shared_ptr<const Model::Impl> model_;
   Engine engine_;

@@ -11,7 +11,8 @@ namespace {
 constexpr double kLayerSeconds = 0.05;
 
 constexpr std::size_t kFewestRows = 32;  // fewer would read the weights too often, where nobody waits
-constexpr double kWorthIt = 1.05;        // guesses must promise so many times what there is without
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+constexpr double kWorthIt = 1.05;  // guesses must promise so many times what there is without
 
 /// The last ids of both tracks of a sequence with guidance are read in one step; the first to get there
 /// waits.
@@ -85,74 +86,84 @@ std::size_t StepPlanner::prompt_rows(std::size_t depth) const {
       std::clamp(rows, static_cast<double>(kFewestRows), static_cast<double>(kStepRows)));
 }
 
-/// What the prompts of a step may take beside so many rows of answers.
-double StepPlanner::prompt_seconds(std::size_t answers) const {
-  if (answers == 0 || !cost_.knows_answers()) return most_seconds_;
-  return std::min(most_seconds_, (options_.most_delay - 1) * cost_.answers(answers));
-}
-
-/// How many ids of a prompt can be read in that time.
-std::size_t StepPlanner::fitting_rows(const Sequence& sequence, double seconds, std::size_t answers) const {
-  const std::size_t depth = sequence.cache().length();
-  const bool hurries = answers > 0 && options_.most_delay < std::numeric_limits<double>::infinity();
-  if (!hurries) return prompt_rows(depth);
-  // Until both are known: as many as there are answers, which take about as long.
-  if (!cost_.knows_prompts() || !cost_.knows_answers()) return answers;
-  return static_cast<std::size_t>(
-      std::min(cost_.prompt_rows(seconds, depth), static_cast<double>(kStepRows)));
-}
-
 void StepPlanner::share_out(Sequences sequences) {
   shares_.assign(sequences.size(), {});
   std::size_t answers = 0, prompts = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const Sequence& s = *sequences[i];
     if (is_ready(s) && answers + s.tracks() <= options_.step_rows) {
-      shares_[i] = {s.tracks(), true};
+      shares_[i] = {.rows = s.tracks(), .answers = true};
       answers += s.tracks();
     } else if (reads_prompt(s) && !waits_for_prefix(sequences, i)) {
-      shares_[i].rows = 1;  // so far a mark
+      shares_[i].reads = true;
       ++prompts;
     }
   }
   if (prompts > 0) share_out_prompts(sequences, answers, prompts);
 }
 
+/// What the prompts of a step may have in all.
+StepPlanner::Allowance StepPlanner::allowance(std::size_t answers) const {
+  Allowance all{std::min(options_.step_rows - answers, prompt_rows(0))};
+  if (answers == 0 || options_.most_delay == kUnbounded) return all;
+  if (cost_.knows_answers() && cost_.knows_prompts()) {
+    all.seconds = (options_.most_delay - 1) * cost_.answers(answers);
+  } else {
+    all.rows = std::min(all.rows, answers);  // which take about as long as these
+  }
+  return all;
+}
+
+/// How many ids of a prompt an allowance lets be read.
+std::size_t StepPlanner::fitting_rows(const Sequence& sequence, const Allowance& allowed) const {
+  const std::size_t depth = sequence.cache().length(), rows = std::min(unread(sequence), allowed.rows);
+  if (allowed.seconds == kUnbounded) return std::min(rows, prompt_rows(depth));
+  return static_cast<std::size_t>(
+      std::min(cost_.prompt_rows(allowed.seconds, depth), static_cast<double>(rows)));
+}
+
 void StepPlanner::share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts) {
-  const double seconds = prompt_seconds(answers);
-  const std::size_t room = std::min(options_.step_rows - answers, prompt_rows(0));
-  const std::size_t part = std::max<std::size_t>(room / prompts, 1);
-  StepCost::Prompts planned;
-  std::size_t left = room;
-  // First those that get through with their part, then the others in order.
-  for (const bool short_ones : {true, false}) {
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      Share& share = shares_[i];
-      if (share.answers || share.rows == 0) continue;
-      const std::size_t ids = unread(*sequences[i]);
-      if ((ids <= part) != short_ones) continue;
-      std::size_t most =
-          std::min(left, fitting_rows(*sequences[i], seconds - cost_.prompts(planned), answers));
-      if (left == room)
-        most = std::max<std::size_t>(most, std::min<std::size_t>(left, 1));  // something moves
-      share.rows = std::min(ids, most);
-      left -= share.rows;
-      if (share.rows > 0) planned.add(share.rows, sequences[i]->cache().length());
-    }
+  Allowance left = allowance(answers);
+  const Allowance part{left.rows / prompts, left.seconds / static_cast<double>(prompts)};
+  const auto give = [&](std::size_t i, std::size_t rows) {
+    StepCost::Prompts given;
+    given.add(rows, sequences[i]->cache().length());
+    shares_[i].rows = rows;
+    left.rows -= rows;
+    left.seconds -= rows > 0 ? cost_.prompts(given) : 0;
+  };
+  // First those that get through with their part, then the others in order; the first of these reads on
+  // whatever it takes.
+  const auto is_short = [&](std::size_t i) {
+    return fitting_rows(*sequences[i], part) == unread(*sequences[i]);
+  };
+  std::vector<std::size_t>& long_ones = long_ones_;
+  long_ones.clear();
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!shares_[i].reads) continue;
+    is_short(i) ? give(i, unread(*sequences[i])) : long_ones.push_back(i);
+  }
+  for (const std::size_t i : long_ones) {
+    const std::size_t least = i == long_ones.front() ? std::min<std::size_t>(left.rows, 1) : 0;
+    give(i, std::max(fitting_rows(*sequences[i], left), least));
   }
 }
 
 /// Guesses are rows that cost time and promise tokens: for each sequence in turn as many as give the most
 /// tokens for the time of the step, and none where that is hardly more than without.
 void StepPlanner::guess(Sequences sequences) {
-  std::size_t rows = 0;
-  for (const Share& share : shares_) rows += share.rows;
-  std::size_t left = std::min(kMostGuesses, options_.step_rows - std::min(rows, options_.step_rows));
-  double tokens = static_cast<double>(rows);  // that the step will give
+  std::size_t all = 0, rows = 0;  // of the step; of its answers
+  double tokens = 0;              // that it will give
+  for (const Share& share : shares_) {
+    all += share.rows;
+    rows += share.answers ? share.rows : 0;
+    tokens += share.answers ? 1 : 0;
+  }
+  std::size_t left = std::min(kMostGuesses, options_.step_rows - std::min(all, options_.step_rows));
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
     if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
-    GuessTerms terms{std::min(left, s.room() - 1), 1, 0};
+    GuessTerms terms{std::min(left, s.room() - 1), kUnbounded, 0};
     if (!s.always_guesses()) {
       terms.per_token = cost_.answers(rows) / tokens;
       terms.per_row = cost_.answers(rows + 1) - cost_.answers(rows);
@@ -221,7 +232,7 @@ bool StepPlanner::add_piece(Sequences sequences, std::size_t index, std::size_t 
   piece.count = start < track.prompt_size ? std::min(rows, track.prompt_size - start) : rows;
   if (!make_room(sequences, piece)) return false;
   piece.asks = piece.count == track.pending;
-  // Nobody gives pages up for guesses.
+  // No request gives pages up for guesses.
   if (!track.cache->reserve(piece.count + sequences[index]->guesses())) sequences[index]->drop_guesses();
   piece.guesses = sequences[index]->guesses();
   pieces_->push_back(piece);

@@ -72,13 +72,20 @@ class StepPlanner {
   struct Share {
     std::size_t rows = 0;
     bool answers = false;  // it is asked for its next token
+    bool reads = false;    // it reads its prompt, if there are rows for it
+  };
+
+  /// What prompts may have of a step.
+  struct Allowance {
+    std::size_t rows = 0;
+    double seconds = std::numeric_limits<double>::infinity();
   };
 
   std::span<const TokenId> keys(const Sequence::Track& track);
   void take_up_prefixes(Sequences sequences, Timing& timing);
   bool waits_for_prefix(Sequences sequences, std::size_t index) const;
-  double prompt_seconds(std::size_t answers) const;
-  std::size_t fitting_rows(const Sequence& sequence, double seconds, std::size_t answers) const;
+  Allowance allowance(std::size_t answers) const;
+  std::size_t fitting_rows(const Sequence& sequence, const Allowance& allowed) const;
   void share_out(Sequences sequences);
   void share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts);
   void guess(Sequences sequences);
@@ -94,7 +101,8 @@ class StepPlanner {
   const std::size_t first_prompt_rows_;  // until their time is known
   const bool roles_differ_;
   StepCost cost_;
-  std::vector<Share> shares_;  // [sequences]
+  std::vector<Share> shares_;           // [sequences]
+  std::vector<std::size_t> long_ones_;  // of the prompts being shared out
   std::vector<TokenId> keys_;
   std::vector<Piece>* pieces_ = nullptr;      // of the step being planned
   std::vector<Outcome>* outcomes_ = nullptr;  // and what it comes to

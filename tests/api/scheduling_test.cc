@@ -87,6 +87,43 @@ TEST_CASE("Short prompts pass a long one, which still gets its part") {
   CHECK(ends[1] <= 10 + (600 - 10 * 16) / 64 + 1);
 }
 
+TEST_CASE("A stream of short prompts does not keep a long one from being read, though answers run") {
+  const ChatModelFile file;
+  const Model model = must(Model::open(file.path()));
+  BatchOptions options;
+  options.max_sequences = 8;  // with the default most_delay
+  Batch batch = must(model.batch(options));
+  for (unsigned i = 1; i <= 3; ++i) must(batch.add(request_of(text(20, i), 700)));
+  std::vector<Batch::Event> events;
+  for (int step = 0; step < 5; ++step) REQUIRE(batch.advance(events));
+  const Batch::Ticket long_one = must(batch.add(request_of(text(600, 9), 1, 5)));
+  bool read = false;
+  int steps = 0;
+  for (unsigned seed = 100; !read; ++steps) {
+    REQUIRE(steps < 650);
+    while (batch.running() < 8) must(batch.add(request_of(text(24, seed++), 1)));
+    events.clear();
+    REQUIRE(batch.advance(events));
+    for (const Batch::Event& event : events) read = read || event.ticket == long_one;
+  }
+}
+
+TEST_CASE("Answers with guidance end, however few rows a step has") {
+  const ChatModelFile file;
+  const Model model = must(Model::open(file.path()));
+  BatchOptions options;
+  options.max_sequences = 1;
+  options.step_tokens = 1;
+  CHECK(model.batch(options).error().message == "step_tokens is 1; it must be 2 (the sequences, or 2) to 512");
+  options.max_sequences = 3;
+  options.step_tokens = 3;
+  Batch batch = must(model.batch(options));
+  Request request = request_of(text(10, 1), 6);
+  request.guidance_scale = 1.5F;
+  for (int i = 0; i < 3; ++i) must(batch.add(request));
+  for (const int end : steps_to_end(batch, 3)) CHECK(end < 200);
+}
+
 TEST_CASE("A long prompt leaves answers that run a token in every step") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
@@ -242,7 +279,7 @@ TEST_CASE("Options of a batch have limits") {
   const Model model = must(Model::open(file.path()));
   BatchOptions few;
   few.step_tokens = 8;
-  CHECK(model.batch(few).error().message == "step_tokens is 8; it must be 16 (the sequences) to 512");
+  CHECK(model.batch(few).error().message == "step_tokens is 8; it must be 16 (the sequences, or 2) to 512");
   BatchOptions hasty;
   hasty.most_delay = 0.5;
   CHECK(model.batch(hasty).error().message == "most_delay is 0.5; it must be at least 1");
