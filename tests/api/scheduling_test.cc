@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "api/step_plan.h"
 #include "tests/allocations.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
@@ -87,25 +88,69 @@ TEST_CASE("Short prompts pass a long one, which still gets its part") {
   CHECK(ends[1] <= 10 + (600 - 10 * 16) / 64 + 1);
 }
 
-TEST_CASE("A stream of short prompts does not keep a long one from being read, though answers run") {
+/// Sequences in caches of their own, and a planner that knows what steps take here: 10 ms with three answers,
+/// 1 ms for every prompt row besides.
+struct Planned {
+  explicit Planned(const Model& of)
+      : model(of.impl()), pool(model.transformer->config(), model.transformer->kv_type(), 0) {
+    for (int i = 0; i < 50; ++i) {
+      planner.learn(3, {}, 10e-3);
+      planner.learn(3, {.rows = 10}, 20e-3);
+    }
+  }
+
+  /// ready: all but its last token is read.
+  void add(std::size_t tokens, bool ready) {
+    caches.push_back(std::make_unique<KvSequence>(pool));
+    const unsigned seed = static_cast<unsigned>(caches.size());
+    sequences.push_back(std::make_unique<Sequence>(
+        must(Sequence::create(model, request_of(text(tokens, seed), 9), *caches.back()))));
+    if (!ready) return;
+    REQUIRE(caches.back()->reserve(tokens - 1));
+    caches.back()->advance(tokens - 1);
+  }
+
+  /// How many ids of each the next step reads.
+  std::vector<std::size_t> rows() {
+    std::vector<Sequence*> all;
+    for (const auto& sequence : sequences) all.push_back(sequence.get());
+    std::vector<Piece> pieces;
+    std::vector<Outcome> outcomes;
+    Timing timing;
+    planner.plan(all, timing, pieces, outcomes);
+    std::vector<std::size_t> counts(all.size(), 0);
+    for (const Piece& piece : pieces) counts[piece.index] += piece.count;
+    return counts;
+  }
+
+  const Model::Impl& model;
+  KvPool pool;
+  StepPlanner planner{{.max_sequences = 8, .most_delay = 2.5}, 4, kStepRows, false};
+  std::vector<std::unique_ptr<KvSequence>> caches;
+  std::vector<std::unique_ptr<Sequence>> sequences;
+};
+
+TEST_CASE("Beside answers prompts share the time of a step, and a long one always gets some") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
-  BatchOptions options;
-  options.max_sequences = 8;  // with the default most_delay
-  Batch batch = must(model.batch(options));
-  for (unsigned i = 1; i <= 3; ++i) must(batch.add(request_of(text(20, i), 700)));
-  std::vector<Batch::Event> events;
-  for (int step = 0; step < 5; ++step) REQUIRE(batch.advance(events));
-  const Batch::Ticket long_one = must(batch.add(request_of(text(600, 9), 1, 5)));
-  bool read = false;
-  int steps = 0;
-  for (unsigned seed = 100; !read; ++steps) {
-    REQUIRE(steps < 650);
-    while (batch.running() < 8) must(batch.add(request_of(text(24, seed++), 1)));
-    events.clear();
-    REQUIRE(batch.advance(events));
-    for (const Batch::Event& event : events) read = read || event.ticket == long_one;
+  Planned few(model), many(model);
+  for (Planned* planned : {&few, &many}) {
+    for (int i = 0; i < 3; ++i) planned->add(20, true);
+    planned->add(600, false);
   }
+  // 15 ms are a fourth for each: three short prompts of three tokens get through, the long one has the rest.
+  for (int i = 0; i < 3; ++i) few.add(3, false);
+  std::vector<std::size_t> rows = few.rows();
+  CHECK(std::vector(rows.begin(), rows.begin() + 3) == std::vector<std::size_t>{1, 1, 1});
+  CHECK(rows[3] >= 4);
+  CHECK(rows[3] <= 7);
+  CHECK(std::vector(rows.begin() + 4, rows.end()) == std::vector<std::size_t>{3, 3, 3});
+  // Forty tokens are more than a part: the first in order goes on, be it long.
+  for (int i = 0; i < 3; ++i) many.add(40, false);
+  rows = many.rows();
+  CHECK(rows[3] >= 13);
+  CHECK(rows[3] <= 16);
+  CHECK(rows[4] <= 1);
 }
 
 TEST_CASE("Answers with guidance end, however few rows a step has") {
@@ -114,7 +159,8 @@ TEST_CASE("Answers with guidance end, however few rows a step has") {
   BatchOptions options;
   options.max_sequences = 1;
   options.step_tokens = 1;
-  CHECK(model.batch(options).error().message == "step_tokens is 1; it must be 2 (the sequences, or 2) to 512");
+  CHECK(model.batch(options).error().message ==
+        "step_tokens is 1; it must be 2 (the sequences, or 2) to 512");
   options.max_sequences = 3;
   options.step_tokens = 3;
   Batch batch = must(model.batch(options));
