@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "api/guard.h"
 #include "api/session_impl.h"
@@ -36,20 +37,37 @@ std::string_view arithmetic_name(std::uint64_t which) {
   return which < std::size(kNames) ? kNames[which] : "an unknown arithmetic";
 }
 
-/// A file that is complete or not there: written beside its place and moved there at the end.
+/// A file that is complete or not there: written beside its place and moved there at the end. It has the mode
+/// of the one that it replaces; of a link, what it points to is replaced.
 class NewFile {
  public:
   static Result<NewFile> create(const std::string& path) {
     NewFile file(path);
-    const int fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    file.file_ = fd < 0 ? nullptr : fdopen(fd, "wb");
-    if (file.file_ == nullptr) return file.failed();
+    int fd = -1;
+    // A name that nobody has: another session may be saving to the same place.
+    for (int i = 0; fd < 0 && i < kMostNames; ++i) {
+      file.name_ = file.target_ + ".part" + std::to_string(i);
+      fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (fd < 0 && errno != EEXIST) break;
+    }
+    if (fd < 0) return file.failed();
+    file.file_ = fdopen(fd, "wb");
+    if (file.file_ == nullptr) {
+      ::close(fd);
+      ::unlink(file.name_.c_str());
+      return file.failed();
+    }
+    struct stat old = {};
+    if (::stat(file.target_.c_str(), &old) == 0 && ::fchmod(fd, old.st_mode & 07777) != 0)
+      return file.failed();
     return file;
   }
   NewFile(NewFile&& other) noexcept
       : path_(std::move(other.path_)),
+        target_(std::move(other.target_)),
         name_(std::move(other.name_)),
-        file_(std::exchange(other.file_, nullptr)) {}
+        file_(std::exchange(other.file_, nullptr)),
+        hash_(other.hash_) {}
   NewFile& operator=(NewFile&&) = delete;
   ~NewFile() {
     if (file_ == nullptr) return;
@@ -67,16 +85,21 @@ class NewFile {
 
   Result<void> finish() {
     if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) return failed();
-    if (::rename(name_.c_str(), path_.c_str()) != 0) return failed();
+    if (::rename(name_.c_str(), target_.c_str()) != 0) return failed();
     std::fclose(std::exchange(file_, nullptr));
     return {};
   }
   Error failed() const { return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(errno)}; }
 
  private:
-  explicit NewFile(const std::string& path)
-      : path_(path), name_(path + ".part" + std::to_string(::getpid())) {}
-  std::string path_, name_;
+  static constexpr int kMostNames = 100;
+
+  explicit NewFile(const std::string& path) : path_(path), target_(path) {
+    std::error_code none;
+    const auto real = std::filesystem::canonical(path, none);
+    if (!none) target_ = real.string();
+  }
+  std::string path_, target_, name_;
   std::FILE* file_ = nullptr;
   Hash64 hash_;
 };

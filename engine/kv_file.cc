@@ -90,10 +90,10 @@ Result<void> read_pages(std::span<const std::byte> bytes, std::size_t length,
   KvPool& pool = sequence.pool();
   sequence.truncate(0);
   if (!pool.make_room(bytes.size())) {
-    return Error{ErrorCode::kOutOfMemory, "the KV cache has no room for " + std::to_string(length) +
-                                              " tokens: they take " + std::to_string(bytes.size()) +
-                                              " bytes, and its budget is " +
-                                              std::to_string(pool.budget_bytes())};
+    return Error{ErrorCode::kOutOfMemory,
+                 "the KV cache has no room for " + std::to_string(length) + " tokens: they take " +
+                     std::to_string(bytes.size()) + " bytes, and " + std::to_string(pool.bytes_in_use()) +
+                     " of its " + std::to_string(pool.budget_bytes()) + " are in use"};
   }
   std::vector<PageTable> tables(pool.classes());
   const auto give_up = [&] {
@@ -101,10 +101,10 @@ Result<void> read_pages(std::span<const std::byte> bytes, std::size_t length,
       for (CachePage* page : tables[cls].pages) pool.drop(cls, page);
     }
   };
+  for (PageTable& table : tables) table.pages.assign(pages_for(length), nullptr);  // the last that may throw
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     PageTable& table = tables[cls];
     table.first_page = first[cls];
-    table.pages.assign(pages_for(length), nullptr);
     for (std::size_t i = 0; i < table.pages.size(); ++i) {
       if (!is_held(pool, cls, first[cls], i)) continue;
       table.pages[i] = pool.take(cls);

@@ -67,10 +67,10 @@ bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequen
   const std::size_t length = usable(path_, find(keys, path_));
   if (length <= sequence.length()) return false;
   std::vector<PageTable> tables(pool_.classes());
+  for (PageTable& table : tables) table.pages.assign(pages_for(length), nullptr);  // the last that may throw
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     PageTable& table = tables[cls];
     table.first_page = pool_.first_seen_page(cls, length);
-    table.pages.assign(pages_for(length), nullptr);
     for (std::size_t i = table.pages.size(); i > 0; --i) {
       if (i <= table.first_page && i > pool_.sink_pages(cls)) continue;
       table.pages[i - 1] = path_[i - 1]->pages[cls];

@@ -70,20 +70,21 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   }
   if (!fields.problem().empty()) return Error{ErrorCode::kInvalidArgument, fields.problem()};
 
-  if (greedy && row.contains("temperature")) {
+  const auto has = [&](const char* key) { return fields.find(key) != nullptr; };  // null is as if absent
+  if (greedy && has("temperature")) {
     return Error{ErrorCode::kInvalidArgument,
                  "\"greedy\" is temperature 0; a row with it has no \"temperature\""};
   }
   if (greedy) request.sampling.temperature = 0;
   request.abstain.stops = !mark_unsure;
   request.parse_specials = !no_special;
-  const int sources = int{row.contains("prompt")} + int{row.contains("messages")} + int{row.contains("ids")};
+  const int sources = int{has("prompt")} + int{has("messages")} + int{has("ids")};
   if (sources != 1) {
     return Error{
         ErrorCode::kInvalidArgument,
         "a row has one of \"prompt\", \"messages\" and \"ids\"; this one has " + std::to_string(sources)};
   }
-  if (chat && row.contains("prompt")) {
+  if (chat && has("prompt")) {
     if (!system.empty()) request.messages.push_back({"system", system});
     request.messages.push_back({"user", std::exchange(request.prompt, {})});
   }

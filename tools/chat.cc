@@ -49,6 +49,7 @@ class Chat {
   partita::Result<void> begin(const std::string& path);
 
  private:
+  int talk();
   /// What the line editor gave, whole; nothing when the chat is over.
   std::optional<std::string> read_message();
   /// Whether the line was a command; `over` is set by /exit.
@@ -133,7 +134,10 @@ partita::Result<void> Chat::load(const std::string& path) {
 
 partita::Result<void> Chat::begin(const std::string& path) {
   std::error_code unknown;
-  if (std::filesystem::exists(path, unknown)) return load(path);
+  if (std::filesystem::exists(path, unknown)) {
+    if (!options_->system.empty()) note("(the chat goes on under the system message that it began with)\n");
+    return load(path);
+  }
   file_ = path;
   return {};
 }
@@ -223,6 +227,14 @@ partita::Result<void> Chat::answer(std::string text) {
 }
 
 int Chat::run() {
+  const int code = talk();
+  if (!file_.empty() && !options_->session.empty()) {  // also after a failure: what was said is kept
+    if (auto saved = save(file_); !saved) return fail(saved.error());
+  }
+  return code;
+}
+
+int Chat::talk() {
   note("Type a message; /help lists the commands.\n");
   bool over = false;
   while (!over) {
@@ -235,9 +247,6 @@ int Chat::run() {
     }
     if (!answered) std::fprintf(stderr, "partita: %s\n", answered.error().message.c_str());
     if (interrupted().is_set() && !editor_.interactive()) interrupted_at_end_ = over = true;
-  }
-  if (!file_.empty() && !options_->session.empty()) {
-    if (auto saved = save(file_); !saved) return fail(saved.error());
   }
   return interrupted_at_end_ ? kInterrupted : kDone;
 }

@@ -46,8 +46,7 @@ class Fields {
   void seed(const char* key, std::uint64_t& out) {
     const Json* value = find(key);
     if (value == nullptr) return;
-    value->is_number_unsigned() ? void(out = value->get<std::uint64_t>())
-                                : refuse(key, "an integer, at least 0");
+    value->is_number_integer() ? void(out = value->get<std::uint64_t>()) : refuse(key, "an integer");
   }
   /// A string or an array of strings.
   void texts(const char* key, std::vector<std::string>& out) {

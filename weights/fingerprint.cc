@@ -1,26 +1,51 @@
 #include "weights/fingerprint.h"
 
 #include <algorithm>
+#include <bit>
+#include <variant>
 
 #include "weights/hash.h"
 
 namespace partita {
 namespace {
 
-constexpr std::size_t kSample = 4096;  // bytes
+constexpr std::size_t kSample = 4096;   // bytes
+constexpr std::size_t kLongest = 4096;  // values of an array that are read; vocabularies are longer
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+void add_number(Hash64& hash, std::uint64_t n) { hash.add(std::as_bytes(std::span(&n, 1))); }
+
+struct AddValue {
+  Hash64& hash;
+  void operator()(std::uint64_t n) const { add_number(hash, n); }
+  void operator()(std::int64_t n) const { add_number(hash, static_cast<std::uint64_t>(n)); }
+  void operator()(double x) const { add_number(hash, std::bit_cast<std::uint64_t>(x)); }
+  void operator()(bool b) const { add_number(hash, b ? 1 : 0); }
+  void operator()(std::string_view text) const { hash.add(bytes_of(text)); }
+  void operator()(const GgufArray& array) const {
+    add_number(hash, array.size());
+    for (std::size_t i = 0; i < array.size() && array.size() <= kLongest; ++i) {
+      if (const auto whole = array.int_at(i)) (*this)(*whole);
+      if (const auto real = array.float_at(i)) (*this)(*real);
+      if (const auto flag = array.bool_at(i)) (*this)(*flag);
+      if (const auto text = array.string_at(i)) (*this)(*text);
+    }
+  }
+};
 
 }  // namespace
 
 std::uint64_t fingerprint(const Gguf& file) {
   Hash64 hash;
-  const auto number = [&](std::uint64_t n) { hash.add(std::as_bytes(std::span(&n, 1))); };
-  for (const Gguf::Entry& entry : file.metadata()) hash.add(bytes_of(entry.key));
+  for (const Gguf::Entry& entry : file.metadata()) {
+    hash.add(bytes_of(entry.key));
+    std::visit(AddValue{hash}, entry.value);
+  }
   for (const TensorView& tensor : file.tensors()) {
     hash.add(bytes_of(tensor.name));
-    number(static_cast<std::uint64_t>(tensor.dtype));
-    for (const std::uint64_t dimension : tensor.shape) number(dimension);
+    add_number(hash, static_cast<std::uint64_t>(tensor.dtype));
+    for (const std::uint64_t dimension : tensor.shape) add_number(hash, dimension);
     const std::size_t sample = std::min(kSample, tensor.bytes.size());
     hash.add(tensor.bytes.first(sample));
     hash.add(tensor.bytes.last(sample));

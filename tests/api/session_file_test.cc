@@ -104,6 +104,20 @@ TEST_CASE("The same session gives the same file, and one that was loaded gives i
   CHECK(contents(a.path) == contents(b.path));
 }
 
+TEST_CASE("A saved file keeps its mode, and a link its target") {
+  const ChatModelFile file;
+  const Session session = must(must(Model::open(file.path())).session());
+  const TemporaryFile saved("session"), link("link");
+  REQUIRE(session.save(saved.path));
+  fs::permissions(saved.path, fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink(saved.path, link.path);
+  REQUIRE(session.save(link.path, "another"));
+  CHECK(fs::is_symlink(link.path));
+  CHECK(fs::status(saved.path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+  CHECK(contents(saved.path).find("another") != std::string::npos);
+  CHECK_FALSE(fs::exists(saved.path + ".part0"));
+}
+
 TEST_CASE("Forks go their own ways") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
@@ -161,7 +175,7 @@ TEST_CASE("What is not this model's session is refused with its reason, and the 
   CHECK_THAT(refusal(file.path(), options, ErrorCode::kInvalidArgument), Contains("exact arithmetic"));
   options = {};
   options.cache_bytes = 64 * 256;
-  CHECK_THAT(refusal(file.path(), options, ErrorCode::kOutOfMemory), Contains("its budget is 16384"));
+  CHECK_THAT(refusal(file.path(), options, ErrorCode::kOutOfMemory), Contains("0 of its 16384 are in use"));
 
   const std::size_t length = session.length();
   std::string newer = good;

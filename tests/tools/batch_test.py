@@ -107,6 +107,13 @@ class Batch(BatchTest):
         self.assertEqual(out[0]["ids"], out[-1]["ids"])
         self.assertIn("15 rows, 13 errors", self.stderr)
 
+    def test_null_is_as_if_absent(self):
+        out = self.batch([{"id": 1, "prompt": FRANCE, "n": 3, "greedy": True},
+                          {"id": 2, "prompt": FRANCE, "messages": None, "ids": None, "n": 3, "greedy": True, "temperature": None},
+                          {"id": 3, "prompt": None, "messages": [{"role": "user", "content": "Hi"}], "n": 1}])
+        self.assertEqual([row["error"] for row in out], [None, None, None])
+        self.assertEqual(out[1]["ids"], out[0]["ids"])
+
     def test_an_unknown_key_is_told_once(self):
         out = self.batch([{"id": i, "prompt": "x", "n": 1, "reference": "y"} for i in range(3)])
         self.assertTrue(all(r["error"] is None for r in out))

@@ -220,6 +220,12 @@ class ChatFiles(ProgramTest):
         self.assertEqual(done.stderr.decode().count("needs the name of a file"), 2)
         self.assertIn("missing", done.stderr.decode())
 
+    def test_what_was_said_is_kept_when_a_chat_fails(self):
+        file = self.dir / "chat.partita"
+        done = self.chat("What is the capital of France?", "word " * 9000, session=file)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("2 messages", self.chat("/save", session=file).stderr.decode())
+
     def test_a_damaged_file_stops_the_chat_and_stays_as_it_is(self):
         file = self.dir / "chat.partita"
         self.said(self.chat("Hi", session=file))
