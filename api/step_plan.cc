@@ -137,14 +137,13 @@ void StepPlanner::share_out_prompts(Sequences sequences, std::size_t answers, st
   const auto is_short = [&](std::size_t i) {
     return fitting_rows(*sequences[i], part) == unread(*sequences[i]);
   };
-  std::vector<std::size_t>& long_ones = long_ones_;
-  long_ones.clear();
+  long_ones_.clear();
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     if (!shares_[i].reads) continue;
-    is_short(i) ? give(i, unread(*sequences[i])) : long_ones.push_back(i);
+    is_short(i) ? give(i, unread(*sequences[i])) : long_ones_.push_back(i);
   }
-  for (const std::size_t i : long_ones) {
-    const std::size_t least = i == long_ones.front() ? std::min<std::size_t>(left.rows, 1) : 0;
+  for (const std::size_t i : long_ones_) {
+    const std::size_t least = i == long_ones_.front() ? std::min<std::size_t>(left.rows, 1) : 0;
     give(i, std::max(fitting_rows(*sequences[i], left), least));
   }
 }

@@ -140,12 +140,6 @@ std::size_t KvPool::first_seen_page(std::size_t cls, std::size_t position) const
   return seen == 0 || position < seen ? 0 : (position - seen + 1) / kPageTokens;
 }
 
-std::size_t KvPool::bytes_for(std::size_t tokens) const {
-  std::size_t bytes = 0;
-  for (const Impl::Class& cls : impl_->classes) bytes += pages_for(tokens) * cls.page_bytes;
-  return bytes;
-}
-
 std::size_t KvPool::least_bytes_for(std::size_t tokens) const {
   std::size_t bytes = 0;
   for (std::size_t cls = 0; cls < classes() && tokens > 0; ++cls) {

@@ -60,10 +60,7 @@ class KvPool {
   /// The first page that the token at `position` sees, and all after it do; sinks apart.
   std::size_t first_seen_page(std::size_t cls, std::size_t position) const;
 
-  /// Bytes of the pages that a sequence of so many tokens has when nothing is given back or shared.
-  std::size_t bytes_for(std::size_t tokens) const;
-
-  /// The same when pages that no token sees are given back at once: what the last token needs at least.
+  /// Bytes of the pages that the last of so many tokens sees: what a sequence needs at least.
   std::size_t least_bytes_for(std::size_t tokens) const;
 
   /// Where layer `layer`, KV head `head` lives inside a page of its class; V follows K.

@@ -13,7 +13,7 @@ namespace partita {
 
 struct BatchOptions {
   std::size_t max_sequences = 16;  // that run together; others wait; 1 .. 512
-  std::size_t step_tokens = 512;   // of one step at most, prompts and answers; max_sequences .. 512
+  std::size_t step_tokens = 512;   // of one step at most, prompts and answers; max_sequences (and 2) .. 512
   /// While answers run, so much of the waiting prompts is read in each step that it takes at most so many
   /// times what it would take without; at least 1, infinity: as much as step_tokens allow.
   double most_delay = 2.5;
@@ -30,9 +30,10 @@ struct BatchOptions {
 /// time.
 ///
 /// Who runs: the max_sequences first by priority, then age; one that falls behind is read again later. Every
-/// running answer gets a token in every step. Of P prompts that are being read, those whose rest is no more
-/// than a P-th of the step's share for prompts are read at once; the first of the others gets what is left,
-/// so at least a P-th. A prompt that begins like one being read waits for it, and takes its beginning up.
+/// running answer gets a token in every step that has rows and memory for it. Of P prompts that are being
+/// read, those whose rest is no more than a P-th of the step's rows and time for prompts are read at once;
+/// the first of the others gets what is left. A prompt that begins with whole pages of one being read waits
+/// for it, and takes them up. docs/many_sequences.md says more.
 class PARTITA_API Batch {
  public:
   using Ticket = std::uint64_t;

@@ -27,7 +27,7 @@ Config config_of(std::vector<std::uint32_t> windows, std::vector<std::uint32_t> 
   return config;
 }
 
-std::size_t page_set(const KvPool& pool) { return pool.bytes_for(1); }
+std::size_t page_set(const KvPool& pool) { return pool.least_bytes_for(1); }
 
 /// What stands in the cache for a token: a function of it and all before it.
 std::vector<std::uint64_t> contents(const Keys& keys) {
