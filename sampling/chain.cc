@@ -50,7 +50,10 @@ Result<Chain> Chain::create(const SamplingOptions& options, const Vocabulary* vo
   Chain chain;
   chain.greedy_ = options.real("temperature") == 0;
   const auto add = [&](std::size_t place) {
-    if ((*made)[place] != nullptr) chain.stages_.push_back((*made)[place]);
+    const std::shared_ptr<const Stage>& stage = (*made)[place];
+    if (stage == nullptr) return;
+    chain.stages_.push_back(stage);
+    chain.asks_probability_ = chain.asks_probability_ || stage->asks_probability();
   };
   const auto begin = options.samplers.begin(), end = options.samplers.end();
   if (std::find(begin, end, "constraint") == end) add(place_of("constraint"));
@@ -110,7 +113,9 @@ Result<Choice> Chain::choose(const LogitRow& logits, const StageContext& context
                              Candidates& scratch) const {
   if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered.error();
   if (greedy_) return Choice{scratch.id(scratch.best()), 1};
-  return draw(scratch, *context.kernels, uniform(context.key));
+  const std::size_t place = draw(scratch, context.key);
+  const bool asked = context.probability || asks_probability_;
+  return Choice{scratch.id(place), asked ? probability(scratch, *context.kernels, place) : 0};
 }
 
 Result<void> Chain::distribution(const LogitRow& logits, const StageContext& context, const ChainState* state,

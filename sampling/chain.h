@@ -27,6 +27,7 @@ struct StageContext {
   DrawKey key;                            // of this token; a stage that draws has a lane of its own
   const Kernels* kernels = nullptr;
   Observer* observer = nullptr;  // sees the row before and after every stage; null: nobody looks
+  bool probability = false;      // whether that of the choice is asked for: a sum over all candidates
 };
 
 /// What one stage remembers of one sequence, beyond its history.
@@ -50,6 +51,9 @@ class Stage {
   /// Precondition: row.max() is finite. A stage may break the row (row.max() is then not finite: -inf where
   /// it masks every candidate) or fail() it: the chain looks. state: of make_state().
   virtual void apply(Candidates& row, const StageContext& context, const StageState* state) const = 0;
+
+  /// Whether accept() looks at the probability of the choice.
+  virtual bool asks_probability() const { return false; }
 
   /// The sequence goes on with this token.
   virtual void accept(const Choice&, StageState*) const {}
@@ -82,8 +86,8 @@ class Chain {
   /// The state at the beginning of a sequence.
   ChainState make_state() const;
 
-  /// Chooses a token from raw logits [vocab]: inverse CDF over what the stages leave, in ascending id order,
-  /// at uniform(context.key). T = 0 is argmax (lowest id wins ties) of what the other stages leave. state: of
+  /// Chooses a token from raw logits [vocab]: a draw from what the stages leave (draw.h) by the noise of
+  /// context.key. T = 0 is argmax (lowest id wins ties) of what the other stages leave. state: of
   /// make_state(), or null for a chain that remembers nothing. Changes nothing but `scratch`. Errors:
   /// kBadNumbers naming the entry, or the stage that made bad numbers or masked every id; kInvalidArgument
   /// with what a stage says that failed otherwise.
@@ -113,6 +117,7 @@ class Chain {
  private:
   std::vector<std::shared_ptr<const Stage>> stages_;
   bool greedy_ = false;
+  bool asks_probability_ = false;
 };
 
 }  // namespace partita

@@ -8,7 +8,7 @@ namespace partita {
 /// A token that a chain chose.
 struct Choice {
   std::int32_t id = -1;
-  float probability = 1;  // under the distribution that it was drawn from; 1 if it was the argmax
+  float probability = 1;  // under what it was drawn from, 0 if not asked for; 1 if it was the argmax
 };
 
 }  // namespace partita

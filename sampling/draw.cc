@@ -3,28 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "sampling/noise.h"
+
 namespace partita {
 namespace {
+
+static_assert(kNoiseBlock == kBlockValues);  // so that the maxima of a row are those of its blocks of noise
 
 // The largest weight is 1, so nothing below 2^-100 can show in a draw of 53 bits. A block that light counts
 // as empty; a block that does not has an entry of at least 2^-108, which every kernel's exp tells from 0.
 constexpr double kNothing = 0x1p-100;
 constexpr double kFarBelow = -75;  // kBlockValues * exp(-75) < kNothing
-
-/// The first entry at which the running sum of weights exceeds `target`, lowered by what was passed on the
-/// way; if rounding lets it pass all, the last entry that weighs something. Precondition: one does.
-template <class Weight>
-std::size_t walk(const Weight* weights, std::size_t n, double& target) {
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto weight = static_cast<double>(weights[i]);
-    if (!(weight > 0)) continue;
-    if (target < weight) return i;
-    target -= weight;
-    last = i;
-  }
-  return last;
-}
 
 }  // namespace
 
@@ -58,15 +47,32 @@ std::size_t block_weights(const Candidates& row, const Kernels& kernels, std::si
   return n;
 }
 
-Choice draw(Candidates& row, const Kernels& kernels, double u) {
-  std::vector<double>& sums = row.scratch.sums;
-  const double total = sum_weights(row, kernels, sums);
-  double target = u * total;
-  const std::size_t block = walk(sums.data(), sums.size(), target);
+std::size_t draw(const Candidates& row, const DrawKey& key) {
+  const Noise noise(key);
+  Race race(noise, row.weight_factor(), static_cast<double>(row.max()));
+  if (row.full()) {
+    const std::span<const float> maxima = row.block_maxima();
+    const auto best = std::find(maxima.begin(), maxima.end(), row.max()) - maxima.begin();
+    race.meet_all(row.values(), static_cast<std::size_t>(best), [&](std::size_t b) { return maxima[b]; });
+    return race.winner();
+  }
+  const auto block_of = [&](std::size_t place) {
+    return static_cast<std::size_t>(row.id(place)) / kNoiseBlock;
+  };
+  for (std::size_t first = 0, end = 0; first < row.count(); first = end) {
+    const std::size_t b = block_of(first);
+    while (end < row.count() && block_of(end) == b) ++end;
+    race.meet(noise.block(b), row.values().subspan(first, end - first), first,
+              [&](std::size_t place) { return row.id(place); });
+  }
+  return race.winner();
+}
+
+float probability(Candidates& row, const Kernels& kernels, std::size_t place) {
+  const double total = sum_weights(row, kernels, row.scratch.sums);
   std::array<float, kBlockValues> weights;
-  const std::size_t n = block_weights(row, kernels, block, weights.data());
-  const std::size_t at = walk(weights.data(), n, target);
-  return {row.id(block * kBlockValues + at), static_cast<float>(double{weights[at]} / total)};
+  block_weights(row, kernels, place / kBlockValues, weights.data());
+  return static_cast<float>(double{weights[place % kBlockValues]} / total);
 }
 
 }  // namespace partita

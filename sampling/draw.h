@@ -1,4 +1,4 @@
-// The draw: inverse CDF over the candidates in ascending id order.
+// The draw from what the stages left, and the weights of candidates.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "sampling/candidates.h"
-#include "sampling/choice.h"
+#include "sampling/philox.h"
 
 namespace partita {
 
@@ -21,8 +21,12 @@ bool weighs_nothing(const Candidates& row, std::size_t block);
 /// The weights of the candidates of one block; returns how many there are. out: [kBlockValues].
 std::size_t block_weights(const Candidates& row, const Kernels& kernels, std::size_t block, float* out);
 
-/// The first id, in ascending order, at which the running sum of probabilities exceeds u in [0, 1), and its
-/// probability. A candidate of weight 0 is never drawn. Precondition: row.max() is finite.
-Choice draw(Candidates& row, const Kernels& kernels, double u);
+/// The place of the candidate that is drawn: the argmax of weight_factor() * (value - max) + noise (noise.h),
+/// so that an id is drawn with its probability, and the id depends on the key and the candidates alone. It
+/// looks at few of them, and sums nothing. Precondition: row.max() is finite.
+std::size_t draw(const Candidates& row, const DrawKey& key);
+
+/// The probability of the candidate at this place. Precondition: row.max() is finite.
+float probability(Candidates& row, const Kernels& kernels, std::size_t place);
 
 }  // namespace partita

@@ -37,9 +37,9 @@ struct Question {
 
 /// Log-probabilities are natural, of the model's own distribution (before guidance and chain).
 struct Answer {
-  Choice choice;                                    // id -1: none was asked for
-  float logprob = 0;                                // of the chosen id, if asked for
-  Confidence confidence;                            // if asked for
+  Choice choice;          // id -1: none was asked for; probability: with chosen_logprob or explain
+  float logprob = 0;      // of the chosen id, if asked for
+  Confidence confidence;  // if asked for
   std::optional<Explanation> explanation;           // if asked for
   std::vector<float> score;                         // one per Question::score
   std::vector<std::pair<std::int32_t, float>> top;  // likeliest first, ties by id; masked ids never

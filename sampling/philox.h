@@ -13,11 +13,14 @@ namespace partita {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/// Independent draws at one position. A stage that draws has a lane of its own; those from 2^31 on are the
-/// noise of single ids (softmax/gumbel.cc).
-enum DrawLane : std::uint32_t { kTokenLane = 0, kXtcLane = 1 };
+/// Independent draws at one position. A stage that draws has a lane of its own; those from 2^30 on are the
+/// noise that tokens are drawn with (noise.cc).
+enum DrawLane : std::uint32_t { kXtcLane = 1 };
+
+/// 128 random bits.
+std::array<std::uint32_t, 4> random_bits(const DrawKey& key, std::uint32_t lane);
 
 /// A double in [0, 1) with 53 random bits.
-double uniform(const DrawKey& key, std::uint32_t lane = kTokenLane);
+double uniform(const DrawKey& key, std::uint32_t lane = 0);
 
 }  // namespace partita

@@ -53,7 +53,8 @@ Result<Answer> answer_row(const Question& question, const LogitRow& own, const L
     if (question.explain > 0) observer.emplace(static_cast<std::size_t>(question.explain));
     const Result<Choice> chosen = question.chain->choose(
         offered,
-        {question.history, question.prompt_size, question.key, &kernels, observer ? &*observer : nullptr},
+        {question.history, question.prompt_size, question.key, &kernels, observer ? &*observer : nullptr,
+         question.explain > 0 || question.chosen_logprob},
         question.state, row);
     if (!chosen) return chosen.error();
     answer.choice = *chosen;

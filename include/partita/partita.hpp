@@ -140,7 +140,7 @@ struct Token {
   TokenId id =
       -1;  // what ends an answer (EOS, a choice too unsure) is its last token, with no text of its own
   std::string text;       // whole characters only; may be empty, may belong to earlier tokens
-  float probability = 0;  // under what the samplers left; 1 for an argmax
+  float probability = 0;  // under what the samplers left, with logprobs or explain; 1 for an argmax
   float logprob = 0;      // natural, of the model's own distribution; if asked for
   std::vector<std::pair<TokenId, float>> top;
   std::optional<Confidence> confidence;    // of the model's own distribution; if asked for or needed

@@ -124,14 +124,18 @@ PARTITA_API Result<double> cross_entropy_gradient(std::span<const float> logits,
 
 // --- draws ---
 
-/// Standard Gumbel noise of one id: -log(-log u), u one of the 2^52 odd multiples of 2^-53 in (0, 1), so that
-/// noise lies in [-3.61, 36.74]. A function of (key, id) alone, by Philox (Salmon et al. 2011). id >= 0.
+/// Standard Gumbel noise of one id: -log(t), t the time at which it arrives in an exponential race. Of 256
+/// ids in a row the first arrives at e / 256 and is any of them, the others e' after it; each e is -log u, u
+/// one of the 2^52 odd multiples of 2^-53 in (0, 1), so that noise lies in [-3.61, 42.29]. A function of
+/// (key, id) alone, by Philox (Salmon et al. 2011); the noise that every sampler of this library draws with.
+/// id >= 0.
 PARTITA_API double gumbel_noise(const DrawKey& key, std::int32_t id);
 
 /// argmax(logits[i] + gumbel_noise(key, i)): an id drawn from softmax(logits) in one pass without its sum
-/// (Gumbel 1954). Masked ids are never drawn, the lowest id wins a tie; sums are taken in double, so the id
-/// is the same on every machine whose `log` is. Logits over a temperature draw at that temperature. An id
-/// keeps its noise when others are masked or rows are cut in pieces.
+/// (Gumbel 1954), most ids unseen (Maddison et al. 2014). Masked ids are never drawn, the lowest id wins a
+/// tie; sums are taken in double, so the id is the same on every machine whose `log` is. Logits over a
+/// temperature draw at that temperature. An id keeps its noise when others are masked or rows are cut in
+/// pieces.
 PARTITA_API Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key);
 
 }  // namespace partita

@@ -47,6 +47,8 @@ class Mirostat : public Stage {
     version_ == 1 ? keep_zipf(row, mu) : keep_surprises(row, mu, *context.kernels);
   }
 
+  bool asks_probability() const override { return true; }
+
   void accept(const Choice& choice, StageState* state) const override {
     const double p = std::max(static_cast<double>(choice.probability), kLeastProbability);
     double& mu = static_cast<Mu*>(state)->value;

@@ -1,6 +1,7 @@
 // Searches through the public interface: what they find on tiny models, what they refuse, how they end.
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
@@ -18,6 +19,14 @@ Request asking(std::string prompt, int n) {
   request.prompt = std::move(prompt);
   request.max_tokens = n;
   return request;
+}
+
+/// Less the bytes that make no character, and the U+FFFD that stand for such in a text.
+std::string whole_characters(std::string text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  for (std::size_t at; (at = text.find(kReplacement)) != std::string::npos;)
+    text.erase(at, kReplacement.size());
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::ignore);
 }
 
 Search with_beams(int beams, int n_best = 1) {
@@ -138,7 +147,7 @@ TEST_CASE("Stop strings end an answer of a search and are in none of them") {
           ids.pop_back();
           CHECK(must(model.detokenize(ids)).find(request.stop[1]) == std::string::npos);
           CHECK(all.find(request.stop[1]) != std::string::npos);
-          CHECK(answer.text == all.substr(0, all.find(request.stop[1])));
+          CHECK(whole_characters(answer.text) == whole_characters(all.substr(0, all.find(request.stop[1]))));
         }
       }
     }

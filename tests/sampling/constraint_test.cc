@@ -68,7 +68,6 @@ TEST_CASE("A sequence goes as its constraint allows, and forks go on each for it
     const Result<Choice> choice = choose(*chain, state);
     REQUIRE(choice);
     CHECK(choice->id == script[i]);
-    CHECK(choice->probability == 1);
     chain->accept(*choice, state);
   }
   const Result<Choice> none = choose(*chain, state);

@@ -51,6 +51,27 @@ Fit fit(const std::vector<float>& probabilities, const std::vector<int>& seen, i
   return result;
 }
 
+/// What choose() does after its stages.
+Choice drawn(Candidates& row, const StageContext& context) {
+  const std::size_t place = draw(row, context.key);
+  return {row.id(place), context.probability ? probability(row, *context.kernels, place) : 0};
+}
+
+/// The definition: every candidate's key, one after the other.
+std::size_t plainly(const Candidates& row, const DrawKey& key) {
+  double best = -std::numeric_limits<double>::infinity();
+  std::size_t winner = 0;
+  for (std::size_t i = 0; i < row.count(); ++i) {
+    const double below = static_cast<double>(row.values()[i]) - static_cast<double>(row.max());
+    const double at = row.weight_factor() * below + gumbel_noise(key, row.id(i));
+    if (at > best) {
+      best = at;
+      winner = i;
+    }
+  }
+  return winner;
+}
+
 /// Chains of every filter whose distribution is the same at every token.
 std::vector<SamplingOptions> fixed_chains() {
   return {
@@ -78,7 +99,7 @@ TEST_CASE("Draws follow the distribution of their chain") {
     const std::vector<std::int32_t> seen_ids = history(77, kVocab);
     for (const Isa isa : supported_isas()) {
       for (std::size_t c = 0; c < chains.size(); ++c) {
-        StageContext context{seen_ids, 0, {}, &kernels(isa)};
+        StageContext context{seen_ids, 0, {}, &kernels(isa), nullptr, true};
         const Result<Chain> chain = Chain::create(chains[c]);
         Candidates scratch;
         std::vector<float> probabilities(logits.size());
@@ -87,8 +108,8 @@ TEST_CASE("Draws follow the distribution of their chain") {
         for (std::uint64_t i = 0; i < kDraws; ++i) {
           context.key = {2026, c, i};
           // After choose() the scratch holds the row as filtered; drawing from it again is choosing again.
-          const Choice choice = i < 1000 ? *chain->choose(logits, context, {}, scratch)
-                                         : draw(scratch, *context.kernels, uniform(context.key));
+          const Choice choice =
+              i < 1000 ? *chain->choose(logits, context, {}, scratch) : drawn(scratch, context);
           const auto id = static_cast<std::size_t>(choice.id);
           ++seen[id];
           REQUIRE(choice.probability == probabilities[id]);
@@ -141,8 +162,7 @@ std::vector<double> p_values(const SamplingOptions& options, std::uint64_t seeds
     for (std::uint64_t i = 0; i < draws; ++i) {
       context.key = {seed, 11, i};
       // After choose() the scratch holds the row as filtered; drawing from it again is choosing again.
-      const Choice choice = i < 100 ? *chain->choose(logits, context, {}, scratch)
-                                    : draw(scratch, kernels, uniform(context.key));
+      const Choice choice = i < 100 ? *chain->choose(logits, context, {}, scratch) : drawn(scratch, context);
       ++seen[static_cast<std::size_t>(choice.id)];
     }
     all.push_back(p_value(fit(probabilities, seen, static_cast<int>(draws))));
@@ -175,23 +195,41 @@ TEST_CASE("The p-values of a million draws are uniform over fifty seeds, for eac
   CHECK(distance < 1.95);
 }
 
-TEST_CASE("The draw inverts the running sum in ascending id order") {
-  // Probabilities 1/8, 0, 1/2, 1/8, 1/4.
-  const std::vector<float> logits = {0, -kInf, std::log(4.0F), 0, std::log(2.0F)};
-  for (const NamedKernels& k : all_kernels()) {
-    Candidates row;
-    const auto at = [&](double u) {
-      REQUIRE(row.start(logits, *k.kernels));
-      return draw(row, *k.kernels, u).id;
-    };
-    CHECK(at(0) == 0);
-    CHECK(at(0.124) == 0);
-    CHECK(at(0.126) == 2);
-    CHECK(at(0.624) == 2);
-    CHECK(at(0.626) == 3);
-    CHECK(at(0.749) == 3);
-    CHECK(at(0.751) == 4);
-    CHECK(at(1 - 0x1p-53) == 4);
+TEST_CASE("The draw is the argmax of logit + noise over what the stages leave") {
+  std::vector<SamplingOptions> chains = fixed_chains();
+  for (const double temperature : {1e-6, 0.05, 10.0, 1e6}) chains.push_back({{"temperature", temperature}});
+  for (const std::string_view kind : {"normal", "peaked", "ties", "equal", "masked"}) {
+    for (std::size_t c = 0; c < chains.size(); ++c) {
+      const Result<Chain> chain = Chain::create(chains[c]);
+      for (std::uint64_t i = 0; i < 40; ++i) {
+        const std::vector<float> logits = row(kind, i, 1 + splitmix64(i) % 3000);
+        const std::vector<std::int32_t> seen = history(i, logits.size());
+        const StageContext context{seen, 0, {5, c, i}, &kernels(Isa::kScalar)};
+        Candidates filtered;
+        if (!chain->filter(logits, context, nullptr, filtered)) continue;  // all masked
+        CAPTURE(kind, chain->describe(), i);
+        const std::size_t expected = plainly(filtered, context.key);
+        REQUIRE(draw(filtered, context.key) == expected);
+        REQUIRE(chain->choose(logits, context, nullptr, filtered)->id == filtered.id(expected));
+      }
+    }
+  }
+}
+
+TEST_CASE("The probability of a choice is there when it is asked for, and changes nothing") {
+  const std::vector<float> logits = row("normal", 5, 1000);
+  const Result<Chain> chain = Chain::create({{"temperature", 0.8}, {"top_p", 0.9}});
+  const Result<Chain> adaptive = Chain::create({{"mirostat", 2}});
+  Candidates scratch;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    StageContext context{{}, 0, {5, 6, i}, &kernels(Isa::kScalar)};
+    const Choice plain = *chain->choose(logits, context, nullptr, scratch);
+    CHECK(adaptive->choose(logits, context, nullptr, scratch)->probability > 0);  // it learns from it
+    context.probability = true;
+    const Choice told = *chain->choose(logits, context, nullptr, scratch);
+    CHECK(plain.id == told.id);
+    CHECK(plain.probability == 0);
+    CHECK(told.probability > 0);
   }
 }
 
@@ -202,9 +240,9 @@ TEST_CASE("What weighs nothing is not drawn, at either end, in whole blocks and 
         std::vector<float> logits(600, light);
         logits[at] = 3;
         Candidates row;
-        for (const double u : {0.0, 0.5, 1 - 0x1p-53}) {
+        for (std::uint64_t i = 0; i < 100; ++i) {
           REQUIRE(row.start(logits, *k.kernels));
-          REQUIRE(draw(row, *k.kernels, u).id == static_cast<std::int32_t>(at));
+          REQUIRE(draw(row, {1, at, i}) == at);
         }
       }
     }
@@ -221,7 +259,7 @@ TEST_CASE("A draw depends on its key and its row, not on what the scratch did be
       const std::vector<std::int32_t> seen = history(i, logits.size());
       Candidates fresh;
       const DrawKey key{1, i, 7};
-      const StageContext context{seen, 0, key, k.kernels};
+      const StageContext context{seen, 0, key, k.kernels, nullptr, true};
       const Result<Choice> one = chain->choose(logits, context, {}, used);
       const Result<Choice> other = chain->choose(logits, context, {}, fresh);
       REQUIRE(one->id == other->id);
@@ -241,8 +279,9 @@ TEST_CASE("The same logits give the same token, with the same probability, on ev
       const std::vector<float> logits = row(i % 3 == 0 ? "peaked" : "normal", i, 1 + splitmix64(i) % 3000);
       const Result<Chain> chain = Chain::create(chains[i % chains.size()]);
       const DrawKey key{3, 1, i};
-      const Result<Choice> plain = chain->choose(logits, {{}, 0, key, &scalar}, {}, scratch);
-      const Result<Choice> fast = chain->choose(logits, {{}, 0, key, &kernels(isa)}, {}, scratch);
+      const Result<Choice> plain = chain->choose(logits, {{}, 0, key, &scalar, nullptr, true}, {}, scratch);
+      const Result<Choice> fast =
+          chain->choose(logits, {{}, 0, key, &kernels(isa), nullptr, true}, {}, scratch);
       CAPTURE(name(isa), i);
       REQUIRE(fast->id == plain->id);
       REQUIRE(fast->probability == plain->probability);

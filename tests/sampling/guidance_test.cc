@@ -104,7 +104,7 @@ TEST_CASE("The head answers guided questions among others as if each were alone"
         if (questions[q].negative != nullptr) REQUIRE(guide(own, other, 1.5F, *k.kernels));
         const Result<Choice> expected =
             chain->choose(LogitRow(questions[q].negative == nullptr ? own : other),
-                          {{}, 0, questions[q].key, k.kernels}, nullptr, candidates);
+                          {{}, 0, questions[q].key, k.kernels, nullptr, true}, nullptr, candidates);
         REQUIRE(answers[q]);
         CHECK(answers[q]->choice.id == expected->id);
         CHECK(answers[q]->choice.probability == expected->probability);
