@@ -11,6 +11,7 @@
 #include "engine/kernels/activations.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/panels.h"
+#include "engine/kernels/screen.h"
 
 namespace partita {
 
@@ -83,6 +84,14 @@ struct Kernels {
   /// scratch: matmul_scratch_bytes(w.cols) bytes, aligned, one per thread.
   void (*matmul)(const PackedMatrix& w, std::size_t first_panel, std::size_t last_panel, const Activations& x,
                  float* y, std::size_t ld, std::byte* scratch);
+
+  /// Bounds of the outputs of panels [first_panel, last_panel), for rows r of x: with t = scale[r] * (q .
+  /// x.q[r])
+  /// - offset[r], output i is within step * (reach[r] + rounding * (|t| + |offset[r]|)) + slack[r] + rounding
+  /// * |base| of base + step * t. upper: [rows][ld], the upper bounds, ld >= 16 * panels. lower: [rows]:
+  /// raised to the largest lower bound. The same bits in all tables.
+  void (*screen)(const ScreenPanels& w, std::size_t first_panel, std::size_t last_panel, const ScreenQuery& x,
+                 float* upper, std::size_t ld, float* lower);
 
   /// out[k][0 .. 16) = the values of panel `panel`, in float: [w.cols][ld].
   void (*unpack)(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld);

@@ -40,6 +40,34 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
   }
 }
 
+int screen_quant(const std::byte* quants, std::size_t lane, std::size_t place) {
+  const ScreenPlace at = screen_place(lane, place);
+  std::uint32_t word;
+  std::memcpy(&word, quants + at.byte, sizeof word);
+  return static_cast<int>(word >> at.shift & 0xF);
+}
+
+void screen(const ScreenPanels& w, std::size_t first, std::size_t last, const ScreenQuery& x, float* upper,
+            std::size_t ld, float* lower) {
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    const std::int16_t* q = x.q + r * quant_stride(x.cols);
+    for (std::size_t p = first; p < last; ++p) {
+      for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
+        std::int32_t sum = 0;
+        for (std::size_t k = 0; k < w.cols; ++k) sum += screen_quant(w.quants(p), lane, k) * q[k];
+        const float step = w.steps(p)[lane], base = w.bases(p)[lane];
+        const float t = static_cast<float>(sum) * x.scale[r] - x.offset[r];
+        const float estimate = std::fma(step, t, base);
+        const float reach = std::fma(std::abs(t) + std::abs(x.offset[r]), kScreenRounding, x.reach[r]);
+        const float slack = std::fma(std::abs(base), kScreenRounding, x.slack[r]);
+        const float width = std::fma(step, reach, slack);
+        upper[r * ld + p * kPanelRows + lane] = estimate + width;
+        lower[r] = std::max(lower[r], estimate - width);
+      }
+    }
+  }
+}
+
 void unpack(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld) {
   for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
     const std::size_t row = panel * kPanelRows + lane;
@@ -289,6 +317,7 @@ constexpr Kernels scalar_table() {
   return Kernels{.isa = Isa::kScalar,
                  .quantize = quantize,
                  .matmul = matmul,
+                 .screen = screen,
                  .unpack = unpack,
                  .rms_norm = rms_norm,
                  .add = add,

@@ -4,6 +4,7 @@
 #include "engine/kernels/attention_simd.h"
 #include "engine/kernels/elementwise_simd.h"
 #include "engine/kernels/matmul_simd.h"
+#include "engine/kernels/screen_simd.h"
 
 namespace partita {
 namespace {
@@ -27,6 +28,7 @@ constexpr Kernels make_table() {
       .isa = V::kIsa,
       .quantize = quantize<V>,
       .matmul = Matmul<V>::run,
+      .screen = Screen<V>::run,
       .unpack = Matmul<V>::unpack,
       .rms_norm = rms_norm<V>,
       .add = add<V>,

@@ -21,6 +21,8 @@ constexpr Kernels kEmulatedWinograd = make_table<VnniWinograd>();
 TEST_CASE("emulated AVX-512 matches the definition") {
   REQUIRE(supported_isas().back() >= Isa::kAvx2);
   check_products(kEmulatedAvx512);
+  check_screen(kEmulatedAvx512);
+  check_screen(kEmulatedVnni);
   check_elementwise(kEmulatedAvx512);
   check_attention(kEmulatedAvx512);
 }

@@ -338,6 +338,51 @@ void check_products(const Kernels& fast) {
   }
 }
 
+void check_screen(const Kernels& fast) {
+  std::mt19937 rng(5);
+  for (const std::size_t cols : {std::size_t{32}, std::size_t{608}, kMostScreenCols}) {
+    ScreenPanels w;
+    w.rows = 75;
+    w.cols = cols;
+    AlignedBytes storage(w.bytes());
+    for (std::size_t i = 0; i < storage.size(); ++i) storage.data()[i] = static_cast<std::byte>(rng());
+    for (std::size_t p = 0; p < w.panels(); ++p) {
+      std::vector<float> tail = fractions(2 * kPanelRows, static_cast<unsigned>(p));
+      for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
+        const bool there = p * kPanelRows + lane < w.rows;
+        tail[lane] = there ? std::abs(tail[lane]) : 0;
+        if (!there) tail[kPanelRows + lane] = kNoScreenRow;
+      }
+      std::memcpy(storage.data() + p * w.panel_bytes() + w.quant_bytes(), tail.data(),
+                  ScreenPanels::kTailBytes);
+    }
+    w.storage = storage.data();
+    constexpr std::size_t kRows = 7;
+    const std::vector<float> numbers = fractions(4 * kRows, 77);
+    std::vector<float> scale, reach, slack;
+    for (std::size_t r = 0; r < kRows; ++r) {
+      scale.push_back(std::abs(numbers[r]) * 0x1p-20F);
+      reach.push_back(std::abs(numbers[kRows + r]));
+      slack.push_back(std::abs(numbers[2 * kRows + r]) * 0x1p-10F);
+    }
+    std::vector<std::int16_t> q(kRows * quant_stride(cols));
+    for (std::int16_t& v : q) v = static_cast<std::int16_t>(rng());
+    for (std::size_t i = 0; i < cols; ++i) q[i] = 32767;  // the largest sums
+    for (std::size_t rows = 1; rows <= kRows; ++rows) {
+      const ScreenQuery x{rows,         cols,        q.data(), scale.data(), numbers.data() + 3 * kRows,
+                          reach.data(), slack.data()};
+      const std::size_t ld = w.panels() * kPanelRows;
+      std::vector<float> upper(rows * ld), expected(rows * ld), lower(rows, -kInf), most(rows, -kInf);
+      kernels(Isa::kScalar).screen(w, 0, w.panels(), x, expected.data(), ld, most.data());
+      fast.screen(w, 0, 2, x, upper.data(), ld, lower.data());
+      fast.screen(w, 2, w.panels(), x, upper.data(), ld, lower.data());
+      CAPTURE(cols, rows);
+      REQUIRE(upper == expected);
+      REQUIRE(lower == most);
+    }
+  }
+}
+
 void check_elementwise(const Kernels& fast) {
   const Kernels& slow = kernels(Isa::kScalar);
   for (const std::size_t n : {1, 7, 16, 31, 48, 577}) {

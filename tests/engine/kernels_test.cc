@@ -37,6 +37,7 @@ OwnedMatrix random_q8(std::size_t rows, std::size_t cols) {
 }  // namespace
 
 TEST_CASE("products match the definition on every instruction set") { on_every_isa(check_products); }
+TEST_CASE("a screen has the bits of the definition on every instruction set") { on_every_isa(check_screen); }
 TEST_CASE("elementwise kernels match the definition on every instruction set") {
   on_every_isa(check_elementwise);
 }

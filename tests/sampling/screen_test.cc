@@ -1,0 +1,149 @@
+// Bounds of a screen against the logits that they are of.
+#include "sampling/screen.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "rows.h"
+#include "tests/catch.h"
+#include "tests/packed.h"
+#include "weights/codec.h"
+
+namespace partita::test {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+double uniform_at(std::uint64_t i) { return static_cast<double>(splitmix64(i) >> 11) * 0x1p-53; }
+float normal_at(std::uint64_t i) {
+  return static_cast<float>(std::sqrt(-2 * std::log(1 - uniform_at(2 * i))) *
+                            std::cos(2 * M_PI * uniform_at(2 * i + 1)));
+}
+
+/// Hidden states with a mean, and of very different size in some directions.
+std::vector<float> hidden_state(std::uint64_t seed, std::size_t size) {
+  std::vector<float> h(size);
+  float before = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const float own = normal_at(seed * size + i) * (i % 17 == 0 ? 12.0F : 1.0F);
+    h[i] = own + 0.5F * before + (i % 5 == 0 ? 3.0F : -0.5F);
+    before = own;
+  }
+  return h;
+}
+
+OwnedMatrix matrix_of(Dtype type, std::size_t rows, std::size_t cols) {
+  std::vector<float> values(rows * cols);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = 0.05F * normal_at(900000000 + i) + (i % cols % 7 == 0 ? 0.02F : 0.0F);
+    if (i / cols % 97 == 3) values[i] *= 20;  // some rows stand out
+  }
+  std::vector<std::byte> blocks(values.size() / block_elements(type) * block_bytes(type));
+  codec(type).quantize(values.data(), values.size(), blocks.data());
+  return pack(type, rows, cols, blocks);
+}
+
+HiddenMoments moments_of(std::size_t count, std::size_t size) {
+  HiddenMoments moments(size);
+  for (std::uint64_t i = 0; i < count; ++i) moments.add(hidden_state(i, size).data());
+  return moments;
+}
+
+struct Bounds {
+  std::vector<float> upper;
+  float lower = -kInf;
+  double shift = 0;
+};
+
+Bounds bounds_of(const Screen& screen, const std::vector<float>& hidden, Certificate certificate,
+                 const Kernels& kernels) {
+  const std::size_t size = hidden.size();
+  ScreenRows rows(1, size);
+  screen.turn(hidden.data(), 0, 0, size / 3, rows);
+  screen.turn(hidden.data(), 0, size / 3, size, rows);
+  screen.ask(hidden.data(), 0, certificate, rows);
+  const ScreenPanels panels = screen.panels();
+  Bounds bounds;
+  bounds.upper.resize(panels.panels() * kPanelRows);
+  bounds.shift = screen.shift(hidden.data());
+  kernels.screen(panels, 0, panels.panels(), rows.query(1), bounds.upper.data(), bounds.upper.size(),
+                 &bounds.lower);
+  return bounds;
+}
+
+/// Logits as the dense head has them.
+std::vector<float> logits_of(const PackedMatrix& matrix, const std::vector<float>& hidden,
+                             const Kernels& kernels) {
+  ActivationBuffer buffer(1, matrix.cols);
+  std::copy(hidden.begin(), hidden.end(), buffer.values());
+  const Activations x = buffer.view(1, matrix.cols);
+  kernels.quantize(x, 0, 1);
+  std::vector<float> logits(matrix.rows);
+  AlignedBytes scratch(matmul_scratch_bytes(matrix.cols));
+  kernels.matmul(matrix, 0, matrix.panels(), x, logits.data(), matrix.rows, scratch.data());
+  return logits;
+}
+
+/// The hidden state that the product takes.
+std::vector<float> as_taken(const PackedMatrix& matrix, const std::vector<float>& hidden,
+                            const Kernels& kernels) {
+  if (!matrix.quantized()) return hidden;
+  ActivationBuffer buffer(1, matrix.cols);
+  std::copy(hidden.begin(), hidden.end(), buffer.values());
+  const Activations x = buffer.view(1, matrix.cols);
+  kernels.quantize(x, 0, 1);
+  std::vector<float> taken(matrix.cols);
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    taken[i / 8 * 8 + static_cast<std::size_t>(kPairOrder[i % 8])] = static_cast<float>(x.q[i]) * x.scale[0];
+  }
+  return taken;
+}
+
+TEST_CASE("No logit is outside its bounds, and the bounds are narrow") {
+  for (const Dtype type : {Dtype::kQ8_0, Dtype::kF16}) {
+    constexpr std::size_t kVocab = 2003, kHidden = 96;
+    const OwnedMatrix matrix = matrix_of(type, kVocab, kHidden);
+    const Result<Screen> screen = Screen::make(matrix, moments_of(400, kHidden), {.threads = 2});
+    REQUIRE(screen);
+    for (const NamedKernels& k : all_kernels()) {
+      if (k.kernels == &exact_kernels()) continue;
+      std::size_t survivors = 0, strict_survivors = 0;
+      constexpr std::uint64_t kStates = 40;
+      for (std::uint64_t i = 0; i < kStates; ++i) {
+        const std::vector<float> hidden = hidden_state(7000 + i, kHidden);
+        const std::vector<float> logits = logits_of(matrix, hidden, *k.kernels);
+        const std::vector<float> taken = as_taken(matrix, hidden, *k.kernels);
+        const Bounds dithered = bounds_of(*screen, taken, Certificate::kDithered, *k.kernels);
+        const Bounds strict = bounds_of(*screen, taken, Certificate::kStrict, *k.kernels);
+        const float best = *std::max_element(logits.begin(), logits.end());
+        for (const Bounds* bounds : {&dithered, &strict}) {
+          CAPTURE(k.name, i, bounds == &strict);
+          REQUIRE(static_cast<double>(best) - bounds->shift >= static_cast<double>(bounds->lower));
+          std::size_t outside = 0;
+          for (std::size_t v = 0; v < kVocab; ++v) {
+            outside += static_cast<double>(logits[v]) - bounds->shift > static_cast<double>(bounds->upper[v]);
+            (bounds == &strict ? strict_survivors : survivors) += bounds->upper[v] >= bounds->lower;
+          }
+          REQUIRE(outside == 0);
+        }
+      }
+      CAPTURE(k.name, survivors, strict_survivors);
+      CHECK(survivors < kStates * kVocab / 4);
+      CHECK(survivors < strict_survivors);
+    }
+  }
+}
+
+TEST_CASE("What no screen is made for is refused") {
+  const OwnedMatrix matrix = matrix_of(Dtype::kQ8_0, 64, 96);
+  CHECK(Screen::make(matrix, moments_of(95, 96), {}).error().message ==
+        "a screen for a hidden size of 96 needs as many hidden states of it, not 95 of size 96");
+  CHECK(Screen::make(matrix, moments_of(200, 64), {}).error().code == ErrorCode::kInvalidArgument);
+  CHECK(Screen::make(matrix, moments_of(100, 96), {.progress = [](float) { return false; }}).error().code ==
+        ErrorCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace partita::test
