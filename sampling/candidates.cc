@@ -138,10 +138,10 @@ std::size_t Candidates::best() const {
   return i;
 }
 
-double Candidates::weight_factor() const {
+double Candidates::weight_factor(double inverse_temperature) {
   constexpr double kLeast = std::numeric_limits<float>::min();
   constexpr double kMost = std::numeric_limits<float>::max();
-  return std::clamp(inverse_temperature_, kLeast, kMost);
+  return std::clamp(inverse_temperature, kLeast, kMost);
 }
 
 template <class Visit>

@@ -77,7 +77,8 @@ class Candidates {
   /// The factor of Kernels::exp_sum under which weights are exp(factor * (value - max())):
   /// inverse_temperature(), held to numbers whose floats are finite and not 0, so that no temperature makes a
   /// NaN.
-  double weight_factor() const;
+  double weight_factor() const { return weight_factor(inverse_temperature_); }
+  static double weight_factor(double inverse_temperature);
 
   /// Drops all candidates but those of the cut, and masked ones (-inf) always.
   void keep(const Cut& cut);

@@ -143,6 +143,20 @@ Result<void> Chain::distribution(const LogitRow& logits, const StageContext& con
   return {};
 }
 
+Reach Chain::reach() const {
+  double temperature = 1;
+  for (const auto& stage : stages_) {
+    Reach reach = stage->reach();
+    if (reach.kind != Reach::kEach) {
+      reach.distance *= temperature;
+      return reach;
+    }
+    temperature *= reach.temperature;
+  }
+  if (greedy_) return {.kind = Reach::kLargest, .count = 1};
+  return {.kind = Reach::kEach, .temperature = temperature};
+}
+
 std::string Chain::shapes_draws() const {
   for (const auto& stage : stages_) {
     if (known_stages()[place_of(stage->name())]->shapes_draws) return stage->describe();

@@ -37,6 +37,20 @@ class StageState {
   virtual std::unique_ptr<StageState> clone() const = 0;
 };
 
+/// How much of a row a stage looks at, which says how few logits its answer may need.
+struct Reach {
+  enum Kind : std::uint8_t {
+    kEach,  // at every candidate alone, and the order of candidates stays: they are divided by `temperature`
+    kLargest,  // only the `count` largest are left
+    kNear,     // only what is within `distance` of the largest logit, at temperature 1, is left
+    kAll       // at all of them
+  };
+  Kind kind = kAll;
+  double temperature = 1;
+  std::size_t count = 0;
+  double distance = 0;
+};
+
 /// One processor or filter. Immutable; one instance serves many rows and threads.
 class Stage {
  public:
@@ -44,6 +58,8 @@ class Stage {
   virtual std::string_view name() const = 0;
   /// Name and number: "top_p 0.95".
   virtual std::string describe() const = 0;
+
+  virtual Reach reach() const { return {}; }
 
   /// The state at the beginning of a sequence; null for a stage that remembers nothing.
   virtual std::unique_ptr<StageState> make_state() const { return nullptr; }
@@ -106,6 +122,10 @@ class Chain {
   /// choose().
   Result<void> filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
                       Candidates& row) const;
+
+  /// What the choice depends on: the largest logits, those near the largest, or all of them; kEach: all, but
+  /// only for a draw from the whole row at `temperature`. Beyond that the row may as well be masked.
+  Reach reach() const;
 
   bool greedy() const { return greedy_; }
   bool empty() const { return stages_.empty(); }  // no stage does anything

@@ -174,8 +174,10 @@ void DenseHead::answer(std::span<const Question> questions, HeadScratch& head_sc
       project(worker, scratch.activations(scratch.row_values(), block.rows, matrix_.cols), scratch,
               {scratch.row_logits(), scratch.ld, scratch.row_maxima(), scratch.blocks});
       for (std::size_t q = mine; q < end; ++q) {
-        answers[first + q] = answer_rows(block.questions[q], block.row_of(q), scratch,
-                                         scratch.members[static_cast<std::size_t>(worker.index)].candidates);
+        Result<Answer>& answer = answers[first + q];
+        answer = answer_rows(block.questions[q], block.row_of(q), scratch,
+                             scratch.members[static_cast<std::size_t>(worker.index)].candidates);
+        if (answer) answer->head_bytes = matrix_.bytes();
       }
       worker.wait();  // the next block overwrites these logits
       first += block.questions.size();

@@ -15,6 +15,7 @@
 #include "partita/result.hpp"
 #include "sampling/chain.h"
 #include "sampling/philox.h"
+#include "sampling/screen.h"
 
 namespace partita {
 
@@ -43,6 +44,7 @@ struct Answer {
   std::optional<Explanation> explanation;           // if asked for
   std::vector<float> score;                         // one per Question::score
   std::vector<std::pair<std::int32_t, float>> top;  // likeliest first, ties by id; masked ids never
+  std::size_t head_bytes = 0;  // of weights that this answer looked at; what others share with it included
 };
 
 /// Buffers of a head, reused from step to step. One per engine; not for two threads at once.
@@ -78,5 +80,12 @@ class OutputHead {
 /// a time, so that the scratch holds some 16 MiB of logits however many questions a step has; a question with
 /// guidance takes two.
 std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
+
+/// The screened head: answers, to the bit, what the plain one does. A question that needs few logits
+/// (Chain::reach: the largest, those near it, or a draw from the whole row) is answered from those that a
+/// screen of the matrix does not rule out, computed by the kernels that the plain head uses; all others by
+/// the plain head. Both must outlive it. certificate: what the screen's bounds rest on.
+std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const Screen& screen,
+                                               Certificate certificate, const Kernels& kernels);
 
 }  // namespace partita

@@ -20,6 +20,9 @@ class MinP : public Stage {
         static_cast<double>(row.max()) + std::log(static_cast<double>(p_)) / row.inverse_temperature();
     row.keep({round_up(least), Cut::kAllTies});
   }
+  Reach reach() const override {
+    return {.kind = Reach::kNear, .distance = -std::log(static_cast<double>(p_))};
+  }
 
  private:
   float p_;

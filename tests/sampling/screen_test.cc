@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rows.h"
+#include "sampling/head.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
 #include "weights/codec.h"
@@ -132,6 +133,89 @@ TEST_CASE("No logit is outside its bounds, and the bounds are narrow") {
       CAPTURE(k.name, survivors, strict_survivors);
       CHECK(survivors < kStates * kVocab / 4);
       CHECK(survivors < strict_survivors);
+    }
+  }
+}
+
+std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question> questions, int threads) {
+  std::vector<Result<Answer>> answers(questions.size(), Result<Answer>(Answer{}));
+  const auto scratch = head.make_scratch(questions.size(), threads);
+  REQUIRE(scratch != nullptr);
+  for (int twice = 0; twice < 2; ++twice)
+    head.answer(questions, *scratch, answers);  // what is left behind is clean
+  return answers;
+}
+
+TEST_CASE("The screened head answers as the plain one does, alone and in company, and looks at fewer bytes") {
+  constexpr std::size_t kVocab = 2003, kHidden = 96, kStates = 30;
+  const std::vector<SamplingOptions> options = {
+      {{"temperature", 0}},
+      {{"temperature", 0}, {"top_k", 3}},
+      {},
+      {{"temperature", 0.5}},
+      {{"temperature", 1.3}},
+      {{"temperature", 1e-6}},
+      {{"temperature", 0.8}, {"top_k", 40}, {"top_p", 0.95}, {"min_p", 0.05}},
+      {{"top_k", 1}},
+      {{"top_k", 1000}},
+      {{"temperature", 0.7}, {"min_p", 0.1}},
+      {{"top_p", 0.9}},  // of the rest the plain head answers
+      {{"temperature", 50}, {"min_p", 0.5}},
+      {{"top_k", 2000}},
+      {{"repeat_penalty", 1.3}, {"top_k", 20}}};
+  std::vector<Chain> chains;
+  for (const SamplingOptions& o : options) chains.push_back(*Chain::create(o));
+  std::vector<float> hidden;
+  for (std::uint64_t i = 0; i < kStates; ++i) {
+    const std::vector<float> h = hidden_state(8000 + i, kHidden);
+    hidden.insert(hidden.end(), h.begin(), h.end());
+  }
+  std::fill_n(hidden.begin(), kHidden, 0.0F);
+  std::fill_n(hidden.begin() + kHidden, kHidden, std::numeric_limits<float>::quiet_NaN());
+  const std::vector<std::int32_t> seen = history(1, kVocab);
+  std::vector<Question> questions;
+  for (std::size_t c = 0; c < chains.size(); ++c) {
+    for (std::size_t i = 0; i < kStates; ++i) {
+      Question q;
+      q.hidden = hidden.data() + i * kHidden;
+      q.chain = &chains[c];
+      q.key = {3, c, i};
+      q.history = seen;
+      if (i % 10 == 9) q.top = 3;
+      questions.push_back(q);
+    }
+  }
+  for (const Dtype type : {Dtype::kQ8_0, Dtype::kF16}) {
+    const OwnedMatrix matrix = matrix_of(type, kVocab, kHidden);
+    const Result<Screen> screen = Screen::make(matrix, moments_of(400, kHidden), {});
+    REQUIRE(screen);
+    for (const NamedKernels& k : all_kernels()) {
+      if (k.kernels == &exact_kernels()) continue;
+      const auto plain = make_dense_head(matrix, *k.kernels);
+      const std::vector<Result<Answer>> expected = ask(*plain, questions, 2);
+      for (const Certificate certificate : {Certificate::kDithered, Certificate::kStrict}) {
+        const auto head = make_screened_head(matrix, *screen, certificate, *k.kernels);
+        std::size_t fewer = 0;
+        for (const int threads : {1, 3}) {
+          const std::vector<Result<Answer>> answers = ask(*head, questions, threads);
+          for (std::size_t q = 0; q < questions.size(); ++q) {
+            CAPTURE(k.name, threads, chains[q / kStates].describe(), q % kStates);
+            REQUIRE(answers[q].ok() == expected[q].ok());
+            if (!answers[q]) continue;
+            REQUIRE(answers[q]->choice.id == expected[q]->choice.id);
+            REQUIRE(answers[q]->top == expected[q]->top);
+            fewer += answers[q]->head_bytes < matrix.bytes() ? 1 : 0;
+          }
+        }
+        CAPTURE(k.name, fewer);
+        if (certificate == Certificate::kDithered)
+          CHECK(fewer > questions.size() * 4 / 5);  // of twice as many
+        for (std::size_t q = 0; q < questions.size(); q += 17) {
+          const std::vector<Result<Answer>> alone = ask(*head, std::span(questions).subspan(q, 1), 2);
+          REQUIRE(alone[0].ok() == expected[q].ok());
+          if (alone[0]) REQUIRE(alone[0]->choice.id == expected[q]->choice.id);
+        }
+      }
     }
   }
 }

@@ -1,0 +1,390 @@
+// The screened head: bounds of all logits from a quarter of the bytes, then the exact logits of those that
+// the bounds leave in question. They stand in a row in which all others are masked, and what answers from a
+// whole row answers from that one.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "engine/kernels/parallel.h"
+#include "sampling/head.h"
+#include "sampling/noise.h"
+#include "sampling/row_answer.h"
+
+namespace partita {
+namespace {
+
+constexpr float kMasked = -std::numeric_limits<float>::infinity();
+
+/// Rows that share each read of the screen.
+constexpr std::size_t kMostRows = 16;
+constexpr std::size_t kBlockPanels = kBlockValues / kPanelRows;
+
+/// Beyond that a screen saves little.
+constexpr std::size_t kMostCount = 1024;
+constexpr double kMostDistance = 12;
+
+/// Hidden states of any model are far below; floats of the screen's arithmetic are far above.
+constexpr float kMostHidden = 1e6F;
+
+/// The largest float not above x.
+float round_down(double x) {
+  const auto near = static_cast<float>(x);
+  return static_cast<double>(near) <= x ? near : std::nextafter(near, kMasked);
+}
+
+/// A row of logits, masked but for those that were computed.
+struct PartialRow {
+  float* logits = nullptr;              // [panels * 16], kMasked
+  float* maxima = nullptr;              // [blocks], kMasked
+  const float* upper = nullptr;         // [panels * 16]: of logits less shift
+  const float* upper_maxima = nullptr;  // [blocks]
+  double shift = 0;
+  float lower = 0;                                 // some logit is not below, less shift
+  std::vector<std::uint32_t>* computed = nullptr;  // panels
+};
+
+class ScreenedScratch : public HeadScratch {
+ public:
+  struct Member {
+    AlignedBytes matmul;
+    Candidates candidates;
+    std::vector<std::uint32_t> computed;
+    std::vector<float> lower;  // [rows]
+    std::vector<float> large;
+  };
+
+  ScreenedScratch(const PackedMatrix& matrix, std::unique_ptr<HeadScratch> plain_head, std::size_t max_rows,
+                  int threads)
+      : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
+        ld(matrix.panels() * kPanelRows),
+        blocks(blocks_of(matrix.rows)),
+        whole(std::move(plain_head)),
+        buffer(rows, matrix.cols),
+        taken(rows * matrix.cols),
+        query(rows, matrix.cols),
+        upper(rows * ld * sizeof(float)),
+        logits(rows * ld * sizeof(float)),
+        upper_maxima(rows * blocks),
+        maxima(rows * blocks, kMasked),
+        team(threads),
+        members(static_cast<std::size_t>(team.threads())) {
+    for (Member& member : members) {
+      member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
+      member.lower.resize(rows);
+    }
+    if (complete()) std::fill_n(reinterpret_cast<float*>(logits.data()), rows * ld, kMasked);
+  }
+
+  bool complete() const {
+    return whole != nullptr && buffer.ok() && upper.data() != nullptr && logits.data() != nullptr &&
+           std::all_of(members.begin(), members.end(),
+                       [](const Member& m) { return m.matmul.data() != nullptr; });
+  }
+
+  float* upper_row(std::size_t r) { return reinterpret_cast<float*>(upper.data()) + r * ld; }
+  float* logit_row(std::size_t r) { return reinterpret_cast<float*>(logits.data()) + r * ld; }
+
+  const std::size_t rows, ld, blocks;
+  std::unique_ptr<HeadScratch> whole;
+  ActivationBuffer buffer;   // [rows][hidden]
+  std::vector<float> taken;  // [rows][hidden]: the numbers that products take
+  ScreenRows query;
+  AlignedBytes upper, logits;               // [rows][ld]
+  std::vector<float> upper_maxima, maxima;  // [rows][blocks]
+  Team team;
+  std::vector<Member> members;
+  std::vector<std::size_t> screened, plain;  // questions by their place
+  std::vector<Question> plain_questions;
+  std::vector<Result<Answer>> plain_answers;
+};
+
+class ScreenedHead : public OutputHead {
+ public:
+  ScreenedHead(const PackedMatrix& matrix, const Screen& screen, Certificate certificate,
+               const Kernels& kernels)
+      : matrix_(matrix),
+        screen_(screen),
+        certificate_(certificate),
+        kernels_(kernels),
+        whole_(make_dense_head(matrix, kernels)) {}
+
+  std::size_t vocab_size() const override { return matrix_.rows; }
+  std::size_t hidden_size() const override { return matrix_.cols; }
+  std::size_t bytes_per_row() const override { return screen_.panels().bytes(); }
+
+  std::unique_ptr<HeadScratch> make_scratch(std::size_t max_rows, int threads) const override {
+    auto scratch = std::make_unique<ScreenedScratch>(matrix_, whole_->make_scratch(max_rows, threads),
+                                                     max_rows, threads);
+    if (!scratch->complete()) return nullptr;
+    return scratch;
+  }
+
+  void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const override {
+    whole_->logits(hidden, rows, *static_cast<ScreenedScratch&>(scratch).whole, out);
+  }
+
+  void answer(std::span<const Question> questions, HeadScratch& scratch,
+              std::span<Result<Answer>> answers) const override;
+
+ private:
+  bool needs_few(const Question& question) const;
+  /// Quantizes and turns n rows of the scratch and writes their bounds; all workers together.
+  void look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const;
+  /// After look(), which `workers` did.
+  Result<Answer> answer_from(const Question& question, std::size_t r, ScreenedScratch& scratch, int workers,
+                             ScreenedScratch::Member& member) const;
+
+  /// Computes the logits of every panel that has an upper bound of at least `least`.
+  void compute_from(float least, PartialRow& row, const Activations& x,
+                    ScreenedScratch::Member& member) const;
+  void compute(std::size_t panel, PartialRow& row, const Activations& x,
+               ScreenedScratch::Member& member) const;
+  void compute_largest(std::size_t count, PartialRow& row, const Activations& x,
+                       ScreenedScratch::Member& member) const;
+  void compute_drawn(const DrawKey& key, double factor, PartialRow& row, const Activations& x,
+                     ScreenedScratch::Member& member) const;
+
+  const PackedMatrix& matrix_;
+  const Screen& screen_;
+  Certificate certificate_;
+  const Kernels& kernels_;
+  std::unique_ptr<OutputHead> whole_;
+};
+
+bool ScreenedHead::needs_few(const Question& question) const {
+  if (question.chain == nullptr || question.negative != nullptr || question.explain > 0 ||
+      question.confidence || question.chosen_logprob || question.top > 0 || !question.score.empty()) {
+    return false;
+  }
+  const Reach reach = question.chain->reach();
+  if (reach.kind == Reach::kAll || (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+      (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
+    return false;
+  }
+  // Bad numbers are the plain head's to report.
+  return std::all_of(question.hidden, question.hidden + matrix_.cols,
+                     [](float x) { return std::abs(x) <= kMostHidden; });
+}
+
+void ScreenedHead::answer(std::span<const Question> questions, HeadScratch& head_scratch,
+                          std::span<Result<Answer>> answers) const {
+  auto& scratch = static_cast<ScreenedScratch&>(head_scratch);
+  scratch.screened.clear();
+  scratch.plain.clear();
+  scratch.plain_questions.clear();
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    if (needs_few(questions[i])) {
+      scratch.screened.push_back(i);
+    } else {
+      scratch.plain.push_back(i);
+      scratch.plain_questions.push_back(questions[i]);
+    }
+  }
+
+  const std::span<const std::size_t> all = scratch.screened;
+  if (!all.empty()) {
+    scratch.team.run([&](const Worker& worker) {
+      for (std::size_t first = 0; first < all.size(); first += scratch.rows) {
+        const auto block = all.subspan(first, std::min(scratch.rows, all.size() - first));
+        const auto [mine, end] = worker.share(block.size());
+        for (std::size_t r = mine; r < end; ++r) {
+          std::copy_n(questions[block[r]].hidden, matrix_.cols, scratch.buffer.values() + r * matrix_.cols);
+        }
+        worker.wait();
+        look(worker, block.size(), scratch);
+        ScreenedScratch::Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
+        for (std::size_t r = mine; r < end; ++r) {
+          answers[block[r]] = answer_from(questions[block[r]], r, scratch, worker.count, member);
+        }
+        worker.wait();  // the next rows overwrite these
+      }
+    });
+  }
+  if (scratch.plain.empty()) return;
+  scratch.plain_answers.assign(scratch.plain.size(), Result<Answer>(Answer{}));
+  whole_->answer(scratch.plain_questions, *scratch.whole, scratch.plain_answers);
+  for (std::size_t i = 0; i < scratch.plain.size(); ++i) {
+    answers[scratch.plain[i]] = std::move(scratch.plain_answers[i]);
+  }
+}
+
+void ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const {
+  const std::size_t cols = matrix_.cols;
+  const Activations x = scratch.buffer.view(n, cols);
+  const auto [mine, end] = worker.share(n);
+  if (matrix_.quantized()) kernels_.quantize(x, mine, end);
+  for (std::size_t r = mine; r < end; ++r) {
+    float* const taken = scratch.taken.data() + r * cols;
+    const std::int16_t* const q = x.q + r * quant_stride(cols);
+    for (std::size_t i = 0; i < cols; ++i) {
+      const std::size_t column = i / 8 * 8 + static_cast<std::size_t>(kPairOrder[i % 8]);
+      taken[column] =
+          matrix_.quantized() ? static_cast<float>(q[i]) * x.scale[r] : x.values[r * cols + column];
+    }
+  }
+  worker.wait();
+  const auto [first_dim, last_dim] = worker.share(cols, 8);
+  for (std::size_t r = 0; r < n; ++r) {
+    screen_.turn(scratch.taken.data() + r * cols, r, first_dim, last_dim, scratch.query);
+  }
+  worker.wait();
+  for (std::size_t r = mine; r < end; ++r) {
+    screen_.ask(scratch.taken.data() + r * cols, r, certificate_, scratch.query);
+  }
+  worker.wait();
+
+  const ScreenPanels panels = screen_.panels();
+  const auto [first, last] = worker.share(panels.panels(), kBlockPanels);
+  float* const lower = scratch.members[static_cast<std::size_t>(worker.index)].lower.data();
+  std::fill_n(lower, n, kMasked);
+  for (std::size_t p = first; p < last; p += kBlockPanels) {
+    const std::size_t stop = std::min(p + kBlockPanels, last), block = p / kBlockPanels;
+    kernels_.screen(panels, p, stop, scratch.query.query(n), scratch.upper_row(0), scratch.ld, lower);
+    for (std::size_t r = 0; r < n; ++r) {
+      scratch.upper_maxima[r * scratch.blocks + block] =
+          kernels_.max(scratch.upper_row(r) + p * kPanelRows, (stop - p) * kPanelRows);
+    }
+  }
+  worker.wait();
+}
+
+Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r, ScreenedScratch& scratch,
+                                         int workers, ScreenedScratch::Member& member) const {
+  PartialRow row{scratch.logit_row(r),
+                 scratch.maxima.data() + r * scratch.blocks,
+                 scratch.upper_row(r),
+                 scratch.upper_maxima.data() + r * scratch.blocks,
+                 screen_.shift(scratch.taken.data() + r * matrix_.cols),
+                 kMasked,
+                 &member.computed};
+  for (int w = 0; w < workers; ++w) {
+    row.lower = std::max(row.lower, scratch.members[static_cast<std::size_t>(w)].lower[r]);
+  }
+  member.computed.clear();
+  const Activations x = scratch.buffer.view(scratch.rows, matrix_.cols).from(r);
+
+  compute_from(row.lower, row, x, member);  // so that the largest logit is there
+  const auto largest = [&] { return kernels_.max(row.maxima, scratch.blocks); };
+  const Reach reach = question.chain->reach();
+  switch (reach.kind) {
+    case Reach::kLargest:
+      if (reach.count > 1) compute_largest(reach.count, row, x, member);
+      break;
+    case Reach::kNear:
+      compute_from(round_down(static_cast<double>(largest()) - reach.distance - row.shift), row, x, member);
+      break;
+    case Reach::kEach:
+      compute_drawn(question.key, Candidates::weight_factor(1 / reach.temperature), row, x, member);
+      break;
+    case Reach::kAll:
+      break;  // not here
+  }
+
+  const LogitRow own{{row.logits, matrix_.rows}, {row.maxima, scratch.blocks}};
+  Result<Answer> answer = answer_row(question, own, own, kernels_, member.candidates);
+  if (answer) answer->head_bytes = screen_.panels().bytes() + member.computed.size() * matrix_.panel_bytes();
+  for (const std::uint32_t panel : member.computed) {
+    std::fill_n(row.logits + std::size_t{panel} * kPanelRows, kPanelRows, kMasked);
+    row.maxima[panel / kBlockPanels] = kMasked;
+  }
+  return answer;
+}
+
+void ScreenedHead::compute(std::size_t panel, PartialRow& row, const Activations& x,
+                           ScreenedScratch::Member& member) const {
+  float* const logits = row.logits + panel * kPanelRows;
+  if (logits[0] != kMasked) return;
+  Activations one = x;
+  one.rows = 1;
+  kernels_.matmul(matrix_, panel, panel + 1, one, row.logits, 0, member.matmul.data());
+  const std::size_t n = std::min<std::size_t>(kPanelRows, matrix_.rows - panel * kPanelRows);
+  float& most = row.maxima[panel / kBlockPanels];
+  most = std::max(most, kernels_.max(logits, n));
+  row.computed->push_back(static_cast<std::uint32_t>(panel));
+}
+
+void ScreenedHead::compute_from(float least, PartialRow& row, const Activations& x,
+                                ScreenedScratch::Member& member) const {
+  const std::size_t panels = matrix_.panels();
+  for (std::size_t first = 0; first < panels; first += kBlockPanels) {
+    if (row.upper_maxima[first / kBlockPanels] < least) continue;
+    for (std::size_t p = first; p < std::min(first + kBlockPanels, panels); ++p) {
+      const float* const upper = row.upper + p * kPanelRows;
+      if (std::any_of(upper, upper + kPanelRows, [&](float u) { return u >= least; }))
+        compute(p, row, x, member);
+    }
+  }
+}
+
+void ScreenedHead::compute_largest(std::size_t count, PartialRow& row, const Activations& x,
+                                   ScreenedScratch::Member& member) const {
+  // As many blocks hold an upper bound of at least `near`; among what is computed then, the count-th largest
+  // logit is no larger than that of the whole row.
+  const std::size_t blocks = blocks_of(matrix_.rows);
+  std::vector<float>& large = member.large;
+  large.assign(row.upper_maxima, row.upper_maxima + blocks);
+  const float near = count < blocks ? select_largest(large, {}, static_cast<double>(count)).least : kMasked;
+  compute_from(near, row, x, member);
+  large.clear();
+  for (const std::uint32_t panel : member.computed) {
+    const std::size_t first = std::size_t{panel} * kPanelRows,
+                      n = std::min<std::size_t>(kPanelRows, matrix_.rows - first);
+    large.insert(large.end(), row.logits + first, row.logits + first + n);
+  }
+  if (large.size() < count) return compute_from(kMasked, row, x, member);
+  const auto kth = large.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  std::nth_element(large.begin(), kth, large.end(), std::greater<>());
+  compute_from(round_down(static_cast<double>(*kth) - row.shift), row, x, member);
+}
+
+void ScreenedHead::compute_drawn(const DrawKey& key, double factor, PartialRow& row, const Activations& x,
+                                 ScreenedScratch::Member& member) const {
+  // The largest key of what is computed, then everything whose bound could make a larger one.
+  const std::size_t blocks = blocks_of(matrix_.rows);
+  const double most = static_cast<double>(kernels_.max(row.maxima, blocks));
+  const Noise noise(key);
+  double best = -std::numeric_limits<double>::infinity();
+  const auto meet = [&](std::size_t panel, const Noise::Block& block) {
+    const std::size_t first = panel * kPanelRows, end = std::min(first + kPanelRows, matrix_.rows);
+    for (std::size_t v = first; v < end; ++v) {
+      const double value = factor * (static_cast<double>(row.logits[v]) - most);
+      if (value + block.most < best) continue;
+      best = std::max(best, value + noise.of(block, static_cast<std::int32_t>(v)));
+    }
+  };
+  const std::size_t already = member.computed.size();
+  for (std::size_t i = 0; i < already; ++i)
+    meet(member.computed[i], noise.block(member.computed[i] / kBlockPanels));
+
+  // A key that the bound allows, rounded up.
+  const auto reach = [&](float upper, double with) {
+    const double value = factor * (static_cast<double>(upper) + row.shift - most);
+    return value + std::abs(value) * 1e-12 + with + 1e-12;
+  };
+  for (std::size_t b = 0; b < blocks; ++b) {
+    if (reach(row.upper_maxima[b], kMostNoise) < best) continue;
+    const Noise::Block block = noise.block(b);
+    if (reach(row.upper_maxima[b], block.most) < best) continue;
+    for (std::size_t p = b * kBlockPanels; p < std::min((b + 1) * kBlockPanels, matrix_.panels()); ++p) {
+      if (row.logits[p * kPanelRows] != kMasked) continue;
+      const std::size_t first = p * kPanelRows, end = std::min(first + kPanelRows, matrix_.rows);
+      for (std::size_t v = first; v < end; ++v) {
+        if (reach(row.upper[v], block.most) < best) continue;
+        if (reach(row.upper[v], noise.of(block, static_cast<std::int32_t>(v))) < best) continue;
+        compute(p, row, x, member);
+        meet(p, block);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const Screen& screen,
+                                               Certificate certificate, const Kernels& kernels) {
+  return std::make_unique<ScreenedHead>(matrix, screen, certificate, kernels);
+}
+
+}  // namespace partita
