@@ -73,6 +73,7 @@ class ScreenedScratch : public HeadScratch {
       member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
       member.lower.resize(rows);
     }
+    plain_questions.reserve(max_rows);
     if (complete()) std::fill_n(reinterpret_cast<float*>(logits.data()), rows * ld, kMasked);
   }
 
