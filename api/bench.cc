@@ -94,6 +94,9 @@ class Workload {
     return seconds_since(start);
   }
 
+  /// The mean over all tokens that were chosen.
+  double head_bytes() const { return chosen_ == 0 ? 0 : head_bytes_ / static_cast<double>(chosen_); }
+
   /// Measurements begin from what the caches hold now.
   void mark_start() { start_.swap(caches_); }
   void go_to_start() {
@@ -129,6 +132,8 @@ class Workload {
     for (std::size_t i = 0; i < n; ++i) {
       if (!answers[i]) return answers[i].error();
       last_[first + i] = answers[i]->choice.id;
+      head_bytes_ += static_cast<double>(answers[i]->head_bytes);
+      ++chosen_;
     }
     return {};
   }
@@ -143,6 +148,8 @@ class Workload {
   std::vector<TokenId> last_;  // [sequences]
   std::vector<TokenId> ids_;
   std::uint64_t state_ = 1;
+  double head_bytes_ = 0;
+  std::size_t chosen_ = 0;
 };
 
 Result<void> check(const Model::Impl& model, const BenchOptions& options) {
@@ -215,6 +222,7 @@ Result<BenchResult> bench(const Model& model, const BenchOptions& options, const
       result.decode_GBps = static_cast<double>(impl.info.bytes_per_token) * steps_per_second * 1e-9;
       result.bound_fraction = result.read_GBps > 0 ? result.decode_GBps / result.read_GBps : 0;
     }
+    result.head_bytes = work.head_bytes();
     return result;
   });
 }

@@ -10,6 +10,7 @@
 #include "engine/kernels/parallel.h"
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
+#include "sampling/screen_file.h"
 #include "tokenizer/same_vocabulary.h"
 
 namespace partita {
@@ -82,6 +83,30 @@ void describe_config(const Config& config, ModelInfo& info) {
   info.context_length = config.context_length;
 }
 
+Result<void> load_head(Model::Impl& model) {
+  const Transformer& transformer = *model.transformer;
+  if (model.options.head != HeadKind::kFull && !transformer.exact()) {
+    auto screen = read_screen(screen_path(model.info.path), transformer.head());
+    if (screen) {
+      model.screen.emplace(std::move(*screen));
+      model.head = make_screened_head(transformer.head(), *model.screen, Certificate::kDithered,
+                                      transformer.kernels());
+      model.info.head = "screened";
+      return {};
+    }
+    const bool missing = screen.error().code == ErrorCode::kNotFound;
+    if (model.options.head == HeadKind::kScreened) {
+      return missing ? Error{ErrorCode::kNotFound, "there is no screen \"" + screen_path(model.info.path) +
+                                                       "\": make it with partita prepare"}
+                     : screen.error();
+    }
+    if (!missing) model.info.head_refused = screen.error().message;
+  }
+  model.head = make_dense_head(transformer.head(), transformer.kernels());
+  model.info.head = "full";
+  return {};
+}
+
 Result<void> load_weights(Model::Impl& model) {
   LoadOptions options;
   options.threads = model.options.threads;
@@ -94,11 +119,12 @@ Result<void> load_weights(Model::Impl& model) {
   if (!loaded) return loaded.error();
   model.transformer = std::move(*loaded);
   const Transformer& transformer = *model.transformer;
-  model.head = make_dense_head(transformer.head(), transformer.kernels());
+  if (auto head = load_head(model); !head) return head;
 
   const Config& config = transformer.config();
   model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.kernels().isa));
-  model.info.bytes_per_token = transformer.bytes_per_token();
+  model.info.bytes_per_token =
+      transformer.bytes_per_token() - transformer.head().bytes() + model.head->bytes_per_row();
   const KvType type = transformer.kv_type();
   model.info.cache_bytes_per_token =
       std::size_t{config.layers} * config.kv_heads *

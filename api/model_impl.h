@@ -29,6 +29,7 @@ struct Model::Impl {
   std::optional<ChatTemplate> chat;
   Error chat_error;                                // why there is no `chat`
   std::shared_ptr<const Transformer> transformer;  // null with OpenOptions::text_only
+  std::optional<const Screen> screen;              // of the head, if it is the screened one
   std::unique_ptr<OutputHead> head;                // null with OpenOptions::text_only
   OpenOptions options;                             // threads resolved
   ModelInfo info;

@@ -165,6 +165,7 @@ Token Sequence::accept(const Answer& answer) {
     token.unsure = abstain_.unsure(answer.confidence);
   }
   token.explanation = answer.explanation;
+  token.head_bytes = answer.head_bytes;
   chain_.accept(answer.choice, state_);
   if (guesses_ > 0 && ids_[ids().size()] == token.id) {
     --guesses_;

@@ -1,18 +1,11 @@
 // Sessions as files: docs/session_files.md has the format.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "api/guard.h"
 #include "api/session_impl.h"
 #include "engine/kv_file.h"
+#include "weights/checked_file.h"
 #include "weights/fingerprint.h"
-#include "weights/hash.h"
 #include "weights/mapped_file.h"
 
 namespace partita {
@@ -22,7 +15,7 @@ constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'S'};
 constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kLongestName = 4096, kLongestNote = std::size_t{64} << 20;
 
-using Bytes = std::span<const std::byte>;
+using Bytes = FileReader::Bytes;
 
 /// What keys and values depend on besides the model.
 std::uint64_t arithmetic(const Session::Impl& session) {
@@ -37,108 +30,6 @@ std::string_view arithmetic_name(std::uint64_t which) {
   return which < std::size(kNames) ? kNames[which] : "an unknown arithmetic";
 }
 
-/// A file that is complete or not there: written beside its place and moved there at the end. It has the mode
-/// of the one that it replaces; of a link, what it points to is replaced.
-class NewFile {
- public:
-  static Result<NewFile> create(const std::string& path) {
-    NewFile file(path);
-    int fd = -1;
-    // A name that nobody has: another session may be saving to the same place.
-    for (int i = 0; fd < 0 && i < kMostNames; ++i) {
-      file.name_ = file.target_ + ".part" + std::to_string(i);
-      fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (fd < 0 && errno != EEXIST) break;
-    }
-    if (fd < 0) return file.failed();
-    file.file_ = fdopen(fd, "wb");
-    if (file.file_ == nullptr) {
-      ::close(fd);
-      ::unlink(file.name_.c_str());
-      return file.failed();
-    }
-    struct stat old = {};
-    if (::stat(file.target_.c_str(), &old) == 0 && ::fchmod(fd, old.st_mode & 07777) != 0)
-      return file.failed();
-    return file;
-  }
-  NewFile(NewFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        target_(std::move(other.target_)),
-        name_(std::move(other.name_)),
-        file_(std::exchange(other.file_, nullptr)),
-        hash_(other.hash_) {}
-  NewFile& operator=(NewFile&&) = delete;
-  ~NewFile() {
-    if (file_ == nullptr) return;
-    std::fclose(file_);
-    ::unlink(name_.c_str());
-  }
-
-  bool write(Bytes bytes) {
-    if (bytes.empty()) return true;  // which fwrite() must not be asked for
-    hash_.add(bytes);
-    return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size();
-  }
-  bool write(std::uint64_t word) { return write(std::as_bytes(std::span(&word, 1))); }
-  std::uint64_t sum() const { return hash_.sum(); }
-
-  Result<void> finish() {
-    if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) return failed();
-    if (::rename(name_.c_str(), target_.c_str()) != 0) return failed();
-    std::fclose(std::exchange(file_, nullptr));
-    return {};
-  }
-  Error failed() const { return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(errno)}; }
-
- private:
-  static constexpr int kMostNames = 100;
-
-  explicit NewFile(const std::string& path) : path_(path), target_(path) {
-    std::error_code none;
-    const auto real = std::filesystem::canonical(path, none);
-    if (!none) target_ = real.string();
-  }
-  std::string path_, target_, name_;
-  std::FILE* file_ = nullptr;
-  Hash64 hash_;
-};
-
-/// Takes a file apart; every length is checked against what is left.
-class Reader {
- public:
-  Reader(const std::string& path, Bytes bytes) : path_(path), rest_(bytes) {}
-
-  bool take(std::size_t count, Bytes& out) {
-    if (count > rest_.size()) return false;
-    out = rest_.first(count);
-    rest_ = rest_.subspan(count);
-    return true;
-  }
-  bool word(std::uint64_t& out) {
-    Bytes bytes;
-    if (!take(sizeof out, bytes)) return false;
-    std::memcpy(&out, bytes.data(), sizeof out);
-    return true;
-  }
-  /// A length, and that many bytes: at most `most`, and no more than there are.
-  bool counted(std::size_t most, std::size_t element, Bytes& out) {
-    std::uint64_t count = 0;
-    return word(count) && count <= most / element && take(static_cast<std::size_t>(count) * element, out);
-  }
-  std::size_t left() const { return rest_.size(); }
-  Error damaged(const std::string& what) const {
-    return {ErrorCode::kBadFile, "\"" + path_ + "\" is damaged: " + what};
-  }
-  Error refused(const std::string& what) const {
-    return {ErrorCode::kInvalidArgument, "\"" + path_ + "\" " + what};
-  }
-
- private:
-  const std::string& path_;
-  Bytes rest_;
-};
-
 /// What a file says, checked against the session that is to take it; views of the file.
 struct Contents {
   std::vector<TokenId> ids;
@@ -147,7 +38,7 @@ struct Contents {
   Bytes note, pages;
 };
 
-Result<void> check_magic(Reader& file) {
+Result<void> check_magic(FileReader& file) {
   Bytes magic;
   std::uint64_t version = 0;
   if (!file.take(sizeof kMagic, magic) || std::memcmp(magic.data(), kMagic, sizeof kMagic) != 0) {
@@ -162,7 +53,7 @@ Result<void> check_magic(Reader& file) {
 }
 
 /// Whether the session's model and pages are those of the file.
-Result<void> check_model(Reader& file, const Session::Impl& session) {
+Result<void> check_model(FileReader& file, const Session::Impl& session) {
   std::uint64_t model = 0, how = 0;
   Bytes name, layout;
   if (!file.word(model) || !file.counted(kLongestName, 1, name) || !file.word(how) ||
@@ -188,7 +79,7 @@ Result<void> check_model(Reader& file, const Session::Impl& session) {
 }
 
 Result<Contents> read_contents(const std::string& path, Bytes bytes, const Session::Impl& session) {
-  Reader file(path, bytes.first(bytes.size() - std::min(bytes.size(), sizeof(std::uint64_t))));
+  FileReader file(path, bytes);
   if (auto checked = check_magic(file); !checked) return checked.error();
   if (auto checked = check_model(file, session); !checked) return checked.error();
   Contents contents;
@@ -217,11 +108,7 @@ Result<Contents> read_contents(const std::string& path, Bytes bytes, const Sessi
                         std::to_string(kv_bytes(session.pool, contents.ids.size(), contents.first_pages)));
   }
   file.take(file.left(), contents.pages);
-  Hash64 hash;
-  hash.add(bytes.first(bytes.size() - sizeof(std::uint64_t)));
-  std::uint64_t sum = 0;
-  std::memcpy(&sum, bytes.data() + bytes.size() - sizeof sum, sizeof sum);
-  if (sum != hash.sum()) return file.damaged("its checksum does not fit its contents");
+  if (auto checked = file.check_sum(); !checked) return checked.error();
   return contents;
 }
 
@@ -234,8 +121,7 @@ Result<void> write_contents(NewFile& file, const Session::Impl& session, std::st
                        file.write(fingerprint(session.model->file)) && list(std::span(name)) &&
                        file.write(arithmetic(session)) && list(std::span(layout)) && list(held.ids) &&
                        file.write(held.prompt_size) && list(std::span(first)) && list(std::span(note)) &&
-                       write_pages(session.cache, [&](Bytes page) { return file.write(page); }) &&
-                       file.write(file.sum());
+                       write_pages(session.cache, [&](Bytes page) { return file.write(page); });
   return written ? Result<void>() : Result<void>(file.failed());
 }
 

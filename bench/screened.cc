@@ -76,7 +76,7 @@ class Trial {
 
     const auto start = Clock::now();
     if (head_.quantized()) kernels_.quantize(x, 0, 1);
-    take(x);
+    taken_numbers(head_, x, 0, taken_.data());
     screen_.turn(taken_.data(), 0, 0, head_.cols, rows_);
     screen_.ask(taken_.data(), 0, certificate, rows_);
     const double turned = seconds_since(start);
@@ -115,14 +115,6 @@ class Trial {
   std::size_t different = 0, outside = 0;
 
  private:
-  void take(const Activations& x) {
-    if (!head_.quantized()) return void(std::copy_n(x.values, head_.cols, taken_.begin()));
-    for (std::size_t i = 0; i < head_.cols; ++i) {
-      taken_[i / 8 * 8 + static_cast<std::size_t>(kPairOrder[i % 8])] =
-          static_cast<float>(x.q[i]) * x.scale[0];
-    }
-  }
-
   const PackedMatrix& head_;
   const Kernels& kernels_;
   const Screen& screen_;

@@ -208,14 +208,30 @@ ScreenQuery ScreenRows::query(std::size_t n) const {
   return {n, columns_, q_.data(), scale_.data(), offset_.data(), reach_.data(), slack_.data()};
 }
 
+void taken_numbers(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out) {
+  const std::size_t cols = matrix.cols;
+  if (!matrix.quantized()) return void(std::copy_n(x.values + row * cols, cols, out));
+  const std::int16_t* const q = x.q + row * quant_stride(cols);
+  for (std::size_t i = 0; i < cols; ++i)
+    out[i / 8 * 8 + static_cast<std::size_t>(kPairOrder[i % 8])] = static_cast<float>(q[i]) * x.scale[row];
+}
+
+Result<void> Screen::check_shape(std::size_t hidden_size) {
+  if (hidden_size % kGroupCols == 0 && hidden_size >= kWideDims && hidden_size + kWideDims <= kMostScreenCols)
+    return {};
+  return Error{ErrorCode::kUnsupported, "a screen is for hidden sizes that are multiples of 32 up to " +
+                                            std::to_string(kMostScreenCols - kWideDims) + ", not for " +
+                                            std::to_string(hidden_size)};
+}
+
+Error Screen::no_memory(std::size_t bytes) {
+  return {ErrorCode::kOutOfMemory, "there is no memory of " + std::to_string(bytes) + " bytes for a screen"};
+}
+
 Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& moments,
                             const ScreenOptions& options) {
   const std::size_t size = matrix.cols;
-  if (size % kGroupCols != 0 || size < kWideDims || size + kWideDims > kMostScreenCols) {
-    return Error{ErrorCode::kUnsupported, "a screen is for hidden sizes that are multiples of 32 up to " +
-                                              std::to_string(kMostScreenCols - kWideDims) + ", not for " +
-                                              std::to_string(size)};
-  }
+  if (auto checked = check_shape(size); !checked) return checked.error();
   if (moments.hidden_size() != size || moments.count() < size) {
     return Error{ErrorCode::kInvalidArgument, "a screen for a hidden size of " + std::to_string(size) +
                                                   " needs as many hidden states of it, not " +
@@ -243,10 +259,7 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   }
   data.rounding = rounding_of(matrix);
   data.panels = AlignedBytes(screen.panels().bytes());
-  if (data.panels.data() == nullptr) {
-    return Error{ErrorCode::kOutOfMemory,
-                 "there is no memory of " + std::to_string(screen.panels().bytes()) + " bytes for a screen"};
-  }
+  if (data.panels.data() == nullptr) return no_memory(screen.panels().bytes());
 
   const ScreenPanels panels = screen.panels();
   const std::vector<double> mean(data.mean.begin(), data.mean.end());

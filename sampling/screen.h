@@ -5,21 +5,20 @@
 // rounded one, and the error is e . g.
 //
 // - A is balanced: hidden states and rows of the matrix have the same diagonal covariance in it, largest
-// first
-//   (a Karhunen-Loeve basis of both). Rows then have few large components, the first ones, which get eight
-//   bits; the others fit steps that are small against the logits.
+//   first (a Karhunen-Loeve basis of both). Rows then have few large components, the first ones, which get
+//   eight bits; the others fit steps that are small against the logits.
 // - delta is dither: one random shift for each column, the same for all rows. It makes e uniform and
 //   independent of u, so that e . g is sub-Gaussian with variance step^2 |g|^2 / 12 and exceeds nine
-//   deviations once in 10^17 (Hoeffding 1963; Gray & Stockham 1993). Certificate::kStrict asks no luck: |e .
-//   g|
-//   <= |e| |g| (Cauchy & Schwarz).
+//   deviations once in 10^17 (Hoeffding 1963; Gray & Stockham 1993). Certificate::kStrict asks no luck:
+//   |e . g| <= |e| |g| (Cauchy & Schwarz).
 // - What is rounded besides (g to 16 bits, floats, the exact product itself) is measured or bounded, and
-// added.
+//   added.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
@@ -65,10 +64,9 @@ struct ScreenData {
   std::size_t hidden_size = 0;  // multiple of 32
   std::vector<float> mean;      // [hidden_size]
   std::vector<float> basis;     // A^-1, transposed: [hidden_size in][hidden_size out]
-  std::vector<float>
-      mean_row;  // [hidden_size]: taken from every row, so that a screen is of logits less this . h
-  std::vector<float> dither;  // delta: [hidden_size], by dimension of the basis
-  AlignedBytes panels;        // ScreenPanels::storage
+  std::vector<float> mean_row;  // [hidden_size]: taken from every row; a screen is of logits less this . h
+  std::vector<float> dither;    // delta: [hidden_size], by dimension of the basis
+  AlignedBytes panels;          // ScreenPanels::storage
   // The largest of any row:
   double error = 0;     // |e|, in steps
   double length = 0;    // |u|, in steps
@@ -92,6 +90,10 @@ class ScreenRows {
   std::vector<float> scale_, offset_, reach_, slack_;  // [rows]
 };
 
+/// The numbers that the product of one row takes, in the order of columns: its values, or for a quantized
+/// matrix its 16-bit integers times their scale. out: [matrix.cols].
+void taken_numbers(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out);
+
 class Screen {
  public:
   /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that no screen has,
@@ -99,6 +101,12 @@ class Screen {
   /// kCancelled.
   static Result<Screen> make(const PackedMatrix& matrix, const HiddenMoments& moments,
                              const ScreenOptions& options);
+  /// Of data that a screen had; check_shape() holds, and no number is larger than 10^12.
+  explicit Screen(ScreenData data) : data_(std::move(data)) {}
+
+  /// Error: kUnsupported for a hidden size that no screen has.
+  static Result<void> check_shape(std::size_t hidden_size);
+  static Error no_memory(std::size_t bytes);
 
   const ScreenData& data() const { return data_; }
   ScreenPanels panels() const;
@@ -115,6 +123,7 @@ class Screen {
   double shift(const float* hidden) const;
 
  private:
+  Screen() = default;
   ScreenData data_;
 };
 

@@ -215,15 +215,7 @@ void ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& sc
   const Activations x = scratch.buffer.view(n, cols);
   const auto [mine, end] = worker.share(n);
   if (matrix_.quantized()) kernels_.quantize(x, mine, end);
-  for (std::size_t r = mine; r < end; ++r) {
-    float* const taken = scratch.taken.data() + r * cols;
-    const std::int16_t* const q = x.q + r * quant_stride(cols);
-    for (std::size_t i = 0; i < cols; ++i) {
-      const std::size_t column = i / 8 * 8 + static_cast<std::size_t>(kPairOrder[i % 8]);
-      taken[column] =
-          matrix_.quantized() ? static_cast<float>(q[i]) * x.scale[r] : x.values[r * cols + column];
-    }
-  }
+  for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix_, x, r, scratch.taken.data() + r * cols);
   worker.wait();
   const auto [first_dim, last_dim] = worker.share(cols, 8);
   for (std::size_t r = 0; r < n; ++r) {

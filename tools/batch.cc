@@ -1,4 +1,5 @@
 // partita batch: JSONL in, JSONL out, several sequences per step, and a row's error stays in its row.
+#include <CLI/CLI.hpp>
 #include <csignal>
 #include <limits>
 #include <string>

@@ -23,7 +23,9 @@ std::string duration(double seconds) {
 std::string bar_of(double fraction) {
   constexpr std::size_t kWidth = 10;
   const auto filled = static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * kWidth);
-  return "[" + std::string(filled, '#') + std::string(kWidth - filled, '.') + "] ";
+  std::string bar = "[";
+  bar.append(filled, '#').append(kWidth - filled, '.').append("] ");
+  return bar;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // partita bench: how fast a model runs here, and how far that is from what the memory allows.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "tools/common.h"
@@ -13,6 +14,8 @@ Json report_json(const Opened& opened, const partita::BenchOptions& options,
           {"threads", info.threads},
           {"model", info.path},
           {"bytes_per_token", info.bytes_per_token},
+          {"head", info.head},
+          {"head_bytes", number(result.head_bytes)},
           {"read_GBps", number(result.read_GBps)},
           {"depth", options.depth},
           {"sequences", options.sequences},
@@ -47,10 +50,11 @@ std::string report_text(const Opened& opened, const partita::BenchOptions& optio
   out += rate_line("decode", options.decode, result.decode_tps);
   std::snprintf(line, sizeof line,
                 "decode reads %.1f MB a step: %.1f GB/s, %.0f %% of the %.1f GB/s that this memory gives\n"
+                "the %s head reads %.1f MB for a token\n"
                 "load %.2f s, peak memory %.0f MB\n",
                 static_cast<double>(info.bytes_per_token) * 1e-6, result.decode_GBps,
-                result.bound_fraction * 100, result.read_GBps, opened.load_s,
-                static_cast<double>(peak_rss_bytes()) * 1e-6);
+                result.bound_fraction * 100, result.read_GBps, info.head.c_str(), result.head_bytes * 1e-6,
+                opened.load_s, static_cast<double>(peak_rss_bytes()) * 1e-6);
   return out + line;
 }
 

@@ -1,4 +1,5 @@
 // partita chat: a conversation in the terminal.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "tools/chat_file.h"

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <charconv>
@@ -35,12 +36,6 @@ Result<std::string> read_all(std::FILE* file, const std::string& what) {
   if (std::ferror(file) != 0)
     return Error{ErrorCode::kIo, "cannot read " + what + ": " + std::strerror(errno)};
   return text;
-}
-
-std::string check_head(const std::string& head) {
-  if (head == "auto" || head == "full") return {};
-  if (head == "screened") return "--head screened is not part of this version; auto and full are";
-  return "--head is auto or full, not \"" + head + "\"";
 }
 
 std::string check_cache(const std::string& cache) {
@@ -94,7 +89,7 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
                    "threads, at most what the machine and its container really grant; 0: all of them")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str()
-      ->group(shown(kEngine));
+      ->group(shown(kEngine | kThreads));
   command->add_flag("--json", common.json, "one JSON value on stdout, nothing else")->group(shown(kJson));
   command->add_option("--seed", common.seed, "seed of the random draws")
       ->capture_default_str()
@@ -120,8 +115,11 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       ->capture_default_str()
       ->group(shown(kEngine));
   add_attention(*command, common, shown(kEngine));
-  command->add_option("--head", common.head, "output head: auto or full, one and the same in this version")
-      ->check(CLI::Validator(check_head, "auto|full"))
+  command
+      ->add_option("--head", common.head,
+                   "output head: the screened one of partita prepare, the full one, or auto: screened where "
+                   "there is one")
+      ->check(CLI::IsMember({"auto", "full", "screened"}))
       ->capture_default_str()
       ->group(shown(kEngine));
   command->add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
@@ -208,6 +206,9 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   options.cache_bytes = static_cast<std::size_t>(common.cache_bytes);
   options.attention_window = common.attention_window;
   options.attention_sinks = common.attention_sinks;
+  options.head = common.head == "full"       ? partita::HeadKind::kFull
+                 : common.head == "screened" ? partita::HeadKind::kScreened
+                                             : partita::HeadKind::kAuto;
   options.text_only = text_only;
   options.progress = [&](float fraction) {
     progress.update(fraction);
@@ -217,14 +218,16 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   if (!model) return model.error();
   progress.clear();
   Opened opened{std::move(*model), seconds_since(start)};
+  if (const std::string& refused = opened.model.info().head_refused; !refused.empty() && !common.quiet)
+    std::fprintf(stderr, "partita: %s; the full head is used\n", refused.c_str());
   if (common.verbose && !text_only) {
     const partita::ModelInfo& info = opened.model.info();
     std::fprintf(stderr,
                  "model %s: %s, %zu layers, %zu wide, vocabulary %zu, context %zu, %.1f MB read a token\n",
                  info.path.c_str(), info.family.c_str(), info.layers, info.hidden_size, info.vocab_size,
                  info.context_length, static_cast<double>(info.bytes_per_token) * 1e-6);
-    std::fprintf(stderr, "%d threads, %s kernels, loaded in %.2f s\n", info.threads, info.isa.c_str(),
-                 opened.load_s);
+    std::fprintf(stderr, "%d threads, %s kernels, the %s head, loaded in %.2f s\n", info.threads,
+                 info.isa.c_str(), info.head.c_str(), opened.load_s);
     if (common.attention_window > 0) {
       std::fprintf(stderr, "attention to the first %zu tokens and the last %zu\n", common.attention_sinks,
                    common.attention_window);

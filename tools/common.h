@@ -1,7 +1,6 @@
 // What the commands share: options that every one has, opening a model, reading input, reporting.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,8 @@
 #include <partita/partita.hpp>
 #include <string>
 #include <vector>
+
+#include "tools/cli_fwd.h"
 
 namespace tools {
 
@@ -34,7 +35,7 @@ struct Common {
   std::uint64_t cache_bytes = 0;     // 0: no limit
   std::size_t attention_window = 0;  // 0: none
   std::size_t attention_sinks = partita::OpenOptions().attention_sinks;
-  std::string head = "auto";  // checked, and read by nobody as long as there is one head
+  std::string head = "auto";
 
   bool shows_statistics() const { return !quiet; }
   bool shows_progress() const;  // stderr is a terminal and nobody asked for quiet
@@ -45,7 +46,8 @@ enum Heeds : unsigned {
   kJson = 1,
   kSpecials = 2,  // --no-special
   kEngine = 4,    // --threads, --exact, --cache.., --attention-..., --head, --verbose
-  kSeed = 8
+  kSeed = 8,
+  kThreads = 16  // --threads alone
 };
 
 /// A command with the common options and an example that works as printed. Every command takes all of them,
@@ -143,6 +145,7 @@ void add_tokenize(CLI::App& program, Common& common, Action& action);
 void add_detokenize(CLI::App& program, Common& common, Action& action);
 void add_template(CLI::App& program, Common& common, Action& action);
 void add_inspect(CLI::App& program, Common& common, Action& action);
+void add_prepare(CLI::App& program, Common& common, Action& action);
 void add_bench(CLI::App& program, Common& common, Action& action);
 
 }  // namespace tools

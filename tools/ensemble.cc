@@ -1,5 +1,6 @@
 #include "tools/ensemble.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cmath>

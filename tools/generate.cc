@@ -1,5 +1,6 @@
 // partita generate: one prompt, one answer.
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include "tools/common.h"
 #include "tools/ensemble.h"

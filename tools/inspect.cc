@@ -1,4 +1,5 @@
 // partita inspect: what a model file says about itself.
+#include <CLI/CLI.hpp>
 #include <cinttypes>
 
 #include "tools/common.h"

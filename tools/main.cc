@@ -1,4 +1,6 @@
 // partita: text generation on CPUs, from the command line.
+#include <CLI/CLI.hpp>
+
 #include "tools/common.h"
 
 int main(int argc, char** argv) {
@@ -19,6 +21,7 @@ int main(int argc, char** argv) {
   tools::add_detokenize(program, common, action);
   tools::add_template(program, common, action);
   tools::add_inspect(program, common, action);
+  tools::add_prepare(program, common, action);
   tools::add_bench(program, common, action);
 
   try {

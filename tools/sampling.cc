@@ -1,5 +1,6 @@
 #include "tools/sampling.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>

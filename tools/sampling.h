@@ -1,13 +1,14 @@
 // The options of the samplers as flags and as JSON keys, made from what the library says it knows.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <partita/partita.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "tools/cli_fwd.h"
 
 namespace tools {
 

@@ -1,4 +1,6 @@
 // partita score: how likely a text is to the model, and how far the model is from another.
+#include <CLI/CLI.hpp>
+
 #include "tools/common.h"
 
 namespace tools {

@@ -1,5 +1,7 @@
 #include "tools/search.h"
 
+#include <CLI/CLI.hpp>
+
 namespace tools {
 namespace {
 

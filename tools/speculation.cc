@@ -1,5 +1,6 @@
 #include "tools/speculation.h"
 
+#include <CLI/CLI.hpp>
 #include <map>
 
 namespace tools {

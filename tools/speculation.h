@@ -1,11 +1,11 @@
 // --speculation and --draft, as generate, chat and batch take them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <partita/partita.hpp>
 #include <string>
 
+#include "tools/cli_fwd.h"
 #include "tools/common.h"
 
 namespace tools {

@@ -1,4 +1,6 @@
 // partita template: what a chat template makes of a conversation.
+#include <CLI/CLI.hpp>
+
 #include "tools/common.h"
 
 namespace tools {

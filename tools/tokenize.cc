@@ -1,4 +1,6 @@
 // partita tokenize and detokenize: text to ids and back, byte for byte.
+#include <CLI/CLI.hpp>
+
 #include "tools/common.h"
 
 namespace tools {

@@ -38,6 +38,14 @@ PARTITA_API std::string_view version();
 /// memory. With `exact` they are floats.
 enum class CacheType : std::uint8_t { kF16, kI8 };
 
+/// How logits of the whole vocabulary are come by: from every weight of the last matrix, or, the same to the
+/// bit, from a screen of it that prepare() made (docs/heads.md).
+enum class HeadKind : std::uint8_t {
+  kAuto,  // by the screen that lies beside the model, if one does and fits it
+  kFull,
+  kScreened  // or it is an error; exact arithmetic has no screen and takes every weight even so
+};
+
 struct OpenOptions {
   int threads = 0;         // at most; 0: what the machine and its container really grant, and never more
   bool exact = false;      // float activations and the scalar kernels: slow, the definition
@@ -50,6 +58,7 @@ struct OpenOptions {
   /// docs/long_context.md. 0: the model's own attention.
   std::size_t attention_window = 0;  // at most 16777216
   std::size_t attention_sinks = 64;  // a multiple of 64, at most 16777216; not looked at without a window
+  HeadKind head = HeadKind::kAuto;
   /// Called while loading with the fraction done; returning false cancels.
   std::function<bool(float fraction)> progress;
 };
@@ -62,6 +71,8 @@ struct ModelInfo {
   std::size_t file_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0;
   bool has_chat_template = false;
   bool exact = false;
+  std::string head;          // "full" or "screened"
+  std::string head_refused;  // why the screen beside the model is not used; empty if it is, or none is there
 };
 
 struct Message {
@@ -146,6 +157,7 @@ struct Token {
   std::optional<Confidence> confidence;    // of the model's own distribution; if asked for or needed
   bool unsure = false;                     // by Request::abstain
   std::optional<Explanation> explanation;  // if asked for
+  std::size_t head_bytes = 0;              // read for it, of the last matrix and its screen; 0 from ensembles
 };
 
 /// What has happened so far, for whoever watches an engine.
@@ -376,9 +388,27 @@ struct BenchResult {
   double read_GBps = 0;  // what all threads read from memory, measured over a model-sized area
   std::vector<double> prefill_tps, decode_tps;
   double decode_GBps = 0, bound_fraction = 0;  // weights read per second; over read_GBps
+  double head_bytes = 0;  // of the last matrix and its screen, read for one greedy token; the mean
 };
 PARTITA_API Result<BenchResult> bench(const Model& model, const BenchOptions& options,
                                       const CancelFlag* cancel = nullptr);
+
+struct PrepareOptions {
+  int threads = 0;                               // as in OpenOptions
+  std::string path;                              // of the screen; empty: where Model::open() looks for it
+  std::size_t states = 0;                        // hidden states to make it for; 0: enough
+  std::uint64_t seed = 0;                        // of the text
+  std::function<bool(float fraction)> progress;  // returning false stops it
+};
+struct PrepareResult {
+  std::string path;
+  std::size_t states = 0, screen_bytes = 0, head_bytes = 0;  // head_bytes: of the whole matrix
+  double full_s = 0, screened_s = 0;  // what a greedy token's logits take, one sequence; medians
+};
+/// Makes the screen of a model's head from text that the model writes, and stores it beside the model; once
+/// for each model, seconds to minutes. Errors: those of Model::open(); kUnsupported for a head that is no
+/// larger than its screen would be or has no screen; kIo; kCancelled.
+PARTITA_API Result<PrepareResult> prepare(const std::string& model_path, const PrepareOptions& options = {});
 
 /// Where a model named on a command line lies: an existing path, else the known model or file of that name in
 /// a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2. The directories, in this order:

@@ -90,15 +90,12 @@ std::vector<float> logits_of(const PackedMatrix& matrix, const std::vector<float
 /// The hidden state that the product takes.
 std::vector<float> as_taken(const PackedMatrix& matrix, const std::vector<float>& hidden,
                             const Kernels& kernels) {
-  if (!matrix.quantized()) return hidden;
   ActivationBuffer buffer(1, matrix.cols);
   std::copy(hidden.begin(), hidden.end(), buffer.values());
   const Activations x = buffer.view(1, matrix.cols);
-  kernels.quantize(x, 0, 1);
+  if (matrix.quantized()) kernels.quantize(x, 0, 1);
   std::vector<float> taken(matrix.cols);
-  for (std::size_t i = 0; i < taken.size(); ++i) {
-    taken[i / 8 * 8 + static_cast<std::size_t>(kPairOrder[i % 8])] = static_cast<float>(x.q[i]) * x.scale[0];
-  }
+  taken_numbers(matrix, x, 0, taken.data());
   return taken;
 }
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "template": {"--json"},
     "inspect": {"--json"},
     "bench": ENGINE | {"--json"},
+    "prepare": {"--json", "--seed", "--threads"},
 }
 
 

@@ -1,0 +1,235 @@
+// The screen of a model's head: from hidden states of text that the model writes, stored beside the model.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "api/clock.h"
+#include "api/guard.h"
+#include "api/model_impl.h"
+#include "api/scheduler.h"
+#include "engine/step.h"
+#include "partita/partita.hpp"
+#include "sampling/chain.h"
+#include "sampling/screen_file.h"
+
+namespace partita {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What texts begin with, as questions and as such: some of what people ask for. Each fits a step.
+constexpr std::string_view kOpenings[] = {"Once upon a time",
+                                          "Write a short story about a lighthouse.",
+                                          "def main():",
+                                          "The history of",
+                                          "Explain how rain forms.",
+                                          "What should I cook tonight?",
+                                          "In this paper, we",
+                                          "Dear Sir or Madam,",
+                                          "Write a Python function that sorts a list.",
+                                          "1. First,",
+                                          "How do I learn to play the piano?",
+                                          "The weather today",
+                                          "Summarise the causes of the First World War.",
+                                          "Q: What is",
+                                          "She looked at him and said",
+                                          "Translate \"good morning\" into French.",
+                                          "<html>",
+                                          "Solve 3x + 5 = 20.",
+                                          "Breaking news:",
+                                          "I think that"};
+
+constexpr std::size_t kSequences = 16;    // that share each step
+constexpr std::size_t kTextTokens = 256;  // then another text begins
+constexpr std::size_t kStatesPerDim = 8, kLeastStates = 4096;
+constexpr std::size_t kTimed = 101;  // hidden states that both heads are timed with
+
+/// Texts that a model writes, at temperature 1, and the hidden states on the way.
+class Writer {
+ public:
+  Writer(const Model::Impl& model, std::uint64_t seed)
+      : model_(model),
+        seed_(seed),
+        engine_(model.transformer, model.options.threads, kStepRows),
+        pool_(model.transformer->config(), model.transformer->kv_type(), 0),
+        scratch_(model.head_scratch(kSequences)),
+        hidden_(kSequences * model.info.hidden_size),
+        last_(kSequences),
+        questions_(kSequences),
+        answers_(kSequences, Answer{}) {
+    for (std::size_t s = 0; s < kSequences; ++s) caches_.emplace_back(pool_);
+  }
+
+  /// Adds the states of one more token of each text.
+  Result<void> write(const Chain& chain, HiddenMoments& moments) {
+    std::vector<Chunk> chunks;
+    for (std::size_t s = 0; s < kSequences; ++s) {
+      if (caches_[s].length() >= most_ || caches_[s].length() == 0 ||
+          model_.tokenizer->ends_generation(last_[s])) {
+        if (auto begun = begin(s); !begun) return begun;
+      }
+      chunks.push_back({&caches_[s], {&last_[s], 1}, Role::kGenerated, 1});
+    }
+    if (auto done = engine_.step(chunks, hidden_.data()); !done) return done;
+    for (std::size_t s = 0; s < kSequences; ++s) {
+      questions_[s].hidden = state(s);
+      questions_[s].chain = &chain;
+      questions_[s].key = {seed_, s, drawn_};
+    }
+    ++drawn_;
+    model_.head->answer(questions_, *scratch_, answers_);
+    for (std::size_t s = 0; s < kSequences; ++s) {
+      if (!answers_[s]) return answers_[s].error();
+      last_[s] = answers_[s]->choice.id;
+      moments.add(state(s));
+    }
+    return {};
+  }
+
+  /// Of the last token of text s, [hidden_size].
+  const float* state(std::size_t s) const { return hidden_.data() + s * model_.info.hidden_size; }
+
+ private:
+  /// Text s starts anew, with the next opening; all but the last of its tokens are read.
+  Result<void> begin(std::size_t s) {
+    Request request;
+    const std::string text(kOpenings[opening_ / 2 % std::size(kOpenings)]);
+    if (opening_++ % 2 == 0 && model_.chat) {
+      request.messages = {{"user", text}};
+    } else {
+      request.prompt = text;
+    }
+    auto ids = model_.prompt_ids(request);
+    if (!ids) return ids.error();
+    if (ids->size() > kStepRows) ids->erase(ids->begin(), ids->end() - kStepRows);
+    last_[s] = ids->back();
+    ids->pop_back();
+    caches_[s] = KvSequence(pool_);
+    if (ids->empty()) return {};
+    const Chunk chunk{&caches_[s], *ids, Role::kPrompt, 0};
+    return engine_.step({&chunk, 1}, hidden_.data());
+  }
+
+  const Model::Impl& model_;
+  std::uint64_t seed_, drawn_ = 0;
+  const std::size_t most_ = std::min(kTextTokens, model_.info.context_length - 1);
+  Engine engine_;
+  KvPool pool_;
+  std::vector<KvSequence> caches_;  // [kSequences]
+  std::unique_ptr<HeadScratch> scratch_;
+  std::vector<float> hidden_;  // [kSequences][hidden_size]
+  std::vector<TokenId> last_;  // [kSequences]
+  std::vector<Question> questions_;
+  std::vector<Result<Answer>> answers_;
+  std::size_t opening_ = 0;
+};
+
+Result<Chain> chain_at(double temperature) {
+  SamplingOptions options;
+  options.set("temperature", temperature);
+  return Chain::create(options);
+}
+
+/// What a greedy token takes, for each of states [n][hidden_size]; the median, in seconds.
+class Stopwatch {
+ public:
+  Stopwatch(const OutputHead& head, const Chain& greedy, int threads)
+      : head_(head), greedy_(greedy), scratch_(head.make_scratch(1, threads)) {}
+
+  void run(const float* state) {
+    Question question;
+    question.hidden = state;
+    question.chain = &greedy_;
+    Result<Answer> answer = Answer{};
+    const auto start = Clock::now();
+    head_.answer({&question, 1}, *scratch_, {&answer, 1});
+    seconds_.push_back(seconds_since(start));
+  }
+  bool ok() const { return scratch_ != nullptr; }
+  double median() {
+    const auto middle = seconds_.begin() + static_cast<std::ptrdiff_t>(seconds_.size() / 2);
+    std::nth_element(seconds_.begin(), middle, seconds_.end());
+    return *middle;
+  }
+
+ private:
+  const OutputHead& head_;
+  const Chain& greedy_;
+  std::unique_ptr<HeadScratch> scratch_;
+  std::vector<double> seconds_;
+};
+
+/// Whether a screen is of use at all.
+Result<void> check_worth(const PackedMatrix& head) {
+  if (auto shape = Screen::check_shape(head.cols); !shape) return shape;
+  const ScreenPanels screen{head.rows, head.cols + kWideDims, nullptr};
+  if (5 * screen.bytes() <= 4 * head.bytes()) return {};
+  return Error{ErrorCode::kUnsupported, "the head is " + std::string(name(head.dtype)) + ", " +
+                                            std::to_string(head.bytes()) + " bytes; a screen of " +
+                                            std::to_string(screen.bytes()) +
+                                            " bytes would save nothing: the full head is the right one"};
+}
+
+}  // namespace
+
+Result<PrepareResult> prepare(const std::string& model_path, const PrepareOptions& options) {
+  return guarded([&]() -> Result<PrepareResult> {
+    OpenOptions open;
+    open.threads = options.threads;
+    open.head = HeadKind::kFull;
+    const auto model = Model::open(model_path, open);
+    if (!model) return model.error();
+    const Model::Impl& impl = model->impl();
+    const PackedMatrix& matrix = impl.transformer->head();
+    if (auto worth = check_worth(matrix); !worth) return worth.error();
+    const auto told = [&](double fraction) {
+      return !options.progress || options.progress(static_cast<float>(fraction));
+    };
+    const Error stopped{ErrorCode::kCancelled, "preparing the screen was stopped"};
+
+    // Half of what the user waits for is text, half the rounding of rows.
+    const std::size_t enough = std::max(kLeastStates, kStatesPerDim * matrix.cols);
+    const std::size_t states = std::max(options.states == 0 ? enough : options.states, matrix.cols);
+    HiddenMoments moments(matrix.cols);
+    Writer writer(impl, options.seed);
+    const auto chain = chain_at(1), greedy = chain_at(0);
+    if (!chain) return chain.error();
+    if (!greedy) return greedy.error();
+    std::vector<float> timed;  // [kTimed][hidden_size]: the last ones
+    while (moments.count() < states) {
+      if (!told(0.5 * static_cast<double>(moments.count()) / static_cast<double>(states))) return stopped;
+      if (auto written = writer.write(*chain, moments); !written) return written.error();
+      if (moments.count() + kTimed < states + kSequences) continue;
+      timed.insert(timed.end(), writer.state(0), writer.state(kSequences));
+    }
+
+    ScreenOptions how;
+    how.seed = options.seed + 1;
+    how.threads = impl.options.threads;
+    how.progress = [&](float fraction) { return told(0.5 + 0.5 * static_cast<double>(fraction)); };
+    const auto screen = Screen::make(matrix, moments, how);
+    if (!screen) return screen.error();
+
+    PrepareResult result;
+    result.path = options.path.empty() ? screen_path(impl.info.path) : options.path;
+    result.states = moments.count();
+    result.screen_bytes = screen->panels().bytes();
+    result.head_bytes = matrix.bytes();
+    if (auto written = write_screen(*screen, matrix, result.path); !written) return written.error();
+
+    const auto screened =
+        make_screened_head(matrix, *screen, Certificate::kDithered, impl.transformer->kernels());
+    Stopwatch full_time(*impl.head, *greedy, impl.options.threads);
+    Stopwatch screened_time(*screened, *greedy, impl.options.threads);
+    if (!full_time.ok() || !screened_time.ok()) throw std::bad_alloc();
+    for (const float* state = timed.data(); state != timed.data() + timed.size(); state += matrix.cols) {
+      full_time.run(state);
+      screened_time.run(state);
+    }
+    result.full_s = full_time.median();
+    result.screened_s = screened_time.median();
+    return result;
+  });
+}
+
+}  // namespace partita

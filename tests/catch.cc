@@ -1,0 +1,2 @@
+// What catch.h is compiled with once for all tests (CMakeLists.txt).
+#include "tests/catch.h"

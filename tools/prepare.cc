@@ -1,0 +1,66 @@
+// partita prepare: makes the screen of a model's head, once, so that tokens need fewer bytes.
+#include <CLI/CLI.hpp>
+
+#include "tools/common.h"
+
+namespace tools {
+namespace {
+
+Json report_json(const partita::PrepareResult& result) {
+  return {{"path", result.path},
+          {"states", result.states},
+          {"screen_bytes", result.screen_bytes},
+          {"head_bytes", result.head_bytes},
+          {"full_s", number(result.full_s)},
+          {"screened_s", number(result.screened_s)}};
+}
+
+std::string report_text(const partita::PrepareResult& result) {
+  char line[512];
+  std::snprintf(line, sizeof line,
+                "%s: a screen of %.1f MB of a head of %.1f MB, from %zu hidden states\n"
+                "a greedy token's logits take %.2f ms with it, %.2f ms in full: x %.2f\n%s",
+                result.path.c_str(), static_cast<double>(result.screen_bytes) * 1e-6,
+                static_cast<double>(result.head_bytes) * 1e-6, result.states, result.screened_s * 1e3,
+                result.full_s * 1e3, result.full_s / result.screened_s,
+                result.screened_s > result.full_s
+                    ? "It is no gain on this machine: delete it, or use --head full\n"
+                    : "");
+  return line;
+}
+
+int run(const Common& common, partita::PrepareOptions options) {
+  auto path = partita::find_model(common.model);
+  if (!path) return fail(path.error());
+  catch_interrupts();
+  Progress progress("preparing", common.shows_progress());
+  options.threads = common.threads;
+  options.seed = common.seed;
+  options.progress = [&](float fraction) {
+    progress.update(fraction);
+    return !interrupted().is_set();
+  };
+  auto result = partita::prepare(*path, options);
+  if (!result) return fail(result.error());
+  progress.clear();
+  auto written = common.json ? write_json(report_json(*result)) : write_out(report_text(*result));
+  return written ? kDone : fail(written.error());
+}
+
+}  // namespace
+
+void add_prepare(CLI::App& program, Common& common, Action& action) {
+  auto options = std::make_shared<partita::PrepareOptions>();
+  CLI::App* command =
+      add_command(program, common, "prepare", kJson | kThreads | kSeed,
+                  "Make a screen of a model's last matrix, once: the same tokens from fewer bytes",
+                  common.program + " prepare --states 600 -o \"$(mktemp -d)/try.screen\"");
+  command->add_option("-o,--output", options->path,
+                      "where to put it; beside the model, where it is found, if empty");
+  command->add_option("--states", options->states, "hidden states to make it for; 0: 8 for each dimension")
+      ->capture_default_str();
+  command->callback(
+      [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
+}
+
+}  // namespace tools
