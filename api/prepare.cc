@@ -92,14 +92,13 @@ class Writer {
  private:
   /// Text s starts anew, with the next opening; all but the last of its tokens are read.
   Result<void> begin(std::size_t s) {
-    Request request;
     const std::string text(kOpenings[opening_ / 2 % std::size(kOpenings)]);
-    if (opening_++ % 2 == 0 && model_.chat) {
-      request.messages = {{"user", text}};
-    } else {
-      request.prompt = text;
-    }
-    auto ids = model_.prompt_ids(request);
+    const bool asks = opening_++ % 2 == 0;
+    Request question, raw;
+    question.messages = {{"user", text}};
+    raw.prompt = text;
+    auto ids = model_.prompt_ids(asks ? question : raw);
+    if (!ids && asks) ids = model_.prompt_ids(raw);  // without a template, or with one that has no use for it
     if (!ids) return ids.error();
     if (ids->size() > kStepRows) ids->erase(ids->begin(), ids->end() - kStepRows);
     last_[s] = ids->back();

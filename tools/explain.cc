@@ -27,7 +27,12 @@ std::string format(const char* pattern, double value) {
 std::string explanation_text(const partita::Model& model, const partita::Token& token, std::size_t number) {
   const partita::Explanation& e = *token.explanation;
   std::string out = std::to_string(number) + ". " + quoted(model, token.id) + ", chosen with probability " +
-                    format("%.4f", token.probability) + "\n";
+                    format("%.4f", token.probability);
+  if (token.head_bytes > 0) {  // an explanation wants the whole row, so that it is the full head's
+    out +=
+        format(" from every logit (%.1f MB read by the head)", static_cast<double>(token.head_bytes) * 1e-6);
+  }
+  out += '\n';
   std::size_t width = 0;
   for (const partita::StageView& view : e.views) width = std::max(width, view.stage.size());
   for (const partita::StageView& view : e.views) {
@@ -62,6 +67,7 @@ Json explanation_json(const partita::Model& model, const partita::Token& token) 
   return {{"id", token.id},
           {"text", text_of(model, token.id)},
           {"probability", number(token.probability)},
+          {"head_bytes", token.head_bytes},
           {"runner_up", e.runner_up >= 0 ? Json(e.runner_up) : Json(nullptr)},
           {"removed_by", e.removed_by.empty() ? Json(nullptr) : Json(e.removed_by)},
           {"stages", std::move(stages)}};

@@ -118,7 +118,7 @@ TEST_CASE("Tiny models: beams are those of transformers, groups and contrastive 
   CHECK(ended > 0);
 }
 
-TEST_CASE("SmolLM2: each kind of search once, of another prompt each") {
+TEST_CASE("SmolLM2: each kind of search once, of another prompt each", "[smollm2]") {
   const Json record = read_record("beams_smollm2.json");
   const std::size_t prompts = record["cases"].size() / kKinds;
   std::vector<std::size_t> places;

@@ -6,6 +6,7 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 #include "tests/fuzz/session_cases.h"
 
 namespace partita::testing {
@@ -201,7 +202,7 @@ TEST_CASE("A file cut anywhere is refused, and so is one with a bit turned anywh
   const std::size_t length = session.length();
   std::mt19937 random(3);
   // All of the header, and places in the pages.
-  for (std::size_t i = 0; i < 2000; ++i) {
+  for (std::size_t i = 0; i < test::all_or<std::size_t>(2000, 700); ++i) {
     const std::size_t at = i < 500 ? i : random() % good.size();
     put(bad.path, good.substr(0, at));
     CHECK_FALSE(session.load(bad.path).ok());
@@ -218,7 +219,7 @@ TEST_CASE("A file cut anywhere is refused, and so is one with a bit turned anywh
 TEST_CASE("A header with any numbers and a right checksum is refused or loads what it says") {
   std::mt19937 random(8);
   const std::string good = session_case();
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < test::all_or(1000, 200); ++i) {
     std::string bytes = good;
     for (std::size_t n = 1 + random() % 3; n > 0; --n) {
       const std::size_t word = random() % std::min<std::size_t>(bytes.size() / 8, 80);

@@ -240,7 +240,7 @@ TEST_CASE("Tiny models with an attention window and sinks: logits of transformer
   }
 }
 
-TEST_CASE("SmolLM2: log-probabilities and greedy text of transformers") {
+TEST_CASE("SmolLM2: log-probabilities and greedy text of transformers", "[smollm2]") {
   const std::string path = find_test_model("SmolLM2-135M-Instruct.Q4_1.gguf");
   INFO("PARTITA_TEST_MODELS or models/ must hold SmolLM2-135M-Instruct.Q4_1.gguf");
   REQUIRE_FALSE(path.empty());

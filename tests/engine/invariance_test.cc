@@ -196,7 +196,7 @@ TEST_CASE("Tiny models: the same bits every way with an attention window and sin
   }
 }
 
-TEST_CASE("SmolLM2: the same bits every way") {
+TEST_CASE("SmolLM2: the same bits every way", "[smollm2]") {
   const std::string path = find_test_model("SmolLM2-135M-Instruct.Q4_1.gguf");
   INFO("PARTITA_TEST_MODELS or models/ must hold SmolLM2-135M-Instruct.Q4_1.gguf");
   REQUIRE_FALSE(path.empty());

@@ -12,6 +12,7 @@
 #include "sampling/softmax/softmax.h"
 #include "tests/allocations.h"
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 
 namespace partita::test {
 namespace {
@@ -92,7 +93,7 @@ std::vector<SamplingOptions> fixed_chains() {
 
 TEST_CASE("Draws follow the distribution of their chain") {
   const std::vector<SamplingOptions> chains = fixed_chains();
-  constexpr int kDraws = 20000;
+  constexpr int kDraws = all_or(20000, 4000);
   constexpr std::size_t kVocab = 300;  // more than a block
   for (const std::string_view kind : {"normal", "masked"}) {
     const std::vector<float> logits = row(kind, 77, kVocab);
@@ -173,7 +174,7 @@ std::vector<double> p_values(const SamplingOptions& options, std::uint64_t seeds
 TEST_CASE("The p-values of draws are uniform over seeds") {
   std::vector<double> all;
   for (const SamplingOptions& options : fixed_chains()) {
-    const std::vector<double> p = p_values(options, 10, 10000);
+    const std::vector<double> p = p_values(options, 10, all_or(10000, 2000));
     all.insert(all.end(), p.begin(), p.end());
   }
   CHECK(distance_from_uniform(all) < 1.95);

@@ -6,6 +6,7 @@
 #include "rows.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 
 namespace partita::test {
 namespace {
@@ -58,7 +59,7 @@ TEST_CASE("Sparsemax and 1.5-entmax of a thousand rows of each size are those of
     REQUIRE(records[0][v]["rows"].size() == 1000);
     std::vector<float> p(vocab);
     std::uint64_t seed = 0;
-    for (std::size_t r = 0; r < 1000; ++r) {
+    for (std::size_t r = 0; r < all_or<std::size_t>(1000, 100); ++r) {
       do ++seed;
       while (std::find(skipped.begin(), skipped.end(), seed) != skipped.end());
       const std::vector<float> logits = row(kKinds[seed % 4], seed, vocab);

@@ -1,6 +1,7 @@
 """partita generate, and what every command has in common."""
 
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -57,7 +58,7 @@ class Generate(ProgramTest):
         first = out["explain"][0]["stages"]
         self.assertEqual(first[0]["top"][0][:2], [7042, " Paris"])
         text = run("generate", *flags, "--explain", "-q").stdout.decode()
-        self.assertIn('1. " Paris", chosen with probability 1.0000', text)
+        self.assertIn('1. " Paris", chosen with probability 1.0000 from every logit (30.1 MB', text)
         self.assertIn('runner-up " the" removed by top_p 0.9', text)
         self.assertTrue(text.endswith("\n" + plain["text"] + "\n"), text)
 
@@ -258,6 +259,36 @@ class Searches(ProgramTest):
         self.check_usage(usage("--penalty-alpha", 0.6), "top_k is 0")
 
 
+class Heads(ProgramTest):
+    def test_a_screen_beside_the_model(self):
+        model = str(self.dir / "model.gguf")
+        os.symlink(os.path.abspath(MODEL), model)
+        screen = model + ".screen"
+        flags = ["-m", model, "-p", FRANCE, "-n", 12, "--temperature", 0.9]
+        missing = run("generate", *flags, "--head", "screened")
+        self.check_sentence(missing, 1, screen, "partita prepare")
+        made = run_json("prepare", "-m", model, "--states", 600)
+        self.assertEqual(made["path"], screen)
+        self.assertGreaterEqual(made["states"], 600)
+        self.assertGreater(made["head_bytes"], 1.5 * made["screen_bytes"])
+        full, screened = (run("generate", *flags, "--head", head, "-v") for head in ("full", "screened"))
+        self.assertEqual(screened.stdout, full.stdout)
+        self.assertIn(b"the full head", full.stderr)
+        self.assertIn(b"the screened head", screened.stderr)
+        measured = run_json("bench", "-m", model, "-p", 0, "-n", 4, "--repeat", 1)
+        self.assertEqual(measured["head"], "screened")
+        self.assertLess(measured["head_bytes"], made["head_bytes"])
+
+        with open(screen, "r+b") as file:
+            file.truncate(os.path.getsize(screen) - 1000)
+        damaged = run("generate", *flags)
+        self.assertEqual(damaged.returncode, 0)
+        self.assertEqual(damaged.stdout, full.stdout)
+        self.assertIn("is damaged", damaged.stderr.decode())
+        self.assertIn("the full head is used", damaged.stderr.decode())
+        self.check_sentence(run("generate", *flags, "--head", "screened"), 1, screen, "is damaged")
+
+
 class Interrupts(ProgramTest):
     LONG = "The history of the world, told slowly. " * 850  # some 7,000 tokens
 
@@ -342,7 +373,6 @@ class Usage(ProgramTest):
         self.check_usage(run("generate", "-p", "x", "--typ-p", 0.5), "typ-p")
         self.check_usage(run("generate", "-p", "x", "--preset", "nonsense"), "llama.cpp")
         self.check_usage(run("generate", "-p", "x", "--logit-bias", "7"), "ID:NUMBER")
-        self.check_usage(run("generate", "-p", "x", "--head", "screened"), "screened")
         self.check_usage(run("generate", "-p", "x", "--head", "tail"), "tail")
         self.check_usage(run("generate", "-p", "x", "--cache", "q4"), "q4")
         self.check_usage(run("generate", "-p", "x", "-n", "many"))
