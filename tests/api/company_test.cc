@@ -5,8 +5,8 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
-#include "tests/sanitized.h"
 #include "tests/engine/runs.h"
+#include "tests/sanitized.h"
 
 namespace partita::testing {
 namespace {
