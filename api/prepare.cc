@@ -1,6 +1,7 @@
 // The screen of a model's head: from hidden states of text that the model writes, stored beside the model.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include "api/clock.h"
@@ -55,6 +56,7 @@ class Writer {
         scratch_(model.head_scratch(kSequences)),
         hidden_(kSequences * model.info.hidden_size),
         last_(kSequences),
+        ends_(kSequences),
         questions_(kSequences),
         answers_(kSequences, Answer{}) {
     for (std::size_t s = 0; s < kSequences; ++s) caches_.emplace_back(pool_);
@@ -64,8 +66,7 @@ class Writer {
   Result<void> write(const Chain& chain, HiddenMoments& moments) {
     std::vector<Chunk> chunks;
     for (std::size_t s = 0; s < kSequences; ++s) {
-      if (caches_[s].length() >= most_ || caches_[s].length() == 0 ||
-          model_.tokenizer->ends_generation(last_[s])) {
+      if (caches_[s].length() >= ends_[s] || model_.tokenizer->ends_generation(last_[s])) {
         if (auto begun = begin(s); !begun) return begun;
       }
       chunks.push_back({&caches_[s], {&last_[s], 1}, Role::kGenerated, 1});
@@ -94,13 +95,17 @@ class Writer {
   Result<void> begin(std::size_t s) {
     const std::string text(kOpenings[opening_ / 2 % std::size(kOpenings)]);
     const bool asks = opening_++ % 2 == 0;
-    Request question, raw;
+    Request question;
     question.messages = {{"user", text}};
-    raw.prompt = text;
-    auto ids = model_.prompt_ids(asks ? question : raw);
-    if (!ids && asks) ids = model_.prompt_ids(raw);  // without a template, or with one that has no use for it
+    auto ids = asks ? model_.prompt_ids(question) : model_.tokenizer->encode_prompt(text, Specials::kAsText);
+    if (!ids)
+      ids = model_.tokenizer->encode_prompt(text, Specials::kAsText);  // no template, or none for this
     if (!ids) return ids.error();
-    if (ids->size() > kStepRows) ids->erase(ids->begin(), ids->end() - kStepRows);
+    if (ids->empty()) ids->push_back(0);
+    const std::size_t context = model_.info.context_length;
+    const std::size_t most = std::clamp<std::size_t>(context / 2, 1, kStepRows);
+    if (ids->size() > most) ids->erase(ids->begin(), ids->end() - static_cast<std::ptrdiff_t>(most));
+    ends_[s] = std::min(ids->size() + kTextTokens, context) - 1;
     last_[s] = ids->back();
     ids->pop_back();
     caches_[s] = KvSequence(pool_);
@@ -111,13 +116,13 @@ class Writer {
 
   const Model::Impl& model_;
   std::uint64_t seed_, drawn_ = 0;
-  const std::size_t most_ = std::min(kTextTokens, model_.info.context_length - 1);
   Engine engine_;
   KvPool pool_;
   std::vector<KvSequence> caches_;  // [kSequences]
   std::unique_ptr<HeadScratch> scratch_;
-  std::vector<float> hidden_;  // [kSequences][hidden_size]
-  std::vector<TokenId> last_;  // [kSequences]
+  std::vector<float> hidden_;      // [kSequences][hidden_size]
+  std::vector<TokenId> last_;      // [kSequences]
+  std::vector<std::size_t> ends_;  // [kSequences]: 0, none has begun; lengths at which another text begins
   std::vector<Question> questions_;
   std::vector<Result<Answer>> answers_;
   std::size_t opening_ = 0;
@@ -176,9 +181,17 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     OpenOptions open;
     open.threads = options.threads;
     open.head = HeadKind::kFull;
+    open.progress = [&](float) { return !options.progress || options.progress(0); };
     const auto model = Model::open(model_path, open);
     if (!model) return model.error();
     const Model::Impl& impl = model->impl();
+    PrepareResult result;
+    result.path = options.path.empty() ? screen_path(impl.info.path) : options.path;
+    std::error_code none;
+    if (std::filesystem::equivalent(result.path, impl.info.path, none)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "\"" + result.path + "\" is the model itself: name another file"};
+    }
     const PackedMatrix& matrix = impl.transformer->head();
     if (auto worth = check_worth(matrix); !worth) return worth.error();
     const auto told = [&](double fraction) {
@@ -209,8 +222,6 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     const auto screen = Screen::make(matrix, moments, how);
     if (!screen) return screen.error();
 
-    PrepareResult result;
-    result.path = options.path.empty() ? screen_path(impl.info.path) : options.path;
     result.states = moments.count();
     result.screen_bytes = screen->panels().bytes();
     result.head_bytes = matrix.bytes();

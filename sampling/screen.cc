@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <string>
 
 #define EIGEN_DONT_PARALLELIZE  // the threads are ours
@@ -155,9 +156,10 @@ float round_row(const Eigen::Ref<const RowVector>& u, const std::vector<float>& 
   return step;
 }
 
-/// The relative error of the exact product: a rounding for each group or column, and a few more.
+/// The relative error of the exact product: a rounding for each scale or column, and a few more.
 double rounding_of(const PackedMatrix& matrix) {
-  const std::size_t sums = matrix.quantized() ? matrix.cols / kGroupCols : matrix.cols;
+  const std::size_t scales = matrix.layout.scale == ScaleKind::kSuperI8 ? 2 : 1;  // of a group
+  const std::size_t sums = matrix.quantized() ? scales * matrix.cols / kGroupCols : matrix.cols;
   return static_cast<double>(sums + 16) * 0x1p-24;
 }
 
@@ -232,6 +234,11 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
                             const ScreenOptions& options) {
   const std::size_t size = matrix.cols;
   if (auto checked = check_shape(size); !checked) return checked.error();
+  if (matrix.quantized() && matrix.layout.bits < 6) {
+    return Error{ErrorCode::kUnsupported, "a screen is for types of six bits and more, not for " +
+                                              std::string(name(matrix.dtype)) +
+                                              ", which is no larger than its screen"};
+  }
   if (moments.hidden_size() != size || moments.count() < size) {
     return Error{ErrorCode::kInvalidArgument, "a screen for a hidden size of " + std::to_string(size) +
                                                   " needs as many hidden states of it, not " +
@@ -239,9 +246,12 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
                                                   std::to_string(moments.hidden_size())};
   }
 
+  const auto goes_on = [&](float fraction) { return !options.progress || options.progress(fraction); };
+  const Error stopped{ErrorCode::kCancelled, "preparing the screen was stopped"};
   const CentredRows rows(matrix);
   const std::vector<double> covariance = moments.covariance();
   const auto n = static_cast<Eigen::Index>(size);
+  if (!goes_on(0)) return stopped;
   const Basis basis = balanced_basis(Eigen::Map<const Matrix>(covariance.data(), n, n), rows.covariance());
 
   Screen screen;
@@ -264,14 +274,15 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   const ScreenPanels panels = screen.panels();
   const std::vector<double> mean(data.mean.begin(), data.mean.end());
   std::vector<Extremes> extremes(static_cast<std::size_t>(std::max(options.threads, 1)));
-  std::atomic<bool> cancelled = false;
-  parallel(options.threads, [&](const Worker& worker) {
+  std::vector<std::exception_ptr> thrown(extremes.size());  // what no parallel region lets out
+  std::atomic<bool> cancelled = !goes_on(0);
+  const auto round_share = [&](const Worker& worker) {
     const auto [first, last] = worker.share(panels.panels());
     Extremes& own = extremes[static_cast<std::size_t>(worker.index)];
     for (std::size_t p = first; p < last && !cancelled; ++p) {
-      if (worker.index == 0 && options.progress && p % 64 == 0) {
-        if (!options.progress(static_cast<float>(p - first) / static_cast<float>(last - first)))
-          cancelled = true;
+      if (worker.index == 0 && p % 64 == 0 &&
+          !goes_on(static_cast<float>(p - first) / static_cast<float>(last - first))) {
+        cancelled = true;
       }
       const Matrix block = rows.panel(p), turned = block * basis.forward;
       std::byte* const quants = data.panels.data() + p * panels.panel_bytes();
@@ -286,8 +297,19 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
       }
       std::memcpy(quants + panels.quant_bytes(), tail, sizeof tail);
     }
+  };
+  parallel(options.threads, [&](const Worker& worker) {
+    try {
+      round_share(worker);
+    } catch (...) {
+      thrown[static_cast<std::size_t>(worker.index)] = std::current_exception();
+      cancelled = true;
+    }
   });
-  if (cancelled) return Error{ErrorCode::kCancelled, "preparing the screen was stopped"};
+  for (const std::exception_ptr& failure : thrown) {
+    if (failure != nullptr) std::rethrow_exception(failure);
+  }
+  if (cancelled) return stopped;
 
   Extremes all;
   for (const Extremes& one : extremes) all.take(one);

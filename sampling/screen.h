@@ -96,12 +96,13 @@ void taken_numbers(const PackedMatrix& matrix, const Activations& x, std::size_t
 
 class Screen {
  public:
-  /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that no screen has,
+  /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that no screen has or a type
+  /// of fewer than six bits (some have minima, whose rounding no bound here covers),
   /// kInvalidArgument for moments of another size or of fewer states than dimensions, kOutOfMemory,
   /// kCancelled.
   static Result<Screen> make(const PackedMatrix& matrix, const HiddenMoments& moments,
                              const ScreenOptions& options);
-  /// Of data that a screen had; check_shape() holds, and no number is larger than 10^12.
+  /// Of data that a screen had; check_shape() holds, and no number is larger than 10^7.
   explicit Screen(ScreenData data) : data_(std::move(data)) {}
 
   /// Error: kUnsupported for a hidden size that no screen has.

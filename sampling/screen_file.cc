@@ -19,8 +19,8 @@ using Bytes = FileReader::Bytes;
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'H'};
 constexpr std::uint64_t kVersion = 1;
 
-/// No number of a screen is near it; with such numbers no float or double of a query overflows.
-constexpr double kMostStored = 1e12;
+/// No number of a screen is near it; with such numbers no float of a query or its bounds overflows.
+constexpr double kMostStored = 1e7;
 
 std::uint64_t content_sum(const PackedMatrix& matrix) {
   const std::uint64_t shape[] = {static_cast<std::uint64_t>(matrix.dtype), matrix.rows, matrix.cols};
@@ -54,6 +54,20 @@ bool are_sound(const ScreenPanels& panels) {
   return true;
 }
 
+/// What is the matter with the numbers of a screen; empty: nothing.
+std::string_view fault_of(const ScreenData& data) {
+  for (const double* bound : bounds_of(data)) {
+    if (!(*bound >= 0 && *bound <= kMostStored)) return "one of its bounds is no such number";
+  }
+  for (const auto* array : arrays_of(data)) {
+    const double most = array == &data.dither ? 0.5 : kMostStored;
+    if (!is_sound(*array, -most, most)) return "its basis has numbers that no screen has";
+  }
+  if (!are_sound({data.rows, data.hidden_size + kWideDims, data.panels.data()}))
+    return "its rows have numbers that no screen has";
+  return {};
+}
+
 Result<void> check_header(FileReader& file, const PackedMatrix& matrix) {
   Bytes magic;
   std::uint64_t version = 0, sum = 0, rows = 0, size = 0;
@@ -76,6 +90,9 @@ std::string screen_path(const std::string& model_path) { return model_path + ".s
 
 Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, const std::string& path) {
   const ScreenData& data = screen.data();
+  if (const std::string_view fault = fault_of(data); !fault.empty()) {
+    return Error{ErrorCode::kUnsupported, "a screen of this head cannot be stored: " + std::string(fault)};
+  }
   auto file = NewFile::create(path);
   if (!file) return file.error();
   bool written = file->write(std::as_bytes(std::span(kMagic))) && file->write(kVersion) &&
@@ -102,7 +119,6 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
     std::uint64_t word = 0;
     if (!file.word(word)) return file.damaged("it ends in its bounds");
     *bound = std::bit_cast<double>(word);
-    if (!(*bound >= 0 && *bound <= kMostStored)) return file.damaged("one of its bounds is no such number");
   }
   for (auto* array : arrays_of(data)) {
     const std::size_t count = data.hidden_size * (array == &data.basis ? data.hidden_size : 1);
@@ -110,8 +126,6 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
     if (!file.take(count * sizeof(float), bytes)) return file.damaged("it ends in its basis");
     array->resize(count);
     std::memcpy(array->data(), bytes.data(), bytes.size());
-    const double most = array == &data.dither ? 0.5 : kMostStored;
-    if (!is_sound(*array, -most, most)) return file.damaged("its basis has numbers that no screen has");
   }
   const ScreenPanels shape{data.rows, data.hidden_size + kWideDims, nullptr};
   if (file.left() != shape.bytes()) {
@@ -124,8 +138,7 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
   data.panels = AlignedBytes(rows.size());
   if (data.panels.data() == nullptr) return Screen::no_memory(rows.size());
   std::memcpy(data.panels.data(), rows.data(), rows.size());
-  if (!are_sound({shape.rows, shape.cols, data.panels.data()}))
-    return file.damaged("its rows have numbers that no screen has");
+  if (const std::string_view fault = fault_of(data); !fault.empty()) return file.damaged(std::string(fault));
   return Screen(std::move(data));
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 
 #include "engine/kernels/parallel.h"
@@ -317,13 +318,15 @@ void ScreenedHead::compute_largest(std::size_t count, PartialRow& row, const Act
   const std::size_t blocks = blocks_of(matrix_.rows);
   std::vector<float>& large = member.large;
   large.assign(row.upper_maxima, row.upper_maxima + blocks);
-  const float near = count < blocks ? select_largest(large, {}, static_cast<double>(count)).least : kMasked;
+  const auto is_finite = [](float value) { return std::isfinite(value); };  // what selecting asks for
+  const bool selects = count < blocks && std::all_of(large.begin(), large.end(), is_finite);
+  const float near = selects ? select_largest(large, {}, static_cast<double>(count)).least : kMasked;
   compute_from(near, row, x, member);
   large.clear();
   for (const std::uint32_t panel : member.computed) {
     const std::size_t first = std::size_t{panel} * kPanelRows,
                       n = std::min<std::size_t>(kPanelRows, matrix_.rows - first);
-    large.insert(large.end(), row.logits + first, row.logits + first + n);
+    std::copy_if(row.logits + first, row.logits + first + n, std::back_inserter(large), is_finite);
   }
   if (large.size() < count) return compute_from(kMasked, row, x, member);
   const auto kth = large.begin() + static_cast<std::ptrdiff_t>(count - 1);

@@ -16,17 +16,15 @@ Json report_json(const partita::PrepareResult& result) {
 }
 
 std::string report_text(const partita::PrepareResult& result) {
-  char line[512];
+  char line[256];
   std::snprintf(line, sizeof line,
-                "%s: a screen of %.1f MB of a head of %.1f MB, from %zu hidden states\n"
-                "a greedy token's logits take %.2f ms with it, %.2f ms in full: x %.2f\n%s",
-                result.path.c_str(), static_cast<double>(result.screen_bytes) * 1e-6,
+                ": a screen of %.1f MB of a head of %.1f MB, from %zu hidden states\n"
+                "a greedy token's logits take %.2f ms with it, %.2f ms in full: x %.2f\n",
+                static_cast<double>(result.screen_bytes) * 1e-6,
                 static_cast<double>(result.head_bytes) * 1e-6, result.states, result.screened_s * 1e3,
-                result.full_s * 1e3, result.full_s / result.screened_s,
-                result.screened_s > result.full_s
-                    ? "It is no gain on this machine: delete it, or use --head full\n"
-                    : "");
-  return line;
+                result.full_s * 1e3, result.full_s / result.screened_s);
+  const bool gains = result.screened_s < result.full_s;
+  return result.path + line + (gains ? "" : "It is no gain on this machine: delete it, or use --head full\n");
 }
 
 int run(const Common& common, partita::PrepareOptions options) {
@@ -58,6 +56,7 @@ void add_prepare(CLI::App& program, Common& common, Action& action) {
   command->add_option("-o,--output", options->path,
                       "where to put it; beside the model, where it is found, if empty");
   command->add_option("--states", options->states, "hidden states to make it for; 0: 8 for each dimension")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 24))
       ->capture_default_str();
   command->callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });

@@ -27,7 +27,9 @@ Result<std::optional<partita::Model>> SpeculationFlags::open_draft(const Common&
   if (draft.empty()) return std::optional<partita::Model>();
   auto path = partita::find_model(draft);
   if (!path) return path.error();
-  auto opened = open_model_at(*path, common, false, common.exact);
+  Common own = common;
+  own.head = "full";  // it tells how likely its guesses are, which takes every logit
+  auto opened = open_model_at(*path, own, false, common.exact);
   if (!opened) return opened.error();
   return std::optional<partita::Model>(std::move(opened->model));
 }

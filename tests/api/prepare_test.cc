@@ -167,7 +167,8 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
         return longer;
       }(),
       "is damaged");
-  for (std::size_t at = 40; at < good.size(); at += test::all_or<std::size_t>(4999, 14999)) {  // anything after the header
+  for (std::size_t at = 40; at < good.size();
+       at += test::all_or<std::size_t>(4999, 14999)) {  // anything after the header
     Bytes changed = good;
     changed[at] = static_cast<char>(changed[at] ^ 0x10);
     refused(changed, "is damaged");
@@ -190,6 +191,15 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
          {std::size_t{80}, 80 + 4 * std::size_t{96}, rows_at - 4, steps_at, steps_at + 64})
       refused(with(at, value), "is damaged");
   }
+  // The largest numbers that a screen may have, in a forged one: wrong answers at worst.
+  Bytes forged = good;
+  const double long_rows = 1e7;
+  const float long_step = 1e7F;
+  std::memcpy(forged.data() + 48, &long_rows, sizeof long_rows);
+  std::memcpy(forged.data() + steps_at, &long_step, sizeof long_step);
+  write(path, summed(forged));
+  const Model fooled = open(prepared.file, HeadKind::kScreened);
+  for (const Request& each : requests()) CHECK(generate_alone(fooled, each).tokens.size() > 0);
   fs::remove(path);
   OpenOptions must_be;
   must_be.head = HeadKind::kScreened;
