@@ -18,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What texts begin with, as questions and as such: some of what people ask for. Each fits a step.
+/// What texts begin with, as questions and as such: some of what people ask for.
 constexpr std::string_view kOpenings[] = {"Once upon a time",
                                           "Write a short story about a lighthouse.",
                                           "def main():",
@@ -165,8 +165,8 @@ class Stopwatch {
 
 /// Whether a screen is of use at all.
 Result<void> check_worth(const PackedMatrix& head) {
-  if (auto shape = Screen::check_shape(head.cols); !shape) return shape;
-  const ScreenPanels screen{head.rows, head.cols + kWideDims, nullptr};
+  if (auto possible = Screen::check_matrix(head); !possible) return possible;
+  const ScreenPanels screen = screen_panels(head.rows, head.cols);
   if (5 * screen.bytes() <= 4 * head.bytes()) return {};
   return Error{ErrorCode::kUnsupported, "the head is " + std::string(name(head.dtype)) + ", " +
                                             std::to_string(head.bytes()) + " bytes; a screen of " +
@@ -178,10 +178,13 @@ Result<void> check_worth(const PackedMatrix& head) {
 
 Result<PrepareResult> prepare(const std::string& model_path, const PrepareOptions& options) {
   return guarded([&]() -> Result<PrepareResult> {
+    const auto told = [&](double fraction) {
+      return !options.progress || options.progress(static_cast<float>(fraction));
+    };
     OpenOptions open;
     open.threads = options.threads;
     open.head = HeadKind::kFull;
-    open.progress = [&](float) { return !options.progress || options.progress(0); };
+    open.progress = [&](float) { return told(0); };
     const auto model = Model::open(model_path, open);
     if (!model) return model.error();
     const Model::Impl& impl = model->impl();
@@ -194,9 +197,6 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     }
     const PackedMatrix& matrix = impl.transformer->head();
     if (auto worth = check_worth(matrix); !worth) return worth.error();
-    const auto told = [&](double fraction) {
-      return !options.progress || options.progress(static_cast<float>(fraction));
-    };
     const Error stopped{ErrorCode::kCancelled, "preparing the screen was stopped"};
 
     // Half of what the user waits for is text, half the rounding of rows.

@@ -226,6 +226,13 @@ Result<void> Screen::check_shape(std::size_t hidden_size) {
                                             std::to_string(hidden_size)};
 }
 
+Result<void> Screen::check_matrix(const PackedMatrix& matrix) {
+  if (!matrix.quantized() || matrix.layout.bits >= 6) return check_shape(matrix.cols);
+  return Error{ErrorCode::kUnsupported,
+               "a screen is for types of six bits and more; it would save nothing of a head in " +
+                   std::string(name(matrix.dtype)) + ": the full head is the right one"};
+}
+
 Error Screen::no_memory(std::size_t bytes) {
   return {ErrorCode::kOutOfMemory, "there is no memory of " + std::to_string(bytes) + " bytes for a screen"};
 }
@@ -233,12 +240,7 @@ Error Screen::no_memory(std::size_t bytes) {
 Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& moments,
                             const ScreenOptions& options) {
   const std::size_t size = matrix.cols;
-  if (auto checked = check_shape(size); !checked) return checked.error();
-  if (matrix.quantized() && matrix.layout.bits < 6) {
-    return Error{ErrorCode::kUnsupported, "a screen is for types of six bits and more, not for " +
-                                              std::string(name(matrix.dtype)) +
-                                              ", which is no larger than its screen"};
-  }
+  if (auto checked = check_matrix(matrix); !checked) return checked.error();
   if (moments.hidden_size() != size || moments.count() < size) {
     return Error{ErrorCode::kInvalidArgument, "a screen for a hidden size of " + std::to_string(size) +
                                                   " needs as many hidden states of it, not " +
@@ -323,7 +325,9 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   return screen;
 }
 
-ScreenPanels Screen::panels() const { return {data_.rows, columns(), data_.panels.data()}; }
+ScreenPanels Screen::panels() const {
+  return screen_panels(data_.rows, data_.hidden_size, data_.panels.data());
+}
 
 void Screen::turn(const float* hidden, std::size_t row, std::size_t first, std::size_t last,
                   ScreenRows& rows) const {

@@ -94,6 +94,12 @@ class ScreenRows {
 /// matrix its 16-bit integers times their scale. out: [matrix.cols].
 void taken_numbers(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out);
 
+/// The rows of a screen of such a matrix, and the bytes that they take.
+constexpr ScreenPanels screen_panels(std::size_t rows, std::size_t hidden_size,
+                                     const std::byte* storage = nullptr) {
+  return {rows, hidden_size + kWideDims, storage};
+}
+
 class Screen {
  public:
   /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that no screen has or a type
@@ -107,6 +113,8 @@ class Screen {
 
   /// Error: kUnsupported for a hidden size that no screen has.
   static Result<void> check_shape(std::size_t hidden_size);
+  /// What make() refuses before it begins. Error: kUnsupported for the shape or the type.
+  static Result<void> check_matrix(const PackedMatrix& matrix);
   static Error no_memory(std::size_t bytes);
 
   const ScreenData& data() const { return data_; }

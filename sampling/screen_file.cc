@@ -63,7 +63,7 @@ std::string_view fault_of(const ScreenData& data) {
     const double most = array == &data.dither ? 0.5 : kMostStored;
     if (!is_sound(*array, -most, most)) return "its basis has numbers that no screen has";
   }
-  if (!are_sound({data.rows, data.hidden_size + kWideDims, data.panels.data()}))
+  if (!are_sound(screen_panels(data.rows, data.hidden_size, data.panels.data())))
     return "its rows have numbers that no screen has";
   return {};
 }
@@ -127,7 +127,7 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
     array->resize(count);
     std::memcpy(array->data(), bytes.data(), bytes.size());
   }
-  const ScreenPanels shape{data.rows, data.hidden_size + kWideDims, nullptr};
+  const ScreenPanels shape = screen_panels(data.rows, data.hidden_size);
   if (file.left() != shape.bytes()) {
     return file.damaged("it has " + std::to_string(file.left()) + " bytes of rows; its " +
                         std::to_string(data.rows) + " rows take " + std::to_string(shape.bytes()));
