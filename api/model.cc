@@ -85,11 +85,18 @@ void describe_config(const Config& config, ModelInfo& info) {
 
 Result<void> load_head(Model::Impl& model) {
   const Transformer& transformer = *model.transformer;
-  if (model.options.head != HeadKind::kFull && !transformer.exact()) {
-    auto screen = read_screen(screen_path(model.info.path), transformer.head());
+  const OutputWeights& output = transformer.output();
+  const bool dense = output.kind == OutputKind::kDense;
+  if (!dense && model.options.head == HeadKind::kScreened) {
+    return Error{ErrorCode::kUnsupported, "\"" + model.info.path + "\" has an output of the kind '" +
+                                              std::string(name(output.kind)) +
+                                              "', and only dense ones are screened"};
+  }
+  if (dense && model.options.head != HeadKind::kFull && !transformer.exact()) {
+    auto screen = read_screen(screen_path(model.info.path), output.root.weight);
     if (screen) {
       model.screen.emplace(std::move(*screen));
-      model.head = make_screened_head(transformer.head(), *model.screen, Certificate::kDithered,
+      model.head = make_screened_head(output.root.weight, *model.screen, Certificate::kDithered,
                                       transformer.kernels());
       model.info.head = "screened";
       return {};
@@ -102,8 +109,8 @@ Result<void> load_head(Model::Impl& model) {
     }
     if (!missing) model.info.head_refused = screen.error().message;
   }
-  model.head = make_dense_head(transformer.head(), transformer.kernels());
-  model.info.head = "full";
+  model.head = make_head(output, transformer.kernels());
+  model.info.head = dense ? "full" : std::string(name(output.kind));
   return {};
 }
 
@@ -124,7 +131,7 @@ Result<void> load_weights(Model::Impl& model) {
   const Config& config = transformer.config();
   model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.kernels().isa));
   model.info.bytes_per_token =
-      transformer.bytes_per_token() - transformer.head().bytes() + model.head->bytes_per_row();
+      transformer.bytes_per_token() - transformer.output().bytes() + model.head->bytes_per_row();
   const KvType type = transformer.kv_type();
   model.info.cache_bytes_per_token =
       std::size_t{config.layers} * config.kv_heads *

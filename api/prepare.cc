@@ -195,7 +195,13 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
       return Error{ErrorCode::kInvalidArgument,
                    "\"" + result.path + "\" is the model itself: name another file"};
     }
-    const PackedMatrix& matrix = impl.transformer->head();
+    const OutputWeights& output = impl.transformer->output();
+    if (output.kind != OutputKind::kDense) {
+      return Error{ErrorCode::kUnsupported, "\"" + impl.info.path + "\" has an output of the kind '" +
+                                                std::string(name(output.kind)) +
+                                                "', which needs no screen: only dense ones are screened"};
+    }
+    const PackedMatrix& matrix = output.root.weight;
     if (auto worth = check_worth(matrix); !worth) return worth.error();
     const Error stopped{ErrorCode::kCancelled, "preparing the screen was stopped"};
 

@@ -53,7 +53,7 @@ std::vector<float> hidden_states(const std::shared_ptr<const Transformer>& model
 class Trial {
  public:
   Trial(const Transformer& model, const Screen& screen)
-      : head_(model.head()),
+      : head_(model.output().root.weight),
         kernels_(model.kernels()),
         screen_(screen),
         buffer_(1, head_.cols),
@@ -152,11 +152,11 @@ int main(int argc, char** argv) {
   HiddenMoments moments(size);
   for (std::size_t i = 0; i < half; ++i) moments.add(hidden.data() + i * size);
   const auto start = Clock::now();
-  const Result<Screen> screen = Screen::make((*model)->head(), moments, {.threads = 2});
+  const Result<Screen> screen = Screen::make((*model)->output().root.weight, moments, {.threads = 2});
   if (!screen) return fail(screen.error().message);
   std::printf("%s kernels, a head of %zu x %zu in %s; a screen of %.1f MB from %zu states in %.1f s\n",
-              std::string(name((*model)->isa())).c_str(), (*model)->head().rows, size,
-              std::string(name((*model)->head().dtype)).c_str(),
+              std::string(name((*model)->isa())).c_str(), (*model)->output().root.weight.rows, size,
+              std::string(name((*model)->output().root.weight.dtype)).c_str(),
               static_cast<double>(screen->panels().bytes()) / 1e6, half, seconds_since(start));
   for (const Certificate certificate : {Certificate::kDithered, Certificate::kStrict}) {
     Trial trial(**model, *screen);

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "engine/embedding.h"
 #include "engine/families.h"
 #include "weights/codec.h"
 
@@ -106,25 +107,23 @@ void refuse_other_pieces(FamilyKeys& keys, const Config& c) {
   }
 }
 
-/// Rows of the embedding matrix, which a vocabulary in the file must agree with.
+/// Words of the embedding, which a vocabulary in the file must agree with.
 Result<std::uint32_t> read_vocab_size(const Gguf& file, const Config& config) {
-  const TensorView* embedding = file.find_tensor("token_embd.weight");
-  const std::uint64_t rows = embedding != nullptr && embedding->shape.size() == 2 ? embedding->shape[0] : 1;
-  auto checked = file.tensor("token_embd.weight", {rows, config.hidden_size});
-  if (!checked) return checked.error();
+  auto words = count_words(file, config.hidden_size);
+  if (!words) return words.error();
   const std::string found =
-      "'" + file.path() + "': token_embd.weight has " + std::to_string(rows) + " rows, and ";
-  if (rows > kMaxVocab)
+      "'" + file.path() + "': the embedding has " + std::to_string(*words) + " rows, and ";
+  if (*words > kMaxVocab)
     return Error{ErrorCode::kBadFile, found + "the limit is " + std::to_string(kMaxVocab)};
-  if (file.find("tokenizer.ggml.tokens") == nullptr) return static_cast<std::uint32_t>(rows);
+  if (file.find("tokenizer.ggml.tokens") == nullptr) return static_cast<std::uint32_t>(*words);
 
   auto tokens = file.get_array("tokenizer.ggml.tokens");
   if (!tokens) return tokens.error();
-  if ((*tokens)->size() != rows) {
+  if ((*tokens)->size() != *words) {
     return Error{ErrorCode::kBadFile,
                  found + "tokenizer.ggml.tokens has " + std::to_string((*tokens)->size()) + " words"};
   }
-  return static_cast<std::uint32_t>(rows);
+  return static_cast<std::uint32_t>(*words);
 }
 
 Result<Config> read_family(const Gguf& file, const Family& family) {

@@ -1,22 +1,15 @@
 #include "engine/model.h"
 
 #include <algorithm>
-#include <atomic>
 #include <new>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
-#include "engine/kernels/parallel.h"
-#include "weights/codec.h"
+#include "engine/tensor_loader.h"
 
 namespace partita {
 namespace {
-
-/// Bytes packed between two looks at progress; little more than this is in memory twice, as file and as
-/// panels.
-constexpr std::size_t kSliceBytes = std::size_t{8} << 20;
 
 struct MatrixPiece {
   std::string_view name;
@@ -25,13 +18,6 @@ struct MatrixPiece {
   std::size_t cols;
   bool rotary = false;     // rows belong to rotary pairs, which the file may have in another order
   bool with_next = false;  // multiplied together with the next: their panels are one list
-};
-
-/// A matrix to be packed, and where its rows come from.
-struct Packing {
-  PackedMatrix* matrix;
-  std::span<const std::byte> bytes;  // of the file
-  std::vector<std::uint32_t> map;    // which row of the file is which; empty: the same
 };
 
 struct VectorPiece {
@@ -83,61 +69,34 @@ Result<Isa> pick_isa(const LoadOptions& options) {
                "this processor lacks the instruction set " + std::string(name(*options.isa))};
 }
 
-std::size_t count_bytes(const Gguf& file) {
-  std::size_t bytes = 0;
-  for (const TensorView& tensor : file.tensors()) bytes += tensor.bytes.size();
-  return bytes;
-}
-
-/// What the panels of a file's matrices take.
-std::size_t count_panel_bytes(const Gguf& file) {
-  std::size_t bytes = 0;
-  for (const TensorView& tensor : file.tensors()) {
-    if (tensor.shape.size() != 2) continue;
-    if (auto panels = panels_for(tensor.dtype, tensor.shape[0], tensor.shape[1])) bytes += panels->bytes();
-  }
-  return bytes;
-}
-
 }  // namespace
 
 /// Fills a Transformer from a file, tensor by tensor.
 class TransformerLoader {
  public:
   TransformerLoader(const Gguf& file, const LoadOptions& options, Transformer& model)
-      : file_(file), options_(options), model_(model), config_(model.config_), total_(count_bytes(file)) {}
+      : model_(model),
+        config_(model.config_),
+        tensors_(file, model.arena_, options.threads, options.progress) {
+    model.arena_ = PanelArena(count_panel_bytes(file));
+  }
 
   Result<void> load();
 
  private:
   Result<void> load_layer(std::size_t index);
-  Result<TensorView> fetch(const std::string& name, std::span<const std::uint64_t> shape);
-  Result<void> load_vector(const std::string& name, std::size_t size, Vector& out);
-  Result<void> load_matrix(const std::string& name, std::size_t rows, std::size_t cols, PackedMatrix& out);
-  Result<Packing> prepare(const std::string& name, std::size_t rows, std::size_t cols, bool permuted,
-                          PackedMatrix& out);
-  Result<void> pack(std::span<const Packing> list);
-  std::size_t pack_slice(std::span<const Packing> list, std::size_t first, std::size_t last) const;
-  Result<void> report(std::size_t bytes);
   Result<void> check_leftovers() const;
 
-  const Gguf& file_;
-  const LoadOptions& options_;
   Transformer& model_;
   const Config& config_;
-  const std::size_t total_;
-  std::size_t done_ = 0;
-  std::unordered_set<std::string_view> used_;
+  TensorLoader tensors_;
 };
 
 Result<void> TransformerLoader::load() {
-  model_.arena_ = PanelArena(count_panel_bytes(file_));
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
-  if (auto r = load_matrix("token_embd.weight", vocab, hidden, model_.embedding_); !r) return r;
-  if (file_.has_tensor("output.weight")) {
-    if (auto r = load_matrix("output.weight", vocab, hidden, model_.head_); !r) return r;
-  }
-  if (auto r = load_vector("output_norm.weight", hidden, model_.final_norm_); !r) return r;
+  if (auto r = load_embedding(tensors_, vocab, hidden, model_.embedding_); !r) return r;
+  if (auto r = load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_); !r) return r;
+  if (auto r = tensors_.vector("output_norm.weight", hidden, model_.final_norm_); !r) return r;
   for (std::size_t i = 0; i < config_.layers; ++i) {
     if (auto r = load_layer(i); !r) return r;
   }
@@ -151,116 +110,33 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
   const auto full_name = [&](std::string_view piece) { return prefix + std::string(piece) + ".weight"; };
   for (const VectorPiece& piece : vector_pieces(config_)) {
     if (!piece.exists) continue;
-    if (auto r = load_vector(full_name(piece.name), piece.size, layer.*piece.place); !r) return r;
+    if (auto r = tensors_.vector(full_name(piece.name), piece.size, layer.*piece.place); !r) return r;
   }
   std::vector<Packing> list;
   for (const MatrixPiece& piece : matrix_pieces(config_)) {
     const bool permuted = piece.rotary && config_.interleaved_qk;
-    auto packing = prepare(full_name(piece.name), piece.rows, piece.cols, permuted, layer.*piece.place);
+    auto map = permuted ? half_split_rows(piece.rows, config_.head_dim) : std::vector<std::uint32_t>();
+    auto packing =
+        tensors_.prepare(full_name(piece.name), piece.rows, piece.cols, std::move(map), layer.*piece.place);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));
     if (piece.with_next) continue;
-    if (auto r = pack(list); !r) return r;
+    // In units of a head, whose rows a map mixes.
+    if (auto r = tensors_.pack(list, config_.head_dim / kPanelRows); !r) return r;
     list.clear();
   }
   return {};
 }
 
-Result<TensorView> TransformerLoader::fetch(const std::string& name, std::span<const std::uint64_t> shape) {
-  auto tensor = file_.tensor(name, shape);
-  if (tensor) used_.insert(tensor->name);
-  return tensor;
-}
-
-/// Norms are F32 in every file in sight; other types cost nothing to read.
-Result<void> TransformerLoader::load_vector(const std::string& name, std::size_t size, Vector& out) {
-  const std::uint64_t shape[] = {size};
-  auto tensor = fetch(name, shape);
-  if (!tensor) return tensor.error();
-  out.resize(size);
-  codec(tensor->dtype).dequantize(tensor->bytes.data(), size, out.data());
-  return report(tensor->bytes.size());
-}
-
-Result<void> TransformerLoader::load_matrix(const std::string& name, std::size_t rows, std::size_t cols,
-                                            PackedMatrix& out) {
-  auto packing = prepare(name, rows, cols, false, out);
-  if (!packing) return packing.error();
-  return pack({&*packing, 1});
-}
-
-Result<Packing> TransformerLoader::prepare(const std::string& name, std::size_t rows, std::size_t cols,
-                                           bool permuted, PackedMatrix& out) {
-  const std::uint64_t shape[] = {rows, cols};
-  auto tensor = fetch(name, shape);
-  if (!tensor) return tensor.error();
-  auto matrix = allocate_panels(tensor->dtype, rows, cols, model_.arena_);
-  if (!matrix) return matrix.error();
-  out = *std::move(matrix);
-  return Packing{&out, tensor->bytes,
-                 permuted ? half_split_rows(rows, config_.head_dim) : std::vector<std::uint32_t>()};
-}
-
-/// Packs panels [first, last) of the list and lets go of the file's pages. Returns the bytes read.
-std::size_t TransformerLoader::pack_slice(std::span<const Packing> list, std::size_t first,
-                                          std::size_t last) const {
-  std::size_t bytes = 0, begin = 0;  // begin: of the matrix in the list
-  for (const Packing& p : list) {
-    const std::size_t end = begin + p.matrix->panels();
-    const std::size_t from = std::clamp(first, begin, end) - begin, to = std::clamp(last, begin, end) - begin;
-    begin = end;
-    if (from == to) continue;
-    pack_panels(*p.matrix, p.bytes, p.map, from, to);
-    const std::size_t row_bytes = p.bytes.size() / p.matrix->rows, first_row = from * kPanelRows;
-    const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - first_row;
-    file_.release(p.bytes.subspan(first_row * row_bytes, rows * row_bytes));
-    bytes += rows * row_bytes;
-  }
-  return bytes;
-}
-
-/// Packs matrices whose panels a step shares out as one list (block.cc). Every worker packs the panels that
-/// it will multiply, so that on machines of several nodes they lie in its node's memory, a slice at a time.
-Result<void> TransformerLoader::pack(std::span<const Packing> list) {
-  std::size_t panels = 0;
-  for (const Packing& p : list) panels += p.matrix->panels();
-  const std::size_t unit = config_.head_dim / kPanelRows;  // panels of a head, whose rows a map mixes
-  const int threads = std::max(options_.threads, 1);
-  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(threads);
-  const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
-  const std::size_t rounds = panels / static_cast<std::size_t>(threads) / slice + 1;  // of the largest share
-  for (std::size_t round = 0; round < rounds; ++round) {
-    std::atomic<std::size_t> bytes{0};
-    parallel(threads, [&](const Worker& worker) {
-      // All shares are packed, also where OpenMP grants fewer workers than there are shares.
-      for (int member = worker.index; member < threads; member += worker.count) {
-        const auto [own, end] = Worker{member, threads}.share(panels);
-        const std::size_t first = std::min(own + round * slice, end);
-        bytes += pack_slice(list, first, std::min(first + slice, end));
-      }
-    });
-    if (auto r = report(bytes); !r) return r;
-  }
-  return {};
-}
-
-Result<void> TransformerLoader::report(std::size_t bytes) {
-  done_ += bytes;
-  if (!options_.progress) return {};
-  if (options_.progress(static_cast<float>(static_cast<double>(done_) / static_cast<double>(total_))))
-    return {};
-  return Error{ErrorCode::kCancelled, "loading '" + file_.path() + "' was cancelled"};
-}
-
 /// A tensor that nothing asked for (a bias, an expert) would be a piece of the model left out in silence.
 Result<void> TransformerLoader::check_leftovers() const {
-  for (const TensorView& tensor : file_.tensors()) {
+  for (const TensorView& tensor : tensors_.file().tensors()) {
     // The angles: read_config takes the first; the second, in old files, repeats what rope.freq_base says.
     if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with(".attn_rot_embd.weight")) continue;
-    if (used_.count(tensor.name) != 0) continue;
-    return Error{ErrorCode::kUnsupported, "'" + file_.path() + "' has a tensor '" + std::string(tensor.name) +
-                                              "', which is no piece that a model of the family '" +
-                                              config_.family + "' can use here"};
+    if (tensors_.used(tensor.name)) continue;
+    return Error{ErrorCode::kUnsupported,
+                 "'" + tensors_.file().path() + "' has a tensor '" + std::string(tensor.name) +
+                     "', which is no piece that a model of the family '" + config_.family + "' can use here"};
   }
   return {};
 }
@@ -288,13 +164,13 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   }
 }
 
-void Transformer::embed(std::uint32_t token, float* out) const {
-  unpack_row(embedding_, token, out);
+void Transformer::embed(std::uint32_t token, float* out, float* spare) const {
+  embedding_.row(token, out, spare);
   for (std::size_t i = 0; i < config_.hidden_size; ++i) out[i] *= config_.embedding_scale;
 }
 
 std::size_t Transformer::bytes_per_token() const {
-  std::size_t bytes = head().bytes() + embedding_.panel_bytes() / kPanelRows;
+  std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
   bytes += final_norm_.size() * sizeof(float);
   for (const Layer& layer : layers_) {
     for (const MatrixPiece& piece : matrix_pieces(config_)) bytes += (layer.*piece.place).bytes();

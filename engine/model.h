@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "engine/config.h"
+#include "engine/embedding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/panels.h"
+#include "engine/output.h"
 #include "partita/result.hpp"
 #include "weights/gguf.h"
 
 namespace partita {
-
-using Vector = std::vector<float>;
 
 /// A layer exists as its weights do: an empty Vector or a matrix with rows == 0 is a piece the family lacks.
 struct Layer {
@@ -57,13 +57,14 @@ class Transformer {
   const std::vector<Layer>& layers() const { return layers_; }
   const Vector& final_norm() const { return final_norm_; }
 
-  /// [vocab][hidden]; the embedding itself where the model ties them.
-  const PackedMatrix& head() const { return head_.rows != 0 ? head_ : embedding_; }
+  /// What stands between the last hidden state and the words.
+  const OutputWeights& output() const { return output_; }
 
-  /// out: [hidden], scaled by Config::embedding_scale. Precondition: token < vocab_size.
-  void embed(std::uint32_t token, float* out) const;
+  /// out: [hidden], scaled by Config::embedding_scale; spare: [hidden], to work in. Precondition: token <
+  /// vocab_size.
+  void embed(std::uint32_t token, float* out, float* spare) const;
 
-  /// Bytes of weights read to generate one token: all layers, the head, one row of the embedding.
+  /// Bytes of weights read to generate one token: all layers, all of the output, one row of the embedding.
   std::size_t bytes_per_token() const;
 
  private:
@@ -76,7 +77,8 @@ class Transformer {
   KvType kv_type_ = KvType::kF16;
   PanelArena arena_;
   std::vector<Layer> layers_;
-  PackedMatrix embedding_, head_;
+  Embedding embedding_;
+  OutputWeights output_;
   Vector final_norm_;
 };
 

@@ -130,7 +130,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   const Config& c = model->config();
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
-    model->embed(tokens[r], ws.x.row(r));
+    model->embed(tokens[r], ws.x.row(r), ws.y.row(r));
     for (std::size_t i = 0; i < c.rope.size(); ++i) {
       fill_angles(c.rope[i], ws.rows[r].position, ws.cos[i].row(r), ws.sin[i].row(r));
     }

@@ -12,6 +12,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/panels.h"
+#include "engine/output.h"
 #include "partita/result.hpp"
 #include "sampling/chain.h"
 #include "sampling/philox.h"
@@ -76,10 +77,27 @@ class OutputHead {
   virtual std::size_t bytes_per_row() const = 0;
 };
 
-/// The plain head: one matrix, every logit. `matrix` must outlive it. Rows are taken 16 to 64 at
-/// a time, so that the scratch holds some 16 MiB of logits however many questions a step has; a question with
-/// guidance takes two.
+/// The plain head: one matrix, every logit (row_head.h). `matrix` must outlive it.
 std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
+
+/// The adaptive head, and that of class-based softmax: only the clusters that a question needs are read. Its
+/// logits are log-probabilities. Greedy, top-k, min-p and scores are answered to the bit as from the whole
+/// row; a draw from the whole softmax takes a way of its own (part_draw.h), whatever else is asked for.
+/// `weights`, of kind kAdaptive, must outlive it.
+std::unique_ptr<OutputHead> make_adaptive_head(const OutputWeights& weights, const Kernels& kernels);
+
+/// The head of a tree of decisions: the likeliest words are found from the root, a draw at temperature 1
+/// walks down one path, a score is one path; all else from whole rows of log-probabilities. `weights`, of
+/// kind kTree, must outlive it.
+std::unique_ptr<OutputHead> make_tree_head(const OutputWeights& weights, const Kernels& kernels);
+
+/// The head of a mixture of softmaxes: whole rows of log-probabilities, all contexts in one pass over the
+/// words; a draw at temperature 1 is one from the softmax of one context. `weights`, of kind kMixture, must
+/// outlive it.
+std::unique_ptr<OutputHead> make_mixture_head(const OutputWeights& weights, const Kernels& kernels);
+
+/// The head of the kind that `weights` are of, which must outlive it.
+std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernels& kernels);
 
 /// The screened head: answers, to the bit, what the plain one does. A question that needs few logits
 /// (Chain::reach: the largest, those near it, or a draw from the whole row) is answered from those that a

@@ -19,12 +19,6 @@ struct LogProbabilities {
   }
 };
 
-Error no_such_id(std::int32_t id, std::size_t vocab) {
-  return {ErrorCode::kInvalidArgument, "the id to score is " + std::to_string(id) +
-                                           ", but the ids of the vocabulary are 0 to " +
-                                           std::to_string(vocab - 1)};
-}
-
 /// The k largest, likeliest first. Precondition: log_partition() accepted the row.
 std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& logprobs, std::size_t k,
                                                       const Kernels& kernels, Candidates& row) {
@@ -44,6 +38,13 @@ std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& lo
 }
 
 }  // namespace
+
+Result<void> check_scored(std::int32_t id, std::size_t vocab) {
+  if (id >= 0 && static_cast<std::size_t>(id) < vocab) return {};
+  return Error{ErrorCode::kInvalidArgument, "the id to score is " + std::to_string(id) +
+                                                ", but the ids of the vocabulary are 0 to " +
+                                                std::to_string(vocab - 1)};
+}
 
 Result<Answer> answer_row(const Question& question, const LogitRow& own, const LogitRow& offered,
                           const Kernels& kernels, Candidates& row) {
@@ -74,7 +75,7 @@ Result<Answer> answer_row(const Question& question, const LogitRow& own, const L
   if (of_chosen) answer.logprob = logprobs.of(answer.choice.id);
   const std::size_t vocab = own.logits.size();
   for (const std::int32_t id : question.score) {
-    if (id < 0 || static_cast<std::size_t>(id) >= vocab) return no_such_id(id, vocab);
+    if (auto checked = check_scored(id, vocab); !checked) return checked.error();
     answer.score.push_back(logprobs.of(id));
   }
   if (question.top > 0) {

@@ -13,4 +13,7 @@ namespace partita {
 Result<Answer> answer_row(const Question& question, const LogitRow& own, const LogitRow& offered,
                           const Kernels& kernels, Candidates& scratch);
 
+/// Errors: kInvalidArgument for an id to score outside the vocabulary.
+Result<void> check_scored(std::int32_t id, std::size_t vocab);
+
 }  // namespace partita

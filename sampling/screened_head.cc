@@ -8,9 +8,10 @@
 #include <limits>
 
 #include "engine/kernels/parallel.h"
-#include "sampling/head.h"
 #include "sampling/noise.h"
+#include "sampling/products.h"
 #include "sampling/row_answer.h"
+#include "sampling/split_head.h"
 
 namespace partita {
 namespace {
@@ -19,7 +20,6 @@ constexpr float kMasked = -std::numeric_limits<float>::infinity();
 
 /// Rows that share each read of the screen.
 constexpr std::size_t kMostRows = 16;
-constexpr std::size_t kBlockPanels = kBlockValues / kPanelRows;
 
 /// Beyond that a screen saves little.
 constexpr std::size_t kMostCount = 1024;
@@ -55,12 +55,10 @@ class ScreenedScratch : public HeadScratch {
     std::vector<float> large;
   };
 
-  ScreenedScratch(const PackedMatrix& matrix, std::unique_ptr<HeadScratch> plain_head, std::size_t max_rows,
-                  int threads)
+  ScreenedScratch(const PackedMatrix& matrix, std::size_t max_rows, int threads)
       : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
         ld(matrix.panels() * kPanelRows),
         blocks(blocks_of(matrix.rows)),
-        whole(std::move(plain_head)),
         buffer(rows, matrix.cols),
         taken(rows * matrix.cols),
         query(rows, matrix.cols),
@@ -74,12 +72,11 @@ class ScreenedScratch : public HeadScratch {
       member.matmul = AlignedBytes(matmul_scratch_bytes(matrix.cols));
       member.lower.resize(rows);
     }
-    plain_questions.reserve(max_rows);
     if (complete()) std::fill_n(reinterpret_cast<float*>(logits.data()), rows * ld, kMasked);
   }
 
   bool complete() const {
-    return whole != nullptr && buffer.ok() && upper.data() != nullptr && logits.data() != nullptr &&
+    return buffer.ok() && upper.data() != nullptr && logits.data() != nullptr &&
            std::all_of(members.begin(), members.end(),
                        [](const Member& m) { return m.matmul.data() != nullptr; });
   }
@@ -88,7 +85,6 @@ class ScreenedScratch : public HeadScratch {
   float* logit_row(std::size_t r) { return reinterpret_cast<float*>(logits.data()) + r * ld; }
 
   const std::size_t rows, ld, blocks;
-  std::unique_ptr<HeadScratch> whole;
   ActivationBuffer buffer;   // [rows][hidden]
   std::vector<float> taken;  // [rows][hidden]: the numbers that products take
   ScreenRows query;
@@ -96,41 +92,31 @@ class ScreenedScratch : public HeadScratch {
   std::vector<float> upper_maxima, maxima;  // [rows][blocks]
   Team team;
   std::vector<Member> members;
-  std::vector<std::size_t> screened, plain;  // questions by their place
-  std::vector<Question> plain_questions;
-  std::vector<Result<Answer>> plain_answers;
 };
 
-class ScreenedHead : public OutputHead {
+class ScreenedHead : public SplitHead {
  public:
   ScreenedHead(const PackedMatrix& matrix, const Screen& screen, Certificate certificate,
                const Kernels& kernels)
-      : matrix_(matrix),
+      : SplitHead(make_dense_head(matrix, kernels)),
+        matrix_(matrix),
         screen_(screen),
         certificate_(certificate),
-        kernels_(kernels),
-        whole_(make_dense_head(matrix, kernels)) {}
+        kernels_(kernels) {}
 
-  std::size_t vocab_size() const override { return matrix_.rows; }
-  std::size_t hidden_size() const override { return matrix_.cols; }
   std::size_t bytes_per_row() const override { return screen_.panels().bytes(); }
 
-  std::unique_ptr<HeadScratch> make_scratch(std::size_t max_rows, int threads) const override {
-    auto scratch = std::make_unique<ScreenedScratch>(matrix_, whole_->make_scratch(max_rows, threads),
-                                                     max_rows, threads);
+ protected:
+  Way way(const Question& question) const override;
+  std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
+    auto scratch = std::make_unique<ScreenedScratch>(matrix_, max_rows, threads);
     if (!scratch->complete()) return nullptr;
     return scratch;
   }
-
-  void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const override {
-    whole_->logits(hidden, rows, *static_cast<ScreenedScratch&>(scratch).whole, out);
-  }
-
-  void answer(std::span<const Question> questions, HeadScratch& scratch,
-              std::span<Result<Answer>> answers) const override;
+  void answer_few(std::span<const Question> questions, HeadScratch& scratch,
+                  std::span<Result<Answer>> answers) const override;
 
  private:
-  bool needs_few(const Question& question) const;
   /// Quantizes and turns n rows of the scratch and writes their bounds; all workers together.
   void look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const;
   /// After look(), which `workers` did.
@@ -151,64 +137,43 @@ class ScreenedHead : public OutputHead {
   const Screen& screen_;
   Certificate certificate_;
   const Kernels& kernels_;
-  std::unique_ptr<OutputHead> whole_;
 };
 
-bool ScreenedHead::needs_few(const Question& question) const {
-  if (question.chain == nullptr || question.negative != nullptr || question.explain > 0 ||
-      question.confidence || question.chosen_logprob || question.top > 0 || !question.score.empty()) {
-    return false;
+Way ScreenedHead::way(const Question& question) const {
+  if (question.chain == nullptr || question.negative != nullptr || asks_for_more(question) ||
+      !question.score.empty()) {
+    return Way::kWhole;  // which chooses the same
   }
   const Reach reach = question.chain->reach();
   if (reach.kind == Reach::kAll || (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
       (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
-    return false;
+    return Way::kWhole;
   }
   // Bad numbers are the plain head's to report.
-  return std::all_of(question.hidden, question.hidden + matrix_.cols,
-                     [](float x) { return std::abs(x) <= kMostHidden; });
+  const bool good = std::all_of(question.hidden, question.hidden + matrix_.cols,
+                                [](float x) { return std::abs(x) <= kMostHidden; });
+  return good ? Way::kFew : Way::kWhole;
 }
 
-void ScreenedHead::answer(std::span<const Question> questions, HeadScratch& head_scratch,
-                          std::span<Result<Answer>> answers) const {
+void ScreenedHead::answer_few(std::span<const Question> questions, HeadScratch& head_scratch,
+                              std::span<Result<Answer>> answers) const {
   auto& scratch = static_cast<ScreenedScratch&>(head_scratch);
-  scratch.screened.clear();
-  scratch.plain.clear();
-  scratch.plain_questions.clear();
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    if (needs_few(questions[i])) {
-      scratch.screened.push_back(i);
-    } else {
-      scratch.plain.push_back(i);
-      scratch.plain_questions.push_back(questions[i]);
-    }
-  }
-
-  const std::span<const std::size_t> all = scratch.screened;
-  if (!all.empty()) {
-    scratch.team.run([&](const Worker& worker) {
-      for (std::size_t first = 0; first < all.size(); first += scratch.rows) {
-        const auto block = all.subspan(first, std::min(scratch.rows, all.size() - first));
-        const auto [mine, end] = worker.share(block.size());
-        for (std::size_t r = mine; r < end; ++r) {
-          std::copy_n(questions[block[r]].hidden, matrix_.cols, scratch.buffer.values() + r * matrix_.cols);
-        }
-        worker.wait();
-        look(worker, block.size(), scratch);
-        ScreenedScratch::Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
-        for (std::size_t r = mine; r < end; ++r) {
-          answers[block[r]] = answer_from(questions[block[r]], r, scratch, worker.count, member);
-        }
-        worker.wait();  // the next rows overwrite these
+  scratch.team.run([&](const Worker& worker) {
+    for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
+      const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
+      const auto [mine, end] = worker.share(block.size());
+      for (std::size_t r = mine; r < end; ++r) {
+        std::copy_n(block[r].hidden, matrix_.cols, scratch.buffer.values() + r * matrix_.cols);
       }
-    });
-  }
-  if (scratch.plain.empty()) return;
-  scratch.plain_answers.assign(scratch.plain.size(), Result<Answer>(Answer{}));
-  whole_->answer(scratch.plain_questions, *scratch.whole, scratch.plain_answers);
-  for (std::size_t i = 0; i < scratch.plain.size(); ++i) {
-    answers[scratch.plain[i]] = std::move(scratch.plain_answers[i]);
-  }
+      worker.wait();
+      look(worker, block.size(), scratch);
+      ScreenedScratch::Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
+      for (std::size_t r = mine; r < end; ++r) {
+        answers[first + r] = answer_from(block[r], r, scratch, worker.count, member);
+      }
+      worker.wait();  // the next rows overwrite these
+    }
+  });
 }
 
 void ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const {

@@ -270,7 +270,7 @@ TEST_CASE("The embedding says how large the vocabulary is, and the tokenizer's l
   };
   CHECK(with_words(101)->vocab_size == 101);
   require_error(with_words(100), ErrorCode::kBadFile,
-                "'tiny.gguf': token_embd.weight has 101 rows, and tokenizer.ggml.tokens has 100 words");
+                "'tiny.gguf': the embedding has 101 rows, and tokenizer.ggml.tokens has 100 words");
   const TinyFile no_tensors(tiny_metadata(spec));
   const auto config = read_config(no_tensors.gguf());
   REQUIRE_FALSE(config.ok());

@@ -57,7 +57,7 @@ TEST_CASE("Every weight of every type arrives exactly") {
       CHECK(model->kv_type() == KvType::kF32);
       CHECK(&model->kernels() == &exact_kernels());
       REQUIRE(model->layers().size() == spec.layers);
-      CHECK(holds(model->head(), dequantized(gguf, "output.weight"), kSameRow));
+      CHECK(holds(model->output().root.weight, dequantized(gguf, "output.weight"), kSameRow));
       CHECK(model->final_norm() == dequantized(gguf, "output_norm.weight"));
 
       const std::size_t last = spec.layers - 1, d = spec.head_dim;
@@ -95,10 +95,10 @@ TEST_CASE("A tied head is the embedding, and embeddings are scaled") {
     const TinyFile file(spec);
     const auto model = load(file.gguf(), {.exact = true});
     const std::vector<float> values = dequantized(file.gguf(), "token_embd.weight");
-    CHECK(holds(model->head(), values, kSameRow));
-    std::vector<float> row(spec.hidden, std::nanf(""));
+    CHECK(holds(model->output().root.weight, values, kSameRow));
+    std::vector<float> row(spec.hidden, std::nanf("")), spare(spec.hidden);
     for (const std::uint32_t token : {0u, 17u, spec.vocab - 1}) {
-      model->embed(token, row.data());
+      model->embed(token, row.data(), spare.data());
       const float scale = spec.gemma() ? 8.0f : 1.0f;
       for (std::size_t i = 0; i < spec.hidden; ++i) CHECK(row[i] == values[token * spec.hidden + i] * scale);
     }

@@ -19,7 +19,7 @@ std::string find_test_model(const std::string& file_name) {
 }
 
 std::vector<float> logits_of(const Transformer& model, std::span<const float> hidden, int threads) {
-  const PackedMatrix& head = model.head();
+  const PackedMatrix& head = model.output().root.weight;
   ActivationBuffer buffer(hidden.size() / head.cols, head.cols);
   std::copy(hidden.begin(), hidden.end(), buffer.values());
   const Activations x = buffer.view(hidden.size() / head.cols, head.cols);

@@ -20,7 +20,7 @@ class Work {
         engine_(model_, 1, kPrompt),
         pool_(model_->config(), model_->kv_type(), 0),
         sequence_(pool_),
-        head_(make_dense_head(model_->head(), model_->kernels())),
+        head_(make_dense_head(model_->output().root.weight, model_->kernels())),
         scratch_(head_->make_scratch(1, 1)),
         ids_(random_tokens(kPrompt, model_->config().vocab_size, 1)),
         hidden_(model_->config().hidden_size),

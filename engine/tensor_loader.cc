@@ -1,0 +1,132 @@
+#include "engine/tensor_loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "engine/kernels/parallel.h"
+#include "weights/codec.h"
+
+namespace partita {
+namespace {
+
+/// Bytes packed between two looks at progress; little more than this is in memory twice, as file and as
+/// panels.
+constexpr std::size_t kSliceBytes = std::size_t{8} << 20;
+
+constexpr std::size_t kMaxCols = std::size_t{1} << 20;
+
+}  // namespace
+
+std::size_t count_panel_bytes(const Gguf& file) {
+  std::size_t bytes = 0;
+  for (const TensorView& tensor : file.tensors()) {
+    if (tensor.shape.size() != 2) continue;
+    if (auto panels = panels_for(tensor.dtype, tensor.shape[0], tensor.shape[1])) bytes += panels->bytes();
+  }
+  return bytes;
+}
+
+TensorLoader::TensorLoader(const Gguf& file, PanelArena& arena, int threads,
+                           std::function<bool(float)> progress)
+    : file_(file), arena_(arena), threads_(std::max(threads, 1)), progress_(std::move(progress)) {
+  for (const TensorView& tensor : file.tensors()) total_ += tensor.bytes.size();
+}
+
+Result<MatrixSizes> TensorLoader::sizes(const std::string& name) const {
+  const TensorView* tensor = file_.find_tensor(name);
+  const bool is_matrix = tensor != nullptr && tensor->shape.size() == 2;
+  if (is_matrix && tensor->shape[1] <= kMaxCols) return MatrixSizes{tensor->shape[0], tensor->shape[1]};
+  if (!is_matrix) return file_.tensor(name, {1, 1}).error();  // which says what is missing, or its shape
+  return Error{ErrorCode::kBadFile, "'" + file_.path() + "': " + name + " has " +
+                                        std::to_string(tensor->shape[1]) + " columns, and the limit is " +
+                                        std::to_string(kMaxCols)};
+}
+
+Result<TensorView> TensorLoader::fetch(const std::string& name, std::span<const std::uint64_t> shape) {
+  auto tensor = file_.tensor(name, shape);
+  if (tensor) used_.insert(tensor->name);
+  return tensor;
+}
+
+/// Norms and biases are F32 in every file in sight; other types cost nothing to read.
+Result<void> TensorLoader::vector(const std::string& name, std::size_t size, Vector& out) {
+  const std::uint64_t shape[] = {size};
+  auto tensor = fetch(name, shape);
+  if (!tensor) return tensor.error();
+  out.resize(size);
+  codec(tensor->dtype).dequantize(tensor->bytes.data(), size, out.data());
+  return report(tensor->bytes.size());
+}
+
+Result<void> TensorLoader::matrix(const std::string& name, std::size_t rows, std::size_t cols,
+                                  PackedMatrix& out) {
+  auto packing = prepare(name, rows, cols, {}, out);
+  if (!packing) return packing.error();
+  return pack({&*packing, 1});
+}
+
+Result<void> TensorLoader::linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out) {
+  if (auto r = matrix(name + ".weight", rows, cols, out.weight); !r) return r;
+  return file_.has_tensor(name + ".bias") ? vector(name + ".bias", rows, out.bias) : Result<void>();
+}
+
+Result<Packing> TensorLoader::prepare(const std::string& name, std::size_t rows, std::size_t cols,
+                                      std::vector<std::uint32_t> map, PackedMatrix& out) {
+  const std::uint64_t shape[] = {rows, cols};
+  auto tensor = fetch(name, shape);
+  if (!tensor) return tensor.error();
+  auto matrix = allocate_panels(tensor->dtype, rows, cols, arena_);
+  if (!matrix) return matrix.error();
+  out = *std::move(matrix);
+  return Packing{&out, tensor->bytes, std::move(map)};
+}
+
+/// Packs panels [first, last) of the list and lets go of the file's pages. Returns the bytes read.
+std::size_t TensorLoader::pack_slice(std::span<const Packing> list, std::size_t first,
+                                     std::size_t last) const {
+  std::size_t bytes = 0, begin = 0;  // begin: of the matrix in the list
+  for (const Packing& p : list) {
+    const std::size_t end = begin + p.matrix->panels();
+    const std::size_t from = std::clamp(first, begin, end) - begin, to = std::clamp(last, begin, end) - begin;
+    begin = end;
+    if (from == to) continue;
+    pack_panels(*p.matrix, p.bytes, p.map, from, to);
+    const std::size_t row_bytes = p.bytes.size() / p.matrix->rows, first_row = from * kPanelRows;
+    const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - first_row;
+    file_.release(p.bytes.subspan(first_row * row_bytes, rows * row_bytes));
+    bytes += rows * row_bytes;
+  }
+  return bytes;
+}
+
+Result<void> TensorLoader::pack(std::span<const Packing> list, std::size_t unit) {
+  std::size_t panels = 0;
+  for (const Packing& p : list) panels += p.matrix->panels();
+  const int threads = threads_;
+  const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(threads);
+  const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
+  const std::size_t rounds = panels / static_cast<std::size_t>(threads) / slice + 1;  // of the largest share
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::atomic<std::size_t> bytes{0};
+    parallel(threads, [&](const Worker& worker) {
+      // All shares are packed, also where OpenMP grants fewer workers than there are shares.
+      for (int member = worker.index; member < threads; member += worker.count) {
+        const auto [own, end] = Worker{member, threads}.share(panels);
+        const std::size_t first = std::min(own + round * slice, end);
+        bytes += pack_slice(list, first, std::min(first + slice, end));
+      }
+    });
+    if (auto r = report(bytes); !r) return r;
+  }
+  return {};
+}
+
+Result<void> TensorLoader::report(std::size_t bytes) {
+  done_ += bytes;
+  if (!progress_) return {};
+  if (progress_(static_cast<float>(static_cast<double>(done_) / static_cast<double>(total_)))) return {};
+  return Error{ErrorCode::kCancelled, "loading '" + file_.path() + "' was cancelled"};
+}
+
+}  // namespace partita

@@ -1,0 +1,454 @@
+// The adaptive head: of a softmax in parts, those parts that a question needs. A word is at most as likely as
+// its cluster, so that the root says which clusters can hold one of the likeliest words; a draw from the
+// whole softmax looks at one part. Words whose part was not read are masked in the row that the answer is
+// made from.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "sampling/adaptive_parts.h"
+#include "sampling/numbers.h"
+#include "sampling/part_draw.h"
+#include "sampling/row_answer.h"
+#include "sampling/row_head.h"
+#include "sampling/split_head.h"
+
+namespace partita {
+namespace {
+
+constexpr float kMasked = -std::numeric_limits<float>::infinity();
+
+/// Rows whose parts are computed together.
+constexpr std::size_t kMostRows = 16;
+
+class AdaptiveSourceScratch : public SourceScratch {
+ public:
+  AdaptiveSourceScratch(const OutputWeights& weights, std::size_t rows, int threads)
+      : parts(weights, rows, threads) {
+    all.reserve(rows * (weights.clusters.size() + 1));
+  }
+
+  AdaptiveScratch parts;
+  std::vector<PartOfRow> all;
+};
+
+/// Whole rows of log-probabilities.
+class AdaptiveSource : public LogitSource {
+ public:
+  AdaptiveSource(const OutputWeights& weights, const Kernels& kernels)
+      : weights_(weights), kernels_(kernels), parts_(weights, kernels) {}
+
+  std::size_t vocab_size() const override { return weights_.vocab_size; }
+  std::size_t hidden_size() const override { return weights_.hidden_size; }
+  std::size_t bytes() const override { return weights_.bytes(); }
+
+  std::unique_ptr<SourceScratch> make_scratch(std::size_t rows, int threads) const override {
+    auto scratch = std::make_unique<AdaptiveSourceScratch>(weights_, rows, threads);
+    if (!scratch->parts.ok()) return nullptr;
+    return scratch;
+  }
+
+  void rows(const Worker& worker, const float* hidden, std::size_t rows, SourceScratch& scratch,
+            const RowOutput& out) const override;
+
+ private:
+  const OutputWeights& weights_;
+  const Kernels& kernels_;
+  AdaptiveParts parts_;
+};
+
+void AdaptiveSource::rows(const Worker& worker, const float* hidden, std::size_t rows,
+                          SourceScratch& source_scratch, const RowOutput& out) const {
+  auto& scratch = static_cast<AdaptiveSourceScratch&>(source_scratch);
+  if (worker.index == 0) {
+    scratch.parts.clear();
+    scratch.all.clear();
+    for (std::uint32_t part = 0; part < parts_.parts(); ++part) {
+      for (std::uint32_t r = 0; r < rows; ++r) scratch.all.push_back({part, r});
+    }
+  }
+  worker.wait();
+  const std::span<const PartOfRow> all = scratch.all;
+  parts_.compute(worker, all.first(rows), hidden, scratch.parts);
+  parts_.compute(worker, all.subspan(rows), hidden, scratch.parts);
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    const auto [first, last] = worker.share(parts_.words(part), kBlockValues);
+    const std::size_t place = parts_.first_place(part);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const float* const values = scratch.parts.values(r, part);
+      float* const row = out.logits + r * out.ld;
+      for (std::size_t i = first; i < last; ++i) row[parts_.id_at(place + i)] = values[i];
+    }
+  }
+  worker.wait();
+  if (out.maxima == nullptr) return;
+  const auto [first, last] = worker.share(blocks_of(weights_.vocab_size));
+  for (std::size_t b = first; b < last; ++b) {
+    const std::size_t id = b * kBlockValues, n = std::min(kBlockValues, weights_.vocab_size - id);
+    for (std::size_t r = 0; r < rows; ++r) {
+      out.maxima[r * out.blocks + b] = kernels_.max(out.logits + r * out.ld + id, n);
+    }
+  }
+  worker.wait();
+}
+
+/// A row of logits in which all is masked but the parts that are shown.
+struct ShownRow {
+  std::span<float> logits;  // [vocab]
+  std::span<float> maxima;  // of its blocks
+
+  void show(std::int32_t id, float value) {
+    const auto i = static_cast<std::size_t>(id);
+    logits[i] = value;
+    float& most = maxima[i / kBlockValues];
+    if (value > most || std::isnan(value)) most = value;  // what is NaN stays so
+  }
+  void hide(std::int32_t id) {
+    const auto i = static_cast<std::size_t>(id);
+    logits[i] = kMasked;
+    maxima[i / kBlockValues] = kMasked;
+  }
+};
+
+class AdaptiveHeadScratch : public HeadScratch {
+ public:
+  struct Member {
+    Candidates candidates;
+    std::vector<double> masses;
+    std::vector<char> exact;
+  };
+
+  AdaptiveHeadScratch(const OutputWeights& weights, std::size_t max_rows, int threads)
+      : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
+        vocab(weights.vocab_size),
+        hidden(rows * weights.hidden_size * sizeof(float)),
+        logits(rows * vocab * sizeof(float)),
+        maxima(rows * blocks_of(vocab), kMasked),
+        team(threads),
+        members(static_cast<std::size_t>(team.threads())),
+        parts(weights, rows, team.threads()),
+        wanted(rows),
+        drawn(rows) {
+    if (complete()) std::fill_n(reinterpret_cast<float*>(logits.data()), rows * vocab, kMasked);
+    list.reserve(rows * (weights.clusters.size() + 1));
+  }
+
+  bool complete() const { return parts.ok() && hidden.data() != nullptr && logits.data() != nullptr; }
+
+  ShownRow row(std::size_t r) {
+    return {{reinterpret_cast<float*>(logits.data()) + r * vocab, vocab},
+            {maxima.data() + r * blocks_of(vocab), blocks_of(vocab)}};
+  }
+  float* hidden_rows() { return reinterpret_cast<float*>(hidden.data()); }
+
+  const std::size_t rows, vocab;
+  AlignedBytes hidden;        // [rows][hidden]
+  AlignedBytes logits;        // [rows][vocab], masked between two answers
+  std::vector<float> maxima;  // [rows][blocks]
+  Team team;
+  std::vector<Member> members;
+  AdaptiveScratch parts;
+  std::vector<std::vector<std::uint32_t>> wanted;  // [rows]: parts to be computed next
+  std::vector<std::size_t> drawn;                  // [rows]: the part that a draw from everything fell into
+  std::vector<PartOfRow> list;                     // `wanted` of all rows, by part
+};
+
+using Member = AdaptiveHeadScratch::Member;
+
+class AdaptiveHead : public SplitHead {
+ public:
+  AdaptiveHead(const OutputWeights& weights, const Kernels& kernels)
+      : SplitHead(make_row_head(std::make_unique<AdaptiveSource>(weights, kernels), kernels)),
+        weights_(weights),
+        kernels_(kernels),
+        parts_(weights, kernels) {}
+
+  std::size_t bytes_per_row() const override { return parts_.bytes(0); }
+
+ protected:
+  /// Not by parts: a chain that looks at all words, guidance.
+  Way way(const Question& question) const override {
+    if (question.negative != nullptr) return Way::kWhole;
+    const bool all = question.chain != nullptr && question.chain->reach().kind == Reach::kAll;
+    return all ? Way::kWhole : Way::kFew;
+  }
+  std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
+    auto scratch = std::make_unique<AdaptiveHeadScratch>(weights_, max_rows, threads);
+    if (!scratch->complete()) return nullptr;
+    return scratch;
+  }
+  void answer_few(std::span<const Question> questions, HeadScratch& scratch,
+                  std::span<Result<Answer>> answers) const override;
+
+ private:
+  void compute_wanted(const Worker& worker, AdaptiveHeadScratch& scratch) const;
+
+  /// Writes to scratch.wanted[r] what must be computed before the question can be answered, if anything.
+  void want(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch, Member& member) const;
+  void want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const;
+  void want_drawn(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                  Member& member) const;
+  bool outdone(const Reach& reach, float bound, std::size_t r, AdaptiveHeadScratch& scratch) const;
+
+  Result<Answer> answer_from(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                             Member& member) const;
+  /// What else was asked for, from a row in which all is shown.
+  Result<void> complete(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch, Member& member,
+                        Answer& answer) const;
+  Result<void> score(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                     Answer& answer) const;
+  void show(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const;
+  void hide(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const;
+  double mass(std::size_t r, std::size_t part, double factor, AdaptiveHeadScratch& scratch) const;
+  float value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const;
+
+  std::span<const float> values(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
+    return {scratch.parts.values(r, part), parts_.words(part)};
+  }
+  bool is_known(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
+    return scratch.parts.values(r, part) != nullptr;
+  }
+  /// Of a cluster's part. [clusters]
+  const float* cluster_values(std::size_t r, AdaptiveHeadScratch& scratch) const {
+    return scratch.parts.values(r, 0) + weights_.shortlist;
+  }
+
+  const OutputWeights& weights_;
+  const Kernels& kernels_;
+  AdaptiveParts parts_;
+};
+
+void AdaptiveHead::answer_few(std::span<const Question> questions, HeadScratch& head_scratch,
+                              std::span<Result<Answer>> answers) const {
+  auto& scratch = static_cast<AdaptiveHeadScratch&>(head_scratch);
+  scratch.team.run([&](const Worker& worker) {
+    Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
+    for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
+      const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
+      const auto [mine, end] = worker.share(block.size());
+      if (worker.index == 0) scratch.parts.clear();
+      for (std::size_t r = mine; r < end; ++r) {
+        std::copy_n(block[r].hidden, weights_.hidden_size, scratch.hidden_rows() + r * weights_.hidden_size);
+        scratch.wanted[r].assign(1, 0);  // the root
+      }
+      for (compute_wanted(worker, scratch); !scratch.list.empty(); compute_wanted(worker, scratch)) {
+        for (std::size_t r = mine; r < end; ++r) want(block[r], r, scratch, member);
+      }
+      for (std::size_t r = mine; r < end; ++r) answers[first + r] = answer_from(block[r], r, scratch, member);
+      worker.wait();  // the next rows overwrite these
+    }
+  });
+}
+
+/// All workers together, when all have said what they want; scratch.list is then what was computed.
+void AdaptiveHead::compute_wanted(const Worker& worker, AdaptiveHeadScratch& scratch) const {
+  worker.wait();
+  if (worker.index == 0) {
+    scratch.list.clear();
+    for (std::uint32_t r = 0; r < scratch.rows; ++r) {
+      for (const std::uint32_t part : scratch.wanted[r]) scratch.list.push_back({part, r});
+      scratch.wanted[r].clear();
+    }
+    std::sort(scratch.list.begin(), scratch.list.end(), [](const PartOfRow& a, const PartOfRow& b) {
+      return a.part != b.part ? a.part < b.part : a.row < b.row;
+    });
+  }
+  worker.wait();
+  parts_.compute(worker, scratch.list, scratch.hidden_rows(), scratch.parts);
+}
+
+void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                        Member& member) const {
+  std::vector<std::uint32_t>& wanted = scratch.wanted[r];
+  const auto add = [&](std::size_t part) {
+    if (is_known(r, part, scratch) || std::find(wanted.begin(), wanted.end(), part) != wanted.end()) return;
+    wanted.push_back(static_cast<std::uint32_t>(part));
+  };
+  if (asks_for_more(question)) {
+    for (std::size_t part = 1; part < parts_.parts(); ++part) add(part);
+    if (!wanted.empty()) return;
+  }
+  for (const std::int32_t id : question.score) {
+    if (id >= 0 && static_cast<std::size_t>(id) < weights_.vocab_size)
+      add(parts_.part_of(parts_.place_of(id)));
+  }
+  if (!wanted.empty() || question.chain == nullptr) return;
+  const Reach reach = question.chain->reach();
+  if (reach.kind == Reach::kEach) {
+    want_drawn(question, r, scratch, member);
+  } else {
+    want_likely(reach, r, scratch);
+  }
+}
+
+/// The likeliest cluster that is not known, unless none of its words can matter.
+void AdaptiveHead::want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const {
+  const float* const clusters = cluster_values(r, scratch);
+  std::size_t best = 0;
+  for (std::size_t part = 1; part < parts_.parts(); ++part) {
+    if (is_known(r, part, scratch)) continue;
+    if (best == 0 || clusters[part - 1] > clusters[best - 1]) best = part;
+  }
+  if (best == 0 || outdone(reach, clusters[best - 1], r, scratch)) return;
+  scratch.wanted[r].push_back(static_cast<std::uint32_t>(best));
+}
+
+/// Whether what is known leaves out all words that are not above `bound`.
+bool AdaptiveHead::outdone(const Reach& reach, float bound, std::size_t r,
+                           AdaptiveHeadScratch& scratch) const {
+  if (bound == kMasked) return true;
+  float most = kMasked;
+  std::size_t above = 0;
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    if (!is_known(r, part, scratch) || parts_.words(part) == 0) continue;
+    const std::span<const float> known = values(r, part, scratch);
+    most = std::max(most, kernels_.max(known.data(), known.size()));
+    if (reach.kind == Reach::kLargest && reach.count > 1) {
+      above += static_cast<std::size_t>(
+          std::count_if(known.begin(), known.end(), [&](float v) { return v > bound; }));
+    }
+  }
+  if (reach.kind == Reach::kNear) {
+    return static_cast<double>(bound) < static_cast<double>(most) - reach.distance * (1 + 1e-9) - 1e-9;
+  }
+  return reach.count > 1 ? above >= reach.count : most > bound;
+}
+
+void AdaptiveHead::want_drawn(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                              Member& member) const {
+  const double temperature = question.chain->reach().temperature;
+  const double factor = Candidates::weight_factor(1 / temperature);
+  const std::size_t parts = parts_.parts();
+  const float* const root = scratch.parts.values(r, 0);
+  const float most = kernels_.max(root, weights_.shortlist + parts - 1);
+  member.masses.assign(parts, 0);
+  member.exact.assign(parts, temperature == 1 ? 1 : 0);
+  member.masses[0] = mass(r, 0, factor, scratch);
+  member.exact[0] = 1;
+  for (std::size_t part = 1; part < parts; ++part) {
+    // Of all words with one sum the flattened masses are largest where they are equal, the sharpened ones
+    // where one has it all.
+    const double p = static_cast<double>(cluster_values(r, scratch)[part - 1]) - static_cast<double>(most);
+    const double spread = std::max(0.0, 1 - factor) * std::log(static_cast<double>(parts_.words(part)));
+    member.masses[part] = std::exp(factor * p + spread);
+  }
+  PartDraw draw(question.key, member.masses, member.exact);
+  const auto part = draw.part([&](std::size_t p) -> std::optional<double> {
+    if (!is_known(r, p, scratch)) return std::nullopt;
+    return mass(r, p, factor, scratch);
+  });
+  scratch.drawn[r] = part ? *part : draw.wanted();
+  if (!is_known(r, scratch.drawn[r], scratch)) {
+    scratch.wanted[r].push_back(static_cast<std::uint32_t>(scratch.drawn[r]));
+  }
+}
+
+/// The sum of p^factor over the words of a part, in units of the root's largest.
+double AdaptiveHead::mass(std::size_t r, std::size_t part, double factor,
+                          AdaptiveHeadScratch& scratch) const {
+  const float most = kernels_.max(scratch.parts.values(r, 0), weights_.shortlist + parts_.parts() - 1);
+  const std::span<const float> words = values(r, part, scratch);
+  double sum = 0;
+  for (std::size_t first = 0; first < words.size(); first += kBlockValues) {
+    const std::size_t n = std::min(kBlockValues, words.size() - first);
+    sum += kernels_.exp_sum(words.data() + first, n, most, factor, nullptr);
+  }
+  return sum;
+}
+
+void AdaptiveHead::show(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
+  ShownRow row = scratch.row(r);
+  const std::span<const float> words = values(r, part, scratch);
+  for (std::size_t i = 0; i < words.size(); ++i)
+    row.show(parts_.id_at(parts_.first_place(part) + i), words[i]);
+}
+
+void AdaptiveHead::hide(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
+  ShownRow row = scratch.row(r);
+  for (std::size_t i = 0; i < parts_.words(part); ++i) row.hide(parts_.id_at(parts_.first_place(part) + i));
+}
+
+float AdaptiveHead::value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const {
+  const std::size_t place = parts_.place_of(id), part = parts_.part_of(place);
+  return scratch.parts.values(r, part)[place - parts_.first_place(part)];
+}
+
+Result<Answer> AdaptiveHead::answer_from(const Question& question, std::size_t r,
+                                         AdaptiveHeadScratch& scratch, Member& member) const {
+  const bool in_one_part = question.chain != nullptr && question.chain->reach().kind == Reach::kEach;
+  const auto shown = [&](std::size_t part) {
+    return is_known(r, part, scratch) && (!in_one_part || part == scratch.drawn[r]);
+  };
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    if (shown(part)) show(r, part, scratch);
+  }
+  const ShownRow row = scratch.row(r);
+  const LogitRow offered{row.logits, row.maxima};
+  Question choice = choice_of(question);
+  choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // and so its probability
+  Result<Answer> answer = answer_row(choice, offered, offered, kernels_, member.candidates);
+  if (answer) {
+    for (std::size_t part = 0; part < parts_.parts(); ++part) {
+      if (!is_known(r, part, scratch)) continue;
+      answer->head_bytes += parts_.bytes(part);
+      if (!shown(part) && asks_for_more(question)) show(r, part, scratch);
+    }
+    if (auto done = score(question, r, scratch, *answer); !done) answer = done.error();
+  }
+  if (answer && asks_for_more(question)) {
+    if (auto done = complete(question, r, scratch, member, *answer); !done) answer = done.error();
+  }
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    if (is_known(r, part, scratch)) hide(r, part, scratch);
+  }
+  return answer;
+}
+
+Result<void> AdaptiveHead::score(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                 Answer& answer) const {
+  for (const std::int32_t id : question.score) {
+    if (auto checked = check_scored(id, weights_.vocab_size); !checked) return checked;
+    const float value = value_of(id, r, scratch);
+    if (std::isnan(value)) return bad_logits(std::span(&value, 1));
+    answer.score.push_back(value);
+  }
+  return {};
+}
+
+Result<void> AdaptiveHead::complete(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                    Member& member, Answer& answer) const {
+  const ShownRow row = scratch.row(r);
+  const LogitRow all{row.logits, row.maxima};
+  Question rest = question;
+  rest.score = {};
+  rest.chosen_logprob = false;
+  if (question.explain <= 0) rest.chain = nullptr;
+  Result<Answer> found = answer_row(rest, all, all, kernels_, member.candidates);
+  if (!found) return found.error();
+  answer.confidence = found->confidence;
+  answer.explanation = std::move(found->explanation);
+  answer.top = std::move(found->top);
+  for (auto& [id, logprob] : answer.top) logprob = value_of(id, r, scratch);
+  if (question.chain == nullptr) return {};
+
+  if (question.chosen_logprob) answer.logprob = value_of(answer.choice.id, r, scratch);
+  const Reach reach = question.chain->reach();
+  if (reach.kind != Reach::kEach || !(question.explain > 0 || question.chosen_logprob)) return {};
+  // What was chosen stood among the words of one part.
+  const double factor = Candidates::weight_factor(1 / reach.temperature);
+  const float chosen = value_of(answer.choice.id, r, scratch);
+  double sum = 0;
+  for (std::size_t part = 0; part < parts_.parts(); ++part) sum += mass(r, part, factor, scratch);
+  const float most = kernels_.max(scratch.parts.values(r, 0), weights_.shortlist + parts_.parts() - 1);
+  answer.choice.probability = static_cast<float>(kernels_.exp_sum(&chosen, 1, most, factor, nullptr) / sum);
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<OutputHead> make_adaptive_head(const OutputWeights& weights, const Kernels& kernels) {
+  return std::make_unique<AdaptiveHead>(weights, kernels);
+}
+
+}  // namespace partita

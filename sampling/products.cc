@@ -1,0 +1,28 @@
+#include "sampling/products.h"
+
+namespace partita {
+
+void multiply_panels(const Worker& worker, const Linear& linear, std::size_t first, std::size_t last,
+                     const Activations& x, const Kernels& kernels, ProductScratch& scratch, float* y,
+                     std::size_t ld) {
+  if (first >= last) return;
+  kernels.matmul(linear.weight, first, last, x, y, ld, scratch.of(worker));
+  if (linear.bias.empty()) return;
+  const std::size_t begin = first * kPanelRows, end = std::min(last * kPanelRows, linear.weight.rows);
+  for (std::size_t r = 0; r < x.rows; ++r)
+    kernels.add(linear.bias.data() + begin, end - begin, y + r * ld + begin);
+}
+
+void multiply(const Worker& worker, const Linear& linear, const Activations& x, const Kernels& kernels,
+              ProductScratch& scratch, float* y, std::size_t ld) {
+  if (linear.weight.quantized()) {
+    const auto [first, last] = worker.share(x.rows);
+    kernels.quantize(x, first, last);
+    worker.wait();
+  }
+  const auto [first, last] = worker.share(linear.weight.panels(), kBlockPanels);
+  multiply_panels(worker, linear, first, last, x, kernels, scratch, y, ld);
+  worker.wait();
+}
+
+}  // namespace partita
