@@ -7,9 +7,9 @@
 #include <limits>
 #include <utility>
 
+#include "sampling/adaptive_draw.h"
 #include "sampling/adaptive_parts.h"
 #include "sampling/numbers.h"
-#include "sampling/part_draw.h"
 #include "sampling/row_answer.h"
 #include "sampling/row_head.h"
 #include "sampling/split_head.h"
@@ -93,6 +93,11 @@ void AdaptiveSource::rows(const Worker& worker, const float* hidden, std::size_t
   worker.wait();
 }
 
+/// Of smaller ones too many draws from all words are refused.
+constexpr double kLeastNucleus = 0.5;
+
+bool is_drawn(const Reach& reach) { return reach.kind == Reach::kEach || reach.kind == Reach::kNucleus; }
+
 /// A row of logits in which all is masked but the parts that are shown.
 struct ShownRow {
   std::span<float> logits;  // [vocab]
@@ -115,8 +120,8 @@ class AdaptiveHeadScratch : public HeadScratch {
  public:
   struct Member {
     Candidates candidates;
-    std::vector<double> masses;
-    std::vector<char> exact;
+    AdaptiveDraw::Memory draw;
+    std::vector<float> probabilities;
   };
 
   AdaptiveHeadScratch(const OutputWeights& weights, std::size_t max_rows, int threads)
@@ -129,7 +134,7 @@ class AdaptiveHeadScratch : public HeadScratch {
         members(static_cast<std::size_t>(team.threads())),
         parts(weights, rows, team.threads()),
         wanted(rows),
-        drawn(rows) {
+        drawn(rows, AdaptiveDraw::Step{}) {
     if (complete()) std::fill_n(reinterpret_cast<float*>(logits.data()), rows * vocab, kMasked);
     list.reserve(rows * (weights.clusters.size() + 1));
   }
@@ -150,7 +155,7 @@ class AdaptiveHeadScratch : public HeadScratch {
   std::vector<Member> members;
   AdaptiveScratch parts;
   std::vector<std::vector<std::uint32_t>> wanted;  // [rows]: parts to be computed next
-  std::vector<std::size_t> drawn;                  // [rows]: the part that a draw from everything fell into
+  std::vector<Result<AdaptiveDraw::Step>> drawn;   // [rows]: where nothing is wanted, by draw_of()
   std::vector<PartOfRow> list;                     // `wanted` of all rows, by part
 };
 
@@ -170,7 +175,9 @@ class AdaptiveHead : public SplitHead {
   /// Not by parts: a chain that looks at all words, guidance.
   Way way(const Question& question) const override {
     if (question.negative != nullptr) return Way::kWhole;
-    const bool all = question.chain != nullptr && question.chain->reach().kind == Reach::kAll;
+    const Reach reach = question.chain == nullptr ? Reach{.kind = Reach::kEach} : question.chain->reach();
+    const bool all =
+        reach.kind == Reach::kAll || (reach.kind == Reach::kNucleus && reach.mass < kLeastNucleus);
     return all ? Way::kWhole : Way::kFew;
   }
   std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
@@ -200,7 +207,6 @@ class AdaptiveHead : public SplitHead {
                      Answer& answer) const;
   void show(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const;
   void hide(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const;
-  double mass(std::size_t r, std::size_t part, double factor, AdaptiveHeadScratch& scratch) const;
   float value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const;
 
   std::span<const float> values(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
@@ -208,10 +214,6 @@ class AdaptiveHead : public SplitHead {
   }
   bool is_known(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
     return scratch.parts.values(r, part) != nullptr;
-  }
-  /// Of a cluster's part. [clusters]
-  const float* cluster_values(std::size_t r, AdaptiveHeadScratch& scratch) const {
-    return scratch.parts.values(r, 0) + weights_.shortlist;
   }
 
   const OutputWeights& weights_;
@@ -275,7 +277,7 @@ void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScr
   }
   if (!wanted.empty() || question.chain == nullptr) return;
   const Reach reach = question.chain->reach();
-  if (reach.kind == Reach::kEach) {
+  if (is_drawn(reach)) {
     want_drawn(question, r, scratch, member);
   } else {
     want_likely(reach, r, scratch);
@@ -284,7 +286,7 @@ void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScr
 
 /// The likeliest cluster that is not known, unless none of its words can matter.
 void AdaptiveHead::want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const {
-  const float* const clusters = cluster_values(r, scratch);
+  const float* const clusters = scratch.parts.values(r, 0) + weights_.shortlist;
   std::size_t best = 0;
   for (std::size_t part = 1; part < parts_.parts(); ++part) {
     if (is_known(r, part, scratch)) continue;
@@ -317,44 +319,13 @@ bool AdaptiveHead::outdone(const Reach& reach, float bound, std::size_t r,
 
 void AdaptiveHead::want_drawn(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                               Member& member) const {
-  const double temperature = question.chain->reach().temperature;
-  const double factor = Candidates::weight_factor(1 / temperature);
-  const std::size_t parts = parts_.parts();
-  const float* const root = scratch.parts.values(r, 0);
-  const float most = kernels_.max(root, weights_.shortlist + parts - 1);
-  member.masses.assign(parts, 0);
-  member.exact.assign(parts, temperature == 1 ? 1 : 0);
-  member.masses[0] = mass(r, 0, factor, scratch);
-  member.exact[0] = 1;
-  for (std::size_t part = 1; part < parts; ++part) {
-    // Of all words with one sum the flattened masses are largest where they are equal, the sharpened ones
-    // where one has it all.
-    const double p = static_cast<double>(cluster_values(r, scratch)[part - 1]) - static_cast<double>(most);
-    const double spread = std::max(0.0, 1 - factor) * std::log(static_cast<double>(parts_.words(part)));
-    member.masses[part] = std::exp(factor * p + spread);
+  const Reach reach = question.chain->reach();
+  const AdaptiveDraw draw(parts_, kernels_, reach.temperature,
+                          reach.kind == Reach::kNucleus ? reach.mass : 1);
+  scratch.drawn[r] = draw.step(r, question.key, scratch.parts, member.draw);
+  if (scratch.drawn[r] && scratch.drawn[r]->wanted) {
+    scratch.wanted[r].push_back(static_cast<std::uint32_t>(*scratch.drawn[r]->wanted));
   }
-  PartDraw draw(question.key, member.masses, member.exact);
-  const auto part = draw.part([&](std::size_t p) -> std::optional<double> {
-    if (!is_known(r, p, scratch)) return std::nullopt;
-    return mass(r, p, factor, scratch);
-  });
-  scratch.drawn[r] = part ? *part : draw.wanted();
-  if (!is_known(r, scratch.drawn[r], scratch)) {
-    scratch.wanted[r].push_back(static_cast<std::uint32_t>(scratch.drawn[r]));
-  }
-}
-
-/// The sum of p^factor over the words of a part, in units of the root's largest.
-double AdaptiveHead::mass(std::size_t r, std::size_t part, double factor,
-                          AdaptiveHeadScratch& scratch) const {
-  const float most = kernels_.max(scratch.parts.values(r, 0), weights_.shortlist + parts_.parts() - 1);
-  const std::span<const float> words = values(r, part, scratch);
-  double sum = 0;
-  for (std::size_t first = 0; first < words.size(); first += kBlockValues) {
-    const std::size_t n = std::min(kBlockValues, words.size() - first);
-    sum += kernels_.exp_sum(words.data() + first, n, most, factor, nullptr);
-  }
-  return sum;
 }
 
 void AdaptiveHead::show(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
@@ -376,31 +347,41 @@ float AdaptiveHead::value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch
 
 Result<Answer> AdaptiveHead::answer_from(const Question& question, std::size_t r,
                                          AdaptiveHeadScratch& scratch, Member& member) const {
-  const bool in_one_part = question.chain != nullptr && question.chain->reach().kind == Reach::kEach;
-  const auto shown = [&](std::size_t part) {
-    return is_known(r, part, scratch) && (!in_one_part || part == scratch.drawn[r]);
-  };
-  for (std::size_t part = 0; part < parts_.parts(); ++part) {
-    if (shown(part)) show(r, part, scratch);
+  const bool drawn = question.chain != nullptr && is_drawn(question.chain->reach());
+  Result<Answer> answer = Answer{};
+  const bool bad = drawn && !scratch.drawn[r];
+  if (!drawn || bad || asks_for_more(question)) {
+    for (std::size_t part = 0; part < parts_.parts(); ++part) {
+      if (is_known(r, part, scratch)) show(r, part, scratch);
+    }
   }
   const ShownRow row = scratch.row(r);
-  const LogitRow offered{row.logits, row.maxima};
-  Question choice = choice_of(question);
-  choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // and so its probability
-  Result<Answer> answer = answer_row(choice, offered, offered, kernels_, member.candidates);
+  if (bad) {
+    // By the row it can be said of which id.
+    const bool told = std::any_of(row.logits.begin(), row.logits.end(), [](float v) { return !is_logit(v); });
+    answer = told ? bad_logits(row.logits) : scratch.drawn[r].error();
+  } else if (drawn) {
+    answer->choice.id = scratch.drawn[r]->id;
+    answer->choice.probability = 0;
+  } else {
+    Question choice = choice_of(question);
+    choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // and so its probability
+    const LogitRow offered{row.logits, row.maxima};
+    answer = answer_row(choice, offered, offered, kernels_, member.candidates);
+  }
   if (answer) {
     for (std::size_t part = 0; part < parts_.parts(); ++part) {
-      if (!is_known(r, part, scratch)) continue;
-      answer->head_bytes += parts_.bytes(part);
-      if (!shown(part) && asks_for_more(question)) show(r, part, scratch);
+      if (is_known(r, part, scratch)) answer->head_bytes += parts_.bytes(part);
     }
     if (auto done = score(question, r, scratch, *answer); !done) answer = done.error();
   }
   if (answer && asks_for_more(question)) {
     if (auto done = complete(question, r, scratch, member, *answer); !done) answer = done.error();
   }
-  for (std::size_t part = 0; part < parts_.parts(); ++part) {
-    if (is_known(r, part, scratch)) hide(r, part, scratch);
+  if (!drawn || bad || asks_for_more(question)) {
+    for (std::size_t part = 0; part < parts_.parts(); ++part) {
+      if (is_known(r, part, scratch)) hide(r, part, scratch);
+    }
   }
   return answer;
 }
@@ -433,15 +414,13 @@ Result<void> AdaptiveHead::complete(const Question& question, std::size_t r, Ada
   if (question.chain == nullptr) return {};
 
   if (question.chosen_logprob) answer.logprob = value_of(answer.choice.id, r, scratch);
-  const Reach reach = question.chain->reach();
-  if (reach.kind != Reach::kEach || !(question.explain > 0 || question.chosen_logprob)) return {};
-  // What was chosen stood among the words of one part.
-  const double factor = Candidates::weight_factor(1 / reach.temperature);
-  const float chosen = value_of(answer.choice.id, r, scratch);
-  double sum = 0;
-  for (std::size_t part = 0; part < parts_.parts(); ++part) sum += mass(r, part, factor, scratch);
-  const float most = kernels_.max(scratch.parts.values(r, 0), weights_.shortlist + parts_.parts() - 1);
-  answer.choice.probability = static_cast<float>(kernels_.exp_sum(&chosen, 1, most, factor, nullptr) / sum);
+  if (!is_drawn(question.chain->reach()) || !(question.explain > 0 || question.chosen_logprob)) return {};
+  member.probabilities.resize(weights_.vocab_size);
+  const StageContext context{question.history, question.prompt_size, question.key, &kernels_};
+  auto done =
+      question.chain->distribution(all, context, question.state, member.candidates, member.probabilities);
+  if (!done) return done;
+  answer.choice.probability = member.probabilities[static_cast<std::size_t>(answer.choice.id)];
   return {};
 }
 

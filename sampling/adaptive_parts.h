@@ -62,6 +62,12 @@ class AdaptiveParts {
     const auto i = static_cast<std::size_t>(id);
     return weights_.place_of.empty() ? i : weights_.place_of[i];
   }
+  /// Values of part 0: the shortlist, then the clusters.
+  std::size_t root_values() const { return weights_.shortlist + weights_.clusters.size(); }
+  /// The log-probability of a part other than the root, whose values `root` are.
+  float cluster_value(const float* root, std::size_t part) const {
+    return root[weights_.shortlist + part - 1];
+  }
   /// The part that has the word at a place.
   std::size_t part_of(std::size_t place) const;
   /// Of the weights that computing a part reads.

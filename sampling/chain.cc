@@ -144,16 +144,22 @@ Result<void> Chain::distribution(const LogitRow& logits, const StageContext& con
 }
 
 Reach Chain::reach() const {
+  const auto looks_at_all = [](const auto& stage) { return stage->reach().kind == Reach::kAll; };
+  if (greedy_ && std::none_of(stages_.begin(), stages_.end(), looks_at_all)) {
+    return {.kind = Reach::kLargest, .count = 1};  // which every such stage keeps
+  }
   double temperature = 1;
   for (const auto& stage : stages_) {
     Reach reach = stage->reach();
-    if (reach.kind != Reach::kEach) {
-      reach.distance *= temperature;
-      return reach;
+    if (reach.kind == Reach::kEach) {
+      temperature *= reach.temperature;
+      continue;
     }
-    temperature *= reach.temperature;
+    if (reach.kind == Reach::kNucleus && (greedy_ || stage != stages_.back())) return {};
+    reach.distance *= temperature;
+    reach.temperature = temperature;
+    return reach;
   }
-  if (greedy_) return {.kind = Reach::kLargest, .count = 1};
   return {.kind = Reach::kEach, .temperature = temperature};
 }
 

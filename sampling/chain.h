@@ -43,10 +43,12 @@ struct Reach {
     kEach,  // at every candidate alone, and the order of candidates stays: they are divided by `temperature`
     kLargest,  // only the `count` largest are left
     kNear,     // only what is within `distance` of the largest logit, at temperature 1, is left
+    kNucleus,  // the fewest largest whose probabilities sum to `mass` are left
     kAll       // at all of them
   };
   Kind kind = kAll;
   double temperature = 1;
+  double mass = 1;
   std::size_t count = 0;
   double distance = 0;
 };
@@ -124,7 +126,8 @@ class Chain {
                       Candidates& row) const;
 
   /// What the choice depends on: the largest logits, those near the largest, or all of them; kEach: all, but
-  /// only for a draw from the whole row at `temperature`. Beyond that the row may as well be masked.
+  /// only for a draw from the whole row at `temperature`; kNucleus: only for one from its nucleus. Beyond
+  /// that the row may as well be masked.
   Reach reach() const;
 
   bool greedy() const { return greedy_; }

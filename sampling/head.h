@@ -82,7 +82,7 @@ std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Ke
 
 /// The adaptive head, and that of class-based softmax: only the clusters that a question needs are read. Its
 /// logits are log-probabilities. Greedy, top-k, min-p and scores are answered to the bit as from the whole
-/// row; a draw from the whole softmax takes a way of its own (part_draw.h), whatever else is asked for.
+/// row; a draw from the whole softmax takes a way of its own (adaptive_draw.h), whatever else is asked for.
 /// `weights`, of kind kAdaptive, must outlive it.
 std::unique_ptr<OutputHead> make_adaptive_head(const OutputWeights& weights, const Kernels& kernels);
 

@@ -14,7 +14,7 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
 /// Independent draws at one position. A stage that draws has a lane of its own; those from 2^29 on say in
-/// which part of a vocabulary a token is (part_draw.h), those from 2^30 on are the noise that tokens are
+/// which part of a vocabulary a token is (adaptive_draw.h), those from 2^30 on are the noise that tokens are
 /// drawn with (noise.cc).
 enum DrawLane : std::uint32_t { kXtcLane = 1, kPartLane = std::uint32_t{1} << 29 };
 

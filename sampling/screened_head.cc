@@ -145,7 +145,8 @@ Way ScreenedHead::way(const Question& question) const {
     return Way::kWhole;  // which chooses the same
   }
   const Reach reach = question.chain->reach();
-  if (reach.kind == Reach::kAll || (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus ||
+      (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
       (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
     return Way::kWhole;
   }
@@ -236,6 +237,7 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
     case Reach::kEach:
       compute_drawn(question.key, Candidates::weight_factor(1 / reach.temperature), row, x, member);
       break;
+    case Reach::kNucleus:
     case Reach::kAll:
       break;  // not here
   }

@@ -189,7 +189,7 @@ Way TreeHead::way(const Question& question) const {
   if (question.negative != nullptr) return Way::kWhole;
   if (question.chain == nullptr) return asks_for_more(question) ? Way::kWhole : Way::kFew;
   const Reach reach = question.chain->reach();
-  if (reach.kind == Reach::kAll) return Way::kWhole;
+  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus) return Way::kWhole;
   if (reach.kind == Reach::kEach) {
     if (reach.temperature != 1) return Way::kWhole;
     return asks_for_more(question) ? Way::kFewAndWhole : Way::kFew;
