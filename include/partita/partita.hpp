@@ -71,7 +71,7 @@ struct ModelInfo {
   std::size_t file_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0;
   bool has_chat_template = false;
   bool exact = false;
-  std::string head;          // "full" or "screened"
+  std::string head;          // "full", "screened", "adaptive", "tree" or "mixture"
   std::string head_refused;  // why the screen beside the model is not used; empty if it is, or none is there
 };
 

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "tests/catch.h"
+#include "tests/head_writer.h"
 
 namespace partita::testing {
 namespace {
@@ -64,7 +65,11 @@ ChatModelFile::ChatModelFile(ChatFile what) : path_(fresh_path()) {
   what.spec.vocab = ChatVocabulary::kSize + static_cast<std::uint32_t>(what.added.size());
   GgufWriter file = tiny_metadata(what.spec);
   add_vocabulary(what, file);
+  const test::HeadSpec head{what.head, what.spec.dtype, what.spec.vocab, what.spec.hidden};
+  what.spec.bands = what.bands;
   add_tiny_tensors(what.spec, file);
+  if (what.bands) test::add_bands(head, file);
+  if (!what.head.empty()) test::add_head(head, file);
   const auto written = file.write(path_);
   if (!written) throw std::runtime_error(written.error().message);
 }

@@ -23,6 +23,8 @@ struct ChatFile {
   std::string chat_template = default_template();               // empty: none
   std::vector<std::pair<TokenId, std::string>> respelled = {};  // tokens that are spelled so instead
   std::vector<std::string> added = {};                          // tokens after the others
+  std::string head = {};                                        // of this kind (head_writer.h); empty: tied
+  bool bands = false;                                           // the embedding in bands
   static std::string default_template();
 };
 

@@ -147,7 +147,7 @@ GgufWriter tiny_metadata(const TinySpec& spec) {
 }
 
 void add_tiny_tensors(const TinySpec& spec, GgufWriter& file) {
-  add_matrix(spec, "token_embd.weight", spec.vocab, spec.hidden, spec.dtype, file);
+  if (!spec.bands) add_matrix(spec, "token_embd.weight", spec.vocab, spec.hidden, spec.dtype, file);
   add_norm(spec, "output_norm.weight", spec.hidden, file);
   if (!spec.tied) add_matrix(spec, "output.weight", spec.vocab, spec.hidden, spec.dtype, file);
   if (spec.rope_factors) {

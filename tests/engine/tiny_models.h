@@ -29,6 +29,7 @@ struct TinySpec {
   std::uint32_t context = 2048;
   std::uint32_t window = 0;   // of local layers (gemma3) or of all (llama)
   bool tied = true;           // no output.weight
+  bool bands = false;         // no token_embd.weight: it is added in bands (head_writer.h)
   bool rope_factors = false;  // a tensor rope_freqs.weight
   float linear_factor = 1;    // rope.scaling.factor
   // Not in the file, but how it is opened (with_attention): LoadOptions has them.

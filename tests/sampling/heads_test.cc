@@ -5,18 +5,45 @@
 #include <limits>
 #include <string>
 
-#include "head_files.h"
+#include "engine/output.h"
 #include "heads_record.h"
 #include "rows.h"
 #include "sampling/head.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
+#include "tests/head_writer.h"
 #include "tests/sanitized.h"
 
 namespace partita::test {
 namespace {
 
 const std::string kKinds[] = {"adaptive", "classes", "tree", "mixture"};
+
+/// The output of a file, with the memory of its weights.
+struct OwnedOutput {
+  PanelArena arena;
+  OutputWeights weights;
+};
+
+/// Reads the output of a file that may have nothing else.
+std::unique_ptr<OwnedOutput> load_owned(const Gguf& file, std::size_t vocab, std::size_t hidden) {
+  auto owned = std::make_unique<OwnedOutput>();
+  TensorLoader tensors(file, owned->arena, 1);
+  const Result<void> loaded = load_output(tensors, vocab, hidden, Embedding{}, owned->weights);
+  INFO((loaded ? "" : loaded.error().message));
+  REQUIRE(loaded);
+  return owned;
+}
+
+std::unique_ptr<OwnedOutput> make_head_weights(const HeadSpec& spec) {
+  GgufWriter file;
+  add_head(spec, file);
+  const auto bytes = file.bytes();
+  REQUIRE(bytes);
+  const auto parsed = Gguf::parse(*bytes, "head.gguf");
+  REQUIRE(parsed);
+  return load_owned(*parsed, spec.vocab, spec.hidden);
+}
 
 std::vector<float> hidden_of(std::uint64_t seed, std::size_t rows, std::size_t hidden) {
   std::vector<float> values = row("normal", seed, rows * hidden);

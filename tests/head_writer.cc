@@ -1,32 +1,40 @@
-#include "head_files.h"
+#include "head_writer.h"
 
 #include <algorithm>
 #include <numeric>
 #include <random>
-#include <utility>
-
-#include "rows.h"
-#include "tests/catch.h"
+#include <vector>
 
 namespace partita::test {
 namespace {
 
+/// About normal, of variance 1: the sum of four uniform numbers. The same everywhere.
+std::vector<float> normal(std::uint32_t seed, std::size_t n, float scale) {
+  std::mt19937 random(seed);
+  std::vector<float> values(n);
+  for (float& v : values) {
+    float sum = 0;
+    for (int k = 0; k < 4; ++k) sum += static_cast<float>(random() >> 8) * 0x1p-24F - 0.5F;
+    v = sum * 1.7320508F * scale;
+  }
+  return values;
+}
+
 class HeadWriter {
  public:
-  explicit HeadWriter(const HeadSpec& spec) : spec_(spec) {}
+  HeadWriter(const HeadSpec& spec, GgufWriter& file) : spec_(spec), file_(file) {}
 
-  GgufWriter write();
+  void write();
+  void bands();
 
  private:
   void matrix(const std::string& name, std::size_t rows, std::size_t cols, float scale) {
-    std::vector<float> values = row("normal", ++seed_, rows * cols);
-    for (float& v : values) v *= scale;
+    const std::vector<float> values = normal(++seed_, rows * cols, scale);
     const bool blocks = cols % block_elements(spec_.dtype) == 0;
     file_.add_tensor(name + ".weight", blocks ? spec_.dtype : Dtype::kF16, {rows, cols}, values);
   }
   void bias(const std::string& name, std::size_t rows) {
-    std::vector<float> values = row("normal", ++seed_, rows);
-    for (float& v : values) v *= 0.2F;
+    const std::vector<float> values = normal(++seed_, rows, 0.2F);
     file_.add_tensor(name + ".bias", Dtype::kF32, {rows}, values);
   }
   void order() {
@@ -41,8 +49,8 @@ class HeadWriter {
   void mixture();
 
   const HeadSpec& spec_;
-  GgufWriter file_;
-  std::uint64_t seed_ = 100;
+  GgufWriter& file_;
+  std::uint32_t seed_ = 100;
 };
 
 void HeadWriter::adaptive() {
@@ -104,34 +112,29 @@ void HeadWriter::mixture() {
   bias("output", spec_.vocab);
 }
 
-GgufWriter HeadWriter::write() {
+void HeadWriter::write() {
   if (spec_.kind == "adaptive") adaptive();
   if (spec_.kind == "classes") classes();
   if (spec_.kind == "tree") tree();
   if (spec_.kind == "mixture") mixture();
   if (spec_.kind == "dense") matrix("output", spec_.vocab, spec_.hidden, 0.15F);
-  return std::move(file_);
+}
+
+void HeadWriter::bands() {
+  const std::size_t ends[] = {spec_.vocab / 5, spec_.vocab / 2, spec_.vocab};
+  file_.add("partita.embedding.cutoffs", std::vector<std::uint32_t>{static_cast<std::uint32_t>(ends[0]),
+                                                                    static_cast<std::uint32_t>(ends[1])});
+  for (std::size_t i = 0, begin = 0; i < 3; begin = ends[i++]) {
+    const std::string name = "token_embd." + std::to_string(i);
+    const std::size_t width = i == 0 ? spec_.hidden : i == 1 ? spec_.hidden / 3 : 8;
+    matrix(name, ends[i] - begin, width, 0.5F);
+    matrix(name + ".proj", spec_.hidden, width, 0.2F);
+  }
 }
 
 }  // namespace
 
-std::unique_ptr<OwnedOutput> load_owned(const Gguf& file, std::size_t vocab, std::size_t hidden) {
-  auto owned = std::make_unique<OwnedOutput>();
-  TensorLoader tensors(file, owned->arena, 1);
-  const Result<void> loaded = load_output(tensors, vocab, hidden, Embedding{}, owned->weights);
-  INFO((loaded ? "" : loaded.error().message));
-  REQUIRE(loaded);
-  return owned;
-}
-
-GgufWriter write_head(const HeadSpec& spec) { return HeadWriter(spec).write(); }
-
-std::unique_ptr<OwnedOutput> make_head_weights(const HeadSpec& spec) {
-  const auto bytes = write_head(spec).bytes();
-  REQUIRE(bytes);
-  const auto file = Gguf::parse(*bytes, "head.gguf");
-  REQUIRE(file);
-  return load_owned(*file, spec.vocab, spec.hidden);
-}
+void add_head(const HeadSpec& spec, GgufWriter& file) { HeadWriter(spec, file).write(); }
+void add_bands(const HeadSpec& spec, GgufWriter& file) { HeadWriter(spec, file).bands(); }
 
 }  // namespace partita::test
