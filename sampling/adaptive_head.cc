@@ -4,11 +4,12 @@
 // made from.
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
 #include <utility>
 
 #include "sampling/adaptive_draw.h"
 #include "sampling/adaptive_parts.h"
+#include "sampling/masked_row.h"
 #include "sampling/numbers.h"
 #include "sampling/row_answer.h"
 #include "sampling/row_head.h"
@@ -17,7 +18,7 @@
 namespace partita {
 namespace {
 
-constexpr float kMasked = -std::numeric_limits<float>::infinity();
+constexpr float kMasked = MaskedRow::kMasked;
 
 /// Rows whose parts are computed together.
 constexpr std::size_t kMostRows = 16;
@@ -78,7 +79,11 @@ void AdaptiveSource::rows(const Worker& worker, const float* hidden, std::size_t
     for (std::size_t r = 0; r < rows; ++r) {
       const float* const values = scratch.parts.values(r, part);
       float* const row = out.logits + r * out.ld;
-      for (std::size_t i = first; i < last; ++i) row[parts_.id_at(place + i)] = values[i];
+      if (weights_.id_of.empty()) {
+        std::copy(values + first, values + last, row + place + first);
+      } else {
+        for (std::size_t i = first; i < last; ++i) row[weights_.id_of[place + i]] = values[i];
+      }
     }
   }
   worker.wait();
@@ -98,59 +103,32 @@ constexpr double kLeastNucleus = 0.5;
 
 bool is_drawn(const Reach& reach) { return reach.kind == Reach::kEach || reach.kind == Reach::kNucleus; }
 
-/// A row of logits in which all is masked but the parts that are shown.
-struct ShownRow {
-  std::span<float> logits;  // [vocab]
-  std::span<float> maxima;  // of its blocks
-
-  void show(std::int32_t id, float value) {
-    const auto i = static_cast<std::size_t>(id);
-    logits[i] = value;
-    float& most = maxima[i / kBlockValues];
-    if (value > most || std::isnan(value)) most = value;  // what is NaN stays so
-  }
-  void hide(std::int32_t id) {
-    const auto i = static_cast<std::size_t>(id);
-    logits[i] = kMasked;
-    maxima[i / kBlockValues] = kMasked;
-  }
-};
-
 class AdaptiveHeadScratch : public HeadScratch {
  public:
   struct Member {
+    explicit Member(std::size_t vocab) : row(vocab) {}
     Candidates candidates;
+    MaskedRow row;
     AdaptiveDraw::Memory draw;
-    std::vector<float> probabilities;
+    std::vector<float> maxima, probabilities;
   };
 
   AdaptiveHeadScratch(const OutputWeights& weights, std::size_t max_rows, int threads)
       : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
-        vocab(weights.vocab_size),
         hidden(rows * weights.hidden_size * sizeof(float)),
-        logits(rows * vocab * sizeof(float)),
-        maxima(rows * blocks_of(vocab), kMasked),
         team(threads),
-        members(static_cast<std::size_t>(team.threads())),
+        members(static_cast<std::size_t>(team.threads()), Member(weights.vocab_size)),
         parts(weights, rows, team.threads()),
         wanted(rows),
         drawn(rows, AdaptiveDraw::Step{}) {
-    if (complete()) std::fill_n(reinterpret_cast<float*>(logits.data()), rows * vocab, kMasked);
     list.reserve(rows * (weights.clusters.size() + 1));
   }
 
-  bool complete() const { return parts.ok() && hidden.data() != nullptr && logits.data() != nullptr; }
-
-  ShownRow row(std::size_t r) {
-    return {{reinterpret_cast<float*>(logits.data()) + r * vocab, vocab},
-            {maxima.data() + r * blocks_of(vocab), blocks_of(vocab)}};
-  }
+  bool complete() const { return parts.ok() && hidden.data() != nullptr; }
   float* hidden_rows() { return reinterpret_cast<float*>(hidden.data()); }
 
-  const std::size_t rows, vocab;
-  AlignedBytes hidden;        // [rows][hidden]
-  AlignedBytes logits;        // [rows][vocab], masked between two answers
-  std::vector<float> maxima;  // [rows][blocks]
+  const std::size_t rows;
+  AlignedBytes hidden;  // [rows][hidden]
   Team team;
   std::vector<Member> members;
   AdaptiveScratch parts;
@@ -205,8 +183,11 @@ class AdaptiveHead : public SplitHead {
                         Answer& answer) const;
   Result<void> score(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                      Answer& answer) const;
-  void show(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const;
-  void hide(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const;
+  Result<Choice> choose(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                        Member& member) const;
+  /// Shows known words that are not below `least`.
+  void show(float least, std::size_t r, AdaptiveHeadScratch& scratch, MaskedRow& row) const;
+  float least_of(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch, Member& member) const;
   float value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const;
 
   std::span<const float> values(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
@@ -328,16 +309,41 @@ void AdaptiveHead::want_drawn(const Question& question, std::size_t r, AdaptiveH
   }
 }
 
-void AdaptiveHead::show(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
-  ShownRow row = scratch.row(r);
-  const std::span<const float> words = values(r, part, scratch);
-  for (std::size_t i = 0; i < words.size(); ++i)
-    row.show(parts_.id_at(parts_.first_place(part) + i), words[i]);
+void AdaptiveHead::show(float least, std::size_t r, AdaptiveHeadScratch& scratch, MaskedRow& row) const {
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    if (!is_known(r, part, scratch)) continue;
+    const std::span<const float> words = values(r, part, scratch);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (words[i] < least) continue;  // what is NaN is shown
+      row.show(parts_.id_at(parts_.first_place(part) + i), words[i]);
+    }
+  }
 }
 
-void AdaptiveHead::hide(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
-  ShownRow row = scratch.row(r);
-  for (std::size_t i = 0; i < parts_.words(part); ++i) row.hide(parts_.id_at(parts_.first_place(part) + i));
+/// A bound that all words reach which a chain of this reach can choose.
+float AdaptiveHead::least_of(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch,
+                             Member& member) const {
+  std::vector<float>& maxima = member.maxima;
+  maxima.clear();
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    if (!is_known(r, part, scratch)) continue;
+    const std::span<const float> words = values(r, part, scratch);
+    for (std::size_t first = 0; first < words.size(); first += kBlockValues) {
+      const float most = kernels_.max(words.data() + first, std::min(kBlockValues, words.size() - first));
+      if (std::isnan(most)) return kMasked;
+      maxima.push_back(most);
+    }
+  }
+  if (maxima.empty()) return kMasked;
+  if (reach.kind == Reach::kNear) {
+    const double most = static_cast<double>(*std::max_element(maxima.begin(), maxima.end()));
+    return static_cast<float>(most - reach.distance * (1 + 1e-6) - 1e-4);
+  }
+  // As many words are not below the count-th largest maximum.
+  if (reach.count > maxima.size()) return kMasked;
+  const auto kth = maxima.begin() + static_cast<std::ptrdiff_t>(reach.count - 1);
+  std::nth_element(maxima.begin(), kth, maxima.end(), std::greater<>());
+  return *kth;
 }
 
 float AdaptiveHead::value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const {
@@ -345,44 +351,45 @@ float AdaptiveHead::value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch
   return scratch.parts.values(r, part)[place - parts_.first_place(part)];
 }
 
+Result<Choice> AdaptiveHead::choose(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                    Member& member) const {
+  const Reach reach = question.chain->reach();
+  if (is_drawn(reach)) {
+    if (scratch.drawn[r]) return Choice{scratch.drawn[r]->id, 0};
+    show(kMasked, r, scratch, member.row);  // by which it can be said which id is bad
+    const std::span<const float> row = member.row.row().logits;
+    const bool told = std::any_of(row.begin(), row.end(), [](float v) { return !is_logit(v); });
+    const Error error = told ? bad_logits(row) : scratch.drawn[r].error();
+    member.row.clear();
+    return error;
+  }
+  show(least_of(reach, r, scratch, member), r, scratch, member.row);
+  Question choice = choice_of(question);
+  choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // and so its probability
+  const Result<Answer> answer =
+      answer_row(choice, member.row.row(), member.row.row(), kernels_, member.candidates);
+  member.row.clear();
+  if (!answer) return answer.error();
+  return answer->choice;
+}
+
 Result<Answer> AdaptiveHead::answer_from(const Question& question, std::size_t r,
                                          AdaptiveHeadScratch& scratch, Member& member) const {
-  const bool drawn = question.chain != nullptr && is_drawn(question.chain->reach());
-  Result<Answer> answer = Answer{};
-  const bool bad = drawn && !scratch.drawn[r];
-  if (!drawn || bad || asks_for_more(question)) {
-    for (std::size_t part = 0; part < parts_.parts(); ++part) {
-      if (is_known(r, part, scratch)) show(r, part, scratch);
-    }
+  Answer answer;
+  for (std::size_t part = 0; part < parts_.parts(); ++part) {
+    if (is_known(r, part, scratch)) answer.head_bytes += parts_.bytes(part);
   }
-  const ShownRow row = scratch.row(r);
-  if (bad) {
-    // By the row it can be said of which id.
-    const bool told = std::any_of(row.logits.begin(), row.logits.end(), [](float v) { return !is_logit(v); });
-    answer = told ? bad_logits(row.logits) : scratch.drawn[r].error();
-  } else if (drawn) {
-    answer->choice.id = scratch.drawn[r]->id;
-    answer->choice.probability = 0;
-  } else {
-    Question choice = choice_of(question);
-    choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // and so its probability
-    const LogitRow offered{row.logits, row.maxima};
-    answer = answer_row(choice, offered, offered, kernels_, member.candidates);
+  if (question.chain != nullptr) {
+    const Result<Choice> chosen = choose(question, r, scratch, member);
+    if (!chosen) return chosen.error();
+    answer.choice = *chosen;
   }
-  if (answer) {
-    for (std::size_t part = 0; part < parts_.parts(); ++part) {
-      if (is_known(r, part, scratch)) answer->head_bytes += parts_.bytes(part);
-    }
-    if (auto done = score(question, r, scratch, *answer); !done) answer = done.error();
-  }
-  if (answer && asks_for_more(question)) {
-    if (auto done = complete(question, r, scratch, member, *answer); !done) answer = done.error();
-  }
-  if (!drawn || bad || asks_for_more(question)) {
-    for (std::size_t part = 0; part < parts_.parts(); ++part) {
-      if (is_known(r, part, scratch)) hide(r, part, scratch);
-    }
-  }
+  if (auto done = score(question, r, scratch, answer); !done) return done.error();
+  if (!asks_for_more(question)) return answer;
+  show(kMasked, r, scratch, member.row);
+  const Result<void> done = complete(question, r, scratch, member, answer);
+  member.row.clear();
+  if (!done) return done.error();
   return answer;
 }
 
@@ -399,8 +406,7 @@ Result<void> AdaptiveHead::score(const Question& question, std::size_t r, Adapti
 
 Result<void> AdaptiveHead::complete(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                                     Member& member, Answer& answer) const {
-  const ShownRow row = scratch.row(r);
-  const LogitRow all{row.logits, row.maxima};
+  const LogitRow all = member.row.row();
   Question rest = question;
   rest.score = {};
   rest.chosen_logprob = false;

@@ -188,12 +188,11 @@ void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow
       const double* const sums = scratch.sums_.data() + i * scratch.blocks_;
       for (std::size_t k = 0; k < blocks_of(rows(wanted[i].part).weight.rows); ++k) sum += sums[k];
       // At least 1, so that no word is likelier than its cluster.
-      shift = log_probability(wanted[i].row, wanted[i].part, scratch) - std::log(std::max(sum, 1.0));
+      shift = log_probability(wanted[i].row, wanted[i].part, scratch) - std::log(std::max(sum, 1.0)) -
+              static_cast<double>(most);
       summed = i;
     }
-    for (float& v : values) {
-      v = static_cast<float>(static_cast<double>(v) - static_cast<double>(most) + shift);
-    }
+    for (float& v : values) v = static_cast<float>(static_cast<double>(v) + shift);
   });
   worker.wait();
 }

@@ -4,9 +4,9 @@
 // A draw from the whole walks down one path.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
+#include "sampling/masked_row.h"
 #include "sampling/numbers.h"
 #include "sampling/products.h"
 #include "sampling/row_answer.h"
@@ -16,7 +16,6 @@
 namespace partita {
 namespace {
 
-constexpr float kMasked = -std::numeric_limits<float>::infinity();
 constexpr std::size_t kMostRows = 16;
 
 /// log sigmoid(x), without loss at either end.
@@ -103,7 +102,10 @@ struct Reached {
 class TreeHeadScratch : public HeadScratch {
  public:
   struct Member {
+    explicit Member(const OutputWeights& w)
+        : row(w.vocab_size), scores(whole_panels(w.root.weight.rows)), seen(w.root.weight.panels(), 0) {}
     Candidates candidates;
+    MaskedRow row;
     std::vector<float> scores;        // [nodes], of one row
     std::vector<std::uint32_t> seen;  // [panels]: the round in which its scores were computed
     std::uint32_t round = 0;
@@ -119,14 +121,7 @@ class TreeHeadScratch : public HeadScratch {
         hidden(rows * w.hidden_size * sizeof(float)),
         products(rows, w.hidden_size, threads),
         team(threads),
-        members(static_cast<std::size_t>(threads)) {
-    for (Member& member : members) {
-      member.scores.resize(whole_panels(w.root.weight.rows));
-      member.seen.assign(w.root.weight.panels(), 0);
-      member.logits.assign(w.vocab_size, kMasked);
-      member.maxima.assign(blocks_of(w.vocab_size), kMasked);
-    }
-  }
+        members(static_cast<std::size_t>(threads), Member(w)) {}
 
   const std::size_t rows;
   AlignedBytes hidden;  // [rows][hidden]
@@ -237,7 +232,6 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
   Member& member = walk.member;
   ++member.round;
   member.panels = 0;
-  member.shown.clear();
   Answer scored;
   for (const std::int32_t id : question.score) {
     if (auto checked = check_scored(id, w_.vocab_size); !checked) return checked.error();
@@ -253,12 +247,8 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
     } else {
       show_likeliest(reach, walk);
     }
-    const LogitRow row{member.logits, member.maxima};
-    answer = answer_row(choice_of(question), row, row, kernels_, member.candidates);
-    for (const std::int32_t word : member.shown) {
-      member.logits[static_cast<std::size_t>(word)] = kMasked;
-      member.maxima[static_cast<std::size_t>(word) / kBlockValues] = kMasked;
-    }
+    answer = answer_row(choice_of(question), member.row.row(), member.row.row(), kernels_, member.candidates);
+    member.row.clear();
   }
   if (!answer) return answer;
   answer->score = std::move(scored.score);
@@ -266,27 +256,17 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
   return answer;
 }
 
-/// Puts a word into the row that the answer is made from.
-void show(std::int32_t word, double log_probability, Member& member) {
-  const auto value = static_cast<float>(log_probability);
-  const auto id = static_cast<std::size_t>(word);
-  member.logits[id] = value;
-  float& most = member.maxima[id / kBlockValues];
-  if (value > most || std::isnan(value)) most = value;
-  member.shown.push_back(word);
-}
-
 void TreeHead::show_likeliest(const Reach& reach, const Walk& walk) const {
   std::vector<Reached>& heap = walk.member.heap;
   heap.assign(1, {0, static_cast<std::int32_t>(w_.root.weight.rows) - 1});
   std::size_t words = 0;
-  float least = kMasked;  // once it is known that no word below it matters
+  float least = MaskedRow::kMasked;  // once it is known that no word below it matters
   while (!heap.empty() && !(static_cast<float>(heap.front().log_probability) < least)) {
     std::pop_heap(heap.begin(), heap.end());
     const Reached best = heap.back();
     heap.pop_back();
     if (best.child < 0) {
-      show(-1 - best.child, best.log_probability, walk.member);
+      walk.member.row.show(-1 - best.child, static_cast<float>(best.log_probability));
       ++words;
       if (reach.kind == Reach::kLargest && words == reach.count)
         least = static_cast<float>(best.log_probability);
@@ -297,7 +277,7 @@ void TreeHead::show_likeliest(const Reach& reach, const Walk& walk) const {
     }
     const auto node = static_cast<std::size_t>(best.child);
     const float s = score(node, walk);
-    if (std::isnan(s)) return show(0, static_cast<double>(s), walk.member);  // for the answer to report
+    if (std::isnan(s)) return walk.member.row.show(0, s);  // for the answer to report
     for (const std::size_t side : {0, 1}) {
       heap.push_back({log_probability(best.log_probability, s, side), w_.children[2 * node + side]});
       std::push_heap(heap.begin(), heap.end());
@@ -316,7 +296,7 @@ void TreeHead::show_drawn(const DrawKey& key, const Walk& walk) const {
     p = log_probability(p, s, side);
     child = w_.children[2 * node + side];
   }
-  show(-1 - child, p, walk.member);
+  walk.member.row.show(-1 - child, static_cast<float>(p));
 }
 
 double TreeHead::log_probability_of(std::int32_t word, const Walk& walk) const {
