@@ -12,6 +12,7 @@
 #include "engine/step.h"
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
+#include "sampling/softmax/softmax.h"
 
 namespace partita {
 namespace {
@@ -92,6 +93,33 @@ class Workload {
       if (auto done = choose(0, caches_.size()); !done) return done.error();
     }
     return seconds_since(start);
+  }
+
+  /// `tokens` more steps of the first sequence alone: how far its distributions are from the full head's.
+  Result<void> compare(std::size_t tokens, BenchResult& result) {
+    const auto full = make_head(model_->transformer->output(), model_->transformer->kernels());
+    const auto scratch = full->make_scratch(1, model_->options.threads);
+    if (scratch == nullptr) throw std::bad_alloc();
+    std::vector<float> own(full->vocab_size()), whole(full->vocab_size());
+    double kl = 0;
+    std::size_t same = 0;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const Chunk chunk{&caches_[0], std::span<const TokenId>(&last_[0], 1), Role::kGenerated, 1};
+      if (auto done = step({&chunk, 1}); !done) return done;
+      model_->head->logits(hidden_.data(), 1, *scratch_, own.data());
+      full->logits(hidden_.data(), 1, *scratch, whole.data());
+      const auto apart = kl_divergence(whole, own, model_->transformer->kernels());
+      if (!apart) return apart.error();
+      kl += *apart;
+      const auto best = [](const std::vector<float>& row) {
+        return std::max_element(row.begin(), row.end()) - row.begin();
+      };
+      same += best(own) == best(whole) ? 1 : 0;
+      last_[0] = static_cast<TokenId>(best(whole));
+    }
+    result.head_kl = kl / static_cast<double>(tokens);
+    result.head_same_top = static_cast<double>(same) / static_cast<double>(tokens);
+    return {};
   }
 
   /// The mean over all tokens that were chosen.
@@ -223,6 +251,10 @@ Result<BenchResult> bench(const Model& model, const BenchOptions& options, const
       result.bound_fraction = result.read_GBps > 0 ? result.decode_GBps / result.read_GBps : 0;
     }
     result.head_bytes = work.head_bytes();
+    if (impl.options.head_budget > 0 && options.decode > 0) {
+      work.go_to_start();
+      if (auto compared = work.compare(options.decode, result); !compared) return compared.error();
+    }
     return result;
   });
 }

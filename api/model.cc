@@ -87,7 +87,14 @@ Result<void> load_head(Model::Impl& model) {
   const Transformer& transformer = *model.transformer;
   const OutputWeights& output = transformer.output();
   const bool dense = output.kind == OutputKind::kDense;
-  if (!dense && model.options.head == HeadKind::kScreened) {
+  const std::size_t budget = model.options.head_budget;
+  const bool needs_screen = model.options.head == HeadKind::kScreened || budget > 0;
+  if (budget > 0 && (transformer.exact() || model.options.head == HeadKind::kFull)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "a budget of " + std::to_string(budget) + " logits is for a screened head, not for " +
+                     (transformer.exact() ? "exact arithmetic" : "the full one")};
+  }
+  if (!dense && needs_screen) {
     return Error{ErrorCode::kUnsupported, "\"" + model.info.path + "\" has an output of the kind '" +
                                               std::string(name(output.kind)) +
                                               "', and only dense ones are screened"};
@@ -96,13 +103,15 @@ Result<void> load_head(Model::Impl& model) {
     auto screen = read_screen(screen_path(model.info.path), output.root.weight);
     if (screen) {
       model.screen.emplace(std::move(*screen));
-      model.head = make_screened_head(output.root.weight, *model.screen, Certificate::kDithered,
-                                      transformer.kernels());
-      model.info.head = "screened";
+      const Kernels& kernels = transformer.kernels();
+      model.head =
+          budget > 0 ? make_budgeted_head(output.root.weight, *model.screen, budget, kernels)
+                     : make_screened_head(output.root.weight, *model.screen, Certificate::kDithered, kernels);
+      model.info.head = budget > 0 ? "budgeted" : "screened";
       return {};
     }
     const bool missing = screen.error().code == ErrorCode::kNotFound;
-    if (model.options.head == HeadKind::kScreened) {
+    if (needs_screen) {
       return missing ? Error{ErrorCode::kNotFound, "there is no screen \"" + screen_path(model.info.path) +
                                                        "\": make it with partita prepare"}
                      : screen.error();

@@ -107,4 +107,10 @@ std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernel
 std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const Screen& screen,
                                                Certificate certificate, const Kernels& kernels);
 
+/// The budgeted head: of every row `words` logits, those that a screen of the matrix takes for the largest,
+/// and the screen's estimates of all others; whole panels of words. Any question is answered from such a row,
+/// and no answer is certain. Both must outlive it. Not for exact_kernels().
+std::unique_ptr<OutputHead> make_budgeted_head(const PackedMatrix& matrix, const Screen& screen,
+                                               std::size_t words, const Kernels& kernels);
+
 }  // namespace partita

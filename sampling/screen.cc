@@ -366,12 +366,13 @@ void Screen::ask(const float* hidden, std::size_t row, Certificate certificate, 
   }
   const double deviations =
       certificate == Certificate::kDithered ? kDeviations / std::sqrt(12.0) : data_.error;
+  const double bounded = certificate == Certificate::kNone ? 0 : 1;
   const double reach = deviations * std::sqrt(length) + data_.length * std::sqrt(missed);
   const double slack = data_.rounding * data_.norm * std::sqrt(states) + data_.residue * std::sqrt(centred);
   rows.scale_[row] = scale;
   rows.offset_[row] = static_cast<float>(offset * static_cast<double>(scale));
-  rows.reach_[row] = static_cast<float>(reach * (1 + kAboveRounding));
-  rows.slack_[row] = static_cast<float>(slack * (1 + kAboveRounding));
+  rows.reach_[row] = static_cast<float>(bounded * reach * (1 + kAboveRounding));
+  rows.slack_[row] = static_cast<float>(bounded * slack * (1 + kAboveRounding));
 }
 
 double Screen::shift(const float* hidden) const {

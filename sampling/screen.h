@@ -30,7 +30,8 @@ namespace partita {
 inline constexpr std::size_t kWideDims = 32;
 
 /// What the bounds rest on: chance (below 10^-6 that one of 10^6 tokens x 2^18 rows is outside), or nothing.
-enum class Certificate : std::uint8_t { kDithered, kStrict };
+/// kNone: there are no bounds, both are the estimate.
+enum class Certificate : std::uint8_t { kDithered, kStrict, kNone };
 
 /// First and second moments of hidden states: what a screen is made for. It is right for all states; those
 /// like these get narrow bounds.

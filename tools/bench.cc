@@ -10,23 +10,28 @@ namespace {
 Json report_json(const Opened& opened, const partita::BenchOptions& options,
                  const partita::BenchResult& result) {
   const partita::ModelInfo& info = opened.model.info();
-  return {{"isa", info.isa},
-          {"threads", info.threads},
-          {"model", info.path},
-          {"bytes_per_token", info.bytes_per_token},
-          {"head", info.head},
-          {"head_bytes", number(result.head_bytes)},
-          {"read_GBps", number(result.read_GBps)},
-          {"depth", options.depth},
-          {"sequences", options.sequences},
-          {"prefill", {{"tokens", options.prefill}, {"tps", result.prefill_tps}}},
-          {"decode",
-           {{"tokens", options.decode},
-            {"tps", result.decode_tps},
-            {"GBps", number(result.decode_GBps)},
-            {"bound_fraction", number(result.bound_fraction)}}},
-          {"load_s", opened.load_s},
-          {"peak_rss_bytes", peak_rss_bytes()}};
+  Json out = {{"isa", info.isa},
+              {"threads", info.threads},
+              {"model", info.path},
+              {"bytes_per_token", info.bytes_per_token},
+              {"head", info.head},
+              {"head_bytes", number(result.head_bytes)},
+              {"read_GBps", number(result.read_GBps)},
+              {"depth", options.depth},
+              {"sequences", options.sequences},
+              {"prefill", {{"tokens", options.prefill}, {"tps", result.prefill_tps}}},
+              {"decode",
+               {{"tokens", options.decode},
+                {"tps", result.decode_tps},
+                {"GBps", number(result.decode_GBps)},
+                {"bound_fraction", number(result.bound_fraction)}}},
+              {"load_s", opened.load_s},
+              {"peak_rss_bytes", peak_rss_bytes()}};
+  if (result.head_kl) {
+    out["head_kl"] = number(*result.head_kl);
+    out["head_same_top"] = number(*result.head_same_top);
+  }
+  return out;
 }
 
 /// "  decode    64 tokens   239.1 tokens/s (236.4 .. 240.0)": the median and the extremes.
@@ -55,6 +60,13 @@ std::string report_text(const Opened& opened, const partita::BenchOptions& optio
                 static_cast<double>(info.bytes_per_token) * 1e-6, result.decode_GBps,
                 result.bound_fraction * 100, result.read_GBps, info.head.c_str(), result.head_bytes * 1e-6,
                 opened.load_s, static_cast<double>(peak_rss_bytes()) * 1e-6);
+  out += line;
+  if (!result.head_kl) return out;
+  std::snprintf(
+      line, sizeof line,
+      "its distributions are %.2e nats (mean KL) from the full head's, the likeliest token is the same "
+      "for %.1f %% of tokens\n",
+      *result.head_kl, *result.head_same_top * 100);
   return out + line;
 }
 

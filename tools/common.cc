@@ -116,6 +116,13 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       ->group(shown(kEngine));
   add_attention(*command, common, shown(kEngine));
   command
+      ->add_option(
+          "--head-budget", common.head_budget,
+          "compute only so many logits of each token, those that the screen of partita prepare takes for "
+          "the largest, and take its estimates of the others: uncertified; score and bench tell the loss")
+      ->check(CLI::PositiveNumber)
+      ->group(shown(kEngine));
+  command
       ->add_option("--head", common.head,
                    "output head: the screened one of partita prepare, the full one, or auto: screened where "
                    "there is one")
@@ -209,6 +216,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   options.head = common.head == "full"       ? partita::HeadKind::kFull
                  : common.head == "screened" ? partita::HeadKind::kScreened
                                              : partita::HeadKind::kAuto;
+  options.head_budget = common.head_budget;
   options.text_only = text_only;
   options.progress = [&](float fraction) {
     progress.update(fraction);

@@ -36,6 +36,7 @@ struct Common {
   std::size_t attention_window = 0;  // 0: none
   std::size_t attention_sinks = partita::OpenOptions().attention_sinks;
   std::string head = "auto";
+  std::size_t head_budget = 0;  // 0: none
 
   bool shows_statistics() const { return !quiet; }
   bool shows_progress() const;  // stderr is a terminal and nobody asked for quiet

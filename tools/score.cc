@@ -16,12 +16,21 @@ struct Options {
 struct Scored {
   partita::Score score;
   std::optional<partita::Divergence> apart;       // from --against, or else from the full model
-  std::optional<std::pair<double, double>> full;  // with --attention-window: nll and perplexity without it
+  std::optional<std::pair<double, double>> full;  // nll and perplexity of the full model
 };
 
 partita::Result<std::vector<partita::TokenId>> ids_of(const Common& common, const Options& options,
                                                       const partita::Model& model, const std::string& text) {
   return options.ids ? parse_ids(text) : model.tokenize(text, !common.no_special);
+}
+
+/// Whether this is the model with something left out on purpose: what that costs is told.
+bool leaves_out(const Common& common) { return common.attention_window > 0 || common.head_budget > 0; }
+
+Common without_budget(const Common& common) {
+  Common whole = common;
+  whole.head_budget = 0;
+  return whole;
 }
 
 /// The session of --against: another model, or this one in exact arithmetic.
@@ -30,14 +39,14 @@ partita::Result<partita::Session> open_reference(const Common& common, const Opt
   const bool exact = options.against == "exact";
   auto path = exact ? partita::Result<std::string>(model.info().path) : partita::find_model(options.against);
   if (!path) return path.error();
-  auto opened = open_model_at(*path, common, false, exact || common.exact);
+  auto opened = open_model_at(*path, without_budget(common), false, exact || common.exact);
   if (!opened) return opened.error();
   return opened->model.session();
 }
 
-/// The session of this model without --attention-window.
+/// The session of this model with nothing left out.
 partita::Result<partita::Session> open_full(const Common& common, const partita::Model& model) {
-  Common full = common;
+  Common full = without_budget(common);
   full.attention_window = 0;
   auto opened = open_model_at(model.info().path, full, false, common.exact);
   if (!opened) return opened.error();
@@ -64,15 +73,14 @@ partita::Result<Scored> score_alone(partita::Session& session, Ids ids) {
 
 partita::Result<Scored> score_text(const Common& common, const Options& options, const partita::Model& model,
                                    partita::Session& session, Ids ids) {
-  const bool windowed = common.attention_window > 0;
   if (options.against.empty()) {
-    if (!windowed) return score_alone(session, ids);
+    if (!leaves_out(common)) return score_alone(session, ids);
     auto scored = score_against(session, ids, open_full(common, model));
     if (scored) scored->full = {scored->apart->reference_nll, scored->apart->reference_perplexity};
     return scored;
   }
   auto scored = score_against(session, ids, open_reference(common, options, model));
-  if (!scored || !windowed) return scored;
+  if (!scored || !leaves_out(common)) return scored;
   auto full = open_full(common, model);
   if (!full) return full.error();
   full->set_cancel(&interrupted());
@@ -102,14 +110,17 @@ Json score_json(const Scored& scored) {
   return out;
 }
 
-std::string report(const Scored& scored) {
+std::string report(const Common& common, const Scored& scored) {
   const partita::Score& score = scored.score;
   char line[256];
   std::snprintf(line, sizeof line, "tokens %zu  nll %.6f  perplexity %.4f\n", score.ids.size(), score.nll,
                 score.perplexity);
   std::string out = line;
   if (scored.full) {
-    std::snprintf(line, sizeof line, "without the attention window: nll %.6f  perplexity %.4f\n",
+    std::snprintf(line, sizeof line, "%s: nll %.6f  perplexity %.4f\n",
+                  common.head_budget == 0       ? "without the attention window"
+                  : common.attention_window > 0 ? "with all of attention and of the head"
+                                                : "with the full head",
                   scored.full->first, scored.full->second);
     out += line;
   }
@@ -139,7 +150,7 @@ int run(const Common& common, const Options& options) {
   auto scored = score_text(common, options, opened->model, *session, *ids);
   if (!scored) return fail(scored.error());
   progress.clear();
-  auto written = common.json ? write_json(score_json(*scored)) : write_out(report(*scored));
+  auto written = common.json ? write_json(score_json(*scored)) : write_out(report(common, *scored));
   return written ? kDone : fail(written.error());
 }
 

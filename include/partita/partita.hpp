@@ -59,6 +59,10 @@ struct OpenOptions {
   std::size_t attention_window = 0;  // at most 16777216
   std::size_t attention_sinks = 64;  // a multiple of 64, at most 16777216; not looked at without a window
   HeadKind head = HeadKind::kAuto;
+  /// > 0: of every row of logits only so many are computed, those that the screen takes for the largest; the
+  /// rest are its estimates. Nothing certifies the answers: Session::score_against() and bench() measure the
+  /// loss.
+  std::size_t head_budget = 0;
   /// Called while loading with the fraction done; returning false cancels.
   std::function<bool(float fraction)> progress;
 };
@@ -71,7 +75,7 @@ struct ModelInfo {
   std::size_t file_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0;
   bool has_chat_template = false;
   bool exact = false;
-  std::string head;          // "full", "screened", "adaptive", "tree" or "mixture"
+  std::string head;          // "full", "budgeted", "screened", "adaptive", "tree" or "mixture"
   std::string head_refused;  // why the screen beside the model is not used; empty if it is, or none is there
 };
 
@@ -389,6 +393,9 @@ struct BenchResult {
   std::vector<double> prefill_tps, decode_tps;
   double decode_GBps = 0, bound_fraction = 0;  // weights read per second; over read_GBps
   double head_bytes = 0;  // of the last matrix and its screen, read for one greedy token; the mean
+  /// With OpenOptions::head_budget, over the tokens of one more decode: the mean divergence of its
+  /// distributions from the full head's, and how often both have the same likeliest token.
+  std::optional<double> head_kl, head_same_top;
 };
 PARTITA_API Result<BenchResult> bench(const Model& model, const BenchOptions& options,
                                       const CancelFlag* cancel = nullptr);

@@ -112,6 +112,57 @@ TEST_CASE("A prepared model answers as an unprepared one does, and looks at fewe
   CHECK(must(Model::open(prepared.file.path(), exact)).info().head == "full");
 }
 
+TEST_CASE("A budget of logits: all of them are the full head's, few cost what is measured") {
+  const Prepared prepared;
+  const Model full = open(prepared.file, HeadKind::kFull);
+  const auto with = [&](std::size_t budget) {
+    OpenOptions options;
+    options.head_budget = budget;
+    return must(Model::open(prepared.file.path(), options));
+  };
+  const Model all = with(ChatVocabulary::kSize), few = with(20), one = with(1);
+  CHECK(few.info().head == "budgeted");
+  for (const Request& request : requests()) {
+    REQUIRE(generate_alone(all, request).ids == generate_alone(full, request).ids);
+    const Whole answer = generate_alone(few, request);
+    for (const Token& token : answer.tokens) CHECK(token.head_bytes < prepared.result.head_bytes);
+  }
+  const std::vector<TokenId> text = generate_alone(full, requests()[8]).ids;
+  const auto apart = [&](const Model& model) {
+    Session session = must(model.session()), reference = must(full.session());
+    return must(session.score_against(text, reference)).second.kl_mean;
+  };
+  CHECK(apart(all) == 0);
+  CHECK(apart(few) > 0);
+  CHECK(apart(few) < apart(one));
+  CHECK(apart(one) < 0.1);
+
+  BenchOptions options;
+  options.prefill = options.decode = 4;
+  options.repeat = 1;
+  const BenchResult measured = must(bench(few, options));
+  CHECK(measured.head_kl.value() > 0);
+  CHECK(measured.head_same_top.value() <= 1);
+  CHECK_FALSE(must(bench(full, options)).head_kl.has_value());
+}
+
+TEST_CASE("A budget that nothing can keep is refused") {
+  const ChatModelFile unprepared;
+  OpenOptions options;
+  options.head_budget = 100;
+  const auto missing = Model::open(unprepared.path(), options);
+  REQUIRE_FALSE(missing);
+  CHECK_THAT(missing.error().message, Contains("make it with partita prepare"));
+  options.exact = true;
+  const auto exact = Model::open(unprepared.path(), options);
+  REQUIRE_FALSE(exact);
+  CHECK(exact.error().message == "a budget of 100 logits is for a screened head, not for exact arithmetic");
+  options.exact = false;
+  options.head = HeadKind::kFull;
+  CHECK(Model::open(unprepared.path(), options).error().message ==
+        "a budget of 100 logits is for a screened head, not for the full one");
+}
+
 TEST_CASE("A batch on the screened head gives what each of its requests gives alone") {
   const Prepared prepared;
   const Model full = open(prepared.file, HeadKind::kFull),

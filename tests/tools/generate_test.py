@@ -279,6 +279,13 @@ class Heads(ProgramTest):
         self.assertEqual(measured["head"], "screened")
         self.assertLess(measured["head_bytes"], made["head_bytes"])
 
+        few = run_json("bench", "-m", model, "-p", 0, "-n", 4, "--repeat", 1, "--head-budget", 64)
+        self.assertEqual(few["head"], "budgeted")
+        self.assertGreater(few["head_kl"], 0)
+        scored = run("score", "-m", model, "--head-budget", 64, stdin="The capital of France is Paris.")
+        self.assertIn(b"with the full head: nll", scored.stdout)
+        self.assertIn(b"kl_mean", scored.stdout)
+
         with open(screen, "r+b") as file:
             file.truncate(os.path.getsize(screen) - 1000)
         damaged = run("generate", *flags)

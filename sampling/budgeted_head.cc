@@ -1,0 +1,151 @@
+// The budgeted head: a row of estimates from a screen, in which the words that look likeliest are computed.
+// Nothing certifies that it holds the words that matter: what that costs is measured (Session::score_against,
+// bench).
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "sampling/products.h"
+#include "sampling/row_head.h"
+#include "sampling/screen.h"
+
+namespace partita {
+namespace {
+
+/// Rows that share each read of the screen.
+constexpr std::size_t kMostRows = 16;
+
+float* floats(AlignedBytes& bytes) { return reinterpret_cast<float*>(bytes.data()); }
+
+class BudgetedScratch : public SourceScratch {
+ public:
+  BudgetedScratch(const PackedMatrix& matrix, std::size_t most_rows, int threads)
+      : rows(std::min(most_rows, kMostRows)),
+        ld(whole_panels(matrix.rows)),
+        products(rows, matrix.cols, threads),
+        taken(rows * matrix.cols),
+        query(rows, matrix.cols),
+        estimates(rows * ld * sizeof(float)),
+        lower(static_cast<std::size_t>(threads), std::vector<float>(rows)),
+        maxima(static_cast<std::size_t>(threads), std::vector<float>(2 * matrix.panels())) {}
+
+  const std::size_t rows, ld;
+  ProductScratch products;
+  std::vector<float> taken;  // [rows][hidden]: the numbers that products take
+  ScreenRows query;
+  AlignedBytes estimates;                  // [rows][ld], of logits less their shift
+  std::vector<std::vector<float>> lower;   // [threads][rows]: what the kernel says besides
+  std::vector<std::vector<float>> maxima;  // [threads][2][panels]
+};
+
+class BudgetedSource : public LogitSource {
+ public:
+  BudgetedSource(const PackedMatrix& matrix, const Screen& screen, std::size_t panels, const Kernels& kernels)
+      : matrix_(matrix), screen_(screen), panels_(std::min(panels, matrix.panels())), kernels_(kernels) {}
+
+  std::size_t vocab_size() const override { return matrix_.rows; }
+  std::size_t hidden_size() const override { return matrix_.cols; }
+  std::size_t bytes() const override { return screen_.panels().bytes() + panels_ * matrix_.panel_bytes(); }
+
+  std::unique_ptr<SourceScratch> make_scratch(std::size_t rows, int threads) const override {
+    auto scratch = std::make_unique<BudgetedScratch>(matrix_, rows, threads);
+    if (!scratch->products.ok() || scratch->estimates.data() == nullptr) return nullptr;
+    return scratch;
+  }
+
+  void rows(const Worker& worker, const float* hidden, std::size_t rows, SourceScratch& scratch,
+            const RowOutput& out) const override {
+    auto& own = static_cast<BudgetedScratch&>(scratch);
+    for (std::size_t first = 0; first < rows; first += own.rows) {
+      RowOutput part = out;
+      part.logits += first * out.ld;
+      if (out.maxima != nullptr) part.maxima += first * out.blocks;
+      some_rows(worker, hidden + first * matrix_.cols, std::min(own.rows, rows - first), own, part);
+    }
+  }
+
+ private:
+  void some_rows(const Worker& worker, const float* hidden, std::size_t n, BudgetedScratch& scratch,
+                 const RowOutput& out) const;
+  void compute_likeliest(const Worker& worker, Activations x, std::vector<float>& maxima,
+                         BudgetedScratch& scratch, float* logits) const;
+
+  const PackedMatrix& matrix_;
+  const Screen& screen_;
+  const std::size_t panels_;  // computed in each row
+  const Kernels& kernels_;
+};
+
+void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::size_t n,
+                               BudgetedScratch& scratch, const RowOutput& out) const {
+  const std::size_t cols = matrix_.cols;
+  const Activations x = scratch.products.view(hidden, n, cols);
+  const auto [mine, end] = worker.share(n);
+  if (matrix_.quantized()) kernels_.quantize(x, mine, end);
+  for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix_, x, r, scratch.taken.data() + r * cols);
+  worker.wait();
+  const auto [first_dim, last_dim] = worker.share(cols, 8);
+  for (std::size_t r = 0; r < n; ++r) {
+    screen_.turn(scratch.taken.data() + r * cols, r, first_dim, last_dim, scratch.query);
+  }
+  worker.wait();
+  for (std::size_t r = mine; r < end; ++r) {
+    screen_.ask(scratch.taken.data() + r * cols, r, Certificate::kNone, scratch.query);
+  }
+  worker.wait();
+  const ScreenPanels panels = screen_.panels();
+  const auto [first, last] = worker.share(panels.panels(), kBlockPanels);
+  kernels_.screen(panels, first, last, scratch.query.query(n), floats(scratch.estimates), scratch.ld,
+                  scratch.lower[static_cast<std::size_t>(worker.index)].data());
+  worker.wait();
+
+  std::vector<float>& maxima = scratch.maxima[static_cast<std::size_t>(worker.index)];
+  for (std::size_t r = mine; r < end; ++r) {
+    const float* const estimates = floats(scratch.estimates) + r * scratch.ld;
+    float* const logits = out.logits + r * out.ld;
+    const double shift = screen_.shift(scratch.taken.data() + r * cols);
+    for (std::size_t i = 0; i < matrix_.rows; ++i) {
+      logits[i] = static_cast<float>(static_cast<double>(estimates[i]) + shift);
+    }
+    Activations one = x.from(r);
+    one.rows = 1;
+    compute_likeliest(worker, one, maxima, scratch, logits);
+    for (std::size_t b = 0; out.maxima != nullptr && b < out.blocks; ++b) {
+      const std::size_t id = b * kBlockValues;
+      out.maxima[r * out.blocks + b] = kernels_.max(logits + id, std::min(kBlockValues, matrix_.rows - id));
+    }
+  }
+  worker.wait();
+}
+
+/// The panels with the largest estimates; of equal ones the first.
+void BudgetedSource::compute_likeliest(const Worker& worker, Activations x, std::vector<float>& maxima,
+                                       BudgetedScratch& scratch, float* logits) const {
+  const std::size_t all = matrix_.panels();
+  const std::span<float> of_panel(maxima.data(), all), ordered(maxima.data() + all, all);
+  for (std::size_t p = 0; p < all; ++p) {
+    const std::size_t id = p * kPanelRows;
+    of_panel[p] = kernels_.max(logits + id, std::min<std::size_t>(kPanelRows, matrix_.rows - id));
+  }
+  std::copy(of_panel.begin(), of_panel.end(), ordered.begin());
+  const auto least = ordered.begin() + static_cast<std::ptrdiff_t>(panels_ - 1);
+  std::nth_element(ordered.begin(), least, ordered.end(), std::greater<>());
+  const auto above = static_cast<std::size_t>(
+      std::count_if(of_panel.begin(), of_panel.end(), [&](float most) { return most > *least; }));
+  std::size_t ties = panels_ - std::min(panels_, above);
+  for (std::size_t p = 0; p < all; ++p) {
+    if (of_panel[p] < *least || (of_panel[p] == *least && ties-- == 0)) continue;
+    kernels_.matmul(matrix_, p, p + 1, x, logits, 0, scratch.products.of(worker));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<OutputHead> make_budgeted_head(const PackedMatrix& matrix, const Screen& screen,
+                                               std::size_t words, const Kernels& kernels) {
+  const std::size_t panels = std::max<std::size_t>((words + kPanelRows - 1) / kPanelRows, 1);
+  return make_row_head(std::make_unique<BudgetedSource>(matrix, screen, panels, kernels), kernels);
+}
+
+}  // namespace partita
