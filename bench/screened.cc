@@ -1,12 +1,15 @@
-// screened MODEL.gguf TEXT [POSITIONS]: a screen of a model's head, made for the first half of the tokens of
-// a text and tried on the second: how many rows pass it, how far logits lie from their estimates, and what a
-// greedy token takes beside the whole head, one thread.
+// screened MODEL.gguf TEXT [POSITIONS [STATES]]: a screen of a model's head, made for the first half of the
+// tokens of a text (or so many STATES) and tried on what follows: whether the tokens are those of the whole
+// head, with one random number generator, for requests of four kinds, whether logits keep to their bounds,
+// and what a token takes with either head, one thread.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "engine/model.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
+#include "sampling/head.h"
 #include "sampling/screen.h"
 
 namespace {
@@ -33,6 +37,12 @@ double quantile(std::vector<double> values, double q) {
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
 }
 
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
 /// The hidden states of a text, read in pieces of kContext tokens.
 std::vector<float> hidden_states(const std::shared_ptr<const Transformer>& model,
                                  const std::vector<TokenId>& ids) {
@@ -49,79 +59,113 @@ std::vector<float> hidden_states(const std::shared_ptr<const Transformer>& model
   return hidden;
 }
 
-/// One token's greedy choice, in full and through the screen.
-class Trial {
+/// What a token takes with either head, for one kind of request.
+struct Trial {
+  const char* name;
+  Chain chain;
+  std::vector<double> whole, screened, bytes;  // seconds twice; of the whole head's bytes
+  std::size_t others = 0;                      // tokens that differ
+};
+
+std::vector<Trial> make_trials() {
+  const auto chain = [](const SamplingOptions& options) { return *Chain::create(options); };
+  std::vector<Trial> trials;
+  trials.push_back({"greedy", chain({{"temperature", 0}}), {}, {}, {}});
+  trials.push_back({"T 0.8", chain({{"temperature", 0.8F}}), {}, {}, {}});
+  trials.push_back({"top-k 40, T 0.8", chain({{"temperature", 0.8F}, {"top_k", 40}}), {}, {}, {}});
+  trials.push_back({"top-p 0.95, T 0.8", chain({{"temperature", 0.8F}, {"top_p", 0.95F}}), {}, {}, {}});
+  return trials;
+}
+
+/// Both heads on one thread, in turn.
+class Heads {
  public:
-  Trial(const Transformer& model, const Screen& screen)
-      : head_(model.output().root.weight),
+  Heads(const Transformer& model, const Screen& screen, Certificate certificate)
+      : matrix_(model.output().root.weight),
+        plain_(make_dense_head(matrix_, model.kernels())),
+        screened_(make_screened_head(matrix_, screen, certificate, model.kernels())),
+        plain_scratch_(plain_->make_scratch(1, 1)),
+        screened_scratch_(screened_->make_scratch(1, 1)) {}
+
+  void run(const float* hidden, std::size_t position, Trial& trial) {
+    Question question;
+    question.hidden = hidden;
+    question.chain = &trial.chain;
+    question.key = {7, 1, position};
+    const Answer whole = ask(*plain_, *plain_scratch_, question, trial.whole);
+    const Answer few = ask(*screened_, *screened_scratch_, question, trial.screened);
+    trial.bytes.push_back(static_cast<double>(few.head_bytes) / static_cast<double>(matrix_.bytes()));
+    trial.others += whole.choice.id == few.choice.id ? 0 : 1;
+  }
+
+  void logits(const float* hidden, std::vector<float>& out) {
+    plain_->logits(hidden, 1, *plain_scratch_, out.data());
+  }
+
+ private:
+  static Answer ask(const OutputHead& head, HeadScratch& scratch, const Question& question,
+                    std::vector<double>& seconds) {
+    Result<Answer> answer = Answer{};
+    const auto start = Clock::now();
+    head.answer({&question, 1}, scratch, {&answer, 1});
+    seconds.push_back(seconds_since(start));
+    if (!answer) std::exit(1);
+    return *answer;
+  }
+
+  const PackedMatrix& matrix_;
+  std::unique_ptr<OutputHead> plain_, screened_;
+  std::unique_ptr<HeadScratch> plain_scratch_, screened_scratch_;
+};
+
+/// Counts logits that lie outside the screen's bounds.
+class BoundsCheck {
+ public:
+  BoundsCheck(const Transformer& model, const Screen& screen, Certificate certificate)
+      : matrix_(model.output().root.weight),
         kernels_(model.kernels()),
         screen_(screen),
-        buffer_(1, head_.cols),
-        scratch_(matmul_scratch_bytes(head_.cols)),
-        rows_(1, head_.cols),
-        logits_(head_.panels() * kPanelRows),
-        exact_(logits_.size()),
-        upper_(logits_.size()),
-        taken_(head_.cols) {}
+        certificate_(certificate),
+        buffer_(1, matrix_.cols),
+        rows_(1, matrix_.cols),
+        taken_(matrix_.cols),
+        logits_(matrix_.panels() * kPanelRows),
+        upper_(logits_.size()) {}
 
-  void run(const float* hidden, Certificate certificate) {
-    std::copy_n(hidden, head_.cols, buffer_.values());
-    const Activations x = buffer_.view(1, head_.cols);
-    const auto begin = Clock::now();
-    if (head_.quantized()) kernels_.quantize(x, 0, 1);
-    kernels_.matmul(head_, 0, head_.panels(), x, logits_.data(), logits_.size(), scratch_.data());
-    const auto best =
-        std::max_element(logits_.begin(), logits_.begin() + static_cast<std::ptrdiff_t>(head_.rows));
-    full.push_back(seconds_since(begin));
-
-    const auto start = Clock::now();
-    if (head_.quantized()) kernels_.quantize(x, 0, 1);
-    taken_numbers(head_, x, 0, taken_.data());
-    screen_.turn(taken_.data(), 0, 0, head_.cols, rows_);
-    screen_.ask(taken_.data(), 0, certificate, rows_);
-    const double turned = seconds_since(start);
+  void run(const float* hidden, Heads& heads) {
+    heads.logits(hidden, logits_);
+    std::copy_n(hidden, matrix_.cols, buffer_.values());
+    const Activations x = buffer_.view(1, matrix_.cols);
+    if (matrix_.quantized()) kernels_.quantize(x, 0, 1);
+    taken_numbers(matrix_, x, 0, taken_.data());
+    screen_.turn(taken_.data(), 0, 0, matrix_.cols, rows_);
+    screen_.ask(taken_.data(), 0, certificate_, rows_);
     float lower = -std::numeric_limits<float>::infinity();
     const ScreenPanels panels = screen_.panels();
     kernels_.screen(panels, 0, panels.panels(), rows_.query(1), upper_.data(), upper_.size(), &lower);
-    const double seen = seconds_since(start);
-    std::size_t passed = 0, read = 0;
-    float most = -std::numeric_limits<float>::infinity();
-    std::size_t winner = 0;
-    for (std::size_t p = 0; p < panels.panels(); ++p) {
-      const float* const upper = upper_.data() + p * kPanelRows;
-      const auto n = std::count_if(upper, upper + kPanelRows, [&](float u) { return u >= lower; });
-      if (n == 0) continue;
-      passed += static_cast<std::size_t>(n);
-      ++read;
-      kernels_.matmul(head_, p, p + 1, x, exact_.data(), exact_.size(), scratch_.data());
-      const std::size_t end = std::min((p + 1) * kPanelRows, head_.rows);
-      for (std::size_t v = p * kPanelRows; v < end; ++v) {
-        if (exact_[v] > most) most = exact_[winner = v];
-      }
-    }
-    screened.push_back(seconds_since(start));
-    turning.push_back(turned);
-    seeing.push_back(seen - turned);
-    survivors.push_back(static_cast<double>(passed));
-    bytes.push_back((static_cast<double>(panels.bytes()) + static_cast<double>(read * head_.panel_bytes())) /
-                    static_cast<double>(head_.bytes()));
-    different += winner != static_cast<std::size_t>(best - logits_.begin());
     const double shift = screen_.shift(taken_.data());
-    for (std::size_t v = 0; v < head_.rows; ++v)
-      outside += static_cast<double>(logits_[v]) - shift > static_cast<double>(upper_[v]);
+    std::size_t count = 0;
+    float most = -std::numeric_limits<float>::infinity();
+    for (std::size_t v = 0; v < matrix_.rows; ++v) {
+      outside += static_cast<double>(logits_[v]) - shift > static_cast<double>(upper_[v]) ? 1 : 0;
+      count += upper_[v] >= lower ? 1 : 0;
+      most = std::max(most, logits_[v]);
+    }
+    outside += static_cast<double>(most) - shift < static_cast<double>(lower) ? 1 : 0;
+    passed.push_back(static_cast<double>(count));
   }
 
-  std::vector<double> full, screened, turning, seeing, survivors, bytes;
-  std::size_t different = 0, outside = 0;
+  std::size_t outside = 0;
+  std::vector<double> passed;
 
  private:
-  const PackedMatrix& head_;
+  const PackedMatrix& matrix_;
   const Kernels& kernels_;
   const Screen& screen_;
+  const Certificate certificate_;
   ActivationBuffer buffer_;
-  AlignedBytes scratch_;
   ScreenRows rows_;
-  std::vector<float> logits_, exact_, upper_, taken_;
+  std::vector<float> taken_, logits_, upper_;
 };
 
 int fail(const std::string& message) {
@@ -132,7 +176,7 @@ int fail(const std::string& message) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) return fail("usage: screened MODEL.gguf TEXT [POSITIONS]");
+  if (argc < 3) return fail("usage: screened MODEL.gguf TEXT [POSITIONS [STATES]]");
   OpenOptions text_only;
   text_only.text_only = true;
   const Result<Model> words = Model::open(argv[1], text_only);
@@ -145,8 +189,12 @@ int main(int argc, char** argv) {
   if (!file) return fail(file.error().message);
   const auto model = Transformer::load(*file, {.threads = 2});
   if (!model) return fail(model.error().message);
-  const std::size_t size = (*model)->config().hidden_size, half = ids->size() / 2;
-  const std::vector<float> hidden = hidden_states(*model, *ids);
+  const std::size_t size = (*model)->config().hidden_size,
+                    half = argc > 4 ? std::stoul(argv[4]) : ids->size() / 2;
+  if (half + 1 > ids->size()) return fail("the text is too short");
+  const std::size_t used = argc > 3 ? std::min(ids->size(), half + std::stoul(argv[3])) : ids->size();
+  const std::vector<float> hidden =
+      hidden_states(*model, {ids->begin(), ids->begin() + static_cast<std::ptrdiff_t>(used)});
   if (hidden.empty()) return fail("the text could not be read");
 
   HiddenMoments moments(size);
@@ -159,18 +207,31 @@ int main(int argc, char** argv) {
               std::string(name((*model)->output().root.weight.dtype)).c_str(),
               static_cast<double>(screen->panels().bytes()) / 1e6, half, seconds_since(start));
   for (const Certificate certificate : {Certificate::kDithered, Certificate::kStrict}) {
-    Trial trial(**model, *screen);
-    const std::size_t positions = std::min(ids->size() - half, argc > 3 ? std::stoul(argv[3]) : 200);
-    for (std::size_t i = 0; i < positions; ++i) trial.run(hidden.data() + (half + i) * size, certificate);
-    std::printf(
-        "%-8s %zu positions: %zu other tokens, %zu logits outside; rows that pass: median %.0f, 95 %% %.0f; "
-        "bytes "
-        "x %.3f (95 %%: %.3f); whole head %.2f ms, screened %.2f ms (turning %.2f, screen %.2f): x %.2f\n",
-        certificate == Certificate::kDithered ? "dithered" : "strict", positions, trial.different,
-        trial.outside, quantile(trial.survivors, 0.5), quantile(trial.survivors, 0.95),
-        quantile(trial.bytes, 0.5), quantile(trial.bytes, 0.95), 1e3 * quantile(trial.full, 0.5),
-        1e3 * quantile(trial.screened, 0.5), 1e3 * quantile(trial.turning, 0.5),
-        1e3 * quantile(trial.seeing, 0.5), quantile(trial.full, 0.5) / quantile(trial.screened, 0.5));
+    Heads heads(**model, *screen, certificate);
+    BoundsCheck bounds(**model, *screen, certificate);
+    std::vector<Trial> trials = make_trials();
+    // The strict certificate is there to be compared, a little.
+    const std::size_t wanted = argc > 3 ? std::stoul(argv[3]) : 200;
+    const std::size_t most =
+        certificate == Certificate::kDithered ? wanted : std::min<std::size_t>(wanted, 200);
+    const std::size_t positions = std::min(ids->size() - half, most);
+    for (std::size_t i = 0; i < positions; ++i) {
+      const float* const state = hidden.data() + (half + i) * size;
+      for (Trial& trial : trials) heads.run(state, i, trial);
+      bounds.run(state, heads);
+    }
+    std::printf("%s, %zu positions: %zu logits outside; rows that pass: median %.0f, 95 %% %.0f\n",
+                certificate == Certificate::kDithered ? "dithered" : "strict", positions, bounds.outside,
+                quantile(bounds.passed, 0.5), quantile(bounds.passed, 0.95));
+    for (const Trial& trial : trials) {
+      std::printf(
+          "  %-18s %zu other tokens; bytes x %.3f (95 %%: %.3f); mean %.2f ms, screened %.2f: x %.2f; "
+          "95 %% %.2f ms, screened %.2f: x %.2f\n",
+          trial.name, trial.others, mean(trial.bytes), quantile(trial.bytes, 0.95), 1e3 * mean(trial.whole),
+          1e3 * mean(trial.screened), mean(trial.whole) / mean(trial.screened),
+          1e3 * quantile(trial.whole, 0.95), 1e3 * quantile(trial.screened, 0.95),
+          quantile(trial.whole, 0.95) / quantile(trial.screened, 0.95));
+    }
   }
   return 0;
 }

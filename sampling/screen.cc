@@ -22,7 +22,7 @@ using RowVector = Eigen::RowVectorXd;
 
 constexpr double kDeviations = 9;        // of the dithered certificate
 constexpr double kAboveRounding = 1e-6;  // what covers sums of a few thousand doubles, many times over
-constexpr int kMostQuantOfQuery = 32767;
+constexpr int kMostWideQuant = 32767, kMostNarrowQuant = 127;
 
 // Quants: a narrow dimension has 0 .. 15, a wide one 0 .. 255 in two places of four bits each.
 constexpr double kNarrowZero = 8, kWideZero = 128;
@@ -31,6 +31,12 @@ constexpr int kWideFactor = 16;
 
 bool is_wide(std::size_t dim) { return dim < kWideDims; }
 double zero_of(std::size_t dim) { return is_wide(dim) ? kWideZero : kNarrowZero; }
+/// Where the byte of a query for a narrow dimension stands among them (kNibbleOrder).
+std::size_t byte_of(std::size_t dim) {
+  const std::size_t at = dim - kWideDims;
+  const auto found = std::find(std::begin(kNibbleOrder), std::end(kNibbleOrder), at % 8);
+  return at / 8 * 8 + static_cast<std::size_t>(found - std::begin(kNibbleOrder));
+}
 /// The place of a dimension's (low) quant; that of a wide one's high quant is the dimension.
 std::size_t place_of(std::size_t dim) { return kWideDims + dim; }
 
@@ -113,10 +119,11 @@ class CentredRows {
 
 /// What the rows that one thread rounds come to, at most.
 struct Extremes {
-  double error = 0, length = 0, centred = 0, norm = 0;
+  double error = 0, length = 0, narrow = 0, centred = 0, norm = 0;
   void take(const Extremes& other) {
     error = std::max(error, other.error);
     length = std::max(length, other.length);
+    narrow = std::max(narrow, other.narrow);
     centred = std::max(centred, other.centred);
     norm = std::max(norm, other.norm);
   }
@@ -153,6 +160,7 @@ float round_row(const Eigen::Ref<const RowVector>& u, const std::vector<float>& 
   }
   extremes.error = std::max(extremes.error, std::sqrt(error));
   extremes.length = std::max(extremes.length, u.norm() / static_cast<double>(step));
+  extremes.narrow = std::max(extremes.narrow, u.tail(u.size() - wide).norm() / static_cast<double>(step));
   return step;
 }
 
@@ -199,15 +207,25 @@ std::vector<double> HiddenMoments::covariance() const {
 
 ScreenRows::ScreenRows(std::size_t rows, std::size_t hidden_size)
     : columns_(hidden_size + kWideDims),
-      q_(rows * quant_stride(columns_)),
+      wide_(rows * kScreenWide),
+      narrow_(rows * (columns_ - kScreenWide)),
       turned_(rows * hidden_size),
-      scale_(rows),
+      wide_scale_(rows),
+      narrow_scale_(rows),
       offset_(rows),
       reach_(rows),
       slack_(rows) {}
 
 ScreenQuery ScreenRows::query(std::size_t n) const {
-  return {n, columns_, q_.data(), scale_.data(), offset_.data(), reach_.data(), slack_.data()};
+  return {n,
+          columns_,
+          wide_.data(),
+          narrow_.data(),
+          wide_scale_.data(),
+          narrow_scale_.data(),
+          offset_.data(),
+          reach_.data(),
+          slack_.data()};
 }
 
 void taken_numbers(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out) {
@@ -320,6 +338,7 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
                          static_cast<double>(size) * 0x1p-52 * basis.forward.norm() * basis.inverse.norm();
   data.error = all.error;
   data.length = all.length;
+  data.narrow = all.narrow;
   data.norm = all.norm;
   data.residue = all.centred * inexact;
   return screen;
@@ -344,22 +363,31 @@ void Screen::turn(const float* hidden, std::size_t row, std::size_t first, std::
 void Screen::ask(const float* hidden, std::size_t row, Certificate certificate, ScreenRows& rows) const {
   const std::size_t size = data_.hidden_size;
   const double* const g = rows.turned_.data() + row * size;
-  double most = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    most = std::max(most, std::abs(g[i]) * (is_wide(i) ? kWideFactor : 1));
-  const float scale = std::max(static_cast<float>(most / kMostQuantOfQuery), 1e-30F);
-
-  std::int16_t* const q = rows.q_.data() + row * quant_stride(columns());
-  double offset = 0, length = 0, missed = 0, states = 0, centred = 0;
+  double most_wide = 0, most_narrow = 0;
   for (std::size_t i = 0; i < size; ++i) {
-    const double limit = is_wide(i) ? kMostQuantOfQuery / kWideFactor : kMostQuantOfQuery;
-    const double n = std::clamp(std::rint(g[i] / static_cast<double>(scale)), -limit, limit);
-    if (is_wide(i)) q[i] = static_cast<std::int16_t>(kWideFactor * n);
-    q[place_of(i)] = static_cast<std::int16_t>(n);
-    offset += n * (zero_of(i) + static_cast<double>(data_.dither[i]));
-    const double taken = n * static_cast<double>(scale);
+    double& most = is_wide(i) ? most_wide : most_narrow;
+    most = std::max(most, std::abs(g[i]));
+  }
+  const float wide_scale = std::max(static_cast<float>(most_wide * kWideFactor / kMostWideQuant), 1e-30F);
+  const float narrow_scale = std::max(static_cast<float>(most_narrow / kMostNarrowQuant), 1e-30F);
+
+  std::int16_t* const wide = rows.wide_.data() + row * kScreenWide;
+  std::int8_t* const narrow = rows.narrow_.data() + row * (columns() - kScreenWide);
+  double offset = 0, length = 0, missed_wide = 0, missed_narrow = 0, states = 0, centred = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto scale = static_cast<double>(is_wide(i) ? wide_scale : narrow_scale);
+    const double limit = is_wide(i) ? kMostWideQuant / kWideFactor : kMostNarrowQuant;
+    const double n = std::clamp(std::rint(g[i] / scale), -limit, limit);
+    if (is_wide(i)) {
+      wide[i] = static_cast<std::int16_t>(kWideFactor * n);
+      wide[place_of(i)] = static_cast<std::int16_t>(n);
+    } else {
+      narrow[byte_of(i)] = static_cast<std::int8_t>(n);
+    }
+    const double taken = n * scale;
+    offset += taken * (zero_of(i) + static_cast<double>(data_.dither[i]));
     length += taken * taken;
-    missed += (g[i] - taken) * (g[i] - taken);
+    (is_wide(i) ? missed_wide : missed_narrow) += (g[i] - taken) * (g[i] - taken);
     const auto h = static_cast<double>(hidden[i]), x = h - static_cast<double>(data_.mean[i]);
     states += h * h;
     centred += x * x;
@@ -367,10 +395,12 @@ void Screen::ask(const float* hidden, std::size_t row, Certificate certificate, 
   const double deviations =
       certificate == Certificate::kDithered ? kDeviations / std::sqrt(12.0) : data_.error;
   const double bounded = certificate == Certificate::kNone ? 0 : 1;
-  const double reach = deviations * std::sqrt(length) + data_.length * std::sqrt(missed);
+  const double reach = deviations * std::sqrt(length) + data_.length * std::sqrt(missed_wide) +
+                       data_.narrow * std::sqrt(missed_narrow);
   const double slack = data_.rounding * data_.norm * std::sqrt(states) + data_.residue * std::sqrt(centred);
-  rows.scale_[row] = scale;
-  rows.offset_[row] = static_cast<float>(offset * static_cast<double>(scale));
+  rows.wide_scale_[row] = wide_scale;
+  rows.narrow_scale_[row] = narrow_scale;
+  rows.offset_[row] = static_cast<float>(offset);
   rows.reach_[row] = static_cast<float>(bounded * reach * (1 + kAboveRounding));
   rows.slack_[row] = static_cast<float>(bounded * slack * (1 + kAboveRounding));
 }

@@ -11,7 +11,8 @@
 //   independent of u, so that e . g is sub-Gaussian with variance step^2 |g|^2 / 12 and exceeds nine
 //   deviations once in 10^17 (Hoeffding 1963; Gray & Stockham 1993). Certificate::kStrict asks no luck:
 //   |e . g| <= |e| |g| (Cauchy & Schwarz).
-// - What is rounded besides (g to 16 bits, floats, the exact product itself) is measured or bounded, and
+// - What is rounded besides (g to 11 bits where rows have eight, to 8 where they have four, floats, the exact
+// product itself) is measured or bounded, and
 //   added.
 #pragma once
 
@@ -27,7 +28,7 @@
 namespace partita {
 
 /// Dimensions of the basis whose components have eight bits.
-inline constexpr std::size_t kWideDims = 32;
+inline constexpr std::size_t kWideDims = kScreenWide / 2;
 
 /// What the bounds rest on: chance (below 10^-6 that one of 10^6 tokens x 2^18 rows is outside), or nothing.
 /// kNone: there are no bounds, both are the estimate.
@@ -71,6 +72,7 @@ struct ScreenData {
   // The largest of any row:
   double error = 0;     // |e|, in steps
   double length = 0;    // |u|, in steps
+  double narrow = 0;    // the same of u without its wide components
   double residue = 0;   // |(w - mean_row) - u A^-1|
   double norm = 0;      // |w|
   double rounding = 0;  // of the exact product, relative to |w| |h|
@@ -86,9 +88,10 @@ class ScreenRows {
  private:
   friend class Screen;
   std::size_t columns_;
-  std::vector<std::int16_t> q_;                        // [rows][quant_stride(columns)]
-  std::vector<double> turned_;                         // g: [rows][hidden_size]
-  std::vector<float> scale_, offset_, reach_, slack_;  // [rows]
+  std::vector<std::int16_t> wide_;                                         // [rows][kScreenWide]
+  std::vector<std::int8_t> narrow_;                                        // [rows][columns - kScreenWide]
+  std::vector<double> turned_;                                             // g: [rows][hidden_size]
+  std::vector<float> wide_scale_, narrow_scale_, offset_, reach_, slack_;  // [rows]
 };
 
 /// The numbers that the product of one row takes, in the order of columns: its values, or for a quantized

@@ -17,7 +17,7 @@ namespace {
 using Bytes = FileReader::Bytes;
 
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'H'};
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 
 /// No number of a screen is near it; with such numbers no float of a query or its bounds overflows.
 constexpr double kMostStored = 1e7;
@@ -30,9 +30,9 @@ std::uint64_t content_sum(const PackedMatrix& matrix) {
   return hash.sum();
 }
 
-/// What is stored as numbers: five bounds, four arrays.
+/// What is stored as numbers: six bounds, four arrays.
 auto bounds_of(auto& data) {
-  return std::array{&data.error, &data.length, &data.residue, &data.norm, &data.rounding};
+  return std::array{&data.error, &data.length, &data.narrow, &data.residue, &data.norm, &data.rounding};
 }
 auto arrays_of(auto& data) { return std::array{&data.mean, &data.basis, &data.mean_row, &data.dither}; }
 
@@ -76,7 +76,8 @@ Result<void> check_header(FileReader& file, const PackedMatrix& matrix) {
   if (!file.word(version)) return file.damaged("it ends in its header");
   if (version != kVersion) {
     return file.refused("is a screen of version " + std::to_string(version) +
-                        "; this program reads version " + std::to_string(kVersion));
+                        "; this program reads version " + std::to_string(kVersion) +
+                        (version < kVersion ? ": make it anew with partita prepare" : ""));
   }
   if (!file.word(sum) || !file.word(rows) || !file.word(size)) return file.damaged("it ends in its header");
   if (rows != matrix.rows || size != matrix.cols || sum != content_sum(matrix))

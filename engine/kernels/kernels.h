@@ -85,11 +85,11 @@ struct Kernels {
   void (*matmul)(const PackedMatrix& w, std::size_t first_panel, std::size_t last_panel, const Activations& x,
                  float* y, std::size_t ld, std::byte* scratch);
 
-  /// Bounds of the outputs of panels [first_panel, last_panel), for rows r of x: with t = scale[r] * (q .
-  /// x.q[r])
-  /// - offset[r], output i is within step * (reach[r] + rounding * (|t| + |offset[r]|)) + slack[r] + rounding
-  /// * |base| of base + step * t. upper: [rows][ld], the upper bounds, ld >= 16 * panels. lower: [rows]:
-  /// raised to the largest lower bound. The same bits in all tables.
+  /// Bounds of the outputs of panels [first_panel, last_panel), for rows r of x: with a = wide_scale[r] * (q
+  /// of wide places . wide[r]), b = narrow_scale[r] * (q of the others . narrow[r]) and t = a + b -
+  /// offset[r], output i is within step * (reach[r] + rounding * (|a| + |b| + |offset[r]|)) + slack[r] +
+  /// rounding * |base| of base + step * t. upper: [rows][ld], the upper bounds, ld >= 16 * panels. lower:
+  /// [rows]: raised to the largest lower bound. The same bits in all tables.
   void (*screen)(const ScreenPanels& w, std::size_t first_panel, std::size_t last_panel, const ScreenQuery& x,
                  float* upper, std::size_t ld, float* lower);
 

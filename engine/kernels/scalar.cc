@@ -49,16 +49,25 @@ int screen_quant(const std::byte* quants, std::size_t lane, std::size_t place) {
 
 void screen(const ScreenPanels& w, std::size_t first, std::size_t last, const ScreenQuery& x, float* upper,
             std::size_t ld, float* lower) {
+  const std::size_t narrow_cols = w.cols - kScreenWide;
   for (std::size_t r = 0; r < x.rows; ++r) {
-    const std::int16_t* q = x.q + r * quant_stride(x.cols);
     for (std::size_t p = first; p < last; ++p) {
       for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
-        std::int32_t sum = 0;
-        for (std::size_t k = 0; k < w.cols; ++k) sum += screen_quant(w.quants(p), lane, k) * q[k];
+        std::int32_t wide = 0, narrow = 0;
+        for (std::size_t k = 0; k < kScreenWide; ++k) {
+          wide += screen_quant(w.quants(p), lane, k) * x.wide[r * kScreenWide + k];
+        }
+        for (std::size_t k = 0; k < narrow_cols; ++k) {
+          const std::size_t place = kScreenWide + k / 8 * 8 + kNibbleOrder[k % 8];
+          narrow += screen_quant(w.quants(p), lane, place) * x.narrow[r * narrow_cols + k];
+        }
         const float step = w.steps(p)[lane], base = w.bases(p)[lane];
-        const float t = static_cast<float>(sum) * x.scale[r] - x.offset[r];
+        const float a = static_cast<float>(wide) * x.wide_scale[r];
+        const float b = static_cast<float>(narrow) * x.narrow_scale[r];
+        const float t = (a + b) - x.offset[r];
         const float estimate = std::fma(step, t, base);
-        const float reach = std::fma(std::abs(t) + std::abs(x.offset[r]), kScreenRounding, x.reach[r]);
+        const float size = (std::abs(a) + std::abs(b)) + std::abs(x.offset[r]);
+        const float reach = std::fma(size, kScreenRounding, x.reach[r]);
         const float slack = std::fma(std::abs(base), kScreenRounding, x.slack[r]);
         const float width = std::fma(step, reach, slack);
         upper[r * ld + p * kPanelRows + lane] = estimate + width;

@@ -9,8 +9,15 @@
 
 namespace partita {
 
-/// 15 * 32767 * kMostScreenCols still fits the 32-bit sums.
+/// The first places of a row, in pair order, are multiplied with 16-bit numbers, all others with bytes.
+inline constexpr std::size_t kScreenWide = 64;
+
+/// 15 * 32767 * kScreenWide and 15 * 127 * kMostScreenCols fit the 32-bit sums.
 inline constexpr std::size_t kMostScreenCols = 4096;
+
+/// The place of each eight that the bytes of a query have in this order: so that the low nibbles of a word
+/// meet the first four, the high ones the others.
+inline constexpr std::size_t kNibbleOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 /// The value of a row that pads the last panel: below every bound.
 inline constexpr float kNoScreenRow = -1e38F;
@@ -23,7 +30,7 @@ struct ScreenPanels {
   static constexpr std::size_t kTailBytes = 2 * kPanelRows * sizeof(float);
 
   std::size_t rows = 0;
-  std::size_t cols = 0;                // multiple of 32, at most kMostScreenCols
+  std::size_t cols = 0;                // multiple of 32, kScreenWide to kMostScreenCols
   const std::byte* storage = nullptr;  // aligned
 
   std::size_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
@@ -51,11 +58,13 @@ constexpr ScreenPlace screen_place(std::size_t lane, std::size_t place) {
 struct ScreenQuery {
   std::size_t rows = 0;
   std::size_t cols = 0;
-  const std::int16_t* q = nullptr;  // [rows][quant_stride(cols)] in pair order
-  const float* scale = nullptr;     // [rows]
-  const float* offset = nullptr;    // [rows]
-  const float* reach = nullptr;     // [rows]: how far an output may be from its estimate, in steps of its row
-  const float* slack = nullptr;     // [rows]: and beyond that
+  const std::int16_t* wide = nullptr;   // [rows][kScreenWide] in pair order
+  const std::int8_t* narrow = nullptr;  // [rows][cols - kScreenWide] in nibble order, not -128
+  const float* wide_scale = nullptr;    // [rows]
+  const float* narrow_scale = nullptr;  // [rows]
+  const float* offset = nullptr;        // [rows]
+  const float* reach = nullptr;  // [rows]: how far an output may be from its estimate, in steps of its row
+  const float* slack = nullptr;  // [rows]: and beyond that
 };
 
 /// How much more, of the numbers that enter an estimate, covers the rounding of its floats: some eight

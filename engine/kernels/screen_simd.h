@@ -19,44 +19,80 @@ struct Screen {
     F lower, upper;
   };
 
-  /// The bounds of 16 outputs whose products with row r of x are acc.
-  static Bounds bounds(I acc, F step, F base, const ScreenQuery& x, std::size_t r) {
+  /// Sums of one row over a panel.
+  struct Sums {
+    I wide, narrow;
+  };
+
+  /// The bounds of 16 outputs whose products with row r of x are known.
+  static Bounds bounds(const Sums& sums, F step, F base, const ScreenQuery& x, std::size_t r) {
     const F offset = V::set(x.offset[r]), rounding = V::set(kScreenRounding);
-    const F t = V::sub(V::mul(V::to_float(acc), V::set(x.scale[r])), offset);
+    const F a = V::mul(V::to_float(sums.wide), V::set(x.wide_scale[r]));
+    const F b = V::mul(V::to_float(sums.narrow), V::set(x.narrow_scale[r]));
+    const F t = V::sub(V::add(a, b), offset);
     const F estimate = V::fma(step, t, base);
-    const F size = V::add(V::abs(t), V::abs(offset));
+    const F size = V::add(V::add(V::abs(a), V::abs(b)), V::abs(offset));
     const F reach = V::fma(size, rounding, V::set(x.reach[r]));
     const F slack = V::fma(V::abs(base), rounding, V::set(x.slack[r]));
     const F width = V::fma(step, reach, slack);
     return {V::sub(estimate, width), V::add(estimate, width)};
   }
 
+  /// One group of 32 narrow places: bytes of nibbles with bytes of the query.
+  template <int R>
+  static void narrow_group(const std::byte* quants, const std::int8_t* y, std::size_t stride, Sums* sums) {
+    const I mask = V::set_i(0x0F0F0F0F);
+    I part[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) part[r] = V::zero();
+#pragma GCC unroll 4
+    for (int t = 0; t < 4; ++t) {
+      const I words = V::load_i(quants + t * 64);
+      const I low = V::bits_and(words, mask), high = V::bits_and(V::shift_right(words, 4), mask);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        V::nibble_dot(part[r], low, y + r * stride + t * 8);
+        V::nibble_dot(part[r], high, y + r * stride + t * 8 + 4);
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) sums[r].narrow = V::add_i(sums[r].narrow, V::nibble_total(part[r]));
+  }
+
   template <int R>
   static void tile(const ScreenPanels& w, std::size_t first, std::size_t last, const ScreenQuery& x,
                    std::size_t row, float* upper, std::size_t ld, float* lower) {
-    const std::size_t stride = quant_stride(x.cols);
-    const std::int16_t* const q = x.q + row * stride;
+    constexpr std::size_t kWideGroups = kScreenWide / kGroupCols;
+    const std::size_t groups = w.cols / kGroupCols, stride = w.cols - kScreenWide;
+    const std::int16_t* const wide = x.wide + row * kScreenWide;
+    const std::int8_t* const narrow = x.narrow + row * stride;
     F most[R];
     for (int r = 0; r < R; ++r) most[r] = V::set(lower[row + static_cast<std::size_t>(r)]);
     for (std::size_t p = first; p < last; ++p) {
       const std::byte* const quants = w.quants(p);
-      I acc[R];
+      Sums sums[R];
 #pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) acc[r] = V::zero();
-      for (std::size_t g = 0; g < w.cols / kGroupCols; ++g) {
-        const std::byte* const next = quants + w.panel_bytes() + g * ScreenPanels::kGroupBytes;
+      for (int r = 0; r < R; ++r) sums[r] = {V::zero(), V::zero()};
+      for (std::size_t g = 0; g < groups; ++g) {
+        const std::byte* const group = quants + g * ScreenPanels::kGroupBytes;
+        const std::byte* const next = group + w.panel_bytes();
         for (std::size_t i = 0; i < ScreenPanels::kGroupBytes; i += 64) __builtin_prefetch(next + i, 0, 2);
+        if (g >= kWideGroups) {
+          narrow_group<R>(group, narrow + (g - kWideGroups) * kGroupCols, stride, sums);
+          continue;
+        }
         Quants<V, 4>::template pairs<1>(
-            quants + g * ScreenPanels::kGroupBytes, 0, [&](int i, I pair) __attribute__((always_inline)) {
+            group, 0, [&](int i, I pair) __attribute__((always_inline)) {
 #pragma GCC unroll 4
-              for (int r = 0; r < R; ++r) V::dot(acc[r], pair, q + r * stride + g * kGroupCols + 2 * i);
+              for (int r = 0; r < R; ++r)
+                V::dot(sums[r].wide, pair, wide + r * kScreenWide + g * kGroupCols + 2 * i);
             });
       }
       const F step = V::load(w.steps(p)), base = V::load(w.bases(p));
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
         const std::size_t at = row + static_cast<std::size_t>(r);
-        const Bounds found = bounds(acc[r], step, base, x, at);
+        const Bounds found = bounds(sums[r], step, base, x, at);
         V::store(upper + at * ld + p * kPanelRows, found.upper);
         most[r] = V::max(most[r], found.lower);
       }

@@ -148,6 +148,19 @@ struct Avx2 {
     // Without this fence g++ computes the products of all rows of a tile first and spills the sums.
     asm volatile("" : "+x"(sum.a), "+x"(sum.b));
   }
+  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; of eight such sums of products nibble_total()
+  /// makes int32.
+  static void nibble_dot(I& sum, I x, const std::int8_t* y) {
+    std::int32_t four;
+    std::memcpy(&four, y, 4);
+    const __m256i bytes = _mm256_set1_epi32(four);
+    sum.a = _mm256_add_epi16(sum.a, _mm256_maddubs_epi16(x.a, bytes));
+    sum.b = _mm256_add_epi16(sum.b, _mm256_maddubs_epi16(x.b, bytes));
+  }
+  static I nibble_total(I sum) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    return {_mm256_madd_epi16(sum.a, ones), _mm256_madd_epi16(sum.b, ones)};
+  }
   static F to_float(I x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
   static I to_int(F x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
   static std::int32_t reduce_add_i(I x) {

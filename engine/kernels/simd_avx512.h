@@ -105,6 +105,18 @@ struct Avx512 {
   static void dot(I& sum, I x, const std::int16_t* y) {
     sum = _mm512_add_epi32(sum, _mm512_madd_epi16(x, pair(y)));
   }
+  /// The four bytes at p, in every lane.
+  static I four_bytes(const std::int8_t* p) {
+    std::int32_t four;
+    std::memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+  }
+  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; of eight such sums of products nibble_total()
+  /// makes int32.
+  static void nibble_dot(I& sum, I x, const std::int8_t* y) {
+    sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(x, four_bytes(y)));
+  }
+  static I nibble_total(I sum) { return _mm512_madd_epi16(sum, _mm512_set1_epi32(0x00010001)); }
   static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
   static I to_int(F x) { return _mm512_cvtps_epi32(x); }
   static std::int32_t reduce_add_i(I x) {

@@ -187,6 +187,21 @@ struct Neon {
     eight(sum.a, sum.b, x.a, x.b);
     eight(sum.c, sum.d, x.c, x.d);
   }
+  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; of eight such sums of products nibble_total()
+  /// makes int32.
+  static void nibble_dot(I& sum, I x, const std::int8_t* y) {
+    std::int32_t four;
+    std::memcpy(&four, y, 4);
+    const int8x16_t bytes = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    sum = each<I>(
+        [bytes](int32x4_t s, int32x4_t v) {
+          const int8x16_t w = vreinterpretq_s8_s32(v);
+          const int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(bytes)), high = vmull_high_s8(w, bytes);
+          return vpadalq_s16(s, vpaddq_s16(low, high));
+        },
+        sum, x);
+  }
+  static I nibble_total(I sum) { return sum; }
   static F to_float(I x) { return each<F>(vcvtq_f32_s32, x); }
   static I to_int(F x) { return each<I>(vcvtnq_s32_f32, x); }
   static std::int32_t reduce_add_i(I x) {

@@ -39,6 +39,13 @@ struct NeonDot : Neon {
     asm volatile("" : "+w"(result.a), "+w"(result.b), "+w"(result.c), "+w"(result.d));
     return result;
   }
+  static void nibble_dot(I& sum, I x, const std::int8_t* y) {
+    std::int32_t four;
+    std::memcpy(&four, y, 4);
+    const int8x16_t bytes = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    sum = each<I>([bytes](int32x4_t s, int32x4_t v) { return vdotq_s32(s, vreinterpretq_s8_s32(v), bytes); },
+                  sum, x);
+  }
   static I bits_xor(I x, I y) { return each<I>(veorq_s32, x, y); }
 
   /// The sum of N int16, and of their low bytes.

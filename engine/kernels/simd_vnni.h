@@ -19,6 +19,16 @@ struct Vnni : Avx512 {
     sum = _mm512_dpwssd_epi32(sum, x, pair(y));
 #endif
   }
+  [[gnu::always_inline]] static void nibble_dot(I& sum, I x, const std::int8_t* y) {
+#if defined(__AVX512VNNI__)
+    asm("vpdpbusd %2%{1to16%}, %1, %0"  // in assembly: see dot()
+        : "+v"(sum)
+        : "v"(x), "m"(*reinterpret_cast<const std::int32_t(*)[1]>(y)));
+#else
+    sum = _mm512_dpbusd_epi32(sum, x, four_bytes(y));
+#endif
+  }
+  static I nibble_total(I sum) { return sum; }
 };
 
 /// Vnni with what matmul_winograd.h needs.

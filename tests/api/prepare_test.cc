@@ -202,8 +202,10 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
 
   refused(read(screen_of(other.file)), "another model");
   Bytes newer = good;
-  newer[8] = 2;
-  refused(summed(newer), "version 2");
+  newer[8] = 3;
+  refused(summed(newer), "version 3");
+  newer[8] = 1;
+  refused(summed(newer), "make it anew with partita prepare");
   refused(Bytes(100, 'x'), "is not a screen");
   for (const std::size_t length : {std::size_t{1}, std::size_t{7}, std::size_t{20}, std::size_t{60},
                                    std::size_t{200}, good.size() / 2, good.size() - 9, good.size() - 1}) {

@@ -180,6 +180,30 @@ Elements<T, static_cast<int>(sizeof(Register) / sizeof(T))> elements(const Regis
 [[gnu::noinline]] inline __m512i _mm512_madd_epi16(__m512i a, __m512i b) {
   return emulated::ints([&](int i) { return emulated::pair_product(a, b, i); });
 }
+/// Unsigned bytes times signed ones, in pairs that saturate.
+[[gnu::noinline]] inline __m512i _mm512_maddubs_epi16(__m512i a, __m512i b) {
+  std::uint8_t x[64];
+  std::int8_t y[64];
+  std::memcpy(x, &a, sizeof x);
+  std::memcpy(y, &b, sizeof y);
+  emulated::Halves sums;
+  for (int i = 0; i < 32; ++i) {
+    const int sum = x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1];
+    sums.x[i] = static_cast<std::int16_t>(sum > 32767 ? 32767 : sum < -32768 ? -32768 : sum);
+  }
+  return emulated::as<__m512i>(sums);
+}
+[[gnu::noinline]] inline __m512i _mm512_dpbusd_epi32(__m512i sum, __m512i a, __m512i b) {
+  std::uint8_t x[64];
+  std::int8_t y[64];
+  std::memcpy(x, &a, sizeof x);
+  std::memcpy(y, &b, sizeof y);
+  return emulated::ints([&](int i) {
+    std::int64_t total = sum.x[i];
+    for (int k = 0; k < 4; ++k) total += x[4 * i + k] * y[4 * i + k];
+    return total;
+  });
+}
 [[gnu::noinline]] inline __m512i _mm512_dpwssd_epi32(__m512i sum, __m512i a, __m512i b) {
   return emulated::ints([&](int i) { return sum.x[i] + emulated::pair_product(a, b, i); });
 }

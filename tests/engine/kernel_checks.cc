@@ -340,7 +340,7 @@ void check_products(const Kernels& fast) {
 
 void check_screen(const Kernels& fast) {
   std::mt19937 rng(5);
-  for (const std::size_t cols : {std::size_t{32}, std::size_t{608}, kMostScreenCols}) {
+  for (const std::size_t cols : {kScreenWide, std::size_t{608}, kMostScreenCols}) {
     ScreenPanels w;
     w.rows = 75;
     w.cols = cols;
@@ -359,18 +359,30 @@ void check_screen(const Kernels& fast) {
     w.storage = storage.data();
     constexpr std::size_t kRows = 7;
     const std::vector<float> numbers = fractions(4 * kRows, 77);
-    std::vector<float> scale, reach, slack;
+    std::vector<float> wide_scale, narrow_scale, reach, slack;
     for (std::size_t r = 0; r < kRows; ++r) {
-      scale.push_back(std::abs(numbers[r]) * 0x1p-20F);
+      wide_scale.push_back(std::abs(numbers[r]) * 0x1p-20F);
+      narrow_scale.push_back(std::abs(numbers[kRows - 1 - r]) * 0x1p-12F);
       reach.push_back(std::abs(numbers[kRows + r]));
       slack.push_back(std::abs(numbers[2 * kRows + r]) * 0x1p-10F);
     }
-    std::vector<std::int16_t> q(kRows * quant_stride(cols));
-    for (std::int16_t& v : q) v = static_cast<std::int16_t>(rng());
-    for (std::size_t i = 0; i < cols; ++i) q[i] = 32767;  // the largest sums
+    std::vector<std::int16_t> wide(kRows * kScreenWide);
+    for (std::int16_t& v : wide) v = static_cast<std::int16_t>(rng());
+    std::fill_n(wide.begin(), kScreenWide, std::int16_t{32767});  // the largest sums
+    const std::size_t narrow_cols = cols - kScreenWide;
+    std::vector<std::int8_t> narrow(kRows * narrow_cols);
+    for (std::int8_t& v : narrow) v = static_cast<std::int8_t>(static_cast<int>(rng() % 255) - 127);
+    std::fill_n(narrow.begin(), narrow_cols, std::int8_t{-127});
     for (std::size_t rows = 1; rows <= kRows; ++rows) {
-      const ScreenQuery x{rows,         cols,        q.data(), scale.data(), numbers.data() + 3 * kRows,
-                          reach.data(), slack.data()};
+      const ScreenQuery x{rows,
+                          cols,
+                          wide.data(),
+                          narrow.data(),
+                          wide_scale.data(),
+                          narrow_scale.data(),
+                          numbers.data() + 3 * kRows,
+                          reach.data(),
+                          slack.data()};
       const std::size_t ld = w.panels() * kPanelRows;
       std::vector<float> upper(rows * ld), expected(rows * ld), lower(rows, -kInf), most(rows, -kInf);
       kernels(Isa::kScalar).screen(w, 0, w.panels(), x, expected.data(), ld, most.data());
