@@ -140,6 +140,15 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+std::string shape_text(std::span<const std::uint64_t> shape) {
+  std::string text = "[";
+  for (const std::uint64_t dim : shape) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(dim);
+  }
+  return text + "]";
+}
+
 Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_name) {
   const std::string found = sentence("'", file_name, "' ");
   const std::string_view text = as_text(file.first(std::min<std::size_t>(file.size(), kQuotedBytes)));
