@@ -41,7 +41,7 @@ class Tokenizer {
   static Result<std::unique_ptr<Tokenizer>> from_gguf(const Gguf& file);
 
   /// From a SentencePiece .model file, through the SentencePiece library. For models in directories of
-  /// safetensors, which nothing opens yet: tests alone call this.
+  /// safetensors; `partita convert` takes their words from a GGUF file, so that tests alone call this.
   static Result<std::unique_ptr<Tokenizer>> from_sentencepiece(const std::string& path);
 
   /// Appends the ids of `text` (any bytes; not necessarily valid UTF-8). Adds neither BOS nor EOS.

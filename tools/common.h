@@ -146,6 +146,7 @@ void add_tokenize(CLI::App& program, Common& common, Action& action);
 void add_detokenize(CLI::App& program, Common& common, Action& action);
 void add_template(CLI::App& program, Common& common, Action& action);
 void add_inspect(CLI::App& program, Common& common, Action& action);
+void add_convert(CLI::App& program, Common& common, Action& action);
 void add_prepare(CLI::App& program, Common& common, Action& action);
 void add_bench(CLI::App& program, Common& common, Action& action);
 

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   tools::add_detokenize(program, common, action);
   tools::add_template(program, common, action);
   tools::add_inspect(program, common, action);
+  tools::add_convert(program, common, action);
   tools::add_prepare(program, common, action);
   tools::add_bench(program, common, action);
 

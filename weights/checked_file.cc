@@ -66,6 +66,10 @@ bool NewFile::write(std::span<const std::byte> bytes) {
 
 Result<void> NewFile::finish() {
   if (!write(hash_.sum())) return failed();
+  return finish_plain();
+}
+
+Result<void> NewFile::finish_plain() {
   if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) return failed();
   if (::rename(name_.c_str(), target_.c_str()) != 0) return failed();
   std::fclose(std::exchange(file_, nullptr));

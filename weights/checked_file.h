@@ -27,6 +27,8 @@ class NewFile {
 
   /// Adds the checksum; what was written is on the disk and at its path then.
   Result<void> finish();
+  /// The same without a checksum, for formats that have none.
+  Result<void> finish_plain();
   /// After a write() that returned false.
   Error failed() const;
 

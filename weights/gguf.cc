@@ -23,15 +23,6 @@ std::string describe(const GgufValue& value) {
   return "a string";
 }
 
-std::string to_text(std::span<const std::uint64_t> shape) {
-  std::string text = "[";
-  for (const std::uint64_t dim : shape) {
-    if (text.size() > 1) text += ", ";
-    text += std::to_string(dim);
-  }
-  return text + "]";
-}
-
 /// The element of `items` whose name (by `name_of`) is `wanted`, by binary search in `order`; null if none.
 template <class Item, class NameOf>
 const Item* find_in(const std::vector<Item>& items, const std::vector<std::uint32_t>& order,
@@ -171,12 +162,12 @@ Result<TensorView> Gguf::tensor(std::string_view name, std::span<const std::uint
   const TensorView* found = find_tensor(name);
   if (found == nullptr) {
     return Error{ErrorCode::kNotFound, sentence("'", path(), "' has no tensor ", quoted(name),
-                                                ", expected with shape ", to_text(shape))};
+                                                ", expected with shape ", shape_text(shape))};
   }
   if (!std::equal(found->shape.begin(), found->shape.end(), shape.begin(), shape.end())) {
     return Error{ErrorCode::kBadFile,
-                 sentence("'", path(), "': tensor ", quoted(name), " has shape ", to_text(found->shape),
-                          ", and ", to_text(shape), " was expected")};
+                 sentence("'", path(), "': tensor ", quoted(name), " has shape ", shape_text(found->shape),
+                          ", and ", shape_text(shape), " was expected")};
   }
   return *found;
 }

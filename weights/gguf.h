@@ -95,7 +95,8 @@ class GgufArray {
       : bytes_(bytes), string_starts_(string_starts), size_(size), type_(type) {}
 
   std::size_t size() const { return size_; }
-  GgufType type() const { return type_; }  // of the elements; never kArray (arrays of arrays are refused)
+  GgufType type() const { return type_; }    // of the elements; never kArray (arrays of arrays are refused)
+  std::span<const std::byte> bytes() const;  // as they stand in the file: numbers, or lengths and strings
 
   std::optional<std::uint64_t> uint_at(std::size_t i) const;  // any integer type, if not negative
   std::optional<std::int64_t> int_at(std::size_t i) const;    // any integer type, if it fits

@@ -104,6 +104,10 @@ GgufValue load_gguf_scalar(GgufType type, const std::byte* from) {
   return std::uint64_t{0};
 }
 
+std::span<const std::byte> GgufArray::bytes() const {
+  return {bytes_, type_ == GgufType::kString ? string_starts_[size_] : size_ * gguf_type_bytes(type_)};
+}
+
 std::optional<std::uint64_t> GgufArray::uint_at(std::size_t i) const {
   const std::size_t width = gguf_type_bytes(type_);
   if (i >= size_ || width == 0) return std::nullopt;

@@ -20,7 +20,6 @@ constexpr std::uint64_t kGgufHeaderBytes = 24;         // magic, version, tensor
 constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;  // length, key, type, value
 constexpr std::uint64_t kMinTensorInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;  // length, name, rank, dim, type, offset
 constexpr std::uint64_t kDefaultAlignment = 32;
-constexpr const char* kAgain = "; the file is damaged: download it again";
 
 /// What is being read, for the sentence of an error: "the value of key" + 'general.name'. Costs nothing until
 /// it is needed.
@@ -98,7 +97,7 @@ class Parser {
 
 template <class... Parts>
 Error Parser::bad(const Parts&... parts) const {
-  return {ErrorCode::kBadFile, sentence("'", file_name_, "': ", parts..., kAgain)};
+  return {ErrorCode::kBadFile, sentence("'", file_name_, "': ", parts..., kDownloadAgain)};
 }
 
 Error Parser::cut_short(const Where& where, std::uint64_t needed) const {

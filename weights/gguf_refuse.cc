@@ -140,6 +140,15 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+std::string shape_text(std::span<const std::uint64_t> shape) {
+  std::string text = "[";
+  for (const std::uint64_t dim : shape) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(dim);
+  }
+  return text + "]";
+}
+
 Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_name) {
   const std::string found = sentence("'", file_name, "' ");
   const std::string_view text = as_text(file.first(std::min<std::size_t>(file.size(), kQuotedBytes)));
@@ -161,7 +170,7 @@ Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_
   if (looks_like_safetensors(file)) {
     return {ErrorCode::kBadFile, sentence(found,
                                           "is a safetensors file; convert the model's directory with "
-                                          "convert_hf_to_gguf.py, or download a GGUF file of the model")};
+                                          "partita convert, or download a GGUF file of the model")};
   }
   const std::string begin = is_text(text) ? sentence("the text ", quoted(text.substr(0, 24)))
                                           : sentence("the bytes ", hex_bytes(text.substr(0, 8)));

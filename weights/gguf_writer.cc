@@ -1,13 +1,11 @@
 #include "weights/gguf_writer.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <limits>
-#include <system_error>
 #include <utility>
 
+#include "weights/checked_file.h"
 #include "weights/codec.h"
 #include "weights/gguf_parse.h"
 #include "weights/sentence.h"
@@ -35,7 +33,9 @@ void put_string(Bytes& to, std::string_view text) {
   append(to, text.data(), text.size());
 }
 
-void pad(Bytes& to) { to.resize((to.size() + kAlignment - 1) / kAlignment * kAlignment); }
+std::uint64_t padded(std::uint64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
+
+void pad(Bytes& to) { to.resize(padded(to.size())); }
 
 std::span<const std::uint64_t> as_span(std::initializer_list<std::uint64_t> shape) {
   return {shape.begin(), shape.size()};
@@ -154,6 +154,28 @@ GgufWriter& GgufWriter::add(std::string_view key, const std::vector<float>& valu
   return *this;
 }
 
+GgufWriter& GgufWriter::copy(const Gguf::Entry& entry) {
+  const auto add_narrow = [&](auto value, auto narrow) {
+    narrow = static_cast<decltype(narrow)>(value);
+    static_cast<decltype(value)>(narrow) == value ? add(entry.key, narrow) : add(entry.key, value);
+  };
+  if (const auto* array = std::get_if<GgufArray>(&entry.value)) {
+    const auto from = array->bytes();
+    if (begin_array(entry.key, array->type(), array->size())) append(metadata_, from.data(), from.size());
+  } else if (const auto* text = std::get_if<std::string_view>(&entry.value)) {
+    add(entry.key, *text);
+  } else if (const auto* flag = std::get_if<bool>(&entry.value)) {
+    add(entry.key, *flag);
+  } else if (const auto* unsigned_value = std::get_if<std::uint64_t>(&entry.value)) {
+    add_narrow(*unsigned_value, std::uint32_t{});
+  } else if (const auto* signed_value = std::get_if<std::int64_t>(&entry.value)) {
+    add_narrow(*signed_value, std::int32_t{});
+  } else {
+    add_narrow(std::get<double>(entry.value), float{});
+  }
+  return *this;
+}
+
 // --- tensors ----------------------------------------------------------------------------------------
 
 /// The number of elements, if name, shape and type fit together.
@@ -239,8 +261,7 @@ GgufWriter& GgufWriter::add_tensor(std::string_view name, Dtype dtype,
 
 // --- the file ---------------------------------------------------------------------------------------
 
-Result<std::vector<std::byte>> GgufWriter::bytes() const {
-  if (error_) return *error_;
+std::vector<std::byte> GgufWriter::head() const {
   Bytes file;
   append(file, "GGUF", 4);
   put<std::uint32_t>(file, 3);
@@ -254,29 +275,33 @@ Result<std::vector<std::byte>> GgufWriter::bytes() const {
     for (std::size_t i = tensor.shape.size(); i-- > 0;) put(file, tensor.shape[i]);  // fastest first
     put(file, tensor.dtype);
     put(file, offset);
-    offset += (tensor.blocks.size() + kAlignment - 1) / kAlignment * kAlignment;
-  }
-  for (const Tensor& tensor : tensors_) {
-    pad(file);
-    append(file, tensor.blocks.data(), tensor.blocks.size());
+    offset += padded(tensor.blocks.size());
   }
   pad(file);
   return file;
 }
 
-Result<void> GgufWriter::write(const std::string& path) const {
-  const Result<Bytes> file = bytes();
-  if (!file) return file.error();
-  errno = 0;
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(reinterpret_cast<const char*>(file->data()), static_cast<std::streamsize>(file->size()));
-  out.close();
-  if (!out) {
-    return Error{ErrorCode::kIo,
-                 sentence("cannot write '", path, "' (", std::generic_category().message(errno),
-                          "); check the directory, its permissions and the free space")};
+Result<std::vector<std::byte>> GgufWriter::bytes() const {
+  if (error_) return *error_;
+  Bytes file = head();
+  for (const Tensor& tensor : tensors_) {
+    append(file, tensor.blocks.data(), tensor.blocks.size());
+    pad(file);
   }
-  return {};
+  return file;
+}
+
+Result<void> GgufWriter::write(const std::string& path) const {
+  if (error_) return *error_;
+  auto file = NewFile::create(path);
+  if (!file) return file.error();
+  if (!file->write(head())) return file->failed();
+  for (const Tensor& tensor : tensors_) {
+    const std::byte zeros[kAlignment] = {};
+    const std::size_t gap = padded(tensor.blocks.size()) - tensor.blocks.size();
+    if (!file->write(tensor.blocks) || !file->write(std::span(zeros).first(gap))) return file->failed();
+  }
+  return file->finish_plain();
 }
 
 }  // namespace partita

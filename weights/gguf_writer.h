@@ -46,6 +46,10 @@ class GgufWriter {
   GgufWriter& add(std::string_view key, const std::vector<std::uint32_t>& values);
   GgufWriter& add(std::string_view key, const std::vector<float>& values);
 
+  /// An entry of another file's metadata; an array with its very bytes. Integers take 32 bits where they fit,
+  /// floats where nothing is lost.
+  GgufWriter& copy(const Gguf::Entry& entry);
+
   /// A tensor whose blocks are given as they stand in a file.
   /// shape: slowest dimension first, 1 to 4 of them, the last a multiple of block_elements(dtype).
   /// blocks: elements / block_elements(dtype) * block_bytes(dtype) bytes; copied.
@@ -64,7 +68,8 @@ class GgufWriter {
   /// The whole file. Tensors stand in the order they were added, each at a multiple of 32 bytes.
   Result<std::vector<std::byte>> bytes() const;
 
-  /// The whole file to `path`, replacing what was there. Error: kIo names the path and the system's reason.
+  /// The whole file to `path`, replacing what was there; it appears complete or not at all. Error: kIo names
+  /// the path and the system's reason.
   Result<void> write(const std::string& path) const;
 
  private:
@@ -75,6 +80,7 @@ class GgufWriter {
     std::vector<std::byte> blocks;
   };
 
+  std::vector<std::byte> head() const;  // all before the first tensor
   bool begin_value(std::string_view key, GgufType type);
   bool begin_array(std::string_view key, GgufType element, std::size_t size);
   std::optional<std::uint64_t> check_tensor(std::string_view name, Dtype dtype,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,5 +27,11 @@ std::string sentence(const Parts&... parts) {
 /// `text` from a file or a user, fit for one line: in quotes, cut after 64 bytes, control and non-ASCII bytes
 /// as \xNN.
 std::string quoted(std::string_view text);
+
+/// "[2, 3]"
+std::string shape_text(std::span<const std::uint64_t> shape);
+
+/// The end of a sentence about a file that contradicts its own format.
+inline constexpr std::string_view kDownloadAgain = "; the file is damaged: download it again";
 
 }  // namespace partita

@@ -426,4 +426,5 @@ PARTITA_API Result<std::string> find_model(const std::string& name);
 }  // namespace partita
 
 #include "partita/batch.hpp"
+#include "partita/convert.hpp"
 #include "partita/ensemble.hpp"

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from program import (COUNTING, FRANCE, MODEL, MODELS, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main,
-                     read_until, run, run_json, start)
+                     read_until, run, run_json, start, write_checkpoint)
 
 # The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
 ENGINE = {"--threads", "--exact", "--cache", "--attention-window", "--attention-sinks", "--head", "--verbose"}
@@ -21,6 +21,7 @@ COMMANDS = {
     "detokenize": {"--json"},
     "template": {"--json"},
     "inspect": {"--json"},
+    "convert": {"--json"},
     "bench": ENGINE | {"--json"},
     "prepare": {"--json", "--seed", "--threads"},
 }
@@ -340,6 +341,7 @@ class Interrupts(ProgramTest):
 
 class Usage(ProgramTest):
     def test_help_and_its_example(self):
+        write_checkpoint(self.dir / "checkpoint")  # for convert
         for command, heeded in COMMANDS.items():
             with self.subTest(command):
                 shown = run(command, "--help")
@@ -352,7 +354,7 @@ class Usage(ProgramTest):
                 example = example.strip()
                 self.assertIn(PROGRAM, example)
                 done = subprocess.run(["bash", "-o", "pipefail", "-c", example], stdin=subprocess.DEVNULL,
-                                      capture_output=True, env=environment(), timeout=300)
+                                      capture_output=True, cwd=self.dir, env=environment(), timeout=300)
                 self.assertEqual(done.returncode, 0, f"{example}\n{done.stderr.decode()}")
                 if command != "chat":
                     self.assertGreater(len(done.stdout), 0, example)

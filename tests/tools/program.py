@@ -1,8 +1,11 @@
 """What the whole-program tests share: running `partita`, and the model they run it on."""
 
+import array
 import json
+import math
 import os
 import pathlib
+import random
 import select
 import struct
 import subprocess
@@ -70,6 +73,29 @@ def gguf_of_family(path, family):
         return struct.pack("<Q", len(s)) + s.encode()
     head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
     path.write_bytes(head + text("general.architecture") + struct.pack("<I", 8) + text(family) + bytes(64))
+
+
+def write_checkpoint(path, **changes):
+    """A checkpoint of a tiny Llama with the model's vocabulary, its tensors F32; keys of config.json to change."""
+    hidden, ffn, vocab = 32, 64, 49152
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden,
+              "intermediate_size": ffn, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": vocab,
+              "tie_word_embeddings": True, **changes}
+    layer = "model.layers.0."
+    shapes = {"model.embed_tokens.weight": [vocab, hidden], "model.norm.weight": [hidden],
+              layer + "input_layernorm.weight": [hidden], layer + "post_attention_layernorm.weight": [hidden],
+              layer + "mlp.gate_proj.weight": [ffn, hidden], layer + "mlp.up_proj.weight": [ffn, hidden],
+              layer + "mlp.down_proj.weight": [hidden, ffn]}
+    shapes |= {f"{layer}self_attn.{name}_proj.weight": [hidden, hidden] for name in "qkvo"}
+    header, data, draw = {}, array.array("f"), random.Random(1)
+    for name, shape in shapes.items():
+        begin = 4 * len(data)
+        data.extend(draw.uniform(-1, 1) for _ in range(math.prod(shape)))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, 4 * len(data)]}
+    text = json.dumps(header).encode()
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps(config))
+    (path / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data.tobytes())
 
 
 class ProgramTest(unittest.TestCase):

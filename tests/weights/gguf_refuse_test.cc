@@ -67,10 +67,10 @@ TEST_CASE("files that are something else are named") {
   for (const std::string_view page : {"<!DOCTYPE html>", "<!doctype html>", "<html lang=en>"}) {
     check_begin(page, bad, "is a web page; the download went wrong: fetch the file itself, not its page");
   }
-  check_refused(
-      RawFile().put<std::uint64_t>(20).text("{\"a\": {\"dtype\": 1}}  ").bytes(), bad,
-      "'m' is a safetensors file; convert the model's directory with convert_hf_to_gguf.py, or download a "
-      "GGUF file of the model");
+  check_refused(RawFile().put<std::uint64_t>(20).text("{\"a\": {\"dtype\": 1}}  ").bytes(), bad,
+                "'m' is a safetensors file; convert the model's directory with partita convert, or download "
+                "a GGUF file "
+                "of the model");
   check_refused(
       RawFile().text("Dear reader,\nthis is a letter, not a model.").bytes(), bad,
       "'m' is not a GGUF file: it begins with the text 'Dear reader,\\x0athis is a l' instead of 'GGUF'; "

@@ -128,8 +128,27 @@ TEST_CASE("a path that cannot be written is named") {
   const auto written = GgufWriter().add("k", 1).write("/nonexistent/file.gguf");
   REQUIRE_FALSE(written.ok());
   CHECK(written.error().code == ErrorCode::kIo);
-  CHECK(written.error().message ==
-        "cannot write '/nonexistent/file.gguf' (No such file or directory); check the directory, its "
-        "permissions "
-        "and the free space");
+  CHECK(written.error().message == "cannot write \"/nonexistent/file.gguf\": No such file or directory");
+}
+
+TEST_CASE("metadata of another file is copied") {
+  const Bytes from = GgufWriter()
+                         .add("u32", 7u)
+                         .add("u64", ~std::uint64_t{0})
+                         .add("i32", -3)
+                         .add("i64", std::int64_t{-1} << 40)
+                         .add("f32", 0.1f)
+                         .add("f64", 0.1)
+                         .add("flag", true)
+                         .add("text", "words")
+                         .add("strings", std::vector<std::string>{"a", "", "ccc"})
+                         .add("ints", std::vector<std::int32_t>{1, -2})
+                         .add("none", std::vector<float>{})
+                         .bytes()
+                         .value();
+  const Gguf file = Gguf::parse(from, "m").value();
+  GgufWriter writer;
+  for (const Gguf::Entry& entry : file.metadata()) writer.copy(entry);
+  CHECK(writer.bytes().value() == from);
+  CHECK_FALSE(writer.copy(file.metadata()[0]).bytes().ok());
 }

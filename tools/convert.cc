@@ -1,0 +1,84 @@
+// partita convert: a checkpoint of Hugging Face's Llama, with any output head, to a model file.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cinttypes>
+
+#include "tools/common.h"
+
+namespace tools {
+namespace {
+
+constexpr std::size_t kNamed = 8;  // matrices that the report for people names
+
+struct Paths {
+  std::string checkpoint, output;
+};
+
+Json report_json(const partita::ConvertResult& result) {
+  return {{"path", result.path},
+          {"head", result.head},
+          {"layers", result.layers},
+          {"vocab_size", result.vocab_size},
+          {"tensors", result.tensors},
+          {"parameters", result.parameters},
+          {"file_bytes", result.file_bytes},
+          {"in_f16", result.in_f16}};
+}
+
+std::string report_text(const partita::ConvertResult& result, const std::string& type) {
+  char line[256];
+  std::snprintf(line, sizeof line,
+                ": %zu layers, %zu words, head %s; %" PRIu64 " parameters in %zu tensors, %.1f MB\n",
+                result.layers, result.vocab_size, result.head.c_str(), result.parameters, result.tensors,
+                static_cast<double>(result.file_bytes) * 1e-6);
+  std::string text = result.path + line;
+  const std::size_t named = std::min(result.in_f16.size(), kNamed);
+  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + result.in_f16[i];
+  if (named < result.in_f16.size()) text += " and " + std::to_string(result.in_f16.size() - named) + " more";
+  if (named > 0) text += ": f16, for they are no whole blocks of " + type + " or have few rows\n";
+  return text;
+}
+
+int run(const Common& common, const Paths& paths, partita::ConvertOptions options) {
+  auto vocabulary = partita::find_model(options.vocabulary.empty() ? common.model : options.vocabulary);
+  if (!vocabulary) return fail(vocabulary.error());
+  options.vocabulary = *vocabulary;
+  catch_interrupts();
+  Progress progress("converting", common.shows_progress());
+  options.progress = [&](float fraction) {
+    progress.update(fraction);
+    return !interrupted().is_set();
+  };
+  auto result = partita::convert(paths.checkpoint, paths.output, options);
+  progress.clear();
+  if (!result) return fail(result.error());
+  auto written =
+      common.json ? write_json(report_json(*result)) : write_out(report_text(*result, options.type));
+  return written ? kDone : fail(written.error());
+}
+
+}  // namespace
+
+void add_convert(CLI::App& program, Common& common, Action& action) {
+  auto paths = std::make_shared<Paths>();
+  auto options = std::make_shared<partita::ConvertOptions>();
+  CLI::App* command = add_command(program, common, "convert", kJson,
+                                  "Make a model file of a checkpoint: config.json and safetensors of a Llama",
+                                  common.program + " convert checkpoint -o model.gguf --type q8_0");
+  command
+      ->add_option("CHECKPOINT", paths->checkpoint,
+                   "a directory with config.json and model.safetensors, or its index")
+      ->required();
+  command->add_option("-o,--output", paths->output, "the model file to write")->required();
+  command->add_option(
+      "--vocabulary", options->vocabulary,
+      "a GGUF file that has the model's words and chat template; without it the file of --model");
+  command->add_option("--type", options->type, "of matrices; biases and norms are f32")
+      ->check(CLI::IsMember(partita::convert_types()))
+      ->capture_default_str();
+  command->callback([&common, &action, paths, options] {
+    action = [&common, paths, options] { return run(common, *paths, *options); };
+  });
+}
+
+}  // namespace tools
