@@ -38,6 +38,17 @@ std::vector<std::int32_t> backwards() {
 
 std::string kind_of(const Gguf& file) { return std::string(must(file.get_string("partita.head.kind"))); }
 
+/// The model that was written last opens with a head of this kind and goes on with a text.
+void check_generates(const Checkpoint& checkpoint, const std::string& head) {
+  const Model model = must(Model::open(checkpoint.output()));
+  CHECK(model.info().head == head);
+  Request request;
+  request.prompt = "hello";
+  request.max_tokens = 6;
+  request.sampling.seed = 3;
+  CHECK(generate_alone(model, request).tokens.size() > 0);
+}
+
 TEST_CASE("PyTorch's adaptive softmax") {
   Checkpoint checkpoint;
   checkpoint.set_head({{"kind", "adaptive"}, {"cutoffs", {100, 200}}, {"order", backwards()}});
@@ -64,6 +75,7 @@ TEST_CASE("PyTorch's adaptive softmax") {
 
   const ConvertResult small = must(checkpoint.convert("q8_0"));
   CHECK(small.in_f16 == std::vector<std::string>{"output.1.proj.weight", "output.1.weight"});
+  check_generates(checkpoint, "adaptive");
 }
 
 TEST_CASE("Fairseq's adaptive softmax and adaptive input") {
@@ -102,6 +114,7 @@ TEST_CASE("Fairseq's adaptive softmax and adaptive input") {
     if (!inner.empty()) break;
     std::erase_if(checkpoint.tensors, [&](const auto& t) { return t.first.starts_with(bands); });
   }
+  check_generates(checkpoint, "adaptive");
 }
 
 TEST_CASE("Transformer-XL's adaptive softmax") {
@@ -137,6 +150,7 @@ TEST_CASE("Transformer-XL's adaptive softmax") {
   checkpoint.tensors.erase("lm_head.cluster_bias");
   CHECK(checkpoint.convert().error().message ==
         "of lm_head.out_layers.0.bias and lm_head.cluster_bias the checkpoint has only one");
+  check_generates(checkpoint, "adaptive");
 }
 
 TEST_CASE("Transformer-XL's adaptive softmax with words of one width") {
@@ -154,6 +168,7 @@ TEST_CASE("Transformer-XL's adaptive softmax with words of one width") {
   const auto& bias = checkpoint.add("lm_head.out_layers.0.bias", {kVocab});
   checkpoint.add("lm_head.cluster_bias", {2});
   CHECK(values_of(checkpoint.converted(), "output.1.bias", {83}) == rows_of(bias, 180, 83, 1));
+  check_generates(checkpoint, "adaptive");
 }
 
 TEST_CASE("A softmax over classes, then over their words") {
@@ -178,6 +193,7 @@ TEST_CASE("A softmax over classes, then over their words") {
           rows_of(words, firsts[i], sizes[i], kHidden));
     CHECK(values_of(file, out + ".bias", {sizes[i]}) == rows_of(bias, firsts[i], sizes[i], 1));
   }
+  check_generates(checkpoint, "adaptive");
 }
 
 TEST_CASE("A tree of words") {
@@ -193,6 +209,7 @@ TEST_CASE("A tree of words") {
   CHECK(integers_of(file, "partita.head.children") == children);
   CHECK(values_of(file, "output.weight", {kVocab - 1, kHidden}) == nodes);
   CHECK(values_of(file, "output.bias", {kVocab - 1}) == bias);
+  check_generates(checkpoint, "tree");
 }
 
 TEST_CASE("A mixture of softmaxes") {
@@ -225,6 +242,7 @@ TEST_CASE("A mixture of softmaxes") {
         checkpoint.tensors.at("model.embed_tokens.weight").values);
   CHECK(values_of(tied, "output.prior.bias", {3}) == prior_bias);
   CHECK_FALSE(tied.has_tensor("output.latent.bias"));
+  check_generates(checkpoint, "mixture");
 }
 
 TEST_CASE("A dense head may be named") {

@@ -234,14 +234,14 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
     std::memcpy(changed.data() + at, &value, sizeof value);
     return summed(changed);
   };
-  for (std::size_t bound = 0; bound < 5; ++bound) {
+  for (std::size_t bound = 0; bound < 6; ++bound) {
     for (const double value : {-1.0, 1e300, std::numeric_limits<double>::quiet_NaN()})
       refused(with(40 + 8 * bound, value), "is damaged");
   }
   for (const float value :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), -3e38F}) {
     for (const std::size_t at :
-         {std::size_t{80}, 80 + 4 * std::size_t{96}, rows_at - 4, steps_at, steps_at + 64})
+         {std::size_t{88}, 88 + 4 * std::size_t{96}, rows_at - 4, steps_at, steps_at + 64})
       refused(with(at, value), "is damaged");
   }
   // The largest numbers that a screen may have, in a forged one: wrong answers at worst.
@@ -249,6 +249,7 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
   const double long_rows = 1e7;
   const float long_step = 1e7F;
   std::memcpy(forged.data() + 48, &long_rows, sizeof long_rows);
+  std::memcpy(forged.data() + 56, &long_rows, sizeof long_rows);
   std::memcpy(forged.data() + steps_at, &long_step, sizeof long_step);
   write(path, summed(forged));
   const Model fooled = open(prepared.file, HeadKind::kScreened);
