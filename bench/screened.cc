@@ -219,6 +219,12 @@ int main(int argc, char** argv) {
       const float* const state = hidden.data() + (half + i) * size;
       for (Trial& trial : trials) heads.run(state, i, trial);
       bounds.run(state, heads);
+      if ((i + 1) % 10000 == 0) {
+        std::size_t others = 0;
+        for (const Trial& trial : trials) others += trial.others;
+        std::fprintf(stderr, "%zu positions: %zu other tokens, %zu logits outside\n", i + 1, others,
+                     bounds.outside);
+      }
     }
     std::printf("%s, %zu positions: %zu logits outside; rows that pass: median %.0f, 95 %% %.0f\n",
                 certificate == Certificate::kDithered ? "dithered" : "strict", positions, bounds.outside,
