@@ -2,6 +2,7 @@
 // the bounds leave in question. They stand in a row in which all others are masked, and what answers from a
 // whole row answers from that one.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <iterator>
@@ -24,6 +25,14 @@ constexpr std::size_t kMostRows = 16;
 /// Beyond that a screen saves little.
 constexpr std::size_t kMostCount = 1024;
 constexpr double kMostDistance = 12;
+
+/// Of all panels, those that may be computed to see whether a word is in a nucleus; how far below the word,
+/// in nats, each further look goes, and how many there are.
+constexpr std::size_t kNucleusShare = 16;
+constexpr double kNucleusStep = 3;
+constexpr int kNucleusLooks = 3;
+/// More than what float sums of weights over a vocabulary are apart in whatever order they are taken.
+constexpr double kSumRounding = 1e-5;
 
 /// Hidden states of any model are far below; floats of the screen's arithmetic are far above.
 constexpr float kMostHidden = 1e6F;
@@ -130,8 +139,12 @@ class ScreenedHead : public SplitHead {
                ScreenedScratch::Member& member) const;
   void compute_largest(std::size_t count, PartialRow& row, const Activations& x,
                        ScreenedScratch::Member& member) const;
-  void compute_drawn(const DrawKey& key, double factor, PartialRow& row, const Activations& x,
+  /// The logit of the word that is drawn.
+  float compute_drawn(const DrawKey& key, double factor, PartialRow& row, const Activations& x,
+                      ScreenedScratch::Member& member) const;
+  bool shows_nucleus(float word, const Reach& reach, PartialRow& row, const Activations& x,
                      ScreenedScratch::Member& member) const;
+  bool are_few(float least, const PartialRow& row) const;
 
   const PackedMatrix& matrix_;
   const Screen& screen_;
@@ -145,8 +158,7 @@ Way ScreenedHead::way(const Question& question) const {
     return Way::kWhole;  // which chooses the same
   }
   const Reach reach = question.chain->reach();
-  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus ||
-      (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+  if (reach.kind == Reach::kAll || (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
       (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
     return Way::kWhole;
   }
@@ -227,6 +239,7 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
   compute_from(row.lower, row, x, member);  // so that the largest logit is there
   const auto largest = [&] { return kernels_.max(row.maxima, scratch.blocks); };
   const Reach reach = question.chain->reach();
+  bool decided = true;
   switch (reach.kind) {
     case Reach::kLargest:
       if (reach.count > 1) compute_largest(reach.count, row, x, member);
@@ -237,13 +250,22 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
     case Reach::kEach:
       compute_drawn(question.key, Candidates::weight_factor(1 / reach.temperature), row, x, member);
       break;
-    case Reach::kNucleus:
+    case Reach::kNucleus: {
+      const double factor = Candidates::weight_factor(1 / reach.temperature);
+      decided = shows_nucleus(compute_drawn(question.key, factor, row, x, member), reach, row, x, member);
+      break;
+    }
     case Reach::kAll:
       break;  // not here
   }
 
   const LogitRow own{{row.logits, matrix_.rows}, {row.maxima, scratch.blocks}};
-  Result<Answer> answer = answer_row(question, own, own, kernels_, member.candidates);
+  Result<Answer> answer = Answer{};
+  if (decided) {
+    answer = answer_row(question, own, own, kernels_, member.candidates);
+  } else {
+    answer->choice.id = kUndecided;
+  }
   if (answer) answer->head_bytes = screen_.panels().bytes() + member.computed.size() * matrix_.panel_bytes();
   for (const std::uint32_t panel : member.computed) {
     std::fill_n(row.logits + std::size_t{panel} * kPanelRows, kPanelRows, kMasked);
@@ -301,19 +323,65 @@ void ScreenedHead::compute_largest(std::size_t count, PartialRow& row, const Act
   compute_from(round_down(static_cast<double>(*kth) - row.shift), row, x, member);
 }
 
-void ScreenedHead::compute_drawn(const DrawKey& key, double factor, PartialRow& row, const Activations& x,
+bool ScreenedHead::are_few(float least, const PartialRow& row) const {
+  const std::size_t panels = matrix_.panels();
+  std::size_t count = 0;
+  for (std::size_t first = 0; first < panels; first += kBlockPanels) {
+    if (row.upper_maxima[first / kBlockPanels] < least) continue;
+    for (std::size_t p = first; p < std::min(first + kBlockPanels, panels); ++p) {
+      const float* const upper = row.upper + p * kPanelRows;
+      count += std::any_of(upper, upper + kPanelRows, [&](float u) { return u >= least; }) ? 1 : 0;
+    }
+    if (count > panels / kNucleusShare) return false;
+  }
+  return true;
+}
+
+/// Computes words until it is sure that the one that was drawn from all of them is in the nucleus: the
+/// likelier ones weigh less than the nucleus's share of the words that are known, and so of all. False where
+/// it is not sure.
+bool ScreenedHead::shows_nucleus(float word, const Reach& reach, PartialRow& row, const Activations& x,
                                  ScreenedScratch::Member& member) const {
+  const double factor = Candidates::weight_factor(1 / reach.temperature);
+  const float most = kernels_.max(row.maxima, blocks_of(matrix_.rows));
+  for (int look = 0; look < kNucleusLooks; ++look) {
+    const float least =
+        round_down(static_cast<double>(word) - look * kNucleusStep * reach.temperature - row.shift);
+    if (!are_few(least, row)) return false;
+    compute_from(least, row, x, member);
+    double before = 0, sum = 0;
+    std::array<float, kPanelRows> weights;
+    for (const std::uint32_t panel : member.computed) {
+      const std::size_t first = std::size_t{panel} * kPanelRows;
+      const std::size_t n = std::min<std::size_t>(kPanelRows, matrix_.rows - first);
+      sum += kernels_.exp_sum(row.logits + first, n, most, factor, weights.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        if (row.logits[first + i] >= word) before += static_cast<double>(weights[i]);
+      }
+    }
+    before -= kernels_.exp_sum(&word, 1, most, factor, nullptr);  // its own
+    if (before * (1 + kSumRounding) + sum * kSumRounding < reach.mass * sum) return true;
+  }
+  return false;
+}
+
+float ScreenedHead::compute_drawn(const DrawKey& key, double factor, PartialRow& row, const Activations& x,
+                                  ScreenedScratch::Member& member) const {
   // The largest key of what is computed, then everything whose bound could make a larger one.
   const std::size_t blocks = blocks_of(matrix_.rows);
   const double most = static_cast<double>(kernels_.max(row.maxima, blocks));
   const Noise noise(key);
   double best = -std::numeric_limits<double>::infinity();
+  float drawn = kMasked;
   const auto meet = [&](std::size_t panel, const Noise::Block& block) {
     const std::size_t first = panel * kPanelRows, end = std::min(first + kPanelRows, matrix_.rows);
     for (std::size_t v = first; v < end; ++v) {
       const double value = factor * (static_cast<double>(row.logits[v]) - most);
       if (value + block.most < best) continue;
-      best = std::max(best, value + noise.of(block, static_cast<std::int32_t>(v)));
+      const double own = value + noise.of(block, static_cast<std::int32_t>(v));
+      if (!(own > best)) continue;
+      best = own;
+      drawn = row.logits[v];
     }
   };
   const std::size_t already = member.computed.size();
@@ -341,6 +409,7 @@ void ScreenedHead::compute_drawn(const DrawKey& key, double factor, PartialRow& 
       }
     }
   }
+  return drawn;
 }
 
 }  // namespace

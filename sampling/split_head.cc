@@ -91,6 +91,12 @@ void SplitHead::answer(std::span<const Question> questions, HeadScratch& head_sc
     scratch.few.answers.assign(scratch.few.places.size(), Result<Answer>(Answer{}));
     answer_few(scratch.few.questions, *scratch.for_few, scratch.few.answers);
   }
+  for (std::size_t i = 0; i < scratch.few.places.size(); ++i) {
+    const Result<Answer>& answer = scratch.few.answers[i];
+    if (answer && answer->choice.id == kUndecided) {
+      scratch.whole.add(scratch.few.places[i], questions[scratch.few.places[i]]);
+    }
+  }
   scratch.scores.resize(scratch.both.size());
   for (std::size_t i = 0; i < scratch.both.size(); ++i) {
     const auto [place, few] = scratch.both[i];
@@ -115,7 +121,13 @@ void SplitHead::answer(std::span<const Question> questions, HeadScratch& head_sc
       chosen = answers[place].error();
   }
   for (std::size_t i = 0; i < scratch.few.places.size(); ++i) {
-    answers[scratch.few.places[i]] = std::move(scratch.few.answers[i]);
+    Result<Answer>& answer = scratch.few.answers[i];
+    Result<Answer>& to = answers[scratch.few.places[i]];
+    if (answer && answer->choice.id == kUndecided) {
+      if (to) to->head_bytes += answer->head_bytes;
+    } else {
+      to = std::move(answer);
+    }
   }
 }
 

@@ -17,6 +17,9 @@ enum class Way : std::uint8_t {
                  // row
 };
 
+/// The id of an answer that few logits did not tell: the whole row is asked then.
+inline constexpr std::int32_t kUndecided = -2;
+
 class SplitHead : public OutputHead {
  public:
   /// whole: the head that computes rows.
@@ -38,7 +41,8 @@ class SplitHead : public OutputHead {
   /// Null when there is no such memory.
   virtual std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const = 0;
 
-  /// Of questions that go by kFew, or by kFewAndWhole: those are stripped of all but their choice.
+  /// Of questions that go by kFew, or by kFewAndWhole: those are stripped of all but their choice. Where the
+  /// whole row chooses the same, the choice of a question that goes by kFew may be kUndecided.
   virtual void answer_few(std::span<const Question> questions, HeadScratch& scratch,
                           std::span<Result<Answer>> answers) const = 0;
 
