@@ -247,7 +247,10 @@ Result<BenchResult> bench(const Model& model, const BenchOptions& options, const
     if (!result.decode_tps.empty()) {
       // One step reads the weights once for all its sequences.
       const double steps_per_second = median(result.decode_tps) / static_cast<double>(options.sequences);
-      result.decode_GBps = static_cast<double>(impl.info.bytes_per_token) * steps_per_second * 1e-9;
+      // Of the head what was really read.
+      const double bytes = static_cast<double>(impl.info.bytes_per_token) -
+                           static_cast<double>(impl.head->bytes_per_row()) + work.head_bytes();
+      result.decode_GBps = bytes * steps_per_second * 1e-9;
       result.bound_fraction = result.read_GBps > 0 ? result.decode_GBps / result.read_GBps : 0;
     }
     result.head_bytes = work.head_bytes();

@@ -38,8 +38,14 @@ Result<Dtype> find_type(std::string_view wanted) {
                sentence("the type of matrices is ", quoted(wanted), ", and must be one of ", known)};
 }
 
-/// What would be noticed only after minutes of work.
-Result<void> check_target(const std::string& path, const std::string& vocabulary) {
+/// A file that a checkpoint is made of, by its name.
+bool is_of_checkpoint(const fs::path& file) {
+  return file.extension() == ".json" || file.extension() == ".safetensors";
+}
+
+/// What would be noticed only after minutes of work, or too late.
+Result<void> check_target(const std::string& path, const std::string& checkpoint,
+                          const std::string& vocabulary) {
   const fs::path directory = fs::path(path).parent_path();
   std::error_code none;
   if (path.empty() || fs::is_directory(path, none)) {
@@ -48,6 +54,11 @@ Result<void> check_target(const std::string& path, const std::string& vocabulary
   if (fs::equivalent(path, vocabulary, none)) {
     return Error{ErrorCode::kInvalidArgument,
                  sentence("'", path, "' is the model that the vocabulary comes from: name another file")};
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoint, none)) {
+    if (!is_of_checkpoint(entry.path()) || !fs::equivalent(path, entry.path(), none)) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 sentence("'", path, "' is a file of the checkpoint: name another file")};
   }
   if (directory.empty() || fs::is_directory(directory, none)) return {};
   return Error{ErrorCode::kIo,
@@ -163,7 +174,10 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
   return guarded([&]() -> Result<ConvertResult> {
     const auto type = find_type(options.type);
     if (!type) return type.error();
-    if (auto fine = check_target(path, options.vocabulary); !fine) return fine.error();
+    if (checkpoint.empty()) {
+      return Error{ErrorCode::kInvalidArgument, "the directory of the checkpoint has no name"};
+    }
+    if (auto fine = check_target(path, checkpoint, options.vocabulary); !fine) return fine.error();
     const auto config = read_checkpoint_config(checkpoint + "/config.json");
     if (!config) return config.error();
     const auto vocabulary = Gguf::open(options.vocabulary);

@@ -67,7 +67,8 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   c.head_dim = fields.count("head_dim", kWhole, kMaxHeadDim, c.hidden / c.heads);
   c.vocab = fields.count("vocab_size", 2, kMaxVocab);
   c.context = fields.count("max_position_embeddings", 1, kMaxContext, 2048);
-  c.norm_eps = fields.number("rms_norm_eps", 1e-20, 1, 1e-6);
+  c.norm_eps =
+      fields.number("rms_norm_eps", 1e-19, 1, 1e-6);  // as a float it is not below the engine's 1e-20
   c.tied = fields.flag("tie_word_embeddings", false);
   check_multiple(fields, "hidden_size", c.hidden);
   check_multiple(fields, "intermediate_size", c.ffn);
@@ -106,7 +107,8 @@ void check_rope(JsonFields& rope) {
 void read_rope(JsonFields& fields, CheckpointConfig& c) {
   const double base = fields.number("rope_theta", 1, kMaxRopeBase, 10000);
   JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
-  c.rope_base = parameters.number("rope_theta", 1, kMaxRopeBase, base);
+  c.rope_base =
+      parameters.number("rope_theta", 1, kMaxRopeBase, scaling.number("rope_theta", 1, kMaxRopeBase, base));
   check_rope(parameters);
   check_rope(scaling);
 }

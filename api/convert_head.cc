@@ -9,6 +9,8 @@
 namespace partita {
 namespace {
 
+constexpr std::uint64_t kMostContexts = 256;  // of a mixture: the engine's (engine/output.cc)
+
 using Kind = HeadConfig::Kind;
 
 const std::string kEmbedding = "model.embed_tokens.weight";
@@ -165,6 +167,10 @@ void convert_mixture(const CheckpointConfig& c, TensorCopy& tensors) {
   const bool shares = c.tied && !tensors.has("lm_head.decoder.weight");
   const std::string words = shares ? kEmbedding : "lm_head.decoder.weight";
   const std::uint64_t kinds = tensors.rows("lm_head.prior.weight"), width = tensors.cols(words);
+  if (kinds > kMostContexts) {
+    return tensors.fail({ErrorCode::kUnsupported, sentence("lm_head.prior.weight has ", kinds,
+                                                           " contexts, and the limit is ", kMostContexts)});
+  }
   tensors.matrix("lm_head.prior.weight", "output.prior.weight", kinds, c.hidden);
   tensors.vector_if_there("lm_head.prior.bias", "output.prior.bias", kinds);
   tensors.matrix(latent + ".weight", "output.latent.weight", kinds * width, c.hidden);
@@ -192,6 +198,10 @@ void convert_embedding(const CheckpointConfig& c, TensorCopy& tensors, GgufWrite
     const std::size_t first = i == 0 ? 0 : begin_of(c, cutoffs, i - 1);
     const std::string words = numbered(bands, i, ".0.weight"), projection = numbered(bands, i, ".1.weight");
     const std::uint64_t width = tensors.cols(words);
+    if (width > c.hidden) {
+      return tensors.fail({ErrorCode::kUnsupported,
+                           sentence(words, " has ", width, " columns, and hidden_size is ", c.hidden)});
+    }
     tensors.matrix(words, numbered("token_embd.", i, ".weight"), begin_of(c, cutoffs, i) - first, width);
     if (width == c.hidden && !tensors.has(projection)) continue;
     tensors.matrix(projection, numbered("token_embd.", i, ".proj.weight"), c.hidden, width);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -9,11 +10,15 @@
 namespace partita {
 namespace {
 
-constexpr std::uint64_t kMostSize = std::uint64_t{1} << 24;  // of a dimension that the checkpoint decides
-constexpr std::uint64_t kFewRows = 16;                       // a matrix of fewer is not worth quantizing
-constexpr float kMaxF16 = 65504;
+// Of a dimension that the checkpoint decides: the engine's (engine/tensor_loader.cc).
+constexpr std::uint64_t kMostSize = std::uint64_t{1} << 20;
+constexpr std::uint64_t kFewRows = 16;  // a matrix of fewer is not worth quantizing
 
-bool has_f16_range(Dtype type) { return type != Dtype::kF32 && type != Dtype::kBF16; }
+/// The largest number that a type holds, whose scales are f16 where it has any.
+float most_of(Dtype type) {
+  if (type == Dtype::kF32) return std::numeric_limits<float>::max();
+  return type == Dtype::kBF16 ? 0x1.FEp127F : 65504;
+}
 
 /// Buffers that checkpoints have beside their weights.
 bool is_no_weight(std::string_view name) {
@@ -84,11 +89,13 @@ std::vector<float> TensorCopy::read(const std::string& name, std::initializer_li
 void TensorCopy::write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
                        std::span<const float> values) {
   if (error_) return;
-  const auto too_large = [](float value) { return std::abs(value) > kMaxF16; };
-  if (has_f16_range(type) && std::any_of(values.begin(), values.end(), too_large)) {
+  const auto too_large = [most = most_of(type)](float value) { return std::abs(value) > most; };
+  if (std::any_of(values.begin(), values.end(), too_large)) {
+    const bool is_bf16 = type == Dtype::kBF16;
     return fail({ErrorCode::kBadNumbers,
-                 sentence(partita::quoted(name), " has a value beyond the ", static_cast<int>(kMaxF16),
-                          " of f16, which ", partita::name(type), " cannot hold: bf16 and f32 can")});
+                 sentence(partita::quoted(name), " has a value beyond the ",
+                          is_bf16 ? "3.39e38 of bf16" : "65504 of f16", ", which ", partita::name(type),
+                          " cannot hold: ", is_bf16 ? "f32 can" : "bf16 and f32 can")});
   }
   to_.add_tensor(name, type, shape, values);
   ++tensors_;

@@ -21,8 +21,11 @@ std::string to_text(double value) {
 std::string shown(const Json* value) {
   if (value == nullptr) return "missing";
   if (value->is_structured()) return value->is_array() ? "an array" : "an object";
-  const std::string text = value->dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() <= kShown ? text : text.substr(0, kShown) + "...";
+  // Of a long string no more than will be shown is escaped.
+  const bool is_long = value->is_string() && value->get_ref<const std::string&>().size() > kShown;
+  const Json cut = is_long ? Json(value->get_ref<const std::string&>().substr(0, kShown)) : Json();
+  const std::string text = (is_long ? cut : *value).dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text.size() <= kShown && !is_long ? text : text.substr(0, kShown) + "...";
 }
 
 }  // namespace

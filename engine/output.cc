@@ -1,5 +1,6 @@
 #include "engine/output.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -54,25 +55,23 @@ Result<void> load_dense(TensorLoader& tensors, const Embedding& embedding, Outpu
   return {};
 }
 
-/// The words of a cluster that the file gives as the band of the embedding with the same places.
-bool is_tied(const TensorLoader& tensors, const std::string& name, const Cluster& cluster, std::size_t words,
-             std::size_t width, const Embedding& embedding, const Band** tied) {
-  if (tensors.file().has_tensor(name + ".weight")) return false;
-  for (const Band& band : embedding.bands) {
-    if (band.begin != cluster.begin || band.rows.rows != words || band.rows.cols != width) continue;
-    *tied = &band;
-    return true;
-  }
-  return false;
+/// The band of the embedding that has the same words in the same order, or null.
+const Band* band_like(const Cluster& cluster, std::size_t words, std::size_t width,
+                      const Embedding& embedding) {
+  const auto found = std::find_if(embedding.bands.begin(), embedding.bands.end(), [&](const Band& band) {
+    return band.begin == cluster.begin && band.rows.rows == words && band.rows.cols == width;
+  });
+  return found == embedding.bands.end() ? nullptr : &*found;
 }
 
+/// tied: whether words that the file does not give may be a band's.
 Result<void> load_cluster(TensorLoader& tensors, std::size_t i, std::size_t words, const Embedding& embedding,
-                          std::size_t hidden, Cluster& cluster) {
+                          bool tied, std::size_t hidden, Cluster& cluster) {
   const std::string name = "output." + std::to_string(i);
   auto width = load_projection(tensors, name + ".proj", hidden, cluster.projection);
   if (!width) return width.error();
-  const Band* band = nullptr;
-  if (!is_tied(tensors, name, cluster, words, *width, embedding, &band)) {
+  const Band* const band = tied ? band_like(cluster, words, *width, embedding) : nullptr;
+  if (band == nullptr || tensors.file().has_tensor(name + ".weight")) {
     return tensors.linear(name, words, *width, cluster.words);
   }
   cluster.words.weight = band->rows;
@@ -96,7 +95,8 @@ Result<void> load_adaptive(TensorLoader& tensors, const Embedding& embedding, Ou
     Cluster& cluster = out.clusters.emplace_back();
     cluster.begin = (*ends)[i];
     const std::size_t words = (*ends)[i + 1] - cluster.begin;
-    if (auto r = load_cluster(tensors, i, words, embedding, out.hidden_size, cluster); !r) return r;
+    const bool tied = embedding.place_of.empty() == out.id_of.empty();  // places mean the same words
+    if (auto r = load_cluster(tensors, i, words, embedding, tied, out.hidden_size, cluster); !r) return r;
   }
   return {};
 }

@@ -24,9 +24,9 @@ class AdaptiveDraw {
   /// One thread's.
   struct Memory {
     Candidates candidates;
-    std::vector<double> drawn_by;     // [parts]: what a part is drawn by
-    std::vector<char> exact;          // [parts]: whether that is its mass
-    std::vector<double> least, most;  // [parts]: bounds of its mass; the same for a part that was read
+    // [parts], logarithms of masses: what a part is drawn by, and bounds, the same for a part that was read.
+    std::vector<double> drawn_by, least, most;
+    std::vector<char> exact;  // [parts]: whether a part is drawn by its mass
   };
 
   /// A word, or the part that must be computed before it can be told.
@@ -45,10 +45,10 @@ class AdaptiveDraw {
  private:
   struct Row;
   void bound(const Row& row, Memory& memory) const;
-  double mass(const Row& row, std::size_t part) const;
+  double log_mass(const Row& row, std::size_t part) const;
   std::optional<bool> in_nucleus(const Row& row, std::size_t part, std::size_t word,
                                  const Memory& memory) const;
-  double mass_before(const Row& row, std::size_t part, std::size_t word) const;
+  double mass_before(const Row& row, std::size_t part, std::size_t word, double unit) const;
 
   const AdaptiveParts& parts_;
   const Kernels& kernels_;

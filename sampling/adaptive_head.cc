@@ -101,6 +101,10 @@ void AdaptiveSource::rows(const Worker& worker, const float* hidden, std::size_t
 /// Of smaller ones too many draws from all words are refused.
 constexpr double kLeastNucleus = 0.5;
 
+/// Beyond that most parts are read, one after the other.
+constexpr std::size_t kMostCount = 4096;
+constexpr double kMostDistance = 20;
+
 bool is_drawn(const Reach& reach) { return reach.kind == Reach::kEach || reach.kind == Reach::kNucleus; }
 
 class AdaptiveHeadScratch : public HeadScratch {
@@ -120,6 +124,7 @@ class AdaptiveHeadScratch : public HeadScratch {
         members(static_cast<std::size_t>(team.threads()), Member(weights.vocab_size)),
         parts(weights, rows, team.threads()),
         wanted(rows),
+        settled(rows),
         drawn(rows, AdaptiveDraw::Step{}) {
     list.reserve(rows * (weights.clusters.size() + 1));
   }
@@ -133,6 +138,7 @@ class AdaptiveHeadScratch : public HeadScratch {
   std::vector<Member> members;
   AdaptiveScratch parts;
   std::vector<std::vector<std::uint32_t>> wanted;  // [rows]: parts to be computed next
+  std::vector<char> settled;                       // [rows]: nothing is wanted any more
   std::vector<Result<AdaptiveDraw::Step>> drawn;   // [rows]: where nothing is wanted, by draw_of()
   std::vector<PartOfRow> list;                     // `wanted` of all rows, by part
 };
@@ -154,8 +160,10 @@ class AdaptiveHead : public SplitHead {
   Way way(const Question& question) const override {
     if (question.negative != nullptr) return Way::kWhole;
     const Reach reach = question.chain == nullptr ? Reach{.kind = Reach::kEach} : question.chain->reach();
-    const bool all =
-        reach.kind == Reach::kAll || (reach.kind == Reach::kNucleus && reach.mass < kLeastNucleus);
+    const bool all = reach.kind == Reach::kAll ||
+                     (reach.kind == Reach::kNucleus && reach.mass < kLeastNucleus) ||
+                     (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+                     (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance));
     return all ? Way::kWhole : Way::kFew;
   }
   std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
@@ -214,9 +222,13 @@ void AdaptiveHead::answer_few(std::span<const Question> questions, HeadScratch& 
       for (std::size_t r = mine; r < end; ++r) {
         std::copy_n(block[r].hidden, weights_.hidden_size, scratch.hidden_rows() + r * weights_.hidden_size);
         scratch.wanted[r].assign(1, 0);  // the root
+        scratch.settled[r] = 0;
       }
       for (compute_wanted(worker, scratch); !scratch.list.empty(); compute_wanted(worker, scratch)) {
-        for (std::size_t r = mine; r < end; ++r) want(block[r], r, scratch, member);
+        for (std::size_t r = mine; r < end; ++r) {
+          if (scratch.settled[r] == 0) want(block[r], r, scratch, member);
+          scratch.settled[r] = scratch.wanted[r].empty() ? 1 : 0;
+        }
       }
       for (std::size_t r = mine; r < end; ++r) answers[first + r] = answer_from(block[r], r, scratch, member);
       worker.wait();  // the next rows overwrite these
@@ -265,16 +277,26 @@ void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScr
   }
 }
 
-/// The likeliest cluster that is not known, unless none of its words can matter.
+/// The likeliest clusters that are not known, as many as are, unless none of their words can matter.
 void AdaptiveHead::want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const {
-  const float* const clusters = scratch.parts.values(r, 0) + weights_.shortlist;
-  std::size_t best = 0;
-  for (std::size_t part = 1; part < parts_.parts(); ++part) {
-    if (is_known(r, part, scratch)) continue;
-    if (best == 0 || clusters[part - 1] > clusters[best - 1]) best = part;
+  const float* const root = scratch.parts.values(r, 0);
+  std::vector<std::uint32_t>& wanted = scratch.wanted[r];
+  std::size_t known = 0;
+  for (std::uint32_t part = 1; part < parts_.parts(); ++part) {
+    if (is_known(r, part, scratch)) {
+      ++known;
+    } else {
+      wanted.push_back(part);
+    }
   }
-  if (best == 0 || outdone(reach, clusters[best - 1], r, scratch)) return;
-  scratch.wanted[r].push_back(static_cast<std::uint32_t>(best));
+  const std::size_t count = std::min(wanted.size(), std::max<std::size_t>(known, 1));
+  std::partial_sort(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(count), wanted.end(),
+                    [&](std::uint32_t a, std::uint32_t b) {
+                      return parts_.cluster_value(root, a) > parts_.cluster_value(root, b);
+                    });
+  wanted.resize(count);
+  if (!wanted.empty() && outdone(reach, parts_.cluster_value(root, wanted.front()), r, scratch))
+    wanted.clear();
 }
 
 /// Whether what is known leaves out all words that are not above `bound`.

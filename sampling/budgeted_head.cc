@@ -2,6 +2,7 @@
 // Nothing certifies that it holds the words that matter: what that costs is measured (Session::score_against,
 // bench).
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -81,25 +82,15 @@ void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::s
                                BudgetedScratch& scratch, const RowOutput& out) const {
   const std::size_t cols = matrix_.cols;
   const Activations x = scratch.products.view(hidden, n, cols);
-  const auto [mine, end] = worker.share(n);
-  if (matrix_.quantized()) kernels_.quantize(x, mine, end);
-  for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix_, x, r, scratch.taken.data() + r * cols);
-  worker.wait();
-  const auto [first_dim, last_dim] = worker.share(cols, 8);
-  for (std::size_t r = 0; r < n; ++r) {
-    screen_.turn(scratch.taken.data() + r * cols, r, first_dim, last_dim, scratch.query);
-  }
-  worker.wait();
-  for (std::size_t r = mine; r < end; ++r) {
-    screen_.ask(scratch.taken.data() + r * cols, r, Certificate::kNone, scratch.query);
-  }
-  worker.wait();
+  ask_together(worker, matrix_, screen_, Certificate::kNone, x, kernels_, scratch.taken.data(),
+               scratch.query);
   const ScreenPanels panels = screen_.panels();
   const auto [first, last] = worker.share(panels.panels(), kBlockPanels);
   kernels_.screen(panels, first, last, scratch.query.query(n), floats(scratch.estimates), scratch.ld,
                   scratch.lower[static_cast<std::size_t>(worker.index)].data());
   worker.wait();
 
+  const auto [mine, end] = worker.share(n);
   std::vector<float>& maxima = scratch.maxima[static_cast<std::size_t>(worker.index)];
   for (std::size_t r = mine; r < end; ++r) {
     const float* const estimates = floats(scratch.estimates) + r * scratch.ld;
@@ -128,6 +119,9 @@ void BudgetedSource::compute_likeliest(const Worker& worker, Activations x, std:
     const std::size_t id = p * kPanelRows;
     of_panel[p] = kernels_.max(logits + id, std::min<std::size_t>(kPanelRows, matrix_.rows - id));
   }
+  if (std::any_of(of_panel.begin(), of_panel.end(), [](float most) { return std::isnan(most); })) {
+    return;  // the row is bad, as whoever answers from it will find
+  }
   std::copy(of_panel.begin(), of_panel.end(), ordered.begin());
   const auto least = ordered.begin() + static_cast<std::ptrdiff_t>(panels_ - 1);
   std::nth_element(ordered.begin(), least, ordered.end(), std::greater<>());
@@ -135,7 +129,11 @@ void BudgetedSource::compute_likeliest(const Worker& worker, Activations x, std:
       std::count_if(of_panel.begin(), of_panel.end(), [&](float most) { return most > *least; }));
   std::size_t ties = panels_ - std::min(panels_, above);
   for (std::size_t p = 0; p < all; ++p) {
-    if (of_panel[p] < *least || (of_panel[p] == *least && ties-- == 0)) continue;
+    if (of_panel[p] < *least) continue;
+    if (of_panel[p] == *least) {
+      if (ties == 0) continue;
+      --ties;
+    }
     kernels_.matmul(matrix_, p, p + 1, x, logits, 0, scratch.products.of(worker));
   }
 }

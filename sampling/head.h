@@ -100,10 +100,10 @@ std::unique_ptr<OutputHead> make_mixture_head(const OutputWeights& weights, cons
 std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernels& kernels);
 
 /// The screened head: answers, to the bit, what the plain one does. A question that needs few logits
-/// (Chain::reach: the largest, those near it, or a draw from the whole row) is answered from those that a
-/// screen of the matrix does not rule out, computed by the kernels that the plain head uses; all others by
-/// the plain head. Both must outlive it. certificate: what the screen's bounds rest on. Not for
-/// exact_kernels().
+/// (Chain::reach: the largest, those near it, a draw from the whole row or, mostly, from its nucleus) is
+/// answered from those that a screen of the matrix does not rule out, computed by the kernels that the plain
+/// head uses; all others by the plain head. Both must outlive it. certificate: what the screen's bounds rest
+/// on. Not for exact_kernels().
 std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const Screen& screen,
                                                Certificate certificate, const Kernels& kernels);
 

@@ -226,7 +226,8 @@ class MixtureHead : public SplitHead {
     return asks_for_more(question) || !question.score.empty() ? Way::kFewAndWhole : Way::kFew;
   }
   std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
-    auto scratch = std::make_unique<MixtureScratch>(w_, std::min(max_rows, kMostContexts), threads);
+    auto scratch =
+        std::make_unique<MixtureScratch>(w_, std::clamp<std::size_t>(max_rows, 1, kMostContexts), threads);
     if (!scratch->ok()) return nullptr;
     return scratch;
   }
@@ -272,6 +273,10 @@ void MixtureHead::answer_few(std::span<const Question> questions, HeadScratch& h
       source_.words(worker, scratch.drawn.data(), block.size(), scratch);
       Candidates& candidates = scratch.candidates[static_cast<std::size_t>(worker.index)];
       for (std::size_t r = mine; r < end; ++r) {
+        if (!std::isfinite(scratch.prior[r * scratch.contexts])) {
+          answers[first + r] = Error{ErrorCode::kBadNumbers, "the prior of the mixture is no number"};
+          continue;
+        }
         const LogitRow row{{floats(scratch.logits) + r * scratch.ld, w_.vocab_size},
                            {scratch.maxima.data() + r * scratch.blocks, scratch.blocks}};
         answers[first + r] = answer_row(block[r], row, row, kernels_, candidates);

@@ -377,7 +377,8 @@ void Screen::ask(const float* hidden, std::size_t row, Certificate certificate, 
   for (std::size_t i = 0; i < size; ++i) {
     const auto scale = static_cast<double>(is_wide(i) ? wide_scale : narrow_scale);
     const double limit = is_wide(i) ? kMostWideQuant / kWideFactor : kMostNarrowQuant;
-    const double n = std::clamp(std::rint(g[i] / scale), -limit, limit);
+    const double rounded = std::rint(g[i] / scale);
+    const double n = rounded >= -limit ? std::min(rounded, limit) : -limit;  // a number, whatever g is
     if (is_wide(i)) {
       wide[i] = static_cast<std::int16_t>(kWideFactor * n);
       wide[place_of(i)] = static_cast<std::int16_t>(n);
@@ -411,6 +412,20 @@ double Screen::shift(const float* hidden) const {
     sum += static_cast<double>(data_.mean_row[i]) * static_cast<double>(hidden[i]);
   }
   return sum;
+}
+
+void ask_together(const Worker& worker, const PackedMatrix& matrix, const Screen& screen,
+                  Certificate certificate, const Activations& x, const Kernels& kernels, float* taken,
+                  ScreenRows& rows) {
+  const auto [mine, end] = worker.share(x.rows);
+  if (matrix.quantized()) kernels.quantize(x, mine, end);
+  for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix, x, r, taken + r * x.cols);
+  worker.wait();
+  const auto [first_dim, last_dim] = worker.share(x.cols, 8);
+  for (std::size_t r = 0; r < x.rows; ++r) screen.turn(taken + r * x.cols, r, first_dim, last_dim, rows);
+  worker.wait();
+  for (std::size_t r = mine; r < end; ++r) screen.ask(taken + r * x.cols, r, certificate, rows);
+  worker.wait();
 }
 
 }  // namespace partita

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/parallel.h"
 #include "partita/result.hpp"
 
 namespace partita {
@@ -31,7 +32,7 @@ namespace partita {
 inline constexpr std::size_t kWideDims = kScreenWide / 2;
 
 /// What the bounds rest on: chance (below 10^-6 that one of 10^6 tokens x 2^18 rows is outside), or nothing.
-/// kNone: there are no bounds, both are the estimate.
+/// kNone: there are no bounds, both are the estimate, to its rounding.
 enum class Certificate : std::uint8_t { kDithered, kStrict, kNone };
 
 /// First and second moments of hidden states: what a screen is made for. It is right for all states; those
@@ -139,5 +140,11 @@ class Screen {
   Screen() = default;
   ScreenData data_;
 };
+
+/// All rows of x, quantized if the matrix asks for it, turned and asked, by all workers of a team together;
+/// its values are complete before, `rows` after. taken: [x.rows][hidden_size], taken_numbers() of each.
+void ask_together(const Worker& worker, const PackedMatrix& matrix, const Screen& screen,
+                  Certificate certificate, const Activations& x, const Kernels& kernels, float* taken,
+                  ScreenRows& rows);
 
 }  // namespace partita

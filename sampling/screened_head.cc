@@ -190,22 +190,8 @@ void ScreenedHead::answer_few(std::span<const Question> questions, HeadScratch& 
 }
 
 void ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const {
-  const std::size_t cols = matrix_.cols;
-  const Activations x = scratch.buffer.view(n, cols);
-  const auto [mine, end] = worker.share(n);
-  if (matrix_.quantized()) kernels_.quantize(x, mine, end);
-  for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix_, x, r, scratch.taken.data() + r * cols);
-  worker.wait();
-  const auto [first_dim, last_dim] = worker.share(cols, 8);
-  for (std::size_t r = 0; r < n; ++r) {
-    screen_.turn(scratch.taken.data() + r * cols, r, first_dim, last_dim, scratch.query);
-  }
-  worker.wait();
-  for (std::size_t r = mine; r < end; ++r) {
-    screen_.ask(scratch.taken.data() + r * cols, r, certificate_, scratch.query);
-  }
-  worker.wait();
-
+  ask_together(worker, matrix_, screen_, certificate_, scratch.buffer.view(n, matrix_.cols), kernels_,
+               scratch.taken.data(), scratch.query);
   const ScreenPanels panels = screen_.panels();
   const auto [first, last] = worker.share(panels.panels(), kBlockPanels);
   float* const lower = scratch.members[static_cast<std::size_t>(worker.index)].lower.data();

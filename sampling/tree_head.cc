@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::size_t kMostRows = 16;
 
+/// Beyond that a walk is longer than a whole row.
+constexpr std::size_t kMostCount = 1024;
+constexpr double kMostDistance = 12;
+
 /// log sigmoid(x), without loss at either end.
 double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
 
@@ -184,7 +188,11 @@ Way TreeHead::way(const Question& question) const {
   if (question.negative != nullptr) return Way::kWhole;
   if (question.chain == nullptr) return asks_for_more(question) ? Way::kWhole : Way::kFew;
   const Reach reach = question.chain->reach();
-  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus) return Way::kWhole;
+  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus ||
+      (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+      (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
+    return Way::kWhole;
+  }
   if (reach.kind == Reach::kEach) {
     if (reach.temperature != 1) return Way::kWhole;
     return asks_for_more(question) ? Way::kFewAndWhole : Way::kFew;

@@ -26,6 +26,9 @@ NewFile::NewFile(const std::string& path) : path_(path), target_(path) {
 
 Result<NewFile> NewFile::create(const std::string& path) {
   NewFile file(path);
+  if (struct stat there = {}; ::stat(file.target_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    return Error{ErrorCode::kIo, "'" + path + "' cannot be written: it is there and is no regular file"};
+  }
   int fd = -1;
   // A name that nobody has: another program may be writing to the same place.
   for (int i = 0; fd < 0 && i < kMostNames; ++i) {

@@ -256,6 +256,43 @@ TEST_CASE("Heads whose tensors do not fit are refused") {
              Contains("has a tensor 'lm_head.weight', which is no piece"));
 }
 
+TEST_CASE("What the engine has no room for, and what would be lost, is refused before any work") {
+  Checkpoint checkpoint;
+  checkpoint.write();
+  ConvertOptions options;
+  options.vocabulary = checkpoint.vocabulary();
+  for (const std::string name : {"config.json", "model.safetensors"}) {
+    const std::string path = checkpoint.directory() + "/" + name;
+    const auto size = std::filesystem::file_size(path);
+    const auto refused = convert(checkpoint.directory(), path, options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == "'" + path + "' is a file of the checkpoint: name another file");
+    CHECK(std::filesystem::file_size(path) == size);
+  }
+  CHECK(convert("", checkpoint.output(), options).error().code == ErrorCode::kInvalidArgument);
+
+  Checkpoint mixture;
+  mixture.set_head({{"kind", "mixture"}});
+  mixture.add("lm_head.prior.weight", {300, Checkpoint::kHidden});
+  mixture.add("lm_head.latent.weight", {300 * 16, Checkpoint::kHidden});
+  mixture.add("lm_head.decoder.weight", {Checkpoint::kVocab, 16});
+  CHECK(mixture.convert().error().message == "lm_head.prior.weight has 300 contexts, and the limit is 256");
+
+  Checkpoint large;
+  large.tensors.at("model.norm.weight").values[0] = 3.4e38F;
+  large.tensors.at("model.embed_tokens.weight").values[0] = 3.4e38F;
+  CHECK(large.convert("f32"));
+  CHECK_THAT(large.convert("bf16").error().message, Catch::Matchers::Contains("of bf16"));
+}
+
+TEST_CASE("Angles may stand beside the scaling that there is not") {
+  Checkpoint checkpoint;
+  checkpoint.config.erase("rope_theta");
+  checkpoint.config.erase("rope_parameters");
+  checkpoint.config["rope_scaling"] = {{"rope_type", "default"}, {"rope_theta", 500000}};
+  CHECK(must(checkpoint.converted().get_float("llama.rope.freq_base")) == 500000);
+}
+
 TEST_CASE("Paths, types and vocabularies that cannot be used are refused") {
   Checkpoint checkpoint;
   checkpoint.write();

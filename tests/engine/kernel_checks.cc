@@ -346,6 +346,8 @@ void check_screen(const Kernels& fast) {
     w.cols = cols;
     AlignedBytes storage(w.bytes());
     for (std::size_t i = 0; i < storage.size(); ++i) storage.data()[i] = static_cast<std::byte>(rng());
+    std::fill_n(storage.data(), w.quant_bytes(),
+                std::byte{0xFF});  // with the first two queries the largest sums
     for (std::size_t p = 0; p < w.panels(); ++p) {
       std::vector<float> tail = fractions(2 * kPanelRows, static_cast<unsigned>(p));
       for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
@@ -368,11 +370,12 @@ void check_screen(const Kernels& fast) {
     }
     std::vector<std::int16_t> wide(kRows * kScreenWide);
     for (std::int16_t& v : wide) v = static_cast<std::int16_t>(rng());
-    std::fill_n(wide.begin(), kScreenWide, std::int16_t{32767});  // the largest sums
+    std::fill_n(wide.begin(), kScreenWide, std::int16_t{32767});
     const std::size_t narrow_cols = cols - kScreenWide;
     std::vector<std::int8_t> narrow(kRows * narrow_cols);
     for (std::int8_t& v : narrow) v = static_cast<std::int8_t>(static_cast<int>(rng() % 255) - 127);
     std::fill_n(narrow.begin(), narrow_cols, std::int8_t{-127});
+    std::fill_n(narrow.begin() + static_cast<std::ptrdiff_t>(narrow_cols), narrow_cols, std::int8_t{127});
     for (std::size_t rows = 1; rows <= kRows; ++rows) {
       const ScreenQuery x{rows,
                           cols,

@@ -158,7 +158,8 @@ TEST_CASE("The screened head answers as the plain one does, alone and in company
       {{"top_k", 1}},
       {{"top_k", 1000}},
       {{"temperature", 0.7}, {"min_p", 0.1}},
-      {{"top_p", 0.9}},  // of the rest the plain head answers
+      {{"top_p", 0.9}},
+      {{"temperature", 0.8}, {"top_p", 0.95}},  // of the rest the plain head answers
       {{"temperature", 50}, {"min_p", 0.5}},
       {{"top_k", 2000}},
       {{"repeat_penalty", 1.3}, {"top_k", 20}}};
