@@ -85,7 +85,7 @@ TEST_CASE("Numbers of config.json are limited") {
              Contains("hidden_size is 64, and must be a multiple of the 3"));
   CHECK_THAT(bad({{"num_key_value_heads", 3}}),
              Contains("must be a multiple of the 3 of num_key_value_heads"));
-  CHECK(bad({{"rms_norm_eps", 2}}) == "'c': rms_norm_eps is 2, and must be a number between 1e-20 and 1");
+  CHECK(bad({{"rms_norm_eps", 2}}) == "'c': rms_norm_eps is 2, and must be a number between 1e-19 and 1");
   CHECK_THAT(bad({{"rope_theta", 0}}), Contains("rope_theta is 0"));
   CHECK_THAT(bad({{"rope_theta", "x"}}), Contains("rope_theta is \"x\""));
   CHECK_THAT(bad({{"tie_word_embeddings", 1}}), Contains("must be true or false"));
@@ -243,7 +243,7 @@ TEST_CASE("Heads whose tensors do not fit are refused") {
   checkpoint.add("lm_head.decoder.weight", {C::kVocab, 16});
   CHECK_THAT(
       checkpoint.convert().error().message,
-      Contains("'lm_head.prior.weight' has shape [3], and a matrix of 1 to 16777216 rows and columns"));
+      Contains("'lm_head.prior.weight' has shape [3], and a matrix of 1 to 1048576 rows and columns"));
   checkpoint.add("lm_head.prior.weight", {0, C::kHidden});
   CHECK_THAT(checkpoint.convert().error().message, Contains("has shape [0, 64], and a matrix"));
   checkpoint.add("lm_head.prior.weight", {3, C::kHidden});
