@@ -268,15 +268,15 @@ class Heads(ProgramTest):
         flags = ["-m", model, "-p", FRANCE, "-n", 12, "--temperature", 0.9]
         missing = run("generate", *flags, "--head", "screened")
         self.check_sentence(missing, 1, screen, "partita prepare")
-        made = run_json("prepare", "-m", model, "--states", 600)
+        made = run_json("prepare", "-m", model, "--states", 1500)
         self.assertEqual(made["path"], screen)
-        self.assertGreaterEqual(made["states"], 600)
+        self.assertGreaterEqual(made["states"], 1500)
         self.assertGreater(made["head_bytes"], 1.5 * made["screen_bytes"])
         full, screened = (run("generate", *flags, "--head", head, "-v") for head in ("full", "screened"))
         self.assertEqual(screened.stdout, full.stdout)
         self.assertIn(b"the full head", full.stderr)
         self.assertIn(b"the screened head", screened.stderr)
-        measured = run_json("bench", "-m", model, "-p", 0, "-n", 4, "--repeat", 1)
+        measured = run_json("bench", "-m", model, "-p", 0, "-n", 16, "--repeat", 1)
         self.assertEqual(measured["head"], "screened")
         self.assertLess(measured["head_bytes"], made["head_bytes"])
 
