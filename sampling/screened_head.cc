@@ -29,6 +29,8 @@ constexpr double kMostDistance = 12;
 /// Of all panels, those that may be computed to see whether a word is in a nucleus; how far below the word,
 /// in nats, each further look goes, and how many there are.
 constexpr std::size_t kNucleusShare = 16;
+/// Where more than one of so many panels are in question, all at once take less time.
+constexpr std::size_t kMostShare = 4;
 constexpr double kNucleusStep = 3;
 constexpr int kNucleusLooks = 3;
 /// More than what float sums of weights over a vocabulary are apart in whatever order they are taken.
@@ -144,7 +146,8 @@ class ScreenedHead : public SplitHead {
                       ScreenedScratch::Member& member) const;
   bool shows_nucleus(float word, const Reach& reach, PartialRow& row, const Activations& x,
                      ScreenedScratch::Member& member) const;
-  bool are_few(float least, const PartialRow& row) const;
+  /// Whether no more than one of `share` panels have an upper bound of at least `least`.
+  bool are_few(float least, std::size_t share, const PartialRow& row) const;
 
   const PackedMatrix& matrix_;
   const Screen& screen_;
@@ -222,6 +225,12 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
   member.computed.clear();
   const Activations x = scratch.buffer.view(scratch.rows, matrix_.cols).from(r);
 
+  if (!are_few(row.lower, kMostShare, row)) {
+    Answer undecided;
+    undecided.choice.id = kUndecided;
+    undecided.head_bytes = screen_.panels().bytes();
+    return undecided;
+  }
   compute_from(row.lower, row, x, member);  // so that the largest logit is there
   const auto largest = [&] { return kernels_.max(row.maxima, scratch.blocks); };
   const Reach reach = question.chain->reach();
@@ -309,7 +318,7 @@ void ScreenedHead::compute_largest(std::size_t count, PartialRow& row, const Act
   compute_from(round_down(static_cast<double>(*kth) - row.shift), row, x, member);
 }
 
-bool ScreenedHead::are_few(float least, const PartialRow& row) const {
+bool ScreenedHead::are_few(float least, std::size_t share, const PartialRow& row) const {
   const std::size_t panels = matrix_.panels();
   std::size_t count = 0;
   for (std::size_t first = 0; first < panels; first += kBlockPanels) {
@@ -318,7 +327,7 @@ bool ScreenedHead::are_few(float least, const PartialRow& row) const {
       const float* const upper = row.upper + p * kPanelRows;
       count += std::any_of(upper, upper + kPanelRows, [&](float u) { return u >= least; }) ? 1 : 0;
     }
-    if (count > panels / kNucleusShare) return false;
+    if (count > panels / share) return false;
   }
   return true;
 }
@@ -333,7 +342,7 @@ bool ScreenedHead::shows_nucleus(float word, const Reach& reach, PartialRow& row
   for (int look = 0; look < kNucleusLooks; ++look) {
     const float least =
         round_down(static_cast<double>(word) - look * kNucleusStep * reach.temperature - row.shift);
-    if (!are_few(least, row)) return false;
+    if (!are_few(least, kNucleusShare, row)) return false;
     compute_from(least, row, x, member);
     double before = 0, sum = 0;
     std::array<float, kPanelRows> weights;
