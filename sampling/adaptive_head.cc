@@ -261,7 +261,9 @@ void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScr
     wanted.push_back(static_cast<std::uint32_t>(part));
   };
   if (asks_for_more(question)) {
-    for (std::size_t part = 1; part < parts_.parts(); ++part) add(part);
+    for (std::uint32_t part = 1; part < parts_.parts(); ++part) {
+      if (!is_known(r, part, scratch)) wanted.push_back(part);
+    }
     if (!wanted.empty()) return;
   }
   for (const std::int32_t id : question.score) {

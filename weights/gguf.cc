@@ -160,15 +160,7 @@ bool Gguf::has_tensor(std::string_view name) const { return find_tensor(name) !=
 
 Result<TensorView> Gguf::tensor(std::string_view name, std::span<const std::uint64_t> shape) const {
   const TensorView* found = find_tensor(name);
-  if (found == nullptr) {
-    return Error{ErrorCode::kNotFound, sentence("'", path(), "' has no tensor ", quoted(name),
-                                                ", expected with shape ", shape_text(shape))};
-  }
-  if (!std::equal(found->shape.begin(), found->shape.end(), shape.begin(), shape.end())) {
-    return Error{ErrorCode::kBadFile,
-                 sentence("'", path(), "': tensor ", quoted(name), " has shape ", shape_text(found->shape),
-                          ", and ", shape_text(shape), " was expected")};
-  }
+  if (auto checked = check_found(path(), name, found, shape); !checked) return checked.error();
   return *found;
 }
 
