@@ -159,7 +159,7 @@ class AdaptiveHead : public SplitHead {
   /// Not by parts: a chain that looks at all words, guidance.
   Way way(const Question& question) const override {
     if (question.negative != nullptr) return Way::kWhole;
-    const Reach reach = question.chain == nullptr ? Reach{.kind = Reach::kEach} : question.chain->reach();
+    const Reach reach = question.chain == nullptr ? Reach{.kind = Reach::kEach} : reach_of(question);
     const bool all = reach.kind == Reach::kAll ||
                      (reach.kind == Reach::kNucleus && reach.mass < kLeastNucleus) ||
                      (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
@@ -271,7 +271,7 @@ void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScr
       add(parts_.part_of(parts_.place_of(id)));
   }
   if (!wanted.empty() || question.chain == nullptr) return;
-  const Reach reach = question.chain->reach();
+  const Reach reach = reach_of(question);
   if (is_drawn(reach)) {
     want_drawn(question, r, scratch, member);
   } else {
@@ -324,7 +324,7 @@ bool AdaptiveHead::outdone(const Reach& reach, float bound, std::size_t r,
 
 void AdaptiveHead::want_drawn(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                               Member& member) const {
-  const Reach reach = question.chain->reach();
+  const Reach reach = reach_of(question);
   const AdaptiveDraw draw(parts_, kernels_, reach.temperature,
                           reach.kind == Reach::kNucleus ? reach.mass : 1);
   scratch.drawn[r] = draw.step(r, question.key, scratch.parts, member.draw);
@@ -377,7 +377,7 @@ float AdaptiveHead::value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch
 
 Result<Choice> AdaptiveHead::choose(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                                     Member& member) const {
-  const Reach reach = question.chain->reach();
+  const Reach reach = reach_of(question);
   if (is_drawn(reach)) {
     if (scratch.drawn[r]) return Choice{scratch.drawn[r]->id, 0};
     show(kMasked, r, scratch, member.row);  // by which it can be said which id is bad
@@ -444,7 +444,7 @@ Result<void> AdaptiveHead::complete(const Question& question, std::size_t r, Ada
   if (question.chain == nullptr) return {};
 
   if (question.chosen_logprob) answer.logprob = value_of(answer.choice.id, r, scratch);
-  if (!is_drawn(question.chain->reach()) || !(question.explain > 0 || question.chosen_logprob)) return {};
+  if (!is_drawn(reach_of(question)) || !(question.explain > 0 || question.chosen_logprob)) return {};
   member.probabilities.resize(weights_.vocab_size);
   const StageContext context{question.history, question.prompt_size, question.key, &kernels_};
   auto done =

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "sampling/draw.h"
 #include "sampling/stages/stages.h"
@@ -143,24 +144,37 @@ Result<void> Chain::distribution(const LogitRow& logits, const StageContext& con
   return {};
 }
 
-Reach Chain::reach() const {
-  const auto looks_at_all = [](const auto& stage) { return stage->reach().kind == Reach::kAll; };
-  if (greedy_ && std::none_of(stages_.begin(), stages_.end(), looks_at_all)) {
-    return {.kind = Reach::kLargest, .count = 1};  // which every such stage keeps
-  }
+Reach Chain::reach(const StageContext& context) const {
   double temperature = 1;
+  std::size_t lowered = 0;
+  std::optional<Reach> cut;      // of the first stage that leaves candidates out
+  bool needs_all_of_it = false;  // of what that leaves
   for (const auto& stage : stages_) {
-    Reach reach = stage->reach();
-    if (reach.kind == Reach::kEach) {
+    const Reach reach = stage->reach(context);
+    if (cut) {
+      needs_all_of_it |= reach.kind == Reach::kAll || reach.kind == Reach::kLower;
+    } else if (reach.kind == Reach::kAll) {
+      return {};
+    } else if (reach.kind == Reach::kLower) {
+      lowered += reach.lowered;
+    } else if (reach.kind == Reach::kEach) {
       temperature *= reach.temperature;
-      continue;
+    } else {
+      if (!greedy_ && reach.kind == Reach::kNucleus && stage != stages_.back()) return {};
+      cut = reach;
+      cut->distance *= temperature;
+      cut->temperature = temperature;
     }
-    if (reach.kind == Reach::kNucleus && (greedy_ || stage != stages_.back())) return {};
-    reach.distance *= temperature;
-    reach.temperature = temperature;
-    return reach;
   }
-  return {.kind = Reach::kEach, .temperature = temperature};
+  // What nothing lowers keeps its place among itself: for the places that lowered ids can lose stand as many
+  // more candidates.
+  if (greedy_ && !needs_all_of_it) return {.kind = Reach::kLargest, .count = 1 + lowered, .lowered = lowered};
+  if (!cut) cut = {.kind = Reach::kEach, .temperature = temperature};
+  if (greedy_ && cut->kind == Reach::kNucleus) return {};
+  if (lowered > 0 && cut->kind != Reach::kLargest) return {};
+  cut->count += lowered;
+  cut->lowered = lowered;
+  return *cut;
 }
 
 std::string Chain::shapes_draws() const {

@@ -40,7 +40,8 @@ class StageState {
 /// How much of a row a stage looks at, which says how few logits its answer may need.
 struct Reach {
   enum Kind : std::uint8_t {
-    kEach,  // at every candidate alone, and the order of candidates stays: they are divided by `temperature`
+    kEach,   // at every candidate alone, and the order of candidates stays: they are divided by `temperature`
+    kLower,  // it only makes some candidates less likely, `lowered` ids at most
     kLargest,  // only the `count` largest are left
     kNear,     // only what is within `distance` of the largest logit, at temperature 1, is left
     kNucleus,  // the fewest largest whose probabilities sum to `mass` are left
@@ -50,6 +51,7 @@ struct Reach {
   double temperature = 1;
   double mass = 1;
   std::size_t count = 0;
+  std::size_t lowered = 0;
   double distance = 0;
 };
 
@@ -61,7 +63,8 @@ class Stage {
   /// Name and number: "top_p 0.95".
   virtual std::string describe() const = 0;
 
-  virtual Reach reach() const { return {}; }
+  /// Of the context its history and prompt alone.
+  virtual Reach reach(const StageContext&) const { return {}; }
 
   /// The state at the beginning of a sequence; null for a stage that remembers nothing.
   virtual std::unique_ptr<StageState> make_state() const { return nullptr; }
@@ -125,10 +128,11 @@ class Chain {
   Result<void> filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
                       Candidates& row) const;
 
-  /// What the choice depends on: the largest logits, those near the largest, or all of them; kEach: all, but
-  /// only for a draw from the whole row at `temperature`; kNucleus: only for one from its nucleus. Beyond
-  /// that the row may as well be masked.
-  Reach reach() const;
+  /// What the choice depends on: the largest logits (`count` has room for `lowered` of them that lose their
+  /// place), those near the largest, or all of them; kEach: all, but only for a draw from the whole row at
+  /// `temperature`; kNucleus: only for one from its nucleus. Beyond that the row may as well be masked. Never
+  /// kLower. Of the context its history and prompt alone.
+  Reach reach(const StageContext& context) const;
 
   bool greedy() const { return greedy_; }
   bool empty() const { return stages_.empty(); }  // no stage does anything

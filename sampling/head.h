@@ -37,6 +37,11 @@ struct Question {
   int explain = 0;              // how many candidates to show of every stage of the chain; 0: no explanation
 };
 
+/// What the choice of a question that has a chain depends on.
+inline Reach reach_of(const Question& question) {
+  return question.chain->reach({question.history, question.prompt_size, question.key});
+}
+
 /// Log-probabilities are natural, of the model's own distribution (before guidance and chain).
 struct Answer {
   Choice choice;          // id -1: none was asked for; probability: with chosen_logprob or explain

@@ -221,7 +221,7 @@ class MixtureHead : public SplitHead {
  protected:
   Way way(const Question& question) const override {
     if (question.negative != nullptr || question.chain == nullptr) return Way::kWhole;
-    const Reach reach = question.chain->reach();
+    const Reach reach = reach_of(question);
     if (reach.kind != Reach::kEach || reach.temperature != 1) return Way::kWhole;
     return asks_for_more(question) || !question.score.empty() ? Way::kFewAndWhole : Way::kFew;
   }

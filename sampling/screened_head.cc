@@ -24,6 +24,7 @@ constexpr std::size_t kMostRows = 16;
 
 /// Beyond that a screen saves little.
 constexpr std::size_t kMostCount = 1024;
+constexpr std::size_t kMostLowered = 128;  // more would make too much be computed, and the screen be read in vain
 constexpr double kMostDistance = 12;
 
 /// Of all panels, those that may be computed to see whether a word is in a nucleus; how far below the word,
@@ -160,8 +161,9 @@ Way ScreenedHead::way(const Question& question) const {
       !question.score.empty()) {
     return Way::kWhole;  // which chooses the same
   }
-  const Reach reach = question.chain->reach();
+  const Reach reach = reach_of(question);
   if (reach.kind == Reach::kAll || (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+      reach.lowered > kMostLowered ||
       (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
     return Way::kWhole;
   }
@@ -233,7 +235,7 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
   }
   compute_from(row.lower, row, x, member);  // so that the largest logit is there
   const auto largest = [&] { return kernels_.max(row.maxima, scratch.blocks); };
-  const Reach reach = question.chain->reach();
+  const Reach reach = reach_of(question);
   bool decided = true;
   switch (reach.kind) {
     case Reach::kLargest:
@@ -250,6 +252,7 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
       decided = shows_nucleus(compute_drawn(question.key, factor, row, x, member), reach, row, x, member);
       break;
     }
+    case Reach::kLower:
     case Reach::kAll:
       break;  // not here
   }

@@ -187,7 +187,7 @@ TreeHead::TreeHead(const OutputWeights& weights, const Kernels& kernels)
 Way TreeHead::way(const Question& question) const {
   if (question.negative != nullptr) return Way::kWhole;
   if (question.chain == nullptr) return asks_for_more(question) ? Way::kWhole : Way::kFew;
-  const Reach reach = question.chain->reach();
+  const Reach reach = reach_of(question);
   if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus ||
       (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
       (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
@@ -249,7 +249,7 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
   }
   Result<Answer> answer = Answer{};
   if (question.chain != nullptr) {
-    const Reach reach = question.chain->reach();
+    const Reach reach = reach_of(question);
     if (reach.kind == Reach::kEach) {
       show_drawn(question.key, walk);
     } else {

@@ -25,6 +25,12 @@ class CountPenalties : public Stage {
     return text + within_last(last_);
   }
 
+  Reach reach(const StageContext& context) const override {
+    if (presence_ < 0 || frequency_ < 0) return {};
+    return {.kind = Reach::kLower,
+            .lowered = last_of(context.history.subspan(context.prompt_size), last_).size()};
+  }
+
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     const auto ids = last_of(context.history.subspan(context.prompt_size), last_);
     const std::span<std::uint32_t> counts = room(row.scratch.counts, row.count());

@@ -19,6 +19,12 @@ class LogitBias : public Stage {
     return "logit_bias of " + std::to_string(biases_.size()) + (biases_.size() == 1 ? " id" : " ids");
   }
 
+  Reach reach(const StageContext&) const override {
+    const bool lowers =
+        std::all_of(biases_.begin(), biases_.end(), [](const auto& b) { return b.second <= 0; });
+    return lowers ? Reach{.kind = Reach::kLower, .lowered = biases_.size()} : Reach{};
+  }
+
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     for (const auto& [id, bias] : biases_) {
       if (const auto at = row.find(id)) row.add(*at, double{bias});

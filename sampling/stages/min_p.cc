@@ -20,7 +20,7 @@ class MinP : public Stage {
         static_cast<double>(row.max()) + std::log(static_cast<double>(p_)) / row.inverse_temperature();
     row.keep({round_up(least), Cut::kAllTies});
   }
-  Reach reach() const override {
+  Reach reach(const StageContext&) const override {
     return {.kind = Reach::kNear, .distance = -std::log(static_cast<double>(p_))};
   }
 

@@ -15,6 +15,8 @@ class MinTokens : public Stage {
   std::string_view name() const override { return "min_tokens"; }
   std::string describe() const override { return "min_tokens " + std::to_string(least_); }
 
+  Reach reach(const StageContext&) const override { return {.kind = Reach::kLower, .lowered = ends_.size()}; }
+
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     if (context.history.size() - context.prompt_size >= least_) return;
     for (const std::int32_t id : ends_) {

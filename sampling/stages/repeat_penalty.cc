@@ -19,6 +19,11 @@ class RepeatPenalty : public Stage {
   std::string_view name() const override { return "repeat_penalty"; }
   std::string describe() const override { return "repeat_penalty " + to_text(penalty_) + within_last(last_); }
 
+  Reach reach(const StageContext& context) const override {
+    if (penalty_ < 1) return {};
+    return {.kind = Reach::kLower, .lowered = last_of(context.history, last_).size()};
+  }
+
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     if (context.history.empty()) return;
     const std::span<const float> before = row.values();

@@ -24,7 +24,7 @@ class Temperature : public Stage {
   void apply(Candidates& row, const StageContext&, const StageState*) const override {
     row.divide_by(static_cast<double>(temperature_));
   }
-  Reach reach() const override {
+  Reach reach(const StageContext&) const override {
     return {.kind = Reach::kEach, .temperature = static_cast<double>(temperature_)};
   }
 

@@ -17,7 +17,7 @@ class TopP : public Stage {
   std::string_view name() const override { return "top_p"; }
   std::string describe() const override { return "top_p " + to_text(p_); }
   void apply(Candidates& row, const StageContext& context, const StageState*) const override;
-  Reach reach() const override { return {.kind = Reach::kNucleus, .mass = p()}; }
+  Reach reach(const StageContext&) const override { return {.kind = Reach::kNucleus, .mass = p()}; }
 
  private:
   double p() const { return static_cast<double>(p_); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "engine/output.h"
@@ -136,6 +137,9 @@ std::vector<NamedChain> chains() {
   all.push_back({"min_p", made({{"temperature", 0.8F}, {"min_p", 0.05F}})});
   all.push_back({"top_p", made({{"temperature", 0.8F}, {"top_p", 0.9F}})});
   all.push_back({"penalty", made({{"temperature", 0}, {"repeat_penalty", 1.3F}})});
+  all.push_back({"counts", made({{"temperature", 0}, {"presence_penalty", 2}, {"frequency_penalty", 0.5}})});
+  all.push_back({"penalty, top_k", made({{"repeat_penalty", 1.2F}, {"penalty_last_n", 16}, {"top_k", 12}})});
+  all.push_back({"reward", made({{"temperature", 0}, {"repeat_penalty", 0.8F}})});
   all.push_back({"T 1", made({})});
   all.push_back({"T 0.6", made({{"temperature", 0.6F}})});
   all.push_back({"T 1.3", made({{"temperature", 1.3F}})});
@@ -181,7 +185,7 @@ TEST_CASE("What is chosen from few logits is what the whole row gives") {
           const NamedChain& chain = crowd.chains[r % crowd.chains.size()];
           CAPTURE(kind, name(dtype), k.name, r, chain.name);
           REQUIRE(answers[r]);
-          const Reach::Kind kind_of_chain = chain.chain.reach().kind;
+          const Reach::Kind kind_of_chain = reach_of(crowd.questions[r]).kind;
           if (kind_of_chain == Reach::kEach || kind_of_chain == Reach::kNucleus)
             continue;  // drawn in ways of their own
           const std::vector<float> whole = whole_row(*head, crowd.questions[r].hidden);
@@ -327,16 +331,17 @@ TEST_CASE("A bad row fails alone in every head") {
 /// Chi-square of draws from one hidden state against the chain's distribution over the whole row, words that
 /// are expected less than five times together; as a standard normal (Wilson & Hilferty 1931).
 double deviation(const OutputHead& head, const Chain& chain, const Kernels& kernels, const float* hidden,
-                 std::size_t draws) {
+                 std::size_t draws, std::span<const std::int32_t> history = {}) {
   const std::vector<float> whole = whole_row(head, hidden);
   std::vector<float> probabilities(whole.size());
   Candidates scratch;
-  REQUIRE(chain.distribution(whole, {{}, 0, {}, &kernels}, nullptr, scratch, probabilities));
+  REQUIRE(chain.distribution(whole, {history, 0, {}, &kernels}, nullptr, scratch, probabilities));
   std::vector<Question> questions(draws);
   for (std::size_t i = 0; i < draws; ++i) {
     questions[i].hidden = hidden;
     questions[i].chain = &chain;
     questions[i].key = {5, 3, i};
+    questions[i].history = history;
   }
   std::vector<double> seen(whole.size());
   for (const auto& answer : ask(head, questions)) {
@@ -394,6 +399,43 @@ TEST_CASE("However low the temperature, a draw is of the likeliest words") {
           const std::vector<float> whole = whole_row(*head, questions[r].hidden);
           const float best = *std::max_element(whole.begin(), whole.end());
           CHECK(whole[static_cast<std::size_t>(answers[r]->choice.id)] >= best - 30 * temperature);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Draws with penalties have the chances that the whole row gives them") {
+  const std::size_t draws = all_or<std::size_t>(8000, 1000);
+  const Kernels& kernels = *all_kernels().back().kernels;
+  for (const std::string& kind : kKinds) {
+    const HeadSpec spec{kind, Dtype::kF32};
+    const auto owned = make_head_weights(spec);
+    const auto head = make_head(owned->weights, kernels);
+    const std::vector<float> hidden = hidden_of(22, 1, spec.hidden);
+    // The likeliest words have been said, some of them often.
+    const std::vector<float> whole = whole_row(*head, hidden.data());
+    std::vector<std::int32_t> said(spec.vocab);
+    std::iota(said.begin(), said.end(), 0);
+    const auto likelier = [&](std::int32_t a, std::int32_t b) {
+      return whole[static_cast<std::size_t>(a)] > whole[static_cast<std::size_t>(b)];
+    };
+    std::partial_sort(said.begin(), said.begin() + 24, said.end(), likelier);
+    said.resize(24);
+    said.insert(said.end(), said.begin(), said.begin() + 5);
+    for (const float temperature : {0.5F, 0.8F, 1.0F, 1.3F}) {
+      for (const int top_k : {0, 50}) {  // with which few logits are read
+        for (const SamplingOptions& penalty :
+             {SamplingOptions{{"repeat_penalty", 1.3F}},
+              SamplingOptions{{"presence_penalty", 0.5F}, {"frequency_penalty", 0.7F}}}) {
+          SamplingOptions options = penalty;
+          options.set("temperature", temperature);
+          options.set("top_k", top_k);
+          const Chain chain = *Chain::create(options);
+          CAPTURE(kind, chain.describe());
+          const double z = deviation(*head, chain, kernels, hidden.data(), draws, said);
+          CHECK(z < 3.5);
+          CHECK(z > -3.5);
         }
       }
     }

@@ -162,7 +162,9 @@ TEST_CASE("The screened head answers as the plain one does, alone and in company
       {{"temperature", 0.8}, {"top_p", 0.95}},  // of the rest the plain head answers
       {{"temperature", 50}, {"min_p", 0.5}},
       {{"top_k", 2000}},
-      {{"repeat_penalty", 1.3}, {"top_k", 20}}};
+      {{"repeat_penalty", 1.3}, {"top_k", 20}},
+      {{"temperature", 0}, {"repeat_penalty", 1.3}, {"penalty_last_n", 20}},
+      {{"temperature", 0}, {"frequency_penalty", 0.4}, {"top_p", 0.9}}};
   std::vector<Chain> chains;
   for (const SamplingOptions& o : options) chains.push_back(*Chain::create(o));
   std::vector<float> hidden;
