@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,9 @@
 #include "api/convert_head.h"
 #include "api/convert_tensors.h"
 #include "api/guard.h"
+#include "api/model_file.h"
 #include "weights/gguf.h"
+#include "weights/mapped_file.h"
 #include "weights/sentence.h"
 
 namespace partita {
@@ -38,9 +41,13 @@ Result<Dtype> find_type(std::string_view wanted) {
                sentence("the type of matrices is ", quoted(wanted), ", and must be one of ", known)};
 }
 
+constexpr std::string_view kTemplateFile = "chat_template.jinja";  // as transformers names it
+constexpr std::size_t kMostTemplate = std::size_t{1} << 20;
+
 /// A file that a checkpoint is made of, by its name.
 bool is_of_checkpoint(const fs::path& file) {
-  return file.extension() == ".json" || file.extension() == ".safetensors";
+  return file.extension() == ".json" || file.extension() == ".safetensors" ||
+         file.filename() == kTemplateFile;
 }
 
 /// What would be noticed only after minutes of work, or too late.
@@ -51,7 +58,7 @@ Result<void> check_target(const std::string& path, const std::string& checkpoint
   if (path.empty() || fs::is_directory(path, none)) {
     return Error{ErrorCode::kInvalidArgument, sentence("'", path, "' is no name of a file for the model")};
   }
-  if (fs::equivalent(path, vocabulary, none)) {
+  if (vocabulary != kBundledModel && fs::equivalent(path, vocabulary, none)) {
     return Error{ErrorCode::kInvalidArgument,
                  sentence("'", path, "' is the model that the vocabulary comes from: name another file")};
   }
@@ -76,8 +83,26 @@ Result<SafeTensors> open_weights(const std::string& directory) {
                         "save the model in that format")};
 }
 
-/// Everything about words: tokens, merges, special ids, the chat template.
-Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, GgufWriter& to) {
+/// The checkpoint's own chat template; none without its file. It is taken as it is; who opens the model
+/// hears what is wrong with it. Errors: those of MappedFile; kBadFile for one that is too large.
+Result<std::optional<std::string>> read_chat_template(const std::string& directory) {
+  const std::string path = sentence(directory, "/", kTemplateFile);
+  std::optional<std::string> text;
+  if (std::error_code none; !fs::exists(path, none)) return text;
+  const auto file = MappedFile::open(path);
+  if (!file) return file.error();
+  if (file->bytes().size() > kMostTemplate) {
+    return Error{ErrorCode::kBadFile, sentence("'", path, "' has ", file->bytes().size(),
+                                               " bytes, and a chat template has at most ", kMostTemplate)};
+  }
+  text.emplace(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  return text;
+}
+
+/// Everything about words: tokens, merges, special ids, the chat template, for which `chat` stands if there
+/// is one.
+Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::optional<std::string>& chat,
+                             GgufWriter& to) {
   const auto tokens = from.get_array("tokenizer.ggml.tokens");
   if (!tokens) return tokens.error();
   if ((*tokens)->size() != vocab) {
@@ -85,9 +110,12 @@ Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, GgufWriter& 
                  sentence("'", from.path(), "' has ", (*tokens)->size(), " tokens, and vocab_size is ", vocab,
                           ": take the vocabulary that the model was trained with")};
   }
+  constexpr std::string_view kChatTemplate = "tokenizer.chat_template";
   for (const Gguf::Entry& entry : from.metadata()) {
-    if (entry.key.starts_with("tokenizer.")) to.copy(entry);
+    const bool replaced = chat && entry.key == kChatTemplate;
+    if (entry.key.starts_with("tokenizer.") && !replaced) to.copy(entry);
   }
+  if (chat) to.add(kChatTemplate, *chat);
   return {};
 }
 
@@ -180,15 +208,18 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     if (auto fine = check_target(path, checkpoint, options.vocabulary); !fine) return fine.error();
     const auto config = read_checkpoint_config(checkpoint + "/config.json");
     if (!config) return config.error();
-    const auto vocabulary = Gguf::open(options.vocabulary);
+    const auto vocabulary = open_model_file(options.vocabulary);
     if (!vocabulary) return vocabulary.error();
+    const auto chat = read_chat_template(checkpoint);
+    if (!chat) return chat.error();
     const auto weights = open_weights(checkpoint);
     if (!weights) return weights.error();
 
     GgufWriter file;
     file.add("general.architecture", "llama").add("general.name", name_of(checkpoint));
     add_sizes(*config, file);
-    if (auto copied = copy_vocabulary(*vocabulary, config->vocab, file); !copied) return copied.error();
+    if (auto copied = copy_vocabulary(*vocabulary, config->vocab, *chat, file); !copied)
+      return copied.error();
     TensorCopy tensors(*weights, *type, options.progress, file);
     convert_tensors(*config, tensors, file);
     if (tensors.error()) return *tensors.error();

@@ -34,6 +34,13 @@ std::span<const float> slice(std::span<const float> values, std::size_t first, s
   return values.empty() ? values : values.subspan(first * cols, rows * cols);
 }
 
+/// The words of the embedding's band i. A model's embed_tokens may be fairseq's AdaptiveInput itself, or the
+/// list in it.
+std::string band_words(const TensorCopy& tensors, std::size_t i) {
+  const std::string inner = "model.embed_tokens.embeddings.";
+  return numbered(tensors.has(inner + "0.0.weight") ? inner : "model.embed_tokens.", i, ".0.weight");
+}
+
 void append(std::vector<float>& to, std::span<const float> values) {
   to.insert(to.end(), values.begin(), values.end());
 }
@@ -60,7 +67,14 @@ void convert_adaptive(const CheckpointConfig& c, TensorCopy& tensors) {
     const std::size_t size = words_of(c, cutoffs, i);
     tensors.matrix(projection + ".weight", out + ".proj.weight", width, c.hidden);
     tensors.vector_if_there(projection + ".bias", out + ".proj.bias", width);
-    tensors.matrix(words + ".weight", out + ".weight", size, width);
+    // Words that the embedding has too are in the file once.
+    const bool shared = c.embedding_cutoffs == cutoffs && tensors.cols(words + ".weight") == width &&
+                        tensors.same(words + ".weight", band_words(tensors, i + 1));
+    if (shared) {
+      tensors.leave_out(words + ".weight");
+    } else {
+      tensors.matrix(words + ".weight", out + ".weight", size, width);
+    }
     tensors.vector_if_there(words + ".bias", out + ".bias", size);
   }
 }
@@ -191,12 +205,11 @@ void convert_embedding(const CheckpointConfig& c, TensorCopy& tensors, GgufWrite
   const std::vector<std::int32_t>& cutoffs = c.embedding_cutoffs;
   if (cutoffs.empty()) return tensors.matrix(kEmbedding, "token_embd.weight", c.vocab, c.hidden);
   file.add("partita.embedding.cutoffs", cutoffs);
-  // A model's embed_tokens may be fairseq's AdaptiveInput itself, or the list in it.
-  const std::string inner = "model.embed_tokens.embeddings.";
-  const std::string bands = tensors.has(inner + "0.0.weight") ? inner : "model.embed_tokens.";
   for (std::size_t i = 0; i <= cutoffs.size(); ++i) {
     const std::size_t first = i == 0 ? 0 : begin_of(c, cutoffs, i - 1);
-    const std::string words = numbered(bands, i, ".0.weight"), projection = numbered(bands, i, ".1.weight");
+    const std::string words = band_words(tensors, i);
+    const std::string projection =
+        words.substr(0, words.size() - std::string_view("0.weight").size()) + "1.weight";
     const std::uint64_t width = tensors.cols(words);
     if (width > c.hidden) {
       return tensors.fail({ErrorCode::kUnsupported,

@@ -39,6 +39,12 @@ void TensorCopy::fail(Error error) {
   if (!error_) error_ = std::move(error);
 }
 
+bool TensorCopy::same(const std::string& one, const std::string& other) const {
+  const SafeTensor *a = from_.find(one), *b = from_.find(other);
+  return a != nullptr && b != nullptr && a->type == b->type && a->shape == b->shape &&
+         std::equal(a->bytes.begin(), a->bytes.end(), b->bytes.begin(), b->bytes.end());
+}
+
 std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension) {
   if (error_) return 0;
   const SafeTensor* tensor = from_.find(name);

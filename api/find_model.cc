@@ -91,11 +91,9 @@ Result<std::string> find_model(const std::string& name) {
     const std::string asked = name.empty() ? environment("PARTITA_MODEL") : name;
     if (asked.empty()) {
       if (auto found = in_directories(kKnown[0].file)) return *found;
-      return Error{
-          ErrorCode::kNotFound,
-          "no model is given and SmolLM2 is not there: run scripts/fetch-model, or give a GGUF file with "
-          "-m PATH or in $PARTITA_MODEL"};
+      return std::string(kBundledModel);
     }
+    if (asked == kBundledModel) return asked;
     std::error_code none;
     if (fs::exists(asked, none)) return asked;
     if (auto found = known_or_file(asked)) return *found;

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/guard.h"
+#include "api/model_file.h"
 #include "partita/partita.hpp"
 #include "weights/gguf.h"
 
@@ -40,7 +41,7 @@ Json value_json(const GgufValue& value, std::size_t limit) {
 
 Result<std::string> inspect_json(const std::string& path, std::size_t array_limit) {
   return guarded([&]() -> Result<std::string> {
-    auto file = Gguf::open(path);
+    auto file = open_model_file(path);
     if (!file) return file.error();
     Json out = {{"path", path}, {"version", file->version()}, {"bytes", file->file_bytes()}};
     out["metadata"] = Json::object();

@@ -1,11 +1,11 @@
 // Opening a model and everything about it that needs no weights: text, ids, templates.
 #include <algorithm>
-#include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "api/guard.h"
+#include "api/model_file.h"
 #include "api/model_impl.h"
 #include "engine/kernels/parallel.h"
 #include "partita/partita.hpp"
@@ -46,15 +46,6 @@ Result<void> check_attention(const OpenOptions& options) {
                      std::to_string(kMost) + " tokens"};
   }
   return {};
-}
-
-Result<Gguf> open_file(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    return Error{ErrorCode::kUnsupported,
-                 "\"" + path + "\" is a directory: give the path of a GGUF file (*.gguf) in it"};
-  }
-  return Gguf::open(path);
 }
 
 void load_chat_template(Model::Impl& model) {
@@ -201,7 +192,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     auto threads = resolve_threads(options.threads);
     if (!threads) return threads.error();
     if (auto checked = check_attention(options); !checked) return checked.error();
-    auto file = open_file(path);
+    auto file = open_model_file(path);
     if (!file) return file.error();
 
     auto impl = std::make_shared<Impl>(std::move(*file));

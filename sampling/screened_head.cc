@@ -24,7 +24,8 @@ constexpr std::size_t kMostRows = 16;
 
 /// Beyond that a screen saves little.
 constexpr std::size_t kMostCount = 1024;
-constexpr std::size_t kMostLowered = 128;  // more would make too much be computed, and the screen be read in vain
+constexpr std::size_t kMostLowered =
+    128;  // more would make too much be computed, and the screen be read in vain
 constexpr double kMostDistance = 12;
 
 /// Of all panels, those that may be computed to see whether a word is in a nucleus; how far below the word,
@@ -163,8 +164,7 @@ Way ScreenedHead::way(const Question& question) const {
   }
   const Reach reach = reach_of(question);
   if (reach.kind == Reach::kAll || (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
-      reach.lowered > kMostLowered ||
-      (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
+      reach.lowered > kMostLowered || (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
     return Way::kWhole;
   }
   // Bad numbers are the plain head's to report.

@@ -34,8 +34,8 @@ class SplitHead : public OutputHead {
   void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const override;
 
  protected:
-  /// The way of the choice depends on guidance, chain and hidden state alone: whatever else is asked for, the
-  /// token is the same.
+  /// The way of the choice depends on guidance, chain, history and hidden state alone: whatever else is
+  /// asked for, the token is the same.
   virtual Way way(const Question& question) const = 0;
 
   /// Null when there is no such memory.

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -83,7 +84,7 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
   command->add_option(
       "-m,--model", common.model,
       "a GGUF file or the name of a known model; without it $PARTITA_MODEL, else SmolLM2 where it "
-      "was fetched");
+      "was fetched, else the small one inside the program, whose name is bundled");
   command
       ->add_option("-t,--threads", common.threads,
                    "threads, at most what the machine and its container really grant; 0: all of them")
@@ -196,8 +197,20 @@ void catch_interrupts() {
   sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: a read that waits ends
 }
 
-Result<Opened> open_model(const Common& common, bool text_only) {
+Result<std::string> model_path(const Common& common) {
   auto path = partita::find_model(common.model);
+  const char* const chosen = std::getenv("PARTITA_MODEL");
+  const bool asked = !common.model.empty() || (chosen != nullptr && *chosen != '\0');
+  if (path && *path == partita::kBundledModel && !asked) {
+    std::fprintf(stderr,
+                 "partita: there is no model file here, so this is the small model inside the program, which "
+                 "knows little; scripts/fetch-model fetches SmolLM2, and -m PATH takes any GGUF file\n");
+  }
+  return path;
+}
+
+Result<Opened> open_model(const Common& common, bool text_only) {
+  auto path = model_path(common);
   if (!path) return path.error();
   return open_model_at(*path, common, text_only, common.exact);
 }

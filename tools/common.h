@@ -79,6 +79,10 @@ struct Opened {
   partita::Model model;
   double load_s = 0;
 };
+/// The path of the model that the options name. Where they name none and the small one inside the program
+/// stands for it, that is said on stderr, with what to do.
+partita::Result<std::string> model_path(const Common& common);
+
 /// Finds and opens the model that the options name; from here on Ctrl-C sets interrupted().
 partita::Result<Opened> open_model(const Common& common, bool text_only = false);
 /// The same for another model, or the same one in exact arithmetic.

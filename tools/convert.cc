@@ -42,6 +42,12 @@ std::string report_text(const partita::ConvertResult& result, const std::string&
 int run(const Common& common, const Paths& paths, partita::ConvertOptions options) {
   auto vocabulary = partita::find_model(options.vocabulary.empty() ? common.model : options.vocabulary);
   if (!vocabulary) return fail(vocabulary.error());
+  const bool asked = !options.vocabulary.empty() || !common.model.empty();
+  if (*vocabulary == partita::kBundledModel && !asked) {
+    return fail({partita::ErrorCode::kNotFound,
+                 "the checkpoint's words are those of a model file, and there is none: give one with "
+                 "--vocabulary, or fetch SmolLM2 with scripts/fetch-model"});
+  }
   options.vocabulary = *vocabulary;
   catch_interrupts();
   Progress progress("converting", common.shows_progress());
@@ -72,7 +78,8 @@ void add_convert(CLI::App& program, Common& common, Action& action) {
   command->add_option("-o,--output", paths->output, "the model file to write")->required();
   command->add_option(
       "--vocabulary", options->vocabulary,
-      "a GGUF file that has the model's words and chat template; without it the file of --model");
+      "a GGUF file that has the model's words and, where the checkpoint has no chat_template.jinja, its chat "
+      "template; without it the file of --model");
   command->add_option("--type", options->type, "of matrices; biases and norms are f32")
       ->check(CLI::IsMember(partita::convert_types()))
       ->capture_default_str();

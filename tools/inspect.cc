@@ -35,7 +35,7 @@ std::string table(const Json& file) {
 }
 
 int run(const Common& common, std::size_t array_limit) {
-  auto path = partita::find_model(common.model);
+  auto path = model_path(common);
   if (!path) return fail(path.error());
   auto json = partita::inspect_json(*path, array_limit);
   if (!json) return fail(json.error());

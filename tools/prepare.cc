@@ -28,7 +28,7 @@ std::string report_text(const partita::PrepareResult& result) {
 }
 
 int run(const Common& common, partita::PrepareOptions options) {
-  auto path = partita::find_model(common.model);
+  auto path = model_path(common);
   if (!path) return fail(path.error());
   catch_interrupts();
   Progress progress("preparing", common.shows_progress());

@@ -121,7 +121,7 @@ class Gguf {
   /// limit; kUnsupported (version 1, big-endian, a tensor type without a codec, arrays of arrays).
   static Result<Gguf> open(const std::string& path);
 
-  /// The same checks on bytes in memory (tests, fuzzers). The bytes must outlive the Gguf.
+  /// The same checks on bytes in memory. The bytes must outlive the Gguf.
   static Result<Gguf> parse(std::span<const std::byte> file, std::string name);
 
   Gguf(Gguf&&) noexcept;

@@ -197,9 +197,14 @@ class Batch;
 struct BatchOptions;
 class Ensemble;
 
+/// The path of the small model that is part of the library, wherever a model's path is asked for; a file of
+/// this name is "./bundled". It runs at once and knows little: weights/bundled/ has its card.
+inline constexpr std::string_view kBundledModel = "bundled";
+
 /// An open model. Cheap to copy (shared), immutable, usable from many threads at once.
 class PARTITA_API Model {
  public:
+  /// path: of a GGUF file, or kBundledModel.
   static Result<Model> open(const std::string& path, const OpenOptions& options = {});
 
   const ModelInfo& info() const;
@@ -417,8 +422,9 @@ struct PrepareResult {
 /// larger than its screen would be or has no screen; kIo; kCancelled.
 PARTITA_API Result<PrepareResult> prepare(const std::string& model_path, const PrepareOptions& options = {});
 
-/// Where a model named on a command line lies: an existing path, else the known model or file of that name in
-/// a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2. The directories, in this order:
+/// Where a model named on a command line lies: an existing path or kBundledModel, else the known model or file of that name in
+/// a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2 where it was fetched, else
+/// kBundledModel, which is its own path. The directories, in this order:
 /// $PARTITA_MODELS, ./models, models/ of the checkout that the program was built in, and share/partita/models
 /// beside the bin/ that it is installed in. Error: kNotFound saying how to fetch one.
 PARTITA_API Result<std::string> find_model(const std::string& name);

@@ -15,10 +15,12 @@ class MinTokens : public Stage {
   std::string_view name() const override { return "min_tokens"; }
   std::string describe() const override { return "min_tokens " + std::to_string(least_); }
 
-  Reach reach(const StageContext&) const override { return {.kind = Reach::kLower, .lowered = ends_.size()}; }
+  Reach reach(const StageContext& context) const override {
+    return {.kind = Reach::kLower, .lowered = is_over(context) ? 0 : ends_.size()};
+  }
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
-    if (context.history.size() - context.prompt_size >= least_) return;
+    if (is_over(context)) return;
     for (const std::int32_t id : ends_) {
       if (const auto at = row.find(id)) row.mask(*at);
     }
@@ -26,6 +28,10 @@ class MinTokens : public Stage {
   }
 
  private:
+  bool is_over(const StageContext& context) const {
+    return context.history.size() - context.prompt_size >= least_;
+  }
+
   std::size_t least_;
   std::vector<std::int32_t> ends_;
 };

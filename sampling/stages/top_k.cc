@@ -21,7 +21,9 @@ class TopK : public Stage {
   void apply(Candidates& row, const StageContext&, const StageState*) const override {
     keep_top_k(row, static_cast<std::size_t>(k_));
   }
-  Reach reach(const StageContext&) const override { return {.kind = Reach::kLargest, .count = static_cast<std::size_t>(k_)}; }
+  Reach reach(const StageContext&) const override {
+    return {.kind = Reach::kLargest, .count = static_cast<std::size_t>(k_)};
+  }
 
  private:
   std::int64_t k_;

@@ -78,6 +78,46 @@ TEST_CASE("PyTorch's adaptive softmax") {
   check_generates(checkpoint, "adaptive");
 }
 
+TEST_CASE("Words that an adaptive head shares with the embedding's bands are in the file once") {
+  Checkpoint checkpoint;
+  checkpoint.set_head({{"kind", "adaptive"}, {"cutoffs", {60, 150}}, {"order", backwards()}});
+  checkpoint.config["partita_embedding"] = {{"cutoffs", {60, 150}}};
+  checkpoint.add("lm_head.head.weight", {62, kHidden});
+  checkpoint.add("lm_head.tail.0.0.weight", {32, kHidden});
+  checkpoint.add("lm_head.tail.1.0.weight", {16, kHidden});
+  const auto& words1 = checkpoint.add("lm_head.tail.1.1.weight", {113, 16});
+  checkpoint.tensors.erase("model.embed_tokens.weight");
+  checkpoint.add("model.embed_tokens.0.0.weight", {60, kHidden});
+  checkpoint.add("model.embed_tokens.1.0.weight", {90, 32});
+  checkpoint.add("model.embed_tokens.1.1.weight", {kHidden, 32});
+  checkpoint.add("model.embed_tokens.2.0.weight", {113, 16});
+  checkpoint.add("model.embed_tokens.2.1.weight", {kHidden, 16});
+  checkpoint.tensors["lm_head.tail.0.1.weight"] = checkpoint.tensors["model.embed_tokens.1.0.weight"];
+  const Gguf once = checkpoint.converted();
+  CHECK_FALSE(once.has_tensor("output.0.weight"));
+  CHECK(values_of(once, "output.1.weight", {113, 16}) == words1);
+  const auto answer = [&] {
+    Request request;
+    request.prompt = "hello";
+    request.max_tokens = 8;
+    request.sampling.seed = 3;
+    return generate_alone(must(Model::open(checkpoint.output())), request).ids;
+  };
+  const auto ids = answer();
+
+  // The same numbers in another type are not looked for: the file has them twice, and the model is the same.
+  checkpoint.tensors["lm_head.tail.0.1.weight"].type = "F16";
+  CHECK(checkpoint.converted().has_tensor("output.0.weight"));
+  CHECK(answer() == ids);
+
+  // Shared or not, words are as wide as what the hidden state becomes for them.
+  checkpoint.tensors["lm_head.tail.0.1.weight"].type = "F32";
+  checkpoint.add("lm_head.tail.0.0.weight", {48, kHidden});
+  const auto wide = checkpoint.convert();
+  REQUIRE_FALSE(wide);
+  CHECK(wide.error().message.find("lm_head.tail.0.1.weight") != std::string::npos);
+}
+
 TEST_CASE("Fairseq's adaptive softmax and adaptive input") {
   Checkpoint checkpoint;
   checkpoint.set_head({{"kind", "adaptive"}, {"cutoffs", {60}}});

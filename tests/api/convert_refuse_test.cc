@@ -241,9 +241,8 @@ TEST_CASE("Heads whose tensors do not fit are refused") {
   CHECK_THAT(checkpoint.convert().error().message, Contains("has no tensor 'lm_head.prior.weight'"));
   checkpoint.add("lm_head.prior.weight", {3});
   checkpoint.add("lm_head.decoder.weight", {C::kVocab, 16});
-  CHECK_THAT(
-      checkpoint.convert().error().message,
-      Contains("'lm_head.prior.weight' has shape [3], and a matrix of 1 to 1048576 rows and columns"));
+  CHECK_THAT(checkpoint.convert().error().message,
+             Contains("'lm_head.prior.weight' has shape [3], and a matrix of 1 to 1048576 rows and columns"));
   checkpoint.add("lm_head.prior.weight", {0, C::kHidden});
   CHECK_THAT(checkpoint.convert().error().message, Contains("has shape [0, 64], and a matrix"));
   checkpoint.add("lm_head.prior.weight", {3, C::kHidden});

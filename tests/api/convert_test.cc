@@ -137,6 +137,18 @@ TEST_CASE("A converted model opens and generates, in every type") {
   }
 }
 
+TEST_CASE("A checkpoint's chat template stands for the vocabulary's") {
+  Checkpoint checkpoint;
+  const std::string path = checkpoint.directory() + "/chat_template.jinja";
+  const std::string own = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}";
+  std::ofstream(path) << own;
+  CHECK(must(checkpoint.converted().get_string("tokenizer.chat_template")) == own);
+  std::ofstream(path) << std::string((1 << 20) + 1, 'a');
+  const auto large = checkpoint.convert();
+  REQUIRE_FALSE(large);
+  CHECK(large.error().message.find("1048577") != std::string::npos);
+}
+
 TEST_CASE("Tied words stand in the file once") {
   Checkpoint checkpoint;
   checkpoint.config["tie_word_embeddings"] = true;

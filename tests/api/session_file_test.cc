@@ -6,8 +6,8 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
-#include "tests/sanitized.h"
 #include "tests/fuzz/session_cases.h"
+#include "tests/sanitized.h"
 
 namespace partita::testing {
 namespace {

@@ -417,8 +417,20 @@ class Usage(ProgramTest):
         program.parent.mkdir()
         program.write_bytes(open(PROGRAM, "rb").read())
         program.chmod(0o755)
-        done = subprocess.run([program, "generate", "-p", "x"], capture_output=True, env=env, cwd=self.dir)
-        self.check_sentence(done, 1, "scripts/fetch-model", "-m")
+        def answer(*args):
+            return subprocess.run([program, "generate", "--chat", "--greedy", "-n", "8", "-p", "Hello!", *args],
+                                  capture_output=True, env=env, cwd=self.dir)
+        done = answer()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.strip())
+        for named in (b"small model", b"scripts/fetch-model", b"-m PATH"):
+            self.assertIn(named, done.stderr)
+        asked_for = answer("-m", "bundled")
+        self.assertEqual(asked_for.stdout, done.stdout)
+        self.assertNotIn(b"small model", asked_for.stderr)
+        self.assertEqual(json.loads(answer("--json").stdout)["model"], "bundled")
+        self.assertIn(b"small model", answer("-q").stderr)
+        self.assertEqual(answer("-q", "-m", "bundled").stderr, b"")
 
     def test_a_full_disk_is_an_error(self):
         with open("/dev/full", "wb") as full:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 PLAIN = ("verse", "gloss")  # kinds that are no chats
-PLAIN_SHARE = 0.25  # of the rows that training sees
+PLAIN_SHARE = 0.125  # of the rows of a step
 OPEN_ROWS = 64  # rows that a text may still go into, while they are filled
 
 

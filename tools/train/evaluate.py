@@ -2,7 +2,7 @@
 
     build/train/venv/bin/python tools/train/evaluate.py --data build/train \
         --checkpoint adaptive=build/train/adaptive/checkpoint.pt --checkpoint dense=build/train/dense/checkpoint.pt \
-        --gguf build/train/model.gguf --partita build/release/partita -o build/train/MODEL_CARD.md
+        --gguf build/train/bundled/partita-small.gguf --partita build/release/partita -o build/train/bundled/README.md
 
 Perplexities are of hard labels: the words of the teacher's answers, every word of plain texts. The teacher's own are of
 the log-probabilities that `partita batch` gave for them; its words were drawn at a temperature, so that these are lower
@@ -21,7 +21,7 @@ import torch
 from data import PLAIN, Data
 from export import load
 from prompts import kind_of
-from texts import is_held_out, read_rows
+from texts import is_held_out, is_varied, read_rows
 
 README = pathlib.Path(__file__).resolve().parent / "README.md"
 ROWS = 4  # together
@@ -50,7 +50,7 @@ def teacher_losses(folder, kind_names):
     sums, counts = np.zeros(len(kind_names)), np.zeros(len(kind_names))
     for name in ("answers.jsonl", "dialogues.jsonl"):
         for row in read_rows(folder / name):
-            if is_held_out(row["id"]):
+            if is_held_out(row["id"]) and is_varied(row):
                 kind = kind_names.index(kind_of(row["id"]))
                 sums[kind] -= sum(place["logprob"] for place in row["logprobs"])
                 counts[kind] += len(row["logprobs"])
@@ -128,6 +128,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--checkpoint", action="append", required=True, metavar="NAME=FILE")
     parser.add_argument("--gguf")
+    parser.add_argument("--made-by", default="tools/train/run", help="the command, for the card")
     parser.add_argument("--partita", default="build/release/partita")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
@@ -145,7 +146,8 @@ def main():
         "parameters": f"{network.parameter_count() / 1e6:.1f} million", "sizes": sizes_text(network.sizes),
         "perplexities": table(data.kind_names, columns),
         "texts": texts_table(json.loads((options.data / "kinds.json").read_text())),
-        "samples": samples(options.partita, options.gguf) if options.gguf else "None were made."}
+        "samples": samples(options.partita, options.gguf) if options.gguf else "None were made.",
+        "made_by": options.made_by}
     options.output.write_text(fill_card(facts))
     print(facts["perplexities"])
 

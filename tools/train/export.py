@@ -1,4 +1,5 @@
-"""Writes a checkpoint of train.py as config.json and model.safetensors, for `partita convert` (docs/convert.md).
+"""Writes a checkpoint of train.py as config.json, model.safetensors and chat_template.jinja, for `partita convert`
+(docs/convert.md).
 
     build/train/venv/bin/python tools/train/export.py build/train/adaptive/checkpoint.pt \
         --order build/train/order.npy -o build/train/checkpoint
@@ -9,12 +10,14 @@ An adaptive model keeps its words in the order of places, which config.json list
 import argparse
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 import model
+from texts import TEMPLATE
 
 
 def load(path):
@@ -63,6 +66,7 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     save_file(tensors(network, order), options.output / "model.safetensors")
     (options.output / "config.json").write_text(json.dumps(config(network.sizes, order)) + "\n")
+    shutil.copyfile(TEMPLATE, options.output / TEMPLATE.name)
     print(f"build/release/partita convert {options.output} -o {options.output}.gguf --type q8_0 "
           "--vocabulary models/SmolLM2-135M-Instruct.Q4_1.gguf")
 

@@ -36,7 +36,7 @@ class Sizes:
     norm_eps: float = 1e-5
 
 
-# Kinds of models. "dense" has as many parameters as "adaptive" (7.4 million against 7.3), and therefore half the width;
+# Kinds of models. "dense" has as many parameters as "adaptive" (7.4 million), and therefore half the width;
 # "dense-wide" has the same body, and 17 million.
 KINDS = {
     "adaptive": Sizes(),
@@ -169,7 +169,7 @@ class AdaptiveEmbedding(nn.ModuleList):
         for i, (begin, end, _) in enumerate(bands(self.sizes)):
             where = ((places >= begin) & (places < end)).nonzero(as_tuple=True)
             rows = F.embedding(places[where] - begin, words[i])
-            out = out.index_put(where, rows if i == 0 else self[i][1](rows))
+            out = out.index_put(where, (rows if i == 0 else self[i][1](rows)).to(out.dtype))
         return out
 
 
@@ -191,14 +191,14 @@ class AdaptiveHead(nn.Module):
 
     def log_probs(self, hidden, places):
         """Log-probabilities [n][k] of places [n][k] after hidden [n][H]. A tail is computed where one is asked for."""
-        root = F.log_softmax(self.head(hidden), dim=1)
+        root = F.log_softmax(self.head(hidden).float(), dim=1)
         out = root.gather(1, places.clamp(max=self.shortlist - 1))
         for i, (begin, end, _) in enumerate(bands(self.sizes)[1:]):
             inside = (places >= begin) & (places < end)
             rows = inside.any(1).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            tail = F.log_softmax(self.tail[i](hidden[rows]), dim=1)
+            tail = F.log_softmax(self.tail[i](hidden[rows]).float(), dim=1)
             found = tail.gather(1, (places[rows] - begin).clamp(0, end - begin - 1))
             found = found + root[rows, self.shortlist + i, None]
             out = out.index_put((rows,), torch.where(inside[rows], found, out[rows]))
@@ -206,7 +206,7 @@ class AdaptiveHead(nn.Module):
 
     def all_log_probs(self, hidden):
         """[n][V]"""
-        root = F.log_softmax(self.head(hidden), dim=1)
+        root = F.log_softmax(self.head(hidden).float(), dim=1)
         parts = [root[:, self.shortlist + i, None] + F.log_softmax(tail(hidden), dim=1)
                  for i, tail in enumerate(self.tail)]
         return torch.cat([root[:, :self.shortlist], *parts], dim=1)
@@ -217,7 +217,7 @@ class DenseHead(nn.Module):
 
     def log_probs(self, hidden, places, words):
         """[n][k] after hidden [n][H]; words [V][H]. The logits are computed again for the gradient."""
-        one = lambda part, wanted: F.log_softmax(part @ words.T, dim=1).gather(1, wanted)
+        one = lambda part, wanted: F.log_softmax((part @ words.T).float(), dim=1).gather(1, wanted)
         pairs = zip(hidden.split(DENSE_CHUNK), places.split(DENSE_CHUNK))
         return torch.cat([checkpoint(one, part, wanted, use_reentrant=False) for part, wanted in pairs])
 
@@ -304,7 +304,7 @@ class Transformer(nn.Module):
     def all_log_probs(self, hidden):
         """[n][V] after hidden [n][H]"""
         if self.sizes.head == "dense":
-            return F.log_softmax(hidden @ self.words().T, dim=1)
+            return F.log_softmax((hidden @ self.words().T).float(), dim=1)
         return self.lm_head.all_log_probs(hidden)
 
     def parameter_count(self):

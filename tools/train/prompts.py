@@ -13,7 +13,8 @@ import json
 import pathlib
 import random
 
-TEMPERATURE = 0.8
+TEMPERATURE, TOP_P = 0.5, 0.9  # what the teacher says when it is surest, at greater heat it invents words
+SYSTEM = "You are a helpful AI assistant named Partita."  # the teacher is told, the student learns it without
 TOP = 8  # words whose log-probabilities are soft labels
 WORDNET = pathlib.Path("/usr/share/wordnet")
 WORDNET_SHARE = 0.3
@@ -168,8 +169,8 @@ class Composer:
         kinds = list(KINDS)
         kind = self.chance.choices(kinds, [KINDS[k][0] for k in kinds])[0]
         _, most, templates = KINDS[kind]
-        return batch_row(f"{kind}-{number:06}", [turn("user", self.fill(self.chance.choice(templates)))], most,
-                         self.chance.getrandbits(32))
+        messages = [turn("system", SYSTEM), turn("user", self.fill(self.chance.choice(templates)))]
+        return batch_row(f"{kind}-{number:06}", messages, most, self.chance.getrandbits(32))
 
 
 def turn(role, content):
@@ -177,8 +178,8 @@ def turn(role, content):
 
 
 def batch_row(name, messages, most, seed):
-    return {"id": name, "messages": messages, "temperature": TEMPERATURE, "max_tokens": most, "seed": seed,
-            "logprobs": TOP}
+    return {"id": name, "messages": messages, "temperature": TEMPERATURE, "top_p": TOP_P, "max_tokens": most,
+            "seed": seed, "logprobs": TOP}
 
 
 def stable_hash(text):

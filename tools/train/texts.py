@@ -31,9 +31,12 @@ from data import PLAIN, PLAIN_SHARE
 from prompts import TOP, WORDNET, follow_up_row, kind_of, stable_hash, turn
 
 END_OF_TEXT = 0  # <|endoftext|>: begins and ends plain texts
+TOGETHER = 64  # answers that advance together: a third more tokens a second than 16
 DIALOGUE_SHARE = 0.2  # of the time
 DIALOGUE_ROWS = 0.35  # of the answered rows that ended by themselves
 HELD_OUT = 0.02
+LEAST_VARIETY = 0.75  # share of an answer's runs of four words that differ: others go round in circles
+TEMPLATE = pathlib.Path(__file__).with_name("chat_template.jinja")  # the student's own
 PASSAGE = 8  # verses in one text
 MARKS = ("\x01", "\x02", "\x03")  # stand for the contents of a conversation while the template is rendered
 CHUNK = 1 << 21  # characters tokenized by one process
@@ -79,8 +82,9 @@ class Partita:
         return parts
 
     def render(self, messages):
-        """The chat template's text, ready for the answer."""
-        return self.output("template", text=json.dumps({"messages": messages, "add_generation_prompt": True}))
+        """The student's chat template's text, ready for the answer."""
+        context = json.dumps({"messages": messages, "add_generation_prompt": True})
+        return self.output("template", "--file", TEMPLATE, text=context)
 
     def batch(self, rows, output, seconds):
         """Answers rows for at most so many seconds, earlier runs' included; None: until all are answered."""
@@ -92,7 +96,7 @@ class Partita:
         # Should this program be killed, the batch ends too: it would hold the lock on its output.
         guard = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
         process = subprocess.Popen([*guard, *self.command("batch", "-t", self.threads, "-i", rows, "-o", output,
-                                                          "--order", "finished")])
+                                                          "--order", "finished", "--sequences", TOGETHER)])
         in_time = True
         try:
             while in_time and process.poll() is None:
@@ -131,12 +135,17 @@ def read_rows(path):
 # --- chats -------------------------------------------------------------------------------------------------
 
 
+def is_varied(answer):
+    runs = list(zip(*(answer["ids"][i:] for i in range(4))))
+    return len(set(runs)) >= LEAST_VARIETY * len(runs)
+
+
 def make_dialogues(prompts, answers, path):
     """Writes rows of a second turn for some of the answers that ended by themselves."""
     lines = []
     for answer in sorted(answers, key=lambda row: row["id"]):
         chosen = stable_hash("dialogue " + answer["id"]) % 1000 < DIALOGUE_ROWS * 1000
-        if chosen and answer["finish"] == "eos" and answer["text"].strip():
+        if chosen and answer["finish"] == "eos" and answer["text"].strip() and is_varied(answer):
             lines.append(json.dumps(follow_up_row(prompts[answer["id"]], answer["text"])) + "\n")
     part = path.with_suffix(".part")
     part.write_text("".join(lines))
@@ -144,21 +153,22 @@ def make_dialogues(prompts, answers, path):
 
 
 def chat_texts(partita, conversations):
-    """The rendered text of each conversation of one or three messages, all through two calls of the template."""
+    """The rendered text of each conversation of one or three messages, the system's left out: what it asks for becomes
+    the student's way. All through two calls of the template."""
     shapes = {1: [turn("user", MARKS[0])],
               3: [turn("user", MARKS[0]), turn("assistant", MARKS[1]), turn("user", MARKS[2])]}
     rendered = {size: partita.render(messages) for size, messages in shapes.items()}
-    trimmed = partita.render([turn("user", f" {MARKS[0]}\n")]) == rendered[1]  # some templates strip contents
     texts = []
-    for messages in conversations:
-        contents = {mark: m["content"].strip() if trimmed else m["content"] for mark, m in zip(MARKS, messages)}
+    for conversation in conversations:
+        messages = [message for message in conversation if message["role"] != "system"]
+        contents = {mark: message["content"] for mark, message in zip(MARKS, messages)}
         texts.append(re.sub("[\x01-\x03]", lambda found: contents[found[0]], rendered[len(messages)]))
     return texts
 
 
 def chats(partita, prompts, answers):
     """Sequences of (id, prompt's ids, answer's ids, top [n][TOP] pairs of id and log-probability)."""
-    answers = sorted(answers, key=lambda row: row["id"])
+    answers = sorted(filter(is_varied, answers), key=lambda row: row["id"])
     ids = partita.tokenize(chat_texts(partita, [prompts[row["id"]]["messages"] for row in answers]))
     return [(row["id"], start, row["ids"], [place["top"] for place in row.get("logprobs", [])])
             for row, start in zip(answers, ids)]

@@ -85,11 +85,14 @@ def losses(network, batch, data, sampled=0, generator=None):
 # --- optimizer -----------------------------------------------------------------------------------------
 
 
-def make_optimizer(network, rate):
-    matrices = [weight for weight in network.parameters() if weight.dim() > 1]
-    vectors = [weight for weight in network.parameters() if weight.dim() == 1]
-    groups = [{"params": matrices, "weight_decay": DECAY}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
+def make_optimizers(network, rate):
+    """Muon for the matrices of the layers, with steps as large as AdamW's; AdamW for words, projections, norms."""
+    layers = [weight for weight in network.model.layers.parameters() if weight.dim() > 1]
+    others = [weight for weight in network.parameters() if all(weight is not layer for layer in layers)]
+    groups = [{"params": [weight for weight in others if weight.dim() > 1], "weight_decay": DECAY},
+              {"params": [weight for weight in others if weight.dim() == 1], "weight_decay": 0.0}]
+    return [torch.optim.Muon(layers, lr=rate, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)]
 
 
 def rate_at(progress, highest):
@@ -154,7 +157,8 @@ class Run:
         self.data = Data(options.data, "train")
         self.sizes = dataclasses.replace(model.KINDS[options.kind], vocab=len(self.data.order))
         self.network = model.Transformer(self.sizes, options.seed)
-        self.optimizer = make_optimizer(self.network, options.rate)
+        self.optimizers = make_optimizers(self.network, options.rate)
+        self.bf16 = options.precision == "bf16"
         length = options.length or self.sizes.context
         self.schedule = Schedule(self.data, length, options.batch, PLAIN_SHARE, options.seed)
         held_out = Data(options.data, "held_out")
@@ -172,7 +176,8 @@ class Run:
         if saved["sizes"] != dataclasses.asdict(self.sizes):
             raise SystemExit(f"'{path}' is of a model of other sizes: remove it or take another --out")
         self.network.load_state_dict(saved["weights"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         self.step, self.seconds, self.tokens = saved["step"], saved["seconds"], saved["tokens"]
         self.log = [line for line in read_log(self.out / "log.jsonl") if line["step"] <= self.step]
         print(f"going on after step {self.step}, {self.seconds:.0f} s")
@@ -183,9 +188,10 @@ class Run:
         write_whole(self.out / "loss.svg", svg_curve(self.log, ["hard", "soft", "held_out"],
                                                      ["#4477aa", "#ee6677", "#228833"]))
         part = self.out / "checkpoint.pt.part"
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         torch.save({"sizes": dataclasses.asdict(self.sizes), "weights": self.network.state_dict(),
-                    "optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds,
-                    "tokens": self.tokens, "softmax": self.options.softmax, "seed": self.options.seed}, part)
+                    "optimizers": optimizers, "step": self.step, "seconds": self.seconds, "tokens": self.tokens,
+                    "softmax": self.options.softmax, "seed": self.options.seed}, part)
         os.replace(part, self.out / "checkpoint.pt")
 
     def progress(self):
@@ -197,15 +203,18 @@ class Run:
         """One step; what it says of itself."""
         batch = self.schedule.batch(self.step)
         rate = rate_at(self.progress(), self.options.rate)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         sampled = self.options.samples if self.options.softmax == "sampled" else 0
         generator = torch.Generator().manual_seed((self.options.seed << 32) + self.step)
-        found = losses(self.network, batch, self.data, sampled, generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+            found = losses(self.network, batch, self.data, sampled, generator)
         found["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self.tokens += int((batch.texts >= 0).sum())
         return {"loss": found["loss"].item(), "hard": found["hard"].item(), "soft": found["soft"].item(),
@@ -243,6 +252,15 @@ class Run:
         (self.out / "done").touch()
 
 
+def multiplies_bf16():
+    """Whether the processor has instructions for products of bfloat16."""
+    try:
+        flags = pathlib.Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
 def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, required=True)
@@ -254,7 +272,9 @@ def read_options():
     parser.add_argument("--steps", type=int, help="instead of --minutes")
     parser.add_argument("--batch", type=int, default=8, help="rows in a step")
     parser.add_argument("--length", type=int, help="tokens in a row; the model's context without it")
-    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--rate", type=float, default=5e-3, help="highest learning rate")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="bf16" if multiplies_bf16() else "f32",
+                        help="of products; weights, sums and losses are f32. bf16 where the processor has it")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are processors")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save-every", type=float, default=120, help="seconds")

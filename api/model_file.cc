@@ -1,0 +1,20 @@
+#include "api/model_file.h"
+
+#include <filesystem>
+
+#include "partita/partita.hpp"
+#include "weights/bundled_model.h"
+
+namespace partita {
+
+Result<Gguf> open_model_file(const std::string& path) {
+  if (path == kBundledModel) return Gguf::parse(bundled_model(), path);
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return Error{ErrorCode::kUnsupported,
+                 "\"" + path + "\" is a directory: give the path of a GGUF file (*.gguf) in it"};
+  }
+  return Gguf::open(path);
+}
+
+}  // namespace partita

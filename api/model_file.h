@@ -1,0 +1,14 @@
+// The file behind a model's name. Internal to api/.
+#pragma once
+
+#include <string>
+
+#include "weights/gguf.h"
+
+namespace partita {
+
+/// The GGUF file at `path`, or for kBundledModel the one in the library. Errors: those of Gguf::open();
+/// kUnsupported for a directory.
+Result<Gguf> open_model_file(const std::string& path);
+
+}  // namespace partita
