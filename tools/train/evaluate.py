@@ -144,6 +144,7 @@ def main():
     first, network = next(iter(networks.items()))
     facts = training_facts(checkpoints[first]) | {
         "parameters": f"{network.parameter_count() / 1e6:.1f} million", "sizes": sizes_text(network.sizes),
+        "context": str(network.sizes.context),
         "perplexities": table(data.kind_names, columns),
         "texts": texts_table(json.loads((options.data / "kinds.json").read_text())),
         "samples": samples(options.partita, options.gguf) if options.gguf else "None were made.",
