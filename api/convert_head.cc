@@ -34,11 +34,11 @@ std::span<const float> slice(std::span<const float> values, std::size_t first, s
   return values.empty() ? values : values.subspan(first * cols, rows * cols);
 }
 
-/// The words of the embedding's band i. A model's embed_tokens may be fairseq's AdaptiveInput itself, or the
-/// list in it.
-std::string band_words(const TensorCopy& tensors, std::size_t i) {
+/// The bands of an embedding, "...I.0.weight" their words. A model's embed_tokens may be fairseq's
+/// AdaptiveInput itself, or the list in it.
+std::string bands_of(const TensorCopy& tensors) {
   const std::string inner = "model.embed_tokens.embeddings.";
-  return numbered(tensors.has(inner + "0.0.weight") ? inner : "model.embed_tokens.", i, ".0.weight");
+  return tensors.has(inner + "0.0.weight") ? inner : "model.embed_tokens.";
 }
 
 void append(std::vector<float>& to, std::span<const float> values) {
@@ -57,6 +57,7 @@ std::vector<float> transposed(std::span<const float> values, std::size_t rows, s
 void convert_adaptive(const CheckpointConfig& c, TensorCopy& tensors) {
   const std::vector<std::int32_t>& cutoffs = c.head.cutoffs;
   const std::size_t root = begin_of(c, cutoffs, 0) + cutoffs.size();
+  const std::string bands = bands_of(tensors);
   tensors.matrix("lm_head.head.weight", "output.weight", root, c.hidden);
   tensors.vector_if_there("lm_head.head.bias", "output.bias", root);
   for (std::size_t i = 0; i < cutoffs.size(); ++i) {
@@ -69,7 +70,7 @@ void convert_adaptive(const CheckpointConfig& c, TensorCopy& tensors) {
     tensors.vector_if_there(projection + ".bias", out + ".proj.bias", width);
     // Words that the embedding has too are in the file once.
     const bool shared = c.embedding_cutoffs == cutoffs && tensors.cols(words + ".weight") == width &&
-                        tensors.same(words + ".weight", band_words(tensors, i + 1));
+                        tensors.same(words + ".weight", numbered(bands, i + 1, ".0.weight"));
     if (shared) {
       tensors.leave_out(words + ".weight");
     } else {
@@ -205,11 +206,10 @@ void convert_embedding(const CheckpointConfig& c, TensorCopy& tensors, GgufWrite
   const std::vector<std::int32_t>& cutoffs = c.embedding_cutoffs;
   if (cutoffs.empty()) return tensors.matrix(kEmbedding, "token_embd.weight", c.vocab, c.hidden);
   file.add("partita.embedding.cutoffs", cutoffs);
+  const std::string bands = bands_of(tensors);
   for (std::size_t i = 0; i <= cutoffs.size(); ++i) {
     const std::size_t first = i == 0 ? 0 : begin_of(c, cutoffs, i - 1);
-    const std::string words = band_words(tensors, i);
-    const std::string projection =
-        words.substr(0, words.size() - std::string_view("0.weight").size()) + "1.weight";
+    const std::string words = numbered(bands, i, ".0.weight"), projection = numbered(bands, i, ".1.weight");
     const std::uint64_t width = tensors.cols(words);
     if (width > c.hidden) {
       return tensors.fail({ErrorCode::kUnsupported,

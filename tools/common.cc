@@ -197,11 +197,14 @@ void catch_interrupts() {
   sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: a read that waits ends
 }
 
+bool names_model(const Common& common) {
+  const char* const chosen = std::getenv("PARTITA_MODEL");
+  return !common.model.empty() || (chosen != nullptr && *chosen != '\0');
+}
+
 Result<std::string> model_path(const Common& common) {
   auto path = partita::find_model(common.model);
-  const char* const chosen = std::getenv("PARTITA_MODEL");
-  const bool asked = !common.model.empty() || (chosen != nullptr && *chosen != '\0');
-  if (path && *path == partita::kBundledModel && !asked) {
+  if (path && *path == partita::kBundledModel && !names_model(common)) {
     std::fprintf(stderr,
                  "partita: there is no model file here, so this is the small model inside the program, which "
                  "knows little; scripts/fetch-model fetches SmolLM2, and -m PATH takes any GGUF file\n");

@@ -79,6 +79,9 @@ struct Opened {
   partita::Model model;
   double load_s = 0;
 };
+/// Whether --model or $PARTITA_MODEL names a model.
+bool names_model(const Common& common);
+
 /// The path of the model that the options name. Where they name none and the small one inside the program
 /// stands for it, that is said on stderr, with what to do.
 partita::Result<std::string> model_path(const Common& common);

@@ -42,7 +42,7 @@ std::string report_text(const partita::ConvertResult& result, const std::string&
 int run(const Common& common, const Paths& paths, partita::ConvertOptions options) {
   auto vocabulary = partita::find_model(options.vocabulary.empty() ? common.model : options.vocabulary);
   if (!vocabulary) return fail(vocabulary.error());
-  const bool asked = !options.vocabulary.empty() || !common.model.empty();
+  const bool asked = !options.vocabulary.empty() || names_model(common);
   if (*vocabulary == partita::kBundledModel && !asked) {
     return fail({partita::ErrorCode::kNotFound,
                  "the checkpoint's words are those of a model file, and there is none: give one with "
