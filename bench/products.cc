@@ -50,7 +50,7 @@ void rates(benchmark::State& state, const Case& c) {
 void own(benchmark::State& state, Dtype type, std::size_t rows) {
   Case c(type, rows == 1 ? 65536 : 1536, rows);
   for (auto _ : state) {
-    c.table.matmul(c.w, 0, c.w.panels(), c.x, c.y.data(), c.w.rows, c.scratch.data());
+    c.table.matmul(c.w, {0, c.w.panels()}, c.x, c.y.data(), c.w.rows, c.scratch.data());
     benchmark::DoNotOptimize(c.y.data());
   }
   rates(state, c);

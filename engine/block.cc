@@ -43,7 +43,7 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
       ws.failed.store(true, std::memory_order_relaxed);
     }
     if (tiled < x.rows) {
-      ws.model.kernels().matmul(matrix, from, to, x.from(tiled), out.row(tiled), out.cols(), scratch);
+      ws.model.kernels().matmul(matrix, {from, to}, x.from(tiled), out.row(tiled), out.cols(), scratch);
     }
   }
 }

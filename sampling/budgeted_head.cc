@@ -29,15 +29,17 @@ class BudgetedScratch : public SourceScratch {
         query(rows, matrix.cols),
         estimates(rows * ld * sizeof(float)),
         lower(static_cast<std::size_t>(threads), std::vector<float>(rows)),
-        maxima(static_cast<std::size_t>(threads), std::vector<float>(2 * matrix.panels())) {}
+        maxima(static_cast<std::size_t>(threads), std::vector<float>(2 * matrix.panels())),
+        listed(static_cast<std::size_t>(threads)) {}
 
   const std::size_t rows, ld;
   ProductScratch products;
   std::vector<float> taken;  // [rows][hidden]: the numbers that products take
   ScreenRows query;
-  AlignedBytes estimates;                  // [rows][ld], of logits less their shift
-  std::vector<std::vector<float>> lower;   // [threads][rows]: what the kernel says besides
-  std::vector<std::vector<float>> maxima;  // [threads][2][panels]
+  AlignedBytes estimates;                          // [rows][ld], of logits less their shift
+  std::vector<std::vector<float>> lower;           // [threads][rows]: what the kernel says besides
+  std::vector<std::vector<float>> maxima;          // [threads][2][panels]
+  std::vector<std::vector<std::uint32_t>> listed;  // [threads]: panels that are computed
 };
 
 class BudgetedSource : public LogitSource {
@@ -69,7 +71,7 @@ class BudgetedSource : public LogitSource {
  private:
   void some_rows(const Worker& worker, const float* hidden, std::size_t n, BudgetedScratch& scratch,
                  const RowOutput& out) const;
-  void compute_likeliest(const Worker& worker, Activations x, std::vector<float>& maxima,
+  void compute_likeliest(const Worker& worker, const Activations& x, std::vector<float>& maxima,
                          BudgetedScratch& scratch, float* logits) const;
 
   const PackedMatrix& matrix_;
@@ -99,9 +101,7 @@ void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::s
     for (std::size_t i = 0; i < matrix_.rows; ++i) {
       logits[i] = static_cast<float>(static_cast<double>(estimates[i]) + shift);
     }
-    Activations one = x.from(r);
-    one.rows = 1;
-    compute_likeliest(worker, one, maxima, scratch, logits);
+    compute_likeliest(worker, x.from(r), maxima, scratch, logits);
     for (std::size_t b = 0; out.maxima != nullptr && b < out.blocks; ++b) {
       const std::size_t id = b * kBlockValues;
       out.maxima[r * out.blocks + b] = kernels_.max(logits + id, std::min(kBlockValues, matrix_.rows - id));
@@ -111,7 +111,7 @@ void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::s
 }
 
 /// The panels with the largest estimates; of equal ones the first.
-void BudgetedSource::compute_likeliest(const Worker& worker, Activations x, std::vector<float>& maxima,
+void BudgetedSource::compute_likeliest(const Worker& worker, const Activations& x, std::vector<float>& maxima,
                                        BudgetedScratch& scratch, float* logits) const {
   const std::size_t all = matrix_.panels();
   const std::span<float> of_panel(maxima.data(), all), ordered(maxima.data() + all, all);
@@ -127,6 +127,8 @@ void BudgetedSource::compute_likeliest(const Worker& worker, Activations x, std:
   std::nth_element(ordered.begin(), least, ordered.end(), std::greater<>());
   const auto above = static_cast<std::size_t>(
       std::count_if(of_panel.begin(), of_panel.end(), [&](float most) { return most > *least; }));
+  std::vector<std::uint32_t>& listed = scratch.listed[static_cast<std::size_t>(worker.index)];
+  listed.clear();
   std::size_t ties = panels_ - std::min(panels_, above);
   for (std::size_t p = 0; p < all; ++p) {
     if (of_panel[p] < *least) continue;
@@ -134,8 +136,9 @@ void BudgetedSource::compute_likeliest(const Worker& worker, Activations x, std:
       if (ties == 0) continue;
       --ties;
     }
-    kernels_.matmul(matrix_, p, p + 1, x, logits, 0, scratch.products.of(worker));
+    listed.push_back(static_cast<std::uint32_t>(p));
   }
+  multiply_listed(matrix_, listed, x, kernels_, scratch.products.of(worker), logits);
 }
 
 }  // namespace

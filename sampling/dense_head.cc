@@ -47,11 +47,11 @@ void DenseSource::rows(const Worker& worker, const float* hidden, std::size_t ro
   const auto [first, last] = worker.share(matrix_.panels(), kBlockPanels);
   std::byte* own = products.of(worker);
   if (out.maxima == nullptr) {
-    kernels_.matmul(matrix_, first, last, x, out.logits, out.ld, own);
+    kernels_.matmul(matrix_, {first, last}, x, out.logits, out.ld, own);
   } else {
     // A block at a time, so that its maximum is taken while it is in the first cache.
     for (std::size_t panel = first; panel < last; panel += kBlockPanels) {
-      kernels_.matmul(matrix_, panel, std::min(panel + kBlockPanels, last), x, out.logits, out.ld, own);
+      kernels_.matmul(matrix_, {panel, std::min(panel + kBlockPanels, last)}, x, out.logits, out.ld, own);
       const std::size_t id = panel * kPanelRows;
       const std::size_t n = std::min(kBlockValues, matrix_.rows - id);
       for (std::size_t r = 0; r < rows; ++r) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
@@ -54,5 +56,10 @@ void multiply(const Worker& worker, const Linear& linear, const Activations& x, 
 void multiply_panels(const Worker& worker, const Linear& linear, std::size_t first, std::size_t last,
                      const Activations& x, const Kernels& kernels, ProductScratch& scratch, float* y,
                      std::size_t ld);
+
+/// y[16 p + i] = W[16 p + i] . x for the panels p that `which` lists and the first row of x; each is fetched
+/// while the one before it is multiplied. scratch: as Kernels::matmul asks for.
+void multiply_listed(const PackedMatrix& w, std::span<const std::uint32_t> which, Activations x,
+                     const Kernels& kernels, std::byte* scratch, float* y);
 
 }  // namespace partita

@@ -28,11 +28,12 @@ constexpr std::size_t kMostLowered =
     128;  // more would make too much be computed, and the screen be read in vain
 constexpr double kMostDistance = 12;
 
-/// Of all panels, those that may be computed to see whether a word is in a nucleus; how far below the word,
-/// in nats, each further look goes, and how many there are.
-constexpr std::size_t kNucleusShare = 16;
-/// Where more than one of so many panels are in question, all at once take less time.
-constexpr std::size_t kMostShare = 4;
+/// A row is one worker's, all panels at once are everybody's: where more than 1 / (kMostShare * workers) of
+/// them are in question, those take less time.
+constexpr std::size_t kMostShare = 2;
+/// Of that, the part that may be computed to see whether a word is in a nucleus; how far below the word, in
+/// nats, each further look goes, and how many there are.
+constexpr std::size_t kNucleusShare = 2;
 constexpr double kNucleusStep = 3;
 constexpr int kNucleusLooks = 3;
 /// More than what float sums of weights over a vocabulary are apart in whatever order they are taken.
@@ -54,8 +55,8 @@ struct PartialRow {
   const float* upper = nullptr;         // [panels * 16]: of logits less shift
   const float* upper_maxima = nullptr;  // [blocks]
   double shift = 0;
-  float lower = 0;                                 // some logit is not below, less shift
-  std::vector<std::uint32_t>* computed = nullptr;  // panels
+  float lower = 0;       // some logit is not below, less shift
+  std::size_t most = 0;  // panels that may be in question
 };
 
 class ScreenedScratch : public HeadScratch {
@@ -139,8 +140,9 @@ class ScreenedHead : public SplitHead {
   /// Computes the logits of every panel that has an upper bound of at least `least`.
   void compute_from(float least, PartialRow& row, const Activations& x,
                     ScreenedScratch::Member& member) const;
-  void compute(std::size_t panel, PartialRow& row, const Activations& x,
-               ScreenedScratch::Member& member) const;
+  /// Computes the logits of the panels that member.computed lists from `from` on.
+  void compute_listed(std::size_t from, PartialRow& row, const Activations& x,
+                      ScreenedScratch::Member& member) const;
   void compute_largest(std::size_t count, PartialRow& row, const Activations& x,
                        ScreenedScratch::Member& member) const;
   /// The logit of the word that is drawn.
@@ -148,8 +150,8 @@ class ScreenedHead : public SplitHead {
                       ScreenedScratch::Member& member) const;
   bool shows_nucleus(float word, const Reach& reach, PartialRow& row, const Activations& x,
                      ScreenedScratch::Member& member) const;
-  /// Whether no more than one of `share` panels have an upper bound of at least `least`.
-  bool are_few(float least, std::size_t share, const PartialRow& row) const;
+  /// Whether at most `most` panels have an upper bound of at least `least`.
+  bool are_few(float least, std::size_t most, const PartialRow& row) const;
 
   const PackedMatrix& matrix_;
   const Screen& screen_;
@@ -220,14 +222,14 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
                  scratch.upper_maxima.data() + r * scratch.blocks,
                  screen_.shift(scratch.taken.data() + r * matrix_.cols),
                  kMasked,
-                 &member.computed};
+                 matrix_.panels() / (kMostShare * static_cast<std::size_t>(workers))};
   for (int w = 0; w < workers; ++w) {
     row.lower = std::max(row.lower, scratch.members[static_cast<std::size_t>(w)].lower[r]);
   }
   member.computed.clear();
   const Activations x = scratch.buffer.view(scratch.rows, matrix_.cols).from(r);
 
-  if (!are_few(row.lower, kMostShare, row)) {
+  if (!are_few(row.lower, row.most, row)) {
     Answer undecided;
     undecided.choice.id = kUndecided;
     undecided.head_bytes = screen_.panels().bytes();
@@ -272,30 +274,32 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
   return answer;
 }
 
-void ScreenedHead::compute(std::size_t panel, PartialRow& row, const Activations& x,
-                           ScreenedScratch::Member& member) const {
-  float* const logits = row.logits + panel * kPanelRows;
-  if (logits[0] != kMasked) return;
-  Activations one = x;
-  one.rows = 1;
-  kernels_.matmul(matrix_, panel, panel + 1, one, row.logits, 0, member.matmul.data());
-  const std::size_t n = std::min<std::size_t>(kPanelRows, matrix_.rows - panel * kPanelRows);
-  float& most = row.maxima[panel / kBlockPanels];
-  most = std::max(most, kernels_.max(logits, n));
-  row.computed->push_back(static_cast<std::uint32_t>(panel));
+void ScreenedHead::compute_listed(std::size_t from, PartialRow& row, const Activations& x,
+                                  ScreenedScratch::Member& member) const {
+  const std::span<const std::uint32_t> listed = std::span(member.computed).subspan(from);
+  multiply_listed(matrix_, listed, x, kernels_, member.matmul.data(), row.logits);
+  for (const std::uint32_t panel : listed) {
+    const std::size_t first = std::size_t{panel} * kPanelRows;
+    float& most = row.maxima[panel / kBlockPanels];
+    most = std::max(
+        most, kernels_.max(row.logits + first, std::min<std::size_t>(kPanelRows, matrix_.rows - first)));
+  }
 }
 
 void ScreenedHead::compute_from(float least, PartialRow& row, const Activations& x,
                                 ScreenedScratch::Member& member) const {
-  const std::size_t panels = matrix_.panels();
+  const std::size_t panels = matrix_.panels(), already = member.computed.size();
   for (std::size_t first = 0; first < panels; first += kBlockPanels) {
     if (row.upper_maxima[first / kBlockPanels] < least) continue;
     for (std::size_t p = first; p < std::min(first + kBlockPanels, panels); ++p) {
       const float* const upper = row.upper + p * kPanelRows;
-      if (std::any_of(upper, upper + kPanelRows, [&](float u) { return u >= least; }))
-        compute(p, row, x, member);
+      if (row.logits[p * kPanelRows] == kMasked &&
+          std::any_of(upper, upper + kPanelRows, [&](float u) { return u >= least; })) {
+        member.computed.push_back(static_cast<std::uint32_t>(p));
+      }
     }
   }
+  compute_listed(already, row, x, member);
 }
 
 void ScreenedHead::compute_largest(std::size_t count, PartialRow& row, const Activations& x,
@@ -321,7 +325,7 @@ void ScreenedHead::compute_largest(std::size_t count, PartialRow& row, const Act
   compute_from(round_down(static_cast<double>(*kth) - row.shift), row, x, member);
 }
 
-bool ScreenedHead::are_few(float least, std::size_t share, const PartialRow& row) const {
+bool ScreenedHead::are_few(float least, std::size_t most, const PartialRow& row) const {
   const std::size_t panels = matrix_.panels();
   std::size_t count = 0;
   for (std::size_t first = 0; first < panels; first += kBlockPanels) {
@@ -330,7 +334,7 @@ bool ScreenedHead::are_few(float least, std::size_t share, const PartialRow& row
       const float* const upper = row.upper + p * kPanelRows;
       count += std::any_of(upper, upper + kPanelRows, [&](float u) { return u >= least; }) ? 1 : 0;
     }
-    if (count > panels / share) return false;
+    if (count > most) return false;
   }
   return true;
 }
@@ -345,7 +349,7 @@ bool ScreenedHead::shows_nucleus(float word, const Reach& reach, PartialRow& row
   for (int look = 0; look < kNucleusLooks; ++look) {
     const float least =
         round_down(static_cast<double>(word) - look * kNucleusStep * reach.temperature - row.shift);
-    if (!are_few(least, kNucleusShare, row)) return false;
+    if (!are_few(least, row.most / kNucleusShare, row)) return false;
     compute_from(least, row, x, member);
     double before = 0, sum = 0;
     std::array<float, kPanelRows> weights;
@@ -401,7 +405,8 @@ float ScreenedHead::compute_drawn(const DrawKey& key, double factor, PartialRow&
       for (std::size_t v = first; v < end; ++v) {
         if (reach(row.upper[v], block.most) < best) continue;
         if (reach(row.upper[v], noise.of(block, static_cast<std::int32_t>(v))) < best) continue;
-        compute(p, row, x, member);
+        member.computed.push_back(static_cast<std::uint32_t>(p));
+        compute_listed(member.computed.size() - 1, row, x, member);
         meet(p, block);
         break;
       }

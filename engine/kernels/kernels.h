@@ -79,11 +79,11 @@ struct Kernels {
   /// Fills q, scale, sum of `out` rows [first, last) from out.values.
   void (*quantize)(const Activations& out, std::size_t first, std::size_t last);
 
-  /// y[r][16 p + i] = W[16 p + i] . x[r] for p in [first_panel, last_panel), r in [0, x.rows); columns past
-  /// w.rows are not written. y: [rows][ld]; `y` points at column 0 of the matrix, not of the first panel.
-  /// scratch: matmul_scratch_bytes(w.cols) bytes, aligned, one per thread.
-  void (*matmul)(const PackedMatrix& w, std::size_t first_panel, std::size_t last_panel, const Activations& x,
-                 float* y, std::size_t ld, std::byte* scratch);
+  /// y[r][16 p + i] = W[16 p + i] . x[r] for p in panels, r in [0, x.rows); columns past w.rows are not
+  /// written. y: [rows][ld]; `y` points at column 0 of the matrix, not of the first panel. scratch:
+  /// matmul_scratch_bytes(w.cols) bytes, aligned, one per thread.
+  void (*matmul)(const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
+                 std::byte* scratch);
 
   /// Bounds of the outputs of panels [first_panel, last_panel), for rows r of x: with a = wide_scale[r] * (q
   /// of wide places . wide[r]), b = narrow_scale[r] * (q of the others . narrow[r]) and t = a + b -

@@ -111,7 +111,7 @@ struct PackedPanel {
 
   const std::byte* quants;
   S scales;
-  std::size_t panel_bytes;  // from one panel to the next
+  std::ptrdiff_t to_next;  // bytes to the panel after this one
 
   template <class Body>
   [[gnu::always_inline]] void pairs(std::size_t g, int half, Body&& body) const {
@@ -133,9 +133,9 @@ struct PackedPanel {
   /// unused.
   void prefetch(std::size_t g) const {
     constexpr int kRead = 0, kSecondLevel = 2;
-    const std::byte* at = quants + panel_bytes + g * Q::kGroupBytes;
+    const std::byte* at = quants + to_next + g * Q::kGroupBytes;
     for (std::size_t i = 0; i < Q::kGroupBytes; i += 64) __builtin_prefetch(at + i, kRead, kSecondLevel);
-    __builtin_prefetch(scales.base + panel_bytes + g * S::kGroupBytes, kRead, kSecondLevel);
+    __builtin_prefetch(scales.base + to_next + g * S::kGroupBytes, kRead, kSecondLevel);
   }
 };
 
@@ -380,13 +380,17 @@ struct Matmul {
   };
 
   template <int Bits, ScaleKind Kind, int Offset>
-  static void quantized(const Job& job, std::size_t first, std::size_t last) {
+  static void quantized(const Job& job, PanelRange panels) {
     using Reading = PanelReading<V, Bits, Kind, Offset>;
     using Unpacked = typename Reading::Unpacked;
     const auto packed = [&](std::size_t p) {
-      return typename Reading::Packed{job.w.quants(p), {job.w.scales(p)}, job.w.panel_bytes()};
+      const std::size_t next = p + 1 < panels.last ? p + 1 : panels.next;
+      const auto away = static_cast<std::ptrdiff_t>(next) - static_cast<std::ptrdiff_t>(p);
+      return typename Reading::Packed{
+          job.w.quants(p), {job.w.scales(p)}, away * static_cast<std::ptrdiff_t>(job.w.panel_bytes())};
     };
-    std::size_t p = first;
+    std::size_t p = panels.first;
+    const std::size_t last = panels.last;
     if (job.x.rows >= kUnpackRows) {
       if constexpr (Reading::kPanels == 2) {
         for (; p + 2 <= last; p += 2) unpacked_tiles<Reading::kManyRows, Unpacked>(job, {p, p + 1}, packed);
@@ -428,11 +432,11 @@ struct Matmul {
   }
 
   template <Dtype Type>
-  static void floating(const Job& job, std::size_t first, std::size_t last) {
+  static void floating(const Job& job, PanelRange panels) {
     const std::size_t step = kPanelRows * block_bytes(Type);
     const bool unpack = Type != Dtype::kF32 && job.x.rows >= kUnpackRows;
     auto* floats = reinterpret_cast<float*>(job.scratch);
-    for (std::size_t p = first; p < last; ++p) {
+    for (std::size_t p = panels.first; p < panels.last; ++p) {
       const std::byte* panel = job.w.quants(p);
       if (unpack) {
         for (std::size_t k = 0; k < job.w.cols; ++k) {
@@ -491,13 +495,13 @@ struct Matmul {
     }
   }
 
-  static void run(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
-                  std::size_t ld, std::byte* scratch) {
+  static void run(const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
+                  std::byte* scratch) {
     const Job job{w, x, y, ld, scratch};
     for_type(
-        w.dtype, [&]<Dtype Type>(Float<Type>) { floating<Type>(job, first, last); },
+        w.dtype, [&]<Dtype Type>(Float<Type>) { floating<Type>(job, panels); },
         [&]<int Bits, ScaleKind Kind, int Offset>(Quantized<Bits, Kind, Offset>) {
-          quantized<Bits, Kind, Offset>(job, first, last);
+          quantized<Bits, Kind, Offset>(job, panels);
         });
   }
 

@@ -103,6 +103,16 @@ struct PackedMatrix {
   bool quantized() const { return layout.bits != 0; }
 };
 
+/// Panels [first, last) of a matrix, and the one that is asked for after them: what is fetched while they are
+/// multiplied.
+struct PanelRange {
+  constexpr PanelRange(std::size_t first_panel, std::size_t last_panel)
+      : PanelRange(first_panel, last_panel, last_panel) {}
+  constexpr PanelRange(std::size_t first_panel, std::size_t last_panel, std::size_t next_panel)
+      : first(first_panel), last(last_panel), next(next_panel) {}
+  std::size_t first, last, next;
+};
+
 /// A matrix of this shape without storage. Error: kUnsupported for a column count that is not whole blocks.
 Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols);
 

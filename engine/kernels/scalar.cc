@@ -88,10 +88,10 @@ void unpack(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld
   }
 }
 
-void float_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
-                  std::size_t ld, std::byte* scratch) {
+void float_matmul(const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
+                  std::byte* scratch) {
   auto* panel = reinterpret_cast<float*>(scratch);  // [cols][16]
-  for (std::size_t p = first; p < last; ++p) {
+  for (std::size_t p = panels.first; p < panels.last; ++p) {
     const std::size_t lanes = std::min<std::size_t>(kPanelRows, w.rows - p * kPanelRows);
     unpack(w, p, panel, kPanelRows);
     for (std::size_t r = 0; r < x.rows; ++r) {
@@ -108,15 +108,15 @@ void float_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
   }
 }
 
-void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
-                  std::size_t ld, std::byte* scratch) {
+void quant_matmul(const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
+                  std::byte* scratch) {
   auto* quants = reinterpret_cast<std::int16_t*>(scratch);  // [cols][16], in pair order
   const std::size_t groups = w.cols / kGroupCols;
   auto* scales = reinterpret_cast<float*>(
       scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][3][16], as unpack_scales gives them
   const std::size_t scales_per_group = 3 * kPanelRows;
   const int halves = w.layout.group == 16 ? 2 : 1;
-  for (std::size_t p = first; p < last; ++p) {
+  for (std::size_t p = panels.first; p < panels.last; ++p) {
     const std::size_t lanes = std::min<std::size_t>(kPanelRows, w.rows - p * kPanelRows);
     for (std::size_t g = 0; g < groups; ++g) {
       unpack_quants(w, p, g, quants + g * kGroupCols * kPanelRows);
@@ -148,9 +148,9 @@ void quant_matmul(const PackedMatrix& w, std::size_t first, std::size_t last, co
   }
 }
 
-void matmul(const PackedMatrix& w, std::size_t first, std::size_t last, const Activations& x, float* y,
-            std::size_t ld, std::byte* scratch) {
-  return (w.quantized() ? quant_matmul : float_matmul)(w, first, last, x, y, ld, scratch);
+void matmul(const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
+            std::byte* scratch) {
+  return (w.quantized() ? quant_matmul : float_matmul)(w, panels, x, y, ld, scratch);
 }
 
 void rms_norm(const float* x, const float* weight, std::size_t n, float eps, float* y) {

@@ -24,7 +24,7 @@ Isa faster(Isa a, Isa b) {
     const Kernels& table = kernels(which == 0 ? a : b);
     table.quantize(x, 0, kRows);  // each table fills in what its products read
     const Clock::time_point start = Clock::now();
-    table.matmul(*w, 0, w->panels(), x, reinterpret_cast<float*>(y.data()), kOutputs, scratch.data());
+    table.matmul(*w, {0, w->panels()}, x, reinterpret_cast<float*>(y.data()), kOutputs, scratch.data());
     if (turn >= 2) spent[which] += Clock::now() - start;  // the first turns warm up
   }
   return spent[1] < spent[0] ? b : a;

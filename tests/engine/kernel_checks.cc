@@ -88,8 +88,8 @@ std::vector<float> product(const Kernels& kernels, const PackedMatrix& w, const 
   const std::size_t ld = w.rows + pad;
   std::vector<float> y(x.rows * ld, kNan);
   const std::size_t middle = w.panels() / 2;
-  kernels.matmul(w, middle, w.panels(), x, y.data(), ld, scratch.data());
-  kernels.matmul(w, 0, middle, x, y.data(), ld, scratch.data());
+  kernels.matmul(w, {middle, w.panels()}, x, y.data(), ld, scratch.data());
+  kernels.matmul(w, {0, middle}, x, y.data(), ld, scratch.data());
   for (std::size_t r = 0; r < x.rows; ++r) {
     for (std::size_t c = w.rows; c < ld; ++c) {
       REQUIRE(std::isnan(y[r * ld + c]));

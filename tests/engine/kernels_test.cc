@@ -57,10 +57,10 @@ TEST_CASE("products in 16-bit activations stay near the exact product") {
   std::vector<float> exact(40), fast(40);
   const Activations a = x.view(1, 576);
   AlignedBytes scratch(matmul_scratch_bytes(576));
-  exact_kernels().matmul(w, 0, w.panels(), a, exact.data(), 40, scratch.data());
+  exact_kernels().matmul(w, {0, w.panels()}, a, exact.data(), 40, scratch.data());
   on_every_isa([&](const Kernels& table) {
     table.quantize(a, 0, 1);
-    table.matmul(w, 0, w.panels(), a, fast.data(), 40, scratch.data());
+    table.matmul(w, {0, w.panels()}, a, fast.data(), 40, scratch.data());
     for (std::size_t i = 0; i < 40; ++i)
       CHECK(std::abs(fast[i] - exact[i]) < 2e-2);  // 50 / 65534 x sum |w| ~ 0.3
   });
@@ -81,7 +81,7 @@ void check_tiles(TileType type, double tolerance, bool invariant) {
     AlignedBytes scratch(matmul_scratch_bytes(96));
     std::vector<float> expected(130 * outputs), got(130 * (outputs + 1), NAN), alone(outputs + 1);
     const Activations a{.rows = 130, .cols = 96, .values = x.data()};
-    exact_kernels().matmul(w, 0, w.panels(), a, expected.data(), outputs, scratch.data());
+    exact_kernels().matmul(w, {0, w.panels()}, a, expected.data(), outputs, scratch.data());
     (*tiles)->take_rows(x.data(), 130, 96, 0, 70);
     (*tiles)->take_rows(x.data(), 130, 96, 70, 130);
     REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), 130, got.data(), outputs + 1));

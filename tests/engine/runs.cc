@@ -29,7 +29,7 @@ std::vector<float> logits_of(const Transformer& model, std::span<const float> hi
   parallel(threads, [&](const Worker& worker) {
     AlignedBytes scratch(matmul_scratch_bytes(head.cols));
     const auto [first, last] = worker.share(head.panels());
-    kernels.matmul(head, first, last, x, logits.data(), head.rows, scratch.data());
+    kernels.matmul(head, {first, last}, x, logits.data(), head.rows, scratch.data());
   });
   return logits;
 }

@@ -83,7 +83,7 @@ std::vector<float> logits_of(const PackedMatrix& matrix, const std::vector<float
   kernels.quantize(x, 0, 1);
   std::vector<float> logits(matrix.rows);
   AlignedBytes scratch(matmul_scratch_bytes(matrix.cols));
-  kernels.matmul(matrix, 0, matrix.panels(), x, logits.data(), matrix.rows, scratch.data());
+  kernels.matmul(matrix, {0, matrix.panels()}, x, logits.data(), matrix.rows, scratch.data());
   return logits;
 }
 
