@@ -120,6 +120,7 @@ Sequence::Track Sequence::track(std::size_t which) const {
 }
 
 void Sequence::guess(std::span<const Guess> guesses) {
+  ids_.reserve(ids_.size() + guesses.size());  // what throws stands before what changes
   for (const Guess& guess : guesses) ids_.push_back(guess.id);
   guesses_ = guesses.size();
 }

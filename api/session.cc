@@ -83,6 +83,7 @@ void Session::reset() {
   impl_->negative_cache.truncate(0);
   impl_->current.reset();
   impl_->loaded.clear();
+  impl_->loaded_prompt = 0;
 }
 
 }  // namespace partita

@@ -91,7 +91,8 @@ void StepPlanner::share_out(Sequences sequences) {
   std::size_t answers = 0, prompts = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const Sequence& s = *sequences[i];
-    if (is_ready(s) && answers + s.tracks() <= options_.step_rows) {
+    const std::size_t kept = std::min<std::size_t>(prompts, 1);  // a row for a prompt before this one
+    if (is_ready(s) && answers + s.tracks() + kept <= options_.step_rows) {
       shares_[i] = {.rows = s.tracks(), .answers = true};
       answers += s.tracks();
     } else if (reads_prompt(s) && !waits_for_prefix(sequences, i)) {
@@ -267,6 +268,7 @@ void StepPlanner::plan(Sequences sequences, Timing& timing, std::vector<Piece>& 
   pieces_ = &pieces;
   outcomes_ = &outcomes;
   pieces.clear();
+  for (Sequence* s : sequences) s->drop_guesses();  // of a step that failed
   if (options_.prefixes != nullptr) take_up_prefixes(sequences, timing);
   share_out(sequences);
   guess(sequences);

@@ -11,7 +11,9 @@ TokenSource::Held TokenSource::held(const KvSequence& cache, std::size_t track) 
     const Sequence::Track read = current->track(track);
     return {read.ids.first(cache.length()), std::min(read.prompt_size, cache.length())};
   }
-  if (current == nullptr && track == 0) return {std::span(loaded).first(cache.length()), loaded_prompt};
+  if (current == nullptr && track == 0) {
+    return {std::span(loaded).first(cache.length()), std::min(loaded_prompt, cache.length())};
+  }
   return {};
 }
 

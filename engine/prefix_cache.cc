@@ -63,8 +63,23 @@ std::size_t PrefixCache::usable(std::span<Node* const> path, std::size_t length)
   return best;
 }
 
+bool PrefixCache::leaves_room_to_write(std::size_t length) const {
+  if (pool_.budget_bytes() == 0 || length % kPageTokens == 0) return true;
+  std::size_t bytes = 0;  // of the pages that are taken up, and of copies of the last ones
+  for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
+    const std::size_t first_seen = pool_.first_seen_page(cls, length);
+    const std::size_t pages = pages_for(length) - first_seen + std::min(first_seen, pool_.sink_pages(cls));
+    bytes += (pages + 1) * pool_.page_bytes(cls);
+  }
+  return bytes <= pool_.budget_bytes();
+}
+
 bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequence) {
-  const std::size_t length = usable(path_, find(keys, path_));
+  std::size_t length = usable(path_, find(keys, path_));
+  if (!leaves_room_to_write(length)) {
+    path_.resize(length / kPageTokens);
+    length = usable(path_, path_.size() * kPageTokens);
+  }
   if (length <= sequence.length()) return false;
   std::vector<PageTable> tables(pool_.classes());
   for (PageTable& table : tables) table.pages.assign(pages_for(length), nullptr);  // the last that may throw

@@ -62,6 +62,9 @@ class PrefixCache final : public PageKeeper {
   std::size_t find(std::span<const std::int32_t> keys, std::vector<Node*>& path) const;
   /// The longest beginning, up to `length`, all of whose pages are there that a token after it sees.
   std::size_t usable(std::span<Node* const> path, std::size_t length) const;
+  /// Whether a sequence that takes up so much can be written on with all of the budget: a last page that is
+  /// shared in part is copied first.
+  bool leaves_room_to_write(std::size_t length) const;
   Node* child(Node& node, std::span<const std::int32_t> keys);
   void keep(Node& node, std::size_t index, KvSequence& sequence);
   void touch(Node& node, std::size_t cls);

@@ -169,7 +169,7 @@ void add_batch(CLI::App& program, Common& common, Action& action) {
       ->check(CLI::Range(-1, 1 << 30))
       ->capture_default_str();
   command->add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
-      ->check(CLI::Range(0, 1 << 30));
+      ->check(CLI::Range(0, kMostLogprobs));
   command->add_flag("--confidence", options->confidence, "how sure the model was of each token");
   command
       ->add_option(

@@ -73,8 +73,8 @@ void BatchJob::warn_about_keys() {
   for (const std::string& key : parts_.reader.take_unknown_keys()) {
     if (quiet_) continue;
     progress_->clear();
-    std::fprintf(stderr, "partita: line %zu: \"%s\" is not an option of a row; it is ignored in all rows\n",
-                 parts_.input.line_number(), key.c_str());
+    std::fprintf(stderr, "partita: line %zu: %s is not an option of a row; it is ignored in all rows\n",
+                 parts_.input.line_number(), json_text(key.substr(0, 60)).c_str());
   }
 }
 

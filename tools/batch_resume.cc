@@ -66,7 +66,7 @@ bool may_be_torn(std::string line) {
   line.erase(line.find_last_not_of('\0') + 1);
   const std::size_t n = std::min(line.size(), kStart.size());
   if (line.compare(0, n, kStart, 0, n) != 0) return false;
-  const Json row = parse_row(line);
+  const Json row = parse_json(line);
   return row.is_discarded() || is_row(row);
 }
 
@@ -87,7 +87,7 @@ Result<Rows> for_each_row(int fd, const std::string& path,
     if (end == LineEnd::kInterrupted) return Error{ErrorCode::kCancelled, "interrupted"};
     if (end == LineEnd::kEof) return found;
     if (end == LineEnd::kLine && !lines.terminated() && may_be_torn(line)) return found;
-    const Json row = end == LineEnd::kLine ? parse_row(line) : Json();
+    const Json row = end == LineEnd::kLine ? parse_json(line) : Json();
     if (!is_row(row)) {
       return Error{ErrorCode::kBadFile,
                    "line " + std::to_string(found.rows + 1) + " of \"" + path +

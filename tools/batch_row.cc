@@ -17,6 +17,9 @@ constexpr const char* kRefusedKeys[] = {
     "n_best", "best_of",        "penalty_alpha",  "explain",     "explain_top",
     "with",   "weight",         "ensemble"};
 
+constexpr std::size_t kMostKeys = 1000;     // of a row
+constexpr std::size_t kMostUnknowns = 100;  // told of
+
 /// A number for a row's draws that depends on its id alone: FNV-1a.
 std::uint64_t draw_number(const Json& id) {
   std::uint64_t hash = 14695981039346656037U;
@@ -78,6 +81,18 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   if (greedy) request.sampling.temperature = 0;
   request.abstain.stops = !mark_unsure;
   request.parse_specials = !no_special;
+  if (request.logprobs > kMostLogprobs) {
+    return Error{ErrorCode::kInvalidArgument, "\"logprobs\" is " + std::to_string(request.logprobs) +
+                                                  "; a row of a batch has at most " +
+                                                  std::to_string(kMostLogprobs)};
+  }
+  if (has("chat") && chat && has("ids")) {
+    return Error{ErrorCode::kInvalidArgument, "\"chat\" is for a \"prompt\"; \"ids\" are taken as they are"};
+  }
+  if (has("system") && !(chat && has("prompt"))) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"system\" needs a \"prompt\" and \"chat\": true; \"messages\" have their own"};
+  }
   const int sources = int{has("prompt")} + int{has("messages")} + int{has("ids")};
   if (sources != 1) {
     return Error{
@@ -91,23 +106,9 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   return request;
 }
 
-/// Whether arrays and objects lie deeper within each other than any row has a use for. What goes through JSON
-/// by recursion must not meet such.
-bool nests_too_deep(std::string_view text) {
-  constexpr int kDeepest = 100;
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size() && depth <= kDeepest; ++i) {
-    const char c = text[i];
-    if (quoted && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted) {
-      depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
-    }
-  }
-  return depth > kDeepest;
+Error too_many_keys(std::size_t keys) {
+  return {ErrorCode::kInvalidArgument,
+          "it has " + std::to_string(keys) + " keys; a row has at most " + std::to_string(kMostKeys)};
 }
 
 std::set<std::string> known_keys() {
@@ -141,19 +142,15 @@ std::set<std::string> known_keys() {
 
 RowReader::RowReader(RowDefaults defaults) : defaults_(std::move(defaults)), known_(known_keys()) {}
 
-Json parse_row(const std::string& line) {
-  if (nests_too_deep(line)) return Json(Json::value_t::discarded);
-  return Json::parse(line, nullptr, false);
-}
-
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
   if (nests_too_deep(line)) return nameless(line_number, here + " nests deeper than 100 levels");
-  const Json row = parse_row(line);
+  const Json row = parse_json(line);
   if (row.is_discarded()) return nameless(line_number, here + " is not valid JSON");
   if (!row.is_object()) return nameless(line_number, here + " is not a JSON object");
   if (is_openai_row(row)) return read_openai(row, line_number);
-  RowId id = {row.contains("id") ? row["id"] : Json(line_number), RowForm::kPlain, line_number};
+  const bool named = row.contains("id") && !row["id"].is_null();
+  RowId id = {named ? row["id"] : Json(line_number), RowForm::kPlain, line_number};
   if (!id.id.is_string() && !id.id.is_number_integer()) {
     return nameless(line_number, "the id of " + here + " is neither a string nor an integer");
   }
@@ -169,6 +166,8 @@ std::variant<Row, BadRow> RowReader::read_openai(const Json& row, std::size_t li
                    "line " + std::to_string(line_number) + " has no \"custom_id\" that is a string"}};
   }
   id.id = row["custom_id"];
+  if (row.contains("body") && row["body"].size() > kMostKeys)
+    return BadRow{std::move(id), too_many_keys(row["body"].size())};
   auto plain = plain_row_of(row);
   if (!plain) return BadRow{std::move(id), plain.error()};
   if (plain->contains("messages")) id.form = RowForm::kChat;
@@ -183,8 +182,10 @@ std::variant<Row, BadRow> RowReader::read_plain(const Json& row, RowId id) {
           {ErrorCode::kInvalidArgument, "\"" + std::string(key) + "\" is for generate, not for batches"}};
     }
   }
+  if (row.size() > kMostKeys) return BadRow{std::move(id), too_many_keys(row.size())};
   for (const auto& [key, value] : row.items()) {
-    if (!known_.contains(key) && known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
+    if (known_.contains(key) || known_unknowns_.size() >= kMostUnknowns) continue;
+    if (known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
   }
   auto request = read_request(row, id.id, defaults_);
   if (!request) return BadRow{std::move(id), request.error()};

@@ -27,8 +27,8 @@ struct RowDefaults {
   partita::Speculation speculation = partita::Speculation::kWherePays;
 };
 
-/// A line as JSON; discarded where it is none, or nests deeper than rows do.
-Json parse_row(const std::string& line);
+/// Alternatives of a token: more would fill the memory, and make lines that no job reads again.
+inline constexpr int kMostLogprobs = 100;
 
 /// How a row is written, and so what its answer looks like.
 enum class RowForm : std::uint8_t { kPlain, kChat, kCompletion };  // the last two: OpenAI's batch lines

@@ -1,5 +1,6 @@
 // partita chat: a conversation in the terminal.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <filesystem>
 
 #include "tools/chat_file.h"
@@ -27,9 +28,26 @@ constexpr const char* kHelp =
     "last\n"
     "/load FILE  go on with the chat in that file\n"
     "/fork FILE  the chat so far stays in its file, what comes now goes to another\n"
-    "/exit       leave (Ctrl-D does too); with --session the chat is saved\n"
+    "/exit       leave (Ctrl-D does too); the chat is saved where it is kept\n"
     "Ctrl-C stops an answer and keeps the chat; at an empty prompt, typed twice, it leaves.\n"
     "A line that ends with \\ goes on in the next one.\n";
+
+/// Set by what ends programs from outside: the chat is saved first.
+partita::CancelFlag& terminated() {
+  static partita::CancelFlag flag;
+  return flag;
+}
+
+void catch_ends() {
+  terminated();  // made before the handler can run
+  struct sigaction action = {};
+  action.sa_handler = [](int) {
+    terminated().set();
+    interrupted().set();
+  };
+  for (const int signal : {SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // writing then fails with a reason
+}
 
 class Chat {
  public:
@@ -85,6 +103,7 @@ std::optional<std::string> Chat::read_message() {
   bool pressed_once = false;
   while (true) {
     interrupted().clear();
+    if (terminated().is_set()) return std::nullopt;
     switch (editor_.read(message.empty() ? "> " : "  ", line)) {
       case LineEnd::kLine:
         pressed_once = false;
@@ -93,7 +112,7 @@ std::optional<std::string> Chat::read_message() {
         std::fputs("partita: that line is too long\n", stderr);
         continue;
       case LineEnd::kInterrupted:
-        interrupted_at_end_ = !editor_.interactive();
+        interrupted_at_end_ = !editor_.interactive() || terminated().is_set();
         if (interrupted_at_end_ || (pressed_once && line.empty())) return std::nullopt;
         pressed_once = line.empty() && message.empty();
         if (pressed_once) note("(Ctrl-C again or Ctrl-D leaves)\n");
@@ -229,7 +248,7 @@ partita::Result<void> Chat::answer(std::string text) {
 
 int Chat::run() {
   const int code = talk();
-  if (!file_.empty() && !options_->session.empty()) {  // also after a failure: what was said is kept
+  if (!file_.empty()) {  // also after a failure: what was said is kept
     if (auto saved = save(file_); !saved) return fail(saved.error());
   }
   return code;
@@ -247,7 +266,8 @@ int Chat::talk() {
       return fail(answered.error());
     }
     if (!answered) std::fprintf(stderr, "partita: %s\n", answered.error().message.c_str());
-    if (interrupted().is_set() && !editor_.interactive()) interrupted_at_end_ = over = true;
+    if (terminated().is_set() || (interrupted().is_set() && !editor_.interactive()))
+      interrupted_at_end_ = over = true;
   }
   return interrupted_at_end_ ? kInterrupted : kDone;
 }
@@ -277,6 +297,7 @@ int run(const Common& common, const Options& options) {
   if (!options.session.empty()) {
     if (auto begun = chat.begin(options.session); !begun) return fail(begun.error());
   }
+  catch_ends();
   return chat.run();
 }
 

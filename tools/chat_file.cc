@@ -21,7 +21,7 @@ Result<std::vector<Message>> load_chat(partita::Session& session, const std::str
   auto note = session.load(path);
   if (!note) return note.error();
   const Error not_a_chat{ErrorCode::kBadFile, "\"" + path + "\" is a session, but not one of a chat"};
-  const Json chat = Json::parse(*note, nullptr, false);
+  const Json chat = parse_json(*note);
   if (!chat.is_object() || !chat.contains("messages") || !chat["messages"].is_array()) return not_a_chat;
   std::vector<Message> messages;
   for (const Json& message : chat["messages"]) {

@@ -285,6 +285,31 @@ std::string json_text(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+/// Whether arrays and objects lie deeper within each other than any row has a use for. What goes through JSON
+/// by recursion must not meet such.
+bool nests_too_deep(std::string_view text) {
+  constexpr int kDeepest = 100;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size() && depth <= kDeepest; ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted) {
+      depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
+    }
+  }
+  return depth > kDeepest;
+}
+
+Json parse_json(const std::string& text) {
+  if (nests_too_deep(text)) return Json(Json::value_t::discarded);
+  // Not into ordered objects: those look at all of their keys for each that comes.
+  return Json(nlohmann::json::parse(text, nullptr, false));
+}
+
 Result<void> write_json(const Json& value) { return write_out(json_text(value) + "\n"); }
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }

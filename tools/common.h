@@ -105,6 +105,9 @@ partita::Result<void> write_out(std::string_view text);
 /// One JSON value and a newline; invalid UTF-8 becomes U+FFFD, NaN becomes null.
 partita::Result<void> write_json(const Json& value);
 std::string json_text(const Json& value, int indent = -1);
+bool nests_too_deep(std::string_view text);
+/// Text from outside as JSON, its keys in alphabetical order; discarded where it is none or nests too deep.
+Json parse_json(const std::string& text);
 
 /// A float as a JSON number; NaN and infinities as null.
 Json number(double value);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tools {
 namespace {
@@ -90,13 +91,19 @@ class Zstandard : public Codec {
   Result<Step> step(const char* in, std::size_t in_size, char* out, std::size_t out_size) override {
     if (stream_ == nullptr) return Error{ErrorCode::kOutOfMemory, "there is no memory to unpack it"};
     if (in_size == 0 && between_frames_) return Step{};
-    ZSTD_inBuffer from = {in, in_size, 0};
+    // What a full buffer left behind comes first, alone: it is good even if what follows is damaged.
+    ZSTD_inBuffer from = {in, std::exchange(was_full_, false) ? 0 : in_size, 0};
     ZSTD_outBuffer to = {out, out_size, 0};
-    const std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
+    std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
+    if (ZSTD_isError(left) == 0 && to.pos == 0 && from.size < in_size) {
+      from.size = in_size;
+      left = ZSTD_decompressStream(stream_, &to, &from);
+    }
     if (ZSTD_isError(left) != 0) {
       return damaged("its Zstandard data is damaged: " + std::string(ZSTD_getErrorName(left)));
     }
     between_frames_ = left == 0;
+    was_full_ = to.pos == out_size;
     return Step{from.pos, to.pos};
   }
   const char* in_the_middle_of() const override { return between_frames_ ? nullptr : "Zstandard data"; }
@@ -104,6 +111,7 @@ class Zstandard : public Codec {
  private:
   ZSTD_DStream* stream_;
   bool between_frames_ = false;
+  bool was_full_ = false;
 };
 
 /// What the first bytes say; null where more of them could say something else.

@@ -30,9 +30,9 @@ Result<NewFile> NewFile::create(const std::string& path) {
     return Error{ErrorCode::kIo, "'" + path + "' cannot be written: it is there and is no regular file"};
   }
   int fd = -1;
-  // A name that nobody has: another program may be writing to the same place.
+  // A name that nobody has: others may be writing to the same place, and what was killed left its own behind.
   for (int i = 0; fd < 0 && i < kMostNames; ++i) {
-    file.name_ = file.target_ + ".part" + std::to_string(i);
+    file.name_ = file.target_ + ".part" + std::to_string(::getpid()) + "." + std::to_string(i);
     fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0 && errno != EEXIST) break;
   }

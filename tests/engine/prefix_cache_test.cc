@@ -121,6 +121,29 @@ TEST_CASE("A beginning that was read is taken up, to the token") {
   CHECK_FALSE(prefixes.take_up({}, stranger));
 }
 
+TEST_CASE("What is taken up leaves the budget room to write on") {
+  for (const std::vector<std::uint32_t>& windows : {std::vector<std::uint32_t>{0}, {0, 64}}) {
+    const std::size_t page = page_set(KvPool(config_of(windows), KvType::kF16, 0));
+    for (const std::size_t budget : {2, 3}) {
+      KvPool pool(config_of(windows), KvType::kF16, budget * page);
+      PrefixCache prefixes(pool, std::size_t{1} << 20);
+      const Keys keys = counting(128);
+      {
+        KvSequence first(pool);
+        REQUIRE(read(first, keys, 128));
+        prefixes.insert(keys, first);
+      }
+      Keys other = keys;
+      other[100] = -1;
+      KvSequence branch(pool);
+      REQUIRE(prefixes.take_up(other, branch));
+      CHECK(branch.length() == (budget == 2 ? 64 : 100));  // the page that is shared in part would be copied
+      REQUIRE(read(branch, other, 128));
+      CHECK(holds(branch, other));
+    }
+  }
+}
+
 TEST_CASE("Pages outlive their sequences, up to the limit; the longest unused go first") {
   KvPool pool(config_of({0, 100}), KvType::kF16, 0);
   PrefixCache prefixes(pool, 6 * page_set(pool));

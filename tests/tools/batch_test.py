@@ -119,6 +119,29 @@ class Batch(BatchTest):
         self.assertTrue(all(r["error"] is None for r in out))
         self.assertEqual(self.stderr.count("reference"), 1)
 
+    def test_what_a_row_has_at_most(self):
+        good = {"prompt": FRANCE, "n": 2, "greedy": True}
+        out = self.batch([
+            {"id": None, **good},
+            {"id": "logprobs", **good, "logprobs": 101},
+            {"id": "system", **good, "system": "Be rude."},
+            {"id": "chat", "ids": [1, 2], "n": 2, "chat": True},
+            {"id": "keys", **good, **{f"x{i}": 0 for i in range(1000)}},
+            {"id": "biases", **good, "logit_bias": {str(i): 0 for i in range(40000)}},  # not a key at a time
+            {"custom_id": "body", "url": "/v1/completions", "body": {"prompt": "x", **{f"x{i}": 0 for i in range(1000)}}},
+            {"id": "strange", **good, **{f"y{i}\x1b[2J": 0 for i in range(150)}},
+        ])
+        self.assertEqual([r.get("id") for r in out[:6]], [1, "logprobs", "system", "chat", "keys", "biases"])
+        self.assertEqual([r["error"] is None for r in out], [True, False, False, False, False, True, False, True])
+        self.assertIn("at most 100", out[1]["error"])
+        self.assertIn('"chat": true', out[2]["error"])
+        self.assertIn("as they are", out[3]["error"])
+        self.assertIn("1004 keys", out[4]["error"])
+        self.assertEqual(out[5]["ids"], out[0]["ids"])
+        self.assertIn("1001 keys", json.dumps(out[6]))
+        self.assertEqual(self.stderr.count("is not an option of a row"), 100)
+        self.assertNotIn("\x1b", self.stderr)
+
     def test_rows_as_they_are_finished(self):
         rows = [{"id": "long", "prompt": FRANCE, "n": 60}] + [{"id": i, "prompt": f"{FRANCE} {i}", "n": 2} for i in range(12)]
         ordered = self.batch(rows, "--sequences", 3)

@@ -5,6 +5,7 @@ import pty
 import select
 import signal
 import statistics
+import subprocess
 import time
 
 from program import MODEL, PATIENCE, PROGRAM, ProgramTest, environment, main, run, start
@@ -225,6 +226,30 @@ class ChatFiles(ProgramTest):
         done = self.chat("What is the capital of France?", "word " * 9000, session=file)
         self.assertEqual(done.returncode, 1)
         self.assertIn("2 messages", self.chat("/save", session=file).stderr.decode())
+
+    def test_what_was_said_is_kept_where_it_was_saved_last(self):
+        file = self.dir / "chat.partita"
+        self.said(self.chat("Hi", f"/save {file}", "And of Italy?"))
+        self.assertIn("4 messages", self.chat("/save", session=file).stderr.decode())
+
+    def test_what_was_said_is_kept_when_a_chat_is_ended_from_outside(self):
+        for end in (signal.SIGTERM, signal.SIGHUP, None):  # None: nobody reads what it says
+            file = self.dir / f"chat{end}.partita"
+            process = start("chat", "--greedy", "-n", 8, "--session", file, stdin=subprocess.PIPE)
+            with process:
+                process.stdin.write(b"Hi\n")
+                process.stdin.flush()
+                self.assertTrue(process.stdout.readline())
+                if end is None:
+                    process.stdout.close()
+                    process.stdin.write(b"And now?\n")
+                    process.stdin.flush()
+                else:
+                    process.send_signal(end)
+                process.stderr.read()
+                process.wait(timeout=20)
+            self.assertEqual(process.returncode, 1 if end is None else 130)
+            self.assertIn("2 messages", self.chat("/save", session=file).stderr.decode())
 
     def test_a_damaged_file_stops_the_chat_and_stays_as_it_is(self):
         file = self.dir / "chat.partita"
