@@ -170,6 +170,24 @@ TEST_CASE("Answers with guidance end, however few rows a step has") {
   for (const int end : steps_to_end(batch, 3)) CHECK(end < 200);
 }
 
+TEST_CASE("A prompt of higher priority is read while answers could take every row") {
+  const ChatModelFile file;
+  const Model model = must(Model::open(file.path()));
+  BatchOptions options;
+  options.max_sequences = 3;
+  options.step_tokens = 4;
+  Batch batch = must(model.batch(options));
+  Request guided = request_of(text(10, 1), 100);
+  guided.guidance_scale = 1.5F;
+  std::vector<Batch::Event> events;
+  for (int i = 0; i < 2; ++i) must(batch.add(guided));
+  for (int step = 0; step < 30; ++step) REQUIRE(batch.advance(events));
+  must(batch.add(request_of(text(20, 2), 3, 1)));
+  const std::vector<int> ends = steps_to_end(batch, 3);
+  CHECK(ends[3] < 30);
+  CHECK(ends[1] > ends[3]);
+}
+
 TEST_CASE("A long prompt leaves answers that run a token in every step") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
