@@ -120,9 +120,10 @@ Sequence::Track Sequence::track(std::size_t which) const {
 }
 
 void Sequence::guess(std::span<const Guess> guesses) {
-  ids_.reserve(ids_.size() + guesses.size());  // what throws stands before what changes
-  for (const Guess& guess : guesses) ids_.push_back(guess.id);
-  guesses_ = guesses.size();
+  for (const Guess& guess : guesses) {
+    ids_.push_back(guess.id);
+    ++guesses_;  // one by one: push_back may throw
+  }
 }
 
 void Sequence::drop_guesses() {
