@@ -20,13 +20,16 @@ Result<void> save_chat(const partita::Session& session, const std::vector<Messag
 Result<std::vector<Message>> load_chat(partita::Session& session, const std::string& path) {
   auto note = session.load(path);
   if (!note) return note.error();
-  const Error not_a_chat{ErrorCode::kBadFile, "\"" + path + "\" is a session, but not one of a chat"};
+  const auto not_a_chat = [&] {
+    session.reset();  // it holds what is not this chat's
+    return Error{ErrorCode::kBadFile, "\"" + path + "\" is a session, but not one of a chat"};
+  };
   const Json chat = parse_json(*note);
-  if (!chat.is_object() || !chat.contains("messages") || !chat["messages"].is_array()) return not_a_chat;
+  if (!chat.is_object() || !chat.contains("messages") || !chat["messages"].is_array()) return not_a_chat();
   std::vector<Message> messages;
   for (const Json& message : chat["messages"]) {
     const auto is_text = [&](const char* key) { return message.contains(key) && message[key].is_string(); };
-    if (!message.is_object() || !is_text("role") || !is_text("content")) return not_a_chat;
+    if (!message.is_object() || !is_text("role") || !is_text("content")) return not_a_chat();
     messages.push_back({message["role"].get<std::string>(), message["content"].get<std::string>()});
   }
   return messages;
