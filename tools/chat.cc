@@ -40,12 +40,10 @@ partita::CancelFlag& terminated() {
 
 void catch_ends() {
   terminated();  // made before the handler can run
-  struct sigaction action = {};
-  action.sa_handler = [](int) {
+  catch_signals({SIGTERM, SIGHUP}, [](int) {
     terminated().set();
     interrupted().set();
-  };
-  for (const int signal : {SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  });
   std::signal(SIGPIPE, SIG_IGN);  // writing then fails with a reason
 }
 

@@ -190,11 +190,15 @@ partita::CancelFlag& interrupted() {
   return flag;
 }
 
+void catch_signals(std::initializer_list<int> signals, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  for (const int signal : signals) sigaction(signal, &action, nullptr);  // no SA_RESTART
+}
+
 void catch_interrupts() {
   interrupted();  // made before the handler can run
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted().set(); };
-  sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: a read that waits ends
+  catch_signals({SIGINT}, [](int) { interrupted().set(); });
 }
 
 bool names_model(const Common& common) {

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <partita/partita.hpp>
@@ -92,6 +93,8 @@ partita::Result<Opened> open_model(const Common& common, bool text_only = false)
 partita::Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only,
                                       bool exact);
 
+/// A read that waits ends by them.
+void catch_signals(std::initializer_list<int> signals, void (*handler)(int));
 /// Set by Ctrl-C once catch_interrupts() was called.
 partita::CancelFlag& interrupted();
 void catch_interrupts();
