@@ -47,9 +47,9 @@ Result<std::size_t> Scheduler::read_piece(std::span<const TokenId> ids, std::siz
   const std::size_t last = known + piece.size() == ids.size() ? 1 : 0;
   const Chunk chunk{&cache, piece, role, outputs == Outputs::kAll ? piece.size() : last};
   if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done.error();
-  StepCost::Prompts prompts;
+  StepRows prompts;
   prompts.add(piece.size(), known);
-  planner_.learn(0, prompts, seconds_since(start));
+  planner_.learn({}, prompts, seconds_since(start));
   return piece.size();
 }
 
@@ -124,15 +124,12 @@ void Scheduler::answer(Sequences sequences, Timing& timing, std::vector<Outcome>
 }
 
 void Scheduler::learn(Sequences sequences, double seconds) {
-  std::size_t answers = 0;
-  StepCost::Prompts prompts;
+  StepRows answers, prompts;
   for (const Piece& piece : pieces_) {
-    if (piece.count == 1 && piece.asks) {
-      answers += 1 + piece.guesses;
-    } else {
-      const std::size_t after = sequences[piece.index]->track(piece.track).cache->length();
-      prompts.add(piece.count, after - std::min(after, piece.count));
-    }
+    const std::size_t after = sequences[piece.index]->track(piece.track).cache->length();
+    const bool is_answer = piece.count == 1 && piece.asks;
+    const std::size_t rows = piece.count + (is_answer ? piece.guesses : 0);
+    (is_answer ? answers : prompts).add(rows, after - std::min(after, rows));
   }
   planner_.learn(answers, prompts, seconds);
 }

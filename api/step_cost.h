@@ -24,36 +24,43 @@ class CostFit {
   std::array<double, 2> x_ = {};
 };
 
+/// Rows of a step, as the sums that their time depends on.
+struct StepRows {
+  static constexpr double kFetch = 2;
+  double count = 0;
+  double reach = 0;  // what they attend to, and fetching that once per sequence, which is worth some two rows
+  void add(std::size_t rows, std::size_t depth) {
+    count += static_cast<double>(rows);
+    reach += static_cast<double>(depth) * (static_cast<double>(rows) + kFetch);
+  }
+  StepRows operator+(const StepRows& more) const { return {count + more.count, reach + more.reach}; }
+};
+
 /// Decisions that rest on it change when a token comes, never which.
 ///
-/// A step of n rows of answers takes a + b n, reading the weights and each row's part; of few rows, what it
-/// took lately, for up to some number of rows the memory is what takes the time. r prompt rows that follow d
-/// tokens take p r + q d (r + 2) besides: their products, the attention of each to what is before it, and
-/// fetching that once, which is worth some two rows.
+/// A step of n rows of answers and r of prompts takes a + b n + p r + q reach, the reach that of both:
+/// reading the weights, the products of each row, its attention to what is before it. Of few answers, a + b n
+/// is what they took lately, for up to some number of rows the memory is what takes the time.
 class StepCost {
  public:
-  /// The prompt rows of a step, as the sums that their time depends on.
-  struct Prompts {
-    static constexpr double kFetch = 2;
-    double rows = 0, reach = 0;
-    void add(std::size_t count, std::size_t depth) {
-      rows += static_cast<double>(count);
-      reach += static_cast<double>(depth) * (static_cast<double>(count) + kFetch);
-    }
-  };
-
-  void learn(std::size_t answers, const Prompts& prompts, double seconds);
+  void learn(const StepRows& answers, const StepRows& prompts, double seconds);
 
   bool knows_answers() const { return answers_.known(); }
   bool knows_prompts() const { return prompts_.known(); }
-  double answers(std::size_t rows) const;
-  double prompts(const Prompts& p) const { return prompts_[0] * p.rows + prompts_[1] * p.reach; }
+  double answers(const StepRows& rows) const;
+  double prompts(const StepRows& rows) const { return prompts_[0] * rows.count + prompts_[1] * rows.reach; }
   /// How many prompt rows after `depth` tokens take so long.
   double prompt_rows(double seconds, std::size_t depth) const;
 
  private:
+  /// Steps of so many answers: what they took, with which reach.
+  struct Seen {
+    double seconds = 0, reach = 0;
+  };
+  Seen usual(double count) const;
+
   CostFit answers_{0.15, 20}, prompts_{5e-4, 1e6};
-  std::array<double, 17> few_ = {};  // seconds of steps of so many rows; 0: not seen yet
+  std::array<Seen, 17> few_ = {};  // of 0 seconds: not seen yet
 };
 
 }  // namespace partita

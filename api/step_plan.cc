@@ -28,6 +28,11 @@ std::size_t unread(const Sequence& s) {
   return ids;
 }
 
+/// The rows of an answer's next step.
+void add_answer(const Sequence& s, StepRows& rows) {
+  for (std::size_t t = 0; t < s.tracks(); ++t) rows.add(1, s.track(t).cache->length());
+}
+
 /// Tokens of whole pages that two prompts have in common at their beginning.
 std::size_t common_pages(std::span<const TokenId> a, std::span<const TokenId> b) {
   const auto same = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
@@ -88,29 +93,31 @@ std::size_t StepPlanner::prompt_rows(std::size_t depth) const {
 
 void StepPlanner::share_out(Sequences sequences) {
   shares_.assign(sequences.size(), {});
-  std::size_t answers = 0, prompts = 0;
+  std::size_t rows = 0, prompts = 0;
+  StepRows answers;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const Sequence& s = *sequences[i];
     const std::size_t kept = std::min<std::size_t>(prompts, 1);  // a row for a prompt before this one
-    if (is_ready(s) && answers + s.tracks() + kept <= options_.step_rows) {
+    if (is_ready(s) && rows + s.tracks() + kept <= options_.step_rows) {
       shares_[i] = {.rows = s.tracks(), .answers = true};
-      answers += s.tracks();
+      rows += s.tracks();
+      add_answer(s, answers);
     } else if (reads_prompt(s) && !waits_for_prefix(sequences, i)) {
       shares_[i].reads = true;
       ++prompts;
     }
   }
-  if (prompts > 0) share_out_prompts(sequences, answers, prompts);
+  if (prompts > 0) share_out_prompts(sequences, allowance(rows, answers), prompts);
 }
 
 /// What the prompts of a step may have in all.
-StepPlanner::Allowance StepPlanner::allowance(std::size_t answers) const {
-  Allowance all{std::min(options_.step_rows - answers, prompt_rows(0))};
-  if (answers == 0 || options_.most_delay == kUnbounded) return all;
+StepPlanner::Allowance StepPlanner::allowance(std::size_t taken, const StepRows& answers) const {
+  Allowance all{std::min(options_.step_rows - taken, prompt_rows(0))};
+  if (taken == 0 || options_.most_delay == kUnbounded) return all;
   if (cost_.knows_answers() && cost_.knows_prompts()) {
     all.seconds = (options_.most_delay - 1) * cost_.answers(answers);
   } else {
-    all.rows = std::min(all.rows, answers);  // which take about as long as these
+    all.rows = std::min(all.rows, taken);  // which take about as long as these
   }
   return all;
 }
@@ -123,11 +130,10 @@ std::size_t StepPlanner::fitting_rows(const Sequence& sequence, const Allowance&
       std::min(cost_.prompt_rows(allowed.seconds, depth), static_cast<double>(rows)));
 }
 
-void StepPlanner::share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts) {
-  Allowance left = allowance(answers);
+void StepPlanner::share_out_prompts(Sequences sequences, Allowance left, std::size_t prompts) {
   const Allowance part{left.rows / prompts, left.seconds / static_cast<double>(prompts)};
   const auto give = [&](std::size_t i, std::size_t rows) {
-    StepCost::Prompts given;
+    StepRows given;
     given.add(rows, sequences[i]->cache().length());
     shares_[i].rows = rows;
     left.rows -= rows;
@@ -152,39 +158,44 @@ void StepPlanner::share_out_prompts(Sequences sequences, std::size_t answers, st
 /// Guesses are rows that cost time and promise tokens: for each sequence in turn as many as give the most
 /// tokens for the time of the step, and none where that is hardly more than without.
 void StepPlanner::guess(Sequences sequences) {
-  std::size_t all = 0, rows = 0;  // of the step; of its answers
-  double tokens = 0;              // that it will give
-  for (const Share& share : shares_) {
-    all += share.rows;
-    rows += share.answers ? share.rows : 0;
-    tokens += share.answers ? 1 : 0;
+  std::size_t all = 0;  // rows of the step
+  StepRows rows;        // of its answers
+  double tokens = 0;    // that it will give
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    all += shares_[i].rows;
+    if (!shares_[i].answers) continue;
+    add_answer(*sequences[i], rows);
+    ++tokens;
   }
   std::size_t left = std::min(kMostGuesses, options_.step_rows - std::min(all, options_.step_rows));
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
     if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
     GuessTerms terms{std::min(left, s.room() - 1), kUnbounded, 0};
+    const StepRows one{1, static_cast<double>(s.cache().length())};  // each more row of it
     if (!s.always_guesses()) {
       terms.per_token = cost_.answers(rows) / tokens;
-      terms.per_row = cost_.answers(rows + 1) - cost_.answers(rows);
+      terms.per_row = cost_.answers(rows + one) - cost_.answers(rows);
     }
     auto guesses = s.drafter()->guess(s.ids(), terms);
-    if (!s.always_guesses()) guesses = guesses.first(worthwhile(guesses, rows, tokens));
+    if (!s.always_guesses()) guesses = guesses.first(worthwhile(guesses, rows, one, tokens));
     double probability = 1;
     for (const Guess& guess : guesses) tokens += probability *= guess.probability;
     s.guess(guesses);
-    rows += guesses.size();
+    for (std::size_t n = 0; n < guesses.size(); ++n) rows = rows + one;
     left -= guesses.size();
   }
 }
 
-/// How many guesses to add to a step of so many rows, that gives so many tokens.
-std::size_t StepPlanner::worthwhile(std::span<const Guess> guesses, std::size_t rows, double tokens) const {
+/// How many guesses, each a row like `one`, to add to a step of such rows that gives so many tokens.
+std::size_t StepPlanner::worthwhile(std::span<const Guess> guesses, StepRows rows, const StepRows& one,
+                                    double tokens) const {
   std::size_t best = 0;
   double best_rate = kWorthIt * tokens / cost_.answers(rows), probability = 1;
   for (std::size_t n = 1; n <= guesses.size(); ++n) {
     tokens += probability *= guesses[n - 1].probability;
-    const double rate = tokens / cost_.answers(rows + n);
+    rows = rows + one;
+    const double rate = tokens / cost_.answers(rows);
     if (rate <= best_rate) continue;
     best = n;
     best_rate = rate;

@@ -60,7 +60,7 @@ class StepPlanner {
   void keep_prefixes(Sequences sequences, std::span<const Piece> pieces);
 
   /// Learns from a step: rows of answers and guesses, and of prompts.
-  void learn(std::size_t answers, const StepCost::Prompts& prompts, double seconds) {
+  void learn(const StepRows& answers, const StepRows& prompts, double seconds) {
     cost_.learn(answers, prompts, seconds);
   }
 
@@ -84,12 +84,13 @@ class StepPlanner {
   std::span<const TokenId> keys(const Sequence::Track& track);
   void take_up_prefixes(Sequences sequences, Timing& timing);
   bool waits_for_prefix(Sequences sequences, std::size_t index) const;
-  Allowance allowance(std::size_t answers) const;
+  Allowance allowance(std::size_t taken, const StepRows& answers) const;
   std::size_t fitting_rows(const Sequence& sequence, const Allowance& allowed) const;
   void share_out(Sequences sequences);
-  void share_out_prompts(Sequences sequences, std::size_t answers, std::size_t prompts);
+  void share_out_prompts(Sequences sequences, Allowance left, std::size_t prompts);
   void guess(Sequences sequences);
-  std::size_t worthwhile(std::span<const Guess> guesses, std::size_t rows, double tokens) const;
+  std::size_t worthwhile(std::span<const Guess> guesses, StepRows rows, const StepRows& one,
+                         double tokens) const;
   void plan_answer(Sequences sequences, std::size_t index);
   void plan_reading(Sequences sequences, std::size_t index);
   bool add_piece(Sequences sequences, std::size_t index, std::size_t which, std::size_t rows);

@@ -2,16 +2,20 @@
 //
 //   arrivals MODEL.gguf [PROMPT_TOKENS [ANSWERS [THREADS]]]
 //
-// ANSWERS requests run until each has some tokens; then the long one comes. Printed: the usual gap between
-// two steps before that, and the gaps while it is read, with the default BatchOptions::most_delay and with
-// none.
+// Two batches of ANSWERS requests of the same lengths run in turn, a step of one and a step of the other.
+// When each answer has some tokens, the long prompt comes to the first. Printed: the gaps between two of its
+// steps before that; while the prompt is read, those of the second batch, whose answers have the same lengths
+// and the host's speed of the same moment: the usual gap; and those of the first, as multiples of it. With
+// the default BatchOptions::most_delay and with none.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <partita/partita.hpp>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -30,7 +34,11 @@ double percentile(std::vector<double> v, double p) {
 
 template <class T>
 T must(partita::Result<T> result) {
-  if (result) return std::move(*result);
+  if constexpr (std::is_void_v<T>) {
+    if (result) return;
+  } else {
+    if (result) return std::move(*result);
+  }
   std::fprintf(stderr, "arrivals: %s\n", result.error().message.c_str());
   std::exit(1);
 }
@@ -51,43 +59,70 @@ partita::Request request_of(const partita::Model& model, std::size_t length, int
   return request;
 }
 
+/// Answers that run, and how long their steps take.
+class Answers {
+ public:
+  Answers(const partita::Model& model, std::size_t answers, const partita::BatchOptions& options,
+          unsigned seed)
+      : batch_(must(model.batch(options))) {
+    for (std::size_t i = 0; i < answers; ++i) {
+      must(batch_.add(request_of(model, 100, 7000, seed + static_cast<unsigned>(i))));
+    }
+    while (step(), events_.size() < answers) {
+    }
+  }
+
+  /// In milliseconds.
+  double step() {
+    events_.clear();
+    const auto start = std::chrono::steady_clock::now();
+    must(batch_.advance(events_));
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3;
+  }
+
+  void add(partita::Request request) { ticket_ = must(batch_.add(std::move(request))); }
+
+  /// Whether the one that came last got something in the last step.
+  bool is_read() const {
+    return std::any_of(events_.begin(), events_.end(), [&](const auto& e) { return e.ticket == ticket_; });
+  }
+
+ private:
+  partita::Batch batch_;
+  std::vector<partita::Batch::Event> events_;
+  partita::Batch::Ticket ticket_ = 0;
+};
+
+void print(const char* what, const std::vector<double>& gaps, const char* unit) {
+  std::printf("  %-22s median %.2f%s, 95 %% %.2f, largest %.2f\n", what, median(gaps), unit,
+              percentile(gaps, 0.95), percentile(gaps, 1));
+}
+
 void measure(const partita::Model& model, std::size_t prompt, std::size_t answers, double most_delay) {
   partita::BatchOptions options;
   options.max_sequences = answers + 1;
   options.most_delay = most_delay;
-  partita::Batch batch = must(model.batch(options));
-  for (std::size_t i = 0; i < answers; ++i) {
-    must(batch.add(request_of(model, 100, 7000, static_cast<unsigned>(i + 1))));
+  Answers disturbed(model, answers, options, 1), alone(model, answers, options, 1001);
+  std::vector<double> before, usual, during;
+  for (std::size_t i = 0; i < kStepsBefore; ++i) {
+    before.push_back(disturbed.step());
+    alone.step();
   }
-  std::vector<partita::Batch::Event> events;
-  const auto step = [&] {
-    events.clear();
-    const auto start = std::chrono::steady_clock::now();
-    if (auto done = batch.advance(events); !done) {
-      std::fprintf(stderr, "arrivals: %s\n", done.error().message.c_str());
-      std::exit(1);
-    }
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3;
-  };
-  while (step(), events.size() < answers) {
-  }
-  std::vector<double> before, during;
-  for (std::size_t i = 0; i < kStepsBefore; ++i) before.push_back(step());
-  const auto ticket = must(batch.add(request_of(model, prompt, 1, 99)));
-  const auto start = std::chrono::steady_clock::now();
-  for (bool read = false; !read;) {
-    during.push_back(step());
-    for (const auto& event : events) read = read || event.ticket == ticket;
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const double usual = median(before);
-  std::printf(
-      "most_delay %-4g usual gap %.2f ms (95 %%: %.2f, largest %.2f); while %zu tokens are read, in %zu "
-      "steps and %.1f s: ",
-      most_delay, usual, percentile(before, 0.95), percentile(before, 1), prompt, during.size(), seconds);
-  std::printf("median %.2f ms (x %.2f), 95 %% %.2f (x %.2f), largest %.2f (x %.2f)\n", median(during),
-              median(during) / usual, percentile(during, 0.95), percentile(during, 0.95) / usual,
-              percentile(during, 1), percentile(during, 1) / usual);
+  disturbed.add(request_of(model, prompt, 1, 99));
+  double seconds = 0;
+  do {
+    during.push_back(disturbed.step());
+    usual.push_back(alone.step());
+    seconds += during.back() / 1e3;
+  } while (!disturbed.is_read());
+  std::printf("most_delay %g: %zu tokens are read in %zu steps and %.1f s\n", most_delay, prompt,
+              during.size(), seconds);
+  print("gaps before", before, " ms");
+  print("meanwhile, without it", usual, " ms");
+  print("while it is read", during, " ms");
+  std::transform(during.begin(), during.end(), usual.begin(), usual.begin(), std::divides<>());
+  print("the same, step by step", usual, " usual gaps");
+  std::fflush(stdout);
 }
 
 }  // namespace

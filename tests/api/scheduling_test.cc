@@ -94,8 +94,8 @@ struct Planned {
   explicit Planned(const Model& of)
       : model(of.impl()), pool(model.transformer->config(), model.transformer->kv_type(), 0) {
     for (int i = 0; i < 50; ++i) {
-      planner.learn(3, {}, 10e-3);
-      planner.learn(3, {.rows = 10}, 20e-3);
+      planner.learn({.count = 3}, {}, 10e-3);
+      planner.learn({.count = 3}, {.count = 10}, 20e-3);
     }
   }
 

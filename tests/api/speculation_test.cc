@@ -3,7 +3,6 @@
 #include <map>
 
 #include "api/drafter.h"
-#include "api/step_cost.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
@@ -65,26 +64,6 @@ TEST_CASE("Prompt look-up learns how often it is right") {
     lookup->guess(ids, terms);
   }
   CHECK(lookup->guess(ids, terms)[0].probability < 0.2);
-}
-
-TEST_CASE("The cost of steps is learned from a few of them") {
-  StepCost cost;
-  CHECK_FALSE(cost.knows_answers());
-  for (int i = 0; i < 30; ++i) {
-    for (const std::size_t rows : {1, 20, 40})
-      cost.learn(rows, {}, 2e-3 + 0.5e-3 * static_cast<double>(rows));
-  }
-  CHECK(cost.answers(30) == Approx(17e-3).epsilon(0.05));
-  CHECK(cost.answers(1) == Approx(2.5e-3).epsilon(0.05));
-  for (int i = 0; i < 60; ++i) {
-    StepCost::Prompts prompts;
-    const std::size_t rows = 8 + 40 * static_cast<std::size_t>(i % 3),
-                      depth = 1000 * static_cast<std::size_t>(i % 5);
-    prompts.add(rows, depth);
-    cost.learn(20, prompts, 12e-3 + 1e-3 * static_cast<double>(rows) + 5e-7 * prompts.reach);
-  }
-  CHECK(cost.prompt_rows(50e-3, 0) == Approx(50).epsilon(0.1));
-  CHECK(cost.prompt_rows(50e-3, 4000) == Approx((50e-3 - 4e-3) / 3e-3).epsilon(0.15));
 }
 
 TEST_CASE("With guesses from the text answers are the same, and fewer steps are made") {
