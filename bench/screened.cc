@@ -138,7 +138,7 @@ class BoundsCheck {
     const Activations x = buffer_.view(1, matrix_.cols);
     if (matrix_.quantized()) kernels_.quantize(x, 0, 1);
     taken_numbers(matrix_, x, 0, taken_.data());
-    screen_.turn(taken_.data(), 0, 0, matrix_.cols, rows_);
+    screen_.turn(taken_.data(), 0, 0, matrix_.cols, kernels_, rows_);
     screen_.ask(taken_.data(), 0, certificate_, rows_);
     float lower = -std::numeric_limits<float>::infinity();
     const ScreenPanels panels = screen_.panels();

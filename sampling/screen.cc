@@ -349,15 +349,10 @@ ScreenPanels Screen::panels() const {
 }
 
 void Screen::turn(const float* hidden, std::size_t row, std::size_t first, std::size_t last,
-                  ScreenRows& rows) const {
+                  const Kernels& kernels, ScreenRows& rows) const {
   const std::size_t size = data_.hidden_size;
-  double* const g = rows.turned_.data() + row * size;
-  std::fill(g + first, g + last, 0.0);
-  for (std::size_t k = 0; k < size; ++k) {
-    const double x = static_cast<double>(hidden[k]) - static_cast<double>(data_.mean[k]);
-    const float* const column = data_.basis.data() + k * size;
-    for (std::size_t i = first; i < last; ++i) g[i] += x * static_cast<double>(column[i]);
-  }
+  kernels.turn(hidden, data_.mean.data(), size, data_.basis.data() + first, size, last - first,
+               rows.turned_.data() + row * size + first);
 }
 
 void Screen::ask(const float* hidden, std::size_t row, Certificate certificate, ScreenRows& rows) const {
@@ -422,7 +417,8 @@ void ask_together(const Worker& worker, const PackedMatrix& matrix, const Screen
   for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix, x, r, taken + r * x.cols);
   worker.wait();
   const auto [first_dim, last_dim] = worker.share(x.cols, 8);
-  for (std::size_t r = 0; r < x.rows; ++r) screen.turn(taken + r * x.cols, r, first_dim, last_dim, rows);
+  for (std::size_t r = 0; r < x.rows; ++r)
+    screen.turn(taken + r * x.cols, r, first_dim, last_dim, kernels, rows);
   worker.wait();
   for (std::size_t r = mine; r < end; ++r) screen.ask(taken + r * x.cols, r, certificate, rows);
   worker.wait();

@@ -128,7 +128,7 @@ class Screen {
 
   /// Components [first, last) of g of one row: what the members of a team share out. hidden: [hidden_size],
   /// finite: the numbers that the exact product takes, rounded to float at most once.
-  void turn(const float* hidden, std::size_t row, std::size_t first, std::size_t last,
+  void turn(const float* hidden, std::size_t row, std::size_t first, std::size_t last, const Kernels& kernels,
             ScreenRows& rows) const;
   /// After turn() of all components: the query's row.
   void ask(const float* hidden, std::size_t row, Certificate certificate, ScreenRows& rows) const;

@@ -93,6 +93,11 @@ struct Kernels {
   void (*screen)(const ScreenPanels& w, std::size_t first_panel, std::size_t last_panel, const ScreenQuery& x,
                  float* upper, std::size_t ld, float* lower);
 
+  /// y[i] = the sum over k in [0, n) of (x[k] - mean[k]) * columns[k * ld + i], i in [0, count), in double, k
+  /// ascending, each product and each sum rounded. The same bits in all tables.
+  void (*turn)(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
+               std::size_t count, double* y);
+
   /// out[k][0 .. 16) = the values of panel `panel`, in float: [w.cols][ld].
   void (*unpack)(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld);
 

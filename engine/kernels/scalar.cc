@@ -77,6 +77,17 @@ void screen(const ScreenPanels& w, std::size_t first, std::size_t last, const Sc
   }
 }
 
+void turn(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
+          std::size_t count, double* y) {
+  for (std::size_t i = 0; i < count; ++i) {
+    y[i] = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      const double centred = static_cast<double>(x[k]) - static_cast<double>(mean[k]);
+      y[i] += centred * static_cast<double>(columns[k * ld + i]);
+    }
+  }
+}
+
 void unpack(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld) {
   for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
     const std::size_t row = panel * kPanelRows + lane;
@@ -327,6 +338,7 @@ constexpr Kernels scalar_table() {
                  .quantize = quantize,
                  .matmul = matmul,
                  .screen = screen,
+                 .turn = turn,
                  .unpack = unpack,
                  .rms_norm = rms_norm,
                  .add = add,

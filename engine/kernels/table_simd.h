@@ -29,6 +29,7 @@ constexpr Kernels make_table() {
       .quantize = quantize<V>,
       .matmul = Matmul<V>::run,
       .screen = Screen<V>::run,
+      .turn = turn<V>,
       .unpack = Matmul<V>::unpack,
       .rms_norm = rms_norm<V>,
       .add = add<V>,

@@ -5,9 +5,9 @@
 
 namespace partita {
 
-/// Times products of both, in turn, for about a millisecond. It depends on the processor (has it pipes for
-/// additions alone?) and on its other tenants (do they use them?), so nobody can know it beforehand. `a` when
-/// there is no memory to try.
+/// Times products of both, in turn, for about a millisecond; the shortest times count. It depends on the
+/// processor (has it pipes for additions alone?) and on its other tenants (do they use them?), so nobody can
+/// know it beforehand. `a` when there is no memory to try.
 Isa faster(Isa a, Isa b);
 
 }  // namespace partita

@@ -23,6 +23,7 @@ TEST_CASE("emulated AVX-512 matches the definition") {
   check_products(kEmulatedAvx512);
   check_screen(kEmulatedAvx512);
   check_screen(kEmulatedVnni);
+  check_turn(kEmulatedAvx512);
   check_elementwise(kEmulatedAvx512);
   check_attention(kEmulatedAvx512);
 }

@@ -398,6 +398,21 @@ void check_screen(const Kernels& fast) {
   }
 }
 
+void check_turn(const Kernels& fast) {
+  for (const std::size_t n : {1, 6, 64, 577}) {
+    constexpr std::size_t kLd = 96, kFirst = 8;
+    const std::vector<float> x = normals(n, 1, 3), mean = normals(n, 2), columns = normals(n * kLd, 3);
+    for (const std::size_t count : {1, 8, 24, 88}) {
+      CAPTURE(n, count);
+      std::vector<double> got(count, 1), expected(count, 2);
+      fast.turn(x.data(), mean.data(), n, columns.data() + kFirst, kLd, count, got.data());
+      kernels(Isa::kScalar)
+          .turn(x.data(), mean.data(), n, columns.data() + kFirst, kLd, count, expected.data());
+      REQUIRE(got == expected);
+    }
+  }
+}
+
 void check_elementwise(const Kernels& fast) {
   const Kernels& slow = kernels(Isa::kScalar);
   for (const std::size_t n : {1, 7, 16, 31, 48, 577}) {

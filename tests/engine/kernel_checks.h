@@ -7,7 +7,8 @@
 namespace partita::test {
 
 void check_products(const Kernels& fast);     // quantize, matmul, unpack: every type
-void check_screen(const Kernels& fast);      // screen
+void check_screen(const Kernels& fast);       // screen
+void check_turn(const Kernels& fast);         // turn
 void check_elementwise(const Kernels& fast);  // rms_norm, add, gate, rope, max, exp_sum
 void check_attention(const Kernels& fast);    // append, attend, merge, finish
 

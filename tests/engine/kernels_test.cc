@@ -38,6 +38,9 @@ OwnedMatrix random_q8(std::size_t rows, std::size_t cols) {
 
 TEST_CASE("products match the definition on every instruction set") { on_every_isa(check_products); }
 TEST_CASE("a screen has the bits of the definition on every instruction set") { on_every_isa(check_screen); }
+TEST_CASE("what a screen is asked has the bits of the definition on every instruction set") {
+  on_every_isa(check_turn);
+}
 TEST_CASE("elementwise kernels match the definition on every instruction set") {
   on_every_isa(check_elementwise);
 }

@@ -62,8 +62,8 @@ Bounds bounds_of(const Screen& screen, const std::vector<float>& hidden, Certifi
                  const Kernels& kernels) {
   const std::size_t size = hidden.size();
   ScreenRows rows(1, size);
-  screen.turn(hidden.data(), 0, 0, size / 3, rows);
-  screen.turn(hidden.data(), 0, size / 3, size, rows);
+  screen.turn(hidden.data(), 0, 0, size / 3, kernels, rows);
+  screen.turn(hidden.data(), 0, size / 3, size, kernels, rows);
   screen.ask(hidden.data(), 0, certificate, rows);
   const ScreenPanels panels = screen.panels();
   Bounds bounds;
