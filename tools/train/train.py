@@ -158,7 +158,7 @@ class Run:
         self.sizes = dataclasses.replace(model.KINDS[options.kind], vocab=len(self.data.order))
         self.network = model.Transformer(self.sizes, options.seed)
         self.optimizers = make_optimizers(self.network, options.rate)
-        self.bf16 = options.precision == "bf16"
+        self.precision = options.precision or faster_precision()
         length = options.length or self.sizes.context
         self.schedule = Schedule(self.data, length, options.batch, PLAIN_SHARE, options.seed)
         held_out = Data(options.data, "held_out")
@@ -179,6 +179,7 @@ class Run:
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         self.step, self.seconds, self.tokens = saved["step"], saved["seconds"], saved["tokens"]
+        self.precision = self.options.precision or saved["precision"]
         self.log = [line for line in read_log(self.out / "log.jsonl") if line["step"] <= self.step]
         print(f"going on after step {self.step}, {self.seconds:.0f} s")
 
@@ -191,7 +192,7 @@ class Run:
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         torch.save({"sizes": dataclasses.asdict(self.sizes), "weights": self.network.state_dict(),
                     "optimizers": optimizers, "step": self.step, "seconds": self.seconds, "tokens": self.tokens,
-                    "softmax": self.options.softmax, "seed": self.options.seed}, part)
+                    "precision": self.precision, "softmax": self.options.softmax, "seed": self.options.seed}, part)
         os.replace(part, self.out / "checkpoint.pt")
 
     def progress(self):
@@ -209,7 +210,7 @@ class Run:
                 group["lr"] = rate
         sampled = self.options.samples if self.options.softmax == "sampled" else 0
         generator = torch.Generator().manual_seed((self.options.seed << 32) + self.step)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             found = losses(self.network, batch, self.data, sampled, generator)
         found["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
@@ -252,13 +253,18 @@ class Run:
         (self.out / "done").touch()
 
 
-def multiplies_bf16():
-    """Whether the processor has instructions for products of bfloat16."""
-    try:
-        flags = pathlib.Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+def faster_precision():
+    """bf16 where that is clearly faster: there are processors with instructions for it that do no more with them."""
+    def seconds(dtype):
+        a, b = torch.ones(4096, 256, dtype=dtype), torch.ones(256, 1024, dtype=dtype)
+        times = []
+        for _ in range(10):
+            begin = time.monotonic()
+            a @ b
+            times.append(time.monotonic() - begin)
+        return min(times)
+
+    return "bf16" if seconds(torch.bfloat16) < 0.75 * seconds(torch.float32) else "f32"
 
 
 def read_options():
@@ -273,8 +279,8 @@ def read_options():
     parser.add_argument("--batch", type=int, default=8, help="rows in a step")
     parser.add_argument("--length", type=int, help="tokens in a row; the model's context without it")
     parser.add_argument("--rate", type=float, default=5e-3, help="highest learning rate")
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="bf16" if multiplies_bf16() else "f32",
-                        help="of products; weights, sums and losses are f32. bf16 where the processor has it")
+    parser.add_argument("--precision", choices=("f32", "bf16"),
+                        help="of products; weights, sums and losses are f32. Without it, the faster one here")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are processors")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save-every", type=float, default=120, help="seconds")
@@ -292,7 +298,9 @@ def main():
     if (options.out / "done").exists():
         return
     torch.set_num_threads(options.threads or os.cpu_count())
-    Run(options).go()
+    run = Run(options)
+    print(f"products of {run.precision}")
+    run.go()
 
 
 if __name__ == "__main__":
