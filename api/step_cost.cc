@@ -13,7 +13,8 @@ constexpr double kFewMemory = 8;  // steps of few answers that are remembered
 }  // namespace
 
 void CostFit::learn(const std::array<double, 2>& f, double seconds) {
-  if (seen_) seconds = std::min(seconds, kSurprise * (x_[0] * f[0] + x_[1] * f[1]));
+  const double expected = x_[0] * f[0] + x_[1] * f[1];
+  if (expected > 0) seconds = std::min(seconds, kSurprise * expected);
   seen_ = true;
   for (double* sum : {&aa_, &ab_, &bb_, &at_, &bt_}) *sum *= kMemory;
   aa_ += f[0] * f[0];

@@ -33,6 +33,16 @@ TEST_CASE("The cost of steps is learned from a few of them") {
   CHECK(cost.prompt_rows(50e-3, 4000) == Approx((50e-3 - 4e-3) / 3e-3).epsilon(0.15));
 }
 
+TEST_CASE("What seemed to take no time is learned when it does") {
+  StepCost cost;
+  for (int i = 0; i < 200; ++i) {  // all of it attention, as far as can be seen
+    const StepRows prompts = rows_of(2, 100 + 4000 * static_cast<std::size_t>(i % 2));
+    cost.learn({}, prompts, std::max(4e-7 * prompts.reach - 1e-3, 0.0));
+  }
+  for (int i = 0; i < 20; ++i) cost.learn({}, rows_of(100), 0.1);
+  CHECK(cost.prompt_rows(50e-3, 0) == Approx(50).epsilon(0.2));
+}
+
 TEST_CASE("Answers grow longer while a prompt is read, and what they take is not put down to the prompt") {
   constexpr double kAnswer = 1e-3, kRow = 1e-3, kReach = 4e-7;
   const auto seconds = [&](const StepRows& answers, const StepRows& prompts) {
