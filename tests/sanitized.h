@@ -1,5 +1,5 @@
-// Sanitizers look for faults that a few rows show as well as many: under them, where everything takes ten times
-// as long, tests of numbers over thousands of rows take a part.
+// Sanitizers look for faults that a few rows show as well as many: under them, where everything takes ten
+// times as long, tests of numbers over thousands of rows take a part.
 #pragma once
 
 namespace partita::test {

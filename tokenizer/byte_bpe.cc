@@ -22,7 +22,7 @@ namespace {
 
 class ByteBpe final : public VocabularyTokenizer {
  public:
-  ByteBpe(Vocabulary vocabulary, PreTokenizer splitter, MergeTable merges)
+  ByteBpe(TokenizerVocabulary vocabulary, PreTokenizer splitter, MergeTable merges)
       : VocabularyTokenizer(std::move(vocabulary)),
         splitter_(std::move(splitter)),
         merges_(std::move(merges)) {
@@ -128,7 +128,7 @@ Result<MergeTable> read_merges(const Gguf& file, const StringTable& spellings) {
   return merges;
 }
 
-Vocabulary build_vocabulary(GgufTokens tokens, SpecialIds specials, bool find_surfaces) {
+TokenizerVocabulary build_vocabulary(GgufTokens tokens, SpecialIds specials, bool find_surfaces) {
   const std::size_t count = tokens.kinds.size();
   StringTable spellings(count, tokens.bytes);
   StringTable surfaces(find_surfaces ? count : 0, tokens.bytes);
@@ -165,7 +165,7 @@ Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file) {
   defaults.add_bos = splitter->adds_bos();
   auto specials = read_specials(file, *tokens, defaults);
   if (!specials) return specials.error();
-  Vocabulary vocabulary =
+  TokenizerVocabulary vocabulary =
       build_vocabulary(std::move(*tokens), std::move(*specials), splitter->whole_words_first());
   auto merges = read_merges(file, vocabulary.spellings);
   if (!merges) return merges.error();

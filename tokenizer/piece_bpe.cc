@@ -41,7 +41,7 @@ std::string collapse_spaces(std::string_view text) {
 
 class PieceBpe final : public VocabularyTokenizer {
  public:
-  PieceBpe(Vocabulary words, std::vector<float> scores, bool collapses_spaces)
+  PieceBpe(TokenizerVocabulary words, std::vector<float> scores, bool collapses_spaces)
       : VocabularyTokenizer(std::move(words)), collapses_spaces_(collapses_spaces) {
     ranks_.reserve(size());
     for (const float score : scores) ranks_.push_back(rank_of_score(score));
@@ -176,7 +176,7 @@ void guess_bytes(GgufTokens& tokens) {
   }
 }
 
-Result<Vocabulary> build_vocabulary(GgufTokens tokens, SpecialIds specials, bool adds_space) {
+Result<TokenizerVocabulary> build_vocabulary(GgufTokens tokens, SpecialIds specials, bool adds_space) {
   StringTable spellings(0, tokens.bytes);
   StringTable surfaces(tokens.kinds.size(), tokens.bytes);
   std::string surface;
@@ -188,8 +188,8 @@ Result<Vocabulary> build_vocabulary(GgufTokens tokens, SpecialIds specials, bool
     surfaces.add(surface, !surface.empty() && (kind == TokenKind::kNormal || kind == TokenKind::kUnused ||
                                                kind == TokenKind::kUserDefined));
   }
-  return Vocabulary{std::move(spellings), std::move(surfaces), std::move(tokens.kinds), std::move(specials),
-                    adds_space};
+  return TokenizerVocabulary{std::move(spellings), std::move(surfaces), std::move(tokens.kinds),
+                             std::move(specials), adds_space};
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ constexpr std::uintmax_t kMaxFile = std::uintmax_t{256} << 20;  // bytes; the la
 
 class SentencePieceModel final : public VocabularyTokenizer {
  public:
-  SentencePieceModel(Vocabulary words, std::unique_ptr<SentencePieceProcessor> beginning,
+  SentencePieceModel(TokenizerVocabulary words, std::unique_ptr<SentencePieceProcessor> beginning,
                      std::unique_ptr<SentencePieceProcessor> continuing)
       : VocabularyTokenizer(std::move(words)),
         beginning_(std::move(beginning)),
@@ -118,8 +118,8 @@ SpecialIds specials_of(const SentencePieceProcessor& processor, std::span<const 
   return ids;
 }
 
-Result<Vocabulary> build_vocabulary(const std::string& path, const SentencePieceProcessor& processor,
-                                    SentencePieceFile file) {
+Result<TokenizerVocabulary> build_vocabulary(const std::string& path, const SentencePieceProcessor& processor,
+                                             SentencePieceFile file) {
   const std::size_t count = file.kinds.size();
   if (static_cast<std::size_t>(processor.GetPieceSize()) != count || count > kMaxVocabulary) {
     return bad_model(path, std::to_string(count) + " pieces are more than can be read");
@@ -143,8 +143,8 @@ Result<Vocabulary> build_vocabulary(const std::string& path, const SentencePiece
     surfaces.add(surface, false);
   }
   SpecialIds specials = specials_of(processor, views, file.kinds);
-  return Vocabulary{std::move(spellings), std::move(surfaces), std::move(file.kinds), std::move(specials),
-                    file.adds_space};
+  return TokenizerVocabulary{std::move(spellings), std::move(surfaces), std::move(file.kinds),
+                             std::move(specials), file.adds_space};
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 
 namespace partita {
 
-VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {
+VocabularyTokenizer::VocabularyTokenizer(TokenizerVocabulary vocabulary)
+    : vocabulary_(std::move(vocabulary)) {
   std::vector<PrefixMatcher::Spelling> parsed;
   std::vector<PrefixMatcher::Spelling> user_defined;
   for (std::size_t i = 0; i < vocabulary_.kinds.size(); ++i) {

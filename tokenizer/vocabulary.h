@@ -22,7 +22,7 @@ inline constexpr std::size_t kMaxSpelling = 4096;              // bytes; the lon
 inline constexpr std::size_t kMaxText = std::size_t{1} << 28;  // bytes in one call
 
 /// A vocabulary as a file gives it, every part checked.
-struct Vocabulary {
+struct TokenizerVocabulary {
   StringTable spellings;         // as in the file: "Ġthe", "▁the", "<0x0A>"
   StringTable surfaces;          // the bytes that each token stands for: " the", " the", "\n"
   std::vector<TokenKind> kinds;  // as many as spellings and surfaces
@@ -33,7 +33,7 @@ struct Vocabulary {
 /// The part of a tokenizer that needs only its vocabulary.
 class VocabularyTokenizer : public Tokenizer {
  public:
-  explicit VocabularyTokenizer(Vocabulary vocabulary);
+  explicit VocabularyTokenizer(TokenizerVocabulary vocabulary);
 
   Result<void> encode(std::string_view text, Specials specials, std::vector<TokenId>& out) const final;
   std::string piece(TokenId id, bool show_control) const final;
@@ -44,7 +44,7 @@ class VocabularyTokenizer : public Tokenizer {
   std::string_view spelling(TokenId id) const final;
 
  protected:
-  const Vocabulary& vocabulary() const { return vocabulary_; }
+  const TokenizerVocabulary& vocabulary() const { return vocabulary_; }
   const PrefixMatcher& user_defined() const { return user_defined_; }
 
   /// Appends the ids of a stretch of text without control tokens.
@@ -55,7 +55,7 @@ class VocabularyTokenizer : public Tokenizer {
   std::string_view shown(TokenId id, bool show_control) const;
   bool begins_after(TokenId id) const;
 
-  Vocabulary vocabulary_;
+  TokenizerVocabulary vocabulary_;
   PrefixMatcher parsed_;  // spellings that kParse recognises in text: control tokens and the unknown one
   PrefixMatcher user_defined_;  // surfaces that are one token wherever they stand
 };

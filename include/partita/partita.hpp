@@ -422,11 +422,11 @@ struct PrepareResult {
 /// larger than its screen would be or has no screen; kIo; kCancelled.
 PARTITA_API Result<PrepareResult> prepare(const std::string& model_path, const PrepareOptions& options = {});
 
-/// Where a model named on a command line lies: an existing path or kBundledModel, else the known model or file of that name in
-/// a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2 where it was fetched, else
-/// kBundledModel, which is its own path. The directories, in this order:
-/// $PARTITA_MODELS, ./models, models/ of the checkout that the program was built in, and share/partita/models
-/// beside the bin/ that it is installed in. Error: kNotFound saying how to fetch one.
+/// Where a model named on a command line lies: an existing path or kBundledModel, else the known model or
+/// file of that name in a directory of models; an empty name is $PARTITA_MODEL, else SmolLM2 where it was
+/// fetched, else kBundledModel, which is its own path. The directories, in this order: $PARTITA_MODELS,
+/// ./models, models/ of the checkout that the program was built in, and share/partita/models beside the bin/
+/// that it is installed in. Error: kNotFound saying how to fetch one.
 PARTITA_API Result<std::string> find_model(const std::string& name);
 
 }  // namespace partita

@@ -86,8 +86,7 @@ TEST_CASE("Rows at the edge of floats are those of float64 PyTorch") {
         }
         // Probabilities below the normal floats may be flushed to 0.
         const double probability = record["p"][i];
-        CHECK(std::abs(static_cast<double>(p[i]) - probability) <=
-              probability * kRelativeBound + 2.4e-38);
+        CHECK(std::abs(static_cast<double>(p[i]) - probability) <= probability * kRelativeBound + 2.4e-38);
       }
     }
   }
@@ -145,8 +144,8 @@ TEST_CASE("A million entries, each within the stated bounds of double precision"
         for (std::size_t i = 0; i < p.size(); ++i) {
           const double expected = static_cast<double>(logits[i]) - max - std::log(sum);
           const double probability = std::exp(expected);
-          wrong += !(std::abs(static_cast<double>(p[i]) - probability) <=
-                     probability * kRelativeBound + 1.2e-38);
+          wrong +=
+              !(std::abs(static_cast<double>(p[i]) - probability) <= probability * kRelativeBound + 1.2e-38);
           wrong += !(std::abs(static_cast<double>(logp[i]) - expected) <= ulp(expected) + 3e-7);
         }
         CAPTURE(k.name, kind, scale);
