@@ -6,6 +6,7 @@
 
 #include "api/guard.h"
 #include "partita/partita.hpp"
+#include "weights/bundled_model.h"
 
 namespace partita {
 namespace {
@@ -84,6 +85,12 @@ Error not_found(const std::string& name) {
               "fetches SmolLM2, and any GGUF file can be given with -m PATH"};
 }
 
+Error none_at_all() {
+  return {ErrorCode::kNotFound,
+          "no model is named, there is none in $PARTITA_MODELS or ./models, and this Partita was built without "
+          "the bundled one: give a GGUF file with -m PATH or in $PARTITA_MODEL"};
+}
+
 }  // namespace
 
 Result<std::string> find_model(const std::string& name) {
@@ -91,6 +98,7 @@ Result<std::string> find_model(const std::string& name) {
     const std::string asked = name.empty() ? environment("PARTITA_MODEL") : name;
     if (asked.empty()) {
       if (auto found = in_directories(kKnown[0].file)) return *found;
+      if (bundled_model().empty()) return none_at_all();
       return std::string(kBundledModel);
     }
     if (asked == kBundledModel) return asked;

@@ -8,6 +8,11 @@
 namespace partita {
 
 Result<Gguf> open_model_file(const std::string& path) {
+  if (path == kBundledModel && bundled_model().empty()) {
+    return Error{ErrorCode::kNotFound,
+                 "this Partita was built without the bundled model (PARTITA_BUNDLED=OFF): give the path of a "
+                 "GGUF file, or \"./bundled\" for a file of that name"};
+  }
   if (path == kBundledModel) return Gguf::parse(bundled_model(), path);
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {

@@ -1,5 +1,7 @@
 #include "weights/bundled_model.h"
 
+#ifdef PARTITA_BUNDLED_MODEL
+
 // The assembler puts the file between the two symbols; PARTITA_BUNDLED_MODEL is its path, from CMake.
 asm(".pushsection .rodata\n"
     ".balign 64\n"
@@ -23,3 +25,13 @@ namespace partita {
 std::span<const std::byte> bundled_model() { return {partita_bundled_begin, partita_bundled_end}; }
 
 }  // namespace partita
+
+#else
+
+namespace partita {
+
+std::span<const std::byte> bundled_model() { return {}; }
+
+}  // namespace partita
+
+#endif
