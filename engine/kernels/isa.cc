@@ -10,6 +10,10 @@
 
 #include "engine/kernels/trial.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace partita {
 namespace {
 
@@ -32,14 +36,19 @@ bool has_amx_bf16() {
   return (d & kBf16) != 0 && (d & kTile) != 0 && request_tiles();
 }
 
+/// Asked of cpuid: clang 14's __builtin_cpu_supports does not know the name.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
 bool has(Isa isa) {
   __builtin_cpu_init();
   switch (isa) {
     case Isa::kScalar:
       return true;
     case Isa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("f16c");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

@@ -5,7 +5,6 @@
 #include <functional>
 #include <random>
 
-#include "tests/catch.h"
 #include "tests/weights/safetensors_writer.h"
 #include "weights/codec.h"
 
@@ -18,7 +17,7 @@ namespace fs = std::filesystem;
 
 Checkpoint::Checkpoint() {
   std::string name = (fs::temp_directory_path() / "partita_checkpoint_XXXXXX").string();
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  must(::mkdtemp(name.data()) != nullptr, "there is no temporary directory");
   directory_ = name;
   config = {{"architectures", {"LlamaForCausalLM"}},
             {"model_type", "llama"},

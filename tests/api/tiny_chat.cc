@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "tests/catch.h"
 #include "tests/head_writer.h"
 
 namespace partita::testing {
@@ -84,7 +83,7 @@ Whole pull_all(Stream stream) {
     whole.tokens.push_back(*token);
   }
   whole.finish = stream.finish();
-  CHECK(stream.ids() == whole.ids);
+  must(stream.ids() == whole.ids, "a stream's ids are not those of its tokens");
   return whole;
 }
 

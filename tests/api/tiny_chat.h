@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "tests/engine/tiny_models.h"
+#include "tests/must.h"
 
 namespace partita::testing {
 
@@ -40,13 +41,6 @@ class ChatModelFile {
  private:
   std::string path_;
 };
-
-/// The value, or the test fails with the message.
-template <class T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().message);
-  return std::move(*result);
-}
 
 /// What a whole answer was.
 struct Whole {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <random>
 
-#include "tests/catch.h"
+#include "tests/must.h"
 #include "weights/codec.h"
 
 namespace partita::testing {
@@ -181,21 +181,12 @@ TinyFile::TinyFile(const TinySpec& spec) {
 TinyFile::TinyFile(const GgufWriter& writer) { parse(writer); }
 
 void TinyFile::parse(const GgufWriter& writer) {
-  auto bytes = writer.bytes();
-  INFO((bytes ? "" : bytes.error().message));
-  REQUIRE(bytes.ok());
-  bytes_ = *std::move(bytes);
-  auto gguf = Gguf::parse(bytes_, "tiny.gguf");
-  INFO((gguf ? "" : gguf.error().message));
-  REQUIRE(gguf.ok());
-  gguf_ = std::make_unique<Gguf>(*std::move(gguf));
+  bytes_ = must(writer.bytes());
+  gguf_ = std::make_unique<Gguf>(must(Gguf::parse(bytes_, "tiny.gguf")));
 }
 
 std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& options) {
-  auto model = Transformer::load(file, options);
-  INFO((model ? "" : model.error().message));
-  REQUIRE(model.ok());
-  return *model;
+  return must(Transformer::load(file, options));
 }
 
 LoadOptions with_attention(const TinySpec& spec, LoadOptions options) {

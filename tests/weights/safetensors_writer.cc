@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "tests/catch.h"
 #include "weights/codec.h"
 
 namespace partita::test {
