@@ -157,6 +157,26 @@ TEST_CASE("BOS comes once, whoever asks for it") {
   }
 }
 
+TEST_CASE("A BOS that the template writes after other text does not stand for the one that begins a prompt") {
+  for (const std::string typed : {"hello", "<|im_end|>", "<|bos|>"}) {
+    for (const bool add_bos : {false, true}) {
+      ChatFile what;
+      what.add_bos = add_bos;
+      what.chat_template = "xy{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}";
+      const ChatModelFile file(what);
+      const Ids ids = must(open(file).tokenize_chat(std::vector<Message>{{"user", typed}}, true));
+      const Ids text = typed == "hello" ? Ids{V::kHello} : bytes(typed);
+      CHECK(ids == (add_bos ? Ids{V::kBos} : Ids{}) + bytes("xy") + Ids{V::kBos} + text);
+    }
+  }
+  // Nor does another control token that stands first.
+  ChatFile what;
+  what.add_bos = true;
+  const ChatModelFile file(what);
+  const Ids ids = must(open(file).tokenize_chat(std::vector<Message>{{"user", "<|im_end|>"}}, false));
+  CHECK(ids == Ids{V::kBos, V::kStart} + bytes("user\n<|im_end|>") + Ids{V::kEnd} + bytes("\n"));
+}
+
 TEST_CASE("A missing or broken template is told when it is needed") {
   ChatFile what;
   what.chat_template = "";

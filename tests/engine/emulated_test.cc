@@ -26,6 +26,7 @@ TEST_CASE("emulated AVX-512 matches the definition") {
   check_turn(kEmulatedAvx512);
   check_elementwise(kEmulatedAvx512);
   check_attention(kEmulatedAvx512);
+  check_merge(kEmulatedAvx512);
 }
 
 TEST_CASE("emulated VNNI has the bits of emulated AVX-512") {

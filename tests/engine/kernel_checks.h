@@ -11,6 +11,7 @@ void check_screen(const Kernels& fast);       // screen
 void check_turn(const Kernels& fast);         // turn
 void check_elementwise(const Kernels& fast);  // rms_norm, add, gate, rope, max, exp_sum
 void check_attention(const Kernels& fast);    // append, attend, merge, finish
+void check_merge(const Kernels& fast);        // merge and finish once more, and what NaN comes to
 
 /// What the vector tables of every architecture compute has the bits that are recorded here.
 void check_recorded_bits(const Kernels& fast);

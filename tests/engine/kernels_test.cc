@@ -45,6 +45,10 @@ TEST_CASE("elementwise kernels match the definition on every instruction set") {
   on_every_isa(check_elementwise);
 }
 TEST_CASE("attention matches the definition on every instruction set") { on_every_isa(check_attention); }
+TEST_CASE("spans are merged as defined on every instruction set, NaN included") {
+  on_every_isa(check_merge);
+  check_merge(exact_kernels());
+}
 
 TEST_CASE("all vector instruction sets give the same bits, on every architecture") {
   on_every_isa([](const Kernels& table) {

@@ -232,6 +232,29 @@ TEST_CASE("Free pages of one class make way for another's within the budget") {
   CHECK_FALSE(s.reserve(193).ok());
 }
 
+TEST_CASE("Pages that are free stay in memory as long as the budget has room for them") {
+  Config config = small_config();
+  config.layer_kinds = {{0, 0}, {64, 0}};
+  const std::size_t page = KvPool(config, KvType::kF16, 0).page_bytes(0);
+  KvPool pool(config, KvType::kF16, 8 * page);
+  std::byte* places[2];
+  for (int i = 0; i < 20; ++i) {
+    KvSequence s(pool);
+    REQUIRE(s.reserve(128).ok());  // two pages of each class, the same ones each time
+    for (std::size_t p = 0; p < 2; ++p) {
+      places[p] = s.page(0, p);
+      if (i > 0) {
+        CHECK(std::all_of(places[p], places[p] + page, [](std::byte b) { return b == std::byte{7}; }));
+      }
+      std::memset(places[p], 7, page);
+    }
+  }
+  KvSequence a(pool), b(pool);
+  REQUIRE(a.reserve(128).ok());
+  REQUIRE(b.reserve(64).ok());
+  CHECK(pool.bytes_in_use() == 6 * page);
+}
+
 TEST_CASE("Pages behind a window go back, and truncation knows how far it can go") {
   KvPool pool(small_config(), KvType::kF16, 0);
   std::uint64_t mark = 1;

@@ -364,3 +364,18 @@ SNIPPETS = [
     "{%for x in l%}{{x}}{%endfor%}",
     "{% if 'a' == \"a\" %}{{ \"x\n y\" }}{% endif %}",
 ]
+
+# White space around raw blocks, comments and tags, with every sign that keeps or strips it: one in 23 of all.
+AROUND = [
+    f"a{before}{opening}{inner}{closing}{after}"
+    for before in ("", "\n  ", " x \n\t", "\n")
+    for opening, closings in (
+        *((f"{{%{a} raw {b}%}}", "raw") for a in ("", "-", "+") for b in ("", "-")),
+        *((f"{{%{a} if t {b}%}}", "if") for a in ("", "-", "+") for b in ("", "-", "+")),
+        *((f"{{#{a} c {b}#}}", "") for a in ("", "-", "+") for b in ("", "-", "+")),
+    )
+    for inner in ("r", "\n  r\n  ", "\n")
+    for closing in ([f"{{%{a} end{closings} {b}%}}" for a in ("", "-", "+") for b in ("", "-", "+")] if closings else [""])
+    for after in ("e", "\ne", "  \n e", "\n\n  {% if t %}z{% endif %}", "\n  {% raw %}\n{% endraw %}\nf", "\n{{ n }}\n\n")
+]
+SNIPPETS += AROUND[::23]

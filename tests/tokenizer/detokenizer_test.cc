@@ -96,6 +96,54 @@ TEST_CASE("A detokenizer starts anew after finish") {
   CHECK(detokenizer.finish().empty());
 }
 
+/// A vocabulary that puts a space before texts: "<s>" is control, the words follow it.
+std::unique_ptr<Tokenizer> spaced_tokenizer() {
+  Words words;
+  words.add("<unk>", kUnknown)
+      .add("<s>", kControl)
+      .add(
+          "\xE2\x96\x81"
+          "a")
+      .add("\xE2\x96\x81")
+      .add("b");
+  add_byte_pieces(words);
+  GgufWriter file = file_of(words, "llama");
+  file.add("tokenizer.ggml.unknown_token_id", 0u);
+  return must_open(file);
+}
+
+TEST_CASE("Where a space is put before texts, a stream is its decoding across control tokens too") {
+  const auto tokenizer = spaced_tokenizer();
+  constexpr TokenId kStart = 1, kWord = 2, kSpace = 3, kRest = 4;
+  CHECK(joined(stream(*tokenizer, {kWord, kStart, kWord})) == "aa");
+  CHECK(joined(stream(*tokenizer, {kWord, kStart, kWord}, true)) == "a<s>a");
+  CHECK(joined(stream(*tokenizer, {kStart, kWord, kWord})) == "a a");
+  // Every sequence of up to five of these.
+  for (std::size_t length = 0, count = 1; length <= 5; ++length, count *= 4) {
+    for (std::size_t n = 0; n < count; ++n) {
+      Ids ids;
+      for (std::size_t i = 0, rest = n; i < length; ++i, rest /= 4)
+        ids.push_back(kStart + static_cast<TokenId>(rest % 4));
+      REQUIRE(joined(stream(*tokenizer, ids)) == tokenizer->decode(ids));
+      REQUIRE(joined(stream(*tokenizer, ids, true)) == tokenizer->decode(ids, true));
+    }
+  }
+  CHECK(joined(stream(*tokenizer, {kSpace, kRest})) == "b");
+}
+
+TEST_CASE("After finish the first token begins a text again") {
+  const auto tokenizer = spaced_tokenizer();
+  constexpr TokenId kWord = 2, kFirstByte = 5;
+  Detokenizer detokenizer(*tokenizer);
+  for (int text = 0; text < 3; ++text) {
+    CHECK(detokenizer.push(kWord) == "a");
+    CHECK(detokenizer.push(kWord) == " a");
+    CHECK(detokenizer.push(kFirstByte + 0xE2).empty());
+    CHECK(detokenizer.finish() == kReplacement);
+    CHECK(detokenizer.finish().empty());
+  }
+}
+
 TEST_CASE("Units of UTF-8") {
   using Kind = Utf8Unit::Kind;
   const auto is = [](std::string_view text, Kind kind, int length) {

@@ -239,6 +239,26 @@ TEST_CASE("tensors of a safetensors file fill its data") {
   check_damaged("{}", 1, "the tensors end at byte 0 of the data, which has 1 bytes");
 }
 
+TEST_CASE("a tensor without elements may stand where another one begins or ends, whatever their names") {
+  const std::string full = R"("dtype":"U8","shape":[4],"data_offsets":[0,4]})";
+  const auto empty = [](const char* offset) {
+    return std::string(R"("dtype":"U8","shape":[0],"data_offsets":[)") + offset + "," + offset + "]}";
+  };
+  for (const char* name : {"a", "c"}) {
+    for (const char* offset : {"0", "4"}) {
+      const std::string header = R"({"b":{)" + full + R"(,")" + name + R"(":{)" + empty(offset) + "}";
+      CAPTURE(header);
+      const auto file = SafeTensors::parse(raw_safetensors(header, Bytes(4)), "m");
+      REQUIRE(file.ok());
+      CHECK(file->find(name)->bytes.empty());
+      CHECK(file->find("b")->bytes.size() == 4);
+    }
+    check_damaged(R"({"b":{)" + full + R"(,")" + name + R"(":{)" + empty("2") + "}", 4,
+                  std::string("tensor '") + name +
+                      "' begins at byte 2 of the data, within another one, which ends at 4");
+  }
+}
+
 TEST_CASE("a safetensors file cut anywhere is refused, with a wrong byte refused or read") {
   Bytes file = small_file();
   REQUIRE(test::run_safetensors_case(file));

@@ -1,0 +1,69 @@
+// A NaN in a weight is an error of whoever asks for a token, wherever it stands and however long the prompt
+// is; it never becomes an answer.
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "tests/api/tiny_chat.h"
+#include "tests/catch.h"
+#include "weights/gguf.h"
+
+namespace partita::testing {
+namespace {
+
+/// The file with one weight that is no number.
+class SpoiledFile {
+ public:
+  SpoiledFile(const std::string& tensor, std::size_t element) {
+    std::ifstream in(file_.path(), std::ios::binary);
+    std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
+    {
+      const auto parsed = must(Gguf::parse(std::as_bytes(std::span(bytes)), "in memory"));
+      const auto& all = parsed.tensors();
+      const auto found =
+          std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name == tensor; });
+      REQUIRE(found != all.end());
+      const float nan = std::numeric_limits<float>::quiet_NaN();
+      char* const at = bytes.data() + (reinterpret_cast<const char*>(found->bytes.data()) - bytes.data());
+      std::memcpy(at + element * sizeof nan, &nan, sizeof nan);
+    }
+    std::ofstream(file_.path(), std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+  const std::string& path() const { return file_.path(); }
+
+ private:
+  ChatModelFile file_;
+};
+
+TEST_CASE("A NaN in any weight is an error, not an answer") {
+  const char* const tensors[] = {
+      "blk.0.attn_norm.weight",   "blk.0.attn_q.weight",   "blk.0.attn_k.weight",   "blk.0.attn_v.weight",
+      "blk.0.attn_output.weight", "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight",
+      "blk.0.ffn_down.weight",    "blk.1.attn_k.weight",   "blk.1.attn_v.weight",   "blk.1.ffn_down.weight",
+      "output_norm.weight"};
+  for (const char* tensor : tensors) {
+    const SpoiledFile file(tensor, 5);
+    for (const CacheType cache : {CacheType::kF16, CacheType::kI8}) {
+      OpenOptions options;
+      options.cache = cache;
+      const Model model = must(Model::open(file.path(), options));
+      for (const std::size_t length : {1, 70, 600, 1100}) {  // one page, pages, spans
+        CAPTURE(tensor, static_cast<int>(cache), length);
+        Request request;
+        request.ids = random_tokens(length, 256, 3);
+        request.max_tokens = 3;
+        Session session = must(model.session());
+        Stream stream = must(session.generate(request));
+        const auto token = stream.next();
+        REQUIRE_FALSE(token.ok());
+        CHECK(token.error().code == ErrorCode::kBadNumbers);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace partita::testing

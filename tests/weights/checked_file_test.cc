@@ -1,0 +1,206 @@
+// Checksums, fingerprints, and files that are complete or not there.
+#include "weights/checked_file.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "files.h"
+#include "tests/catch.h"
+#include "weights/fingerprint.h"
+#include "weights/gguf_writer.h"
+
+using namespace partita;
+using partita::test::Bytes;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Bytes bytes_of(std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::uint64_t sum_of(std::string_view text) {
+  Hash64 hash;
+  hash.add(std::as_bytes(std::span(text)));
+  return hash.sum();
+}
+
+/// A directory that is deleted with its owner.
+struct Directory {
+  Directory() {
+    std::string name = (fs::temp_directory_path() / "partita_checked_XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Directory() { fs::remove_all(path); }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+  }
+  fs::path path;
+};
+
+std::string read(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a checksum is that of all bytes, in pieces of any sizes") {
+  // Worked out by another program.
+  CHECK(sum_of("") == 0xea4cdb5696479cdfU);
+  CHECK(sum_of("a") == 0x8baa873e5d08ae89U);
+  CHECK(sum_of("12345678") == 0x21ab5dbe423a9921U);
+  CHECK(sum_of("The quick brown fox jumps") == 0x32b39fe1e1c3d0a0U);
+  const std::string text = "The quick brown fox jumps";
+  for (std::size_t a = 0; a <= text.size(); ++a) {
+    for (std::size_t b = a; b <= text.size(); ++b) {
+      Hash64 hash;
+      for (const std::string& piece : {text.substr(0, a), text.substr(a, b - a), text.substr(b)})
+        hash.add(std::as_bytes(std::span(piece)));
+      REQUIRE(hash.sum() == 0x32b39fe1e1c3d0a0U);
+    }
+  }
+  CHECK(sum_of(std::string(8, '\0')) != sum_of(std::string(9, '\0')));
+  CHECK(sum_of(std::string(1, '\0')) != sum_of(""));
+}
+
+TEST_CASE("a new file is at its path once it is finished, and leaves nothing where it is not") {
+  const Directory directory;
+  const fs::path path = directory.path / "new";
+  {
+    auto file = NewFile::create(path.string());
+    REQUIRE(file.ok());
+    REQUIRE(file->write(bytes_of("abc")));
+    CHECK_FALSE(fs::exists(path));
+    CHECK(directory.files() == 1);
+  }
+  CHECK(directory.files() == 0);  // not finished
+  {
+    auto file = NewFile::create(path.string());
+    REQUIRE(file.ok());
+    auto another = NewFile::create(path.string());  // at the same time
+    REQUIRE(another.ok());
+    REQUIRE(file->write(bytes_of("ab")));
+    NewFile moved = std::move(*file);
+    REQUIRE(moved.write(bytes_of("c")));
+    REQUIRE(moved.write({}));
+    REQUIRE(moved.finish().ok());
+  }
+  CHECK(directory.files() == 1);
+  const std::string content = read(path);
+  REQUIRE(content.size() == 3 + 8);
+  CHECK(content.substr(0, 3) == "abc");
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, content.data() + 3, 8);
+  CHECK(sum == sum_of("abc"));
+
+  auto plain = NewFile::create(path.string());
+  REQUIRE(plain.ok());
+  REQUIRE(plain->write(bytes_of("xyz")));
+  REQUIRE(plain->finish_plain().ok());
+  CHECK(read(path) == "xyz");
+}
+
+TEST_CASE("a new file has the mode of the one that it replaces, and goes where a link points") {
+  const Directory directory;
+  const fs::path path = directory.path / "old", link = directory.path / "link";
+  std::ofstream(path) << "old";
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
+  fs::create_symlink(path, link);
+  auto file = NewFile::create(link.string());
+  REQUIRE(file.ok());
+  REQUIRE(file->write(bytes_of("new")));
+  REQUIRE(file->finish_plain().ok());
+  CHECK(fs::is_symlink(link));
+  CHECK(read(path) == "new");
+  CHECK(fs::status(path).permissions() ==
+        (fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read));
+  CHECK(directory.files() == 2);
+}
+
+TEST_CASE("places where no file can be written are named") {
+  const Directory directory;
+  const auto refused = NewFile::create(directory.path.string());
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kIo);
+  CHECK(refused.error().message ==
+        "'" + directory.path.string() + "' cannot be written: it is there and is no regular file");
+  const auto nowhere = NewFile::create((directory.path / "none" / "x").string());
+  REQUIRE_FALSE(nowhere.ok());
+  CHECK(nowhere.error().message.find("cannot write \"" + (directory.path / "none" / "x").string() + "\"") ==
+        0);
+}
+
+TEST_CASE("a file is taken apart within its length, and its checksum covers every byte") {
+  const std::string path = "p";
+  Bytes file(24 + 8);
+  const std::uint64_t count = 2;
+  std::memcpy(file.data(), &count, 8);
+  Hash64 hash;
+  hash.add(std::span<const std::byte>(file).first(24));
+  const std::uint64_t sum = hash.sum();
+  std::memcpy(file.data() + 24, &sum, 8);
+
+  FileReader reader(path, file);
+  CHECK(reader.left() == 24);  // without the checksum
+  FileReader::Bytes out;
+  CHECK_FALSE(FileReader(path, file).counted(15, 8, out));
+  REQUIRE(reader.counted(16, 8, out));
+  CHECK(out.size() == 16);
+  CHECK(reader.left() == 0);
+  std::uint64_t word = 0;
+  CHECK_FALSE(reader.word(word));
+  CHECK_FALSE(reader.take(1, out));
+  CHECK(reader.take(0, out));
+  CHECK_FALSE(FileReader(path, file).counted(1000, 9, out));  // two of nine bytes are not there
+  CHECK(reader.check_sum().ok());
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    Bytes changed = file;
+    changed[at] ^= std::byte{0x10};
+    CHECK(FileReader(path, changed).check_sum().error().message ==
+          "\"p\" is damaged: its checksum does not fit its contents");
+  }
+  CHECK(FileReader(path, Bytes(7)).check_sum().error().message == "\"p\" is damaged: it ends in its header");
+  CHECK(FileReader(path, Bytes(7)).left() == 0);
+}
+
+TEST_CASE("a fingerprint differs where metadata, names, types, shapes or the ends of weights do") {
+  struct Parts {
+    std::string key = "k", text = "v", tensor = "t";
+    std::vector<float> array = {1, 2};
+    std::vector<std::uint64_t> shape = {4, 1024};
+    Dtype type = Dtype::kF32;
+    std::size_t changed = 4096;  // an element of the tensor; past its end: none
+  };
+  const auto of = [](const Parts& parts) {
+    std::vector<float> values(4096, 0.5f);
+    if (parts.changed < values.size()) values[parts.changed] = 0.25f;
+    GgufWriter writer;
+    writer.add(parts.key, parts.text).add("array", parts.array);
+    writer.add_tensor(parts.tensor, parts.type, {parts.shape[0], parts.shape[1]}, values);
+    const Bytes bytes = writer.bytes().value();
+    return fingerprint(Gguf::parse(bytes, "m").value());
+  };
+  const std::uint64_t same = of({});
+  CHECK(of({}) == same);
+  CHECK(of({.key = "l"}) != same);
+  CHECK(of({.text = "w"}) != same);
+  CHECK(of({.tensor = "u"}) != same);
+  CHECK(of({.array = {1, 3}}) != same);
+  CHECK(of({.array = {1}}) != same);
+  CHECK(of({.shape = {8, 512}}) != same);
+  CHECK(of({.type = Dtype::kF16}) != same);
+  CHECK(of({.changed = 0}) != same);
+  CHECK(of({.changed = 1023}) != same);
+  CHECK(of({.changed = 1024}) == same);  // neither in the first 4 KiB nor in the last
+  CHECK(of({.changed = 3072}) != same);
+  CHECK(of({.changed = 4095}) != same);
+}
