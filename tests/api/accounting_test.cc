@@ -3,6 +3,8 @@
 #include <functional>
 #include <map>
 
+#include <partita/softmax.hpp>
+
 #include "api/step_plan.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
@@ -154,6 +156,26 @@ TEST_CASE("With an attention window the pages behind it go back, those of the ne
   const auto ended = run(batch);
   CHECK(ended.at(ticket).error.empty());
   CHECK(ended.at(ticket).ids == expected);
+}
+
+TEST_CASE("A token is drawn by the seed, the number of the sequence and how many ids there are before it") {
+  const ChatModelFile file;
+  OpenOptions exact;  // logits do not depend there on being read as prompt or answer
+  exact.exact = true;
+  const Model model = must(Model::open(file.path(), exact));
+  Session session = must(model.session()), other = must(model.session());
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    Request request = request_of(20 + i, 0, 12, i);
+    request.sampling = {};
+    request.sampling.seed = 77 + i;
+    request.sampling.sequence = 5 * i;
+    Ids ids = request.ids;
+    for (const TokenId id : pull_all(must(session.generate(request))).ids) {
+      const std::vector<float> logits = must(other.logits(ids, 1));
+      CHECK(id == must(gumbel_max(logits, {77 + i, 5 * i, ids.size()})));
+      ids.push_back(id);
+    }
+  }
 }
 
 TEST_CASE("An answer ends where its longer prompt has filled the context") {

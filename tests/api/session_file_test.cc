@@ -103,6 +103,8 @@ TEST_CASE("The same session gives the same file, and one that was loaded gives i
   must(loaded.load(a.path));
   REQUIRE(loaded.save(b.path));
   CHECK(contents(a.path) == contents(b.path));
+  REQUIRE(must(session.fork()).save(b.path));
+  CHECK(contents(a.path) == contents(b.path));
 }
 
 TEST_CASE("A saved file keeps its mode, and a link its target") {

@@ -151,9 +151,9 @@ TEST_CASE("Deep single rows are split by spans among threads, all others are not
 
 TEST_CASE("Rows of one sequence go together, as many as a tile has room for") {
   const auto ranges = [](const Shape& shape, const std::vector<std::pair<std::size_t, std::size_t>>& step) {
+    const Case c(shape, 1, step);
     std::vector<std::pair<std::size_t, std::size_t>> out;
-    for (const QueryRange& range : Case(shape, 1, step).ws->attention_plan.ranges)
-      out.emplace_back(range.row, range.tokens);
+    for (const QueryRange& range : c.ws->attention_plan.ranges) out.emplace_back(range.row, range.tokens);
     return out;
   };
   using Ranges = std::vector<std::pair<std::size_t, std::size_t>>;

@@ -365,17 +365,25 @@ SNIPPETS = [
     "{% if 'a' == \"a\" %}{{ \"x\n y\" }}{% endif %}",
 ]
 
-# White space around raw blocks, comments and tags, with every sign that keeps or strips it: one in 23 of all.
+# White space around raw blocks, comments and tags, with every sign that keeps or strips it: one in 53 of all.
 AROUND = [
-    f"a{before}{opening}{inner}{closing}{after}"
-    for before in ("", "\n  ", " x \n\t", "\n")
+    f"{before}{opening}{inner}{closing}{after}"
+    for before in ("", "a", "a\n  ", "a x \n\t", "a\n", "{# c #}\n", "{% set q = 1 %}\n  ")
     for opening, closings in (
         *((f"{{%{a} raw {b}%}}", "raw") for a in ("", "-", "+") for b in ("", "-")),
         *((f"{{%{a} if t {b}%}}", "if") for a in ("", "-", "+") for b in ("", "-", "+")),
         *((f"{{#{a} c {b}#}}", "") for a in ("", "-", "+") for b in ("", "-", "+")),
     )
-    for inner in ("r", "\n  r\n  ", "\n")
+    for inner in ("r", "\n  r\n  ", "\n", "  ")
     for closing in ([f"{{%{a} end{closings} {b}%}}" for a in ("", "-", "+") for b in ("", "-", "+")] if closings else [""])
     for after in ("e", "\ne", "  \n e", "\n\n  {% if t %}z{% endif %}", "\n  {% raw %}\n{% endraw %}\nf", "\n{{ n }}\n\n")
 ]
-SNIPPETS += AROUND[::23]
+SNIPPETS += AROUND[::53]
+
+SNIPPETS += [
+    # numbers behind a dot, and escapes that end in time
+    "{{ [[1, 2], [3, 4]].1.0 }}",
+    "{{ [[1, 2], [3, 4]].1.0 + 1.5 }}",
+    "{{ '\\1234' }}{{ '\\12' }}{{ '\\0' == '\\x00' }}{{ '\\08' | length }}",
+    "{{ '\\x414' }}{{ '\\u00e91' }}{{ '\\U0001F6421' }}",
+]

@@ -51,6 +51,12 @@ TEST_CASE("what is left out is named with its line") {
   unsupported("{{ '{:>5}'.format(1) }}", "chat template, line 1: the format field '{:>5}' is not supported");
   unsupported("{{ strftime_now('%U') }}", "chat template, line 1: the time format '%U' is not supported");
   unsupported("{{ messages.count }}", "chat template, line 1: printing a method is not supported");
+  for (const char* surrogate : {"\\ud800", "\\uDFFF", "\\U0000dabc"})
+    unsupported("\n{{ '" + std::string(surrogate) + "' }}",
+                "chat template, line 2: a surrogate in a string is not supported");
+  CHECK(render("{{ '\\ud7ff\\ue000\\U0010ffff' }}").value() == "\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF");
+  CHECK(error_of("{{ '\\U00110000' }}").message ==
+        "chat template, line 1, column 5: the escape is no Unicode character");
 }
 
 TEST_CASE("an error of rendering names its line") {

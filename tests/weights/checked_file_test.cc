@@ -91,7 +91,7 @@ TEST_CASE("a new file is at its path once it is finished, and leaves nothing whe
     REQUIRE(file->write(bytes_of("ab")));
     NewFile moved = std::move(*file);
     REQUIRE(moved.write(bytes_of("c")));
-    REQUIRE(moved.write({}));
+    REQUIRE(moved.write(std::span<const std::byte>()));
     REQUIRE(moved.finish().ok());
   }
   CHECK(directory.files() == 1);
