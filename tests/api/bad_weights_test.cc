@@ -50,7 +50,9 @@ TEST_CASE("A NaN in any weight is an error, not an answer") {
       OpenOptions options;
       options.cache = cache;
       const Model model = must(Model::open(file.path(), options));
-      for (const std::size_t length : {1, 70, 600, 1100}) {  // one page, pages, spans
+      const bool is_key = std::string_view(tensor).find("attn_k") != std::string_view::npos;
+      for (const std::size_t length : {1, 70, 600}) {  // one page, pages, spans
+        if (length > 70 && !is_key) continue;          // whose NaN goes through the merging of spans
         CAPTURE(tensor, static_cast<int>(cache), length);
         Request request;
         request.ids = random_tokens(length, 256, 3);

@@ -82,6 +82,15 @@ TEST_CASE("Bytes without a token become the unknown token or are left out") {
   const auto marks = must_open(file);
   CHECK(encode(*marks, "axb") == Ids{0, 3, 1});
   CHECK(marks->left_out("axb") == 0);
+
+  // A control token that is spelled like a byte is none; nor is a normal one called unknown.
+  Words controls;
+  controls.add("a").add("b", kControl).add("u");
+  CHECK(encode(*tiny(controls, {}), "ab") == Ids{0});
+  CHECK(tiny(controls, {})->left_out("ab") == 1);
+  GgufWriter named = file_of(controls, "gpt2", std::vector<std::string>{});
+  named.add("tokenizer.ggml.unknown_token_id", 2u);
+  CHECK(encode(*must_open(named), "axu") == Ids{0, 2});
 }
 
 TEST_CASE("User-defined tokens are found in any text, control tokens only when parsed") {

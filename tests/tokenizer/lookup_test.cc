@@ -49,6 +49,26 @@ TEST_CASE("Merges are found by their pair, the last of equals") {
   }
 }
 
+TEST_CASE("Merges of large ids, and of no id, are told apart by every bit") {
+  const std::int32_t ids[] = {-1, 0, 1, 2, 255, 256, 65535, 65536, 65537, 1 << 20, (1 << 22) - 1};
+  MergeTable table(200);
+  std::int32_t next = 0;
+  for (const std::int32_t left : ids) {
+    for (const std::int32_t right : ids) {
+      CHECK_FALSE(table.find(left, right));
+      table.set(left, right, {static_cast<std::uint32_t>(next), next});
+      ++next;
+    }
+  }
+  next = 0;
+  for (const std::int32_t left : ids) {
+    for (const std::int32_t right : ids) {
+      REQUIRE(table.find(left, right));
+      CHECK(table.find(left, right)->id == next++);
+    }
+  }
+}
+
 TEST_CASE("Spellings in text: the same as trying every spelling at every place") {
   std::mt19937_64 random(3);
   const auto word = [&random](std::size_t longest) {
