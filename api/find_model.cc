@@ -86,9 +86,10 @@ Error not_found(const std::string& name) {
 }
 
 Error none_at_all() {
-  return {ErrorCode::kNotFound,
-          "no model is named, there is none in $PARTITA_MODELS or ./models, and this Partita was built without "
-          "the bundled one: give a GGUF file with -m PATH or in $PARTITA_MODEL"};
+  return {
+      ErrorCode::kNotFound,
+      "no model is named, there is none in $PARTITA_MODELS or ./models, and this Partita was built without "
+      "the bundled one: give a GGUF file with -m PATH or in $PARTITA_MODEL"};
 }
 
 }  // namespace

@@ -291,9 +291,27 @@ Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messa
   return guarded([&] { return impl_->chat_ids(messages, add_generation_prompt); });
 }
 
+/// The roles of chats everywhere, and those that the model's own template names.
+Result<void> check_roles(const Model::Impl& model, std::span<const Message> messages) {
+  constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool"};
+  for (const Message& message : messages) {
+    if (std::find(std::begin(kRoles), std::end(kRoles), message.role) != std::end(kRoles)) continue;
+    const auto source = model.file.get_string("tokenizer.chat_template");
+    const auto names = [&](const char* quote) {
+      return source && source->find(quote + message.role + quote) != std::string::npos;
+    };
+    if (!message.role.empty() && (names("'") || names("\""))) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 "the role of a message is \"" + message.role.substr(0, 60) +
+                     "\"; it must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\""};
+  }
+  return {};
+}
+
 Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> messages,
                                                    bool add_generation_prompt) const {
   if (!chat) return chat_error;
+  if (auto checked = check_roles(*this, messages); !checked) return checked.error();
   Json context = {{"messages", Json::array()}, {"add_generation_prompt", add_generation_prompt}};
   for (const Message& message : messages) {
     context["messages"].push_back({{"role", message.role}, {"content", message.content}});

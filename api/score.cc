@@ -66,7 +66,7 @@ Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> id
   return {};
 }
 
-/// Fills score.logprobs and score.top1 of the ids after positions [first, first + rows).
+/// Fills score.logprobs, score.top1 and score.ranks of the ids after positions [first, first + rows).
 class Scorer {
  public:
   explicit Scorer(Session::Impl& session)
@@ -81,6 +81,7 @@ class Scorer {
     for (std::size_t r = 0; r < rows; ++r) {
       questions[r].hidden = hidden + r * session_->model->info.hidden_size;
       questions[r].score = std::span<const TokenId>(score.ids).subspan(first + r + 1, 1);
+      questions[r].rank = questions[r].score;
       questions[r].top = 1;
     }
     session_->model->head->answer(questions, *scratch_, answers);
@@ -93,6 +94,7 @@ class Scorer {
       }
       score.logprobs[at] = answers[r]->score[0];
       score.top1[at] = answers[r]->top[0].first;
+      score.ranks[at] = answers[r]->rank[0];
     }
     return {};
   }
@@ -107,6 +109,7 @@ Score empty_score(std::span<const TokenId> ids) {
   score.ids.assign(ids.begin(), ids.end());
   score.logprobs.assign(ids.size(), std::numeric_limits<float>::quiet_NaN());
   score.top1.assign(ids.size(), -1);
+  score.ranks.assign(ids.size(), 0);
   return score;
 }
 

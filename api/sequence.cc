@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "api/guard.h"
 #include "api/model_drafter.h"
 #include "sampling/numbers.h"
 
@@ -26,20 +27,15 @@ Result<void> check(const AbstainRule& rule) {
   return {};
 }
 
-Result<void> check_guidance(const Request& request, const KvSequence* negative_cache) {
+Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+Result<void> check_guidance(const Request& request) {
   const float scale = request.guidance_scale;
-  const auto refused = [](std::string message) {
-    return Error{ErrorCode::kInvalidArgument, std::move(message)};
-  };
   if (!(scale >= 0) || std::isinf(scale)) {
     return refused("guidance_scale is " + to_text(scale) + ", but it must be a number of 0 or more (1: off)");
   }
   if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
     return refused("a request has both negative_prompt and negative_ids; it can have one");
-  }
-  if (scale != 1 && negative_cache == nullptr) {
-    return refused("guidance_scale is " + to_text(scale) +
-                   ", but guidance goes with neither searches nor ensembles");
   }
   return {};
 }
@@ -58,20 +54,30 @@ Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Req
 
 }  // namespace
 
+Result<void> check(const Request& request) {
+  return guarded([&]() -> Result<void> {
+    if (auto rule = check(request.abstain); !rule) return rule;
+    if (request.explain < 0) {
+      return refused("explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more");
+    }
+    if (auto checked = check_guidance(request); !checked) return checked;
+    return TextGate::check(request.stop);
+  });
+}
+
 Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
                                   KvSequence* negative_cache, std::size_t context) {
+  if (auto checked = check(request); !checked) return checked.error();
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
     return Error{ErrorCode::kInvalidArgument, "logprobs is " + std::to_string(request.logprobs) +
                                                   ", more than the vocabulary of " +
                                                   std::to_string(vocabulary)};
   }
-  if (auto rule = check(request.abstain); !rule) return rule.error();
-  if (request.explain < 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more"};
+  if (request.guidance_scale != 1 && negative_cache == nullptr) {
+    return refused("guidance_scale is " + to_text(request.guidance_scale) +
+                   ", but guidance goes with neither searches nor ensembles");
   }
-  if (auto checked = check_guidance(request, negative_cache); !checked) return checked.error();
   SamplingOptions options = sampling_options(request.sampling);
   options.constraint = request.constraint;
   auto chain = Chain::create(options, model.vocabulary.get());
@@ -98,6 +104,7 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   }
   const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
   sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
+  sequence.ends_with_context_ = request.max_tokens < 0 || wanted > room;
   if (wanted == 0) sequence.finish_ = Finish::kLength;
   if (request.speculation != Speculation::kNever && sequence.negative_cache_ == nullptr &&
       !sequence.state_.remembers()) {

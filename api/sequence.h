@@ -30,6 +30,8 @@ class Sequence {
   std::span<const TokenId> prompt() const { return ids().first(prompt_size_); }
   KvSequence& cache() const { return *cache_; }
   Finish finish() const { return finish_; }
+  /// Whether it ended with kLength because there was no more context, not because it was long enough.
+  bool context_full() const { return finish_ == Finish::kLength && ends_with_context_; }
   const Chain& chain() const { return chain_; }
   const TextGate& text() const { return text_; }            // gone through the prompt, and what was accepted
   std::size_t room() const { return end_ - ids().size(); }  // tokens that the answer may still have
@@ -105,6 +107,7 @@ class Sequence {
   bool always_guesses_ = false;
   std::size_t prompt_size_ = 0;
   std::size_t end_ = 0;                   // the size of ids_ at which the answer is long enough
+  bool ends_with_context_ = false;        // end_ is what the context holds, less than was asked for
   KvSequence* negative_cache_ = nullptr;  // null: no guidance
   std::vector<TokenId> negative_ids_;     // negative prompt, then generated ids
   std::size_t negative_size_ = 0;         // the first so many of them are the prompt

@@ -60,6 +60,8 @@ void Stream::stop() {
 
 Finish Stream::finish() const { return impl_->finish(); }
 
+bool Stream::context_full() const { return impl_->ready.empty() && impl_->sequence->context_full(); }
+
 const std::vector<TokenId>& Stream::prompt_ids() const { return impl_->prompt; }
 
 const std::vector<TokenId>& Stream::ids() const { return impl_->generated; }

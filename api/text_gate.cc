@@ -16,11 +16,16 @@ std::size_t possible_start(std::string_view text, std::string_view stop) {
 
 }  // namespace
 
-Result<TextGate> TextGate::create(const Tokenizer& tokenizer, std::vector<std::string> stops) {
+Result<void> TextGate::check(const std::vector<std::string>& stops) {
   if (std::find(stops.begin(), stops.end(), std::string()) != stops.end()) {
     return Error{ErrorCode::kInvalidArgument,
                  "a stop string is empty: it would end every answer before its first word"};
   }
+  return {};
+}
+
+Result<TextGate> TextGate::create(const Tokenizer& tokenizer, std::vector<std::string> stops) {
+  if (auto checked = check(stops); !checked) return checked.error();
   return TextGate(tokenizer, std::move(stops));
 }
 

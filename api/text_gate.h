@@ -14,6 +14,8 @@ namespace partita {
 class TextGate {
  public:
   /// Error: kInvalidArgument for an empty stop string.
+  static Result<void> check(const std::vector<std::string>& stops);
+  /// Errors: those of check().
   static Result<TextGate> create(const Tokenizer& tokenizer, std::vector<std::string> stops);
 
   /// Goes through a prompt silently: what follows continues its last, perhaps unfinished, character.

@@ -4,48 +4,93 @@
 #include <span>
 #include <vector>
 
+using Row = std::vector<float>;
+
 int complain(const partita::Error& error) {
   std::fprintf(stderr, "%s\n", error.message.c_str());
   return 1;
 }
 
-void print(const char* what, const std::vector<float>& values) {
+void print(const char* what, const Row& values) {
   std::printf("%-14s", what);
   for (const float x : values) std::printf("%8.4f", static_cast<double>(x));
   std::printf("\n");
 }
 
-int main() {
-  const std::vector<float> logits = {2.0F, 1.5F, 0.25F, -1.0F};
-  std::vector<float> p(logits.size());
+void print(const char* what, double value) { std::printf("%-14s%8.4f\n", what, value); }
 
-  if (auto done = partita::softmax(logits, p); !done) return complain(done.error());
+/// Probabilities of every word: dense, and sparse ones, with words of probability 0.
+partita::Result<void> distributions(const Row& logits) {
+  Row p(logits.size());
+  if (auto done = partita::softmax(logits, p); !done) return done;
   print("softmax", p);
-  for (const double alpha : {1.5, 2.0}) {
-    const auto support = partita::entmax(logits, alpha, p);
-    if (!support) return complain(support.error());
-    print(alpha == 2 ? "sparsemax" : "1.5-entmax", p);
-  }
+  if (auto done = partita::log_softmax(logits, p); !done) return done;
+  print("its logarithm", p);
+  const auto some = partita::entmax(logits, 1.5, p);
+  if (!some) return some.error();
+  print("1.5-entmax", p);
+  const auto fewer = partita::sparsemax(logits, p);
+  if (!fewer) return fewer.error();
+  print("sparsemax", p);
+  std::printf("words left    %8zu of 1.5-entmax, %zu of sparsemax\n", some->size, fewer->size);
+  const auto best = partita::argmax(logits);
+  if (!best) return best.error();
+  std::printf("likeliest     %8d\n", static_cast<int>(*best));
+  return {};
+}
 
-  // The same row in two pieces, seen by two workers.
+/// The same row in two pieces, seen by two workers.
+partita::Result<void> in_pieces(const Row& logits) {
   const std::span<const float> row = logits;
   partita::OnlineSoftmax left, right;
-  if (auto done = left.add(row.first(2)); !done) return complain(done.error());
-  if (auto done = right.add(row.subspan(2)); !done) return complain(done.error());
+  if (auto done = left.add(row.first(2)); !done) return done;
+  if (auto done = right.add(row.subspan(2)); !done) return done;
   left.merge(right);
-  std::printf("log-sum-exp   %8.4f\n", left.log_sum_exp());
+  const auto whole = partita::log_sum_exp(logits);
+  if (!whole) return whole.error();
+  print("log-sum-exp", *whole);
+  print("in two pieces", left.log_sum_exp());
+  return {};
+}
 
+/// How much a row leaves open, and how far it is from a target or from another row.
+partita::Result<void> distances(const Row& logits, const Row& other) {
+  constexpr int kTarget = 1;
+  Row gradient(logits.size());
   const auto entropy = partita::entropy(logits);
-  const auto loss = partita::cross_entropy_gradient(logits, 1, p);
-  if (!entropy || !loss) return complain(!entropy ? entropy.error() : loss.error());
-  std::printf("entropy       %8.4f\ncross-entropy %8.4f\n", *entropy, *loss);
-  print("its gradient", p);
+  const auto divergence = partita::kl_divergence(logits, other);
+  const auto loss = partita::cross_entropy(logits, kTarget);
+  const auto same_loss = partita::cross_entropy_gradient(logits, kTarget, gradient);
+  for (const auto* result : {&entropy, &divergence, &loss, &same_loss}) {
+    if (!*result) return result->error();
+  }
+  print("entropy", *entropy);
+  print("KL divergence", *divergence);
+  print("cross-entropy", *loss);
+  print("its gradient", gradient);
+  return {};
+}
 
+/// Ids drawn by the largest sum of logit and noise; a draw is a function of its key.
+partita::Result<void> draws(const Row& logits) {
+  const partita::DrawKey first = {.seed = 1};
+  Row noise;
+  for (int id = 0; id < 4; ++id) noise.push_back(static_cast<float>(partita::gumbel_noise(first, id)));
+  print("first noise", noise);
   std::vector<int> drawn(logits.size());
   for (std::uint64_t i = 0; i < 10000; ++i) {
     const auto id = partita::gumbel_max(logits, {.seed = 1, .position = i});
-    if (!id) return complain(id.error());
+    if (!id) return id.error();
     ++drawn[static_cast<std::size_t>(*id)];
   }
   std::printf("10,000 draws  %8d%8d%8d%8d\n", drawn[0], drawn[1], drawn[2], drawn[3]);
+  return {};
+}
+
+int main() {
+  const Row logits = {2.0F, 1.5F, 0.25F, -1.0F}, other = {1.0F, 2.0F, 0.25F, -1.0F};
+  if (auto done = distributions(logits); !done) return complain(done.error());
+  if (auto done = in_pieces(logits); !done) return complain(done.error());
+  if (auto done = distances(logits, other); !done) return complain(done.error());
+  if (auto done = draws(logits); !done) return complain(done.error());
 }

@@ -439,6 +439,7 @@ Result<void> AdaptiveHead::complete(const Question& question, std::size_t r, Ada
   if (!found) return found.error();
   answer.confidence = found->confidence;
   answer.explanation = std::move(found->explanation);
+  answer.rank = std::move(found->rank);
   answer.top = std::move(found->top);
   for (auto& [id, logprob] : answer.top) logprob = value_of(id, r, scratch);
   if (question.chain == nullptr) return {};

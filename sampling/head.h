@@ -31,6 +31,7 @@ struct Question {
   std::span<const std::int32_t> history;  // for the chain's stages: prompt and generated ids
   std::size_t prompt_size = 0;            // the first so many of `history` are the prompt
   std::span<const std::int32_t> score;    // ids whose log-probabilities are wanted
+  std::span<const std::int32_t> rank;     // ids whose ranks are wanted; each is in the vocabulary
   int top = 0;                  // how many of the likeliest ids, with log-probabilities; > vocab: all
   bool chosen_logprob = false;  // and that of the chosen id
   bool confidence = false;      // how sure the model is of its likeliest id
@@ -49,6 +50,7 @@ struct Answer {
   Confidence confidence;  // if asked for
   std::optional<Explanation> explanation;           // if asked for
   std::vector<float> score;                         // one per Question::score
+  std::vector<std::int32_t> rank;                   // one per Question::rank: 1 is the likeliest, ties by id
   std::vector<std::pair<std::int32_t, float>> top;  // likeliest first, ties by id; masked ids never
   std::size_t head_bytes = 0;  // of weights that this answer looked at; what others share with it included
 };

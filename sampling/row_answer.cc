@@ -37,6 +37,16 @@ std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& lo
   return top;
 }
 
+/// 1 for the largest logit; of equal ones the lowest id comes first.
+std::int32_t rank_of(std::int32_t id, std::span<const float> logits) {
+  const auto own = static_cast<std::size_t>(id);
+  const float value = logits[own];
+  std::int32_t rank = 1;
+  for (std::size_t i = 0; i < own; ++i) rank += logits[i] >= value ? 1 : 0;
+  for (std::size_t i = own + 1; i < logits.size(); ++i) rank += logits[i] > value ? 1 : 0;
+  return rank;
+}
+
 }  // namespace
 
 Result<void> check_scored(std::int32_t id, std::size_t vocab) {
@@ -66,6 +76,7 @@ Result<Answer> answer_row(const Question& question, const LogitRow& own, const L
     if (!sure) return sure.error();
     answer.confidence = *sure;
   }
+  for (const std::int32_t id : question.rank) answer.rank.push_back(rank_of(id, own.logits));
   const bool of_chosen = question.chosen_logprob && question.chain != nullptr;
   if (!of_chosen && question.score.empty() && question.top <= 0) return answer;
 

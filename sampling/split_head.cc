@@ -132,12 +132,12 @@ void SplitHead::answer(std::span<const Question> questions, HeadScratch& head_sc
 }
 
 bool asks_for_more(const Question& q) {
-  return q.top > 0 || q.confidence || q.explain > 0 || q.chosen_logprob;
+  return q.top > 0 || !q.rank.empty() || q.confidence || q.explain > 0 || q.chosen_logprob;
 }
 
 Question choice_of(const Question& question) {
   Question choice = question;
-  choice.score = {};
+  choice.score = choice.rank = {};
   choice.top = choice.explain = 0;
   choice.confidence = choice.chosen_logprob = false;
   return choice;

@@ -19,6 +19,8 @@ struct Options {
   std::string in = "-", out = "-";
   std::string order = "input";
   bool retry_errors = false;
+  bool ignore_unknown = false;
+  bool strict = false;
   double progress_every = 60;
   int sequences = 16;
   int max_tokens = 256;
@@ -74,7 +76,8 @@ Result<void> report(const Common& common, const partita::ModelInfo& info, const 
     std::fprintf(stderr, "%zu rows, %zu errors, %zu skipped as done before", counts.rows, counts.errors,
                  counts.skipped);
     if (counts.abstained > 0) std::fprintf(stderr, ", %zu too unsure to be completed", counts.abstained);
-    std::fprintf(stderr, "\n%zu tokens generated in %.1f s, %.1f tokens/s", counts.tokens, seconds, rate);
+    std::fprintf(stderr, "\n%zu tokens generated in %.1f s%s", counts.tokens, seconds,
+                 rate_text(counts.tokens, seconds).c_str());
     std::fprintf(stderr, "; prefill %zu tokens, decode %zu tokens; %.1f MB of weights\n",
                  timing.prefill_tokens, timing.decode_tokens,
                  static_cast<double>(info.bytes_per_token) * 1e-6);
@@ -88,6 +91,14 @@ Result<void> report(const Common& common, const partita::ModelInfo& info, const 
                      {"seconds", seconds},
                      {"tokens_per_s", rate},
                      {"timing", timing_json(load_s, timing)}});
+}
+
+/// The exit code of --strict.
+int strict_code(std::size_t errors, std::size_t before) {
+  if (errors + before == 0) return kDone;
+  std::fprintf(stderr, "partita: --strict: %zu rows are errors, %zu of them from earlier runs\n",
+               errors + before, before);
+  return kFailed;
 }
 
 int run(const Common& common, const Options& options) {
@@ -116,9 +127,11 @@ int run(const Common& common, const Options& options) {
   auto batch = opened->model.batch(*batch_options);
   if (!batch) return fail(batch.error());
 
+  const std::size_t errors_before = output->errors_found();
+
   BatchProgress progress(common.quiet, options.progress_every);
   BatchJob job({.model = &opened->model,
-                .reader = RowReader(std::move(*defaults)),
+                .reader = RowReader(std::move(*defaults), options.ignore_unknown),
                 .input = std::move(*input),
                 .ledger = std::move(ledger),
                 .output = std::move(*output),
@@ -128,7 +141,8 @@ int run(const Common& common, const Options& options) {
   auto done = job.run();
   auto reported = report(common, opened->model.info(), job, opened->load_s, progress.seconds());
   if (!done) return fail(done.error());
-  return reported ? kDone : fail(reported.error());
+  if (!reported) return fail(reported.error());
+  return options.strict ? strict_code(job.counts().errors, errors_before) : kDone;
 }
 
 }  // namespace
@@ -155,6 +169,12 @@ void add_batch(CLI::App& program, Common& common, Action& action) {
       ->capture_default_str();
   command->add_flag("--retry-errors", options->retry_errors,
                     "take rows of errors out of the output file, so that they run again");
+  command->add_flag("--ignore-unknown", options->ignore_unknown,
+                    "also answer rows with a key that looks like an option and is none; without it they are "
+                    "errors, and other keys are ignored");
+  command->add_flag("--strict", options->strict,
+                    "exit code 1 where a row of this run is an error, or one that the output held before; "
+                    "without it such a job is done, 0. The rows are written either way");
   command
       ->add_option("--progress-every", options->progress_every,
                    "where stderr is no terminal, seconds from one line about the progress to the next")
@@ -176,6 +196,7 @@ void add_batch(CLI::App& program, Common& common, Action& action) {
           "--prefix-bytes", options->prefix_bytes,
           "memory for what prompts begin with, kept for rows that begin alike; 0: each reads its own")
       ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::Validator(check_size, ""))
       ->default_str("512MB");
   add_speculation(*command, options->speculation);
   auto* chat = command->add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");

@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tools/decompress.h"
 
@@ -41,6 +43,7 @@ BatchInput::BatchInput(int fd, std::string path)
   const off_t start = lseek(fd, 0, SEEK_CUR);
   if (start >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size >= start) {
     size_ = static_cast<std::size_t>(status.st_size - start);
+    start_ = start;
   }
 }
 
@@ -48,6 +51,9 @@ BatchInput::BatchInput(BatchInput&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       path_(std::move(other.path_)),
       size_(other.size_),
+      start_(other.start_),
+      counted_(other.counted_),
+      count_tried_(other.count_tried_),
       lines_(std::move(other.lines_)),
       line_number_(other.line_number_),
       rows_(other.rows_),
@@ -74,14 +80,40 @@ Error BatchInput::error() const {
                                    lines_.error().message};
 }
 
-std::optional<double> BatchInput::rows_in_all() const {
+/// The lines of the file that are not blank. It is read beside the rows, whose place in it stays.
+std::optional<std::size_t> BatchInput::count_rows() const {
+  std::vector<char> buffer(std::size_t{1} << 20);
+  std::size_t rows = 0;
+  bool blank = true;
+  for (off_t at = start_;;) {
+    const ssize_t n = ::pread(fd_, buffer.data(), buffer.size(), at);
+    if (n < 0) return std::nullopt;
+    if (n == 0) return rows + (blank ? 0 : 1);
+    at += n;
+    for (const char c : std::string_view(buffer.data(), static_cast<std::size_t>(n))) {
+      if (c == '\n') {
+        rows += blank ? 0 : 1;
+        blank = true;
+      } else if (c != ' ' && c != '\t' && c != '\r') {
+        blank = false;
+      }
+    }
+  }
+}
+
+std::optional<RowTotal> BatchInput::rows_in_all() {
+  constexpr std::size_t kMostCounted = std::size_t{256} << 20;  // bytes, a fraction of a second
   const auto rows = static_cast<double>(rows_);
-  if (ended_) return rows;
+  if (ended_) return RowTotal{rows, true};
   const auto of_file = static_cast<double>(lines_.position());
   if (!size_ || rows_ == 0 || of_file == 0) return std::nullopt;
+  const bool packed = lines_.received() != lines_.position();
+  if (!packed && *size_ <= kMostCounted && !std::exchange(count_tried_, true)) counted_ = count_rows();
+  if (counted_) return RowTotal{static_cast<double>(*counted_), true};
   // Bytes of lines in a byte of the file, 1 where it is not packed.
   const double growth = static_cast<double>(lines_.received()) / of_file;
-  return rows * static_cast<double>(*size_) * growth / static_cast<double>(lines_.consumed());
+  return RowTotal{rows * static_cast<double>(*size_) * growth / static_cast<double>(lines_.consumed()),
+                  false};
 }
 
 }  // namespace tools

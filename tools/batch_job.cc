@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds kTimeToStore{1000};
 BatchJob::BatchJob(BatchParts parts, RowOrder order, std::size_t window, bool quiet, BatchProgress& progress)
     : parts_(std::move(parts)), order_(order), window_(window), quiet_(quiet), progress_(&progress) {
   parts_.batch.set_cancel(&interrupted());
+  written_.found = stored_.found = parts_.output.rows();
 }
 
 /// In the order of the input a row has its place from the beginning, else when it is finished.
@@ -47,6 +48,7 @@ void BatchJob::start(Row row) {
   const auto slot = queue(std::move(row.id));
   auto ticket = parts_.batch.add(row.request);
   if (!ticket) return refuse(slot, ticket.error());
+  slot->answer.max_tokens = row.request.max_tokens;
   slot->answer.prompt_tokens = parts_.batch.prompt_tokens(*ticket);
   if (row.request.logprobs >= 0) slot->answer.logprobs = Json::array();
   if (row.request.confidence || row.request.abstain.asks()) slot->answer.confidence = Json::array();

@@ -33,6 +33,7 @@ Result<BatchOutput> BatchOutput::open(const std::string& path, bool drop_errors,
   output.is_file_ = true;
   output.bytes_ = output.synced_bytes_ = found->bytes;
   output.rows_ = output.synced_rows_ = found->rows;
+  output.errors_found_ = found->errors;
   return output;
 }
 
@@ -43,7 +44,8 @@ BatchOutput::BatchOutput(BatchOutput&& other) noexcept
       bytes_(other.bytes_),
       rows_(other.rows_),
       synced_bytes_(other.synced_bytes_),
-      synced_rows_(other.synced_rows_) {}
+      synced_rows_(other.synced_rows_),
+      errors_found_(other.errors_found_) {}
 
 BatchOutput::~BatchOutput() {
   if (fd_ > STDERR_FILENO) ::close(fd_);

@@ -29,6 +29,10 @@ class BatchOutput {
   bool synced() const { return rows_ == synced_rows_; }
   std::size_t rows_since_sync() const { return rows_ - synced_rows_; }
 
+  /// Rows that the file holds, with those that were there before, and error rows among the latter.
+  std::size_t rows() const { return rows_; }
+  std::size_t errors_found() const { return errors_found_; }
+
  private:
   BatchOutput(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   partita::Error failed(int why, std::size_t bytes, std::size_t rows);
@@ -38,6 +42,7 @@ class BatchOutput {
   bool is_file_ = false;
   std::size_t bytes_ = 0, rows_ = 0;  // of whole rows, in a file those found there too
   std::size_t synced_bytes_ = 0, synced_rows_ = 0;
+  std::size_t errors_found_ = 0;
 };
 
 }  // namespace tools

@@ -30,15 +30,20 @@ std::string bar_of(double fraction) {
 
 }  // namespace
 
-std::string progress_text(const BatchCounts& counts, std::optional<double> rows_in_all, double seconds,
+std::string progress_text(const BatchCounts& counts, std::optional<RowTotal> rows_in_all, double seconds,
                           bool bar) {
-  const std::size_t done = counts.rows + counts.skipped;
+  // A job that goes on has most of its rows before it has come to them.
+  std::size_t done = counts.rows + std::max(counts.skipped, counts.found);
+  if (rows_in_all && rows_in_all->exact) {
+    done =
+        std::max(counts.rows + counts.skipped, std::min(done, static_cast<std::size_t>(rows_in_all->rows)));
+  }
+  const double all = std::max(rows_in_all ? std::round(rows_in_all->rows) : 0.0, static_cast<double>(done));
   std::string text = std::to_string(done);
   if (rows_in_all) {
-    const double all = std::max(std::round(*rows_in_all), static_cast<double>(done));
     if (bar) text.insert(0, bar_of(static_cast<double>(done) / std::max(all, 1.0)));
     char of[48];
-    std::snprintf(of, sizeof of, " of %.0f", all);
+    std::snprintf(of, sizeof of, rows_in_all->exact ? " of %.0f" : " of about %.0f", all);
     text += of;
   }
   text += " rows";
@@ -48,7 +53,7 @@ std::string progress_text(const BatchCounts& counts, std::optional<double> rows_
                 seconds > 0 ? static_cast<double>(counts.tokens) / seconds : 0.0);
   text += rate;
   if (rows_in_all && counts.rows > 0) {
-    const double left = std::max(*rows_in_all - static_cast<double>(done), 0.0);
+    const double left = all - static_cast<double>(done);
     text += ", " + duration(left * seconds / static_cast<double>(counts.rows)) + " left";
   }
   return text;
@@ -64,7 +69,7 @@ bool BatchProgress::due() const { return !quiet_ && Clock::now() - shown_ >= eve
 
 double BatchProgress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
 
-void BatchProgress::show(const BatchCounts& counts, std::optional<double> rows_in_all) {
+void BatchProgress::show(const BatchCounts& counts, std::optional<RowTotal> rows_in_all) {
   shown_ = Clock::now();
   const std::string text = progress_text(counts, rows_in_all, seconds(), terminal_);
   if (!terminal_) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "tools/batch_input.h"
 #include "tools/common.h"
 
 namespace tools {
@@ -13,12 +14,13 @@ namespace tools {
 struct BatchCounts {
   std::size_t rows = 0, errors = 0, abstained = 0;  // of this run, on the disk where the output is a file
   std::size_t skipped = 0;                          // done before
+  std::size_t found = 0;                            // rows that the output held before
   std::size_t tokens = 0;                           // generated
 };
 
 /// "[####......] 120 of about 300 rows, 2 errors, 410 tokens/s, 2:05 left" (bar: with the bar, which wants to
-/// know how many rows there are). seconds: since the run began.
-std::string progress_text(const BatchCounts& counts, std::optional<double> rows_in_all, double seconds,
+/// know how many rows there are). Rows that the output held before are done. seconds: since the run began.
+std::string progress_text(const BatchCounts& counts, std::optional<RowTotal> rows_in_all, double seconds,
                           bool bar);
 
 class BatchProgress {
@@ -31,7 +33,7 @@ class BatchProgress {
 
   /// Whether it is time for show().
   bool due() const;
-  void show(const BatchCounts& counts, std::optional<double> rows_in_all);
+  void show(const BatchCounts& counts, std::optional<RowTotal> rows_in_all);
   /// Wipes the bar, so that something else can be said.
   void clear();
   double seconds() const;  // since the beginning

@@ -146,7 +146,7 @@ Result<Resumed> rewrite(int fd, const std::string& named) {
     return kept.error();
   }
   if (auto synced = sync_directory_of(path); !synced) return synced.error();
-  return Resumed{to.take(), kept->bytes, kept->rows};
+  return Resumed{to.take(), kept->bytes, kept->rows, 0};
 }
 
 }  // namespace
@@ -172,20 +172,17 @@ Result<int> open_locked(const std::string& path) {
 
 Result<Resumed> resume(int fd, const std::string& path, bool drop_errors, BatchLedger& ledger) {
   Descriptor file(fd);
-  bool errors = false;
+  std::size_t errors = 0;
   auto found = for_each_row(fd, path, [&](const Json& row, const std::string&) -> Result<void> {
-    if (drop_errors && is_error_row(row)) {
-      errors = true;
-    } else {
-      ledger.written(row);
-    }
+    if (is_error_row(row)) ++errors;
+    if (!drop_errors || !is_error_row(row)) ledger.written(row);
     return {};
   });
   if (!found) return found.error();
-  if (errors) return rewrite(fd, path);
+  if (drop_errors && errors > 0) return rewrite(fd, path);
   const bool whole = ftruncate(fd, static_cast<off_t>(found->bytes)) == 0 && fdatasync(fd) == 0;
   if (!whole) return file_error("cannot write", path);
-  return Resumed{file.take(), found->bytes, found->rows};
+  return Resumed{file.take(), found->bytes, found->rows, errors};
 }
 
 }  // namespace tools

@@ -18,7 +18,7 @@ partita::Result<int> open_locked(const std::string& path);
 /// What an output file holds.
 struct Resumed {
   int fd = -1;
-  std::size_t bytes = 0, rows = 0;
+  std::size_t bytes = 0, rows = 0, errors = 0;  // errors: rows of them
 };
 
 /// Tells the ledger which rows the file holds, and cuts off a last line that a kill or a full disk has left

@@ -3,6 +3,7 @@
 #include "tools/batch_ledger.h"
 #include "tools/openai_row.h"
 #include "tools/row_fields.h"
+#include "tools/token_text.h"
 
 namespace tools {
 namespace {
@@ -51,7 +52,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   fields.integer("logprobs", request.logprobs, 0);
   fields.preset(request.sampling);
   for_each_option([&](const partita::SamplingOption& option) { fields.option(option, request.sampling); });
-  fields.texts("samplers", request.sampling.samplers);
+  fields.samplers(request.sampling);
   fields.texts("stop", request.stop);
   fields.real("abstain_probability", request.abstain.min_probability);
   fields.real("abstain_margin", request.abstain.min_margin);
@@ -111,36 +112,10 @@ Error too_many_keys(std::size_t keys) {
           "it has " + std::to_string(keys) + " keys; a row has at most " + std::to_string(kMostKeys)};
 }
 
-std::set<std::string> known_keys() {
-  std::set<std::string> known = {"id",
-                                 "prompt",
-                                 "messages",
-                                 "ids",
-                                 "n",
-                                 "max_tokens",
-                                 "logprobs",
-                                 "seed",
-                                 "samplers",
-                                 "preset",
-                                 "stop",
-                                 "greedy",
-                                 "chat",
-                                 "no_special",
-                                 "system",
-                                 "abstain_probability",
-                                 "abstain_margin",
-                                 "abstain_entropy",
-                                 "mark_unsure",
-                                 "confidence",
-                                 "guidance_scale",
-                                 "negative_prompt"};
-  for_each_option([&](const partita::SamplingOption& option) { known.emplace(option.name); });
-  return known;
-}
-
 }  // namespace
 
-RowReader::RowReader(RowDefaults defaults) : defaults_(std::move(defaults)), known_(known_keys()) {}
+RowReader::RowReader(RowDefaults defaults, bool ignore_unknown)
+    : defaults_(std::move(defaults)), ignore_unknown_(ignore_unknown) {}
 
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
@@ -184,12 +159,23 @@ std::variant<Row, BadRow> RowReader::read_plain(const Json& row, RowId id) {
   }
   if (row.size() > kMostKeys) return BadRow{std::move(id), too_many_keys(row.size())};
   for (const auto& [key, value] : row.items()) {
-    if (known_.contains(key) || known_unknowns_.size() >= kMostUnknowns) continue;
-    if (known_unknowns_.insert(key).second) fresh_unknowns_.push_back(key);
+    if (keys_.known(key)) continue;
+    if (const auto refused = ignore_unknown_ || asks_for_nothing(value) ? std::nullopt : complaint(key)) {
+      return BadRow{std::move(id), {ErrorCode::kInvalidArgument, *refused}};
+    }
+    if (told_.size() < kMostUnknowns && told_.insert(key).second) fresh_unknowns_.push_back(key);
   }
   auto request = read_request(row, id.id, defaults_);
   if (!request) return BadRow{std::move(id), request.error()};
   return Row{std::move(id), std::move(*request)};
+}
+
+/// Rows mostly have the same keys.
+const std::optional<std::string>& RowReader::complaint(const std::string& key) {
+  if (complaints_.size() > kMostKeys) complaints_.clear();
+  const auto [at, fresh] = complaints_.try_emplace(key);
+  if (fresh) at->second = keys_.complaint(key);
+  return at->second;
 }
 
 std::vector<std::string> RowReader::take_unknown_keys() { return std::exchange(fresh_unknowns_, {}); }
@@ -205,6 +191,7 @@ Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& 
               {"ids", answer.ids},
               {"finish", name(answer.finish)},
               {"error", nullptr}};
+  if (ended_with_context(answer.finish, answer.ids.size(), answer.max_tokens)) out["context_full"] = true;
   if (answer.logprobs.is_array()) out["logprobs"] = answer.logprobs;
   if (answer.confidence.is_array()) out["confidence"] = answer.confidence;
   return out;

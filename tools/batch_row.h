@@ -1,6 +1,8 @@
 // One line of a batch: from JSON to a request, and from an answer back to JSON.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <partita/partita.hpp>
 #include <set>
 #include <string>
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include "tools/common.h"
+#include "tools/row_keys.h"
 
 namespace tools {
 
@@ -57,7 +60,8 @@ BadRow nameless(std::size_t line_number, const std::string& why);
 /// Reads rows and notes keys that it does not know, so that they can be reported once.
 class RowReader {
  public:
-  explicit RowReader(RowDefaults defaults);
+  /// ignore_unknown: also keys that look like options are ignored; else they make the row an error.
+  RowReader(RowDefaults defaults, bool ignore_unknown);
 
   std::variant<Row, BadRow> read(const std::string& line, std::size_t line_number);
 
@@ -68,9 +72,13 @@ class RowReader {
   std::variant<Row, BadRow> read_plain(const Json& row, RowId id);
   std::variant<Row, BadRow> read_openai(const Json& row, std::size_t line_number);
 
+  const std::optional<std::string>& complaint(const std::string& key);
+
   RowDefaults defaults_;
-  std::set<std::string> known_;
-  std::set<std::string> known_unknowns_;
+  bool ignore_unknown_;
+  RowKeys keys_;
+  std::map<std::string, std::optional<std::string>> complaints_;  // by key
+  std::set<std::string> told_;
   std::vector<std::string> fresh_unknowns_;
 };
 
@@ -80,8 +88,10 @@ struct RowAnswer {
   Json logprobs, confidence;  // arrays where they were asked for
   partita::Finish finish = partita::Finish::kNone;
   std::size_t prompt_tokens = 0;
+  int max_tokens = -1;  // of the request
 };
-/// {"id","text","ids","finish","error":null[,"logprobs"][,"confidence"]}, or openai_answer()
+/// {"id","text","ids","finish","error":null[,"context_full":true][,"logprobs"][,"confidence"]}, or
+/// openai_answer()
 Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& model);
 /// {"id","error"[,"line" of a spare row]}, or openai_error()
 Json error_row(const RowId& id, const partita::Error& error);

@@ -71,6 +71,8 @@ std::string report_text(const Opened& opened, const partita::BenchOptions& optio
 }
 
 int run(const Common& common, const partita::BenchOptions& options) {
+  if (options.prefill == 0 && options.decode == 0)
+    return usage_error("--prefill and --decode are both 0: there is nothing to measure");
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
   auto result = bench(opened->model, options, &interrupted());
@@ -88,13 +90,19 @@ void add_bench(CLI::App& program, Common& common, Action& action) {
                                   "Measure prefill and decode, beside the memory's roof",
                                   common.program + " bench -p 128 -n 16 --repeat 1");
   command->add_option("-p,--prefill", options->prefill, "tokens of a prompt; 0: not measured")
+      ->check(CLI::Validator(check_count, ""))
       ->capture_default_str();
   command->add_option("-n,--decode", options->decode, "tokens generated; 0: not measured")
+      ->check(CLI::Validator(check_count, ""))
       ->capture_default_str();
-  command->add_option("--depth", options->depth, "tokens in the cache before either")->capture_default_str();
+  command->add_option("--depth", options->depth, "tokens in the cache before either")
+      ->check(CLI::Validator(check_count, ""))
+      ->capture_default_str();
   command->add_option("--sequences", options->sequences, "sequences that share each step")
+      ->check(CLI::Range(1, 512))
       ->capture_default_str();
   command->add_option("--repeat", options->repeat, "measurements of each; the median counts")
+      ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });

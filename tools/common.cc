@@ -31,9 +31,14 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 Result<std::string> read_all(std::FILE* file, const std::string& what) {
+  constexpr std::size_t kMost = std::size_t{1} << 30;
   std::string text;
   char buffer[1 << 16];
-  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, file)) text.append(buffer, n);
+  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, file)) {
+    if (text.size() + n > kMost)
+      return Error{ErrorCode::kInvalidArgument, what + " is longer than 1 GiB, the most that is read"};
+    text.append(buffer, n);
+  }
   if (std::ferror(file) != 0)
     return Error{ErrorCode::kIo, "cannot read " + what + ": " + std::strerror(errno)};
   return text;
@@ -73,6 +78,19 @@ void add_attention(CLI::App& command, Common& common, const std::string& group) 
 
 }  // namespace
 
+std::string check_count(const std::string& text) {
+  std::uint64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, problem] = std::from_chars(text.data(), end, value);
+  if (problem == std::errc() && stopped == end) return {};
+  return "it is an integer from 0 to 18446744073709551615, not \"" + text + "\"";
+}
+
+std::string check_size(const std::string& text) {
+  if (!text.empty() && text[0] >= '0' && text[0] <= '9') return {};
+  return "it is a number of bytes, such as 2GB, not \"" + text + "\"";
+}
+
 bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
 
 CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, unsigned heeds,
@@ -93,6 +111,7 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
       ->group(shown(kEngine | kThreads));
   command->add_flag("--json", common.json, "one JSON value on stdout, nothing else")->group(shown(kJson));
   command->add_option("--seed", common.seed, "seed of the random draws")
+      ->check(CLI::Validator(check_count, ""))
       ->capture_default_str()
       ->group(shown(kSeed));
   command
@@ -113,6 +132,7 @@ CLI::App* add_command(CLI::App& program, Common& common, const std::string& name
                    "memory for all keys and values, such as 2GB; a request that it cannot hold fails alone; "
                    "0: no limit")
       ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::Validator(check_size, ""))  // the one given last comes first
       ->capture_default_str()
       ->group(shown(kEngine));
   add_attention(*command, common, shown(kEngine));
@@ -146,7 +166,13 @@ void add_input(CLI::App& command, Input& input, const std::string& what) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  if (path == "-") return read_all(stdin, "stdin");
+  if (path == "-") {
+    if (isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0) {
+      std::fputs("partita: reading from the terminal; Ctrl-D at the beginning of a line ends the text\n",
+                 stderr);
+    }
+    return read_all(stdin, "stdin");
+  }
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
   if (file == nullptr) return Error{ErrorCode::kIo, "cannot open \"" + path + "\": " + std::strerror(errno)};
   return read_all(file.get(), "\"" + path + "\"");
@@ -264,6 +290,13 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   return opened;
 }
 
+void tell_left_out(const Common& common, const partita::Model& model, std::string_view text) {
+  const std::size_t lost = common.quiet ? 0 : model.left_out(text);
+  if (lost == 0) return;
+  std::fprintf(stderr, "partita: %zu bytes of the text have no token in this vocabulary and are left out\n",
+               lost);
+}
+
 int fail(const Error& error) {
   if (error.code == ErrorCode::kCancelled) {
     std::fprintf(stderr, "partita: interrupted\n");
@@ -335,15 +368,23 @@ Json timing_json(double load_s, const partita::Timing& timing) {
           {"guessed_right", timing.guessed_right}};
 }
 
+std::string rate_text(std::size_t tokens, double seconds) {
+  if (tokens == 0 || !(seconds > 0)) return {};
+  char text[48];
+  std::snprintf(text, sizeof text, ", %.1f tokens/s", static_cast<double>(tokens) / seconds);
+  return text;
+}
+
 void print_statistics(const Common& common, const partita::ModelInfo& info, const partita::Timing& timing) {
   if (!common.shows_statistics()) return;
-  const auto rate = [](std::size_t tokens, double seconds) {
-    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
-  };
-  const double decode = rate(timing.decode_tokens, timing.decode_s);
-  std::fprintf(stderr, "prefill %zu tokens, %.1f tokens/s; decode %zu tokens, %.1f tokens/s, %.1f GB/s\n",
-               timing.prefill_tokens, rate(timing.prefill_tokens, timing.prefill_s), timing.decode_tokens,
-               decode, decode * static_cast<double>(info.bytes_per_token) * 1e-9);
+  std::fprintf(stderr, "prefill %zu tokens%s; decode %zu tokens%s", timing.prefill_tokens,
+               rate_text(timing.prefill_tokens, timing.prefill_s).c_str(), timing.decode_tokens,
+               rate_text(timing.decode_tokens, timing.decode_s).c_str());
+  if (timing.decode_tokens > 0 && timing.decode_s > 0) {
+    const double rate = static_cast<double>(timing.decode_tokens) / timing.decode_s;
+    std::fprintf(stderr, ", %.1f GB/s", rate * static_cast<double>(info.bytes_per_token) * 1e-9);
+  }
+  std::fputc('\n', stderr);
 }
 
 void Progress::update(double fraction) {

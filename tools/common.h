@@ -72,6 +72,12 @@ partita::Result<std::string> read_file(const std::string& path);
 /// Ids separated by commas or spaces. Error names the first thing that is not one.
 partita::Result<std::vector<partita::TokenId>> parse_ids(std::string_view text);
 
+/// A CLI11 check of options that count something: what is wrong with the value, or nothing.
+std::string check_count(const std::string& text);
+
+/// The same of options that are a number of bytes, before CLI::AsSizeValue makes -1 a large one.
+std::string check_size(const std::string& text);
+
 /// A string, or an array of strings; nothing if it is something else.
 std::optional<std::vector<std::string>> texts_of(const Json& value);
 
@@ -86,6 +92,9 @@ bool names_model(const Common& common);
 /// The path of the model that the options name. Where they name none and the small one inside the program
 /// stands for it, that is said on stderr, with what to do.
 partita::Result<std::string> model_path(const Common& common);
+
+/// Says on stderr how many bytes of a text the vocabulary has no token for, where there are any.
+void tell_left_out(const Common& common, const partita::Model& model, std::string_view text);
 
 /// Finds and opens the model that the options name; from here on Ctrl-C sets interrupted().
 partita::Result<Opened> open_model(const Common& common, bool text_only = false);
@@ -119,6 +128,8 @@ Json number(double value);
 Json logprob_json(const partita::Token& token);
 
 Json timing_json(double load_s, const partita::Timing& timing);
+/// ", 830.0 tokens/s"; nothing where nothing was done.
+std::string rate_text(std::size_t tokens, double seconds);
 /// "prefill 12 tokens, 830 tokens/s; decode 39 tokens, 240 tokens/s, 23.2 GB/s" on stderr.
 void print_statistics(const Common& common, const partita::ModelInfo& info, const partita::Timing& timing);
 

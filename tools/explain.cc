@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tools/token_text.h"
+
 namespace tools {
 namespace {
 
@@ -9,11 +11,6 @@ namespace {
 std::string text_of(const partita::Model& model, partita::TokenId id) {
   const auto text = model.detokenize({&id, 1});
   return text ? *text : model.piece(id);
-}
-
-/// Quoted, control characters and broken characters made visible.
-std::string quoted(const partita::Model& model, partita::TokenId id) {
-  return json_text(Json(text_of(model, id)));
 }
 
 std::string format(const char* pattern, double value) {
@@ -26,8 +23,8 @@ std::string format(const char* pattern, double value) {
 
 std::string explanation_text(const partita::Model& model, const partita::Token& token, std::size_t number) {
   const partita::Explanation& e = *token.explanation;
-  std::string out = std::to_string(number) + ". " + quoted(model, token.id) + ", chosen with probability " +
-                    format("%.4f", token.probability);
+  std::string out = std::to_string(number) + ". " + quoted_token(model, token.id) +
+                    ", chosen with probability " + format("%.4f", token.probability);
   if (token.head_bytes > 0) {  // an explanation wants the whole row, so that it is the full head's
     out +=
         format(" from every logit (%.1f MB read by the head)", static_cast<double>(token.head_bytes) * 1e-6);
@@ -40,12 +37,12 @@ std::string explanation_text(const partita::Model& model, const partita::Token& 
     out += format("  %7.0f left", static_cast<double>(view.candidates));
     out += format(", entropy %6.3f:", view.entropy);
     for (const auto& [id, probability] : view.top) {
-      out += "  " + quoted(model, id) + format(" %.4f", probability);
+      out += "  " + quoted_token(model, id) + format(" %.4f", probability);
     }
     out += '\n';
   }
   if (e.runner_up >= 0) {
-    out += "   runner-up " + quoted(model, e.runner_up) +
+    out += "   runner-up " + quoted_token(model, e.runner_up) +
            (e.removed_by.empty() ? " stayed to the draw" : " removed by " + e.removed_by) + '\n';
   }
   return out;

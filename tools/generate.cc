@@ -1,6 +1,7 @@
 // partita generate: one prompt, one answer.
 #include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "tools/common.h"
 #include "tools/ensemble.h"
@@ -8,6 +9,7 @@
 #include "tools/sampling.h"
 #include "tools/search.h"
 #include "tools/speculation.h"
+#include "tools/token_text.h"
 
 namespace tools {
 namespace {
@@ -93,6 +95,36 @@ partita::Result<Answer> pull(const Common& common, const partita::Model& model, 
   }
 }
 
+TokenColumns columns_of(const Options& options) {
+  const partita::AbstainRule rule = options.sampling.abstain.rule();
+  const bool marks = rule.asks() && !rule.stops;
+  return {.logprobs = options.logprobs >= 0,
+          .confidence = options.confidence || marks,
+          .unsure_only = marks && !options.confidence && options.logprobs < 0};
+}
+
+/// What stands behind the answer's text: a table of its tokens where one was asked for.
+std::string text_after(const Options& options, const partita::Model& model, const Answer& answer) {
+  std::string text = options.explain ? "\n" + answer.text + "\n" : "\n";
+  const TokenColumns columns = columns_of(options);
+  const auto shown = [&](const partita::Token& token) { return !columns.unsure_only || token.unsure; };
+  if (!columns.any()) return text;
+  const bool some = std::any_of(answer.tokens.begin(), answer.tokens.end(), shown);
+  return text + "\n" + (some ? token_table(model, answer.tokens, columns) : "no token was unsure\n");
+}
+
+/// Says on stderr why an answer ended that nobody ended.
+void print_ending(const Common& common, const Options& options, const partita::Stream& stream,
+                  const Answer& answer) {
+  const std::string why = ending_text({.finish = stream.finish(),
+                                       .context_full = stream.context_full(),
+                                       .tokens = stream.prompt_ids().size() + stream.ids().size(),
+                                       .last = answer.tokens.empty() ? nullptr : &answer.tokens.back(),
+                                       .abstain = options.sampling.abstain.rule()},
+                                      kShorterPrompt);
+  if (!why.empty() && !common.quiet) std::fprintf(stderr, "partita: %s\n", why.c_str());
+}
+
 Json answer_json(const Answering& answering, const Options& options, const partita::Stream& stream,
                  const Answer& answer) {
   Json out = {{"model", answering.info.path}};
@@ -101,6 +133,7 @@ Json answer_json(const Answering& answering, const Options& options, const parti
   out["ids"] = stream.ids();
   out["text"] = answer.text;
   out["finish"] = answer.cut_short ? "interrupted" : std::string(name(stream.finish()));
+  if (stream.context_full()) out["context_full"] = true;
   if (options.logprobs >= 0) {
     out["logprobs"] = Json::array();
     for (const partita::Token& token : answer.tokens) out["logprobs"].push_back(logprob_json(token));
@@ -129,10 +162,10 @@ int run_on(const Common& common, const Options& options, const partita::Request&
   progress.clear();
   if (!answer) return fail(answer.error());
 
-  const std::string last = options.explain ? "\n" + answer->text + "\n" : "\n";
-  auto written =
-      common.json ? write_json(answer_json(answering, options, *stream, *answer)) : write_out(last);
+  auto written = common.json ? write_json(answer_json(answering, options, *stream, *answer))
+                             : write_out(text_after(options, answering.model, *answer));
   if (!written) return fail(written.error());
+  print_ending(common, options, *stream, *answer);
   print_statistics(common, answering.info, stream->timing());
   return answer->cut_short ? kInterrupted : kDone;
 }
@@ -145,6 +178,7 @@ int run(const Common& common, const Options& options) {
   auto samplers = describe(request->sampling);
   if (!samplers) return usage_error(samplers.error().message);
   if (const std::string misused = options.search.misused(); !misused.empty()) return usage_error(misused);
+  if (auto possible = check(*request); !possible) return usage_error(possible.error().message);
   if (options.search.asked()) {
     auto possible = check(*request, options.search.resolved());
     if (!possible) return usage_error(possible.error().message);
@@ -157,9 +191,15 @@ int run(const Common& common, const Options& options) {
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
+  if (options.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
+    std::fprintf(stderr,
+                 "partita: --mark-unsure marks nothing without --abstain-probability, --abstain-margin or "
+                 "--abstain-entropy\n");
+  }
   if (common.verbose)
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
+  tell_left_out(common, opened->model, options.chat ? request->messages.back().content : request->prompt);
   if (!companions->empty()) {
     auto joined = open_ensemble(common, options.ensemble, *companions, *opened);
     if (!joined) return fail(joined.error());
@@ -200,12 +240,13 @@ void add_generate(CLI::App& program, Common& common, Action& action) {
       ->excludes(chat);
   command
       ->add_option("--logprobs", options->logprobs,
-                   "with --json: log-probabilities, and of so many alternatives")
+                   "log-probabilities of the tokens, and so many alternatives of each: a table behind the "
+                   "answer, or in the JSON")
       ->check(CLI::Range(0, 1 << 30));
   command->add_flag(
       "--confidence", options->confidence,
-      "with --json: how sure the model was of each token: probability of the likeliest, its lead, "
-      "entropy");
+      "how sure the model was of each token: probability of the likeliest, its lead, entropy; a table behind "
+      "the answer, or in the JSON");
   auto* explain = command->add_flag(
       "--explain", options->explain,
       "show for each token the candidates after every sampler, and which one removed the runner-up");

@@ -52,6 +52,7 @@ void add_inspect(CLI::App& program, Common& common, Action& action) {
   command
       ->add_option("--array-limit", *array_limit,
                    "longer arrays are shown by their first values and their length")
+      ->check(CLI::Validator(check_count, ""))
       ->capture_default_str();
   command->callback([&common, &action, array_limit] {
     action = [&common, array_limit] { return run(common, *array_limit); };

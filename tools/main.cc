@@ -1,7 +1,12 @@
 // partita: text generation on CPUs, from the command line.
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+#include <new>
 
 #include "tools/common.h"
+#include "tools/usage.h"
 
 int main(int argc, char** argv) {
   tools::Common common;
@@ -29,7 +34,14 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     return action();
   } catch (const CLI::ParseError& e) {
-    return program.exit(e) == 0 ? tools::kDone : tools::kUsage;
+    if (e.get_exit_code() != 0) return tools::usage_error(tools::usage_text(program, e));
+    program.exit(e);  // --help or --version
+    if (std::cout.flush()) return tools::kDone;
+    return tools::fail(
+        {partita::ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno)});
+  } catch (const std::bad_alloc&) {
+    std::fputs("partita: there is not enough memory\n", stderr);
+    return tools::kFailed;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "partita: %s\n", e.what());
     return tools::kFailed;

@@ -175,6 +175,9 @@ Result<Json> plain_row_of(const Json& row) {
     plain.erase(key);
   }
   for (const char* key : kIgnored) plain.erase(key);
+  // There a seed may be negative; here it is the number with the same 64 bits.
+  if (plain.contains("seed") && plain["seed"].is_number_integer())
+    plain["seed"] = plain["seed"].get<std::uint64_t>();
   if (plain.contains("max_completion_tokens")) {
     plain["max_tokens"] = plain["max_completion_tokens"];
     plain.erase("max_completion_tokens");

@@ -46,7 +46,8 @@ class Fields {
   void seed(const char* key, std::uint64_t& out) {
     const Json* value = find(key);
     if (value == nullptr) return;
-    value->is_number_integer() ? void(out = value->get<std::uint64_t>()) : refuse(key, "an integer");
+    value->is_number_unsigned() ? void(out = value->get<std::uint64_t>())
+                                : refuse(key, "an integer from 0 to 18446744073709551615");
   }
   /// A string or an array of strings.
   void texts(const char* key, std::vector<std::string>& out) {
@@ -60,10 +61,15 @@ class Fields {
     std::string name;
     text("preset", name);
     if (find("preset") == nullptr || !problem_.empty()) return;
-    auto named = partita::preset(name);
+    auto named = named_preset(name);
     if (!named) return void(problem_ = named.error().message);
     named->seed = out.seed;
     out = std::move(*named);
+  }
+  void samplers(partita::Sampling& out) {
+    texts("samplers", out.samplers);
+    if (find("samplers") == nullptr || !problem_.empty()) return;
+    if (auto known = check_names(out); !known) problem_ = known.error().message;
   }
   /// An option of a sampler; what is beyond its limits shows when the request is made.
   void option(const partita::SamplingOption& option, partita::Sampling& out) {

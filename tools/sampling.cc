@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "tools/common.h"
+#include "tools/nearest.h"
 
 namespace tools {
 namespace {
@@ -109,7 +110,8 @@ void add_abstain(CLI::App& command, AbstainFlags& flags) {
                      "end it where the likeliest leads the second by less than this; 0: never");
   command.add_option("--abstain-entropy", flags.entropy,
                      "end it where the entropy is above this many nats; without it never");
-  command.add_flag("--mark-unsure", flags.mark, "only mark such tokens as unsure, and go on");
+  command.add_flag("--mark-unsure", flags.mark,
+                   "only mark such tokens as unsure, and go on: generate lists them behind the answer");
 }
 
 }  // namespace
@@ -155,7 +157,7 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
 Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {
   partita::Sampling result = sampling;
   if (!preset.empty()) {
-    auto named = partita::preset(preset);
+    auto named = named_preset(preset);
     if (!named) return named.error();
     result = std::move(*named);
     if (!sampling.samplers.empty()) result.samplers = sampling.samplers;
@@ -165,7 +167,28 @@ Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {
   }
   if (greedy) result.temperature = 0;
   result.seed = seed;
+  if (auto known = check_names(result); !known) return known.error();
+  if (std::find(stop.begin(), stop.end(), std::string()) != stop.end())
+    return must_be("--stop is empty: it would end every answer before its first word");
   return result;
+}
+
+Result<partita::Sampling> named_preset(const std::string& name) {
+  auto named = partita::preset(name);
+  if (named) return named;
+  return must_be(named.error().message + did_you_mean(name, {"huggingface", "llama.cpp"}));
+}
+
+Result<void> check_names(const partita::Sampling& sampling) {
+  std::vector<std::string> known;
+  for (const partita::Sampler& sampler : partita::known_samplers()) known.emplace_back(sampler.name);
+  for (const std::string& name : sampling.samplers) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto described = describe(sampling);
+    const std::string why = described ? "there is no sampler '" + name + "'" : described.error().message;
+    return must_be(why + did_you_mean(name, known));
+  }
+  return {};
 }
 
 Result<SamplingValue> sampling_value(OptionKind kind, const Json& value) {

@@ -47,6 +47,11 @@ void for_each_option(Visit&& visit) {
   }
 }
 
+/// partita::preset(), whose error here suggests the name that was meant.
+partita::Result<partita::Sampling> named_preset(const std::string& name);
+/// Whether all of `samplers` are known. Error: kInvalidArgument, with the name that was meant.
+partita::Result<void> check_names(const partita::Sampling& sampling);
+
 /// The value of an option from JSON. Error: what it must be, "a number", as a message.
 partita::Result<partita::SamplingValue> sampling_value(partita::OptionKind kind,
                                                        const nlohmann::ordered_json& value);

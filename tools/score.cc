@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/common.h"
+#include "tools/token_text.h"
 
 namespace tools {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 struct Options {
   Input input;
   bool ids = false;
+  bool totals = false;
   std::string against;
 };
 
@@ -94,11 +96,9 @@ Json score_json(const Scored& scored) {
   const partita::Score& score = scored.score;
   Json logprobs = Json::array();
   for (const float logprob : score.logprobs) logprobs.push_back(number(logprob));
-  Json out = {{"ids", score.ids},
-              {"logprobs", std::move(logprobs)},
-              {"top1", score.top1},
-              {"nll", number(score.nll)},
-              {"perplexity", number(score.perplexity)}};
+  Json out = {{"ids", score.ids},         {"logprobs", std::move(logprobs)},
+              {"top1", score.top1},       {"ranks", score.ranks},
+              {"nll", number(score.nll)}, {"perplexity", number(score.perplexity)}};
   if (scored.full) {
     out["full"] = {{"nll", number(scored.full->first)}, {"perplexity", number(scored.full->second)}};
   }
@@ -110,7 +110,7 @@ Json score_json(const Scored& scored) {
   return out;
 }
 
-std::string report(const Common& common, const Scored& scored) {
+std::string totals(const Common& common, const Scored& scored) {
   const partita::Score& score = scored.score;
   char line[256];
   std::snprintf(line, sizeof line, "tokens %zu  nll %.6f  perplexity %.4f\n", score.ids.size(), score.nll,
@@ -139,6 +139,7 @@ int run(const Common& common, const Options& options) {
   if (!opened) return fail(opened.error());
   auto ids = ids_of(common, options, opened->model, *text);
   if (!ids) return options.ids ? usage_error(ids.error().message) : fail(ids.error());
+  if (!options.ids) tell_left_out(common, opened->model, *text);
   auto session = opened->model.session();
   if (!session) return fail(session.error());
   session->set_cancel(&interrupted());
@@ -150,7 +151,11 @@ int run(const Common& common, const Options& options) {
   auto scored = score_text(common, options, opened->model, *session, *ids);
   if (!scored) return fail(scored.error());
   progress.clear();
-  auto written = common.json ? write_json(score_json(*scored)) : write_out(report(common, *scored));
+  const auto report = [&] {
+    const std::string table = options.totals ? "" : score_table(opened->model, scored->score) + "\n";
+    return table + totals(common, *scored);
+  };
+  auto written = common.json ? write_json(score_json(*scored)) : write_out(report());
   return written ? kDone : fail(written.error());
 }
 
@@ -160,10 +165,12 @@ void add_score(CLI::App& program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       add_command(program, common, "score", kJson | kSpecials | kEngine,
-                  "Log-probability of every token of a text (natural logarithms)",
+                  "Log-probability and rank of every token of a text, and the totals (natural logarithms)",
                   "echo 'The capital of France is Paris.' | " + common.program + " score --json");
   add_input(*command, options->input, "the text");
   command->add_flag("--ids", options->ids, "the text is token ids, separated by commas or spaces");
+  command->add_flag("--totals", options->totals,
+                    "only the totals: number of tokens, mean negative log-likelihood, perplexity");
   command->add_option(
       "--against", options->against,
       "also the divergence from `exact` (this model in exact arithmetic) or from another MODEL of the "

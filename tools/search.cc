@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tools/token_text.h"
+
 namespace tools {
 namespace {
 
@@ -17,6 +19,19 @@ Json answer_json(const partita::Hypothesis& answer) {
           {"finish", std::string(name(answer.finish))}};
 }
 
+std::vector<partita::Token> tokens_of(const partita::Hypothesis& answer) {
+  std::vector<partita::Token> tokens(answer.ids.size());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i].id = answer.ids[i];
+    tokens[i].logprob = answer.logprobs[i];
+  }
+  return tokens;
+}
+
+bool is_full(const partita::Request& request, const partita::Hypothesis& answer) {
+  return ended_with_context(answer.finish, answer.ids.size(), request.max_tokens);
+}
+
 Json result_json(const Opened& opened, const partita::Request& request, const partita::SearchResult& result) {
   const partita::Hypothesis& best = result.answers.front();
   Json out = {{"model", opened.model.info().path},
@@ -24,14 +39,10 @@ Json result_json(const Opened& opened, const partita::Request& request, const pa
               {"ids", best.ids},
               {"text", best.text},
               {"finish", std::string(name(best.finish))}};
+  if (is_full(request, best)) out["context_full"] = true;
   if (request.logprobs >= 0) {
     out["logprobs"] = Json::array();
-    for (std::size_t i = 0; i < best.ids.size(); ++i) {
-      partita::Token token;
-      token.id = best.ids[i];
-      token.logprob = best.logprobs[i];
-      out["logprobs"].push_back(logprob_json(token));
-    }
+    for (const partita::Token& token : tokens_of(best)) out["logprobs"].push_back(logprob_json(token));
   }
   out["answers"] = Json::array();
   for (const partita::Hypothesis& answer : result.answers) out["answers"].push_back(answer_json(answer));
@@ -39,14 +50,16 @@ Json result_json(const Opened& opened, const partita::Request& request, const pa
   return out;
 }
 
-/// The best answer alone, or all that were asked for, each under its score.
-std::string result_text(const partita::SearchResult& result) {
-  if (result.answers.size() == 1) return result.answers.front().text + "\n";
+/// The best answer alone, or all that were asked for, each under its score; behind each a table of its
+/// tokens where log-probabilities were asked for.
+std::string result_text(const partita::Model& model, const partita::Request& request,
+                        const partita::SearchResult& result) {
   std::string text;
   for (const partita::Hypothesis& answer : result.answers) {
     char head[64];
     std::snprintf(head, sizeof head, "[score %.4f]\n", answer.score);
-    text += head + answer.text + "\n";
+    text += (result.answers.size() > 1 ? head : "") + answer.text + "\n";
+    if (request.logprobs >= 0) text += "\n" + token_table(model, tokens_of(answer), {.logprobs = true});
   }
   return text;
 }
@@ -127,9 +140,15 @@ int run_search(const Common& common, const Opened& opened, partita::Session& ses
   auto result = session.search(request, flags.resolved());
   progress.clear();
   if (!result) return fail(result.error());
-  auto written =
-      common.json ? write_json(result_json(opened, request, *result)) : write_out(result_text(*result));
+  auto written = common.json ? write_json(result_json(opened, request, *result))
+                             : write_out(result_text(opened.model, request, *result));
   if (!written) return fail(written.error());
+  const partita::Hypothesis& best = result->answers.front();
+  const std::string why = ending_text({.finish = best.finish,
+                                       .context_full = is_full(request, best),
+                                       .tokens = result->prompt_ids.size() + best.ids.size()},
+                                      kShorterPrompt);
+  if (!why.empty() && !common.quiet) std::fprintf(stderr, "partita: %s\n", why.c_str());
   print_statistics(common, opened.model.info(), result->timing);
   return kDone;
 }

@@ -8,15 +8,27 @@ namespace tools {
 using partita::Result;
 using partita::Speculation;
 
-void add_speculation(CLI::App& command, SpeculationFlags& flags) {
+namespace {
+
+/// A name to the number of its enumerator, which CLI11 reads.
+std::string number_of_kind(std::string& kind) {
   const std::map<std::string, Speculation> kinds = {
       {"auto", Speculation::kWherePays}, {"off", Speculation::kNever}, {"always", Speculation::kAlways}};
+  const auto named = kinds.find(kind);
+  if (named == kinds.end()) return "it is auto, off or always, not \"" + kind + "\"";
+  kind = std::to_string(static_cast<int>(named->second));
+  return {};
+}
+
+}  // namespace
+
+void add_speculation(CLI::App& command, SpeculationFlags& flags) {
   command
       .add_option(
           "--speculation", flags.kind,
           "guesses at what comes next, several in a step; they cost or save time and change no answer: "
           "auto (where that pays), off, always")
-      ->transform(CLI::CheckedTransformer(kinds).description(""))
+      ->transform(CLI::Validator(number_of_kind, ""))
       ->default_str("auto");
   command.add_option(
       "--draft", flags.draft,

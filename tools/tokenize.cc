@@ -19,10 +19,7 @@ int tokenize(const Common& common, const Input& input, bool no_bos) {
   if (!opened) return fail(opened.error());
   auto ids = opened->model.tokenize(*text, !common.no_special, !no_bos);
   if (!ids) return fail(ids.error());
-  if (const std::size_t lost = opened->model.left_out(*text); lost > 0 && !common.quiet) {
-    std::fprintf(stderr, "partita: %zu bytes of the text have no token in this vocabulary and are left out\n",
-                 lost);
-  }
+  tell_left_out(common, opened->model, *text);
   if (common.json) {
     auto written = write_json({{"ids", *ids}, {"pieces", pieces_json(opened->model, *ids)}});
     return written ? kDone : fail(written.error());

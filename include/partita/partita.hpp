@@ -1,11 +1,22 @@
 // Partita: text generation on CPUs. The public C++ interface.
 //
-//   auto model = partita::Model::open("SmolLM2-135M-Instruct.Q4_1.gguf");
-//   auto session = model->session();
-//   auto stream = session->generate({.prompt = "Once upon a time", .max_tokens = 40});
-//   while (auto token = stream->next()) { if (!*token) break; std::cout << (*token)->text; }
+//   partita::Result<void> tell() {
+//     auto model = partita::Model::open("SmolLM2-135M-Instruct.Q4_1.gguf");
+//     if (!model) return model.error();
+//     auto session = model->session();
+//     if (!session) return session.error();
+//     auto stream = session->generate({.prompt = "Once upon a time", .max_tokens = 40});
+//     if (!stream) return stream.error();
+//     while (true) {
+//       auto token = stream->next();
+//       if (!token) return token.error();
+//       if (!*token) return {};
+//       std::cout << (*token)->text;
+//     }
+//   }
 //
-// Errors are values (result.hpp); no exception crosses this interface; the library neither prints nor exits.
+// Errors are values (result.hpp), each one sentence for people; no exception crosses this interface; the
+// library neither prints nor exits.
 #pragma once
 
 #include <atomic>
@@ -80,7 +91,7 @@ struct ModelInfo {
 };
 
 struct Message {
-  std::string role;  // "system", "user", "assistant", "tool"
+  std::string role;  // "system", "developer", "user", "assistant", "tool", or another that the template names
   std::string content;
 };
 
@@ -145,6 +156,10 @@ struct Request {
   std::string negative_prompt;        // taken raw
   std::vector<TokenId> negative_ids;  // or this; without either, the last id of the prompt
 };
+
+/// What of a request can never work, whatever the model. Errors: those of Session::generate() that are
+/// kInvalidArgument for it.
+PARTITA_API Result<void> check(const Request& request);
 
 /// Why an answer ended. kStop: a stop string, or Stream::stop(); kAbstain: Request::abstain; kNone: it has
 /// not.
@@ -257,6 +272,8 @@ class PARTITA_API Stream {
   /// Ends the answer here; what was generated stays in the session.
   void stop();
   Finish finish() const;
+  /// After Finish::kLength: the context is full, and Request::max_tokens would have let the answer go on.
+  bool context_full() const;
   const std::vector<TokenId>& prompt_ids() const;
   const std::vector<TokenId>& ids() const;  // generated so far
   const Timing& timing() const;
@@ -275,9 +292,10 @@ class PARTITA_API Stream {
 
 struct Score {
   std::vector<TokenId> ids;
-  std::vector<float> logprobs;  // of ids[i] given what is before it, natural; [0] is NaN
-  std::vector<TokenId> top1;    // likeliest id at each position given what is before it; [0] is -1
-  double nll = 0;               // mean, natural logarithm; NaN for a single id
+  std::vector<float> logprobs;      // of ids[i] given what is before it, natural; [0] is NaN
+  std::vector<TokenId> top1;        // likeliest id at each position given what is before it; [0] is -1
+  std::vector<std::int32_t> ranks;  // of ids[i] in that distribution, 1 the likeliest; [0] is 0
+  double nll = 0;                   // mean, natural logarithm; NaN for a single id
   double perplexity = 0;
 };
 

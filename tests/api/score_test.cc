@@ -30,11 +30,14 @@ TEST_CASE("Scores are the log-softmax of the logits at every position, over piec
     CHECK(score.ids == ids);
     CHECK(std::isnan(score.logprobs[0]));
     CHECK(score.top1[0] == -1);
+    CHECK(score.ranks[0] == 0);
     double sum = 0;
     for (std::size_t i = 1; i < n; ++i) {
       const auto row = std::span<const float>(logits).subspan((i - 1) * vocabulary, vocabulary);
       CHECK(score.logprobs[i] == Approx(log_probability(row, ids[i])).margin(1e-5));
       CHECK(row[static_cast<std::size_t>(score.top1[i])] == *std::max_element(row.begin(), row.end()));
+      const float own = row[static_cast<std::size_t>(ids[i])];
+      CHECK(score.ranks[i] == 1 + std::count_if(row.begin(), row.end(), [&](float x) { return x > own; }));
       sum -= score.logprobs[i];
     }
     if (n == 1) {

@@ -42,6 +42,67 @@ TEST_CASE("The same request gives the same answer; another seed or sequence anot
   CHECK(generate_alone(model, request).ids != first.ids);
 }
 
+TEST_CASE("A full context is told from a limit that was asked for") {
+  ChatFile what;
+  what.spec.context = 64;
+  const ChatModelFile file(what);
+  const Model model = open_default(file);
+  Session session = must(model.session());
+  const auto full_after = [&](std::size_t prompt, int n) {
+    Request request = sampled(long_text(prompt), n);
+    request.sampling.set("min_tokens", 64.0).ok();  // no EOS
+    Stream stream = must(session.generate(request));
+    CHECK_FALSE(stream.context_full());
+    while (must(stream.next())) {
+    }
+    CHECK(stream.finish() == Finish::kLength);
+    return stream.context_full();
+  };
+  CHECK_FALSE(full_after(40, 5));
+  CHECK_FALSE(full_after(40, 24));
+  CHECK(full_after(40, 25));
+  CHECK(full_after(40, -1));
+  CHECK(full_after(63, 8));
+}
+
+TEST_CASE("Roles of messages are those of chats, and those that the template names") {
+  const auto message_of = [](const char* role) { return std::vector<Message>{{role, "x"}}; };
+  const ChatModelFile file;
+  const Model model = open_default(file);
+  for (const char* role : {"system", "developer", "user", "assistant", "tool"}) {
+    CHECK(model.tokenize_chat(message_of(role), true));
+  }
+  for (const char* role : {"robot", "", "User", "m"}) {
+    const auto refused = model.tokenize_chat(message_of(role), true);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+    CHECK_THAT(refused.error().message, Catch::Matchers::Contains("\"" + std::string(role) + "\""));
+  }
+  Request request;
+  request.messages = message_of("robot");
+  CHECK(must(model.session()).generate(request).error().code == ErrorCode::kInvalidArgument);
+  ChatFile what;
+  what.chat_template = "{% for m in messages %}{% if m.role == 'robot' %}R{% endif %}{{ m.content }}{% endfor %}";
+  const ChatModelFile of_robots(what);
+  CHECK(open_default(of_robots).tokenize_chat(message_of("robot"), true));
+}
+
+TEST_CASE("What of a request can never work is told without a model") {
+  CHECK(check(Request()));
+  Request request;
+  request.stop = {"a", ""};
+  CHECK(check(request).error().code == ErrorCode::kInvalidArgument);
+  request = {};
+  request.abstain.min_margin = 2;
+  CHECK_THAT(check(request).error().message, Catch::Matchers::Contains("min_margin is 2"));
+  request = {};
+  request.guidance_scale = -1;
+  CHECK_THAT(check(request).error().message, Catch::Matchers::Contains("guidance_scale is -1"));
+  request = {};
+  request.explain = -1;
+  CHECK_THAT(check(request).error().message, Catch::Matchers::Contains("explain is -1"));
+}
+
 TEST_CASE("A prompt of many pieces is read whole, with progress") {
   const ChatModelFile file;
   const Model model = open_default(file);

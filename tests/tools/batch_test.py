@@ -46,6 +46,13 @@ class Batch(BatchTest):
         self.assertEqual(out[9]["ids"], out[0]["ids"])
         self.assertEqual(out[6], {"id": 7, "text": "", "ids": [], "finish": "length", "error": None})
 
+    def test_a_full_context_is_told_from_a_limit(self):
+        row = {"ids": [253] * 509, "greedy": True, "logit_bias": {"0": "-inf", "2": "-inf"}}  # of the bundled model's 512
+        out = self.batch([row | {"id": 1, "n": -1}, row | {"id": 2, "n": 2}, row | {"id": 3, "n": 3}, row | {"id": 4, "n": 4}],
+                         "-m", "bundled")
+        self.assertEqual([r["finish"] for r in out], ["length"] * 4)
+        self.assertEqual([r.get("context_full") for r in out], [True, None, None, True])
+
     def test_rows_that_abstain(self):
         row = {"prompt": FRANCE, "n": 8, "greedy": True}
         out = self.batch([row | {"id": 1, "confidence": True}, row | {"id": 2, "abstain_margin": 0.9},
@@ -119,6 +126,57 @@ class Batch(BatchTest):
         self.assertTrue(all(r["error"] is None for r in out))
         self.assertEqual(self.stderr.count("reference"), 1)
 
+    def test_a_key_that_looks_like_an_option_is_an_error(self):
+        good = {"prompt": FRANCE, "n": 1, "greedy": True}
+        strange = {"temprature": 0.5, "topK": 4, "max-tokens": 4, "entmax": 1.5, "tools": [{"type": "function"}],
+                   "chat_template_kwargs": {"enable_thinking": False}, "repetition_penalty": 1.2, "json_schema": {}}
+        rows = [{"id": key, **good, key: value} for key, value in strange.items()]
+        data = {"idx": 3, "category": "capitals", "reference": "Paris", "step": 1, "metadata": {"a": 1}, "tools": [],
+                "chat_template_kwargs": {}, "temprature": None}
+        rows.append({"id": "data", **good, **data})
+        rows.append({"custom_id": "body", "url": "/v1/completions", "body": {"prompt": "x", "max_tokens": 1, "tempreture": 1}})
+        out = self.batch(rows)
+        errors = {r["id"]: r["error"] for r in out[:-1]}
+        self.assertIsNone(errors.pop("data"))
+        for key in ("json_schema",):  # an empty object asks for nothing
+            self.assertIsNone(errors.pop(key))
+        for key, error in errors.items():
+            self.assertIn(f'"{key}" is not an option of a row', error)
+            self.assertIn("--ignore-unknown", error)
+        for key, meant in (("temprature", "temperature"), ("topK", "top_k"), ("max-tokens", "max_tokens"),
+                           ("repetition_penalty", "repeat_penalty")):
+            self.assertIn(f'did you mean "{meant}"?', errors[key])
+        self.assertIn('did you mean "temperature"?', out[-1]["error"]["message"])
+        self.assertNotIn("metadata", self.stderr)
+        self.output.unlink()
+        out = self.batch(rows, "--ignore-unknown")
+        self.assertTrue(all(r["error"] is None for r in out))
+        self.assertIn("temprature", self.stderr)
+
+    def test_names_and_seeds_of_rows(self):
+        good = {"prompt": FRANCE, "n": 1}
+        out = self.batch([{"id": "samplers", **good, "samplers": ["top_k", "temprature"]},
+                          {"id": "preset", **good, "preset": "lama.cpp"}, {"id": "seed", **good, "seed": -1},
+                          {"id": "role", "messages": [{"role": "robot", "content": "x"}], "n": 1},
+                          {"id": "stop", **good, "stop": ""}])
+        errors = [r["error"] for r in out]
+        for error, words in zip(errors, ("did you mean temperature?", "did you mean llama.cpp?", "18446744073709551615",
+                                         '"robot"', "stop string is empty")):
+            self.assertIn(words, error)
+
+    def test_strict(self):
+        good, bad = {"id": 1, "prompt": "x", "n": 1}, {"id": 2}
+        self.batch([good, bad])
+        self.batch([good, bad], "--strict", code=1)  # the error row of the run before
+        self.assertIn("1 rows are errors, 1 of them from earlier runs", self.stderr)
+        self.output.unlink()
+        self.batch([good, bad], "--strict", code=1)
+        self.batch([good, bad, {"id": 3}], "--strict", code=1)
+        self.assertIn("2 rows are errors, 1 of them from earlier runs", self.stderr)
+        self.output.unlink()
+        self.batch([good], "--strict")
+        self.batch([good], "--strict", "--retry-errors")
+
     def test_what_a_row_has_at_most(self):
         good = {"prompt": FRANCE, "n": 2, "greedy": True}
         out = self.batch([
@@ -167,9 +225,21 @@ class Batch(BatchTest):
         lines = [line for line in told if line.startswith("partita: ")]
         self.assertGreater(len(lines), 1)
         for line in lines:
-            self.assertRegex(line, r"^partita: \d+ of \d+ rows, \d+ tokens/s(, \d+:\d\d left)?$")
+            self.assertRegex(line, r"^partita: \d+ of 30 rows, \d+ tokens/s(, \d+:\d\d left)?$")
         self.assertLessEqual(int(lines[-1].split()[1]), 30)
         self.assertEqual(run(*args, "-q").stderr, b"")
+
+    def test_progress_where_rows_grow_and_some_are_done(self):
+        short = [{"id": i, "prompt": "x", "n": 0} for i in range(20)]
+        long = [{"id": 20 + i, "prompt": FRANCE + " not" * 200, "n": 20, "greedy": True} for i in range(20)]
+        self.batch(short)
+        self.write_rows([*short, "", *long, " "])  # blank lines are no rows
+        done = run("batch", "-m", "bundled", "-i", self.input, "-o", self.output, "--sequences", 2, "--progress-every", 0.05)
+        told = [line for line in done.stderr.decode().splitlines() if line.startswith("partita: ")]
+        self.assertGreater(len(told), 1)
+        for line in told:
+            self.assertRegex(line, r"^partita: \d+ of 40 rows")
+            self.assertGreaterEqual(int(line.split()[1]), 20)
 
     def test_progress_on_a_terminal(self):
         self.write_rows([{"id": i, "prompt": FRANCE, "n": 30, "greedy": True} for i in range(20)])

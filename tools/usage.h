@@ -1,0 +1,17 @@
+// What is wrong with a command line, in one sentence that says what was probably meant.
+#pragma once
+
+#include <string>
+
+#include "tools/cli_fwd.h"
+
+namespace CLI {
+class ParseError;
+}
+
+namespace tools {
+
+/// The sentence for an error that parsing the command line ended with.
+std::string usage_text(const CLI::App& program, const CLI::ParseError& error);
+
+}  // namespace tools
