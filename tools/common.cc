@@ -46,7 +46,7 @@ Result<std::string> read_all(std::FILE* file, const std::string& what) {
 
 std::string check_cache(const std::string& cache) {
   if (cache == "f16" || cache == "i8") return {};
-  return "--cache is f16 or i8, not \"" + cache + "\"";
+  return "it is f16 or i8, not \"" + cache + "\"";
 }
 
 /// Only what is a usage error; limits are the library's to check.
@@ -54,7 +54,7 @@ std::string check_sinks(const std::string& sinks) {
   std::size_t value = 0;
   const auto [stopped, problem] = std::from_chars(sinks.data(), sinks.data() + sinks.size(), value);
   if (problem == std::errc() && stopped == sinks.data() + sinks.size() && value % 64 == 0) return {};
-  return "--attention-sinks is a multiple of 64, not \"" + sinks + "\"";
+  return "it is a multiple of 64, not \"" + sinks + "\"";
 }
 
 /// --attention-window and what goes with it.

@@ -27,7 +27,7 @@ Companion parse_companion(const std::string& text) {
 
 std::string check_space(const std::string& space) {
   if (space == "probability" || space == "logit") return {};
-  return "--ensemble is probability or logit, not \"" + space + "\"";
+  return "it is probability or logit, not \"" + space + "\"";
 }
 
 Error no_weight(const std::string& option, float weight) {

@@ -51,7 +51,7 @@ std::optional<Nearest> nearest(std::string_view word, const std::vector<std::str
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
-  const auto answer = [](const std::string& name) { return "; did you mean " + name + "?"; };
+  const auto answer = [](const std::string& name) { return " (did you mean " + name + "?)"; };
   const std::string meant = folded(word);
   const auto near = nearest(word, known);
   if (near && near->edits <= most_edits(std::min(meant.size(), folded(near->name).size()))) {

@@ -17,7 +17,7 @@ struct Nearest {
 /// The known name with the fewest edits to `word`; the first of several. Case, '-' and '_' do not count.
 std::optional<Nearest> nearest(std::string_view word, const std::vector<std::string>& known);
 
-/// "; did you mean NAME?" where a known name is near enough or begins with `word`; else nothing.
+/// " (did you mean NAME?)" where a known name is near enough or begins with `word`; else nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace tools

@@ -108,7 +108,7 @@ bool RowKeys::known(const std::string& key) const {
 std::optional<std::string> RowKeys::complaint(const std::string& key) const {
   const auto sentence = [&](const std::string& meant) {
     return json_text(Json(key)) + " is not an option of a row" +
-           (meant.empty() ? "" : "; did you mean \"" + meant + "\"?") +
+           (meant.empty() ? "" : " (did you mean \"" + meant + "\"?)") +
            "; with --ignore-unknown such keys are left out of account";
   };
   const auto foreign = std::find_if(std::begin(kForeign), std::end(kForeign),

@@ -101,6 +101,11 @@ std::optional<Biases> biases_of(const Json& value) {
   return biases;
 }
 
+/// "there is no X; there are ..." with the guess behind X.
+std::string with_guess(std::string sentence, const std::string& guess) {
+  return sentence.insert(std::min(sentence.find(';'), sentence.size()), guess);
+}
+
 Error must_be(std::string what) { return {ErrorCode::kInvalidArgument, std::move(what)}; }
 
 void add_abstain(CLI::App& command, AbstainFlags& flags) {
@@ -176,7 +181,7 @@ Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {
 Result<partita::Sampling> named_preset(const std::string& name) {
   auto named = partita::preset(name);
   if (named) return named;
-  return must_be(named.error().message + did_you_mean(name, {"huggingface", "llama.cpp"}));
+  return must_be(with_guess(named.error().message, did_you_mean(name, {"huggingface", "llama.cpp"})));
 }
 
 Result<void> check_names(const partita::Sampling& sampling) {
@@ -186,7 +191,7 @@ Result<void> check_names(const partita::Sampling& sampling) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto described = describe(sampling);
     const std::string why = described ? "there is no sampler '" + name + "'" : described.error().message;
-    return must_be(why + did_you_mean(name, known));
+    return must_be(with_guess(why, did_you_mean(name, known)));
   }
   return {};
 }

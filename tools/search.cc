@@ -9,7 +9,7 @@ namespace {
 
 std::string check_early(const std::string& value) {
   if (value == "true" || value == "false" || value == "never") return {};
-  return "--early-stopping is true, false or never, not \"" + value + "\"";
+  return "it is true, false or never, not \"" + value + "\"";
 }
 
 Json answer_json(const partita::Hypothesis& answer) {

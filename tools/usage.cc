@@ -52,9 +52,13 @@ std::string left_over(const CLI::App& command, const std::vector<std::string>& l
     const std::string name = name_of(*option);
     return command.get_name() + " has no option " + name + did_you_mean(name, options_of(command));
   }
-  const CLI::Option* prompt = command.get_option_no_throw("--prompt");
-  return command.get_name() + " has no use for \"" + left.front() + "\"" +
-         (prompt != nullptr ? ": a text is given as -p TEXT, in quotes" : "");
+  const std::string& word = left.front();
+  const bool model = word.size() > 5 && word.compare(word.size() - 5, 5, ".gguf") == 0;
+  const bool text = command.get_option_no_throw("--prompt") != nullptr;
+  return command.get_name() + " has no use for \"" + word + "\"" +
+         (model  ? ": a model is given as -m PATH"
+          : text ? ": a text is given as -p TEXT, in quotes"
+                 : "");
 }
 
 }  // namespace

@@ -36,11 +36,12 @@ class Mistyped(ProgramTest):
         self.assertNotIn(b"did you mean", run("generate", "-p", "x", "--zzzzzzzz").stderr)
         self.check_says(["generate", "hello"], 'no use for "hello"', "-p TEXT")
         self.check_says(["generate", "-p"], "--prompt")
+        self.check_says(["inspect", "model.gguf"], 'no use for "model.gguf"', "-m PATH")
 
     def test_samplers_and_presets(self):
         for command in (["generate", "-p", "x"], ["chat"], ["batch"]):
             with self.subTest(command):
-                self.check_usage(run(*command, "--samplers", "top_k,temprature"), "'temprature'", "did you mean temperature?")
+                self.check_usage(run(*command, "--samplers", "top_k,temprature"), "'temprature' (did you mean temperature?); there are")
                 self.check_usage(run(*command, "--preset", "lama.cpp"), "'lama.cpp'", "did you mean llama.cpp?")
 
     def test_values_that_cannot_be(self):
