@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "tokenizer/sentencepiece_charsmap.h"
+
 namespace partita {
 namespace {
 
@@ -100,15 +102,21 @@ std::optional<TokenKind> piece_kind(std::string_view piece) {
 }  // namespace
 
 Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
-  constexpr std::uint64_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3;
-  constexpr std::uint64_t kAddDummyPrefix = 3, kTreatWhitespaceAsSuffix = 24;
+  constexpr std::uint64_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kDenormalizerSpec = 5;
+  constexpr std::uint64_t kPrecompiledCharsmap = 2, kAddDummyPrefix = 3, kTreatWhitespaceAsSuffix = 24;
   SentencePieceFile file;
   bool is_good = true;
   const auto read_flag = [&](std::string_view message, std::uint64_t number, bool& flag) {
     is_good &= for_each_field(
         message, [&](const Field& field) { flag = field.number == number ? field.value != 0 : flag; });
   };
+  const auto check_charsmap = [&](std::string_view message) {
+    is_good &= for_each_field(message, [&](const Field& field) {
+      if (field.number == kPrecompiledCharsmap) is_good &= is_charsmap(field.bytes);
+    });
+  };
   is_good &= for_each_field(model, [&](const Field& field) {
+    if (field.number == kNormalizerSpec || field.number == kDenormalizerSpec) check_charsmap(field.bytes);
     if (field.number == kTrainerSpec) read_flag(field.bytes, kTreatWhitespaceAsSuffix, file.space_at_end);
     if (field.number == kNormalizerSpec) read_flag(field.bytes, kAddDummyPrefix, file.adds_space);
     if (field.number != kPieces) return;

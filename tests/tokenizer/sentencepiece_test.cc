@@ -1,11 +1,13 @@
 // .model files through the SentencePiece library.
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "support.h"
 #include "tests/catch.h"
+#include "tokenizer/sentencepiece_charsmap.h"
 #include "tokenizer/sentencepiece_proto.h"
 
 namespace partita::test {
@@ -134,6 +136,67 @@ TEST_CASE("The message reader refuses lengths beyond the end, endless numbers an
   CHECK(piece->kinds == std::vector<TokenKind>{TokenKind::kUserDefined});
   CHECK_FALSE(piece->adds_space);
   CHECK(piece->space_at_end);
+}
+
+/// A field of a message that has a length.
+std::string field(int number, const std::string& bytes) {
+  std::string length;
+  for (std::size_t rest = bytes.size(); rest > 0 || length.empty(); rest >>= 7)
+    length += static_cast<char>((rest & 0x7F) | (rest > 0x7F ? 0x80 : 0));
+  return static_cast<char>(number << 3 | 2) + length + bytes;
+}
+
+/// A table that replaces "a" by `texts`, up to its first NUL: from unit 0 to 256 ^ 'a', whose value is in
+/// unit 10.
+std::string charsmap(std::uint32_t value, std::uint32_t offset, const std::string& texts) {
+  std::vector<std::uint32_t> units(512);
+  units[0] = offset << 10;
+  units[256 ^ 'a'] = (256 ^ 'a' ^ 10) << 10 | 1U << 8 | 'a';
+  units[10] = 1U << 31 | value;
+  std::string table(sizeof(std::uint32_t) * (1 + units.size()), '\0');
+  const std::uint32_t bytes = static_cast<std::uint32_t>(table.size() - sizeof(std::uint32_t));
+  std::memcpy(table.data(), &bytes, sizeof bytes);
+  std::memcpy(table.data() + sizeof bytes, units.data(), bytes);
+  return table + texts;
+}
+
+std::string model_with(const std::string& table) {
+  std::string model;
+  const std::pair<std::string, char> pieces[] = {{"<unk>", 2}, {"\xE2\x96\x81", 1}, {"a", 1}, {"b", 1}};
+  for (const auto& [piece, kind] : pieces) model += field(1, field(1, piece) + '\x18' + kind);
+  return model + field(3, field(2, table));
+}
+
+TEST_CASE("A table of replacements is followed only where it leads nowhere else") {
+  using namespace std::string_literals;
+  const std::string good = charsmap(0, 256, "b\0"s);
+  CHECK(is_charsmap(""));
+  CHECK(is_charsmap(good));
+  const std::string bad[] = {"\1"s,
+                             good.substr(0, 900),
+                             charsmap(2, 256, "b\0"s),       // a value behind the texts
+                             charsmap(0, 512, "b\0"s),       // a unit behind the last
+                             charsmap(0, 0x1FFFFF, "b\0"s),  // far behind
+                             charsmap(0, 256, "b"),          // a text without an end
+                             charsmap(0, 256, "")};
+  for (const std::string& table : bad) CHECK_FALSE(is_charsmap(table));
+
+  const auto path =
+      std::filesystem::temp_directory_path() / ("partita_table_" + std::to_string(getpid()) + ".model");
+  const auto open = [&](const std::string& table) {
+    const std::string model = model_with(table);
+    std::ofstream(path, std::ios::binary).write(model.data(), static_cast<std::streamsize>(model.size()));
+    return Tokenizer::from_sentencepiece(path.string());
+  };
+  const auto replaced = open(good);
+  REQUIRE(replaced);
+  CHECK(encode(**replaced, "a") == Ids{1, 3});
+  for (const std::string& table : bad) {
+    const auto refused = open(table);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kBadFile);
+  }
+  std::filesystem::remove(path);
 }
 
 }  // namespace
