@@ -238,7 +238,7 @@ TEST_CASE("A file cut anywhere is refused, and so is one with a bit turned anywh
 
 TEST_CASE("A header with any numbers and a right checksum is refused or loads what it says") {
   std::mt19937 random(8);
-  const std::string good = session_case();
+  const std::string good = fuzz::session_case();
   for (int i = 0; i < test::all_or(1000, 200); ++i) {
     std::string bytes = good;
     for (std::size_t n = 1 + random() % 3; n > 0; --n) {
@@ -247,7 +247,7 @@ TEST_CASE("A header with any numbers and a right checksum is refused or loads wh
                                       std::uint64_t{1} << (random() % 64)};
       std::memcpy(bytes.data() + 8 * word, &values[random() % 5], 8);
     }
-    run_session_case(bytes);
+    fuzz::run_session_case(bytes);
   }
 }
 

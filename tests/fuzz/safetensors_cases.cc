@@ -1,18 +1,13 @@
+// Any bytes as a safetensors file and as the index of several.
 #include "tests/fuzz/safetensors_cases.h"
 
-#include <cstdlib>
-#include <string_view>
-
+#include "tests/fuzz/support.h"
 #include "weights/safetensors.h"
 
-namespace partita::test {
+namespace partita::fuzz {
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-void walk(const SafeTensors& file, std::span<const std::byte> bytes) {
+void walk(const SafeTensors& file, Bytes bytes) {
   for (const SafeTensor& tensor : file.tensors()) {
     require(file.find(tensor.name) == &tensor);
     require(tensor.bytes.data() >= bytes.data() &&
@@ -29,14 +24,14 @@ void walk(const SafeTensors& file, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-bool run_safetensors_case(std::span<const std::byte> bytes) {
+bool run_safetensors_case(Bytes bytes) {
   const auto file = SafeTensors::parse(bytes, "case");
   if (file) {
     walk(*file, bytes);
   } else {
-    require(!file.error().message.empty());
+    require_message(file.error());
   }
-  const auto index = parse_weight_map({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "case");
+  const auto index = parse_weight_map(text_of(bytes), "case");
   require(index.ok() || !index.error().message.empty());
   if (!index) return file.ok();
   for (const auto& entry : *index)
@@ -44,4 +39,6 @@ bool run_safetensors_case(std::span<const std::byte> bytes) {
   return true;
 }
 
-}  // namespace partita::test
+void run_safetensors(Bytes bytes) { run_safetensors_case(bytes); }
+
+}  // namespace partita::fuzz

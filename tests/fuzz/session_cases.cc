@@ -1,68 +1,56 @@
+// Changes to a session file of a tiny model, with a right checksum: refused, or loaded and continued.
 #include "tests/fuzz/session_cases.h"
 
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <random>
-
 #include "tests/api/tiny_chat.h"
-#include "weights/hash.h"
+#include "tests/fuzz/support.h"
 
-namespace partita::testing {
+namespace partita::fuzz {
 namespace {
 
-const Model& tiny_model() {
-  static const ChatModelFile file;
-  static const Model model = must(Model::open(file.path()));
-  return model;
+const std::string& saved_path() {
+  static const std::string path = scratch_directory() + "/session";
+  return path;
 }
 
-const std::string& file_path() {
-  static const std::string path =
-      (std::filesystem::temp_directory_path() / ("session_case" + std::to_string(std::random_device()())))
-          .string();
-  return path;
+void go_on(Session& session, const std::string& note) {
+  Request request;
+  request.prompt = "hello you";
+  request.max_tokens = 2;
+  auto stream = session.generate(request);
+  require(stream.ok());
+  while (auto token = stream->next()) {  // pages that are no numbers end it with an error
+    if (!*token) break;
+  }
+  require(session.save(saved_path(), note).ok());
 }
 
 }  // namespace
 
 std::string session_case() {
-  Session session = must(tiny_model().session());
+  Session session = testing::must(tiny_model().session());
   Request request;
   request.prompt = "hello";
   request.max_tokens = 3;
-  pull_all(must(session.generate(request)));
-  if (!session.save(file_path(), "note")) std::abort();
-  std::ifstream file(file_path(), std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  std::filesystem::remove(file_path());
-  return bytes;
+  testing::pull_all(testing::must(session.generate(request)));
+  require(session.save(saved_path(), "note").ok());
+  return contents_of(saved_path());
 }
 
 void run_session_case(std::string bytes) {
-  if (bytes.size() >= sizeof(std::uint64_t)) {
-    Hash64 hash;
-    hash.add(std::as_bytes(std::span(bytes)).first(bytes.size() - sizeof(std::uint64_t)));
-    const std::uint64_t sum = hash.sum();
-    std::memcpy(bytes.data() + bytes.size() - sizeof sum, &sum, sizeof sum);
-  }
-  std::ofstream(file_path(), std::ios::binary | std::ios::trunc) << bytes;
-  Session session = must(tiny_model().session());
-  if (auto note = session.load(file_path())) {
-    Request request;
-    request.prompt = "hello you";
-    request.max_tokens = 2;
-    auto stream = session.generate(request);
-    if (!stream) std::abort();
-    while (auto token = stream->next()) {  // pages that are no numbers end it with an error
-      if (!*token) break;
-    }
-    if (!session.save(file_path(), *note)) std::abort();
-  } else if (session.length() != 0) {
-    std::abort();
-  }
-  std::filesystem::remove(file_path());
+  renew_checksum(bytes);
+  const MemoryFile file(bytes);
+  static Session session = testing::must(tiny_model().session());
+  session.reset();
+  const auto note = session.load(file.path());
+  if (note) return go_on(session, *note);
+  require_message(note.error());
+  require(session.length() == 0);
 }
 
-}  // namespace partita::testing
+void run_session(Bytes bytes) {
+  static const std::string right = session_case();
+  Input changes(bytes);
+  run_session_case(with_changes(right, changes));
+}
+
+}  // namespace partita::fuzz

@@ -1,10 +1,10 @@
-// Any bytes as a session file of a tiny model: refused, or loaded and gone on with; what the fuzz target and
-// its replay in the tests share.
+// Any bytes as a session file of a tiny model: refused, or loaded and continued. The fuzz target shares it
+// with a test that changes single words.
 #pragma once
 
 #include <string>
 
-namespace partita::testing {
+namespace partita::fuzz {
 
 /// A session file of the tiny model.
 std::string session_case();
@@ -13,4 +13,4 @@ std::string session_case();
 /// generates and saves.
 void run_session_case(std::string bytes);
 
-}  // namespace partita::testing
+}  // namespace partita::fuzz

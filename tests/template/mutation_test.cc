@@ -8,8 +8,7 @@
 
 #include "support.h"
 #include "tests/catch.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "tests/fuzz/targets.h"
 
 namespace partita::test {
 namespace {
@@ -133,7 +132,7 @@ TEST_CASE("20,000 changed templates render or are refused") {
   for (int i = 0; i < 20'000; ++i) {
     const std::string text = mutator.next();
     INFO(text);
-    REQUIRE(LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()) == 0);
+    fuzz::run_template(std::as_bytes(std::span(text)));
   }
 }
 

@@ -1,8 +1,7 @@
 // The fuzz target on inputs that are made here, so that it runs wherever the tests do.
 #include "support.h"
 #include "tests/catch.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "tests/fuzz/targets.h"
 
 namespace partita::test {
 namespace {
@@ -11,7 +10,7 @@ TEST_CASE("The fuzz target holds on random vocabularies and texts") {
   std::mt19937_64 random(12);
   for (int i = 0; i < 3000; ++i) {
     const std::string input = random_bytes(random, 300);
-    CHECK(LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size()) == 0);
+    fuzz::run_tokenizer(std::as_bytes(std::span(input)));
   }
 }
 

@@ -1,36 +1,27 @@
 // The fuzz target over a small corpus, so that it cannot rot between fuzzing runs.
-#include <cstdint>
 #include <random>
 #include <string>
 
 #include "files.h"
 #include "tests/catch.h"
+#include "tests/fuzz/targets.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
-
+using partita::fuzz::run_gguf;
 using partita::test::Bytes;
-
-namespace {
-
-void replay(const Bytes& bytes) {
-  CHECK(LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()) == 0);
-}
-
-}  // namespace
 
 TEST_CASE("the fuzz target runs over the recorded files, whole and mutated") {
   std::mt19937 random(3);
   for (const std::string name :
        {"golden.gguf", "golden_align64.gguf", "golden_big_endian.gguf", "codecs.json"}) {
     const Bytes whole = partita::test::read_recorded(name);
-    replay(whole);
+    run_gguf(whole);
     for (int i = 0; i < 200; ++i) {
       Bytes mutated = whole;
       for (int change = 0; change < 4; ++change)
         mutated[random() % mutated.size()] = static_cast<std::byte>(random());
       mutated.resize(random() % 4 == 0 ? random() % mutated.size() : mutated.size());
-      replay(mutated);
+      run_gguf(mutated);
     }
   }
-  replay({});
+  run_gguf({});
 }

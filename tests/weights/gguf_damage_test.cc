@@ -15,10 +15,9 @@
 #include "files.h"
 #include "tests/allocations.h"
 #include "tests/catch.h"
+#include "tests/fuzz/targets.h"
 #include "weights/gguf.h"
 #include "weights/gguf_writer.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 using namespace partita;
 using partita::test::Bytes;
@@ -41,7 +40,7 @@ bool survives(std::span<const std::byte> bytes) {
     peak = watch.peak_bytes();
   }
   if (peak > 2 * bytes.size() + kSmallConstant) FAIL("allocated " << peak << " for " << bytes.size());
-  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  fuzz::run_gguf(bytes);
   return accepted;
 }
 

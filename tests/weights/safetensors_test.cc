@@ -261,18 +261,18 @@ TEST_CASE("a tensor without elements may stand where another one begins or ends,
 
 TEST_CASE("a safetensors file cut anywhere is refused, with a wrong byte refused or read") {
   Bytes file = small_file();
-  REQUIRE(test::run_safetensors_case(file));
+  REQUIRE(fuzz::run_safetensors_case(file));
   for (std::size_t size = 0; size < file.size(); ++size) {
     CAPTURE(size);  // a copy, so that sanitizers see its end
     CHECK_FALSE(
-        test::run_safetensors_case(Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))));
+        fuzz::run_safetensors_case(Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))));
   }
   int accepted = 0, tried = 0;
   for (std::byte& changed : file) {
     const std::byte original = changed;
     for (int bit = 0; bit < 8; ++bit, ++tried) {
       changed = original ^ static_cast<std::byte>(1 << bit);
-      accepted += test::run_safetensors_case(file);
+      accepted += fuzz::run_safetensors_case(file);
     }
     changed = original;
   }
@@ -283,7 +283,7 @@ TEST_CASE("a safetensors file cut anywhere is refused, with a wrong byte refused
     Bytes mutated = file;
     for (int change = 0; change < 4; ++change)
       mutated[random() % mutated.size()] = static_cast<std::byte>(random());
-    test::run_safetensors_case(mutated);
+    fuzz::run_safetensors_case(mutated);
   }
 }
 

@@ -1,0 +1,20 @@
+// Any bytes as the config.json of a checkpoint.
+#include "api/convert_config.h"
+#include "tests/fuzz/support.h"
+
+namespace partita::fuzz {
+
+void run_config(Bytes bytes) {
+  const auto config = parse_checkpoint_config(text_of(bytes), "config.json");
+  if (!config) return require_message(config.error());
+  require(config->hidden > 0 && config->hidden % 16 == 0 && config->ffn % 16 == 0 && config->layers > 0);
+  require(config->head_dim % 16 == 0 && config->kv_heads > 0 && config->heads % config->kv_heads == 0);
+  require(config->vocab > 1 && config->context > 0 && config->norm_eps > 0 && config->rope_base >= 1);
+  const HeadConfig& head = config->head;
+  require(head.order.empty() || head.order.size() == config->vocab);
+  for (const std::int32_t cutoff : head.cutoffs)
+    require(cutoff >= 0 && static_cast<std::uint32_t>(cutoff) <= config->vocab);
+  for (const std::int32_t id : head.order) require(id >= 0 && static_cast<std::uint32_t>(id) < config->vocab);
+}
+
+}  // namespace partita::fuzz

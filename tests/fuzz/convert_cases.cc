@@ -1,0 +1,64 @@
+// A checkpoint in three texts, each up to a NUL: config.json, the header of its safetensors file, the type of
+// matrices. The data behind the header is as long as the header says, up to a megabyte, and always the same
+// number. What can be converted is a model that runs.
+#include "partita/convert.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "tests/fuzz/support.h"
+#include "weights/json_reader.h"
+
+namespace partita::fuzz {
+namespace {
+
+constexpr std::uint64_t kMostData = 1 << 20;
+
+/// The last byte that a tensor has, as far as the header can be read.
+std::uint64_t data_bytes(std::string_view header) {
+  const auto json = read_json(header, "the header", JsonLimits());
+  if (!json || !json->is_object()) return 0;
+  std::uint64_t end = 0;
+  for (const auto& tensor : *json) {
+    if (!tensor.is_object() || !tensor.contains("data_offsets")) continue;
+    const auto& offsets = tensor["data_offsets"];
+    if (!offsets.is_array() || offsets.size() != 2 || !offsets[1].is_number_unsigned()) continue;
+    end = std::max(end, offsets[1].get<std::uint64_t>());
+  }
+  return std::min(end, kMostData);
+}
+
+std::string safetensors_of(std::string_view header) {
+  const std::uint64_t length = header.size();
+  std::string file(sizeof length, '\0');
+  std::memcpy(file.data(), &length, sizeof length);
+  // 0x3C3C3C3C is 0.0115 as F32 and BF16, 1.06 as F16.
+  return file.append(header).append(static_cast<std::size_t>(data_bytes(header)), '\x3C');
+}
+
+const std::string& checkpoint_directory() {
+  static const std::string path = [] {
+    const std::string directory = scratch_directory() + "/checkpoint";
+    std::filesystem::create_directory(directory);
+    return directory;
+  }();
+  return path;
+}
+
+}  // namespace
+
+void run_convert(Bytes bytes) {
+  Input input(bytes);
+  put(checkpoint_directory() + "/config.json", input.text());
+  put(checkpoint_directory() + "/model.safetensors", safetensors_of(input.text()));
+  ConvertOptions options;
+  options.vocabulary = tiny_model().info().path;
+  if (!input.empty()) options.type = input.text();
+  const std::string path = scratch_directory() + "/converted.gguf";
+  const auto converted = convert(checkpoint_directory(), path, options);
+  if (!converted) return require_message(converted.error());
+  runs(path);
+}
+
+}  // namespace partita::fuzz

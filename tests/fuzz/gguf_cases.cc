@@ -1,0 +1,72 @@
+// Any bytes as a GGUF file. Whatever the reader accepts is then read to its end.
+#include <cstddef>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "tests/fuzz/support.h"
+#include "weights/codec.h"
+#include "weights/gguf.h"
+
+namespace partita::fuzz {
+namespace {
+
+/// Reads every byte of a view, so that a sanitizer sees a view that leaves the file.
+std::size_t sum(std::string_view text) {
+  std::size_t total = 0;
+  for (const char c : text) total += static_cast<unsigned char>(c);
+  return total;
+}
+
+std::size_t walk(const GgufArray& array) {
+  std::size_t present = 0;
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    present += array.uint_at(i).has_value() + array.int_at(i).has_value() + array.float_at(i).has_value();
+    present += array.bool_at(i).has_value();
+    if (const auto text = array.string_at(i)) present += 1 + sum(*text) % 2;
+  }
+  require(!array.uint_at(array.size()) && !array.string_at(array.size()));
+  return present;
+}
+
+std::size_t walk_metadata(const Gguf& file) {
+  std::size_t seen = 0;
+  for (const Gguf::Entry& entry : file.metadata()) {
+    require(file.find(entry.key) == &entry.value);
+    require(file.get_uint(entry.key).ok() + file.get_float(entry.key).ok() + file.get_bool(entry.key).ok() +
+                file.get_string(entry.key).ok() + file.get_array(entry.key).ok() <=
+            1);
+    seen += sum(entry.key);
+    if (const auto* text = std::get_if<std::string_view>(&entry.value)) seen += sum(*text);
+    if (const auto* array = std::get_if<GgufArray>(&entry.value)) seen += walk(*array);
+  }
+  return seen;
+}
+
+void walk_tensors(const Gguf& file, Bytes bytes) {
+  std::vector<float> values;
+  for (const TensorView& tensor : file.tensors()) {
+    require(file.find_tensor(tensor.name) == &tensor);
+    require(file.tensor(tensor.name, tensor.shape).ok());
+    require(tensor.bytes.data() >= bytes.data() &&
+            tensor.bytes.data() + tensor.bytes.size() <= bytes.data() + bytes.size());
+    const std::size_t block = block_elements(tensor.dtype);
+    require(tensor.shape.elements() / block * block_bytes(tensor.dtype) == tensor.bytes.size());
+    values.resize(block);
+    const Codec& format = codec(tensor.dtype);
+    format.dequantize(tensor.bytes.data(), block, values.data());
+    format.dequantize(tensor.bytes.data() + tensor.bytes.size() - block_bytes(tensor.dtype), block,
+                      values.data());
+  }
+}
+
+}  // namespace
+
+void run_gguf(Bytes bytes) {
+  const Result<Gguf> file = Gguf::parse(bytes, "fuzz");
+  if (!file) return require_message(file.error());
+  walk_metadata(*file);
+  walk_tensors(*file, bytes);
+}
+
+}  // namespace partita::fuzz

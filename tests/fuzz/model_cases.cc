@@ -1,0 +1,150 @@
+// Changes to a tiny model that parses as GGUF: other metadata, other shapes and types of tensors. It is
+// refused, or it runs. Bytes: which model; then the changes, each of them a kind, what it changes and to
+// what.
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/api/tiny_chat.h"
+#include "tests/fuzz/support.h"
+#include "weights/codec.h"
+#include "weights/gguf_writer.h"
+
+namespace partita::fuzz {
+namespace {
+
+/// A model file that stays open, for its entries to be copied from.
+struct Base {
+  explicit Base(testing::ChatFile what)
+      : file(std::move(what)), gguf(testing::must(Gguf::open(file.path()))) {}
+  testing::ChatModelFile file;
+  Gguf gguf;
+};
+
+testing::ChatFile small(testing::TinySpec spec, const std::string& head, bool bands) {
+  spec.layers = spec.gemma() ? spec.layers : 1;
+  testing::ChatFile file;
+  file.spec = std::move(spec);
+  file.head = head;
+  file.bands = bands;
+  return file;
+}
+
+const Gguf& base_model(std::size_t which) {
+  using testing::tiny_gemma3, testing::tiny_llama;
+  static const std::array<std::unique_ptr<const Base>, 8> models = {
+      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "", false)),
+      std::make_unique<Base>(small(tiny_llama(Dtype::kQ8_0), "", false)),
+      std::make_unique<Base>(small(tiny_gemma3(Dtype::kF16), "", false)),
+      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "adaptive", false)),
+      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "classes", false)),
+      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "tree", false)),
+      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "mixture", false)),
+      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "adaptive", true))};
+  return models[which % models.size()]->gguf;
+}
+
+/// What a change may name: an entry or tensor by its number, or a name.
+template <class Named>
+std::string read_name(Input& input, const Named& named, std::size_t count) {
+  const std::size_t number = input.byte();
+  if (number == 255 || count == 0) return input.string(40);
+  return std::string(named(number % count));
+}
+
+void add_value(const std::string& key, Input& input, GgufWriter& file) {
+  switch (input.byte() % 9) {
+    case 0:
+      return void(file.add(key, static_cast<std::uint32_t>(input.number(4))));
+    case 1:
+      return void(file.add(key, static_cast<float>(static_cast<std::int16_t>(input.word())) / 64));
+    case 2:
+      return void(file.add(key, input.string(60)));
+    case 3:
+      return void(file.add(key, input.byte() % 2 == 1));
+    case 4:
+      return void(file.add(key, input.number(8)));
+    case 5: {
+      std::vector<std::int32_t> values(input.byte());
+      for (std::int32_t& value : values) value = static_cast<std::int16_t>(input.word());
+      return void(file.add(key, values));
+    }
+    case 6: {
+      std::vector<std::string> values(input.byte() % 32);
+      for (std::string& value : values) value = input.string(8);
+      return void(file.add(key, values));
+    }
+    case 7: {
+      std::vector<bool> values(input.byte() % 32);
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = input.byte() % 2 == 1;
+      return void(file.add(key, values));
+    }
+    default:
+      return;  // the key goes
+  }
+}
+
+/// A tensor of another shape and type, whose bytes repeat those that it had.
+void add_tensor(const TensorView& tensor, Input& input, GgufWriter& file) {
+  constexpr std::array kTypes = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
+                                 Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
+                                 Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
+  const unsigned how = input.byte();
+  if (how == 255) return;  // the tensor goes
+  const Dtype type = how % 16 < kTypes.size() ? kTypes[how % 16] : tensor.dtype;
+  std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+  if (how & 64) shape.resize(1 + input.byte() % 4, 1);
+  for (std::uint64_t& dim : shape) dim = how & 32 ? 1 + input.word() % 1024 : dim;
+  std::uint64_t elements = 1;
+  for (const std::uint64_t dim : shape) elements *= dim;
+  if (elements > (1 << 16) || shape.back() % block_elements(type) != 0) return;
+  std::vector<std::byte> blocks(elements / block_elements(type) * block_bytes(type));
+  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = tensor.bytes[i % tensor.bytes.size()];
+  file.add_tensor(tensor.name, type, shape, blocks);
+}
+
+std::string changed_model(Input& input) {
+  const Gguf& base = base_model(input.byte());
+  GgufWriter file;
+  std::vector<std::string> changed;
+  const auto is_changed = [&](std::string_view name) {
+    return std::find(changed.begin(), changed.end(), name) != changed.end();
+  };
+  for (unsigned count = input.byte() % 8; count > 0; --count) {
+    const std::string key = read_name(
+        input, [&](std::size_t i) { return base.metadata()[i].key; }, base.metadata().size());
+    if (key.empty() || is_changed(key)) continue;
+    changed.push_back(key);
+    add_value(key, input, file);
+  }
+  for (const Gguf::Entry& entry : base.metadata())
+    if (!is_changed(entry.key)) file.copy(entry);
+  for (unsigned count = input.byte() % 8; count > 0; --count) {
+    const TensorView& tensor = base.tensors()[input.byte() % base.tensors().size()];
+    if (is_changed(tensor.name)) continue;
+    changed.emplace_back(tensor.name);
+    add_tensor(tensor, input, file);
+  }
+  for (const TensorView& tensor : base.tensors()) {
+    if (is_changed(tensor.name)) continue;
+    const std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+    file.add_tensor(tensor.name, tensor.dtype, shape, tensor.bytes);
+  }
+  const auto bytes = file.bytes();
+  return bytes ? std::string(text_of(*bytes)) : std::string();
+}
+
+}  // namespace
+
+void run_model(Bytes bytes) {
+  Input input(bytes);
+  const std::string changed = changed_model(input);
+  if (changed.empty()) return;  // general.alignment, or the like
+  const MemoryFile file(changed);
+  const auto listed = inspect_json(file.path());
+  if (!listed) require_message(listed.error());
+  runs(file.path());
+}
+
+}  // namespace partita::fuzz

@@ -1,0 +1,42 @@
+// Of support.h, what needs no model.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tests/fuzz/support.h"
+
+namespace partita::fuzz {
+
+void require(bool holds, const char* file, int line) {
+  if (holds) return;
+  std::fprintf(stderr, "%s:%d: the target's promise is broken\n", file, line);
+  std::abort();
+}
+
+void require_message(const Error& error, const char* file, int line) {
+  require(!error.message.empty(), file, line);
+}
+
+std::uint64_t Input::number(std::size_t bytes) {
+  std::uint64_t value = 0;
+  const std::string_view taken = rest_.substr(0, bytes);
+  std::memcpy(&value, taken.data(), taken.size());
+  rest_.remove_prefix(taken.size());
+  return value;
+}
+
+std::string Input::string(std::size_t longest) {
+  const std::size_t wanted = byte() % (longest + 1);
+  const std::string_view taken = rest_.substr(0, wanted);
+  rest_.remove_prefix(taken.size());
+  return std::string(taken);
+}
+
+std::string_view Input::text() {
+  const std::string_view taken = rest_.substr(0, rest_.find('\0'));
+  rest_.remove_prefix(std::min(taken.size() + 1, rest_.size()));
+  return taken;
+}
+
+}  // namespace partita::fuzz
