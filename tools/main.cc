@@ -8,7 +8,20 @@
 #include "tools/common.h"
 #include "tools/usage.h"
 
+namespace {
+
+/// "help" and "help COMMAND" as "--help" and "COMMAND --help".
+void take_help(int argc, char** argv) {
+  static char option[] = "--help";
+  if (argc < 2 || std::strcmp(argv[1], "help") != 0) return;
+  if (argc > 2) argv[1] = argv[2];
+  argv[argc > 2 ? 2 : 1] = option;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  take_help(argc, argv);
   tools::Common common;
   common.program = argc > 0 ? argv[0] : "partita";
   tools::Action action;

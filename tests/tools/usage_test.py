@@ -27,6 +27,10 @@ class Mistyped(ProgramTest):
         self.check_says([], "a command is needed")
         self.check_says(["--temperature", "1", "generate", "-p", "x"], "--temperature before a command")
 
+    def test_help_as_a_command(self):
+        self.assertEqual(run("help").stdout, run("--help").stdout)
+        self.assertEqual(run("help", "score").stdout, run("score", "--help").stdout)
+
     def test_options(self):
         self.check_says(["generate", "-p", "x", "--temprature", 0.5], "no option --temprature", "did you mean --temperature?")
         self.check_says(["generate", "-p", "x", "--topk=40"], "no option --topk", "did you mean --top-k?")
