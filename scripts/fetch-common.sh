@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shell functions of the fetch scripts.
 
 # has_sha256 FILE SUM: whether FILE is there and has this SHA-256.

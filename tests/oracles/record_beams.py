@@ -23,7 +23,6 @@ import random
 
 import torch
 import transformers
-
 from record_scores import byte_level_tokenizer, metadata, sha256, versions
 from record_tiny_models import MODELS, VOCAB, random_model
 
@@ -54,7 +53,7 @@ def reference_beams(next_logprobs, *, beams, max_new, eos, length_penalty, early
                 continue
             rows = next_logprobs([ids for _, ids in running[g]])
             candidates = []
-            for beam, ((score, ids), row) in enumerate(zip(running[g], rows.tolist())):
+            for beam, ((score, _), row) in enumerate(zip(running[g], rows.tolist())):
                 for token, logprob in enumerate(row):
                     if logprob > -math.inf:
                         candidates.append((score + logprob - diversity * taken.count(token), beam, token))

@@ -36,7 +36,7 @@ def blocks_of(qtype, rng):
     """Random blocks with every f16 of HALVES in turn, then blocks of all 00 and all FF with a scale of 1."""
     size = gguf.GGML_QUANT_SIZES[qtype][1]
     blocks = []
-    for i, half in enumerate(HALVES):
+    for i in range(len(HALVES)):
         block = rng.integers(0, 256, size, dtype=np.uint8)
         for k, at in enumerate(HALF_FIELDS[qtype]):
             block[at : at + 2] = np.frombuffer(np.uint16(HALVES[(i + 3 * k) % len(HALVES)]).tobytes(), np.uint8)

@@ -14,7 +14,6 @@ import json
 import pathlib
 
 import numpy as np
-
 from record_sampling import fnv1a, row
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "sampling" / "ensembles.json"

@@ -18,10 +18,9 @@ import gguf
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rows import splitmix64
 from safetensors.torch import save_file
 from torch import nn
-
-from rows import splitmix64
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "heads"
 VERSIONS = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("torch", "numpy", "gguf"))

@@ -22,6 +22,7 @@ import pathlib
 
 import numpy as np
 import torch
+from rows import by_id, f32, fnv1a, row, token_text, told
 from transformers.generation.logits_process import (
     MinNewTokensLengthLogitsProcessor,
     MinPLogitsWarper,
@@ -32,8 +33,6 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     UnbatchedClassifierFreeGuidanceLogitsProcessor,
 )
-
-from rows import by_id, f32, fnv1a, row, token_text, told
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "sampling"
 VERSIONS = {p: importlib.metadata.version(p) for p in ("torch", "transformers", "numpy")}

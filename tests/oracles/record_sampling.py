@@ -11,6 +11,7 @@ import importlib.metadata
 
 import numpy as np
 import torch
+from rows import by_id, f32, fnv1a, history, row, write
 from transformers.generation.logits_process import (
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
@@ -18,8 +19,6 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
-
-from rows import by_id, f32, fnv1a, history, row, write
 
 VERSIONS = {p: importlib.metadata.version(p) for p in ("torch", "transformers", "numpy")}
 KINDS = ("normal", "peaked", "ties", "equal", "masked")

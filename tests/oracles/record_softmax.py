@@ -13,7 +13,6 @@ import entmax
 import numpy as np
 import torch
 import torch.nn.functional as F
-
 from rows import row, splitmix64, write
 
 VERSIONS = {p: importlib.metadata.version(p) for p in ("torch", "numpy")}

@@ -9,7 +9,6 @@ conventions of llama.cpp's converter: rows of Q and K in rotary pairs (llama), n
 """
 
 import argparse
-import json
 import math
 import os
 
@@ -17,7 +16,6 @@ import gguf
 import numpy
 import torch
 import transformers
-
 from record_scores import differences, rounded, versions, write
 
 VOCAB = 128

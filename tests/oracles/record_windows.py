@@ -13,7 +13,6 @@ import json
 import os
 
 import torch
-
 from record_scores import differences, rounded, versions, write
 from record_tiny_models import CONTEXT, MODELS, VOCAB, random_model
 

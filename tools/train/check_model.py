@@ -8,12 +8,11 @@ tests/oracles/requirements.txt), LlamaForCausalLM.
 
 import dataclasses
 
+import model
 import torch
 import torch.nn.functional as F
-from torch import nn
-
-import model
 import train
+from torch import nn
 
 SMALL = model.Sizes(hidden=64, layers=2, ffn=96, heads=4, kv_heads=2, head_dim=16, vocab=1000, context=64,
                     cutoffs=(100, 400), widths=(64, 16, 4))

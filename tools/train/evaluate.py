@@ -17,7 +17,6 @@ import subprocess
 
 import numpy as np
 import torch
-
 from data import PLAIN, Data
 from export import load
 from prompts import kind_of

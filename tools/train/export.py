@@ -12,11 +12,10 @@ import json
 import pathlib
 import shutil
 
+import model
 import numpy as np
 import torch
 from safetensors.torch import save_file
-
-import model
 from texts import TEMPLATE
 
 

@@ -26,7 +26,6 @@ import sys
 import time
 
 import numpy as np
-
 from data import PLAIN, PLAIN_SHARE
 from prompts import TOP, WORDNET, follow_up_row, kind_of, stable_hash, turn
 

@@ -21,9 +21,8 @@ import os
 import pathlib
 import time
 
-import torch
-
 import model
+import torch
 from data import PLAIN_SHARE, Data, Schedule
 
 SOFT = 0.7
