@@ -82,7 +82,8 @@ TEST_CASE("Roles of messages are those of chats, and those that the template nam
   request.messages = message_of("robot");
   CHECK(must(model.session()).generate(request).error().code == ErrorCode::kInvalidArgument);
   ChatFile what;
-  what.chat_template = "{% for m in messages %}{% if m.role == 'robot' %}R{% endif %}{{ m.content }}{% endfor %}";
+  what.chat_template =
+      "{% for m in messages %}{% if m.role == 'robot' %}R{% endif %}{{ m.content }}{% endfor %}";
   const ChatModelFile of_robots(what);
   CHECK(open_default(of_robots).tokenize_chat(message_of("robot"), true));
 }

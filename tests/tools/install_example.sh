@@ -38,9 +38,11 @@ cmake --build "$work/build"
 grep -q Paris "$work/answer"
 "$work/build/softmax" | tee "$work/family"
 grep -q '^sparsemax  *0.7500  0.2500  0.0000  0.0000$' "$work/family"
-for function in $(grep -oP '^\|.*?\|' "$source/docs/softmax.md" | grep -oP '`\K\w+(?=`)'); do
+# shellcheck disable=SC2016
+grep -oP '^\|.*?\|' "$source/docs/softmax.md" | grep -oP '`\K\w+(?=`)' >"$work/functions"
+while read -r function; do
   grep -q "partita::$function\b" "$source/examples/softmax.cc" || complain "examples/softmax.cc does not use $function"
-done
+done <"$work/functions"
 "$work/build/forbid_words" "$model" "What is the capital of France?" paris " is" | tee "$work/answer"
 if grep -qiE 'paris| is' "$work/answer" || ! grep -q '[a-z]' "$work/answer"; then
   complain "the answer is empty or has a forbidden word"
