@@ -92,24 +92,35 @@ class Zstandard : public Codec {
     if (stream_ == nullptr) return Error{ErrorCode::kOutOfMemory, "there is no memory to unpack it"};
     if (in_size == 0 && between_frames_) return Step{};
     // What a full buffer left behind comes first, alone: it is good even if what follows is damaged.
-    ZSTD_inBuffer from = {in, std::exchange(was_full_, false) ? 0 : in_size, 0};
+    ZSTD_inBuffer from = {in, std::exchange(was_full_, false) ? 0 : std::min(in_size, piece_), 0};
     ZSTD_outBuffer to = {out, out_size, 0};
     std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
-    if (ZSTD_isError(left) == 0 && to.pos == 0 && from.size < in_size) {
-      from.size = in_size;
+    if (ZSTD_isError(left) == 0 && to.pos == 0 && from.size == 0 && in_size > 0) {
+      from.size = std::min(in_size, piece_);
       left = ZSTD_decompressStream(stream_, &to, &from);
     }
     if (ZSTD_isError(left) != 0) {
       return damaged("its Zstandard data is damaged: " + std::string(ZSTD_getErrorName(left)));
     }
     between_frames_ = left == 0;
+    piece_ = piece_before(left);
     was_full_ = to.pos == out_size;
     return Step{from.pos, to.pos};
   }
   const char* in_the_middle_of() const override { return between_frames_ ? nullptr : "Zstandard data"; }
 
  private:
+  static constexpr std::size_t kFrameStart = 5, kBlockHeader = 3;  // bytes
+
+  /// How much the library may be given, which forgets the text that it has unpacked in the call in which it
+  /// meets damage: no more than what it waits for, and of that not the header of the block behind.
+  static std::size_t piece_before(std::size_t awaited) {
+    if (awaited == 0) return kFrameStart;
+    return awaited > kBlockHeader ? awaited - kBlockHeader : awaited;
+  }
+
   ZSTD_DStream* stream_;
+  std::size_t piece_ = kFrameStart;
   bool between_frames_ = false;
   bool was_full_ = false;
 };

@@ -81,6 +81,10 @@ class Input(BatchTest):
         self.assertEqual(self.check_rows_before_damage(gzip.compress(self.text) + b"more", "gzip data is damaged"), 8)
         self.assertEqual(self.check_rows_before_damage(gzip.compress(self.text) + b"\0more", "something else follows"), 8)
         self.assertEqual(self.check_rows_before_damage(zstd_frame(self.text) + b"more", "Zstandard data is damaged"), 8)
+        self.assertEqual(self.check_rows_before_damage(ZSTD[:-1] + bytes([ZSTD[-1] ^ 1]), "checksum"), 8)
+        block_type = bytearray(zstd_frame(self.text, b"x"))
+        block_type[-4] |= 6  # one that is reserved
+        self.assertEqual(self.check_rows_before_damage(bytes(block_type), "Zstandard data is damaged"), 8)
         self.assertEqual(self.check_rows_before_damage(b"\x1f\x8b\x08\xff" + bytes(40), "gzip data is damaged"), 0)
         self.assertEqual(self.check_rows_before_damage(zstd_frame(self.text, window=0xF8), "Zstandard data is damaged"), 0)
 
