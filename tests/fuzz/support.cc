@@ -30,9 +30,8 @@ class Directory {
   Directory() {
     std::error_code none;
     const fs::path memory = "/dev/shm";
-    const fs::path parent = fs::is_directory(memory, none) && ::access(memory.c_str(), W_OK) == 0
-                                ? memory
-                                : fs::temp_directory_path();
+    const bool usable = fs::is_directory(memory, none) && ::access(memory.c_str(), W_OK) == 0;
+    const fs::path parent = usable && std::getenv("TMPDIR") == nullptr ? memory : fs::temp_directory_path();
     path_ = (parent / "partita_fuzz_XXXXXX").string();
     require(::mkdtemp(path_.data()) != nullptr);
   }
