@@ -1,5 +1,7 @@
 // Sessions as files: docs/session_files.md has the format.
 #include <cstring>
+#include <filesystem>
+#include <limits>
 
 #include "api/guard.h"
 #include "api/session_impl.h"
@@ -14,8 +16,27 @@ namespace {
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'S'};
 constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kLongestName = 4096, kLongestNote = std::size_t{64} << 20;
+constexpr std::size_t kLongestList = 1 << 20;  // bytes of a layout, or of the numbers of first pages
 
 using Bytes = FileReader::Bytes;
+
+std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+/// A session file's bytes. Errors are about sessions where those of MappedFile advise about models.
+Result<MappedFile> open_session_file(const std::string& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) {
+    return Error{ErrorCode::kIo, "\"" + path + "\" is a directory; give the path of a session file"};
+  }
+  auto file = MappedFile::open(path);
+  if (!file && file.error().code == ErrorCode::kNotFound) {
+    return Error{ErrorCode::kNotFound, "there is no session file \"" + path + "\"; check the path"};
+  }
+  if (!file && file.error().code == ErrorCode::kBadFile) {
+    return Error{ErrorCode::kBadFile, "\"" + path + "\" is empty, and no session file"};
+  }
+  return file;
+}
 
 /// What keys and values depend on besides the model.
 std::uint64_t arithmetic(const Session::Impl& session) {
@@ -57,13 +78,17 @@ Result<void> check_model(FileReader& file, const Session::Impl& session) {
   std::uint64_t model = 0, how = 0;
   Bytes name, layout;
   if (!file.word(model) || !file.counted(kLongestName, 1, name) || !file.word(how) ||
-      !file.counted(1 << 20, sizeof(std::uint64_t), layout)) {
+      !file.counted(kLongestList, sizeof(std::uint64_t), layout)) {
     return file.damaged("it ends in its header");
   }
   if (model != fingerprint(session.model->file)) {
-    return file.refused("belongs to the model \"" +
-                        std::string(reinterpret_cast<const char*>(name.data()), name.size()) +
-                        "\", not to \"" + session.model->info.path + "\" or not to this version of it");
+    const std::string other = text_of(name);
+    if (other == session.model->info.path) {
+      return file.refused("was made with the model \"" + other +
+                          "\" as it was before it was changed; now it is another");
+    }
+    return file.refused("belongs to the model \"" + other + "\", not to \"" + session.model->info.path +
+                        "\"");
   }
   if (how != arithmetic(session)) {
     return file.refused("was made with " + std::string(arithmetic_name(how)) +
@@ -87,7 +112,8 @@ Result<Contents> read_contents(const std::string& path, Bytes bytes, const Sessi
   Bytes ids, first;
   const std::size_t context = session.model->info.context_length;
   if (!file.counted(context * sizeof(TokenId), sizeof(TokenId), ids) || !file.word(prompt) ||
-      !file.counted(1 << 20, sizeof(std::uint64_t), first) || !file.counted(kLongestNote, 1, contents.note)) {
+      !file.counted(kLongestList, sizeof(std::uint64_t), first) ||
+      !file.counted(kLongestNote, 1, contents.note)) {
     return file.damaged("it ends too early, or holds more than the model's context of " +
                         std::to_string(context));
   }
@@ -127,6 +153,8 @@ Result<void> write_contents(NewFile& file, const Session::Impl& session, std::st
 
 }  // namespace
 
+std::uint64_t Model::fingerprint() const { return partita::fingerprint(impl_->file); }
+
 Result<void> Session::save(const std::string& path, std::string_view note) const {
   return guarded([&]() -> Result<void> {
     if (note.size() > kLongestNote) {
@@ -134,7 +162,8 @@ Result<void> Session::save(const std::string& path, std::string_view note) const
                                                     " bytes; a session file holds at most " +
                                                     std::to_string(kLongestNote)};
     }
-    auto file = NewFile::create(path);
+    constexpr unsigned kOwnersAlone = 0600;  // what was said is nobody else's
+    auto file = NewFile::create(path, kOwnersAlone);
     if (!file) return file.error();
     if (auto written = write_contents(*file, *impl_, note); !written) return written;
     return file->finish();
@@ -143,11 +172,11 @@ Result<void> Session::save(const std::string& path, std::string_view note) const
 
 Result<std::string> Session::load(const std::string& path) {
   return guarded([&]() -> Result<std::string> {
-    auto file = MappedFile::open(path);
+    auto file = open_session_file(path);
     if (!file) return file.error();
     auto contents = read_contents(path, file->bytes(), *impl_);
     if (!contents) return contents.error();
-    std::string note(reinterpret_cast<const char*>(contents->note.data()), contents->note.size());
+    std::string note = text_of(contents->note);
     // Into a cache of its own first: if there is no room for both, this session stays as it was.
     KvSequence cache(impl_->pool);
     if (auto read = read_pages(contents->pages, contents->ids.size(), contents->first_pages, cache); !read) {
@@ -155,6 +184,26 @@ Result<std::string> Session::load(const std::string& path) {
     }
     impl_->take_over(std::move(cache), std::move(contents->ids), contents->prompt_size);
     return note;
+  });
+}
+
+Result<std::string> session_note(const std::string& path) {
+  return guarded([&]() -> Result<std::string> {
+    auto mapped = open_session_file(path);
+    if (!mapped) return mapped.error();
+    FileReader file(path, mapped->bytes());
+    if (auto checked = check_magic(file); !checked) return checked.error();
+    constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();  // the model's context is not known
+    std::uint64_t word = 0;
+    Bytes bytes, note;
+    const bool whole = file.word(word) && file.counted(kLongestName, 1, bytes) && file.word(word) &&
+                       file.counted(kLongestList, sizeof(std::uint64_t), bytes) &&
+                       file.counted(kAny, sizeof(TokenId), bytes) && file.word(word) &&
+                       file.counted(kLongestList, sizeof(std::uint64_t), bytes) &&
+                       file.counted(kLongestNote, 1, note);
+    if (!whole) return file.damaged("it ends in its header");
+    if (auto checked = file.check_sum(); !checked) return checked.error();
+    return text_of(note);
   });
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tools/batch_resume.h"
+#include "tools/locked_file.h"
 
 namespace tools {
 

@@ -1,6 +1,5 @@
 #include "tools/batch_resume.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "tools/batch_row.h"
 #include "tools/lines.h"
+#include "tools/locked_file.h"
 
 namespace tools {
 namespace {
@@ -23,39 +23,6 @@ using partita::Result;
 
 /// Rows with the log-probabilities of many tokens are long; a line beyond this is not one of ours.
 constexpr std::size_t kLongestRow = std::size_t{1} << 30;
-
-/// A descriptor that is closed unless it is taken.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int take() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
-/// A file's name is on the disk when its directory is. File systems that have no such thing refuse.
-Result<void> sync_directory_of(const std::string& path) {
-  std::error_code ignored;
-  std::filesystem::path directory = std::filesystem::canonical(path, ignored).parent_path();
-  const Descriptor fd(
-      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() >= 0 && fsync(fd.get()) != 0 && errno == EIO)
-    return file_error("cannot write the directory of", path);
-  return {};
-}
-
-bool is_at(int fd, const std::string& path) {
-  struct stat opened = {}, named = {};
-  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
-         opened.st_ino == named.st_ino;
-}
 
 bool is_row(const Json& json) { return json.is_object() && json.contains("id") && json.contains("error"); }
 
@@ -95,16 +62,6 @@ Result<Rows> for_each_row(int fd, const std::string& path,
     }
     if (auto visited = visit(row, line); !visited) return visited.error();
   }
-}
-
-Result<void> write_all(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return file_error("cannot write", path);
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
 }
 
 /// Copies the rows that are no errors to the file `to`, down to the disk.
@@ -150,25 +107,6 @@ Result<Resumed> rewrite(int fd, const std::string& named) {
 }
 
 }  // namespace
-
-Error file_error(const char* what, const std::string& path) {
-  return {ErrorCode::kIo, std::string(what) + " \"" + path + "\": " + std::strerror(errno)};
-}
-
-Result<int> open_locked(const std::string& path) {
-  const Error taken = {ErrorCode::kInvalidArgument, "another process is writing \"" + path + "\""};
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-    if (fd.get() < 0) return file_error("cannot open", path);
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-      return errno == EWOULDBLOCK ? taken : file_error("cannot lock", path);
-    // Whoever had the lock a moment ago may have put another file in its place.
-    if (!is_at(fd.get(), path)) continue;
-    if (auto synced = sync_directory_of(path); !synced) return synced.error();
-    return fd.take();
-  }
-  return taken;
-}
 
 Result<Resumed> resume(int fd, const std::string& path, bool drop_errors, BatchLedger& ledger) {
   Descriptor file(fd);

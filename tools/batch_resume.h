@@ -8,13 +8,6 @@
 
 namespace tools {
 
-/// One sentence of what was tried, and errno's.
-partita::Error file_error(const char* what, const std::string& path);
-
-/// Opens or creates a regular file to append to it, locked against other processes, and its name is on the
-/// disk. Errors: kIo; kInvalidArgument where another process has locked it.
-partita::Result<int> open_locked(const std::string& path);
-
 /// What an output file holds.
 struct Resumed {
   int fd = -1;

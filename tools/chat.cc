@@ -1,9 +1,8 @@
 // partita chat: a conversation in the terminal.
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <filesystem>
 
-#include "tools/chat_file.h"
+#include "tools/chat_store.h"
 #include "tools/common.h"
 #include "tools/line_editor.h"
 #include "tools/sampling.h"
@@ -23,14 +22,21 @@ struct Options {
 constexpr const char* kHelp =
     "/help       this text\n"
     "/undo       take the last question and its answer back\n"
-    "/reset      begin again\n"
-    "/save FILE  keep the chat in a file, with what the model has read of it; without FILE where it was "
-    "last\n"
-    "/load FILE  go on with the chat in that file\n"
+    "/reset      begin anew; what was said stays in the chat's file, and /redo brings it back\n"
+    "/redo       go back to where the last /undo or /reset was; given again, to what was said since\n"
+    "/save FILE  keep the chat in a file from here on, turn by turn; without FILE, write beside the file "
+    "that\n"
+    "            keeps it what the model has read, so that the chat goes on at once\n"
+    "/load FILE  go on with the chat in that file; the one so far stays in its own\n"
     "/fork FILE  the chat so far stays in its file, what comes now goes to another\n"
-    "/exit       leave (Ctrl-D does too); the chat is saved where it is kept\n"
+    "/exit       leave (Ctrl-D does too)\n"
     "Ctrl-C stops an answer and keeps the chat; at an empty prompt, typed twice, it leaves.\n"
     "A line that ends with \\ goes on in the next one.\n";
+
+constexpr const char* kRemedy =
+    "/undo takes the last question back, /reset begins anew; --attention-window makes long chats cheaper, "
+    "not "
+    "longer";
 
 /// Set by what ends programs from outside: the chat is saved first.
 partita::CancelFlag& terminated() {
@@ -44,8 +50,23 @@ void catch_ends() {
     terminated().set();
     interrupted().set();
   });
-  std::signal(SIGPIPE, SIG_IGN);  // writing then fails with a reason
+  for (const int signal : {SIGPIPE, SIGXFSZ})
+    std::signal(signal, SIG_IGN);  // writing then fails with a reason
 }
+
+/// Without what blanks it begins or ends with.
+std::string trimmed(const std::string& text) {
+  constexpr const char* kBlanks = " \t\r";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
+}
+
+std::string why_unsure(const partita::Confidence& c, const partita::AbstainRule& rule) {
+  if (c.probability < rule.min_probability) return "--abstain-probability";
+  return c.margin < rule.min_margin ? "--abstain-margin" : "--abstain-entropy";
+}
+
+void say(const std::string& remark) { std::fprintf(stderr, "partita: %s\n", remark.c_str()); }
 
 class Chat {
  public:
@@ -55,32 +76,37 @@ class Chat {
         options_(&options),
         sampling_(std::move(sampling)),
         model_(&model),
-        session_(std::move(session)) {
-    session_.set_cancel(&interrupted());
-    reset();
+        store_(model, std::move(session), options.system) {
+    store_.session().set_cancel(&interrupted());
   }
-
-  int run();
 
   /// Goes on with the chat of a file, and keeps it there. A file that does not exist is a new chat.
   partita::Result<void> begin(const std::string& path);
+  int run();
 
  private:
+  struct Said {
+    std::string text;
+    std::optional<partita::Token> last;
+    std::optional<partita::Error> failed;
+  };
+
   int talk();
-  /// What the line editor gave, whole; nothing when the chat is over.
+  /// What the line editor gave, whole; nothing when the chat is over, perhaps by failed_.
   std::optional<std::string> read_message();
   /// Whether the line was a command; `over` is set by /exit.
   bool obey(const std::string& line, bool& over);
-  partita::Result<void> answer(std::string text);
-  void reset() {
-    messages_.clear();
-    if (!options_->system.empty()) messages_.push_back({"system", options_->system});
-  }
-  void undo();
-  /// "/save FILE" and its like; `path` may be empty.
+  void change(const std::string& command);
   void obey_file(const std::string& command, std::string path);
-  partita::Result<void> save(const std::string& path);
-  partita::Result<void> load(const std::string& path);
+  partita::Result<std::vector<std::string>> move_to(const std::string& command, const std::string& path);
+  partita::Request request_of(const std::string& text) const;
+  partita::Result<void> answer(const std::string& text);
+  Said pull(partita::Stream& stream);
+  void tell_ending(const partita::Stream& stream, const Said& said) const;
+  partita::Error with_remedy(partita::Error error, const partita::Request& request) const;
+  /// Brings what was said to the disk. What could not be written is tried again the next time.
+  void keep();
+  void write_cache();
   void note(const char* text) const {
     if (editor_.interactive() && !common_->quiet) std::fputs(text, stderr);
   }
@@ -89,10 +115,9 @@ class Chat {
   const Options* options_;
   partita::Sampling sampling_;
   const partita::Model* model_;
-  partita::Session session_;
+  ChatStore store_;
   LineEditor editor_;
-  std::vector<partita::Message> messages_;
-  std::string file_;  // where the chat is kept; empty: nowhere
+  std::optional<partita::Error> failed_;  // why no more can be read
   bool interrupted_at_end_ = false;
 };
 
@@ -102,12 +127,20 @@ std::optional<std::string> Chat::read_message() {
   while (true) {
     interrupted().clear();
     if (terminated().is_set()) return std::nullopt;
-    switch (editor_.read(message.empty() ? "> " : "  ", line)) {
+    LineEnd end = editor_.read(message.empty() ? "> " : "  ", line);
+    if (end == LineEnd::kLine && message.size() + line.size() > kLongestLine) end = LineEnd::kTooLong;
+    switch (end) {
       case LineEnd::kLine:
         pressed_once = false;
         break;
       case LineEnd::kTooLong:
-        std::fputs("partita: that line is too long\n", stderr);
+        failed_ = partita::Error{partita::ErrorCode::kInvalidArgument,
+                                 "a message is longer than " + std::to_string(kLongestLine) +
+                                     " bytes, the most that chat takes; give it in shorter ones"};
+        if (!editor_.interactive()) return std::nullopt;
+        say(failed_->message);
+        failed_.reset();
+        message.clear();
         continue;
       case LineEnd::kInterrupted:
         interrupted_at_end_ = !editor_.interactive() || terminated().is_set();
@@ -116,9 +149,11 @@ std::optional<std::string> Chat::read_message() {
         if (pressed_once) note("(Ctrl-C again or Ctrl-D leaves)\n");
         message.clear();
         continue;
+      case LineEnd::kError:
+        failed_ = editor_.error();
+        return std::nullopt;
       case LineEnd::kEof:
       case LineEnd::kNotYet:
-      case LineEnd::kError:
         if (editor_.interactive()) std::fputs("\n", stdout);
         if (message.empty()) return std::nullopt;
         return message;
@@ -131,75 +166,93 @@ std::optional<std::string> Chat::read_message() {
   }
 }
 
-void Chat::undo() {
-  while (!messages_.empty() && messages_.back().role == "assistant") messages_.pop_back();
-  if (!messages_.empty() && messages_.back().role == "user") messages_.pop_back();
-}
-
-partita::Result<void> Chat::save(const std::string& path) {
-  if (auto saved = save_chat(session_, messages_, path); !saved) return saved;
-  file_ = path;
-  return {};
-}
-
-partita::Result<void> Chat::load(const std::string& path) {
-  auto messages = load_chat(session_, path);
-  if (!messages) return messages.error();
-  messages_ = std::move(*messages);
-  file_ = path;
-  return {};
-}
-
 partita::Result<void> Chat::begin(const std::string& path) {
-  std::error_code unknown;
-  if (std::filesystem::exists(path, unknown)) {
-    if (!options_->system.empty()) note("(the chat goes on under the system message that it began with)\n");
-    return load(path);
-  }
-  file_ = path;
+  auto remarks = store_.open(path, true);
+  if (!remarks) return remarks.error();
+  for (const std::string& remark : *remarks) say(remark);
   return {};
 }
 
+void Chat::keep() {
+  if (auto kept = store_.sync(); !kept)
+    say(kept.error().message + "; the chat goes on in memory, and the next turn tries again");
+}
+
+void Chat::write_cache() {
+  if (auto written = store_.write_cache(); !written)
+    say("what the model has read of the chat is not kept, and will be read again: " +
+        written.error().message);
+}
+
+partita::Result<std::vector<std::string>> Chat::move_to(const std::string& command, const std::string& path) {
+  const bool stays = store_.is_in(path);
+  if (command == "/load" && store_.is_homeless()) {
+    return partita::Error{partita::ErrorCode::kInvalidArgument,
+                          "the chat so far is in no file and would be lost; /save FILE keeps it"};
+  }
+  if (auto kept = store_.sync(); !kept && (stays || command != "/save")) return kept.error();
+  if (command == "/save" && !stays) {
+    auto remarks = store_.keep_in(path);
+    if (remarks) write_cache();
+    return remarks;
+  }
+  write_cache();
+  if (stays) return std::vector<std::string>();
+  return command == "/load" ? store_.open(path, false) : store_.keep_in(path);
+}
+
+/// "/save FILE" and its like; `path` may be empty.
 void Chat::obey_file(const std::string& command, std::string path) {
-  if (path.empty() && command == "/save") path = file_;
+  if (path.empty() && command == "/save") path = store_.path();
   if (path.empty()) {
     std::fprintf(stderr, "%s needs the name of a file\n", command.c_str());
     return;
   }
-  partita::Result<void> done;
-  if (command == "/fork" && !file_.empty()) done = save(file_);
-  if (done) done = command == "/load" ? load(path) : save(path);
-  if (!done) {
-    std::fprintf(stderr, "partita: %s\n", done.error().message.c_str());
-  } else if (!common_->quiet) {
-    std::fprintf(stderr, "(the chat is kept in %s; %zu messages)\n", file_.c_str(), messages_.size());
+  auto remarks = move_to(command, path);
+  if (!remarks) return say(remarks.error().message);
+  for (const std::string& remark : *remarks) say(remark);
+  if (!common_->quiet) {
+    std::fprintf(stderr, "(the chat is kept in %s; %zu messages)\n", store_.path().c_str(),
+                 store_.messages().size());
+  }
+}
+
+/// "/undo" and its like.
+void Chat::change(const std::string& command) {
+  const bool done = command == "/undo" ? store_.undo() : command == "/reset" ? store_.reset() : store_.redo();
+  keep();
+  if (common_->quiet) return;
+  if (done) {
+    std::fprintf(stderr, "(the chat has %zu messages%s)\n", store_.messages().size(),
+                 command == "/redo" ? "" : "; /redo brings back what it had");
+  } else {
+    std::fprintf(stderr, "(there is nothing to %s)\n", command.c_str() + 1);
   }
 }
 
 bool Chat::obey(const std::string& line, bool& over) {
   if (line.empty() || line[0] != '/') return false;
-  const std::size_t space = std::min(line.find(' '), line.size());
-  const std::string command = line.substr(0, space);
+  const std::size_t blank = std::min(line.find_first_of(" \t\r"), line.size());
+  const std::string command = line.substr(0, blank), rest = trimmed(line.substr(blank));
   if (command == "/save" || command == "/load" || command == "/fork") {
-    obey_file(command, line.substr(std::min(space + 1, line.size())));
-  } else if (line == "/exit" || line == "/quit") {
+    obey_file(command, rest);
+  } else if (!rest.empty()) {
+    std::fprintf(stderr, "there is no command %s; /help lists them\n", trimmed(line).c_str());
+  } else if (command == "/exit" || command == "/quit") {
     over = true;
-  } else if (line == "/undo") {
-    undo();
-  } else if (line == "/reset") {
-    reset();
-  } else if (line == "/help") {
+  } else if (command == "/undo" || command == "/reset" || command == "/redo") {
+    change(command);
+  } else if (command == "/help") {
     std::fputs(kHelp, stderr);
   } else {
-    std::fprintf(stderr, "there is no command %s; /help lists them\n", line.c_str());
+    std::fprintf(stderr, "there is no command %s; /help lists them\n", command.c_str());
   }
   return true;
 }
 
-partita::Result<void> Chat::answer(std::string text) {
-  messages_.push_back({"user", std::move(text)});
+partita::Request Chat::request_of(const std::string& text) const {
   partita::Request request;
-  request.messages = messages_;
+  request.messages = store_.with_question(text);
   request.max_tokens = options_->max_tokens;
   request.stop = options_->sampling.stop;
   request.guidance_scale = options_->sampling.guidance_scale;
@@ -207,48 +260,72 @@ partita::Result<void> Chat::answer(std::string text) {
   request.negative_prompt = options_->sampling.negative_prompt;
   request.sampling = sampling_;
   request.abstain = options_->sampling.abstain.rule();
-  auto stream = session_.generate(request);
-  if (!stream) {
-    undo();
-    return stream.error();
-  }
+  return request;
+}
+
+/// The tokens of an answer, as they come on stdout.
+Chat::Said Chat::pull(partita::Stream& stream) {
+  Said said;
   Progress progress("reading", common_->shows_progress() && editor_.interactive());
-  session_.set_progress([&](std::size_t done, std::size_t all) {
+  store_.session().set_progress([&](std::size_t done, std::size_t all) {
     done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
   });
-  std::string said;
-  std::optional<partita::Error> failed;
-  while (!failed) {
-    auto token = stream->next();
-    if (!token) {
-      if (token.error().code != partita::ErrorCode::kCancelled) failed = token.error();
-      break;
-    }
-    if (!*token) break;
-    said += (*token)->text;
-    if (auto written = write_out((*token)->text); !written) failed = written.error();
+  while (!said.failed) {
+    auto token = stream.next();
+    if (!token && token.error().code != partita::ErrorCode::kCancelled) said.failed = token.error();
+    if (!token || !*token) break;
+    said.text += (*token)->text;
+    if (auto written = write_out((*token)->text); !written) said.failed = written.error();
+    said.last = std::move(**token);
   }
-  progress.clear();
-  session_.set_progress(nullptr);
-  if (auto written = write_out("\n"); !written) failed = written.error();
-  const bool nothing_said = said.empty() && stream->finish() == partita::Finish::kNone;
-  if (failed || nothing_said) {
-    undo();
+  store_.session().set_progress(nullptr);
+  return said;
+}
+
+partita::Error Chat::with_remedy(partita::Error error, const partita::Request& request) const {
+  const auto ids = model_->tokenize_chat(request.messages, true);
+  if (ids && ids->size() >= model_->info().context_length) error.message += std::string("; ") + kRemedy;
+  return error;
+}
+
+/// Why the answer ended, where neither the model nor who asked has ended it.
+void Chat::tell_ending(const partita::Stream& stream, const Said& said) const {
+  if (stream.finish() == partita::Finish::kLength) {
+    if (static_cast<int>(stream.ids().size()) == options_->max_tokens)
+      return note("(the answer reached its limit of tokens, -n)\n");
+    say("the answer ends here because the model's context of " +
+        std::to_string(model_->info().context_length) + " tokens is full; " + kRemedy);
+  } else if (stream.finish() == partita::Finish::kAbstain && said.last && said.last->confidence) {
+    say("the answer ends here because the model is too unsure of the next token: " +
+        why_unsure(*said.last->confidence, options_->sampling.abstain.rule()));
+  }
+}
+
+partita::Result<void> Chat::answer(const std::string& text) {
+  const partita::Request request = request_of(text);
+  auto stream = store_.session().generate(request);
+  if (!stream) return with_remedy(stream.error(), request);
+  store_.ask(text);
+  Said said = pull(*stream);
+  const bool cancelled = stream->finish() == partita::Finish::kNone;
+  if (said.failed || (cancelled && said.text.empty())) {
+    store_.drop_question();
   } else {
-    messages_.push_back({"assistant", said});
+    store_.answer(said.text, cancelled ? "cancelled" : name(stream->finish()));
   }
-  if (failed) return *failed;
-  if (stream->finish() == partita::Finish::kLength) note("(the answer reached its limit of tokens)\n");
-  if (stream->finish() == partita::Finish::kAbstain) note("(the model is too unsure to go on)\n");
+  keep();  // before its last newline tells that the answer is complete
+  if (auto written = write_out("\n"); !written) said.failed = written.error();
+  if (said.failed) return *said.failed;
+  tell_ending(*stream, said);
   if (common_->verbose) print_statistics(*common_, model_->info(), stream->timing());
   return {};
 }
 
 int Chat::run() {
   const int code = talk();
-  if (!file_.empty()) {  // also after a failure: what was said is kept
-    if (auto saved = save(file_); !saved) return fail(saved.error());
-  }
+  const auto kept = store_.sync();
+  if (!kept) return fail(kept.error());
+  write_cache();
   return code;
 }
 
@@ -259,14 +336,15 @@ int Chat::talk() {
     auto line = read_message();
     if (!line) break;
     if (line->empty() || obey(*line, over)) continue;
-    auto answered = answer(std::move(*line));
+    auto answered = answer(*line);
     if (!answered && (answered.error().code == partita::ErrorCode::kIo || !editor_.interactive())) {
       return fail(answered.error());
     }
-    if (!answered) std::fprintf(stderr, "partita: %s\n", answered.error().message.c_str());
+    if (!answered) say(answered.error().message);
     if (terminated().is_set() || (interrupted().is_set() && !editor_.interactive()))
       interrupted_at_end_ = over = true;
   }
+  if (failed_) return fail(*failed_);
   return interrupted_at_end_ ? kInterrupted : kDone;
 }
 
@@ -291,11 +369,11 @@ int run(const Common& common, const Options& options) {
   if (*draft) {
     if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
   }
+  catch_ends();
   Chat chat(common, options, std::move(*sampling), opened->model, std::move(*session));
   if (!options.session.empty()) {
     if (auto begun = chat.begin(options.session); !begun) return fail(begun.error());
   }
-  catch_ends();
   return chat.run();
 }
 
@@ -312,7 +390,8 @@ void add_chat(CLI::App& program, Common& common, Action& action) {
       ->capture_default_str();
   command->add_option("--system", options->system, "the system message");
   command->add_option("--session", options->session,
-                      "a file that keeps the chat: it goes on where it ended, and nothing is read twice");
+                      "a file that keeps the chat, turn by turn: it goes on where it ended; one that is not "
+                      "there begins a chat");
   add_sampling(*command, options->sampling);
   add_speculation(*command, options->speculation);
   command->callback([&common, &action, options] {

@@ -74,6 +74,8 @@ LineEditor::~LineEditor() {
 
 bool LineEditor::interactive() const { return impl_->editor != nullptr; }
 
+const partita::Error& LineEditor::error() const { return impl_->lines.error(); }
+
 LineEnd LineEditor::read(const std::string& prompt, std::string& line) {
   if (!interactive()) return impl_->lines.next(line);
   impl_->prompt = prompt;

@@ -20,6 +20,8 @@ class LineEditor {
 
   /// One line. kInterrupted: Ctrl-C while editing; the line holds what stood there.
   LineEnd read(const std::string& prompt, std::string& line);
+  /// Why read() returned kError.
+  const partita::Error& error() const;
 
  private:
   struct Impl;

@@ -12,14 +12,17 @@ namespace tools {
 /// What a read ended with. kNotYet: no whole line has come.
 enum class LineEnd { kLine, kEof, kInterrupted, kTooLong, kError, kNotYet };
 
+/// Bytes that a line has at most where nothing else is said.
+inline constexpr std::size_t kLongestLine = std::size_t{16} << 20;
+
 /// Reads line by line.
 class LineReader {
  public:
   /// max_bytes: longer lines are read over and reported as kTooLong, without their text.
-  explicit LineReader(std::unique_ptr<ByteSource> source, std::size_t max_bytes = std::size_t{16} << 20)
+  explicit LineReader(std::unique_ptr<ByteSource> source, std::size_t max_bytes = kLongestLine)
       : source_(std::move(source)), max_bytes_(max_bytes) {}
   /// A descriptor as it is; it is not closed.
-  explicit LineReader(int fd, std::size_t max_bytes = std::size_t{16} << 20)
+  explicit LineReader(int fd, std::size_t max_bytes = kLongestLine)
       : LineReader(std::make_unique<FileBytes>(fd), max_bytes) {}
 
   /// The next line without its newline (a last line need not have one). After kError error() says why. With

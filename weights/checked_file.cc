@@ -24,7 +24,7 @@ NewFile::NewFile(const std::string& path) : path_(path), target_(path) {
   if (!none) target_ = real.string();
 }
 
-Result<NewFile> NewFile::create(const std::string& path) {
+Result<NewFile> NewFile::create(const std::string& path, unsigned mode) {
   NewFile file(path);
   if (struct stat there = {}; ::stat(file.target_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     return Error{ErrorCode::kIo, "'" + path + "' cannot be written: it is there and is no regular file"};
@@ -33,7 +33,7 @@ Result<NewFile> NewFile::create(const std::string& path) {
   // A name that nobody has: others may be writing to the same place, and what was killed left its own behind.
   for (int i = 0; fd < 0 && i < kMostNames; ++i) {
     file.name_ = file.target_ + ".part" + std::to_string(::getpid()) + "." + std::to_string(i);
-    fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0 && errno != EEXIST) break;
   }
   if (fd < 0) return file.failed();

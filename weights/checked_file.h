@@ -13,11 +13,11 @@
 namespace partita {
 
 /// A file that is complete or not there: written beside its place and moved there at the end. It has the mode
-/// of the one that it replaces; of a link, what it points to is replaced.
+/// of the one that it replaces, else `mode` less the umask; of a link, what it points to is replaced.
 class NewFile {
  public:
   /// Error: kIo names the path and the system's reason.
-  static Result<NewFile> create(const std::string& path);
+  static Result<NewFile> create(const std::string& path, unsigned mode = 0666);
   NewFile(NewFile&& other) noexcept;
   NewFile& operator=(NewFile&&) = delete;
   ~NewFile();

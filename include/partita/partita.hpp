@@ -223,6 +223,9 @@ class PARTITA_API Model {
   static Result<Model> open(const std::string& path, const OpenOptions& options = {});
 
   const ModelInfo& info() const;
+  /// A checksum that tells the model from other models and from changed versions of it: what session files
+  /// are bound to.
+  std::uint64_t fingerprint() const;
 
   /// The ids of a text (any bytes). add_bos: with BOS and EOS where the model wants them, never twice.
   Result<std::vector<TokenId>> tokenize(std::string_view text, bool parse_specials = true,
@@ -369,7 +372,7 @@ class PARTITA_API Session {
   Result<std::vector<float>> logits(std::span<const TokenId> ids, std::size_t outputs);
 
   /// Writes what the cache holds, with a note of the caller's own (at most 64 MiB), such as the messages of a
-  /// chat. The file appears complete or not at all. Errors: kIo.
+  /// chat. The file appears complete or not at all; a new one is its owner's alone (mode 0600). Errors: kIo.
   Result<void> save(const std::string& path, std::string_view note = {}) const;
   /// Takes a saved session's place, and gives its note: a prompt that continues it is not read again, and its
   /// answers are the same bits. Of a request with guidance the negative prompt is read again. Errors, after
@@ -401,6 +404,9 @@ class PARTITA_API Session {
   explicit Session(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;  // shared with its Stream alone
 };
+
+/// The note of a session file of whatever model. Errors: those of Session::load() that are about the file.
+PARTITA_API Result<std::string> session_note(const std::string& path);
 
 /// Metadata and tensors of a model file, without loading it, as JSON:
 /// {"version","metadata":{},"tensors":[{"name","type","shape","bytes"}]}; long arrays are cut to

@@ -1,4 +1,6 @@
 // Sessions on disk: what is loaded is what was saved, to the bit, and nothing else is loaded.
+#include <sys/stat.h>
+
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -121,6 +123,69 @@ TEST_CASE("A saved file keeps its mode, and a link its target") {
   for (const auto& entry : fs::directory_iterator(fs::path(saved.path).parent_path())) {
     CHECK(entry.path().string().find(saved.path + ".part") == std::string::npos);
   }
+}
+
+TEST_CASE("A new session file is its owner's alone, whatever the umask") {
+  const ChatModelFile file;
+  const Session session = must(must(Model::open(file.path())).session());
+  const TemporaryFile saved("session");
+  const mode_t before = ::umask(0);
+  const auto done = session.save(saved.path);
+  ::umask(before);
+  REQUIRE(done);
+  CHECK(fs::status(saved.path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("The note of a session is read without its model") {
+  const ChatModelFile file;
+  const TemporaryFile saved("session"), bad("session");
+  Session session = must(must(Model::open(file.path())).session());
+  pull_all(must(session.generate(request_of(some_ids(20), 3))));
+  REQUIRE(session.save(saved.path, "a note"));
+  CHECK(must(session_note(saved.path)) == "a note");
+  const std::string good = contents(saved.path);
+  std::mt19937 random(5);
+  for (std::size_t i = 0; i < 500; ++i) {
+    const std::size_t at = i < 250 ? i : random() % good.size();
+    put(bad.path, good.substr(0, at));
+    CHECK_FALSE(session_note(bad.path).ok());
+    std::string turned = good;
+    turned[at] = static_cast<char>(turned[at] ^ (1 << random() % 8));
+    put(bad.path, turned);
+    CHECK_FALSE(session_note(bad.path).ok());
+  }
+}
+
+TEST_CASE("What is wrong with the path of a session is said of sessions") {
+  const ChatModelFile file;
+  Session session = must(must(Model::open(file.path())).session());
+  const TemporaryFile empty("session");
+  put(empty.path, "");
+  const std::string directory = fs::temp_directory_path().string();
+  for (const std::string& path : {empty.path + "missing", empty.path, directory}) {
+    for (const std::string& said : {session.load(path).error().message, session_note(path).error().message}) {
+      CHECK_THAT(said, Catch::Matchers::Contains("session file"));
+      CHECK_THAT(said, !Catch::Matchers::Contains("download") && !Catch::Matchers::Contains("gguf"));
+    }
+  }
+}
+
+TEST_CASE("A changed model is told from one of another path") {
+  const ChatModelFile file;
+  ChatFile other;
+  other.spec.seed += 1;
+  const ChatModelFile changed(other);
+  const TemporaryFile path("model"), saved("session");
+  fs::copy_file(file.path(), path.path);
+  const Model before = must(Model::open(path.path));
+  REQUIRE(must(before.session()).save(saved.path));
+  fs::remove(path.path);
+  fs::copy_file(changed.path(), path.path);
+  const Model after = must(Model::open(path.path));
+  CHECK(before.fingerprint() != after.fingerprint());
+  CHECK(before.fingerprint() == must(Model::open(file.path())).fingerprint());
+  CHECK_THAT(must(after.session()).load(saved.path).error().message,
+             Catch::Matchers::Contains("before it was changed"));
 }
 
 TEST_CASE("Forks go their own ways") {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/fuzz/support.h"
+#include "tools/locked_file.h"
 
 namespace partita::fuzz {
 namespace {

@@ -1,0 +1,203 @@
+#include "tools/chat_record.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace tools {
+
+using partita::Error;
+using partita::ErrorCode;
+using partita::Message;
+using partita::Result;
+
+namespace {
+
+constexpr const char* kHeader = "partita_chat";  // the first key of a chat's first line
+constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kMostIds = std::uint64_t{1} << 48;
+
+std::string hexadecimal(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+std::optional<std::uint64_t> number_at(const Json& line, const char* key) {
+  if (!line.contains(key) || !line[key].is_number_unsigned()) return std::nullopt;
+  const auto value = line[key].get<std::uint64_t>();
+  return value < kMostIds ? std::optional(value) : std::nullopt;
+}
+
+std::optional<std::string> text_at(const Json& line, const char* key) {
+  if (!line.contains(key) || !line[key].is_string()) return std::nullopt;
+  return line[key].get<std::string>();
+}
+
+}  // namespace
+
+ChatModel::ChatModel(const partita::Model& model)
+    : path(model.info().path), fingerprint(hexadecimal(model.fingerprint())) {}
+
+ChatRecord::ChatRecord(const ChatModel& model) : model_(model) {
+  lines_.push_back(
+      json_text({{kHeader, kVersion}, {"model", model.path}, {"fingerprint", model.fingerprint}}));
+}
+
+const ChatRecord::Node* ChatRecord::find(Id id) const {
+  const auto at = std::lower_bound(messages_.begin(), messages_.end(), id,
+                                   [](const Node& node, Id wanted) { return node.id < wanted; });
+  return at != messages_.end() && at->id == id ? &*at : nullptr;
+}
+
+std::string_view ChatRecord::role(Id id) const {
+  const Node* node = find(id);
+  return node != nullptr ? std::string_view(node->message.role) : std::string_view();
+}
+
+ChatRecord::Id ChatRecord::parent(Id id) const {
+  const Node* node = find(id);
+  return node != nullptr ? node->parent : 0;
+}
+
+bool ChatRecord::leads_to(Id before, Id after) const {
+  while (after > before) after = parent(after);  // which is always smaller
+  return after == before;
+}
+
+std::vector<Message> ChatRecord::messages() const {
+  std::vector<Message> path;
+  for (const Node* node = find(head_); node != nullptr; node = find(node->parent))
+    path.push_back(node->message);
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
+bool ChatRecord::read_header(const Json& line) {
+  return line.is_object() && number_at(line, kHeader) == kVersion && apply_model(line);
+}
+
+bool ChatRecord::apply_model(const Json& line) {
+  auto path = text_at(line, "model"), fingerprint = text_at(line, "fingerprint");
+  if (!path || !fingerprint) return false;
+  model_ = ChatModel(std::move(*path), std::move(*fingerprint));
+  return true;
+}
+
+bool ChatRecord::apply_message(const Json& line) {
+  const auto id = number_at(line, "id"), parent = number_at(line, "parent");
+  auto role = text_at(line, "role"), content = text_at(line, "content");
+  if (!id || !parent || !role || !content) return false;
+  const Id last = messages_.empty() ? 0 : messages_.back().id;
+  if (*id <= last) return false;
+  // Where the line of the message before it is damaged, it follows what is left.
+  const bool known = *parent == 0 || find(*parent) != nullptr;
+  messages_.push_back({*id, known ? *parent : last, {std::move(*role), std::move(*content)}});
+  head_ = *id;
+  return true;
+}
+
+bool ChatRecord::apply_head(const Json& line) {
+  const auto id = number_at(line, "head");
+  if (!id || (*id != 0 && find(*id) == nullptr)) return false;
+  std::erase(left_, *id);
+  if (*id != head_ && role(head_) == "assistant") {
+    if (leads_to(*id, head_)) {
+      left_.push_back(head_);
+    } else if (!leads_to(head_, *id)) {
+      left_.insert(left_.begin(), head_);
+    }
+  }
+  head_ = *id;
+  return true;
+}
+
+bool ChatRecord::apply(const Json& line) {
+  if (!line.is_object()) return false;
+  if (line.contains("role")) return apply_message(line);
+  if (line.contains("head")) return apply_head(line);
+  if (line.contains("model")) return apply_model(line);
+  return true;  // of a later program; it stays in the record
+}
+
+void ChatRecord::append(const Json& line) {
+  lines_.push_back(json_text(line));
+  apply(line);
+}
+
+Result<ChatRecord::Read> ChatRecord::read(std::string_view text, const std::string& path) {
+  Read found{ChatRecord()};
+  ChatRecord& record = found.record;
+  while (found.bytes < text.size()) {
+    const std::size_t newline = text.find('\n', found.bytes);
+    const bool ended = newline != std::string_view::npos;
+    const std::string line(text.substr(found.bytes, ended ? newline - found.bytes : newline));
+    const Json json = parse_json(line);
+    if (record.lines_.empty()) {
+      if (!record.read_header(json)) {
+        const bool later = json.is_object() && json.contains(kHeader);
+        return Error{ErrorCode::kInvalidArgument,
+                     "\"" + path + "\" is " +
+                         (later ? "a chat of another version than " + std::to_string(kVersion) +
+                                      ", which this program reads"
+                                : "not a chat that partita wrote; give another path")};
+      }
+    } else if (!record.apply(json)) {
+      if (!ended) {
+        found.torn = true;
+        return found;
+      }
+      ++found.left_out;
+      found.bytes = newline + 1;
+      continue;
+    }
+    record.lines_.push_back(line);
+    found.unended = !ended;
+    found.bytes = ended ? newline + 1 : text.size();
+  }
+  return found;
+}
+
+void ChatRecord::say(const Message& message, std::string_view finish) {
+  const Id id = messages_.empty() ? 1 : messages_.back().id + 1;
+  Json line = {{"id", id}, {"parent", head_}, {"role", message.role}, {"content", message.content}};
+  if (!finish.empty()) line["finish"] = finish;
+  lines_.push_back(json_text(line));
+  messages_.push_back({id, head_, message});  // the bytes as they are; a line has what of them is UTF-8
+  head_ = id;
+}
+
+void ChatRecord::use(const ChatModel& model) {
+  if (model.fingerprint == model_.fingerprint) return;
+  append({{"model", model.path}, {"fingerprint", model.fingerprint}});
+}
+
+void ChatRecord::go_to(Id id) { append({{"head", id}}); }
+
+bool ChatRecord::undo() {
+  Id id = head_;
+  while (role(id) == "assistant") id = parent(id);
+  if (role(id) == "user") id = parent(id);
+  if (id == head_) return false;
+  go_to(id);
+  return true;
+}
+
+bool ChatRecord::reset() {
+  if (head_ == 0) return false;
+  go_to(0);
+  return true;
+}
+
+bool ChatRecord::redo() {
+  if (left_.empty()) return false;
+  go_to(left_.back());
+  return true;
+}
+
+bool ChatRecord::drop_question() {
+  if (role(head_) != "user") return false;
+  go_to(parent(head_));
+  return true;
+}
+
+}  // namespace tools
