@@ -61,9 +61,19 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
 }
 
+/// What the model was too unsure by.
 std::string why_unsure(const partita::Confidence& c, const partita::AbstainRule& rule) {
-  if (c.probability < rule.min_probability) return "--abstain-probability";
-  return c.margin < rule.min_margin ? "--abstain-margin" : "--abstain-entropy";
+  const auto text = [](const char* what, float is, const char* than, float limit) {
+    char line[160];
+    std::snprintf(line, sizeof line, "%s %.4g, %s %.4g", what, static_cast<double>(is), than,
+                  static_cast<double>(limit));
+    return std::string(line);
+  };
+  if (c.probability < rule.min_probability)
+    return text("the likeliest has probability", c.probability, "below", rule.min_probability);
+  if (c.margin < rule.min_margin)
+    return text("it leads the second by", c.margin, "less than", rule.min_margin);
+  return text("the entropy in nats is", c.entropy, "above", rule.max_entropy);
 }
 
 void say(const std::string& remark) { std::fprintf(stderr, "partita: %s\n", remark.c_str()); }

@@ -169,6 +169,7 @@ Result<ChatFile::Opened> ChatFile::read_session(const ChatModel& model) {
   is_session_ = true;
   ChatRecord record(model);
   for (const Message& message : *messages) record.say(message);
+  written_ = record.lines().size();  // replace() writes them all, once there are more
   return Opened{std::move(*this), std::move(record), {}};
 }
 

@@ -31,6 +31,8 @@ def read_chat(path):
             assert number == len(lines) - 1, f"line {number + 1} of {path} is damaged: {line[:200]!r}"
             continue
         if "role" in record:
+            if record["parent"] not in (0, *nodes):  # its line was damaged
+                record["parent"] = max(nodes, default=0)
             head = record["id"]
             nodes[head] = record
         head = record.get("head", head)

@@ -1,64 +1,12 @@
 """partita chat, through a terminal and through pipes."""
 
 import os
-import pty
-import select
 import signal
 import statistics
-import subprocess
 import time
 
-from program import MODEL, PATIENCE, PROGRAM, ProgramTest, environment, main, run, start
-
-CTRL_C, CTRL_D = b"\x03", b"\x04"
-
-
-class Terminal:
-    """`partita chat` on a pseudo-terminal."""
-
-    def __init__(self, *args, **env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execve(PROGRAM, [PROGRAM, "chat", *args], environment(TERM="xterm", **env))
-        self.seen = b""
-
-    def type(self, data):
-        os.write(self.fd, data if isinstance(data, bytes) else data.encode())
-
-    def wait_for(self, wanted, timeout=60):
-        """Reads until `wanted` comes; what came before it. What comes after is kept."""
-        end = time.monotonic() + timeout
-        while wanted not in self.seen:
-            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
-                raise AssertionError(f"{wanted!r} did not come, but {self.seen[-800:]!r}")
-            try:
-                self.seen += os.read(self.fd, 4096)
-            except OSError:
-                raise AssertionError(f"the terminal closed before {wanted!r}, after {self.seen[-800:]!r}")
-        before, _, self.seen = self.seen.partition(wanted)
-        return before
-
-    def ask(self, text):
-        """Types a line at the prompt and waits for the next prompt; what was said in between."""
-        self.type(text + "\r")
-        self.wait_for(b"\n")  # the echo
-        return self.wait_for(b"> ")
-
-    def exit_code(self, timeout=20):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid != 0:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-            if select.select([self.fd], [], [], 0.02)[0]:
-                try:
-                    os.read(self.fd, 4096)
-                except OSError:
-                    time.sleep(0.02)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        raise AssertionError("it did not leave")
+from chat_terminal import CTRL_C, CTRL_D, Terminal
+from program import PATIENCE, ProgramTest, main, run, start
 
 
 class Chat(ProgramTest):
@@ -164,6 +112,32 @@ class Pipes(ProgramTest):
         self.assertNotIn("> ", done.stdout.decode())
         self.assertGreaterEqual(done.stdout.count(b"\n"), 2)
 
+    def test_blanks_around_a_command(self):
+        done = run("chat", "-m", "bundled", stdin="/help \n/undo\t\n/help me\n")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("/redo", done.stderr.decode())
+        self.assertIn("nothing to undo", done.stderr.decode())
+        self.assertIn("no command /help me", done.stderr.decode())
+
+    def test_a_line_that_is_too_long_is_refused(self):
+        for text in ("a" * (16 << 20) + "a\n", ("a" * (9 << 20) + "\\\n") * 2):
+            done = run("chat", "-m", "bundled", "-q", stdin=text + "Hi\n")
+            self.check_sentence(done, 1, "16777216 bytes")
+
+    def test_a_full_context_is_told_from_the_limit_of_an_answer(self):
+        # The bundled model's context has 512 tokens.
+        done = run("chat", "-m", "bundled", "--greedy", "-n", -1, "--no-repeat-ngram-size", 1, stdin="word " * 490)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("512 tokens", "/undo", "/reset", "--attention-window"):
+            self.assertIn(word, done.stderr.decode())
+        done = run("chat", "-m", "bundled", "-q", stdin="word " * 600)
+        self.check_sentence(done, 1, "context holds 512", "/undo", "/reset")
+
+    def test_an_answer_that_the_model_is_too_unsure_of(self):
+        done = run("chat", "-m", "bundled", "--greedy", "--abstain-probability", 0.99, stdin="Hi, what is blue?\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr.decode(), "too unsure.*0\\.99")
+
     def test_nothing_to_say(self):
         done = run("chat", "-q", stdin="")
         self.assertEqual((done.returncode, done.stdout), (0, b""))
@@ -180,88 +154,6 @@ class Pipes(ProgramTest):
             process.communicate(timeout=20)
             os.close(writer)
         self.assertEqual(process.returncode, 130)
-
-
-class ChatFiles(ProgramTest):
-    def chat(self, *lines, session=None, more=()):
-        where = ["--session", session] if session else []
-        return run("chat", "--greedy", "-n", 24, "-v", *where, *more, stdin="".join(line + "\n" for line in lines))
-
-    def said(self, done):
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.decode()
-
-    def prefilled(self, done):
-        return [int(line.split()[1]) for line in done.stderr.decode().splitlines() if line.startswith("prefill")]
-
-    def test_a_chat_goes_on_in_another_process_as_if_it_had_not_ended(self):
-        file = self.dir / "chat.partita"
-        questions = ["What is the capital of France?", "And of Italy?", "Which is larger?"]
-        whole = self.said(self.chat(*questions))
-        first = self.chat(questions[0], session=file)
-        rest = self.chat(*questions[1:], session=file)
-        self.assertEqual(self.said(first) + self.said(rest), whole)
-        # The question alone; where prompts and answers have different arithmetic, the answer before it as well.
-        self.assertLess(self.prefilled(rest)[0], 50)
-        # What was said is there to be taken back.
-        again = self.chat("/undo", questions[2], session=file)
-        self.assertEqual(self.said(again), whole[-len(self.said(again)):])
-
-    def test_save_load_and_fork(self):
-        a, b = self.dir / "a.partita", self.dir / "b.partita"
-        done = self.chat("What is the capital of France?", f"/save {a}", f"/fork {b}", "And of Italy?", "/save")
-        self.said(done)
-        self.assertIn("2 messages", done.stderr.decode())
-        self.assertIn("4 messages", done.stderr.decode())
-        alone = self.said(self.chat("What is the capital of France?", "And of Italy?"))
-        first = self.said(self.chat("What is the capital of France?"))
-        self.assertEqual(first + self.said(self.chat(f"/load {a}", "And of Italy?")), alone)
-        done = self.chat("/save", "/load", f"/load {self.dir / 'missing'}", "/nonsense")
-        self.assertEqual(done.returncode, 0)
-        self.assertEqual(done.stderr.decode().count("needs the name of a file"), 2)
-        self.assertIn("missing", done.stderr.decode())
-
-    def test_what_was_said_is_kept_when_a_chat_fails(self):
-        file = self.dir / "chat.partita"
-        done = self.chat("What is the capital of France?", "word " * 9000, session=file)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("2 messages", self.chat("/save", session=file).stderr.decode())
-
-    def test_what_was_said_is_kept_where_it_was_saved_last(self):
-        file = self.dir / "chat.partita"
-        self.said(self.chat("Hi", f"/save {file}", "And of Italy?"))
-        self.assertIn("4 messages", self.chat("/save", session=file).stderr.decode())
-
-    def test_what_was_said_is_kept_when_a_chat_is_ended_from_outside(self):
-        for end in (signal.SIGTERM, signal.SIGHUP, None):  # None: nobody reads what it says
-            file = self.dir / f"chat{end}.partita"
-            process = start("chat", "--greedy", "-n", 8, "--session", file, stdin=subprocess.PIPE)
-            with process:
-                process.stdin.write(b"Hi\n")
-                process.stdin.flush()
-                self.assertTrue(process.stdout.readline())
-                if end is None:
-                    process.stdout.close()
-                    process.stdin.write(b"And now?\n")
-                    process.stdin.flush()
-                else:
-                    process.send_signal(end)
-                process.stderr.read()
-                process.wait(timeout=20)
-            self.assertEqual(process.returncode, 1 if end is None else 130)
-            self.assertIn("2 messages", self.chat("/save", session=file).stderr.decode())
-
-    def test_a_damaged_file_stops_the_chat_and_stays_as_it_is(self):
-        file = self.dir / "chat.partita"
-        self.said(self.chat("Hi", session=file))
-        damaged = bytearray(file.read_bytes())
-        damaged[len(damaged) // 2] ^= 1
-        file.write_bytes(damaged)
-        done = run("chat", "-q", "--session", file, stdin="Hi\n")
-        self.check_sentence(done, 1, "damaged", "checksum")
-        self.assertEqual(file.read_bytes(), damaged)
-        file.write_text("not a session at all")
-        self.check_sentence(run("chat", "-q", "--session", file, stdin="Hi\n"), 1, "not a session file")
 
 
 if __name__ == "__main__":

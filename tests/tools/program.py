@@ -30,11 +30,11 @@ def environment(**changes):
     return env
 
 
-def run(*args, stdin=b"", env=None, timeout=300):
+def run(*args, stdin=b"", env=None, timeout=300, **options):
     """The finished process of `partita ARGS`; stdout and stderr are bytes."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
     return subprocess.run([PROGRAM, *map(str, args)], input=data, capture_output=True,
-                          env=env or environment(), timeout=timeout)
+                          env=env or environment(), timeout=timeout, **options)
 
 
 def run_json(*args, stdin=b""):
