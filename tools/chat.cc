@@ -7,6 +7,7 @@
 #include "tools/line_editor.h"
 #include "tools/sampling.h"
 #include "tools/speculation.h"
+#include "tools/token_text.h"
 
 namespace tools {
 namespace {
@@ -59,21 +60,6 @@ std::string trimmed(const std::string& text) {
   constexpr const char* kBlanks = " \t\r";
   const std::size_t first = text.find_first_not_of(kBlanks);
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
-}
-
-/// What the model was too unsure by.
-std::string why_unsure(const partita::Confidence& c, const partita::AbstainRule& rule) {
-  const auto text = [](const char* what, float is, const char* than, float limit) {
-    char line[160];
-    std::snprintf(line, sizeof line, "%s %.4g, %s %.4g", what, static_cast<double>(is), than,
-                  static_cast<double>(limit));
-    return std::string(line);
-  };
-  if (c.probability < rule.min_probability)
-    return text("the likeliest has probability", c.probability, "below", rule.min_probability);
-  if (c.margin < rule.min_margin)
-    return text("it leads the second by", c.margin, "less than", rule.min_margin);
-  return text("the entropy in nats is", c.entropy, "above", rule.max_entropy);
 }
 
 void say(const std::string& remark) { std::fprintf(stderr, "partita: %s\n", remark.c_str()); }
@@ -300,14 +286,16 @@ partita::Error Chat::with_remedy(partita::Error error, const partita::Request& r
 
 /// Why the answer ended, where neither the model nor who asked has ended it.
 void Chat::tell_ending(const partita::Stream& stream, const Said& said) const {
-  if (stream.finish() == partita::Finish::kLength) {
-    if (static_cast<int>(stream.ids().size()) == options_->max_tokens)
-      return note("(the answer reached its limit of tokens, -n)\n");
-    say("the answer ends here because the model's context of " +
-        std::to_string(model_->info().context_length) + " tokens is full; " + kRemedy);
-  } else if (stream.finish() == partita::Finish::kAbstain && said.last && said.last->confidence) {
-    say("the answer ends here because the model is too unsure of the next token: " +
-        why_unsure(*said.last->confidence, options_->sampling.abstain.rule()));
+  const std::string why = ending_text({.finish = stream.finish(),
+                                       .context_full = stream.context_full(),
+                                       .tokens = stream.prompt_ids().size() + stream.ids().size(),
+                                       .last = said.last ? &*said.last : nullptr,
+                                       .abstain = options_->sampling.abstain.rule()},
+                                      kRemedy);
+  if (!why.empty()) {
+    say(why);
+  } else if (stream.finish() == partita::Finish::kLength) {
+    note("(the answer reached its limit of tokens, -n)\n");
   }
 }
 
