@@ -11,7 +11,7 @@ import subprocess
 
 from chat_kills import Scenario, read_chat
 from chat_terminal import CTRL_C, Terminal
-from program import MODEL, ProgramTest, SOURCE, main, read_until, run, start
+from program import MODEL, SOURCE, ProgramTest, main, read_until, run, start
 
 BUNDLED = ("-m", "bundled")
 
@@ -368,7 +368,8 @@ class Files(ChatFileTest):
     def test_a_damaged_line_does_not_lose_the_rest(self):
         self.begin("Hi", "And?", "What is blue?")
         lines = self.file.read_bytes().split(b"\n")
-        for damage in (b"\xff\xfe not JSON", b"[" * 5000, b'{"id":-1,"parent":"x","role":1,"content":[]}', b'{"head":99}'):
+        for damage in (b"\xff\xfe not JSON", b"[" * 5000, b'{"id":-1,"parent":"x","role":1,"content":[]}',
+                       b'{"head":99}'):
             self.file.write_bytes(b"\n".join([*lines[:3], damage, *lines[4:]]))
             self.assertIn("1 damaged lines", self.begin("/save"))
             self.assertEqual(self.file.read_bytes().split(b"\n")[3], damage)

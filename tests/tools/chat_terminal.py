@@ -32,7 +32,7 @@ class Terminal:
             try:
                 self.seen += os.read(self.fd, 4096)
             except OSError:
-                raise AssertionError(f"the terminal closed before {wanted!r}, after {self.seen[-800:]!r}")
+                raise AssertionError(f"the terminal closed before {wanted!r}, after {self.seen[-800:]!r}") from None
         before, _, self.seen = self.seen.partition(wanted)
         return before
 
