@@ -1,10 +1,10 @@
 // Batch: many requests at once, each as if it were alone.
 #include <algorithm>
 
-#include "api/guard.h"
 #include "api/model_drafter.h"
 #include "api/scheduler.h"
 #include "sampling/numbers.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -60,7 +60,7 @@ struct Batch::Impl {
   std::size_t running() const { return std::min(entries.size(), max_sequences); }
   std::optional<Error> never_fits(const Entry& entry) const;
   void report_over(std::vector<Event>& events);
-  void report(const Outcome& outcome, std::vector<Event>& events);
+  void report(Outcome& outcome, std::vector<Event>& events);
   void settle();
 
   std::shared_ptr<const Model::Impl> model;
@@ -142,14 +142,15 @@ const Timing& Batch::timing() const { return impl_->timing; }
 
 const Counts& Batch::counts() const { return impl_->scheduler.counts(); }
 
-void Batch::Impl::report(const Outcome& outcome, std::vector<Event>& events) {
+/// Precondition: `events` has room for one more, so that nothing here throws.
+void Batch::Impl::report(Outcome& outcome, std::vector<Event>& events) {
   Event event;
   event.ticket = entries[outcome.index]->ticket;
   if (outcome.token) {
-    event.token = *outcome.token;
+    event.token = *std::move(outcome.token);
     event.finish = outcome.finish;
   } else {
-    event.error = outcome.token.error();
+    event.error = error_of(outcome.token.error().code, [&] { return outcome.token.error().message; });
   }
   events.push_back(std::move(event));
   if (!outcome.token || outcome.finish != Finish::kNone) stepping[outcome.index] = nullptr;
@@ -206,9 +207,13 @@ Result<void> Batch::advance(std::vector<Event>& events) {
     for (std::size_t i = 0; i < impl.running(); ++i) impl.stepping.push_back(&*impl.entries[i]->sequence);
     impl.outcomes.clear();
     const std::atomic<bool>* cancelled = impl.cancel != nullptr ? &impl.cancel->flag() : nullptr;
-    auto done = impl.scheduler.step(impl.stepping, cancelled, impl.timing, impl.outcomes);
-    // Also after a cancelled step: a request may have failed while the step was planned.
-    for (const Outcome& outcome : impl.outcomes) impl.report(outcome, events);
+    // No token of a step may be lost: its events have their places before it begins.
+    const std::size_t room = events.size() + 2 * impl.stepping.size() + kMostGuesses;
+    if (room > events.capacity()) events.reserve(std::max(room, 2 * events.capacity()));
+    auto done =
+        guarded([&] { return impl.scheduler.step(impl.stepping, cancelled, impl.timing, impl.outcomes); });
+    // Also after a step that failed: a request may have ended while the step was planned.
+    for (Outcome& outcome : impl.outcomes) impl.report(outcome, events);
     impl.settle();
     return done;
   });

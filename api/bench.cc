@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "api/clock.h"
-#include "api/guard.h"
 #include "api/model_impl.h"
 #include "api/scheduler.h"
 #include "engine/kernels/parallel.h"
@@ -13,6 +12,7 @@
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {

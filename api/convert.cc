@@ -10,9 +10,9 @@
 #include "api/convert_config.h"
 #include "api/convert_head.h"
 #include "api/convert_tensors.h"
-#include "api/guard.h"
 #include "api/model_file.h"
 #include "weights/gguf.h"
+#include "weights/guard.h"
 #include "weights/mapped_file.h"
 #include "weights/sentence.h"
 

@@ -5,10 +5,10 @@
 #include <chrono>
 
 #include "api/clock.h"
-#include "api/guard.h"
 #include "api/lane.h"
 #include "api/token_source.h"
 #include "sampling/row_answer.h"
+#include "weights/guard.h"
 
 namespace partita {
 

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "api/guard.h"
 #include "partita/partita.hpp"
 #include "weights/bundled_model.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {

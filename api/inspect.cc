@@ -1,10 +1,11 @@
 // What a model file says about itself, as JSON.
 #include <nlohmann/json.hpp>
 
-#include "api/guard.h"
 #include "api/model_file.h"
 #include "partita/partita.hpp"
 #include "weights/gguf.h"
+#include "weights/guard.h"
+#include "weights/json_document.h"
 
 namespace partita {
 namespace {
@@ -21,15 +22,21 @@ Json element(const GgufArray& array, std::size_t i) {
 }
 
 /// A short array is a JSON array; a long one {"type","length","first":[...]}.
-Json array_json(const GgufArray& array, std::size_t limit) {
-  Json values = Json::array();
+void put_array(const GgufArray& array, std::size_t limit, Json& out) {
+  const bool is_short = array.size() <= limit;
+  if (!is_short) {
+    out = Json::object();
+    reserve_keys(out, 3);
+    out["type"] = name(array.type());
+    out["length"] = array.size();
+  }
+  Json& values = is_short ? out : out["first"];
+  values = Json::array();
   for (std::size_t i = 0; i < std::min(array.size(), limit); ++i) values.push_back(element(array, i));
-  if (array.size() <= limit) return values;
-  return {{"type", name(array.type())}, {"length", array.size()}, {"first", std::move(values)}};
 }
 
-Json value_json(const GgufValue& value, std::size_t limit) {
-  if (const auto* array = std::get_if<GgufArray>(&value)) return array_json(*array, limit);
+/// Of a value that is no array.
+Json value_json(const GgufValue& value) {
   if (const auto* text = std::get_if<std::string_view>(&value)) return std::string(*text);
   if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return *number;
@@ -43,18 +50,30 @@ Result<std::string> inspect_json(const std::string& path, std::size_t array_limi
   return guarded([&]() -> Result<std::string> {
     auto file = open_model_file(path);
     if (!file) return file.error();
-    Json out = {{"path", path}, {"version", file->version()}, {"bytes", file->file_bytes()}};
-    out["metadata"] = Json::object();
+    OrderedJsonDocument out{Json::object()};
+    reserve_keys(out, 5);
+    out["path"] = path;
+    out["version"] = file->version();
+    out["bytes"] = file->file_bytes();
+    Json& metadata = out["metadata"] = Json::object();
+    reserve_keys(metadata, file->metadata().size());
     for (const Gguf::Entry& entry : file->metadata()) {
-      out["metadata"][std::string(entry.key)] = value_json(entry.value, array_limit);
+      Json& value = metadata[std::string(entry.key)];
+      if (const auto* array = std::get_if<GgufArray>(&entry.value)) {
+        put_array(*array, array_limit, value);
+      } else {
+        value = value_json(entry.value);
+      }
     }
     out["tensors"] = Json::array();
     for (const TensorView& tensor : file->tensors()) {
-      out["tensors"].push_back(
-          {{"name", tensor.name},
-           {"type", name(tensor.dtype)},
-           {"shape", std::vector<std::uint64_t>(tensor.shape.begin(), tensor.shape.end())},
-           {"bytes", tensor.bytes.size()}});
+      Json& fields = out["tensors"].emplace_back(Json::object());
+      reserve_keys(fields, 4);
+      fields["name"] = tensor.name;
+      fields["type"] = name(tensor.dtype);
+      Json& shape = fields["shape"] = Json::array();
+      for (const std::uint64_t size : tensor.shape) shape.push_back(size);
+      fields["bytes"] = tensor.bytes.size();
     }
     return out.dump(2, ' ', false, Json::error_handler_t::replace);
   });

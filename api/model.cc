@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "api/guard.h"
 #include "api/model_file.h"
 #include "api/model_impl.h"
 #include "engine/kernels/parallel.h"
@@ -12,6 +11,8 @@
 #include "sampling/chain.h"
 #include "sampling/screen_file.h"
 #include "tokenizer/same_vocabulary.h"
+#include "weights/guard.h"
+#include "weights/json_document.h"
 
 namespace partita {
 namespace {
@@ -139,6 +140,9 @@ Result<void> load_weights(Model::Impl& model) {
   return {};
 }
 
+/// At most so many keys are added by complete_context(), for which there is room.
+constexpr std::size_t kCompletedKeys = 4;
+
 /// Adds what a template expects beside the messages and the caller did not give.
 void complete_context(const Tokenizer& tokenizer, Json& context) {
   const auto spell = [&](const char* key, const std::optional<TokenId>& id) {
@@ -150,15 +154,15 @@ void complete_context(const Tokenizer& tokenizer, Json& context) {
   if (!context.contains("add_generation_prompt")) context["add_generation_prompt"] = false;
 }
 
-Result<Json> parse_context(std::string_view text) {
-  Json context = Json::parse(text, nullptr, false);
+Result<OrderedJsonDocument> parse_context(std::string_view text) {
+  OrderedJsonDocument context(Json::parse(text, nullptr, false));
   if (context.is_discarded())
     return Error{ErrorCode::kInvalidArgument, "the template's context is not valid JSON"};
   if (!context.is_object()) {
     return Error{ErrorCode::kInvalidArgument,
                  "the template's context is JSON, but not an object with \"messages\""};
   }
-  return context;
+  return with_room(std::move(context), kCompletedKeys);
 }
 
 Error too_long(std::size_t prompt, std::size_t context) {
@@ -312,9 +316,14 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
                                                    bool add_generation_prompt) const {
   if (!chat) return chat_error;
   if (auto checked = check_roles(*this, messages); !checked) return checked.error();
-  Json context = {{"messages", Json::array()}, {"add_generation_prompt", add_generation_prompt}};
+  OrderedJsonDocument context{Json::object()};
+  reserve_keys(context, 2 + kCompletedKeys);
+  context["add_generation_prompt"] = add_generation_prompt;
+  Json& list = context["messages"] = Json::array();
   for (const Message& message : messages) {
-    context["messages"].push_back({{"role", message.role}, {"content", message.content}});
+    Json& fields = list.emplace_back(Json::object());
+    fields["role"] = message.role;
+    fields["content"] = message.content;
   }
   complete_context(*tokenizer, context);
   auto pieces = chat->render_pieces(context);

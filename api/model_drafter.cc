@@ -38,7 +38,10 @@ class HitRates {
 class ModelDrafter final : public Drafter {
  public:
   ModelDrafter(std::shared_ptr<DraftLane> lane, const Chain& chain, DrawKey key, std::size_t prompt_size)
-      : lane_(std::move(lane)), cache_(lane_->pool), chain_(chain), key_(key), prompt_size_(prompt_size) {}
+      : lane_(std::move(lane)), cache_(lane_->pool), chain_(chain), key_(key), prompt_size_(prompt_size) {
+    guesses_.reserve(kMostGuesses);
+    logprobs_.reserve(kMostGuesses);
+  }
 
   std::span<const Guess> guess(Ids ids, const GuessTerms& terms) override {
     learn(ids);
@@ -86,9 +89,9 @@ class ModelDrafter final : public Drafter {
     Result<Answer> answer = Answer{};
     lane_->model->head->answer({&question, 1}, lane_->scheduler.head_scratch(), {&answer, 1});
     if (!answer) return false;
+    read_.push_back(answer->choice.id);  // may throw; the others have room
     guesses_.push_back({answer->choice.id, rates_.of(answer->logprob)});
     logprobs_.push_back(answer->logprob);
-    read_.push_back(answer->choice.id);
     if (unread == 1) seconds_ += (seconds_since(start) - seconds_) / (seconds_ == 0 ? 1 : 8);
     return true;
   }

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "api/clock.h"
-#include "api/guard.h"
 #include "api/model_impl.h"
 #include "api/scheduler.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
 #include "sampling/screen_file.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -231,7 +231,6 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     result.states = moments.count();
     result.screen_bytes = screen->panels().bytes();
     result.head_bytes = matrix.bytes();
-    if (auto written = write_screen(*screen, matrix, result.path); !written) return written.error();
 
     const auto screened =
         make_screened_head(matrix, *screen, Certificate::kDithered, impl.transformer->kernels());
@@ -244,6 +243,8 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     }
     result.full_s = full_time.median();
     result.screened_s = screened_time.median();
+    // Last, so that what fails leaves no file.
+    if (auto written = write_screen(*screen, matrix, result.path); !written) return written.error();
     return result;
   });
 }

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <array>
 
-#include "api/guard.h"
 #include "api/sequence.h"
 #include "sampling/numbers.h"
 #include "sampling/stages/stages.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {

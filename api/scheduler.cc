@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "api/clock.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -91,11 +92,16 @@ void Scheduler::accept(Sequence& sequence, const Piece& piece, std::span<const R
       break;
     }
     const TokenId guess = sequence.guesses() > 0 ? sequence.ids_with_guesses()[sequence.ids().size()] : -1;
-    Token token = sequence.accept(*answer);
+    Result<Token> token = guarded([&]() -> Result<Token> { return sequence.accept(*answer); });
+    if (!token) {  // what it remembers is not whole any more
+      outcomes.push_back({piece.index, token.error()});
+      sequence.drop_guesses();
+      break;
+    }
     ++counts_.tokens;
-    counts_.unsure += token.unsure ? 1 : 0;
+    counts_.unsure += token->unsure ? 1 : 0;
     counts_.abstained += sequence.finish() == Finish::kAbstain ? 1 : 0;
-    const bool goes_on = sequence.finish() == Finish::kNone && token.id == guess;
+    const bool goes_on = sequence.finish() == Finish::kNone && token->id == guess;
     outcomes.push_back({piece.index, std::move(token), sequence.finish()});
     if (!goes_on) break;
   }
@@ -104,12 +110,27 @@ void Scheduler::accept(Sequence& sequence, const Piece& piece, std::span<const R
     sequence.cache().truncate(std::min(sequence.cache().length(), sequence.ids().size() - 1));
 }
 
-void Scheduler::answer(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes) {
-  ask(sequences);
-  if (questions_.empty()) return;
-  answers_.assign(questions_.size(), Answer{});
-  model_->head->answer(questions_, *head_scratch_, answers_);
+Result<void> Scheduler::compute_answers(Sequences sequences) {
+  return guarded([&]() -> Result<void> {
+    ask(sequences);
+    if (questions_.empty()) return {};
+    answers_.assign(questions_.size(), Answer{});
+    model_->head->answer(questions_, *head_scratch_, answers_);
+    return {};
+  });
+}
 
+/// After a step whose answers could not be had: the ids that ask are unread again.
+void Scheduler::take_back(Sequences sequences) {
+  for (const Piece& piece : pieces_) {
+    if (!piece.asks) continue;
+    KvSequence& cache = *sequences[piece.index]->track(piece.track).cache;
+    cache.truncate(cache.length() - 1 - piece.guesses);
+  }
+  for (Sequence* sequence : sequences) sequence->drop_guesses();
+}
+
+void Scheduler::take_in(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes) {
   std::span<const Result<Answer>> rest = answers_;
   for (const Piece& piece : pieces_) {
     if (!piece.asks || piece.track != 0) continue;
@@ -149,6 +170,8 @@ void Scheduler::count(double seconds, Timing& timing) {
 Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cancel, Timing& timing,
                              std::vector<Outcome>& outcomes) {
   const auto start = std::chrono::steady_clock::now();
+  // A token that is chosen must find its place: nothing may throw between the two.
+  outcomes.reserve(outcomes.size() + 2 * sequences.size() + kMostGuesses);
   planner_.plan(sequences, timing, pieces_, outcomes);
   if (pieces_.empty()) return {};
   const auto planned = std::chrono::steady_clock::now();  // guesses may have taken time
@@ -157,8 +180,12 @@ Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cance
     for (Sequence* sequence : sequences) sequence->drop_guesses();
     return done;
   }
+  if (auto done = compute_answers(sequences); !done) {
+    take_back(sequences);
+    return done;
+  }
   const std::size_t right = timing.guessed_right;
-  answer(sequences, timing, outcomes);
+  take_in(sequences, timing, outcomes);
   timing.decode_tokens += timing.guessed_right - right;
   planner_.keep_prefixes(sequences, pieces_);
   learn(sequences, seconds_since(planned));

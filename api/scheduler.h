@@ -24,8 +24,9 @@ class Scheduler {
 
   /// Advances what can be advanced; `sequences` are in order of precedence. Where the budget of the caches
   /// does not let all go on, the first do, and the last give their pages up and are read again later (with
-  /// the same bits). A sequence may get several tokens, in order. Errors concern the step (kCancelled); no
-  /// sequence has changed then.
+  /// the same bits). A sequence may get several tokens, in order. Errors concern the step (kCancelled,
+  /// kOutOfMemory); no sequence has a token then, `outcomes` holds those that the step ends, and it can be
+  /// called again. Throws std::bad_alloc before anything has changed.
   Result<void> step(std::span<Sequence* const> sequences, const std::atomic<bool>* cancel, Timing& timing,
                     std::vector<Outcome>& outcomes);
 
@@ -53,7 +54,9 @@ class Scheduler {
 
   void make_chunks(Sequences sequences);
   void ask(Sequences sequences);
-  void answer(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
+  Result<void> compute_answers(Sequences sequences);
+  void take_back(Sequences sequences);
+  void take_in(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
   void accept(Sequence& sequence, const Piece& piece, std::span<const Result<Answer>> answers,
               std::vector<Outcome>& outcomes);
   void learn(Sequences sequences, double seconds);

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "api/guard.h"
 #include "api/session_impl.h"
 #include "engine/kernels/parallel.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {

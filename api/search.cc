@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "api/clock.h"
-#include "api/guard.h"
 #include "sampling/numbers.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "api/guard.h"
 #include "api/model_drafter.h"
 #include "sampling/numbers.h"
+#include "weights/guard.h"
 
 namespace partita {
 

@@ -1,6 +1,6 @@
 // Session: one conversation whose cache remembers.
-#include "api/guard.h"
 #include "api/session_impl.h"
+#include "weights/guard.h"
 
 namespace partita {
 
@@ -43,7 +43,7 @@ Result<Stream> Session::generate(const Request& request) {
 
 Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) {
   Sequence* const alone = &sequence;
-  std::vector<Outcome> outcomes;
+  outcomes.clear();
   while (outcomes.empty()) {
     const std::size_t before = cache.length();
     auto done = scheduler.step({&alone, 1}, cancelled(), timing, outcomes);

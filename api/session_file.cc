@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <limits>
 
-#include "api/guard.h"
 #include "api/session_impl.h"
 #include "engine/kv_file.h"
 #include "weights/checked_file.h"
 #include "weights/fingerprint.h"
+#include "weights/guard.h"
 #include "weights/mapped_file.h"
 
 namespace partita {

@@ -21,6 +21,7 @@ struct Session::Impl final : Lane, TokenSource {
 
   std::shared_ptr<DraftLane> draft;  // null: guesses come from the text
   KvSequence negative_cache;         // of the negative prompt, where there is guidance
+  std::vector<Outcome> outcomes;     // of the step at hand
 };
 
 }  // namespace partita

@@ -1,6 +1,7 @@
 #include "api/step_plan.h"
 
 #include <algorithm>
+#include <new>
 
 namespace partita {
 namespace {
@@ -296,7 +297,11 @@ void StepPlanner::keep_prefixes(Sequences sequences, std::span<const Piece> piec
     // Guesses that were wrong are gone: what is in the cache now is in the ids.
     const std::size_t before = length - std::min(length, piece.count + piece.guesses);
     if (before / kPageTokens == length / kPageTokens) continue;
-    options_.prefixes->insert(keys(track).first(length), *track.cache);
+    try {
+      options_.prefixes->insert(keys(track).first(length), *track.cache);
+    } catch (const std::bad_alloc&) {
+      return;  // they are read again where they are needed
+    }
   }
 }
 

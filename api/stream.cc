@@ -1,8 +1,8 @@
 // Stream: pulling the tokens of one answer.
 #include <algorithm>
 
-#include "api/guard.h"
 #include "api/token_source.h"
+#include "weights/guard.h"
 
 namespace partita {
 
@@ -40,14 +40,15 @@ Result<std::optional<Token>> Stream::next() {
     if (impl_->failed) return *impl_->failed;
     if (!impl_->is_current() || finish() != Finish::kNone) return std::optional<Token>();
     if (impl_->ready.empty()) {
-      if (auto made = impl_->source->next(*impl_->sequence, impl_->timing, impl_->ready); !made) {
+      auto made = guarded([&] { return impl_->source->next(*impl_->sequence, impl_->timing, impl_->ready); });
+      if (!made) {
         if (made.error().code != ErrorCode::kCancelled) impl_->failed = made.error();
         return made.error();
       }
     }
+    impl_->generated.push_back(impl_->ready.front().id);  // may throw, so before anything changes
     std::optional<Token> token = std::move(impl_->ready.front());
     impl_->ready.pop_front();
-    impl_->generated.push_back(token->id);
     return token;
   });
 }

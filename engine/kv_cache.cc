@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "weights/guard.h"
+
 namespace partita {
 namespace {
 
@@ -104,33 +106,38 @@ KvPool& KvSequence::pool() const { return *state_->pool; }
 Result<void> KvSequence::reserve(std::size_t n) {
   State& s = *state_;
   KvPool& pool = *s.pool;
-  const auto out_of_memory = [&](const std::string& why) {
-    return Error{ErrorCode::kOutOfMemory, "the KV cache has no room for " + std::to_string(n) +
-                                              " more tokens after " + std::to_string(s.length) + ": " + why};
+  const auto no_room = [&](const auto& why) {
+    return error_of(ErrorCode::kOutOfMemory, [&] {
+      return "the KV cache has no room for " + std::to_string(n) + " more tokens after " +
+             std::to_string(s.length) + ": " + why();
+    });
   };
   if (n == 0) return {};
   if (n > kMaxSequenceTokens - s.length) {
-    return out_of_memory("a sequence holds at most " + std::to_string(kMaxSequenceTokens));
+    return no_room([] { return "a sequence holds at most " + std::to_string(kMaxSequenceTokens); });
   }
   const std::size_t pages = pages_for(s.length + n);
   const std::size_t bytes = s.bytes_needed(pages);
   if (!pool.make_room(bytes)) {
-    return out_of_memory("they take " + std::to_string(bytes) + " bytes, and " +
-                         std::to_string(pool.bytes_in_use()) + " of its " +
-                         std::to_string(pool.budget_bytes()) + " are in use");
+    return no_room([&] {
+      return "they take " + std::to_string(bytes) + " bytes, and " + std::to_string(pool.bytes_in_use()) +
+             " of its " + std::to_string(pool.budget_bytes()) + " are in use";
+    });
   }
-  const Error no_memory = out_of_memory("the machine cannot give it " + std::to_string(bytes) + " bytes");
+  const auto no_memory = [&] {
+    return no_room([&] { return "the machine cannot give it " + std::to_string(bytes) + " bytes"; });
+  };
   try {
     s.make_room(pages);
   } catch (const std::bad_alloc&) {
-    return no_memory;
+    return no_memory();
   }
   const std::size_t before = s.page_count();
   bool done = s.grow(pages);
   for (std::size_t cls = 0; done && cls < s.tables.size(); ++cls) done = s.make_last_private(cls);
   if (done) return {};
   s.shrink(before);
-  return no_memory;
+  return no_memory();
 }
 
 void KvSequence::advance(std::size_t n) { state_->length += n; }

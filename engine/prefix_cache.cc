@@ -1,6 +1,7 @@
 #include "engine/prefix_cache.h"
 
 #include <algorithm>
+#include <new>
 
 namespace partita {
 namespace {
@@ -117,18 +118,22 @@ void PrefixCache::keep(Node& node, std::size_t index, KvSequence& sequence) {
     if (node.pages[cls] != nullptr) {
       sequence.exchange(cls, index, node.pages[cls]);
     } else {
+      node.use[cls] = uses_.insert(uses_.end(), {&node, cls});  // may throw, so before anything changes
       pool_.keep(page);
       node.pages[cls] = page;
-      node.use[cls] = uses_.insert(uses_.end(), {&node, cls});
     }
   }
 }
 
 void PrefixCache::insert(std::span<const std::int32_t> keys, KvSequence& sequence) {
   Node* last = &root_;
-  for (std::size_t i = 0; i < sequence.length() / kPageTokens; ++i) {
-    last = child(*last, keys.subspan(i * kPageTokens, kPageTokens));
-    keep(*last, i, sequence);
+  try {
+    for (std::size_t i = 0; i < sequence.length() / kPageTokens; ++i) {
+      last = child(*last, keys.subspan(i * kPageTokens, kPageTokens));
+      keep(*last, i, sequence);
+    }
+  } catch (const std::bad_alloc&) {
+    // What there is no memory to remember is not kept.
   }
   // From the end to the beginning, so that a node is always of later use than those below it.
   for (Node* node = last; node != &root_; node = node->parent) {

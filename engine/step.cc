@@ -181,10 +181,7 @@ Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const st
   impl.team.run([&](const Worker& worker) { impl.run(worker, hidden, cancel); });
   if (impl.ws.stop[0].load(std::memory_order_relaxed) || impl.ws.stop[1].load(std::memory_order_relaxed))
     return Error{ErrorCode::kCancelled, "The step was cancelled."};
-  if (impl.ws.failed.load(std::memory_order_relaxed)) {
-    return Error{ErrorCode::kUnsupported,
-                 "oneDNN could not run a matrix product; PARTITA_ISA=vnni does without it."};
-  }
+  if (impl.ws.failed.load(std::memory_order_relaxed)) return impl.ws.tiles->failure();
   for (const Chunk& chunk : chunks) chunk.sequence->advance(chunk.tokens.size());
   return {};
 }

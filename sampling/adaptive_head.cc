@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <new>
 #include <utility>
 
 #include "sampling/adaptive_draw.h"
@@ -14,6 +15,7 @@
 #include "sampling/row_answer.h"
 #include "sampling/row_head.h"
 #include "sampling/split_head.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -125,8 +127,10 @@ class AdaptiveHeadScratch : public HeadScratch {
         parts(weights, rows, team.threads()),
         wanted(rows),
         settled(rows),
+        failed(rows),
         drawn(rows, AdaptiveDraw::Step{}) {
     list.reserve(rows * (weights.clusters.size() + 1));
+    for (std::vector<std::uint32_t>& parts_of_row : wanted) parts_of_row.reserve(weights.clusters.size() + 1);
   }
 
   bool complete() const { return parts.ok() && hidden.data() != nullptr; }
@@ -139,6 +143,7 @@ class AdaptiveHeadScratch : public HeadScratch {
   AdaptiveScratch parts;
   std::vector<std::vector<std::uint32_t>> wanted;  // [rows]: parts to be computed next
   std::vector<char> settled;                       // [rows]: nothing is wanted any more
+  std::vector<char> failed;                        // [rows]: memory ran out before it could be answered
   std::vector<Result<AdaptiveDraw::Step>> drawn;   // [rows]: where nothing is wanted, by draw_of()
   std::vector<PartOfRow> list;                     // `wanted` of all rows, by part
 };
@@ -177,6 +182,8 @@ class AdaptiveHead : public SplitHead {
  private:
   void compute_wanted(const Worker& worker, AdaptiveHeadScratch& scratch) const;
 
+  void want_or_fail(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                    Member& member) const;
   /// Writes to scratch.wanted[r] what must be computed before the question can be answered, if anything.
   void want(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch, Member& member) const;
   void want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const;
@@ -223,14 +230,21 @@ void AdaptiveHead::answer_few(std::span<const Question> questions, HeadScratch& 
         std::copy_n(block[r].hidden, weights_.hidden_size, scratch.hidden_rows() + r * weights_.hidden_size);
         scratch.wanted[r].assign(1, 0);  // the root
         scratch.settled[r] = 0;
+        scratch.failed[r] = 0;
       }
       for (compute_wanted(worker, scratch); !scratch.list.empty(); compute_wanted(worker, scratch)) {
         for (std::size_t r = mine; r < end; ++r) {
-          if (scratch.settled[r] == 0) want(block[r], r, scratch, member);
+          if (scratch.settled[r] == 0) want_or_fail(block[r], r, scratch, member);
           scratch.settled[r] = scratch.wanted[r].empty() ? 1 : 0;
         }
       }
-      for (std::size_t r = mine; r < end; ++r) answers[first + r] = answer_from(block[r], r, scratch, member);
+      for (std::size_t r = mine; r < end; ++r) {
+        answers[first + r] = guarded([&]() -> Result<Answer> {
+          if (scratch.failed[r] != 0) return out_of_memory();
+          return answer_from(block[r], r, scratch, member);
+        });
+        member.row.clear();
+      }
       worker.wait();  // the next rows overwrite these
     }
   });
@@ -251,6 +265,17 @@ void AdaptiveHead::compute_wanted(const Worker& worker, AdaptiveHeadScratch& scr
   }
   worker.wait();
   parts_.compute(worker, scratch.list, scratch.hidden_rows(), scratch.parts);
+}
+
+/// A row that memory runs out for wants nothing more and fails alone.
+void AdaptiveHead::want_or_fail(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                Member& member) const {
+  try {
+    want(question, r, scratch, member);
+  } catch (const std::bad_alloc&) {
+    scratch.wanted[r].clear();
+    scratch.failed[r] = 1;
+  }
 }
 
 void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,

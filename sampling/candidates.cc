@@ -38,7 +38,7 @@ Result<void> Candidates::start(const LogitRow& row, const Kernels& kernels) {
   values_ = row.logits.data();
   vocab_ = count_ = row.logits.size();
   full_ = true;
-  problem_.clear();
+  problem_.reset();
   inverse_temperature_ = 1;
   if (row.block_maxima.empty()) {
     find_max(kernels);

@@ -11,7 +11,6 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -101,9 +100,9 @@ class Candidates {
   void settle(const Kernels& kernels);
 
   /// Says why the row cannot go on; for a stage that fails for other reasons than its numbers.
-  void fail(std::string problem) { problem_ = std::move(problem); }
-  /// Empty where no stage has failed.
-  const std::string& problem() const { return problem_; }
+  void fail(Error problem) { problem_ = std::move(problem); }
+  /// Nothing where no stage has failed.
+  const std::optional<Error>& problem() const { return problem_; }
 
   /// The values not below `least`, which is finite, in scratch.values.
   std::span<float> collect(float least);
@@ -141,7 +140,7 @@ class Candidates {
   std::vector<float> logits_;      // first count_ of it, when values_ points here
   std::span<const float> maxima_;  // of a full row: the caller's, or own_maxima_
   std::vector<float> own_maxima_;  // NaN between set() and settle()
-  std::string problem_;
+  std::optional<Error> problem_;
 };
 
 }  // namespace partita

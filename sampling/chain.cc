@@ -97,7 +97,7 @@ Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, 
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const Stage* stage = stages_[i].get();
     stage->apply(row, context, state == nullptr ? nullptr : state->of(i));
-    if (!row.problem().empty()) return Error{ErrorCode::kInvalidArgument, row.problem()};
+    if (row.problem()) return *row.problem();
     if (row.max() == -std::numeric_limits<float>::infinity()) {
       return Error{ErrorCode::kBadNumbers, stage->describe() + " leaves no token to choose from"};
     }

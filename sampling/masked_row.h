@@ -18,10 +18,10 @@ class MaskedRow {
 
   void show(std::int32_t id, float value) {
     const auto i = static_cast<std::size_t>(id);
+    shown_.push_back(id);  // first, as it may throw: clear() masks whatever is listed
     logits_[i] = value;
     float& most = maxima_[i / kBlockValues];
     if (value > most || std::isnan(value)) most = value;  // what is NaN stays so
-    shown_.push_back(id);
   }
 
   /// Masks everything again.

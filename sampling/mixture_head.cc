@@ -10,6 +10,7 @@
 #include "sampling/row_answer.h"
 #include "sampling/row_head.h"
 #include "sampling/split_head.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -274,12 +275,13 @@ void MixtureHead::answer_few(std::span<const Question> questions, HeadScratch& h
       Candidates& candidates = scratch.candidates[static_cast<std::size_t>(worker.index)];
       for (std::size_t r = mine; r < end; ++r) {
         if (!std::isfinite(scratch.prior[r * scratch.contexts])) {
-          answers[first + r] = Error{ErrorCode::kBadNumbers, "the prior of the mixture is no number"};
+          answers[first + r] = error_of(ErrorCode::kBadNumbers,
+                                        [] { return std::string("the prior of the mixture is no number"); });
           continue;
         }
         const LogitRow row{{floats(scratch.logits) + r * scratch.ld, w_.vocab_size},
                            {scratch.maxima.data() + r * scratch.blocks, scratch.blocks}};
-        answers[first + r] = answer_row(block[r], row, row, kernels_, candidates);
+        answers[first + r] = guarded([&] { return answer_row(block[r], row, row, kernels_, candidates); });
         if (answers[first + r]) answers[first + r]->head_bytes = w_.bytes();
       }
       worker.wait();  // the next rows overwrite these

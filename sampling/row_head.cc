@@ -5,6 +5,7 @@
 
 #include "sampling/guidance.h"
 #include "sampling/row_answer.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -123,8 +124,10 @@ void RowHead::answer(std::span<const Question> questions, HeadScratch& head_scra
                     {scratch.row_logits(0), scratch.ld, scratch.row_maxima(0), scratch.blocks});
       for (std::size_t q = mine; q < end; ++q) {
         Result<Answer>& answer = answers[first + q];
-        answer = answer_rows(block.questions[q], block.row_of(q), scratch,
+        answer = guarded([&] {
+          return answer_rows(block.questions[q], block.row_of(q), scratch,
                              scratch.candidates[static_cast<std::size_t>(worker.index)]);
+        });
         if (answer) answer->head_bytes = source_->bytes();
       }
       worker.wait();  // the next block overwrites these logits

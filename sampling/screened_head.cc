@@ -13,6 +13,7 @@
 #include "sampling/products.h"
 #include "sampling/row_answer.h"
 #include "sampling/split_head.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -137,6 +138,9 @@ class ScreenedHead : public SplitHead {
   Result<Answer> answer_from(const Question& question, std::size_t r, ScreenedScratch& scratch, int workers,
                              ScreenedScratch::Member& member) const;
 
+  /// Masks what was computed for a row.
+  void forget_computed(std::size_t r, ScreenedScratch& scratch, ScreenedScratch::Member& member) const;
+
   /// Computes the logits of every panel that has an upper bound of at least `least`.
   void compute_from(float least, PartialRow& row, const Activations& x,
                     ScreenedScratch::Member& member) const;
@@ -189,7 +193,8 @@ void ScreenedHead::answer_few(std::span<const Question> questions, HeadScratch& 
       look(worker, block.size(), scratch);
       ScreenedScratch::Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
       for (std::size_t r = mine; r < end; ++r) {
-        answers[first + r] = answer_from(block[r], r, scratch, worker.count, member);
+        answers[first + r] = guarded([&] { return answer_from(block[r], r, scratch, worker.count, member); });
+        forget_computed(r, scratch, member);
       }
       worker.wait();  // the next rows overwrite these
     }
@@ -226,7 +231,6 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
   for (int w = 0; w < workers; ++w) {
     row.lower = std::max(row.lower, scratch.members[static_cast<std::size_t>(w)].lower[r]);
   }
-  member.computed.clear();
   const Activations x = scratch.buffer.view(scratch.rows, matrix_.cols).from(r);
 
   if (!are_few(row.lower, row.most, row)) {
@@ -267,11 +271,16 @@ Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r
     answer->choice.id = kUndecided;
   }
   if (answer) answer->head_bytes = screen_.panels().bytes() + member.computed.size() * matrix_.panel_bytes();
-  for (const std::uint32_t panel : member.computed) {
-    std::fill_n(row.logits + std::size_t{panel} * kPanelRows, kPanelRows, kMasked);
-    row.maxima[panel / kBlockPanels] = kMasked;
-  }
   return answer;
+}
+
+void ScreenedHead::forget_computed(std::size_t r, ScreenedScratch& scratch,
+                                   ScreenedScratch::Member& member) const {
+  for (const std::uint32_t panel : member.computed) {
+    std::fill_n(scratch.logit_row(r) + std::size_t{panel} * kPanelRows, kPanelRows, kMasked);
+    scratch.maxima[r * scratch.blocks + panel / kBlockPanels] = kMasked;
+  }
+  member.computed.clear();
 }
 
 void ScreenedHead::compute_listed(std::size_t from, PartialRow& row, const Activations& x,

@@ -12,6 +12,7 @@
 #include "sampling/row_answer.h"
 #include "sampling/row_head.h"
 #include "sampling/split_head.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -216,8 +217,11 @@ void TreeHead::answer_few(std::span<const Question> questions, HeadScratch& head
       for (std::size_t r = mine; r < end; ++r) {
         Activations one = x.from(r);
         one.rows = 1;
-        answers[first + r] = answer_one(block[r], {worker, one, scratch.products,
-                                                   scratch.members[static_cast<std::size_t>(worker.index)]});
+        Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
+        answers[first + r] = guarded([&] {
+          return answer_one(block[r], {worker, one, scratch.products, member});
+        });
+        member.row.clear();
       }
       worker.wait();  // the next rows overwrite these
     }
@@ -256,7 +260,6 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
       show_likeliest(reach, walk);
     }
     answer = answer_row(choice_of(question), member.row.row(), member.row.row(), kernels_, member.candidates);
-    member.row.clear();
   }
   if (!answer) return answer;
   answer->score = std::move(scored.score);

@@ -5,15 +5,26 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 namespace {
+
+using partita::test::Exhaustion;
+
+constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_live_bytes{0};
 std::atomic<std::size_t> allocations{0};
 
+// Of a FailingAllocation.
+std::atomic<std::size_t> first_failure{kNever};
+std::atomic<std::size_t> attempts{0};
+std::atomic<bool> failures_last{false};
+
 void* counted_allocate(std::size_t size) noexcept {
+  if (partita::test::allocation_fails()) return nullptr;
   ++allocations;
   void* memory = std::malloc(std::max<std::size_t>(size, 1));
   const std::size_t now = live_bytes += malloc_usable_size(memory);
@@ -53,5 +64,24 @@ AllocationWatch::AllocationWatch() : before_(live_bytes), count_before_(allocati
 std::size_t AllocationWatch::peak_bytes() const { return peak_live_bytes - before_; }
 
 std::size_t AllocationWatch::count() const { return allocations - count_before_; }
+
+std::size_t live_allocated_bytes() { return live_bytes; }
+
+bool allocation_fails() noexcept {
+  const std::size_t failing = first_failure.load(std::memory_order_relaxed);
+  if (failing == kNever) return false;
+  const std::size_t attempt = attempts.fetch_add(1, std::memory_order_relaxed);
+  return attempt == failing || (attempt > failing && failures_last.load(std::memory_order_relaxed));
+}
+
+FailingAllocation::FailingAllocation(std::size_t fails, Exhaustion exhaustion) {
+  attempts = 0;
+  failures_last = exhaustion == Exhaustion::kLasting;
+  first_failure = fails;
+}
+
+FailingAllocation::~FailingAllocation() { first_failure = kNever; }
+
+std::size_t FailingAllocation::attempts_so_far() { return attempts; }
 
 }  // namespace partita::test

@@ -31,7 +31,7 @@ auto guarded(Work work) -> Result<decltype(work())> {
   } catch (const jinja::JinjaError& error) {
     return error.error;
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "the chat template needs more memory than the machine has"};
+    return Error{ErrorCode::kOutOfMemory, "no memory left"};  // short enough to take none
   }
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "weights/guard.h"
+
 namespace partita {
 namespace {
 
@@ -107,7 +109,7 @@ using Code = std::unique_ptr<pcre2_code, Freed<pcre2_code_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Freed<pcre2_match_data_free>>;
 using MatchContext = std::unique_ptr<pcre2_match_context, Freed<pcre2_match_context_free>>;
 
-Error no_memory() { return {ErrorCode::kOutOfMemory, "no memory for the expression that splits words"}; }
+Error no_memory() { return out_of_memory(); }
 
 Result<Code> compile(std::string_view shorthand) {
   const std::string pattern = expand(shorthand);
@@ -115,6 +117,7 @@ Result<Code> compile(std::string_view shorthand) {
   PCRE2_SIZE offset = 0;
   Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                           PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &offset, nullptr));
+  if (code == nullptr && error == PCRE2_ERROR_HEAP_FAILED) return no_memory();
   if (code == nullptr) {
     return Error{ErrorCode::kUnsupported, "PCRE2 refuses the expression that splits words (error " +
                                               std::to_string(error) + " at " + std::to_string(offset) + ")"};
@@ -140,6 +143,7 @@ Result<void> split_by(const pcre2_code* code, std::string_view text, pcre2_match
   while (at < text.size()) {
     const int found = pcre2_match(code, subject, text.size(), at, PCRE2_NO_UTF_CHECK, data, limits);
     if (found == PCRE2_ERROR_NOMATCH) break;
+    if (found == PCRE2_ERROR_NOMEMORY) return no_memory();
     if (found < 0) {
       return Error{ErrorCode::kUnsupported, "splitting the text into words stopped at byte " +
                                                 std::to_string(at) + " (PCRE2 error " +

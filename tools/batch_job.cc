@@ -1,8 +1,10 @@
 #include "tools/batch_job.h"
 
 #include <cstdio>
+#include <new>
 #include <utility>
 
+#include "tools/exhaustion.h"
 #include "tools/explain.h"
 
 namespace tools {
@@ -182,9 +184,9 @@ Result<void> BatchJob::store() {
   return {};
 }
 
-Result<void> BatchJob::run() {
+/// Until all is done or something is wrong: with the work, or with what is written.
+void BatchJob::work(Result<void>& outcome, Result<void>& written) {
   std::vector<partita::Batch::Event> events;
-  Result<void> outcome, written;
   while (outcome && written) {
     outcome = fill();
     if (outcome) written = write_finished(false);
@@ -193,7 +195,17 @@ Result<void> BatchJob::run() {
     events.clear();
     if (parts_.batch.running() > 0) outcome = parts_.batch.advance(events);
     for (const partita::Batch::Event& event : events) handle(event);
+    if (outcome && memory_ran_out()) outcome = out_of_memory();
     if (progress_->due()) progress_->show(stored_, parts_.input.rows_in_all());
+  }
+}
+
+Result<void> BatchJob::run() {
+  Result<void> outcome, written;
+  try {
+    work(outcome, written);
+  } catch (const std::bad_alloc&) {
+    outcome = out_of_memory();
   }
   progress_->clear();
   // Also after an interrupt: what is finished is kept.

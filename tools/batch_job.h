@@ -47,6 +47,7 @@ class BatchJob {
     bool failed = false;
   };
 
+  void work(partita::Result<void>& outcome, partita::Result<void>& written);
   partita::Result<void> fill();
   partita::Result<bool> read_row();
   void take(std::variant<Row, BadRow> row);

@@ -1,5 +1,6 @@
 #include "tools/common.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +15,9 @@
 #include <memory>
 #include <utility>
 
+#include "tools/byte_source.h"
+#include "tools/exhaustion.h"
+
 namespace tools {
 
 using partita::Error;
@@ -22,26 +26,25 @@ using partita::Result;
 
 namespace {
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Result<std::string> read_all(std::FILE* file, const std::string& what) {
+Result<std::string> read_all(int fd, const std::string& what) {
   constexpr std::size_t kMost = std::size_t{1} << 30;
+  FileBytes bytes(fd);
   std::string text;
   char buffer[1 << 16];
-  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, file)) {
-    if (text.size() + n > kMost)
+  while (true) {
+    const auto got = bytes.read(buffer, sizeof buffer, true);
+    if (!got && got.error().code == ErrorCode::kIo)
+      return Error{ErrorCode::kIo, "cannot read " + what + ": " + got.error().message};
+    if (!got) return got.error();
+    if (got->ended) return text;
+    if (text.size() + got->bytes > kMost)
       return Error{ErrorCode::kInvalidArgument, what + " is longer than 1 GiB, the most that is read"};
-    text.append(buffer, n);
+    text.append(buffer, got->bytes);
   }
-  if (std::ferror(file) != 0)
-    return Error{ErrorCode::kIo, "cannot read " + what + ": " + std::strerror(errno)};
-  return text;
 }
 
 std::string check_cache(const std::string& cache) {
@@ -171,11 +174,13 @@ Result<std::string> read_file(const std::string& path) {
       std::fputs("partita: reading from the terminal; Ctrl-D at the beginning of a line ends the text\n",
                  stderr);
     }
-    return read_all(stdin, "stdin");
+    return read_all(STDIN_FILENO, "stdin");
   }
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) return Error{ErrorCode::kIo, "cannot open \"" + path + "\": " + std::strerror(errno)};
-  return read_all(file.get(), "\"" + path + "\"");
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Error{ErrorCode::kIo, "cannot open \"" + path + "\": " + std::strerror(errno)};
+  auto text = read_all(fd, "\"" + path + "\"");
+  ::close(fd);
+  return text;
 }
 
 Result<std::string> read_input(const Input& input) {
@@ -302,6 +307,7 @@ int fail(const Error& error) {
     std::fprintf(stderr, "partita: interrupted\n");
     return kInterrupted;
   }
+  if (error.code == ErrorCode::kOutOfMemory) exhaustion_is_shown();
   std::fprintf(stderr, "partita: %s\n", error.message.c_str());
   return kFailed;
 }
@@ -312,9 +318,15 @@ int usage_error(const std::string& message) {
 }
 
 Result<void> write_out(std::string_view text) {
-  const bool written =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!written) return Error{ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno)};
+  while (!text.empty()) {
+    const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) {
+      if (interrupted().is_set()) return Error{ErrorCode::kCancelled, "interrupted"};
+      continue;
+    }
+    if (n < 0) return Error{ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno)};
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
   return {};
 }
 

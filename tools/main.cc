@@ -6,6 +6,8 @@
 #include <new>
 
 #include "tools/common.h"
+#include "tools/descriptors.h"
+#include "tools/exhaustion.h"
 #include "tools/usage.h"
 
 namespace {
@@ -18,9 +20,7 @@ void take_help(int argc, char** argv) {
   argv[argc > 2 ? 2 : 1] = option;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   take_help(argc, argv);
   tools::Common common;
   common.program = argc > 0 ? argv[0] : "partita";
@@ -53,10 +53,21 @@ int main(int argc, char** argv) {
     return tools::fail(
         {partita::ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno)});
   } catch (const std::bad_alloc&) {
-    std::fputs("partita: there is not enough memory\n", stderr);
-    return tools::kFailed;
+    return tools::fail(tools::out_of_memory());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "partita: %s\n", e.what());
     return tools::kFailed;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tools::fill_standard_descriptors();
+  tools::keep_reserve();
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return tools::fail(tools::out_of_memory());
   }
 }

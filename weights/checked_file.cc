@@ -15,10 +15,12 @@ namespace {
 
 constexpr int kMostNames = 100;
 constexpr std::size_t kSumBytes = sizeof(std::uint64_t);
+constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
 }  // namespace
 
 NewFile::NewFile(const std::string& path) : path_(path), target_(path) {
+  buffer_.reserve(kBufferBytes);
   std::error_code none;
   const auto real = std::filesystem::canonical(path, none);
   if (!none) target_ = real.string();
@@ -29,22 +31,21 @@ Result<NewFile> NewFile::create(const std::string& path, unsigned mode) {
   if (struct stat there = {}; ::stat(file.target_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     return Error{ErrorCode::kIo, "'" + path + "' cannot be written: it is there and is no regular file"};
   }
-  int fd = -1;
   // A name that nobody has: others may be writing to the same place, and what was killed left its own behind.
-  for (int i = 0; fd < 0 && i < kMostNames; ++i) {
+  for (int i = 0; file.fd_ < 0 && i < kMostNames; ++i) {
     file.name_ = file.target_ + ".part" + std::to_string(::getpid()) + "." + std::to_string(i);
-    fd = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd < 0 && errno != EEXIST) break;
+    file.fd_ = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (file.fd_ < 0 && errno != EEXIST) break;
   }
-  if (fd < 0) return file.failed();
-  file.file_ = fdopen(fd, "wb");
-  if (file.file_ == nullptr) {
-    ::close(fd);
-    ::unlink(file.name_.c_str());
+  if (file.fd_ < 0) {
+    file.reason_ = errno;
     return file.failed();
   }
   struct stat old = {};
-  if (::stat(file.target_.c_str(), &old) == 0 && ::fchmod(fd, old.st_mode & 07777) != 0) return file.failed();
+  if (::stat(file.target_.c_str(), &old) == 0 && ::fchmod(file.fd_, old.st_mode & 07777) != 0) {
+    file.reason_ = errno;
+    return file.failed();
+  }
   return file;
 }
 
@@ -52,19 +53,42 @@ NewFile::NewFile(NewFile&& other) noexcept
     : path_(std::move(other.path_)),
       target_(std::move(other.target_)),
       name_(std::move(other.name_)),
-      file_(std::exchange(other.file_, nullptr)),
+      fd_(std::exchange(other.fd_, -1)),
+      reason_(other.reason_),
+      buffer_(std::move(other.buffer_)),
       hash_(other.hash_) {}
 
 NewFile::~NewFile() {
-  if (file_ == nullptr) return;
-  std::fclose(file_);
+  if (fd_ < 0) return;
+  ::close(fd_);
   ::unlink(name_.c_str());
 }
 
+bool NewFile::write_through(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      reason_ = n < 0 ? errno : EIO;
+      return false;
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+bool NewFile::flush() {
+  const bool written = write_through(buffer_);
+  buffer_.clear();
+  return written;
+}
+
 bool NewFile::write(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return true;  // which fwrite() must not be asked for
   hash_.add(bytes);
-  return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size();
+  if (buffer_.size() + bytes.size() > kBufferBytes && !flush()) return false;
+  if (bytes.size() >= kBufferBytes) return write_through(bytes);
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());  // which has that much capacity
+  return true;
 }
 
 Result<void> NewFile::finish() {
@@ -73,14 +97,21 @@ Result<void> NewFile::finish() {
 }
 
 Result<void> NewFile::finish_plain() {
-  if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) return failed();
-  if (::rename(name_.c_str(), target_.c_str()) != 0) return failed();
-  std::fclose(std::exchange(file_, nullptr));
-  return {};
+  bool done = flush();
+  const auto check = [&](int outcome) {
+    if (outcome != 0 && done) reason_ = errno;
+    done = done && outcome == 0;
+  };
+  if (done) check(::fsync(fd_));
+  check(::close(std::exchange(fd_, -1)));
+  if (done) check(::rename(name_.c_str(), target_.c_str()));
+  if (done) return {};
+  ::unlink(name_.c_str());
+  return failed();
 }
 
 Error NewFile::failed() const {
-  return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(errno)};
+  return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(reason_)};
 }
 
 FileReader::FileReader(const std::string& path, Bytes file)

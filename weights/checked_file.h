@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "partita/result.hpp"
 #include "weights/hash.h"
@@ -25,7 +25,8 @@ class NewFile {
   bool write(std::span<const std::byte> bytes);
   bool write(std::uint64_t word) { return write(std::as_bytes(std::span(&word, 1))); }
 
-  /// Adds the checksum; what was written is on the disk and at its path then.
+  /// Adds the checksum; what was written is on the disk and at its path then, or nothing of it is left. The
+  /// last call either way.
   Result<void> finish();
   /// The same without a checksum, for formats that have none.
   Result<void> finish_plain();
@@ -34,8 +35,13 @@ class NewFile {
 
  private:
   explicit NewFile(const std::string& path);
+  bool flush();
+  bool write_through(std::span<const std::byte> bytes);
+
   std::string path_, target_, name_;
-  std::FILE* file_ = nullptr;
+  int fd_ = -1;
+  int reason_ = 0;                 // errno of what failed
+  std::vector<std::byte> buffer_;  // written, and not yet given to the system
   Hash64 hash_;
 };
 

@@ -1,12 +1,15 @@
 #include "engine/kernels/tile_products.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <vector>
 
 #include "weights/codec.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -68,6 +71,7 @@ struct TileProducts::Impl {
   std::vector<Shape> shapes;
   std::vector<Member> members;
   AlignedBytes taken;  // [max_rows rounded up to blocks][cols]
+  std::atomic<bool> out_of_memory{false};
 
   const Shape& shape(std::size_t cols) const {
     return *std::find_if(shapes.begin(), shapes.end(), [&](const Shape& s) { return s.cols == cols; });
@@ -112,6 +116,7 @@ Result<std::unique_ptr<TileProducts>> TileProducts::create(TileType type, std::s
                  "No memory for the tile products of " + std::to_string(max_rows) + " rows."};
   return std::unique_ptr<TileProducts>(new TileProducts(std::move(impl)));
 } catch (const dnnl::error& e) {
+  if (e.status == dnnl_out_of_memory) return out_of_memory();
   return Error{ErrorCode::kUnsupported,
                std::string("oneDNN has no such matrix product for this processor: ") + e.what()};
 }
@@ -174,8 +179,17 @@ bool TileProducts::multiply(int thread, const PackedMatrix& w, std::size_t first
     impl_->run_slice(member, w, p, std::min(p + kSlicePanels, last_panel), rows, y, ld);
   }
   return true;
-} catch (const dnnl::error&) {
+} catch (const dnnl::error& e) {
+  if (e.status == dnnl_out_of_memory) impl_->out_of_memory.store(true, std::memory_order_relaxed);
   return false;
+} catch (const std::bad_alloc&) {
+  impl_->out_of_memory.store(true, std::memory_order_relaxed);
+  return false;
+}
+
+Error TileProducts::failure() const {
+  if (impl_->out_of_memory.exchange(false, std::memory_order_relaxed)) return out_of_memory();
+  return {ErrorCode::kUnsupported, "oneDNN could not run a matrix product; PARTITA_ISA=vnni does without it"};
 }
 
 }  // namespace partita

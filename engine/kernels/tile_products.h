@@ -37,9 +37,12 @@ class TileProducts {
 
   /// y[r][16 p + i] for p in [first_panel, last_panel), r in [0, rows) of the rows last taken; y as in
   /// Kernels::matmul. `thread`: which of the threads' memory to use. Returns false if oneDNN failed, leaving
-  /// y unfinished.
+  /// y unfinished; failure() says why. Does not throw.
   [[nodiscard]] bool multiply(int thread, const PackedMatrix& w, std::size_t first_panel,
                               std::size_t last_panel, std::size_t rows, float* y, std::size_t ld);
+
+  /// After multiply() returned false, once its threads are done.
+  Error failure() const;
 
  private:
   struct Impl;

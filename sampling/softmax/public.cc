@@ -1,8 +1,7 @@
 // partita/softmax.hpp: the family under the table that this machine is best served by.
-#include <new>
-
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -10,13 +9,11 @@ namespace {
 /// f(table), or why there is none. Choosing a table and writing an error's sentence want memory.
 template <class F>
 auto with_table(F&& f) -> decltype(f(exact_kernels())) {
-  try {
+  return guarded([&]() -> decltype(f(exact_kernels())) {
     const Result<const Kernels*> table = family_kernels();
     if (!table) return table.error();
     return f(**table);
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "no memory left"};  // short enough to need none
-  }
+  });
 }
 
 }  // namespace

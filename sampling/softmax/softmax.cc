@@ -7,6 +7,7 @@
 
 #include "sampling/numbers.h"
 #include "sampling/softmax/row.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
@@ -62,13 +63,13 @@ Result<std::int32_t> argmax(std::span<const float> logits) {
   float best = -std::numeric_limits<float>::infinity();
   std::size_t at = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (!is_logit(logits[i])) return bad_logits(logits);
+    if (!is_logit(logits[i])) return guarded([&]() -> Result<std::int32_t> { return bad_logits(logits); });
     if (logits[i] > best) {
       best = logits[i];
       at = i;
     }
   }
-  if (std::isinf(best)) return bad_logits(logits);
+  if (std::isinf(best)) return guarded([&]() -> Result<std::int32_t> { return bad_logits(logits); });
   return static_cast<std::int32_t>(at);
 }
 

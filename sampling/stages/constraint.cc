@@ -1,39 +1,46 @@
 // Constraint: masks what a caller's object does not allow next. Its fork, one a sequence, is the state of the
 // stage; what it throws is kept until the sequence is next asked about, and fails that row alone.
 #include <exception>
+#include <new>
+#include <optional>
 #include <string>
 
 #include "partita/constraint.hpp"
 #include "sampling/stages/stages.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
 
 /// Runs code of a caller; on return `problem` says what it threw, if it did.
 template <class F>
-void run_foreign(std::string& problem, F&& f) noexcept {
+void run_foreign(std::optional<Error>& problem, F&& f) noexcept {
   try {
     f();
+  } catch (const std::bad_alloc&) {
+    problem = out_of_memory();
   } catch (const std::exception& e) {
-    problem = std::string("the constraint failed: ") + e.what();
+    problem = error_of(ErrorCode::kInvalidArgument,
+                       [&] { return std::string("the constraint failed: ") + e.what(); });
   } catch (...) {
-    problem = "the constraint threw something that is not an exception";
+    problem = error_of(ErrorCode::kInvalidArgument,
+                       [] { return std::string("the constraint threw something that is not an exception"); });
   }
 }
 
 struct ConstraintState : StageState {
   std::unique_ptr<Constraint> constraint;  // null: see problem
-  std::string problem;
+  std::optional<Error> problem;
 
   std::unique_ptr<StageState> clone() const override { return fork_of(constraint.get(), problem); }
 
-  static std::unique_ptr<StageState> fork_of(const Constraint* from, std::string problem) {
+  static std::unique_ptr<StageState> fork_of(const Constraint* from, const std::optional<Error>& problem) {
     auto state = std::make_unique<ConstraintState>();
-    state->problem = std::move(problem);
-    if (!state->problem.empty()) return state;
+    state->problem = problem;
+    if (state->problem) return state;
     run_foreign(state->problem, [&] { state->constraint = from->fork(); });
-    if (state->constraint == nullptr && state->problem.empty()) {
-      state->problem = "the constraint has no fork: fork() gave null";
+    if (state->constraint == nullptr && !state->problem) {
+      state->problem = Error{ErrorCode::kInvalidArgument, "the constraint has no fork: fork() gave null"};
     }
     return state;
   }
@@ -46,23 +53,23 @@ class ConstraintStage : public Stage {
   std::string describe() const override { return "constraint"; }
 
   std::unique_ptr<StageState> make_state() const override {
-    return ConstraintState::fork_of(prototype_.get(), {});
+    return ConstraintState::fork_of(prototype_.get(), std::nullopt);
   }
 
   void apply(Candidates& row, const StageContext& context, const StageState* state) const override {
     const auto& own = static_cast<const ConstraintState&>(*state);
-    std::string problem = own.problem;
+    std::optional<Error> problem = own.problem;
     const std::span<std::uint64_t> allowed = room(row.scratch.words, (row.vocab() + 63) / 64);
     std::fill(allowed.begin(), allowed.end(), ~std::uint64_t{0});
-    if (problem.empty()) run_foreign(problem, [&] { own.constraint->allow(allowed); });
-    if (!problem.empty()) return row.fail(std::move(problem));
+    if (!problem) run_foreign(problem, [&] { own.constraint->allow(allowed); });
+    if (problem) return row.fail(*problem);
     row.mask_unset(allowed);
     row.settle(*context.kernels);
   }
 
   void accept(const Choice& choice, StageState* state) const override {
     auto& own = static_cast<ConstraintState&>(*state);
-    if (own.problem.empty()) run_foreign(own.problem, [&] { own.constraint->accept(choice.id); });
+    if (!own.problem) run_foreign(own.problem, [&] { own.constraint->accept(choice.id); });
   }
 
  private:

@@ -33,7 +33,7 @@ class CountPenalties : public Stage {
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     const auto ids = last_of(context.history.subspan(context.prompt_size), last_);
-    const std::span<std::uint32_t> counts = room(row.scratch.counts, row.count());
+    const CandidateCounts counts(row);
     for (const std::int32_t id : ids) {
       if (const auto at = row.find(id)) ++counts[*at];
     }

@@ -65,7 +65,7 @@ void Dry::apply(Candidates& row, const StageContext& context, const StageState*)
   if (most < numbers_.allowed_length) return;
 
   // The longest repetition that each candidate would continue, plus one: 0 is none.
-  const std::span<std::uint32_t> lengths = room(row.scratch.counts, row.count());
+  const CandidateCounts lengths(row);
   const auto visit = [&](auto&& take) {
     for (std::size_t k = 1; k < ids.size(); ++k) {
       if (matches[k] < numbers_.allowed_length) continue;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,5 +36,22 @@ inline std::string_view text_of(const Vocabulary* vocabulary, std::int32_t id) {
   const bool known = vocabulary != nullptr && id >= 0 && static_cast<std::size_t>(id) < vocabulary->size();
   return known ? vocabulary->text(id) : std::string_view();
 }
+
+/// A counter for each candidate of a row, all 0. Whoever counts sets what it has counted to 0 again; where an
+/// exception ends its work, all are.
+class CandidateCounts {
+ public:
+  explicit CandidateCounts(Candidates& row) : counts_(room(row.scratch.counts, row.count())) {}
+  CandidateCounts(const CandidateCounts&) = delete;
+  CandidateCounts& operator=(const CandidateCounts&) = delete;
+  ~CandidateCounts() {
+    if (std::uncaught_exceptions() > exceptions_) std::fill(counts_.begin(), counts_.end(), 0U);
+  }
+  std::uint32_t& operator[](std::size_t candidate) const { return counts_[candidate]; }
+
+ private:
+  std::span<std::uint32_t> counts_;
+  int exceptions_ = std::uncaught_exceptions();
+};
 
 }  // namespace partita
