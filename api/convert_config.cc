@@ -25,7 +25,7 @@ constexpr std::uint32_t kWhole = 16;  // widths are whole panels of rows
 constexpr std::size_t kMaxClusters = 16384;
 
 /// A list of children has two numbers for each word: enough for four million words.
-constexpr JsonLimits kConfigLimits = {.depth = 32, .values = std::size_t{1} << 23};
+constexpr JsonLimits kConfigLimits = {.values = std::size_t{1} << 23};
 
 constexpr std::pair<std::string_view, Kind> kKinds[] = {{"dense", Kind::kDense},
                                                         {"adaptive", Kind::kAdaptive},

@@ -13,6 +13,7 @@
 #include "tokenizer/same_vocabulary.h"
 #include "weights/guard.h"
 #include "weights/json_document.h"
+#include "weights/json_reader.h"
 
 namespace partita {
 namespace {
@@ -155,9 +156,9 @@ void complete_context(const Tokenizer& tokenizer, Json& context) {
 }
 
 Result<OrderedJsonDocument> parse_context(std::string_view text) {
-  OrderedJsonDocument context(Json::parse(text, nullptr, false));
-  if (context.is_discarded())
-    return Error{ErrorCode::kInvalidArgument, "the template's context is not valid JSON"};
+  auto read = read_ordered_json(text, "the template's context", JsonLimits());
+  if (!read) return Error{ErrorCode::kInvalidArgument, read.error().message};
+  OrderedJsonDocument context(std::move(*read));
   if (!context.is_object()) {
     return Error{ErrorCode::kInvalidArgument,
                  "the template's context is JSON, but not an object with \"messages\""};

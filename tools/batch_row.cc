@@ -1,5 +1,7 @@
 #include "tools/batch_row.h"
 
+#include <partita/json.hpp>
+
 #include "tools/batch_ledger.h"
 #include "tools/openai_row.h"
 #include "tools/row_fields.h"
@@ -119,9 +121,9 @@ RowReader::RowReader(RowDefaults defaults, bool ignore_unknown)
 
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
-  if (nests_too_deep(line)) return nameless(line_number, here + " nests deeper than 100 levels");
+  if (auto checked = partita::check_json(line, here); !checked)
+    return nameless(line_number, checked.error().message);
   const Json row = parse_json(line);
-  if (row.is_discarded()) return nameless(line_number, here + " is not valid JSON");
   if (!row.is_object()) return nameless(line_number, here + " is not a JSON object");
   if (is_openai_row(row)) return read_openai(row, line_number);
   const bool named = row.contains("id") && !row["id"].is_null();

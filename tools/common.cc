@@ -1,5 +1,7 @@
 #include "tools/common.h"
 
+#include <partita/json.hpp>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -337,7 +339,7 @@ std::string json_text(const Json& value, int indent) {
 /// Whether arrays and objects lie deeper within each other than any row has a use for. What goes through JSON
 /// by recursion must not meet such.
 bool nests_too_deep(std::string_view text) {
-  constexpr int kDeepest = 100;
+  constexpr int kDeepest = int{partita::kMaxJsonDepth};
   int depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size() && depth <= kDeepest; ++i) {

@@ -1,8 +1,10 @@
 // Opening models, text and ids, templates, finding files.
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "tests/api/tiny_chat.h"
@@ -28,6 +30,24 @@ Ids bytes(std::string_view text) {
 Ids operator+(Ids a, const Ids& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
+}
+
+/// What `work` answers on a thread with a stack of 1 MiB.
+bool on_small_stack(const std::function<bool()>& work) {
+  std::pair<const std::function<bool()>*, bool> shared = {&work, false};
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{1} << 20);
+  pthread_t thread;
+  const auto run = [](void* argument) -> void* {
+    auto& [to_do, answer] = *static_cast<decltype(shared)*>(argument);
+    answer = (*to_do)();
+    return nullptr;
+  };
+  REQUIRE(pthread_create(&thread, &attributes, run, &shared) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  return shared.second;
 }
 
 TEST_CASE("A model says what it is") {
@@ -196,6 +216,22 @@ TEST_CASE("Templates outside a model") {
   CHECK(Model::render("{{ a }}", "nonsense").error().code == ErrorCode::kInvalidArgument);
   CHECK(Model::render("{{ a }}", "[1]").error().code == ErrorCode::kInvalidArgument);
   CHECK_FALSE(Model::render("{{ a ", "{}"));
+  CHECK(Model::render("{{ a }}", R"({"a":1e400})").error().message ==
+        "the template's context has the number '1e400' before byte 11, which is out of range: numbers are "
+        "below "
+        "1.8e308");
+}
+
+TEST_CASE("A deep context is refused before anything walks it") {
+  const std::string brackets(100'000, '[');
+  const std::string deep = "{\"messages\":" + brackets + std::string(100'000, ']') + "}";
+  const auto refused = [&] {
+    return Model::render("x", deep).error().message ==
+           "the template's context nests objects and arrays deeper than the 100 levels allowed";
+  };
+  CHECK(refused());
+  // 12,000 would overflow the stack of such a thread.
+  CHECK(on_small_stack(refused));
 }
 
 TEST_CASE("inspect shows metadata and tensors") {

@@ -106,15 +106,17 @@ class Input(BatchTest):
     def test_lines_that_are_no_rows(self):
         row = json.dumps({"id": 2, "prompt": FRANCE, "n": 1})
         out = self.batch(["{", "", " \t\r", row + "\r", '{"id":"deep","n":' + "[" * 500_000, '{"id":"deep","n":' + "[" * 90 + "]" * 90 + "}",
-                          "\0", '{"id":1.5,"prompt":"x"}', row])
+                          "\0", '{"id":1.5,"prompt":"x"}', row, '{"id":9,"n":1e400}'])
         self.assertEqual([(r["id"], r.get("line")) for r in out],
-                         [(1, 1), (2, None), (5, 5), ("deep", None), (7, 7), (8, 8), (2, 9)])
+                         [(1, 1), (2, None), (5, 5), ("deep", None), (7, 7), (8, 8), (2, 9), (10, 10)])
         self.assertIsNone(out[1]["error"])
         self.assertIn("100 levels", out[2]["error"])
         self.assertIn("must be an integer", out[3]["error"])
         self.assertIn("not valid JSON", out[4]["error"])
         self.assertIn("neither a string nor an integer", out[5]["error"])
         self.assertIn("repeats", out[6]["error"])
+        self.assertIn("'1e400'", out[7]["error"])
+        self.assertIn("out of range", out[7]["error"])
 
     def test_a_line_that_cannot_be_read_takes_no_id_from_another(self):
         out = self.batch(["{", {"id": 3, "prompt": FRANCE, "n": 1}, "{", {"id": 1, "prompt": FRANCE, "n": 1}])

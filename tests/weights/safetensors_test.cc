@@ -157,10 +157,10 @@ TEST_CASE("lengths of headers are checked") {
 
 TEST_CASE("headers that are no object of tensors are refused") {
   const auto bad = ErrorCode::kBadFile;
-  check_refused(raw_safetensors(""), bad, "'m': the header is no JSON: it stops making sense at byte 1");
-  check_refused(raw_safetensors("{}x"), bad, "'m': the header is no JSON: it stops making sense at byte 3");
+  check_refused(raw_safetensors(""), bad, "'m': the header is not valid JSON: it ends too early, at byte 0");
+  check_refused(raw_safetensors("{}x"), bad, "'m': the header is not valid JSON: unexpected input at byte 3");
   check_refused(raw_safetensors("{\"\xff\":1}"), bad,
-                "'m': the header is no JSON: it stops making sense at byte 3");
+                "'m': the header is not valid JSON: unexpected input at byte 3");
   check_damaged("[]", 0, "the header is no JSON object");
   check_damaged(R"({"__metadata__":1})", 0, "'__metadata__' is not an object of strings");
   check_damaged(R"({"__metadata__":{"a":1}})", 0, "'__metadata__' is not an object of strings");
@@ -172,9 +172,9 @@ TEST_CASE("headers that are no object of tensors are refused") {
                 "'m': the header has the key 'w' twice in one object");
   check_refused(raw_safetensors(R"({"w":{"dtype":"F32","dtype":"F32"}})"), bad,
                 "'m': the header has the key 'dtype' twice in one object");
-  for (const std::size_t depth : {std::size_t{9}, std::size_t{1000000}}) {
+  for (const std::size_t depth : {std::size_t{101}, std::size_t{1000000}}) {
     check_refused(raw_safetensors(nested(depth)), bad,
-                  "'m': the header has objects and arrays within each other 9 deep, and 8 are allowed");
+                  "'m': the header nests objects and arrays deeper than the 100 levels allowed");
   }
 }
 
@@ -294,19 +294,6 @@ TEST_CASE("many small values take bounded memory") {
                 "'m': the header has more values than the 4194304 allowed");
 }
 
-TEST_CASE("JSON is read within its limits") {
-  JsonLimits limits;
-  limits.bytes = 64;
-  const auto value = read_json(R"({"a":[1,-2,0.5,true,null,"\u00e9"]})", "it", limits);
-  REQUIRE(value.ok());
-  CHECK(value->dump() == R"({"a":[1,-2,0.5,true,null,"é"]})");
-  CHECK(read_json(nested(8), "it", limits).ok());
-  CHECK(read_json("[" + std::string(64, ' ') + "]", "it", limits).error().message ==
-        "it has 66 bytes, and 64 are allowed");
-  CHECK(read_json("[1e999]", "it", limits).error().message ==
-        "it is no JSON: it stops making sense at byte 6");
-}
-
 TEST_CASE("an index and its files are one checkpoint") {
   const Directory directory;
   directory.write("one.safetensors",
@@ -343,7 +330,7 @@ TEST_CASE("an index and its files are one checkpoint") {
 }
 
 TEST_CASE("an index that is wrong is refused") {
-  CHECK(index_error("") == "'i' is no JSON: it stops making sense at byte 1");
+  CHECK(index_error("") == "'i' is not valid JSON: it ends too early, at byte 0");
   for (const std::string_view text : {"[]", "{}", R"({"weight_map":[]})", R"({"weight_map":"a"})"})
     CHECK(index_error(text) == "'i' has no 'weight_map' that is an object" + kAgain);
   CHECK(index_error(R"({"weight_map":{"w":1}})") == "'i' gives tensor 'w' a file that is no string" + kAgain);
