@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,10 @@ using Method = Value (*)(Runtime& runtime, const Value& self, const Arguments& a
 /// Null when there is none of that name.
 Filter find_filter(std::string_view name);
 Test find_test(std::string_view name);
+/// The same call, after counting `input` as touched where it is a text. How much more a filter or test does
+/// with its characters it counts itself.
+Value run_filter(Filter filter, Runtime& runtime, const Value& input, const Arguments& arguments);
+bool run_test(Test test, Runtime& runtime, const Value& input, const Arguments& arguments);
 /// A method of str, list, tuple or dict, bound to `self`; nothing if the type has no such method, an
 /// undefined value for those that would change `self`; kUnsupported for the rest of Python's.
 std::optional<Value> find_method(Runtime& runtime, const Value& self, std::string_view name);
@@ -36,7 +41,12 @@ struct NamedFilter {
   std::string_view name;
   Filter filter;
 };
-/// The tables behind find_filter(), by subject.
+struct NamedTest {
+  std::string_view name;
+  Test test;
+};
+/// The tables behind find_test() and, by subject, find_filter().
+std::span<const NamedTest> tests();
 const std::vector<NamedFilter>& text_filters();
 const std::vector<NamedFilter>& sequence_filters();
 const std::vector<NamedFilter>& number_filters();

@@ -29,6 +29,7 @@ class PercentFormatter {
       : runtime_(runtime), format_(format), bytes_(format.bytes()), values_(values) {}
 
   Text run() {
+    runtime_.touch(format_.footprint());
     std::size_t at = 0;
     while (at < bytes_.size()) {
       const std::size_t percent = std::min(bytes_.find('%', at), bytes_.size());
@@ -107,6 +108,7 @@ class PercentFormatter {
     if (c.has_key) {
       const Dict* dict = values_.dict();
       if (dict == nullptr) runtime_.type_error("a format with names needs a dict");
+      runtime_.touch(c.key.size());
       const Value* value = dict->find(c.key);
       if (value == nullptr) runtime_.type_error("a format names '" + c.key + "', which the dict lacks");
       return *value;
@@ -133,6 +135,7 @@ class PercentFormatter {
     const Value& value = argument(c);
     switch (c.type) {
       case 's':
+        runtime_.touch_text(value);
         return pad(c, cut(c, to_text(runtime_, value)));
       case 'r':
         return pad(c, cut(c, repr(runtime_, value)));
@@ -195,6 +198,7 @@ class PercentFormatter {
     }
     const char pattern[] = {'%', '.', '*', c.type, '\0'};
     const int precision = c.precision < 0 ? 6 : c.precision;
+    runtime_.step(8 + static_cast<std::size_t>(precision) / 8);
     const double magnitude = std::fabs(*number);
     std::string text(static_cast<std::size_t>(precision) + 350, '\0');  // 309 digits before the point at most
     const int length = std::snprintf(text.data(), text.size(), pattern, precision, magnitude);
@@ -215,6 +219,8 @@ class PercentFormatter {
 
   void pad(const Conversion& c, const Text& text) {
     runtime_.check_text_size(out_.size() + text.size());
+    runtime_.walk(text.footprint());
+    runtime_.touch(static_cast<std::size_t>(c.width));
     const std::size_t characters = character_count(text.bytes());
     const auto width = static_cast<std::size_t>(c.width);
     const std::string fill(width > characters ? width - characters : 0, ' ');
@@ -251,6 +257,7 @@ const Value& field_value(Runtime& runtime, const std::string& field, std::size_t
     const std::size_t index = field.empty() ? automatic++ : field.size() > 6 ? SIZE_MAX : std::stoul(field);
     if (index < arguments.positional.size()) return arguments.positional[index];
   } else {
+    runtime.step(arguments.named.size() / 8);
     for (const auto& [name, value] : arguments.named) {
       if (name == field) return value;
     }
@@ -263,6 +270,7 @@ const Value& field_value(Runtime& runtime, const std::string& field, std::size_t
 Value brace_format(Runtime& runtime, const Text& format, const Arguments& arguments) {
   if (format.safe()) runtime.unsupported("formatting a safe text");
   const std::string& bytes = format.bytes();
+  runtime.search(format.footprint());
   Text out;
   std::size_t automatic = 0;
   for (std::size_t at = 0; at < bytes.size();) {
@@ -280,7 +288,9 @@ Value brace_format(Runtime& runtime, const Text& format, const Arguments& argume
       runtime.type_error("str.format(): a single '{' or '}' in the format");
     }
     const std::string field = bytes.substr(brace + 1, close - brace - 1);
-    const Text value = to_text(runtime, field_value(runtime, field, automatic, arguments));
+    const Value& chosen = field_value(runtime, field, automatic, arguments);
+    runtime.touch_text(chosen);
+    const Text value = to_text(runtime, chosen);
     runtime.check_text_size(out.size() + value.size());
     out.append(value);
     at = close + 1;

@@ -7,8 +7,9 @@
 
 namespace partita::jinja {
 
-const Value* Scope::find(std::string_view name) const {
+const Value* Scope::find(std::string_view name, std::size_t& looked_at) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->parent.get()) {
+    ++looked_at;
     const auto it = scope->variables.find(name);
     if (it != scope->variables.end()) return &it->second;
   }
@@ -18,6 +19,7 @@ const Value* Scope::find(std::string_view name) const {
 class Interpreter::Enter {
  public:
   Enter(Interpreter& interpreter, ScopePtr parent) : interpreter_(interpreter), outer_(interpreter.scope_) {
+    interpreter.runtime_.step(2);
     interpreter.scope_ = std::make_shared<Scope>(Scope{std::move(parent), {}});
   }
   explicit Enter(Interpreter& interpreter) : Enter(interpreter, interpreter.scope_) {}
@@ -216,6 +218,7 @@ Interpreter::Flow Interpreter::run(const Continue&) { return Flow::kContinue; }
 
 void Interpreter::assign(Scope& scope, const Target& target, const Value& value) {
   runtime_.step();
+  runtime_.touch(target.name.size());
   if (target.is_tuple) {
     const SequencePtr items = runtime_.elements(value);
     if (items->items.size() != target.parts.size()) {
@@ -229,7 +232,9 @@ void Interpreter::assign(Scope& scope, const Target& target, const Value& value)
     scope.variables[target.name] = value;
     return;
   }
-  const Value* found = scope.find(target.name);
+  std::size_t scopes = 0;
+  const Value* found = scope.find(target.name, scopes);
+  runtime_.step(scopes / 4);
   auto* space = found != nullptr ? dynamic_cast<Namespace*>(found->object()) : nullptr;
   if (space == nullptr) {
     runtime_.type_error("cannot assign to an attribute of '" + target.name + "', which is not a namespace");
@@ -243,10 +248,18 @@ Value Interpreter::evaluate(const Expression& expression) {
   return std::visit([this](const auto& node) { return value_of(node); }, expression.node);
 }
 
+const Value* Interpreter::find(const std::string& name) {
+  std::size_t scopes = 0;
+  const Value* const found = scope_->find(name, scopes);
+  runtime_.step(scopes / 4);
+  runtime_.touch(scopes * name.size());  // each hashes the name
+  return found;
+}
+
 Value Interpreter::value_of(const Literal& node) { return node.value; }
 
 Value Interpreter::value_of(const Name& node) {
-  if (const Value* found = scope_->find(node.name)) return *found;
+  if (const Value* found = find(node.name)) return *found;
   if (auto function = find_function(node.name)) return *std::move(function);
   return runtime_.undefined("'" + node.name + "' is undefined");
 }
@@ -262,6 +275,7 @@ Value Interpreter::value_of(const DictLiteral& node) {
   for (const auto& [key_node, value_node] : node.items) {
     Value key = evaluate(*key_node);
     if (!hashable(key)) runtime_.type_error("unhashable type: '" + std::string(type_name(key)) + "'");
+    runtime_.look_up(key);
     dict.set(std::move(key), evaluate(*value_node));
   }
   return runtime_.dict(std::move(dict));
@@ -282,6 +296,7 @@ Value Interpreter::value_of(const Concatenation& node) {
   Text out;
   for (const ExpressionPtr& part : node.parts) {
     const Value value = evaluate(*part);
+    runtime_.touch_text(value);
     const Text text = to_text(runtime_, value);
     runtime_.check_text_size(out.size() + text.size());
     out.append(text);
@@ -339,7 +354,7 @@ Value Interpreter::value_of(const Filtered& node) { return apply(node.call, eval
 Value Interpreter::value_of(const Tested& node) {
   if (node.test == nullptr) runtime_.unsupported("the test '" + node.name + "'");
   const Value input = evaluate(*node.input);
-  return Value(node.test(runtime_, input, evaluate_arguments(node.arguments)));
+  return Value(run_test(node.test, runtime_, input, evaluate_arguments(node.arguments)));
 }
 
 Value Interpreter::call(const Value& callee, const Arguments& arguments) {
@@ -350,7 +365,7 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
 
 Value Interpreter::apply(const FilterCall& filter, const Value& input) {
   if (filter.filter == nullptr) runtime_.unsupported("the filter '" + filter.name + "'");
-  return filter.filter(runtime_, input, evaluate_arguments(filter.arguments));
+  return run_filter(filter.filter, runtime_, input, evaluate_arguments(filter.arguments));
 }
 
 Value Interpreter::apply_all(const std::vector<FilterCall>& filters, Value input) {
@@ -368,7 +383,10 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& nodes) {
     const SequencePtr elements = runtime_.elements(evaluate(*nodes.star));
     for (const Value& item : elements->items) arguments.positional.push_back(item);
   }
-  for (const auto& [name, node] : nodes.named) arguments.named.emplace_back(name, evaluate(*node));
+  for (const auto& [name, node] : nodes.named) {
+    runtime_.touch(name.size());
+    arguments.named.emplace_back(name, evaluate(*node));
+  }
   if (nodes.double_star == nullptr) return arguments;
   const Value more = evaluate(*nodes.double_star);
   if (more.dict() == nullptr) runtime_.type_error("'**' needs a dict, not " + std::string(type_name(more)));
@@ -432,6 +450,8 @@ Value Interpreter::call_macro(const Macro& macro, const ScopePtr& defined_in, co
 }
 
 void Interpreter::bind_parameters(Scope& scope, const Macro& macro, const Arguments& arguments) {
+  // Each parameter may look at every name.
+  runtime_.step(macro.parameters.size() * (1 + arguments.named.size() / 8));
   std::vector<std::pair<std::string, Value>> named = arguments.named;
   const std::size_t count = macro.parameters.size();
   const std::size_t given = std::min(arguments.positional.size(), count);

@@ -18,7 +18,8 @@ struct Scope {
   std::shared_ptr<Scope> parent;
   std::unordered_map<std::string_view, Value> variables;  // keys: names in the tree or in the context
 
-  const Value* find(std::string_view name) const;
+  /// Adds to `looked_at` the scopes that it looked into.
+  const Value* find(std::string_view name, std::size_t& looked_at) const;
 };
 using ScopePtr = std::shared_ptr<Scope>;
 
@@ -62,6 +63,7 @@ class Interpreter {
   Flow run(const Break& node);
   Flow run(const Continue& node);
 
+  const Value* find(const std::string& name);
   Value value_of(const Literal& node);
   Value value_of(const Name& node);
   Value value_of(const SequenceLiteral& node);

@@ -18,6 +18,7 @@ class BoundMethod final : public Object {
   const char* type_name() const override { return "method"; }
   bool callable() const override { return true; }
   Value call(Runtime& runtime, const Arguments& arguments) override {
+    runtime.touch_text(self_);
     return method_(runtime, self_, arguments);
   }
 
@@ -41,6 +42,7 @@ class Function final : public Object {
 Value get(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "dict.get()", arguments, {"key", "default"}, 1);
   if (!hashable(p[0])) runtime.type_error("unhashable type: '" + std::string(type_name(p[0])) + "'");
+  runtime.look_up(p[0]);
   if (const Value* found = self.dict()->find(p[0])) return *found;
   return p.has(1) ? p[1] : Value(None{});
 }
@@ -132,11 +134,11 @@ std::optional<Value> find_method(Runtime& runtime, const Value& self, std::strin
   for (const auto& [known, method] : *methods->known) {
     if (known == name) return Value(ObjectPtr(std::make_shared<BoundMethod>(self, method)));
   }
-  const std::string described = std::string(type_name(self)) + "." + std::string(name) + "()";
+  const auto described = [&] { return std::string(type_name(self)) + "." + std::string(name) + "()"; };
   if (is_in(*methods->changing, name)) {
-    return runtime.undefined(described + " changes a value, which templates may not do");
+    return runtime.undefined(described() + " changes a value, which templates may not do");
   }
-  if (is_in(*methods->missing, name)) runtime.unsupported("the method " + described);
+  if (is_in(*methods->missing, name)) runtime.unsupported("the method " + described());
   return std::nullopt;
 }
 
@@ -150,6 +152,7 @@ std::string described(const Value& object) {
 }  // namespace
 
 Value attribute_of(Runtime& runtime, const Value& object, std::string_view name) {
+  runtime.touch(name.size());
   if (const auto* undefined = object.get<Undefined>()) runtime.undefined_error(*undefined);
   if (auto method = find_method(runtime, object, name)) return *std::move(method);
   if (object.object() != nullptr) {
@@ -167,6 +170,7 @@ Value item_of(Runtime& runtime, const Value& object, const Value& key) {
   if (name == nullptr) {
     return runtime.undefined(described(object) + " has no such element");
   }
+  runtime.touch(name->size());
   if (auto method = find_method(runtime, object, name->bytes())) return *std::move(method);
   if (object.object() != nullptr) {
     if (auto value = object.object()->attribute(runtime, name->bytes())) return *std::move(value);
@@ -220,6 +224,7 @@ Dict make_dict(Runtime& runtime, const Arguments& arguments, std::string_view ca
         if (pair->items.size() != 2)
           runtime.type_error(std::string(callee) + " needs pairs of key and value");
         if (!hashable(pair->items[0])) runtime.type_error(std::string(callee) + ": a key is not hashable");
+        runtime.look_up(pair->items[0]);
         dict.set(pair->items[0], pair->items[1]);
       }
     }
@@ -251,6 +256,7 @@ Value raise_exception(Runtime& runtime, const Arguments& arguments) {
 
 Value strftime_now(Runtime& runtime, const Arguments& arguments) {
   const Parameters p(runtime, "strftime_now()", arguments, {"format"}, 1);
+  runtime.step(10 + p.text(0).size());  // a step for a field, and the time zone's
   return runtime.text(format_time(runtime, p.text(0).bytes(), runtime.now()), false);
 }
 

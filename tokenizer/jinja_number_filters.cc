@@ -103,6 +103,7 @@ Value to_int(Runtime& runtime, const Value& input, const Arguments& arguments) {
   if (const auto integer = input.integer()) return Value(*integer);
   std::optional<double> number = input.number();
   if (const Text* text = input.text()) {
+    runtime.walk(text->size());
     const auto base = static_cast<int>(std::clamp<std::int64_t>(p.integer(1, 10), -1, 100));
     if (const auto integer = detail::parse_integer(runtime, text->bytes(), base)) return Value(*integer);
     number = detail::parse_float(text->bytes());
@@ -115,7 +116,10 @@ Value to_float(Runtime& runtime, const Value& input, const Arguments& arguments)
   const Parameters p(runtime, "float", arguments, {"default"});
   if (const auto* undefined = input.get<Undefined>()) runtime.undefined_error(*undefined);
   std::optional<double> number = input.number();
-  if (const Text* text = input.text()) number = detail::parse_float(text->bytes());
+  if (const Text* text = input.text()) {
+    runtime.walk(text->size());
+    number = detail::parse_float(text->bytes());
+  }
   if (number) return Value(*number);
   return p.has(0) ? p[0] : Value(0.0);
 }
@@ -132,6 +136,7 @@ Value absolute(Runtime& runtime, const Value& input, const Arguments& arguments)
 double round_to(Runtime& runtime, double value, std::int64_t precision) {
   if (precision < 0) runtime.unsupported("round to a negative precision");
   if (!std::isfinite(value) || precision > 320) return value;
+  runtime.step(8 + static_cast<std::size_t>(precision) / 8);
   char buffer[700];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed,
                                  static_cast<int>(precision))
@@ -162,7 +167,7 @@ Value round(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 Value length(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "length", arguments, {});
-  if (const Text* text = input.text()) runtime.touch(text->size());
+  if (const Text* text = input.text()) runtime.walk(text->size());
   if (const auto count = length_of(input)) return Value(*count);
   runtime.type_error("object of type '" + std::string(type_name(input)) + "' has no len()");
 }
@@ -171,7 +176,9 @@ Value wordcount(Runtime& runtime, const Value& input, const Arguments& arguments
   Parameters(runtime, "wordcount", arguments, {});
   std::int64_t count = 0;
   bool inside = false;
-  map_characters(to_text(runtime, input), [&](char32_t code) {
+  const Text text = to_text(runtime, input);
+  runtime.walk(text.footprint());
+  map_characters(text, [&](char32_t code) {
     const bool word = code == U'_' || is_alpha(code) || is_digit(code);
     if (word && !inside) ++count;
     inside = word;

@@ -164,6 +164,7 @@ Value concatenate_texts(Runtime& runtime, const Text& a, const Text& b) {
   const bool safe = a.safe() || b.safe();
   const std::size_t growth = safe ? 5 : 1;  // "&#34;" for a byte
   runtime.check_text_size((a.size() + b.size()) * growth);
+  safe ? runtime.walk(a.footprint() + b.footprint()) : runtime.touch(a.footprint() + b.footprint());
   Text out = safe && !a.safe() ? escaped(a) : a;
   out.append(safe && !b.safe() ? escaped(b) : b);
   out.set_safe(safe);
@@ -294,13 +295,14 @@ bool less(Runtime& runtime, const Value& a, const Value& b) {
 bool contains(Runtime& runtime, const Value& container, const Value& item) {
   if (const Text* text = container.text()) {
     if (const Text* part = item.text()) {
-      runtime.touch(text->size());
+      runtime.search(text->size() + part->size());
       return find_bytes(text->bytes(), part->bytes(), 0) != std::string_view::npos;
     }
     runtime.type_error("'in <str>' needs a str on its left, not " + std::string(type_name(item)));
   }
   if (const Dict* dict = container.dict()) {
     if (!hashable(item)) runtime.type_error("unhashable type: '" + std::string(type_name(item)) + "'");
+    runtime.look_up(item);
     return dict->find(item) != nullptr;
   }
   const SequencePtr elements = runtime.elements(container);
@@ -343,8 +345,10 @@ std::optional<std::int64_t> length_of(const Value& value) {
 namespace {
 
 std::optional<Value> character_of(Runtime& runtime, const Text& text, std::int64_t index) {
-  runtime.touch(text.size());
-  if (index < 0) index += static_cast<std::int64_t>(character_count(text.bytes()));
+  const bool from_end = index < 0;
+  // A character has at most four bytes.
+  runtime.walk(from_end ? text.size() : 4 * std::min(text.size() / 4, static_cast<std::size_t>(index)));
+  if (from_end) index += static_cast<std::int64_t>(character_count(text.bytes()));
   if (index < 0) return std::nullopt;
   std::size_t at = 0;
   for (; index > 0 && at < text.size(); --index) at += character_at(text.bytes(), at).length;
@@ -387,6 +391,7 @@ Indices indices(Runtime& runtime, std::int64_t length, const Value& start, const
 std::optional<Value> find_item(Runtime& runtime, const Value& object, const Value& key) {
   if (const auto* undefined = object.get<Undefined>()) runtime.undefined_error(*undefined);
   if (const Dict* dict = object.dict()) {
+    runtime.look_up(key);
     const Value* found = hashable(key) ? dict->find(key) : nullptr;
     return found != nullptr ? std::optional<Value>(*found) : std::nullopt;
   }
@@ -432,7 +437,7 @@ Value slice_text(Runtime& runtime, const Text& text, const Indices& range) {
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step) {
   if (const auto* undefined = object.get<Undefined>()) runtime.undefined_error(*undefined);
   if (const Text* text = object.text()) {
-    runtime.touch(text->footprint());
+    runtime.walk(text->footprint());
     return slice_text(runtime, *text, indices(runtime, *length_of(object), start, stop, step));
   }
   const Sequence* sequence = object.sequence();

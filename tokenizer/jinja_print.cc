@@ -3,18 +3,19 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 
 #include "tokenizer/jinja_operators.h"
 
 namespace partita::jinja {
 namespace {
 
+void append_hex(std::string& out, char32_t code, int digits) {
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) out += "0123456789abcdef"[(code >> shift) & 15];
+}
+
 void append_escape(std::string& out, char32_t code) {
-  char buffer[16];
-  const char* format = code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x";
-  const int length = std::snprintf(buffer, sizeof buffer, format, static_cast<unsigned>(code));
-  out.append(buffer, static_cast<std::size_t>(length));
+  out += code < 0x100 ? "\\x" : code < 0x10000 ? "\\u" : "\\U";
+  append_hex(out, code, code < 0x100 ? 2 : code < 0x10000 ? 4 : 8);
 }
 
 void append_quoted(std::string& out, const std::string& bytes) {
@@ -75,7 +76,7 @@ class ReprPrinter : public Printer {
   void operator()(std::uint64_t value) { out_ += std::to_string(value); }
   void operator()(double value) { out_ += float_repr(value); }
   void operator()(const TextPtr& text) {
-    runtime_.touch(text->size());
+    runtime_.walk(text->size());
     from_message_ = from_message_ || text->from_message();
     append_quoted(out_, text->bytes());
   }
@@ -217,7 +218,7 @@ class JsonPrinter : public Printer {
   }
 
   void print_string(const Text& text) {
-    runtime_.touch(text.size());
+    runtime_.walk(text.size());
     from_message_ = from_message_ || text.from_message();
     out_ += '"';
     const std::string& bytes = text.bytes();
@@ -247,13 +248,12 @@ class JsonPrinter : public Printer {
   }
 
   void print_long_escape(char32_t code) {
-    char buffer[16];
-    const auto unit = [&](unsigned u) {
-      std::snprintf(buffer, sizeof buffer, "\\u%04x", u);
-      out_ += buffer;
+    const auto unit = [&](char32_t u) {
+      out_ += "\\u";
+      append_hex(out_, u, 4);
     };
-    if (code < 0x10000) return unit(static_cast<unsigned>(code));
-    const auto rest = static_cast<unsigned>(code - 0x10000);
+    if (code < 0x10000) return unit(code);
+    const char32_t rest = code - 0x10000;
     unit(0xD800 + (rest >> 10));
     unit(0xDC00 + (rest & 0x3FF));
   }

@@ -35,10 +35,23 @@ void Runtime::undefined_error(const Undefined& undefined) const {
   type_error(undefined.why ? *undefined.why : std::string("the value is undefined"));
 }
 
-void Runtime::step(std::size_t count) {
-  steps_ += count;
+void Runtime::check() {
+  constexpr std::size_t kBetween = 4096;  // steps: less than a millisecond
   if (steps_ > kMaxSteps) {
     fail(ErrorCode::kOutOfMemory, "rendering takes more than " + std::to_string(kMaxSteps) + " steps");
+  }
+  if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed)) {
+    fail(ErrorCode::kCancelled, "the rendering was cancelled");
+  }
+  next_check_ = std::min(steps_ + kBetween, kMaxSteps + 1);
+}
+
+void Runtime::look_up(const Value& key) {
+  step();
+  touch_text(key);
+  if (const Sequence* tuple = key.sequence()) {
+    step(tuple->items.size());
+    for (const Value& item : tuple->items) touch_text(item);
   }
 }
 
@@ -53,6 +66,7 @@ void Runtime::reserve(std::size_t bytes) {
     fail(ErrorCode::kOutOfMemory,
          "the template's values need more than " + std::to_string(kMaxLiveBytes) + " bytes of memory");
   }
+  step();
   touch(bytes);
   live_ += bytes;
 }
@@ -133,6 +147,8 @@ Parameters::Parameters(Runtime& runtime, std::string_view callee, const Argument
                        " arguments, but " + std::to_string(arguments.positional.size()) + " were given");
   }
   for (std::size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = &arguments.positional[i];
+  for (const Value& value : arguments.positional) runtime.touch_text(value);
+  for (const auto& [name, value] : arguments.named) runtime.touch_text(value);
   for (const auto& [name, value] : arguments.named) {
     const auto it = std::find(names_.begin(), names_.end(), name);
     const auto i = static_cast<std::size_t>(it - names_.begin());

@@ -2,6 +2,7 @@
 // operation of the language can fail; ChatTemplate turns it into a Result at the door.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "partita/json.hpp"
 #include "partita/result.hpp"
 #include "tokenizer/jinja_value.h"
 
@@ -23,16 +25,18 @@ struct JinjaError {
 inline constexpr std::size_t kMaxSourceBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxNesting = 200;       // brackets and blocks inside one another
 inline constexpr int kMaxExpressionHeight = 400;      // operators above one another, as in a + b + c + ...
-inline constexpr std::size_t kMaxSteps = 10'000'000;  // evaluated nodes, touched items, and every 256 bytes
+inline constexpr std::size_t kMaxSteps = 10'000'000;  // of about 100 ns each: Runtime::step()
 inline constexpr std::size_t kMaxCallDepth = 1'200;   // nodes under evaluation, macros inside macros
 inline constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;  // the output, and any one string
 inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 20;  // all strings and lists alive at once
 inline constexpr std::int64_t kMaxRange = 100'000;                   // as jinja2's sandbox has it
-inline constexpr int kMaxValueDepth = 100;                           // lists and dicts inside one another
+inline constexpr int kMaxValueDepth = int{kMaxJsonDepth};            // lists and dicts inside one another
 
 class Runtime {
  public:
-  explicit Runtime(std::optional<std::int64_t> now) : now_(now) {}
+  /// `now`: now(). `cancel`: null, or what ends the rendering with kCancelled once it is set.
+  explicit Runtime(std::optional<std::int64_t> now, const std::atomic<bool>* cancel = nullptr)
+      : now_(now), cancel_(cancel) {}
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -49,10 +53,25 @@ class Runtime {
   /// A use of an undefined value that is an error.
   [[noreturn]] void undefined_error(const Undefined& undefined) const;
 
-  /// Counts work; fails past kMaxSteps.
-  void step(std::size_t count = 1);
-  /// Counts the work of touching `bytes`.
+  /// Counts work: an evaluated node, an item that is looked at, a value that is made. Fails past kMaxSteps,
+  /// and where the rendering was cancelled.
+  void step(std::size_t count = 1) {
+    steps_ += count;
+    if (steps_ >= next_check_) check();
+  }
+  /// Counts the work of copying or comparing `bytes`.
   void touch(std::size_t bytes) { step(bytes / 256); }
+  /// Counts the work of searching them for others.
+  void search(std::size_t bytes) { step(bytes / 64); }
+  /// Counts the work of taking them apart into characters.
+  void walk(std::size_t bytes) { step(bytes / 4); }
+  /// Counts the work of hashing a key and comparing it with another.
+  void look_up(const Value& key);
+  /// touch() of a value that is a text.
+  void touch_text(const Value& value) {
+    if (const Text* text = value.text()) touch(text->footprint());
+  }
+  std::size_t steps() const { return steps_; }
   /// Fails if a string of `bytes` would be too long. Call it before building one.
   void check_text_size(std::size_t bytes) const;
 
@@ -76,14 +95,17 @@ class Runtime {
   std::optional<std::int64_t> now() const { return now_; }
 
  private:
+  void check();
+
   std::optional<std::int64_t> now_;
+  const std::atomic<bool>* cancel_;
   int line_ = 1;
-  std::size_t steps_ = 0;
+  std::size_t steps_ = 0, next_check_ = 0;
   std::size_t live_ = 0;
   std::vector<std::shared_ptr<Namespace>> namespaces_;
 };
 
-/// Binds a call's arguments to parameter names, as Python does.
+/// Binds a call's arguments to parameter names, as Python does, and counts the texts among them as touched.
 class Parameters {
  public:
   /// Fails if one of the first `required` is missing, or one is unknown or given twice.

@@ -77,6 +77,7 @@ class KeyOf {
  private:
   Value fold(Value key) const {
     if (case_sensitive_ || key.text() == nullptr) return key;
+    runtime_.walk(key.text()->footprint());
     return runtime_.text(to_lower(*key.text()));
   }
 
@@ -145,7 +146,9 @@ Value join(Runtime& runtime, const Value& input, const Arguments& arguments) {
   std::size_t held = 0;  // the copies in `parts`
   const SequencePtr elements = runtime.elements(input);
   for (const Value& item : elements->items) {
-    parts.push_back(to_text(runtime, path.of(item)));
+    const Value part = path.of(item);
+    runtime.touch_text(part);
+    parts.push_back(to_text(runtime, part));
     runtime.reserve(parts.back().footprint());
     held += parts.back().footprint();
   }
@@ -239,6 +242,7 @@ Value unique(Runtime& runtime, const Value& input, const Arguments& arguments) {
   for (const Value& item : elements->items) {
     const Value k = key.one(item);
     if (!hashable(k)) runtime.type_error("unhashable type: '" + std::string(type_name(k)) + "'");
+    runtime.look_up(k);
     if (seen.find(k) != nullptr) continue;
     seen.set(k, Value(true));
     out.push_back(item);
@@ -295,7 +299,7 @@ Value map(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Arguments rest = rest_of(arguments, 1);
   std::vector<Value> out;
   const SequencePtr elements = runtime.elements(input);
-  for (const Value& item : elements->items) out.push_back(filter(runtime, item, rest));
+  for (const Value& item : elements->items) out.push_back(run_filter(filter, runtime, item, rest));
   return runtime.sequence(SequenceKind::kGenerator, std::move(out));
 }
 
@@ -318,7 +322,7 @@ Value choose(Runtime& runtime, const Value& input, const Arguments& arguments, b
   const SequencePtr elements = runtime.elements(input);
   for (const Value& item : elements->items) {
     const Value looked_at = path.of(item);
-    const bool passes = test != nullptr ? test(runtime, looked_at, rest) : truthy(looked_at);
+    const bool passes = test != nullptr ? run_test(test, runtime, looked_at, rest) : truthy(looked_at);
     if (passes == wanted) out.push_back(item);
   }
   return runtime.sequence(SequenceKind::kGenerator, std::move(out));

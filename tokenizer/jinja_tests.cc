@@ -1,5 +1,4 @@
 // Tests: what stands after `is`.
-#include <array>
 #include <utility>
 
 #include "tokenizer/jinja_builtins.h"
@@ -50,6 +49,7 @@ template <char32_t (*map)(char32_t)>
 bool all_cased(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "the test", arguments, {});
   const Text text = to_text(runtime, input);
+  runtime.walk(text.size());
   bool cased = false;
   for (std::size_t at = 0; at < text.size();) {
     const Character c = character_at(text.bytes(), at);
@@ -98,8 +98,8 @@ bool is_test(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 }  // namespace
 
-Test find_test(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, Test>, 39> kTests{{
+std::span<const detail::NamedTest> detail::tests() {
+  static constexpr NamedTest kTests[] = {
       {"defined", plain<is_defined>},
       {"undefined", plain<is_undefined>},
       {"none", plain<is_none>},
@@ -139,11 +139,27 @@ Test find_test(std::string_view name) {
       {">", comparing<Comparison::kGreater>},
       {"ge", comparing<Comparison::kGreaterEqual>},
       {">=", comparing<Comparison::kGreaterEqual>},
-  }};
-  for (const auto& [known, test] : kTests) {
+  };
+  return kTests;
+}
+
+Test find_test(std::string_view name) {
+  for (const auto& [known, test] : detail::tests()) {
     if (known == name) return test;
   }
   return nullptr;
+}
+
+bool run_test(Test test, Runtime& runtime, const Value& input, const Arguments& arguments) {
+  runtime.step();
+  runtime.touch_text(input);
+  return test(runtime, input, arguments);
+}
+
+Value run_filter(Filter filter, Runtime& runtime, const Value& input, const Arguments& arguments) {
+  runtime.step();
+  runtime.touch_text(input);
+  return filter(runtime, input, arguments);
 }
 
 Filter find_filter(std::string_view name) {

@@ -10,8 +10,9 @@ namespace partita::jinja {
 namespace detail {
 
 Value strip_text(Runtime& runtime, const Text& text, const Text* chars, bool left, bool right) {
-  runtime.touch(text.size());
+  if (chars != nullptr) runtime.walk(chars->size());
   const Range kept = strip_range(text.bytes(), chars == nullptr ? nullptr : &chars->bytes(), left, right);
+  runtime.walk(text.size() - (kept.end - kept.begin));
   return runtime.text(text.slice(kept.begin, kept.end));
 }
 
@@ -21,7 +22,8 @@ Value replace_text(Runtime& runtime, const Text& text, const Text& from, const T
   std::size_t at = 0;
   for (; limit != 0; --limit) {
     runtime.step();
-    std::size_t hit = find_bytes(bytes, from.bytes(), at);
+    const std::size_t hit = find_bytes(bytes, from.bytes(), at);
+    runtime.search((hit == std::string::npos ? bytes.size() : hit) - at + from.size());
     if (hit == std::string::npos) break;
     runtime.check_text_size(out.size() + (hit - at) + to.size());
     runtime.touch(to.footprint() + (hit - at));
@@ -54,26 +56,37 @@ Value join_texts(Runtime& runtime, const Text& glue, const std::vector<Text>& pa
 
 namespace {
 
+/// The input as a text whose characters are looked at one by one.
+Text characters_of(Runtime& runtime, const Value& input) {
+  Text text = to_text(runtime, input);
+  runtime.walk(text.footprint());
+  return text;
+}
+
+Value mapped(Runtime& runtime, const Value& input, Text (*map)(const Text&)) {
+  return runtime.text(map(characters_of(runtime, input)));
+}
+
 Value upper(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "upper", arguments, {});
-  return runtime.text(to_upper(to_text(runtime, input)));
+  return mapped(runtime, input, to_upper);
 }
 
 Value lower(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "lower", arguments, {});
-  return runtime.text(to_lower(to_text(runtime, input)));
+  return mapped(runtime, input, to_lower);
 }
 
 Value capitalize_filter(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "capitalize", arguments, {});
-  return runtime.text(capitalize(to_text(runtime, input)));
+  return mapped(runtime, input, capitalize);
 }
 
 // Jinja's own title case: a word begins after white space or one of -({[<, unlike in str.title().
 Value title(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "title", arguments, {});
   bool begins = true;
-  return runtime.text(map_characters(to_text(runtime, input).set_safe(false), [&begins](char32_t code) {
+  return runtime.text(map_characters(characters_of(runtime, input).set_safe(false), [&begins](char32_t code) {
     const bool separates =
         is_space(code) ||
         (code < 0x80 && std::string_view("-({[<").find(static_cast<char>(code)) != std::string_view::npos);
@@ -108,7 +121,7 @@ Value safe(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 Value force_escape(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "escape", arguments, {});
-  const Text text = to_text(runtime, input);
+  const Text text = characters_of(runtime, input);
   runtime.check_text_size(text.size() * 5);  // "&#34;" for each byte
   return runtime.text(escaped(text));
 }
@@ -132,7 +145,7 @@ Value indent(Runtime& runtime, const Value& input, const Arguments& arguments) {
   }
   Text text = *source;
   text.append("\n", false);
-  runtime.touch(text.footprint() * 2);
+  runtime.walk(text.footprint());
   Text out;
   out.set_safe(source->safe());
   if (p.flag(1, false)) out.append(indentation);
@@ -143,6 +156,7 @@ Value indent(Runtime& runtime, const Value& input, const Arguments& arguments) {
       if (line.begin < line.end || p.flag(2, false)) out.append(indentation);
     }
     first = false;
+    runtime.step();
     runtime.check_text_size(out.size() + indentation.size() + (line.end - line.begin) + 1);
     runtime.touch(indentation.footprint());
     out.append(text, line.begin, line.end);
@@ -166,7 +180,10 @@ Value format(Runtime& runtime, const Value& input, const Arguments& arguments) {
     runtime.type_error("format takes either positional or named arguments, not both");
   }
   Dict dict;
-  for (const auto& [name, value] : arguments.named) dict.set(runtime.text(name, false), value);
+  for (const auto& [name, value] : arguments.named) {
+    runtime.touch_text(value);
+    dict.set(runtime.text(name, false), value);
+  }
   return percent_format(runtime, pattern, runtime.dict(std::move(dict)));
 }
 

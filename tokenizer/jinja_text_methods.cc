@@ -20,6 +20,7 @@ Value strip(Runtime& runtime, const Value& self, const Arguments& arguments) {
 template <Text (*map)(const Text&)>
 Value mapped(Runtime& runtime, const Value& self, const Arguments& arguments) {
   Parameters(runtime, "the method", arguments, {});
+  runtime.walk(self_text(self).footprint());
   return runtime.text(map(self_text(self)));
 }
 
@@ -43,7 +44,7 @@ template <bool (*predicate)(char32_t)>
 Value every(Runtime& runtime, const Value& self, const Arguments& arguments) {
   Parameters(runtime, "the method", arguments, {});
   const std::string& bytes = self_text(self).bytes();
-  runtime.touch(bytes.size());
+  runtime.walk(bytes.size());
   for (std::size_t at = 0; at < bytes.size();) {
     const Character c = character_at(bytes, at);
     if (!predicate(c.code)) return Value(false);
@@ -56,7 +57,7 @@ bool is_alphanumeric(char32_t code) { return is_alpha(code) || is_digit(code); }
 
 template <const char* test>
 Value cased(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return Value(find_test(test)(runtime, self, arguments));
+  return Value(run_test(find_test(test), runtime, self, arguments));
 }
 constexpr char kLower[] = "lower";
 constexpr char kUpper[] = "upper";
@@ -80,6 +81,8 @@ Value affixed(Runtime& runtime, const Value& self, const Arguments& arguments) {
                          std::string(type_name(affix)));
     }
     const std::string& wanted = affix.text()->bytes();
+    runtime.step();
+    runtime.touch(std::min(wanted.size(), bytes.size()));
     return at_end ? bytes.ends_with(wanted) : bytes.starts_with(wanted);
   };
   const Sequence* tuple = p[0].sequence();
@@ -119,7 +122,7 @@ Value find(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (p.has(2)) runtime.unsupported("the end argument of str.find()");
   const Value part = between(runtime, self, p, 1);
   const std::string& bytes = part.text()->bytes();
-  runtime.touch(self_text(self).size() * 2);
+  runtime.walk(self_text(self).size());
   const bool past_end = p.has(1) && p.integer(1, 0) > *length_of(self);  // not even "" is found there
   const std::string& sub = p.text(0).bytes();
   const std::size_t hit = past_end   ? std::string::npos
@@ -139,12 +142,12 @@ Value count(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Value part = between(runtime, self, p, 1);
   const std::string& bytes = part.text()->bytes();
   const std::string& sub = p.text(0).bytes();
-  runtime.touch(bytes.size());
+  sub.empty() ? runtime.walk(bytes.size()) : runtime.search(bytes.size());
   if (sub.empty()) return Value(*length_of(part) + 1);
   std::int64_t hits = 0;
   for (std::size_t at = 0; (at = find_bytes(bytes, sub, at)) != std::string::npos; at += sub.size()) {
     runtime.step();
-    runtime.touch(sub.size());
+    runtime.search(sub.size());
     ++hits;
   }
   return Value(hits);
@@ -157,7 +160,7 @@ std::vector<Range> cut_at(Runtime& runtime, std::string_view bytes, std::string_
   std::size_t begin = 0;
   for (; limit != 0; --limit) {
     runtime.step();
-    runtime.touch(separator.size());
+    runtime.search(separator.size());
     const std::size_t hit = find_bytes(bytes, separator, begin);
     if (hit == std::string_view::npos) break;
     pieces.push_back({begin, hit});
@@ -224,7 +227,7 @@ Value split(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "str.split()", arguments, {"sep", "maxsplit"});
   const Text& text = self_text(self);
   const std::int64_t limit = p.integer(1, -1);
-  runtime.touch(text.size());
+  from_end || !p.given(0) ? runtime.walk(text.size()) : runtime.search(text.size());
   if (!p.given(0)) return texts_at(runtime, text, cut_at_spaces(text.bytes(), limit, from_end));
   const std::string& separator = p.text(0).bytes();
   if (separator.empty()) runtime.type_error("str.split(): the separator is empty");
@@ -239,7 +242,7 @@ Value partition(Runtime& runtime, const Value& self, const Arguments& arguments)
   const Text& text = self_text(self);
   const std::string& separator = p.text(0).bytes();
   if (separator.empty()) runtime.type_error("str.partition(): the separator is empty");
-  runtime.touch(text.size());
+  from_end ? runtime.walk(text.size()) : runtime.search(text.size());
   const std::size_t hit =
       from_end ? find_last(text.bytes(), separator) : find_bytes(text.bytes(), separator, 0);
   const Value none = runtime.text("", false);
@@ -255,7 +258,7 @@ Value partition(Runtime& runtime, const Value& self, const Arguments& arguments)
 Value split_lines(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "str.splitlines()", arguments, {"keepends"});
   const Text& text = self_text(self);
-  runtime.touch(text.size());
+  runtime.walk(text.size());
   return texts_at(runtime, text, line_ranges(text.bytes(), p.flag(0, false)));
 }
 
@@ -280,7 +283,7 @@ Value join(Runtime& runtime, const Value& self, const Arguments& arguments) {
 // `left` and `right` copies of the fill character around the text.
 Value padded(Runtime& runtime, const Text& text, const Text& fill, std::size_t left, std::size_t right) {
   runtime.check_text_size(text.size() + (left + right) * fill.size());
-  runtime.touch((left + right) * fill.size());
+  runtime.walk((left + right) * fill.size());
   Text out;
   for (std::size_t i = 0; i < left; ++i) out.append(fill);
   out.append(text);
@@ -299,6 +302,7 @@ Value justify(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (character_count(fill.bytes()) != 1)
     runtime.type_error("the fill of a padding method must be one character");
   const std::int64_t width = p.integer(0, 0);
+  runtime.walk(self_text(self).size() + fill.size());
   const std::int64_t length = *length_of(self);
   if (width <= length) return self;
   runtime.check_text_size(static_cast<std::size_t>(width));
@@ -313,6 +317,7 @@ Value justify(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value zero_fill(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "str.zfill()", arguments, {"width"}, 1);
+  runtime.walk(self_text(self).size());
   const std::int64_t missing = p.integer(0, 0) - *length_of(self);
   if (missing <= 0) return self;
   const Text& text = self_text(self);
