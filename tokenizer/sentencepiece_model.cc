@@ -4,8 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 #include "tokenizer/sentencepiece_proto.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
+#include "weights/sentence.h"
 
 namespace partita {
 namespace {
@@ -97,11 +100,16 @@ Result<std::string> read_file(const std::string& path) {
   return bytes;
 }
 
-Result<std::unique_ptr<SentencePieceProcessor>> load(const std::string& path, std::string_view model) {
+/// The library throws where it cannot build its index of pieces.
+Result<std::unique_ptr<SentencePieceProcessor>> load(const std::string& path, std::string_view model) try {
   auto processor = std::make_unique<SentencePieceProcessor>();
   const auto status = processor->LoadFromSerializedProto(absl::string_view(model.data(), model.size()));
   if (!status.ok()) return bad_model(path, status.ToString());
   return processor;
+} catch (const std::bad_alloc&) {
+  return Error{ErrorCode::kOutOfMemory, "no memory for the SentencePiece model"};
+} catch (const std::exception& error) {
+  return bad_model(path, sentence("SentencePiece refuses its pieces: ", error.what()));
 }
 
 SpecialIds specials_of(const SentencePieceProcessor& processor, std::span<const std::string_view> spellings,

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "tokenizer/sentencepiece_charsmap.h"
 
@@ -87,16 +88,25 @@ bool for_each_field(std::string_view message, Visit&& visit) {
   return true;
 }
 
-/// SentencePiece.type: NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE.
-std::optional<TokenKind> piece_kind(std::string_view piece) {
+/// A field of ModelProto.pieces.
+struct Piece {
+  std::string_view text;
+  TokenKind kind = TokenKind::kNormal;
+};
+
+/// SentencePiece.piece and SentencePiece.type: NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE.
+std::optional<Piece> read_piece(std::string_view message) {
   constexpr std::array kKinds = {TokenKind::kNormal,      TokenKind::kUnknown, TokenKind::kControl,
                                  TokenKind::kUserDefined, TokenKind::kUnused,  TokenKind::kByte};
+  Piece piece;
   std::uint64_t type = 1;
-  if (!for_each_field(piece, [&](const Field& field) { type = field.number == 3 ? field.value : type; })) {
-    return std::nullopt;
-  }
-  if (type < 1 || type > kKinds.size()) return std::nullopt;
-  return kKinds[type - 1];
+  const bool is_message = for_each_field(message, [&](const Field& field) {
+    if (field.number == 1) piece.text = field.bytes;
+    if (field.number == 3) type = field.value;
+  });
+  if (!is_message || type < 1 || type > kKinds.size()) return std::nullopt;
+  piece.kind = kKinds[type - 1];
+  return piece;
 }
 
 }  // namespace
@@ -106,6 +116,7 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
   constexpr std::uint64_t kPrecompiledCharsmap = 2, kAddDummyPrefix = 3, kTreatWhitespaceAsSuffix = 24;
   SentencePieceFile file;
   bool is_good = true;
+  std::optional<std::size_t> unusable;  // the first piece that no text can contain
   const auto read_flag = [&](std::string_view message, std::uint64_t number, bool& flag) {
     is_good &= for_each_field(
         message, [&](const Field& field) { flag = field.number == number ? field.value != 0 : flag; });
@@ -120,11 +131,20 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
     if (field.number == kTrainerSpec) read_flag(field.bytes, kTreatWhitespaceAsSuffix, file.space_at_end);
     if (field.number == kNormalizerSpec) read_flag(field.bytes, kAddDummyPrefix, file.adds_space);
     if (field.number != kPieces) return;
-    const auto kind = piece_kind(field.bytes);
-    is_good &= kind.has_value();
-    file.kinds.push_back(kind.value_or(TokenKind::kNormal));
+    const auto piece = read_piece(field.bytes);
+    is_good &= piece.has_value();
+    // The library would throw.
+    const bool usable = piece && !piece->text.empty() && piece->text.find('\0') == piece->text.npos;
+    if (!usable && !unusable) unusable = file.kinds.size();
+    file.kinds.push_back(piece ? piece->kind : TokenKind::kNormal);
   });
   if (!is_good || file.kinds.empty()) return no_model();
+  if (unusable) {
+    return Error{ErrorCode::kBadFile,
+                 "piece " + std::to_string(*unusable) +
+                     " is empty or contains a zero byte, and no text has such a piece; the "
+                     "file is damaged: download it again"};
+  }
   return file;
 }
 

@@ -16,7 +16,7 @@ struct SentencePieceFile {
   bool space_at_end = false;     // trainer_spec.treat_whitespace_as_suffix
 };
 
-/// Error: kBadFile where the bytes are no such message.
+/// Error: kBadFile where the bytes are no such message, or a piece is empty or has a zero byte.
 Result<SentencePieceFile> parse_sentencepiece(std::string_view model);
 
 /// What to append to a model's bytes so that the library adds no space: a later value of a field replaces the

@@ -120,6 +120,24 @@ TEST_CASE("A model file cut anywhere is refused or loads") {
   std::filesystem::remove(path);
 }
 
+TEST_CASE("A model file with a piece that no text has is refused in one sentence") {
+  using namespace std::string_literals;
+  const auto path =
+      std::filesystem::temp_directory_path() / ("partita_piece_" + std::to_string(getpid()) + ".model");
+  for (const std::string& piece : {"\x0A\x02\x0A\x00"s,
+                                   "\x0A\x05\x0A\x03"
+                                   "a\x00"
+                                   "b"s,
+                                   "\x0A\x02\x18\x01"s}) {
+    std::ofstream(path, std::ios::binary) << read(data_path("tiny_bpe.model")) << piece;
+    const auto tokenizer = Tokenizer::from_sentencepiece(path.string());
+    REQUIRE_FALSE(tokenizer);
+    CHECK(tokenizer.error().code == ErrorCode::kBadFile);
+    CHECK(tokenizer.error().message.find("is empty or contains a zero byte") != std::string::npos);
+  }
+  std::filesystem::remove(path);
+}
+
 TEST_CASE("The message reader refuses lengths beyond the end, endless numbers and unknown kinds") {
   using namespace std::string_literals;
   CHECK_FALSE(parse_sentencepiece(""));
