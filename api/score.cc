@@ -261,21 +261,32 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
                                                     " positions are asked for, but there are " +
                                                     std::to_string(ids.size()) + " ids"};
     }
-    const std::size_t skip = ids.size() - outputs;
-    const std::size_t vocabulary = impl_->model->head->vocab_size();
-    const std::size_t width = impl_->model->info.hidden_size;
-    std::vector<float> logits(outputs * vocabulary);
-    const auto scratch = impl_->model->head_scratch(kHeadRows);
-    auto done = visit_positions(
-        *impl_, ids, [&](std::size_t first, const float* hidden, std::size_t n) -> Result<void> {
-          const std::size_t from = std::min(n, skip - std::min(skip, first));
-          if (from < n) {
-            impl_->model->head->logits(hidden + from * width, n - from, *scratch,
-                                       logits.data() + (first + from - skip) * vocabulary);
-          }
-          return {};
-        });
-    if (!done) return done.error();
+    Session::Impl& session = *impl_;
+    const std::size_t skip = ids.size() - outputs, width = session.model->info.hidden_size;
+    const std::size_t vocabulary = session.model->head->vocab_size();
+    std::vector<float> logits(outputs * vocabulary), hidden;
+    const auto scratch = session.model->head_scratch(kHeadRows);
+    session.begin_probe(ids.first(skip));
+    while (outputs > 0 && session.probe.length() < ids.size()) {
+      const std::size_t first = session.probe.length();
+      const auto piece = ids.subspan(first, std::min(kStepRows, ids.size() - first));
+      const std::size_t wanted = piece.size() - std::min(piece.size(), skip - std::min(skip, first));
+      hidden.resize(wanted * width);
+      const Chunk chunk{&session.probe, piece, Role::kPrompt, wanted};
+      auto done = session.scheduler.engine().step({&chunk, 1}, hidden.data(), session.cancelled());
+      if (!done) {
+        session.end_probe();
+        return done.error();
+      }
+      session.probe_ids.insert(session.probe_ids.end(), piece.begin(), piece.end());
+      session.probe.release_unseen(kWaysBack);
+      float* const out = logits.data() + (first + piece.size() - wanted - skip) * vocabulary;
+      for (std::size_t i = 0; i < wanted; i += kHeadRows) {
+        const std::size_t rows = std::min(kHeadRows, wanted - i);
+        session.model->head->logits(hidden.data() + i * width, rows, *scratch, out + i * vocabulary);
+      }
+      if (session.progress) session.progress(session.probe.length(), ids.size());
+    }
     return logits;
   });
 }

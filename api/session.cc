@@ -1,4 +1,6 @@
 // Session: one conversation whose cache remembers.
+#include <algorithm>
+
 #include "api/session_impl.h"
 #include "weights/guard.h"
 
@@ -17,6 +19,7 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 void Session::Impl::begin(Sequence sequence) {
+  end_probe();
   const bool roles_differ = scheduler.engine().roles_differ();
   keep_common(cache, sequence, 0, roles_differ);
   keep_common(negative_cache, sequence, 1, roles_differ);
@@ -24,11 +27,26 @@ void Session::Impl::begin(Sequence sequence) {
 }
 
 void Session::Impl::take_over(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size) {
+  end_probe();
   current.reset();
   negative_cache.truncate(0);
   cache = std::move(other);
   loaded = std::move(ids);
   loaded_prompt = prompt_size;
+}
+
+void Session::Impl::begin_probe(std::span<const TokenId> ids) {
+  const auto common = [&](std::span<const TokenId> held) {
+    return static_cast<std::size_t>(std::mismatch(held.begin(), held.end(), ids.begin(), ids.end()).first -
+                                    held.begin());
+  };
+  const Held known = held(cache);
+  const bool roles_differ = scheduler.engine().roles_differ();
+  const std::size_t mine = common(probe_ids);
+  const std::size_t theirs = common(roles_differ ? known.ids.first(known.prompt_size) : known.ids);
+  if (theirs > mine) probe = cache.fork();
+  probe.truncate(std::max(mine, theirs));
+  probe_ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(probe.length()));
 }
 
 Result<Stream> Session::generate(const Request& request) {
@@ -42,6 +60,7 @@ Result<Stream> Session::generate(const Request& request) {
 }
 
 Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) {
+  end_probe();
   Sequence* const alone = &sequence;
   outcomes.clear();
   while (outcomes.empty()) {
@@ -79,6 +98,7 @@ std::size_t Session::length() const { return impl_->cache.length(); }
 const Counts& Session::counts() const { return impl_->scheduler.counts(); }
 
 void Session::reset() {
+  impl_->end_probe();
   impl_->cache.truncate(0);
   impl_->negative_cache.truncate(0);
   impl_->current.reset();

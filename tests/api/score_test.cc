@@ -64,6 +64,51 @@ TEST_CASE("logits gives the last positions alone, with the same bits") {
   CHECK(session.logits(ids, 601).error().code == ErrorCode::kInvalidArgument);
 }
 
+TEST_CASE(
+    "logits reads only what neither the conversation nor the call before has read, with the same bits") {
+  const ChatModelFile file;
+  const Model model = must(Model::open(file.path()));
+  Session session = must(model.session());
+  std::size_t steps = 0;
+  session.set_progress([&](std::size_t, std::size_t) { ++steps; });
+  const Ids ids = some_ids(1600);
+  const auto logits_of = [&](std::size_t count, std::size_t outputs) {
+    steps = 0;
+    const auto asked = std::span(ids).first(count);
+    const auto logits = must(session.logits(asked, outputs));
+    Session fresh = must(model.session());
+    CHECK(logits == must(fresh.logits(asked, outputs)));
+    return steps;
+  };
+  CHECK(logits_of(1501, 1) == 3);
+  for (const std::size_t count : {1502, 1503, 1504}) CHECK(logits_of(count, 1) == 1);
+  CHECK(logits_of(1504, 1) == 1);  // of the last id the hidden state is made again
+  CHECK(logits_of(1000, 5) == 1);  // going back
+  CHECK(logits_of(1000, 600) == 2);
+  CHECK(logits_of(1600, 0) == 0);
+
+  // In the middle of an answer: what it has read is not read again, and it goes on as if nothing had been.
+  Request request;
+  request.ids.assign(ids.begin(), ids.begin() + 1200);
+  request.max_tokens = 6;
+  request.sampling.temperature = 0;
+  Session alone = must(model.session());
+  const Ids expected = pull_all(must(alone.generate(request))).ids;
+  Stream stream = must(session.generate(request));
+  Ids answer;
+  while (auto token = must(stream.next())) {
+    answer.push_back(token->id);
+    CHECK(logits_of(1200, 1) == 1);
+  }
+  CHECK(answer == expected);
+  Ids more = request.ids;
+  more.insert(more.end(), answer.begin(), answer.end());
+  steps = 0;
+  Session fresh = must(model.session());
+  CHECK(must(session.logits(more, 1)) == must(fresh.logits(more, 1)));
+  CHECK(steps == 1);
+}
+
 TEST_CASE("Scoring leaves the conversation alone") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
