@@ -24,8 +24,8 @@ class Counter {
                    const nlohmann::detail::exception& exception) {
     constexpr int kNumberOutOfRange = 406;
     if (exception.id == kNumberOutOfRange) {
-      return fail(sentence("has the number ", partita::quoted(token), " before byte ", position,
-                           ", which is out of range: numbers are below 1.8e308"));
+      return fail(sentence("has the number ", partita::quoted(token), ", which ends at byte ", position,
+                           " and is out of range: numbers are below 1.8e308"));
     }
     if (position > bytes_) return fail(sentence("is not valid JSON: it ends too early, at byte ", bytes_));
     return fail(sentence("is not valid JSON: unexpected input at byte ", position));

@@ -66,9 +66,9 @@ TEST_CASE("What is no JSON is said with its place") {
 }
 
 TEST_CASE("A number that is out of range is named") {
-  const std::string rest = ", which is out of range: numbers are below 1.8e308";
-  CHECK(error_of("[1e400]") == "it has the number '1e400' before byte 6" + rest);
-  CHECK(error_of(R"({"n":-2e308})") == "it has the number '-2e308' before byte 11" + rest);
+  const std::string rest = " and is out of range: numbers are below 1.8e308";
+  CHECK(error_of("[1e400]") == "it has the number '1e400', which ends at byte 6" + rest);
+  CHECK(error_of(R"({"n":-2e308})") == "it has the number '-2e308', which ends at byte 11" + rest);
   CHECK_THAT(error_of(std::string(400, '9')), Catch::Matchers::Contains("is out of range"));
   CHECK(check_json("[1e-400]", "it").ok());
 }
