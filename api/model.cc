@@ -6,7 +6,7 @@
 
 #include "api/model_file.h"
 #include "api/model_impl.h"
-#include "engine/kernels/parallel.h"
+#include "engine/kernels/thread_pool.h"
 #include "partita/partita.hpp"
 #include "sampling/chain.h"
 #include "sampling/screen_file.h"
@@ -202,9 +202,11 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
 
     auto impl = std::make_shared<Impl>(std::move(*file));
     impl->options = options;
-    impl->options.threads = *threads;
+    // Held while tensors are packed, a region for each slice.
+    const auto pool = *threads > 1 && !options.text_only ? ThreadPool::shared() : nullptr;
+    impl->options.threads = pool == nullptr ? *threads : pool->grow(*threads);
+    impl->info.threads = impl->options.threads;
     impl->info.path = path;
-    impl->info.threads = *threads;
     impl->info.exact = options.exact;
     impl->info.file_bytes = impl->file.file_bytes();
 

@@ -110,7 +110,7 @@ Result<void> TensorLoader::pack(std::span<const Packing> list, std::size_t unit)
   for (std::size_t round = 0; round < rounds; ++round) {
     std::atomic<std::size_t> bytes{0};
     parallel(threads, [&](const Worker& worker) {
-      // All shares are packed, also where OpenMP grants fewer workers than there are shares.
+      // All shares are packed, also where the team has fewer members than there are shares.
       for (int member = worker.index; member < threads; member += worker.count) {
         const auto [own, end] = Worker{member, threads}.share(panels);
         const std::size_t first = std::min(own + round * slice, end);

@@ -224,27 +224,30 @@ void AdaptiveHead::answer_few(std::span<const Question> questions, HeadScratch& 
     Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
     for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
       const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
-      const auto [mine, end] = worker.share(block.size());
+      const auto for_my_rows = [&](auto&& visit) {
+        const auto [mine, end] = worker.share(block.size());
+        for (std::size_t r = mine; r < end; ++r) visit(r);
+      };
       if (worker.index == 0) scratch.parts.clear();
-      for (std::size_t r = mine; r < end; ++r) {
+      for_my_rows([&](std::size_t r) {
         std::copy_n(block[r].hidden, weights_.hidden_size, scratch.hidden_rows() + r * weights_.hidden_size);
         scratch.wanted[r].assign(1, 0);  // the root
         scratch.settled[r] = 0;
         scratch.failed[r] = 0;
-      }
+      });
       for (compute_wanted(worker, scratch); !scratch.list.empty(); compute_wanted(worker, scratch)) {
-        for (std::size_t r = mine; r < end; ++r) {
+        for_my_rows([&](std::size_t r) {
           if (scratch.settled[r] == 0) want_or_fail(block[r], r, scratch, member);
           scratch.settled[r] = scratch.wanted[r].empty() ? 1 : 0;
-        }
+        });
       }
-      for (std::size_t r = mine; r < end; ++r) {
+      for_my_rows([&](std::size_t r) {
         answers[first + r] = guarded([&]() -> Result<Answer> {
           if (scratch.failed[r] != 0) return out_of_memory();
           return answer_from(block[r], r, scratch, member);
         });
         member.row.clear();
-      }
+      });
       worker.wait();  // the next rows overwrite these
     }
   });

@@ -258,32 +258,35 @@ void MixtureHead::answer_few(std::span<const Question> questions, HeadScratch& h
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size(); first += scratch.at_a_time) {
       const auto block = questions.subspan(first, std::min(scratch.at_a_time, questions.size() - first));
-      const auto [mine, end] = worker.share(block.size());
-      for (std::size_t r = mine; r < end; ++r) {
+      const auto for_my_rows = [&](auto&& visit) {
+        const auto [mine, end] = worker.share(block.size());
+        for (std::size_t r = mine; r < end; ++r) visit(r);
+      };
+      for_my_rows([&](std::size_t r) {
         std::copy_n(block[r].hidden, w_.hidden_size, floats(scratch.hidden) + r * w_.hidden_size);
-      }
+      });
       worker.wait();
       source_.contexts(worker, floats(scratch.hidden), block.size(), scratch);
-      for (std::size_t r = mine; r < end; ++r) {
+      for_my_rows([&](std::size_t r) {
         const std::span<const float> prior(scratch.prior.data() + r * scratch.contexts, scratch.contexts);
         const std::size_t context = r * scratch.contexts + draw_context(prior, block[r].key);
         std::copy_n(floats(scratch.latent) + context * scratch.width, scratch.width,
                     scratch.drawn.data() + r * scratch.width);
-      }
+      });
       worker.wait();
       source_.words(worker, scratch.drawn.data(), block.size(), scratch);
       Candidates& candidates = scratch.candidates[static_cast<std::size_t>(worker.index)];
-      for (std::size_t r = mine; r < end; ++r) {
+      for_my_rows([&](std::size_t r) {
         if (!std::isfinite(scratch.prior[r * scratch.contexts])) {
           answers[first + r] = error_of(ErrorCode::kBadNumbers,
                                         [] { return std::string("the prior of the mixture is no number"); });
-          continue;
+          return;
         }
         const LogitRow row{{floats(scratch.logits) + r * scratch.ld, w_.vocab_size},
                            {scratch.maxima.data() + r * scratch.blocks, scratch.blocks}};
         answers[first + r] = guarded([&] { return answer_row(block[r], row, row, kernels_, candidates); });
         if (answers[first + r]) answers[first + r]->head_bytes = w_.bytes();
-      }
+      });
       worker.wait();  // the next rows overwrite these
     }
   });

@@ -112,8 +112,8 @@ void RowHead::answer(std::span<const Question> questions, HeadScratch& head_scra
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size();) {
       const Block block = Block::first_of(questions.subspan(first), scratch.block_rows);
-      const auto [mine, end] = worker.share(block.questions.size());
-      for (std::size_t q = mine; q < end; ++q) {
+      const auto [first_copied, last_copied] = worker.share(block.questions.size());
+      for (std::size_t q = first_copied; q < last_copied; ++q) {
         const Question& question = block.questions[q];
         float* const to = scratch.values() + block.row_of(q) * width;
         std::copy_n(question.hidden, width, to);
@@ -122,6 +122,7 @@ void RowHead::answer(std::span<const Question> questions, HeadScratch& head_scra
       worker.wait();
       source_->rows(worker, scratch.values(), block.rows, *scratch.source,
                     {scratch.row_logits(0), scratch.ld, scratch.row_maxima(0), scratch.blocks});
+      const auto [mine, end] = worker.share(block.questions.size());
       for (std::size_t q = mine; q < end; ++q) {
         Result<Answer>& answer = answers[first + q];
         answer = guarded([&] {

@@ -412,14 +412,15 @@ double Screen::shift(const float* hidden) const {
 void ask_together(const Worker& worker, const PackedMatrix& matrix, const Screen& screen,
                   Certificate certificate, const Activations& x, const Kernels& kernels, float* taken,
                   ScreenRows& rows) {
-  const auto [mine, end] = worker.share(x.rows);
-  if (matrix.quantized()) kernels.quantize(x, mine, end);
-  for (std::size_t r = mine; r < end; ++r) taken_numbers(matrix, x, r, taken + r * x.cols);
+  const auto [first_row, last_row] = worker.share(x.rows);
+  if (matrix.quantized()) kernels.quantize(x, first_row, last_row);
+  for (std::size_t r = first_row; r < last_row; ++r) taken_numbers(matrix, x, r, taken + r * x.cols);
   worker.wait();
   const auto [first_dim, last_dim] = worker.share(x.cols, 8);
   for (std::size_t r = 0; r < x.rows; ++r)
     screen.turn(taken + r * x.cols, r, first_dim, last_dim, kernels, rows);
   worker.wait();
+  const auto [mine, end] = worker.share(x.rows);
   for (std::size_t r = mine; r < end; ++r) screen.ask(taken + r * x.cols, r, certificate, rows);
   worker.wait();
 }

@@ -132,8 +132,9 @@ class ScreenedHead : public SplitHead {
                   std::span<Result<Answer>> answers) const override;
 
  private:
-  /// Quantizes and turns n rows of the scratch and writes their bounds; all workers together.
-  void look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const;
+  /// Quantizes and turns n rows of the scratch and writes their bounds; all workers together. Returns how
+  /// many wrote some.
+  int look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const;
   /// After look(), which `workers` did.
   Result<Answer> answer_from(const Question& question, std::size_t r, ScreenedScratch& scratch, int workers,
                              ScreenedScratch::Member& member) const;
@@ -185,15 +186,16 @@ void ScreenedHead::answer_few(std::span<const Question> questions, HeadScratch& 
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
       const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
-      const auto [mine, end] = worker.share(block.size());
-      for (std::size_t r = mine; r < end; ++r) {
+      const auto [first_copied, last_copied] = worker.share(block.size());
+      for (std::size_t r = first_copied; r < last_copied; ++r) {
         std::copy_n(block[r].hidden, matrix_.cols, scratch.buffer.values() + r * matrix_.cols);
       }
       worker.wait();
-      look(worker, block.size(), scratch);
+      const int workers = look(worker, block.size(), scratch);
+      const auto [mine, end] = worker.share(block.size());
       ScreenedScratch::Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
       for (std::size_t r = mine; r < end; ++r) {
-        answers[first + r] = guarded([&] { return answer_from(block[r], r, scratch, worker.count, member); });
+        answers[first + r] = guarded([&] { return answer_from(block[r], r, scratch, workers, member); });
         forget_computed(r, scratch, member);
       }
       worker.wait();  // the next rows overwrite these
@@ -201,7 +203,7 @@ void ScreenedHead::answer_few(std::span<const Question> questions, HeadScratch& 
   });
 }
 
-void ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const {
+int ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& scratch) const {
   ask_together(worker, matrix_, screen_, certificate_, scratch.buffer.view(n, matrix_.cols), kernels_,
                scratch.taken.data(), scratch.query);
   const ScreenPanels panels = screen_.panels();
@@ -216,7 +218,9 @@ void ScreenedHead::look(const Worker& worker, std::size_t n, ScreenedScratch& sc
           kernels_.max(scratch.upper_row(r) + p * kPanelRows, (stop - p) * kPanelRows);
     }
   }
+  const int workers = worker.count;  // wait() may drop one
   worker.wait();
+  return workers;
 }
 
 Result<Answer> ScreenedHead::answer_from(const Question& question, std::size_t r, ScreenedScratch& scratch,

@@ -1,50 +1,37 @@
-// Threads: a parallel region a step and one for its head, static ownership, a barrier that spins and sleeps.
+// Threads: teams enter parallel regions, one a step and one for its head. Ownership of work is static between
+// two barriers, which spin and then sleep.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 namespace partita {
 
+class Region;
+class ThreadPool;
+struct PoolThread;
+
 /// How many threads this process may really use: the smallest of the affinity mask, the container's CPU quota
 /// (cgroup v1 and v2, rounded up) and the online processors; at least 1. `root` is where /proc and /sys
 /// stand.
 int usable_threads(const std::string& root = "");
 
-/// A barrier for a team. Spins for a bounded time (not at all when the team is larger than the machine
-/// grants), then sleeps in the kernel.
-class Barrier {
- public:
-  using Duration = std::chrono::steady_clock::duration;
-
-  /// Only teams of up to `most_spinning` spin.
-  explicit Barrier(int most_spinning) : most_spinning_(most_spinning) {}
-  /// Returns when `members` threads have called it.
-  void wait(int members);
-  /// How long threads have slept in wait() since the last call, summed over threads. Called by one thread
-  /// between regions.
-  Duration take_slept() { return Duration(slept_.exchange(0, std::memory_order_relaxed)); }
-
- private:
-  const int most_spinning_;
-  std::atomic<std::int32_t> arrived_{0};
-  std::atomic<std::int32_t> generation_{0};
-  std::atomic<Duration::rep> slept_{0};
-};
-
-/// One member of the team inside a parallel region.
+/// One member of the team inside a parallel region. wait() may change index and count, where a member that
+/// holds up the others is dropped: a share is valid until the next wait().
 struct Worker {
-  int index = 0;
-  int count = 1;
-  Barrier* barrier = nullptr;
+  mutable int index = 0;  // 0: the thread that called Team::run(), which is never dropped
+  mutable int count = 1;
+  Region* region = nullptr;
+  PoolThread* thread = nullptr;  // null: the caller of Team::run()
 
+  /// Returns when all members have called it. A member that is dropped leaves the region here, by an
+  /// exception, possibly after Team::run() has returned: destructors of what it holds then must not touch
+  /// what others own.
   void wait() const {
-    if (count > 1) barrier->wait(count);
+    if (count > 1) meet();
   }
 
   /// This worker's share [first, last) of n items, in multiples of `unit` where possible.
@@ -54,39 +41,42 @@ struct Worker {
     const std::size_t last = units * static_cast<std::size_t>(index + 1) / static_cast<std::size_t>(count);
     return {first * unit < n ? first * unit : n, last * unit < n ? last * unit : n};
   }
+
+ private:
+  void meet() const;
 };
 
-/// Threads that enter parallel regions together. Where other programs hold some of them up, and the rest
-/// sleep at barriers, the team goes on with fewer, and tries with one more from time to time: so a busy core
-/// costs what it would compute, not what everyone waits for it.
+/// A caller and threads of the process's pool that enter parallel regions together. Where other programs hold
+/// some of them up, the region goes on with fewer, and later regions try with one more from time to time: so
+/// a busy core costs what it would compute, not what everyone waits for it. One thread at a time may use a
+/// team; several teams may run at once.
 class Team {
  public:
-  explicit Team(int threads);
+  /// A team of at most `threads`, fewer where the system creates no more.
+  Team(int threads);  // NOLINT(google-explicit-constructor)
+  Team(std::shared_ptr<ThreadPool> pool, int threads);
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  ~Team();
 
   /// The most members that a region can have.
   int threads() const { return threads_; }
-  /// How many the next region will have.
-  int members() const { return members_; }
+  /// How many the next region will have, if as many threads of the pool are idle.
+  int members() const;
 
-  /// Runs f(worker) on the members (fewer where OpenMP grants fewer: go by worker.count) and returns when all
-  /// are done. f must not throw.
+  /// Runs f(worker) on the members and returns when all are done. Where f throws on one of them, the others
+  /// leave at their next wait(), and the first exception is thrown here.
   template <class F>
   void run(F&& f) {
     enter([](void* c, const Worker& w) { (*static_cast<std::remove_reference_t<F>*>(c))(w); }, &f);
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void enter(void (*body)(void* context, const Worker& worker), void* context);
-  void adapt(Clock::time_point start, Clock::time_point end);
 
-  const int threads_;
-  int members_;
-  Barrier barrier_;
-  Clock::duration held_up_{};  // what sleeping at barriers has cost lately
-  Clock::duration pause_;      // until it tries with one more
-  Clock::time_point changed_;  // when members_ did
+  std::shared_ptr<ThreadPool> pool_;  // null for a team of one
+  int threads_ = 1;
+  Region* region_ = nullptr;  // the pool's
 };
 
 /// One region of a team of `threads`.

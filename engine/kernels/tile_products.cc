@@ -1,5 +1,7 @@
 #include "engine/kernels/tile_products.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -53,6 +55,19 @@ struct Shape {
         product(description),
         plain_slice(plain(memory::data_type::f32, columns, TileProducts::kSliceRows)),
         reorder(dnnl::reorder::primitive_desc(engine, plain_slice, engine, description.weights_desc())) {}
+};
+
+/// While it lives, oneDNN's OpenMP regions have one thread. They are entered by members of a team, which need
+/// no more; and OpenMP ends the process where it cannot create threads.
+class OneThread {
+ public:
+  OneThread() : levels_(omp_get_max_active_levels()) { omp_set_max_active_levels(0); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() { omp_set_max_active_levels(levels_); }
+
+ private:
+  const int levels_;
 };
 
 /// Memory that one thread's calls use.
@@ -174,6 +189,7 @@ void TileProducts::Impl::run_slice(Member& member, const PackedMatrix& w, std::s
 bool TileProducts::multiply(int thread, const PackedMatrix& w, std::size_t first_panel,
                             std::size_t last_panel, std::size_t rows, float* y, std::size_t ld) try {
   constexpr std::size_t kSlicePanels = kSliceRows / kPanelRows;
+  const OneThread one_thread;
   Member& member = impl_->members[static_cast<std::size_t>(thread)];
   for (std::size_t p = first_panel; p < last_panel; p += kSlicePanels) {
     impl_->run_slice(member, w, p, std::min(p + kSlicePanels, last_panel), rows, y, ld);

@@ -32,8 +32,8 @@ def count(program, phase, dtype):
     """Instructions of one phase with weights of one type."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
                f"--toggle-collect=partita_counted_{phase}", program, phase, "--section", dtype]
-    # Nothing of the caller's environment: it moves the stack, and may choose threads and memory.
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "PARTITA_ISA": "avx2", "OMP_NUM_THREADS": "1"}
+    # Nothing of the caller's environment: it moves the stack, and may choose kernels and memory.
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "PARTITA_ISA": "avx2"}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     except FileNotFoundError:
