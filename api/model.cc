@@ -131,7 +131,8 @@ Result<void> load_weights(Model::Impl& model) {
   if (auto head = load_head(model); !head) return head;
 
   const Config& config = transformer.config();
-  model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.kernels().isa));
+  model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.isa()));
+  model.info.isa_refused = transformer.refused_kernels();
   model.info.bytes_per_token =
       transformer.bytes_per_token() - transformer.output().bytes() + model.head->bytes_per_row();
   const KvType type = transformer.kv_type();

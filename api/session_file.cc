@@ -40,14 +40,16 @@ Result<MappedFile> open_session_file(const std::string& path) {
 
 /// What keys and values depend on besides the model.
 std::uint64_t arithmetic(const Session::Impl& session) {
-  if (session.model->transformer->exact()) return 0;
+  const Transformer& transformer = *session.model->transformer;
+  if (transformer.exact()) return 0;
+  if (transformer.isa() == Isa::kAmxEmulated) return 4;
   if (session.scheduler.engine().roles_differ()) return 2;
-  return session.model->transformer->isa() == Isa::kScalar ? 3 : 1;
+  return transformer.isa() == Isa::kScalar ? 3 : 1;
 }
 
 std::string_view arithmetic_name(std::uint64_t which) {
   constexpr std::string_view kNames[] = {"exact arithmetic", "vector kernels", "matrix tiles",
-                                         "scalar kernels"};
+                                         "scalar kernels", "emulated matrix tiles"};
   return which < std::size(kNames) ? kNames[which] : "an unknown arithmetic";
 }
 

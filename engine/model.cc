@@ -61,12 +61,40 @@ std::vector<std::uint32_t> half_split_rows(std::size_t rows, std::uint32_t head_
 }
 
 Result<Isa> pick_isa(const LoadOptions& options) {
-  if (options.exact) return Isa::kScalar;
   if (!options.isa) return choose_isa();
-  const std::vector<Isa> supported = supported_isas();
-  if (std::find(supported.begin(), supported.end(), *options.isa) != supported.end()) return *options.isa;
+  if (can_run(*options.isa)) return *options.isa;
   return Error{ErrorCode::kUnsupported,
                "this processor lacks the instruction set " + std::string(name(*options.isa))};
+}
+
+template <class T>
+std::vector<T> without_repeats(std::vector<T> all) {
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+/// What a model asks of its kernels.
+KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
+  KernelUse use;
+  use.cache = cache;
+  use.head_dim = static_cast<int>(config.head_dim);
+  use.gate = config.gate;
+  for (const TensorView& tensor : file.tensors()) {
+    if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);
+  }
+  for (const MatrixPiece& piece : matrix_pieces(config)) use.cols.push_back(piece.cols);
+  use.types = without_repeats(std::move(use.types));
+  use.cols = without_repeats(std::move(use.cols));
+  return use;
+}
+
+Result<TestedKernels> pick_kernels(const Gguf& file, const Config& config, const LoadOptions& options) {
+  if (options.exact) return TestedKernels{Isa::kScalar, &exact_kernels(), ""};
+  const Result<Isa> isa = pick_isa(options);
+  if (!isa) return isa.error();
+  const bool forced = options.isa || isa_is_forced();
+  return test_kernels(*isa, forced, kernel_use(file, config, options.cache), options.kernels);
 }
 
 }  // namespace
@@ -145,8 +173,8 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   try {
     auto config = read_config(file);
     if (!config) return config.error();
-    auto isa = pick_isa(options);
-    if (!isa) return isa.error();
+    auto kernels = pick_kernels(file, *config, options);
+    if (!kernels) return kernels.error();
 
     std::shared_ptr<Transformer> model(new Transformer);
     model->config_ = *std::move(config);
@@ -154,9 +182,10 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
       limit_attention(model->config_, options.attention_window, options.attention_sinks);
     }
     model->exact_ = options.exact;
-    model->isa_ = *isa;
+    model->isa_ = kernels->isa;
+    model->kernels_ = kernels->table;
+    model->refused_kernels_ = std::move(kernels->refused);
     model->kv_type_ = options.exact ? KvType::kF32 : options.cache;
-    model->kernels_ = options.exact ? &exact_kernels() : &partita::kernels(*isa);
     if (auto r = TransformerLoader(file, options, *model).load(); !r) return r.error();
     return std::shared_ptr<const Transformer>(std::move(model));
   } catch (const std::bad_alloc&) {

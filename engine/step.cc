@@ -157,7 +157,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
 Engine::Engine(std::shared_ptr<const Transformer> model, int threads, std::size_t max_rows,
                std::optional<TileType> tiles)
     : impl_(std::make_unique<Impl>(std::move(model), threads, std::max<std::size_t>(max_rows, 1))) {
-  if (!tiles && impl_->model->isa() == Isa::kAmx) tiles = TileType::kBF16;
+  if (!tiles && uses_tiles(impl_->model->isa())) tiles = TileType::kBF16;
   if (!impl_->ws.ok()) {
     impl_->ready = Error{ErrorCode::kOutOfMemory, "No memory for the buffers of a step of " +
                                                       std::to_string(impl_->ws.max_rows) + " rows."};

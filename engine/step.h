@@ -31,8 +31,8 @@ struct Chunk {
 /// Not for two threads at once; several engines may share a Transformer.
 class Engine {
  public:
-  /// `tiles`: multiply prompt rows through oneDNN in this type; by default in bf16 where the model's ISA is
-  /// kAmx.
+  /// `tiles`: multiply prompt rows through oneDNN in this type; by default in bf16 where the model's ISA has
+  /// tiles.
   Engine(std::shared_ptr<const Transformer> model, int threads, std::size_t max_rows,
          std::optional<TileType> tiles = std::nullopt);
   ~Engine();

@@ -289,6 +289,9 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
                  info.context_length, static_cast<double>(info.bytes_per_token) * 1e-6);
     std::fprintf(stderr, "%d threads, %s kernels, the %s head, loaded in %.2f s\n", info.threads,
                  info.isa.c_str(), info.head.c_str(), opened.load_s);
+    if (!info.isa_refused.empty()) {
+      std::fprintf(stderr, "kernels that failed their test and are not used: %s\n", info.isa_refused.c_str());
+    }
     if (common.attention_window > 0) {
       std::fprintf(stderr, "attention to the first %zu tokens and the last %zu\n", common.attention_sinks,
                    common.attention_window);

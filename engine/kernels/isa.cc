@@ -4,8 +4,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "engine/kernels/trial.h"
@@ -57,6 +59,8 @@ bool has(Isa isa) {
       return __builtin_cpu_supports("avx512vnni");
     case Isa::kAmx:
       return has_amx_bf16();
+    case Isa::kAmxEmulated:
+      return has(Isa::kAvx512);
     case Isa::kNeon:
     case Isa::kNeonDot:
       break;
@@ -66,6 +70,7 @@ bool has(Isa isa) {
 
 constexpr std::array kAll = {Isa::kScalar, Isa::kAvx2,         Isa::kAvx512,
                              Isa::kVnni,   Isa::kVnniWinograd, Isa::kAmx};
+constexpr std::array kForced = {Isa::kAmxEmulated};
 #elif defined(__aarch64__)
 bool has(Isa isa) {
   constexpr unsigned long kAsimd = 1UL << 1, kAsimdDp = 1UL << 20;  // HWCAP_* of Linux's asm/hwcap.h
@@ -83,16 +88,36 @@ bool has(Isa isa) {
 }
 
 constexpr std::array kAll = {Isa::kScalar, Isa::kNeon, Isa::kNeonDot};
+constexpr std::array<Isa, 0> kForced = {};
 #else
 bool has(Isa isa) { return isa == Isa::kScalar; }
 constexpr std::array kAll = {Isa::kScalar};
+constexpr std::array<Isa, 0> kForced = {};
 #endif
+
+/// The one of this architecture that has this name.
+std::optional<Isa> find(std::string_view wanted) {
+  for (const Isa isa : kAll) {
+    if (name(isa) == wanted) return isa;
+  }
+  for (const Isa isa : kForced) {
+    if (name(isa) == wanted) return isa;
+  }
+  return std::nullopt;
+}
+
+std::string known_names() {
+  std::string names;
+  for (const Isa isa : kAll) names += (names.empty() ? "" : ", ") + std::string(name(isa));
+  for (const Isa isa : kForced) names += ", " + std::string(name(isa));
+  return names;
+}
 
 }  // namespace
 
 std::string_view name(Isa isa) {
-  constexpr std::array<std::string_view, 8> kNames = {"scalar",        "avx2", "avx512", "vnni",
-                                                      "vnni-winograd", "amx",  "neon",   "neon-dot"};
+  constexpr std::array<std::string_view, 9> kNames = {
+      "scalar", "avx2", "avx512", "vnni", "vnni-winograd", "amx", "neon", "neon-dot", "amx-emulated"};
   return kNames[static_cast<std::size_t>(isa)];
 }
 
@@ -105,22 +130,30 @@ std::vector<Isa> supported_isas() {
   return found;
 }
 
-Result<Isa> choose_isa() {
+bool can_run(Isa isa) {
   const std::vector<Isa> found = supported_isas();
+  if (std::find(found.begin(), found.end(), isa) != found.end()) return true;
+  return std::find(kForced.begin(), kForced.end(), isa) != kForced.end() && has(isa);
+}
+
+bool isa_is_forced() {
   const char* wanted = std::getenv("PARTITA_ISA");
-  if (wanted == nullptr || *wanted == '\0')
-    return found.back() == Isa::kVnniWinograd ? faster(Isa::kVnni, Isa::kVnniWinograd) : found.back();
-  for (Isa isa : kAll) {
-    if (name(isa) != wanted) continue;
-    if (isa <= found.back()) return isa;
-    return Error{ErrorCode::kUnsupported, "PARTITA_ISA asks for " + std::string(wanted) +
-                                              ", but this processor goes no further than " +
-                                              std::string(name(found.back())) + "."};
+  return wanted != nullptr && *wanted != '\0';
+}
+
+Result<Isa> choose_isa() {
+  const Isa best = supported_isas().back();
+  if (!isa_is_forced()) return best == Isa::kVnniWinograd ? faster(Isa::kVnni, Isa::kVnniWinograd) : best;
+  const std::string wanted = std::getenv("PARTITA_ISA");
+  const std::optional<Isa> isa = find(wanted);
+  if (!isa) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "PARTITA_ISA is '" + wanted + "'; it must be one of " + known_names() + "."};
   }
-  std::string names;
-  for (Isa isa : kAll) names += (names.empty() ? "" : ", ") + std::string(name(isa));
-  return Error{ErrorCode::kInvalidArgument,
-               "PARTITA_ISA is '" + std::string(wanted) + "'; it must be one of " + names + "."};
+  if (can_run(*isa)) return *isa;
+  return Error{ErrorCode::kUnsupported, "PARTITA_ISA asks for " + wanted +
+                                            ", but this processor goes no further than " +
+                                            std::string(name(best)) + "."};
 }
 
 }  // namespace partita

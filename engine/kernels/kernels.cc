@@ -20,6 +20,8 @@ const Kernels& kernels(Isa isa) {
     case Isa::kVnni:
     case Isa::kAmx:
       return kVnniKernels;
+    case Isa::kAmxEmulated:
+      return can_run(Isa::kVnni) ? kVnniKernels : kAvx512Kernels;
     case Isa::kVnniWinograd:
       return kVnniWinogradKernels;
 #elif defined(__aarch64__)

@@ -141,8 +141,8 @@ struct Kernels {
 /// Bytes that matmul needs per thread.
 std::size_t matmul_scratch_bytes(std::size_t cols);
 
-/// The table of an instruction set (kAmx: that of kVnni; its tiles live in tile_products.h).
-/// Precondition: supported_isas() holds it.
+/// The table of an instruction set (kAmx: that of kVnni; kAmxEmulated: that, or where the processor lacks it
+/// that of kAvx512; their tiles live in tile_products.h). Precondition: can_run().
 const Kernels& kernels(Isa isa);
 
 /// The definition of the whole engine in float: no activation is quantized, products are summed in double.

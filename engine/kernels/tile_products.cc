@@ -18,6 +18,20 @@ namespace {
 
 using dnnl::memory;
 
+/// While it lives, oneDNN sees one thread: the caller's, a member of a team. It would otherwise share a product out
+/// over all cores, however few threads were asked for, and sum it in another order; and OpenMP ends the process
+/// where it cannot create threads.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  const int before_;
+};
+
 memory::dims dims(std::size_t rows, std::size_t cols) {
   return {static_cast<memory::dim>(rows), static_cast<memory::dim>(cols)};
 }
@@ -57,19 +71,6 @@ struct Shape {
         reorder(dnnl::reorder::primitive_desc(engine, plain_slice, engine, description.weights_desc())) {}
 };
 
-/// While it lives, oneDNN's OpenMP regions have one thread. They are entered by members of a team, which need
-/// no more; and OpenMP ends the process where it cannot create threads.
-class OneThread {
- public:
-  OneThread() : levels_(omp_get_max_active_levels()) { omp_set_max_active_levels(0); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-  ~OneThread() { omp_set_max_active_levels(levels_); }
-
- private:
-  const int levels_;
-};
-
 /// Memory that one thread's calls use.
 struct Member {
   dnnl::stream stream;
@@ -103,6 +104,7 @@ TileProducts::~TileProducts() = default;
 Result<std::unique_ptr<TileProducts>> TileProducts::create(TileType type, std::span<const std::size_t> cols,
                                                            std::size_t max_rows, int threads,
                                                            const Kernels& kernels) try {
+  const OneThread one_thread;
   auto impl = std::make_unique<Impl>();
   impl->type = type == TileType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
   impl->element = type == TileType::kBF16 ? 2 : 4;

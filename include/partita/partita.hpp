@@ -88,6 +88,9 @@ struct ModelInfo {
   bool exact = false;
   std::string head;          // "full", "budgeted", "screened", "adaptive", "tree" or "mixture"
   std::string head_refused;  // why the screen beside the model is not used; empty if it is, or none is there
+  /// Kernels that this processor seems to have, but that failed their test, with what they compute otherwise
+  /// than they should: "vnni (matmul of Q4_1)". `isa` are those that are used instead. Empty: none.
+  std::string isa_refused;
 };
 
 struct Message {

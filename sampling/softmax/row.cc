@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "engine/kernels/self_test.h"
 #include "sampling/numbers.h"
 
 namespace partita {
@@ -27,9 +28,12 @@ Result<void> check_sizes(std::size_t in, std::size_t out) {
 }
 
 Result<const Kernels*> family_kernels() {
-  static const Result<Isa> isa = choose_isa();
-  if (!isa) return isa.error();
-  return &kernels(*isa);
+  static const Result<TestedKernels> tested = [] {
+    const Result<Isa> isa = choose_isa();
+    return isa ? test_kernels(*isa, isa_is_forced(), {}) : Result<TestedKernels>(isa.error());
+  }();
+  if (!tested) return tested.error();
+  return tested->table;
 }
 
 }  // namespace partita

@@ -55,9 +55,11 @@ TEST_CASE("The bundled model computes what transformers' layers and PyTorch's ad
   CAPTURE(exact.worst, exact.same_top);
   CHECK(exact.worst < 2e-5);
   CHECK(exact.same_top == 1);
-  const Distance fast = from_record(bundled());  // 16-bit activations and an f16 cache
+  const Model model = bundled();  // 16-bit activations and an f16 cache
+  const Distance fast = from_record(model);
   CAPTURE(fast.worst, fast.mean, fast.same_top);
-  CHECK(fast.mean < 2e-3);
+  // Tiles round both factors of the products of what is scored to bf16: 0.0046.
+  CHECK(fast.mean < (model.info().isa.starts_with("amx") ? 7e-3 : 2e-3));
   CHECK(fast.same_top > 0.98);
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("A loaded session goes on like the one that was saved, and reads only 
           CHECK(whole.ids == generate_alone(model, next).ids);
           // Where prompts and answers have different arithmetic, the answer is read again as a part of a
           // prompt.
-          const std::size_t answer_again = model.info().isa == "amx" ? answer.ids.size() : 0;
+          const std::size_t answer_again = model.info().isa.starts_with("amx") ? answer.ids.size() : 0;
           CHECK(stream.timing().prefill_tokens <= 12 + answer_again);
         }
       }

@@ -77,11 +77,11 @@ void check(const TinySpec& spec, std::size_t length) {
   INFO("exact: " << exact.largest);
   CHECK(exact.largest <= 1e-4);
   const Deviation usual = rounding_noise(file, spec, tokens, expected, allowed_rounding(false));
-  for (const Isa isa : supported_isas()) {
+  for (const Isa isa : engine_isas()) {
     const Deviation found =
         deviation(engine_logits(load(file.gguf(), with_attention(spec, {.isa = isa})), tokens), expected);
     const Deviation noise =
-        isa == Isa::kAmx ? rounding_noise(file, spec, tokens, expected, allowed_rounding(true)) : usual;
+        uses_tiles(isa) ? rounding_noise(file, spec, tokens, expected, allowed_rounding(true)) : usual;
     INFO("instruction set " << name(isa) << ": largest " << found.largest << ", rms " << found.rms
                             << "; by simulated rounding " << noise.largest << ", " << noise.rms);
     CHECK(found.rms <= 1.5 * noise.rms + 1e-6);

@@ -131,7 +131,7 @@ void check_history(const std::shared_ptr<const Transformer>& model, const Tokens
 template <class F>
 void for_each_arithmetic(const Gguf& file, const TinySpec& spec, F body) {
   const auto run = [&](const LoadOptions& options) { body(load(file, with_attention(spec, options))); };
-  for (const Isa isa : supported_isas()) {
+  for (const Isa isa : engine_isas()) {
     INFO("instruction set " << name(isa));
     run({.threads = 2, .isa = isa});
   }
@@ -211,7 +211,7 @@ TEST_CASE("SmolLM2: the same bits every way", "[smollm2]") {
         slow ? std::vector<Way>{{2, 7, 0}} : std::vector<Way>{{2, 512, 0}, {1, 7, 0}, {2, 64, 7}};
     check_ways(model, prompt, answer, ways);
   };
-  for (const Isa isa : supported_isas()) {
+  for (const Isa isa : engine_isas()) {
     DYNAMIC_SECTION(name(isa)) { check({.threads = 2, .isa = isa}); }
   }
   SECTION("values in 8 bits") { check({.threads = 2, .cache = KvType::kF16I8}); }

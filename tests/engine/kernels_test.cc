@@ -1,16 +1,21 @@
 // Every table of kernels that this processor can run, against the scalar definition; oneDNN's products
 // likewise.
+#include <omp.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "engine/kernels/parallel.h"
 #include "engine/kernels/tile_products.h"
 #include "tests/catch.h"
 #include "tests/engine/kernel_checks.h"
 #include "tests/packed.h"
+#include "weights/codec.h"
 
 namespace partita::test {
 namespace {
@@ -75,45 +80,112 @@ TEST_CASE("products in 16-bit activations stay near the exact product") {
 
 namespace {
 
-/// Products of 130 rows of 96 columns, whole and row by row, in the given type.
-void check_tiles(TileType type, double tolerance, bool invariant) {
-  const std::size_t cols[] = {96, 64};
-  Result<std::unique_ptr<TileProducts>> tiles =
-      TileProducts::create(type, cols, 130, 1, kernels(supported_isas().back()));
-  REQUIRE(tiles.ok());
-  for (const std::size_t outputs : {1, 64, 100}) {
-    const OwnedMatrix w = random_q8(outputs, 96);
-    std::vector<float> x(130 * 96);
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(std::cos(static_cast<double>(i)));
-    AlignedBytes scratch(matmul_scratch_bytes(96));
-    std::vector<float> expected(130 * outputs), got(130 * (outputs + 1), NAN), alone(outputs + 1);
-    const Activations a{.rows = 130, .cols = 96, .values = x.data()};
-    exact_kernels().matmul(w, {0, w.panels()}, a, expected.data(), outputs, scratch.data());
-    (*tiles)->take_rows(x.data(), 130, 96, 0, 70);
-    (*tiles)->take_rows(x.data(), 130, 96, 70, 130);
-    REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), 130, got.data(), outputs + 1));
-    for (std::size_t r = 0; r < 130; ++r) {
-      for (std::size_t c = 0; c < outputs; ++c) {
-        REQUIRE(std::abs(got[r * (outputs + 1) + c] - expected[r * outputs + c]) < tolerance);
+constexpr std::size_t kTileTestRows = 130;
+
+std::vector<float> cosines(std::size_t n) {
+  std::vector<float> x(n);
+  for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>(std::cos(static_cast<double>(i)));
+  return x;
+}
+
+/// What both factors are rounded to, and how far a float sum of so many products may be from the exact one.
+struct TileRounding {
+  float (*of)(float);
+  double sum;  // relative to the sum of magnitudes
+};
+TileRounding tile_rounding(TileType type, std::size_t cols) {
+  const double sum = static_cast<double>(cols) * 0x1p-24;
+  if (type == TileType::kF32) return {[](float v) { return v; }, sum};
+  return {[](float v) { return bf16_to_f32(f32_to_bf16(v)); }, sum};
+}
+
+/// got: [rows][ld] of the rows x, against the exact sums of rounded factors.
+void check_values(TileType type, const PackedMatrix& w, const std::vector<float>& x,
+                  const std::vector<float>& got, std::size_t ld) {
+  const TileRounding rounding = tile_rounding(type, w.cols);
+  std::vector<float> line(w.cols);
+  std::size_t wrong = 0;
+  for (std::size_t c = 0; c < w.rows; ++c) {
+    unpack_row(w, c, line.data());
+    for (std::size_t r = 0; r < kTileTestRows; ++r) {
+      double sum = 0, magnitude = 0;
+      for (std::size_t k = 0; k < w.cols; ++k) {
+        const double term =
+            static_cast<double>(rounding.of(line[k])) * static_cast<double>(rounding.of(x[r * w.cols + k]));
+        sum += term;
+        magnitude += std::abs(term);
       }
-      REQUIRE(std::isnan(got[r * (outputs + 1) + outputs]));
-    }
-    if (!invariant) continue;
-    for (const std::size_t r : {0, 63, 64, 129}) {
-      (*tiles)->take_rows(x.data() + r * 96, 1, 96, 0, 1);
-      REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), 1, alone.data(), outputs + 1));
-      CHECK(std::memcmp(alone.data(), got.data() + r * (outputs + 1), outputs * sizeof(float)) == 0);
+      wrong += !(std::abs(got[r * ld + c] - sum) <= rounding.sum * magnitude + 1e-30);
     }
   }
+  CHECK(wrong == 0);
+  for (std::size_t r = 0; r < kTileTestRows; ++r) REQUIRE(std::isnan(got[r * ld + w.rows]));
+}
+
+/// Products of 130 rows, whole and row by row, in the given type.
+void check_tiles(TileType type, bool invariant) {
+  const std::size_t cols[] = {96, 64, 16, 576};
+  const Kernels& table = kernels(supported_isas().back());
+  Result<std::unique_ptr<TileProducts>> tiles = TileProducts::create(type, cols, kTileTestRows, 1, table);
+  REQUIRE(tiles.ok());
+  for (const std::size_t width : {96, 576}) {
+    const std::vector<float> x = cosines(kTileTestRows * width);
+    for (const std::size_t outputs : {1, 64, 100}) {
+      CAPTURE(width, outputs);
+      const OwnedMatrix w = random_q8(outputs, width);
+      std::vector<float> got(kTileTestRows * (outputs + 1), NAN), alone(outputs + 1);
+      (*tiles)->take_rows(x.data(), kTileTestRows, width, 0, 70);
+      (*tiles)->take_rows(x.data(), kTileTestRows, width, 70, kTileTestRows);
+      REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), kTileTestRows, got.data(), outputs + 1));
+      check_values(type, w, x, got, outputs + 1);
+      if (!invariant) continue;
+      for (const std::size_t r : {0, 63, 64, 129}) {
+        (*tiles)->take_rows(x.data() + r * width, 1, width, 0, 1);
+        REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), 1, alone.data(), outputs + 1));
+        CHECK(std::memcmp(alone.data(), got.data() + r * (outputs + 1), outputs * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
+/// 64 rows by 2,048 columns, by a team of so many threads where OpenMP would use `openmp`.
+std::vector<float> tiles_by(int threads, int openmp) {
+  constexpr std::size_t kCols = 2048, kRows = 64;
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(openmp);
+  const OwnedMatrix w = random_q8(64, kCols);
+  const std::vector<float> x = cosines(kRows * kCols);
+  std::vector<float> y(kRows * 64, NAN);
+  bool done = true;
+  auto tiles = TileProducts::create(TileType::kBF16, std::array{kCols}, kRows, threads,
+                                    kernels(supported_isas().back()));
+  REQUIRE(tiles.ok());
+  (*tiles)->take_rows(x.data(), kRows, kCols, 0, kRows);
+  parallel(threads, [&](const Worker& worker) {
+    if (worker.index > 0) return;
+    done = (*tiles)->multiply(0, w, 0, w.panels(), kRows, y.data(), 64);
+  });
+  CHECK(omp_get_max_threads() == openmp);
+  omp_set_num_threads(before);
+  CHECK(done);
+  return y;
 }
 
 }  // namespace
 
 TEST_CASE("oneDNN's products match the definition") {
   // In float on any processor: the same code. Its float kernels treat the last rows of a block differently,
-  // so only values are compared; the engine uses bf16 alone, whose tiles treat all rows alike.
-  check_tiles(TileType::kF32, 2e-5, false);
-  if (supported_isas().back() == Isa::kAmx) check_tiles(TileType::kBF16, 0.3, true);
+  // so only values are compared; the engine uses bf16 alone, whose products treat all rows alike.
+  check_tiles(TileType::kF32, false);
+  if (can_run(Isa::kAmxEmulated)) check_tiles(TileType::kBF16, true);
+}
+
+TEST_CASE("oneDNN's products depend neither on the team nor on how many threads OpenMP would use") {
+  if (!can_run(Isa::kAmxEmulated)) return;
+  const std::vector<float> expected = tiles_by(1, 1);
+  CHECK(tiles_by(1, 16) == expected);
+  CHECK(tiles_by(2, 2) == expected);
+  CHECK(tiles_by(2, 16) == expected);
 }
 
 TEST_CASE("the instruction set can be forced down, never up") {
@@ -129,9 +201,16 @@ TEST_CASE("the instruction set can be forced down, never up") {
 #if defined(__aarch64__)
   const std::string names = "scalar, neon, neon-dot", foreign = "avx2";
 #else
-  const std::string names = "scalar, avx2, avx512, vnni, vnni-winograd, amx", foreign = "neon";
-  if (supported_isas().back() != Isa::kAmx) CHECK(with("amx").error().code == ErrorCode::kUnsupported);
+  const std::string names = "scalar, avx2, avx512, vnni, vnni-winograd, amx, amx-emulated", foreign = "neon";
+  if (last != Isa::kAmx) CHECK(with("amx").error().code == ErrorCode::kUnsupported);
+  if (can_run(Isa::kAmxEmulated)) {
+    CHECK(*with("amx-emulated") == Isa::kAmxEmulated);
+  } else {
+    CHECK(with("amx-emulated").error().code == ErrorCode::kUnsupported);
+  }
 #endif
+  CHECK(last != Isa::kAmxEmulated);
+  CHECK(fastest != Isa::kAmxEmulated);
   for (const std::string& unknown : {std::string("sse9"), foreign}) {
     CHECK(with(unknown.c_str()).error().message ==
           "PARTITA_ISA is '" + unknown + "'; it must be one of " + names + ".");

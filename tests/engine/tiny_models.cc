@@ -185,6 +185,12 @@ void TinyFile::parse(const GgufWriter& writer) {
   gguf_ = std::make_unique<Gguf>(must(Gguf::parse(bytes_, "tiny.gguf")));
 }
 
+std::vector<Isa> engine_isas() {
+  std::vector<Isa> isas = supported_isas();
+  if (can_run(Isa::kAmxEmulated)) isas.push_back(Isa::kAmxEmulated);
+  return isas;
+}
+
 std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& options) {
   return must(Transformer::load(file, options));
 }

@@ -71,6 +71,10 @@ class TinyFile {
   std::unique_ptr<Gguf> gguf_;
 };
 
+/// What a model can compute with here: supported_isas(), and the route of processors with AMX where it can be
+/// emulated.
+std::vector<Isa> engine_isas();
+
 /// Loads a file, failing the test with the message if it cannot.
 std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& options);
 

@@ -3,7 +3,7 @@
 import json
 import math
 
-from program import FRANCE, MODEL, ProgramTest, main, run, run_json
+from program import FRANCE, MODEL, ProgramTest, environment, main, run, run_json
 
 
 class Text(ProgramTest):
@@ -160,6 +160,28 @@ class Bench(ProgramTest):
 
     def test_too_much(self):
         self.check_sentence(run("bench", "-p", 9000), 1, "9000", "8192")
+
+
+class Kernels(ProgramTest):
+    def verbose(self, **changes):
+        return run("generate", "-p", "x", "-n", 1, "-v", env=environment(**changes)).stderr.decode()
+
+    def test_verbose_names_what_is_used(self):
+        self.assertIn("scalar kernels", self.verbose(PARTITA_ISA="scalar"))
+        self.assertNotIn("failed their test", self.verbose())
+
+    def test_the_route_of_processors_with_amx(self):
+        said = self.verbose(PARTITA_ISA="amx-emulated")
+        if "goes no further than" in said:
+            self.skipTest(said)
+        self.assertIn("amx-emulated kernels", said)
+        self.assertNotIn("failed their test", said)
+
+    def test_that_route_where_onednn_has_no_such_products(self):
+        done = run("generate", "-p", "x", "-n", 1, env=environment(PARTITA_ISA="amx-emulated", DNNL_MAX_CPU_ISA="AVX2"))
+        if b"goes no further than" in done.stderr:
+            self.skipTest(done.stderr.decode())
+        self.check_sentence(done, 1, "amx-emulated", "oneDNN has no such matrix product for this processor")
 
 
 if __name__ == "__main__":
