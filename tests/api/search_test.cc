@@ -51,6 +51,10 @@ double joint(const Model& model, const SearchResult& result, const Hypothesis& a
                          score.logprobs.end(), 0.0);
 }
 
+/// How far a joint log-probability may be from it. Tiles round what is scored to bf16, but not what is
+/// generated: 0.043 of a dozen tokens.
+double joint_margin(const Model& model) { return model.info().isa.starts_with("amx") ? 0.1 : 2e-3; }
+
 void check_sorted(const std::vector<Hypothesis>& answers) {
   for (std::size_t i = 1; i < answers.size(); ++i) CHECK(answers[i - 1].score >= answers[i].score);
 }
@@ -71,7 +75,7 @@ TEST_CASE("Beams: every answer has the joint log-probability that its ids have")
       check_sorted(result.answers);
       for (const Hypothesis& answer : result.answers) {
         REQUIRE(answer.logprobs.size() == answer.ids.size());
-        CHECK(answer.sum_logprob == Approx(joint(model, result, answer)).margin(2e-3));
+        CHECK(answer.sum_logprob == Approx(joint(model, result, answer)).margin(joint_margin(model)));
         CHECK(answer.score ==
               Approx(answer.sum_logprob / std::sqrt(static_cast<double>(answer.ids.size()))).margin(1e-5));
         const bool ended = answer.ids.back() == V::kEnd;
@@ -168,7 +172,7 @@ TEST_CASE("Samplers act on beams as processors: a token that occurred costs") {
   CHECK(std::adjacent_find(ids.begin(), ids.end()) == ids.end());
   CHECK(penalised.answers[0].sum_logprob <= plain.answers[0].sum_logprob + 1e-6);
   CHECK(penalised.answers[0].sum_logprob ==
-        Approx(joint(model, penalised, penalised.answers[0])).margin(2e-3));
+        Approx(joint(model, penalised, penalised.answers[0])).margin(joint_margin(model)));
 }
 
 TEST_CASE("Best of n: the answers that generate gives with each sequence number, ranked") {
@@ -187,7 +191,7 @@ TEST_CASE("Best of n: the answers that generate gives with each sequence number,
   std::set<Ids> found, alone;
   for (const Hypothesis& answer : result.answers) {
     found.insert(answer.ids);
-    CHECK(answer.sum_logprob == Approx(joint(model, result, answer)).margin(2e-3));
+    CHECK(answer.sum_logprob == Approx(joint(model, result, answer)).margin(joint_margin(model)));
     CHECK(answer.score == Approx(answer.sum_logprob / static_cast<double>(answer.ids.size())));
   }
   for (std::uint64_t i = 40; i < 46; ++i) {
@@ -217,7 +221,8 @@ TEST_CASE("Contrastive search with next to no penalty is greedy; with all of it,
   search.penalty_alpha = 1e-7F;
   const SearchResult little = search_alone(model, request, search);
   CHECK(little.answers[0].ids == greedy.ids);
-  CHECK(little.answers[0].sum_logprob == Approx(joint(model, little, little.answers[0])).margin(2e-3));
+  CHECK(little.answers[0].sum_logprob ==
+        Approx(joint(model, little, little.answers[0])).margin(joint_margin(model)));
   search.penalty_alpha = 1;
   CHECK(search_alone(model, request, search).answers[0].ids != greedy.ids);
 }
