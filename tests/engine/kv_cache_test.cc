@@ -236,23 +236,25 @@ TEST_CASE("Pages that are free stay in memory as long as the budget has room for
   Config config = small_config();
   config.layer_kinds = {{0, 0}, {64, 0}};
   const std::size_t page = KvPool(config, KvType::kF16, 0).page_bytes(0);
-  KvPool pool(config, KvType::kF16, 8 * page);
-  std::byte* places[2];
+  KvPool pool(config, KvType::kF16, 40 * page);
   for (int i = 0; i < 20; ++i) {
     KvSequence s(pool);
     REQUIRE(s.reserve(128).ok());  // two pages of each class, the same ones each time
-    for (std::size_t p = 0; p < 2; ++p) {
-      places[p] = s.page(0, p);
-      if (i > 0) {
-        CHECK(std::all_of(places[p], places[p] + page, [](std::byte b) { return b == std::byte{7}; }));
-      }
-      std::memset(places[p], 7, page);
+    for (std::size_t cls = 0; cls < 2; ++cls) {
+      for (std::size_t p = 0; p < 2; ++p) std::memset(s.page(cls, p), 7, page);
     }
   }
-  KvSequence a(pool), b(pool);
-  REQUIRE(a.reserve(128).ok());
-  REQUIRE(b.reserve(64).ok());
-  CHECK(pool.bytes_in_use() == 6 * page);
+  // Four pages of the first class are new; two of the second are free all the while, and used then as they
+  // are.
+  KvSequence s(pool);
+  REQUIRE(s.reserve(384).ok());
+  CHECK(pool.bytes_in_use() == 12 * page);
+  for (std::size_t cls = 0; cls < 2; ++cls) {
+    for (std::size_t p = 0; p < 2; ++p) {
+      const std::byte* const bytes = s.page(cls, p);
+      CHECK(std::all_of(bytes, bytes + page, [](std::byte b) { return b == std::byte{7}; }));
+    }
+  }
 }
 
 TEST_CASE("Pages behind a window go back, and truncation knows how far it can go") {
@@ -305,6 +307,34 @@ TEST_CASE("Pages that a return may need stay, as far back as is asked for") {
   CHECK(s.sequence.length() == 300);
   s.sequence.release_unseen();
   CHECK(s.sequence.truncation_floor() == 192 + 99);
+}
+
+TEST_CASE("A window leaves a page behind as soon as no key of it is seen, and not before") {
+  const KvPool pool(small_config(), KvType::kF16, 0);
+  const std::size_t wide = pool.class_of(0), global = pool.class_of(1), narrow = pool.class_of(2),
+                    sinks = pool.class_of(4);
+  // With a window of 100 the token at 162 sees keys from 63 on, the one at 163 from 64 on.
+  for (const auto& [position, page] : {std::pair<std::size_t, std::size_t>{0, 0},
+                                       {99, 0},
+                                       {100, 0},
+                                       {162, 0},
+                                       {163, 1},
+                                       {226, 1},
+                                       {227, 2}}) {
+    CAPTURE(position);
+    CHECK(pool.first_seen_page(wide, position) == page);
+    CHECK(pool.first_seen_page(sinks, position) == page);
+    CHECK(pool.first_seen_page(global, position) == 0);
+  }
+  CHECK(pool.first_seen_page(narrow, 126) == 0);
+  CHECK(pool.first_seen_page(narrow, 127) == 1);
+  // What 228 tokens take at least: of four pages those from the third on, all, those from the third on, and
+  // with two pages of sinks none less.
+  CHECK(pool.least_bytes_for(228) == 2 * pool.page_bytes(wide) + 4 * pool.page_bytes(global) +
+                                         2 * pool.page_bytes(narrow) + 4 * pool.page_bytes(sinks));
+  CHECK(pool.least_bytes_for(227) == 3 * pool.page_bytes(wide) + 4 * pool.page_bytes(global) +
+                                         2 * pool.page_bytes(narrow) + 4 * pool.page_bytes(sinks));
+  CHECK(pool.least_bytes_for(0) == 0);
 }
 
 TEST_CASE("Sinks that the window has not left behind are no gap") {

@@ -5,6 +5,7 @@
 
 #include "rows.h"
 #include "sampling/chain.h"
+#include "sampling/row_answer.h"
 #include "tests/catch.h"
 
 namespace partita::test {
@@ -39,6 +40,23 @@ TEST_CASE("Min-p keeps a logit at its bound and drops the next float below") {
     }
   }
   CHECK(kept({{"min_p", 1}}, {2, 2, std::nextafter(2.0F, 0.0F)}) == Ids{0, 1});
+}
+
+TEST_CASE("Of the likeliest ids the lowest of equals stands first, and -inf is none of them") {
+  std::vector<float> logits = {1, 2, 2, -kInf, 2, 1};
+  Question question;
+  Candidates scratch;
+  const auto ids = [&](int top) {
+    question.top = top;
+    const auto answer = answer_row(question, logits, logits, exact_kernels(), scratch);
+    REQUIRE(answer);
+    Ids out;
+    for (const auto& [id, logprob] : answer->top) out.push_back(id);
+    return out;
+  };
+  CHECK(ids(2) == Ids{1, 2});
+  CHECK(ids(4) == Ids{1, 2, 4, 0});
+  CHECK(ids(6) == Ids{1, 2, 4, 0, 5});
 }
 
 TEST_CASE("Min-p says how far from the largest logit it looks") {

@@ -82,6 +82,9 @@ TEST_CASE("Bytes without a token become the unknown token or are left out") {
   const auto marks = must_open(file);
   CHECK(encode(*marks, "axb") == Ids{0, 3, 1});
   CHECK(marks->left_out("axb") == 0);
+  // Where specials are parsed, the unknown token's own spelling is that token.
+  CHECK(encode(*marks, "a<unk>b", Specials::kParse) == Ids{0, 3, 1});
+  CHECK(encode(*marks, "<unk>").size() == 5);
 
   // A control token that is spelled like a byte is none; nor is a normal one called unknown.
   Words controls;

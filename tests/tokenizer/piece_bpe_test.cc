@@ -97,6 +97,35 @@ TEST_CASE("Pieces merge the best score first, leftmost of equals") {
   CHECK(encode(*tokenizer, kMark) == Ids{id("<0xE2>"), id("<0x96>"), id("<0x81>")});
 }
 
+TEST_CASE("Scores of 0 and -0 are equal, negative ones merge after them") {
+  const auto ids = [](float ab, float bc) {
+    Words words;
+    words.add("<unk>", kUnknown).add("a").add("b").add("c").add("ab", kNormal, ab).add("bc", kNormal, bc);
+    GgufWriter file = file_of(words, "llama");
+    file.add("tokenizer.ggml.add_space_prefix", false);
+    return encode(*must_open(file), "abc");
+  };
+  CHECK(ids(-0.0F, 0.0F) == Ids{4, 3});  // the leftmost of equals
+  CHECK(ids(0.0F, -0.0F) == Ids{4, 3});
+  CHECK(ids(-1, 0) == Ids{1, 5});
+  CHECK(ids(-2, -1) == Ids{1, 5});
+  CHECK(ids(-1, -2) == Ids{4, 3});
+}
+
+TEST_CASE("A control token keeps the space that its own name begins with") {
+  Words words;
+  words.add("<unk>", kUnknown)
+      .add(" <s>", kControl)
+      .add(
+          "\xE2\x96\x81"
+          "a");
+  GgufWriter file = file_of(words, "llama");
+  file.add("tokenizer.ggml.unknown_token_id", 0u);
+  const auto tokenizer = must_open(file);
+  CHECK(tokenizer->decode(Ids{1, 2, 1, 1}, true) == " <s>a <s> <s>");
+  CHECK(tokenizer->decode(Ids{1, 2, 2}) == "a a");
+}
+
 TEST_CASE("The added space stands at the start of a text and after control tokens, and is not shown") {
   Words words;
   words.add("<unk>", kUnknown).add("<s>", kControl).add("</s>", kControl).add("<tag>", kUserDefined);
