@@ -18,9 +18,9 @@ namespace {
 
 using dnnl::memory;
 
-/// While it lives, oneDNN sees one thread: the caller's, a member of a team. It would otherwise share a product out
-/// over all cores, however few threads were asked for, and sum it in another order; and OpenMP ends the process
-/// where it cannot create threads.
+/// While it lives, oneDNN sees one thread: the caller's, a member of a team. It would otherwise share a
+/// product out over all cores, however few threads were asked for, and sum it in another order; and OpenMP
+/// ends the process where it cannot create threads.
 class OneThread {
  public:
   OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }

@@ -96,7 +96,8 @@ TEST_CASE("Numbers of config.json are limited") {
 
   CHECK(parse_checkpoint_config("[]", "c").error().message == "'c' is no JSON object, as a config.json is");
   CHECK_THAT(parse_checkpoint_config("{", "c").error().message, Contains("'c' is not valid JSON"));
-  CHECK_THAT(parse_checkpoint_config(std::string(100000, '['), "c").error().message, Contains("the 100 levels"));
+  CHECK_THAT(parse_checkpoint_config(std::string(100000, '['), "c").error().message,
+             Contains("the 100 levels"));
 }
 
 TEST_CASE("Descriptions of heads are checked") {

@@ -7,8 +7,23 @@ import statistics
 import subprocess
 import time
 
-from program import (COUNTING, FRANCE, MODEL, MODELS, PATIENCE, PROGRAM, ProgramTest, environment, gguf_of_family, main,
-                     read_until, run, run_json, start, write_checkpoint)
+from program import (
+    COUNTING,
+    FRANCE,
+    MODEL,
+    MODELS,
+    PATIENCE,
+    PROGRAM,
+    ProgramTest,
+    environment,
+    gguf_of_family,
+    main,
+    read_until,
+    run,
+    run_json,
+    start,
+    write_checkpoint,
+)
 
 # The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
 ENGINE = {"--threads", "--exact", "--cache", "--attention-window", "--attention-sinks", "--head", "--verbose"}
