@@ -345,7 +345,7 @@ TEST_CASE("Memory runs out where settings are described") {
   sweep_allocations("an unknown model", []() -> Result<std::string> {
     auto found = find_model("no-such-model");
     if (found || found.error().code != ErrorCode::kNotFound) return found;
-    return found.error().message.str();
+    return found.error().message;
   });
 }
 

@@ -36,7 +36,7 @@ TEST_CASE("Errors of the softmax family are told without memory, too") {
   const std::vector<float> bad = {1, std::numeric_limits<float>::quiet_NaN()};
   std::vector<float> out(2);
   const auto message = [](const auto& result) -> Result<std::string> {
-    if (!result && result.error().code == ErrorCode::kBadNumbers) return result.error().message.str();
+    if (!result && result.error().code == ErrorCode::kBadNumbers) return result.error().message;
     return result.error();
   };
   sweep_allocations("softmax", [&] { return message(softmax(bad, out)); });
