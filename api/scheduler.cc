@@ -87,7 +87,8 @@ void Scheduler::accept(Sequence& sequence, const Piece& piece, std::span<const R
   for (const Result<Answer>& answer : answers) {
     if (!answer) {
       counts_.bad_rows += answer.error().code == ErrorCode::kBadNumbers ? 1 : 0;
-      outcomes.push_back({piece.index, sequence.at_next(answer.error())});
+      outcomes.push_back(
+          {piece.index, guarded([&]() -> Result<Token> { return sequence.at_next(answer.error()); })});
       sequence.drop_guesses();
       break;
     }

@@ -223,7 +223,10 @@ TEST_CASE("Memory runs out while chats and texts are tokenized") {
   sweep_allocations("tokenize", [&] {
     return text_of_ids(model.tokenize("hello, hell and h\xC3\xA9llo <|im_start|> 12345\n\n  \xFF"));
   });
-  const auto ids = must(model.tokenize("hello hell \xE2\x82\xAC"));
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "hello hell \xE2\x82\xAC ";
+  const auto ids = must(model.tokenize(text));
+  REQUIRE(must(model.detokenize(ids)).size() > 100);  // longer than what a string holds without memory
   sweep_allocations("detokenize", [&] { return model.detokenize(ids); });
 }
 

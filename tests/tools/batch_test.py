@@ -231,10 +231,10 @@ class Batch(BatchTest):
 
     def test_progress_where_rows_grow_and_some_are_done(self):
         short = [{"id": i, "prompt": "x", "n": 0} for i in range(20)]
-        long = [{"id": 20 + i, "prompt": FRANCE + " not" * 200, "n": 20, "greedy": True} for i in range(20)]
+        long = [{"id": 20 + i, "prompt": FRANCE + " not" * 200, "n": 100, "greedy": True} for i in range(20)]
         self.batch(short)
         self.write_rows([*short, "", *long, " "])  # blank lines are no rows
-        done = run("batch", "-m", "bundled", "-i", self.input, "-o", self.output, "--sequences", 2, "--progress-every", 0.05)
+        done = run("batch", "-m", "bundled", "-i", self.input, "-o", self.output, "--sequences", 2, "--progress-every", 0.01)
         told = [line for line in done.stderr.decode().splitlines() if line.startswith("partita: ")]
         self.assertGreater(len(told), 1)
         for line in told:
