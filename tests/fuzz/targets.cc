@@ -7,13 +7,21 @@ namespace partita::fuzz {
 namespace {
 
 constexpr std::array kTargets = {
-    Target{"config", run_config},       Target{"context", run_context},
-    Target{"convert", run_convert},     Target{"gguf", run_gguf},
-    Target{"lines", run_lines},         Target{"model", run_model},
-    Target{"options", run_options},     Target{"resume", run_resume},
-    Target{"rows", run_rows},           Target{"safetensors", run_safetensors},
-    Target{"screen", run_screen},       Target{"sentencepiece", run_sentencepiece},
-    Target{"session", run_session},     Target{"template", run_template},
+    Target{"chat", run_chat},
+    Target{"config", run_config},
+    Target{"context", run_context},
+    Target{"convert", run_convert},
+    Target{"gguf", run_gguf},
+    Target{"lines", run_lines},
+    Target{"model", run_model},
+    Target{"options", run_options},
+    Target{"resume", run_resume},
+    Target{"rows", run_rows},
+    Target{"safetensors", run_safetensors},
+    Target{"screen", run_screen},
+    Target{"sentencepiece", run_sentencepiece},
+    Target{"session", run_session},
+    Target{"template", run_template},
     Target{"tokenizer", run_tokenizer},
 };
 

@@ -20,6 +20,7 @@ std::span<const Target> targets();
 /// Null where no target has the name.
 const Target* find_target(std::string_view name);
 
+void run_chat(Bytes bytes);           // the file of a chat
 void run_config(Bytes bytes);         // config.json of a checkpoint
 void run_context(Bytes bytes);        // the JSON that a chat template gets
 void run_convert(Bytes bytes);        // config.json and safetensors to a model file, which then runs
