@@ -78,11 +78,25 @@ std::optional<std::string> known_or_file(const std::string& name) {
   return in_directories(name + ".gguf");
 }
 
+/// "organisation/model", perhaps after "hf:" or a hub's address.
+bool is_hub_name(std::string_view name) {
+  if (name.starts_with("hf:") || name.starts_with("hf.co/") || name.starts_with("https://")) return true;
+  const auto slash = name.find('/');
+  return slash != 0 && slash != std::string_view::npos && slash == name.rfind('/') &&
+         slash + 1 < name.size() && name[0] != '.' && name[0] != '~' && !name.ends_with(".gguf");
+}
+
 Error not_found(const std::string& name) {
+  if (is_hub_name(name)) {
+    return {ErrorCode::kNotFound,
+            "there is no file \"" + name +
+                "\", and Partita fetches no models by name: download a GGUF file of the "
+                "model and give its path with -m"};
+  }
   return {ErrorCode::kNotFound,
           "there is no model \"" + name +
-              "\": neither a file, nor in $PARTITA_MODELS or ./models; scripts/fetch-model "
-              "fetches SmolLM2, and any GGUF file can be given with -m PATH"};
+              "\": neither a file, nor in $PARTITA_MODELS or ./models; give the path of a "
+              "GGUF file with -m, or -m bundled for the small model inside the program"};
 }
 
 Error none_at_all() {

@@ -15,6 +15,12 @@ Result<Gguf> open_model_file(const std::string& path) {
   }
   if (path == kBundledModel) return Gguf::parse(bundled_model(), path);
   std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::path(path) / "config.json", ignored)) {
+    return Error{ErrorCode::kUnsupported,
+                 "\"" + path +
+                     "\" is the directory of a checkpoint: partita convert makes a GGUF file of it, if "
+                     "its family is supported; give that"};
+  }
   if (std::filesystem::is_directory(path, ignored)) {
     return Error{ErrorCode::kUnsupported,
                  "\"" + path + "\" is a directory: give the path of a GGUF file (*.gguf) in it"};

@@ -288,8 +288,36 @@ std::vector<std::string_view> known_families() {
   return names;
 }
 
+namespace {
+
+/// What a GGUF file is that is no whole model, and what to do then; empty: it may be one.
+std::string why_no_model(const Gguf& file) {
+  const auto is = [&](const char* key, std::string_view value) {
+    const auto found = file.get_string(key);
+    return found && *found == value;
+  };
+  if (is("general.type", "adapter"))
+    return "is a LoRA adapter, not a model; give a model into which the adapter is merged";
+  if (is("general.architecture", "clip") || is("general.type", "mmproj"))
+    return "is a vision projector, which belongs beside a model; give the model's own GGUF file";
+  if (const auto parts = file.get_uint("split.count", 1); parts && *parts > 1) {
+    return "is one of the " + std::to_string(*parts) +
+           " parts of a split model, which are not read; join them with llama-gguf-split --merge and give "
+           "the "
+           "whole file";
+  }
+  if (file.tensors().empty() && file.find("tokenizer.ggml.model") != nullptr) {
+    return "holds a vocabulary and no weights: partita tokenize can use it; give a whole model for all else";
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Config> read_config(const Gguf& file) {
   try {
+    if (std::string why = why_no_model(file); !why.empty())
+      return Error{ErrorCode::kUnsupported, "'" + file.path() + "' " + why};
     auto name = file.get_string("general.architecture");
     if (!name) return name.error();
     const Family* family = find_family(*name);

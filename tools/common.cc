@@ -244,7 +244,7 @@ Result<std::string> model_path(const Common& common) {
   if (path && *path == partita::kBundledModel && !names_model(common)) {
     std::fprintf(stderr,
                  "partita: there is no model file here, so this is the small model inside the program, which "
-                 "knows little; scripts/fetch-model fetches SmolLM2, and -m PATH takes any GGUF file\n");
+                 "knows little; -m PATH takes any GGUF file of a supported family\n");
   }
   return path;
 }
@@ -333,6 +333,26 @@ Result<void> write_out(std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, too: some terminals obey them.
+    const bool second = i > 0 && text[i - 1] == '\xC2' && byte >= 0x80 && byte < 0xA0;
+    const bool first = byte == 0xC2 && i + 1 < text.size() &&
+                       static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
+                       static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (byte >= 0x20 && byte != 0x7F && !second && !first) {
+      out += text[i];
+      continue;
+    }
+    char escaped[5];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
+    out += escaped;
+  }
+  return out;
 }
 
 std::string json_text(const Json& value, int indent) {

@@ -46,7 +46,7 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
   if (*vocabulary == partita::kBundledModel && !asked) {
     return fail({partita::ErrorCode::kNotFound,
                  "the checkpoint's words are those of a model file, and there is none: give one with "
-                 "--vocabulary, or fetch SmolLM2 with scripts/fetch-model"});
+                 "--vocabulary FILE"});
   }
   options.vocabulary = *vocabulary;
   catch_interrupts();

@@ -16,19 +16,20 @@ std::string shape_text(const Json& shape) {
 }
 
 std::string table(const Json& file) {
-  std::string out = json_text(file["path"]) + "  GGUF version " + json_text(file["version"]) + ", " +
-                    json_text(file["bytes"]) + " bytes\n\nmetadata\n";
+  std::string out = printable(json_text(file["path"])) + "  GGUF version " + json_text(file["version"]) +
+                    ", " + json_text(file["bytes"]) + " bytes\n\nmetadata\n";
   for (const auto& [key, value] : file["metadata"].items()) {
     std::string shown = json_text(value);
     if (shown.size() > kLongestValue) shown = shown.substr(0, kLongestValue) + "...";
-    out += "  " + key + " = " + shown + "\n";
+    out += "  " + printable(key) + " = " + printable(shown) + "\n";
   }
   out += "\ntensors\n";
   char line[512];
   for (const Json& tensor : file["tensors"]) {
     std::snprintf(line, sizeof line, "  %-40s %-6s %-20s %12" PRIu64 "\n",
-                  tensor["name"].get<std::string>().c_str(), tensor["type"].get<std::string>().c_str(),
-                  shape_text(tensor["shape"]).c_str(), tensor["bytes"].get<std::uint64_t>());
+                  printable(tensor["name"].get<std::string>()).c_str(),
+                  tensor["type"].get<std::string>().c_str(), shape_text(tensor["shape"]).c_str(),
+                  tensor["bytes"].get<std::uint64_t>());
     out += line;
   }
   return out;

@@ -23,6 +23,9 @@ struct Look {
 constexpr std::string_view kReconvert =
     "convert the original model again with a current convert_hf_to_gguf.py, or download a newer GGUF file";
 
+constexpr std::string_view kPickle =
+    "nothing in it is run; convert the model with convert_hf_to_gguf.py, or download a GGUF file of it";
+
 constexpr Look kLooks[] = {
     {"version https://git-lfs", "is a Git LFS pointer, a few lines of text that stand for the model",
      "run 'git lfs pull' where it was cloned, or download the file itself"},
@@ -32,6 +35,18 @@ constexpr Look kLooks[] = {
     {"algg", "is a GGLA adapter file of 2023, not a model", "give the path of a model in a .gguf file"},
     {"PK\x03\x04", "is a ZIP archive (a PyTorch checkpoint or a package)",
      "unpack it, or convert the model with convert_hf_to_gguf.py"},
+    {"\x80\x02", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
+    {"\x80\x03", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
+    {"\x80\x04", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
+    {"\x80\x05", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
+    {"PARTITAS", "is what a model has read of a chat, not a model",
+     "give the model that it was made with, and the chat with --session to partita chat"},
+    {"PARTITAH", "is a screen of a model's output matrix, not a model",
+     "give the model beside which it lies; its screen is found by itself"},
+    {"{\"partita_chat\"", "is a chat, not a model",
+     "give the model that it was had with, and the chat with --session to partita chat"},
+    {"{", "is JSON text, such as a checkpoint's config.json",
+     "give the path of a .gguf file; partita convert makes one of a checkpoint's directory"},
     {"<!DOCTYPE", "is a web page", "the download went wrong: fetch the file itself, not its page"},
     {"<!doctype", "is a web page", "the download went wrong: fetch the file itself, not its page"},
     {"<html", "is a web page", "the download went wrong: fetch the file itself, not its page"},

@@ -210,6 +210,36 @@ TEST_CASE("A family that is not known is named, with those that are") {
   CHECK(read_config(empty.gguf()).error().code == ErrorCode::kNotFound);
 }
 
+TEST_CASE("Files that are no whole model are named") {
+  const auto refused = [](const GgufWriter& writer, const std::string& rest) {
+    const TinyFile file(writer);
+    require_error(read_config(file.gguf()), ErrorCode::kUnsupported, "'tiny.gguf' " + rest);
+  };
+  GgufWriter adapter;
+  adapter.add("general.architecture", "llama");
+  adapter.add("general.type", "adapter");
+  refused(adapter, "is a LoRA adapter, not a model; give a model into which the adapter is merged");
+  const std::string projector =
+      "is a vision projector, which belongs beside a model; give the model's own GGUF file";
+  GgufWriter clip, mmproj;
+  clip.add("general.architecture", "clip");
+  refused(clip, projector);
+  mmproj.add("general.type", "mmproj");
+  refused(mmproj, projector);
+  GgufWriter part;
+  part.add("general.architecture", "llama");
+  part.add("split.count", std::uint16_t{3});
+  refused(
+      part,
+      "is one of the 3 parts of a split model, which are not read; join them with llama-gguf-split --merge "
+      "and give the whole file");
+  GgufWriter vocabulary;
+  vocabulary.add("general.architecture", "llama");
+  vocabulary.add("tokenizer.ggml.model", "gpt2");
+  refused(vocabulary,
+          "holds a vocabulary and no weights: partita tokenize can use it; give a whole model for all else");
+}
+
 TEST_CASE("Every size has limits") {
   const auto refused = [](const Sizes& sizes, const std::string& rest) {
     const auto config = config_of(sizes);

@@ -438,7 +438,7 @@ class Usage(ProgramTest):
         done = answer()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(done.stdout.strip())
-        for named in (b"small model", b"scripts/fetch-model", b"-m PATH"):
+        for named in (b"small model", b"-m PATH"):
             self.assertIn(named, done.stderr)
         asked_for = answer("-m", "bundled")
         self.assertEqual(asked_for.stdout, done.stdout)

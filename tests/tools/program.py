@@ -67,12 +67,12 @@ def read_until(stream, wanted, timeout=60):
     return seen
 
 
-def gguf_of_family(path, family):
+def gguf_of_family(path, family, key="general.architecture"):
     """A well-formed GGUF file without tensors, of a family that may not exist."""
     def text(s):
-        return struct.pack("<Q", len(s)) + s.encode()
+        return struct.pack("<Q", len(s.encode())) + s.encode()
     head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
-    path.write_bytes(head + text("general.architecture") + struct.pack("<I", 8) + text(family) + bytes(64))
+    path.write_bytes(head + text(key) + struct.pack("<I", 8) + text(family) + bytes(64))
 
 
 def write_checkpoint(path, **changes):

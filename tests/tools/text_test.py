@@ -3,7 +3,7 @@
 import json
 import math
 
-from program import FRANCE, MODEL, ProgramTest, environment, main, run, run_json
+from program import FRANCE, MODEL, ProgramTest, environment, gguf_of_family, main, run, run_json
 
 
 class Text(ProgramTest):
@@ -74,6 +74,14 @@ class Inspect(ProgramTest):
         self.assertIn("general.architecture", text)
         self.assertIn("token_embd.weight", text)
         self.assertLess(max(map(len, text.splitlines())), 200)
+
+    def test_no_terminal_obeys_a_file(self):
+        path = self.dir / "escapes.gguf"
+        gguf_of_family(path, "red\x1b[31m\x7f\u009b1m é", key="general\x1b]0;title\x07")
+        text = run("inspect", "-m", path).stdout.decode()
+        self.assertIn("general\\x1b]0;title\\x07 = ", text)
+        self.assertIn("\\x7f\\xc2\\x9b1m é", text)
+        self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 class Score(ProgramTest):

@@ -64,6 +64,26 @@ TEST_CASE("files that are something else are named") {
   check_begin("PK\x03\x04", bad,
               "is a ZIP archive (a PyTorch checkpoint or a package); unpack it, or convert the model with "
               "convert_hf_to_gguf.py");
+  for (const std::string_view pickle : {"\x80\x02}q", "\x80\x03}q", "\x80\x04\x95", "\x80\x05\x95"}) {
+    check_begin(
+        pickle, bad,
+        "is a Python pickle (an old PyTorch checkpoint); nothing in it is run; convert the model with "
+        "convert_hf_to_gguf.py, or download a GGUF file of it");
+  }
+  check_begin(
+      "PARTITAS", bad,
+      "is what a model has read of a chat, not a model; give the model that it was made with, and the "
+      "chat with --session to partita chat");
+  check_begin("PARTITAH", bad,
+              "is a screen of a model's output matrix, not a model; give the model beside which it lies; its "
+              "screen is found by itself");
+  check_begin("{\"partita_chat\":1}", bad,
+              "is a chat, not a model; give the model that it was had with, and the chat with --session to "
+              "partita chat");
+  check_begin(
+      "{\"architectures\":", bad,
+      "is JSON text, such as a checkpoint's config.json; give the path of a .gguf file; partita convert "
+      "makes one of a checkpoint's directory");
   for (const std::string_view page : {"<!DOCTYPE html>", "<!doctype html>", "<html lang=en>"}) {
     check_begin(page, bad, "is a web page; the download went wrong: fetch the file itself, not its page");
   }
