@@ -76,7 +76,8 @@ bool PrefixCache::leaves_room_to_write(std::size_t length) const {
 }
 
 bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequence) {
-  std::size_t length = usable(path_, find(keys, path_));
+  const std::size_t found = find(keys, path_);  // before path_ is handed on: compilers differ in the order
+  std::size_t length = usable(path_, found);
   if (!leaves_room_to_write(length)) {
     path_.resize(length / kPageTokens);
     length = usable(path_, path_.size() * kPageTokens);
