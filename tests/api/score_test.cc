@@ -121,7 +121,7 @@ TEST_CASE("Scoring leaves the conversation alone") {
   const std::size_t held = session.length();
   must(session.score(some_ids(40)));
   CHECK(session.length() == held);
-  Whole rest = pull_all(std::move(must(session.generate(request))));
+  Whole rest = pull_all(must(session.generate(request)));
   CHECK(rest.ids == generate_alone(model, request).ids);
 }
 
