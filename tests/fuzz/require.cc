@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "tests/fuzz/support.h"
 
@@ -21,7 +20,7 @@ void require_message(const Error& error, const char* file, int line) {
 std::uint64_t Input::number(std::size_t bytes) {
   std::uint64_t value = 0;
   const std::string_view taken = rest_.substr(0, bytes);
-  std::memcpy(&value, taken.data(), taken.size());
+  std::copy(taken.begin(), taken.end(), reinterpret_cast<char*>(&value));
   rest_.remove_prefix(taken.size());
   return value;
 }
