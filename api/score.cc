@@ -280,7 +280,7 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
       }
       session.probe_ids.insert(session.probe_ids.end(), piece.begin(), piece.end());
       session.probe.release_unseen(kWaysBack);
-      float* const out = logits.data() + (first + piece.size() - wanted - skip) * vocabulary;
+      float* const out = logits.data() + (std::max(first, skip) - skip) * vocabulary;
       for (std::size_t i = 0; i < wanted; i += kHeadRows) {
         const std::size_t rows = std::min(kHeadRows, wanted - i);
         session.model->head->logits(hidden.data() + i * width, rows, *scratch, out + i * vocabulary);

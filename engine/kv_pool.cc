@@ -15,6 +15,7 @@ namespace {
 struct Slab {
   static constexpr std::size_t kPages = 16;
   explicit Slab(std::size_t page_bytes) : memory(kPages * page_bytes) {
+    if (memory.data() == nullptr) return;
     for (std::size_t i = 0; i < kPages; ++i) pages[i].bytes = memory.data() + i * page_bytes;
   }
   AlignedBytes memory;

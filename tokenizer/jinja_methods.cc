@@ -251,7 +251,9 @@ Value make_namespace(Runtime& runtime, const Arguments& arguments) {
 
 Value raise_exception(Runtime& runtime, const Arguments& arguments) {
   const Parameters p(runtime, "raise_exception()", arguments, {"message"}, 1);
-  throw JinjaError{{ErrorCode::kInvalidArgument, to_text(runtime, p[0]).bytes()}};
+  std::string message(to_text(runtime, p[0]).bytes());
+  if (message.empty()) message = "the template refuses its context with raise_exception(), and does not say why";
+  throw JinjaError{{ErrorCode::kInvalidArgument, std::move(message)}};
 }
 
 Value strftime_now(Runtime& runtime, const Arguments& arguments) {

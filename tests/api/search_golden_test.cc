@@ -9,6 +9,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 #include "tests/engine/runs.h"
+#include "tests/sanitized.h"
 
 namespace partita::testing {
 namespace {
@@ -78,11 +79,7 @@ void check_ends(const Model& model, const Json& a_case) {
   CHECK(model.impl().tokenizer->specials().end_of_generation == a_case["eos"].get<Ids>());
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kTinyEvery = 8, kSmolKinds = 1;
-#else
-constexpr std::size_t kTinyEvery = 1, kSmolKinds = 7;
-#endif
+constexpr std::size_t kTinyEvery = test::all_or(1, 8), kSmolKinds = test::all_or(7, 1);
 constexpr std::size_t kKinds = 7;  // searches recorded of each prompt of SmolLM2, one after another
 
 /// The searches of SmolLM2 at these places of its record.

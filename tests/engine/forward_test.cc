@@ -91,7 +91,7 @@ void check(const TinySpec& spec, std::size_t length) {
 
 }  // namespace
 
-TEST_CASE("Every family in every type computes what the plain forward pass computes") {
+TEST_CASE("Every family in every type computes what the plain forward pass computes", "[slow]") {
   for (const Dtype dtype : all_dtypes()) {
     for (const TinySpec& spec : tiny_specs(dtype)) check(spec, 70);
   }
@@ -125,7 +125,7 @@ TEST_CASE("Every option of a Config does what it says") {
   check(spec, 150);
 }
 
-TEST_CASE("An attention window with sinks sees what its definition says") {
+TEST_CASE("An attention window with sinks sees what its definition says", "[slow]") {
   TinySpec spec = tiny_llama(Dtype::kQ8_0);
   std::size_t length = 300;
   const auto limit = [&](std::uint32_t window, std::uint32_t sinks, std::size_t tokens) {

@@ -8,6 +8,7 @@
 #include "tests/catch.h"
 #include "tests/engine/runs.h"
 #include "tests/engine/tiny_models.h"
+#include "tests/sanitized.h"
 
 using namespace partita;
 using namespace partita::testing;
@@ -190,11 +191,8 @@ void check_greedy(const std::shared_ptr<const Transformer>& model, const nlohman
 // The slow arithmetics score the beginning of a text only, and continue one prompt a little: a position does
 // not depend on what comes after it. With sanitizers, which look at every access rather than at the numbers,
 // all of them do.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kTokens = 200, kSlowTokens = 8, kSteps = 8, kSlowSteps = 2;
-#else
-constexpr std::size_t kTokens = 10000, kSlowTokens = 160, kSteps = 64, kSlowSteps = 6;
-#endif
+constexpr std::size_t kTokens = test::all_or(10000, 200), kSlowTokens = test::all_or(160, 8);
+constexpr std::size_t kSteps = test::all_or(64, 8), kSlowSteps = test::all_or(6, 2);
 bool is_slow(const Transformer& model) { return model.exact() || model.isa() == Isa::kScalar; }
 
 void check_model(const std::string& path, const std::string& record_name) {
@@ -221,16 +219,17 @@ void check_model(const std::string& path, const std::string& record_name) {
 TEST_CASE("Tiny models: logits of transformers, whole, in chunks and token by token") {
   for (const char* model_name :
        {"tiny_llama_tied_f32", "tiny_llama_untied_rope_f16", "tiny_gemma3_f16", "tiny_gemma3_f32"}) {
-    INFO(model_name);
-    const nlohmann::json record = read_record(std::string(model_name) + ".json");
-    auto file = Gguf::open(std::string(PARTITA_TEST_DATA) + "/engine/" + model_name + ".gguf");
-    REQUIRE(file.ok());
-    for (const Isa isa : engine_isas()) {
-      INFO("instruction set " << name(isa));
-      check_tiny(load(*file, {.isa = isa}), record);
+    SECTION(model_name) {
+      const nlohmann::json record = read_record(std::string(model_name) + ".json");
+      auto file = Gguf::open(std::string(PARTITA_TEST_DATA) + "/engine/" + model_name + ".gguf");
+      REQUIRE(file.ok());
+      for (const Isa isa : engine_isas()) {
+        INFO("instruction set " << name(isa));
+        check_tiny(load(*file, {.isa = isa}), record);
+      }
+      INFO("exact");
+      check_tiny(load(*file, {.exact = true}), record);
     }
-    INFO("exact");
-    check_tiny(load(*file, {.exact = true}), record);
   }
 }
 

@@ -43,7 +43,7 @@ bool completes(const std::string& said, std::string_view text, const Texts& bann
   });
 }
 
-TEST_CASE("Answers never contain a banned string, and nothing else is forbidden") {
+TEST_CASE("Answers never contain a banned string, and nothing else is forbidden", "[slow]") {
   Candidates scratch;
   std::size_t masked = 0, across = 0, stuck = 0;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {

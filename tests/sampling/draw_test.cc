@@ -91,7 +91,7 @@ std::vector<SamplingOptions> fixed_chains() {
   };
 }
 
-TEST_CASE("Draws follow the distribution of their chain") {
+TEST_CASE("Draws follow the distribution of their chain", "[slow]") {
   const std::vector<SamplingOptions> chains = fixed_chains();
   constexpr int kDraws = all_or(20000, 4000);
   constexpr std::size_t kVocab = 300;  // more than a block

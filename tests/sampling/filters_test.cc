@@ -130,14 +130,14 @@ double check_rows(std::size_t vocab, std::size_t rows, const NamedKernels& k) {
   return worst;
 }
 
-TEST_CASE("Filters keep what float64 keeps, over a thousand rows of small vocabularies") {
+TEST_CASE("Filters keep what float64 keeps, over a thousand rows of small vocabularies", "[slow]") {
   for (const NamedKernels& k : all_kernels()) {
     check_rows(7, 1000, k);
     check_rows(1000, k.name == "exact" ? 100 : 1000, k);
   }
 }
 
-TEST_CASE("Filters keep what float64 keeps, over rows of large vocabularies") {
+TEST_CASE("Filters keep what float64 keeps, over rows of large vocabularies", "[slow]") {
   for (const NamedKernels& k : all_kernels()) {
     check_rows(49152, k.name == "exact" ? 10 : all_or(50, 5), k);
     check_rows(262144, k.name == "exact" ? all_or(10, 2) : all_or(20, 2), k);

@@ -172,7 +172,7 @@ bool same(const Answer& a, const Answer& b) {
   return a.choice.id == b.choice.id && a.logprob == b.logprob && a.score == b.score && a.top == b.top;
 }
 
-TEST_CASE("What is chosen from few logits is what the whole row gives") {
+TEST_CASE("What is chosen from few logits is what the whole row gives", "[slow]") {
   for (const std::string& kind : kKinds) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kQ8_0}) {
       const HeadSpec spec{kind, dtype};
@@ -405,7 +405,7 @@ TEST_CASE("However low the temperature, a draw is of the likeliest words") {
   }
 }
 
-TEST_CASE("Draws with penalties have the chances that the whole row gives them") {
+TEST_CASE("Draws with penalties have the chances that the whole row gives them", "[slow]") {
   const std::size_t draws = all_or<std::size_t>(8000, 1000);
   const Kernels& kernels = *all_kernels().back().kernels;
   for (const std::string& kind : kKinds) {

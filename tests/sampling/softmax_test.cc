@@ -128,7 +128,7 @@ TEST_CASE("A row that is no distribution is an error that says where") {
   }
 }
 
-TEST_CASE("A million entries, each within the stated bounds of double precision") {
+TEST_CASE("A million entries, each within the stated bounds of double precision", "[slow]") {
   for (const double scale : {0.01, 1.0, 8.0}) {
     for (const std::string_view kind : {"normal", "peaked"}) {
       std::vector<float> logits = row(kind, 6, 1000000);

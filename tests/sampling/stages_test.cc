@@ -39,7 +39,7 @@ std::vector<float> distribution(const SamplingOptions& options, const std::vecto
   return probabilities;
 }
 
-TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their probabilities") {
+TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their probabilities", "[slow]") {
   const Json oracle = Json::parse(read_data("sampling/chains.json"));
   REQUIRE(oracle["chains"].size() == 5 * 3 * 23);
   for (const NamedKernels& k : all_kernels()) {

@@ -18,6 +18,8 @@ TEST_CASE("what the template raises is the message, and nothing else") {
       error_of("\n{{ raise_exception('Roles must alternate: ' ~ messages[0].content) }}", asking("x"));
   CHECK(error.code == ErrorCode::kInvalidArgument);
   CHECK(error.message == "Roles must alternate: x");
+  CHECK(error_of("{{ raise_exception(nothing) }}").message ==
+        "the template refuses its context with raise_exception(), and does not say why");
 }
 
 TEST_CASE("a syntax error names line and column") {

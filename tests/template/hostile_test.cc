@@ -79,7 +79,7 @@ TEST_CASE("macros cannot recurse for ever") {
           ErrorCode::kOutOfMemory);
 }
 
-TEST_CASE("loops cannot run for ever") {
+TEST_CASE("loops cannot run for ever", "[slow]") {
   const std::string five = repeated("{% for x in range(100000) %}", 5) + "x" + repeated("{% endfor %}", 5);
   refused(five, ErrorCode::kOutOfMemory);
   refused(repeated("{% for x in range(1000) %}", 4) + "{% set y = 1 %}" + repeated("{% endfor %}", 4),
@@ -90,7 +90,7 @@ TEST_CASE("loops cannot run for ever") {
         "[9223372036854775806]");
 }
 
-TEST_CASE("strings and lists cannot grow without bound") {
+TEST_CASE("strings and lists cannot grow without bound", "[slow]") {
   refused("{{ 'x' * 1000000000000 }}", ErrorCode::kOutOfMemory);
   refused("{{ 'x' * 9223372036854775807 }}", ErrorCode::kOutOfMemory);
   refused("{{ 'xx' * 9223372036854775807 }}", ErrorCode::kOutOfMemory);
@@ -126,7 +126,7 @@ TEST_CASE("values cannot nest without bound") {
   }
 }
 
-TEST_CASE("values that share their parts are not walked for ever") {
+TEST_CASE("values that share their parts are not walked for ever", "[slow]") {
   const std::string shared =
       "{% set ns = namespace(v=[1], w=[1]) %}{% for i in range(60) %}"
       "{% set ns.v = [ns.v, ns.v] %}{% set ns.w = [ns.w, ns.w] %}{% endfor %}";

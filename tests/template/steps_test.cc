@@ -95,7 +95,7 @@ Arguments arguments_of(const std::string& name, const Values& v) {
   return found == given.end() ? Arguments{} : Arguments{found->second, {}};
 }
 
-TEST_CASE("Every filter counts the bytes of its input, and every item of a list") {
+TEST_CASE("Every filter counts the bytes of its input, and every item of a list", "[slow]") {
   for (const auto* table :
        {&detail::text_filters(), &detail::sequence_filters(), &detail::number_filters()}) {
     for (const auto& [name, filter] : *table) {
@@ -200,7 +200,7 @@ TEST_CASE("Operators and look-ups count the bytes that they touch") {
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
-TEST_CASE("What runs into the limit of steps does so in about a second") {
+TEST_CASE("What runs into the limit of steps does so in about a second", "[slow]") {
   const std::string large = "{% set x = 'ab' * 500000 %}{% set y = 'é' * 400000 %}";
   const std::string loop = "{% for i in range(100000) %}{% for j in range(100) %}",
                     end = "{% endfor %}{% endfor %}";

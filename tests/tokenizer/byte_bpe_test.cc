@@ -125,7 +125,7 @@ TEST_CASE("A word of a megabyte takes a number of steps in proportion to its len
   CHECK(steps <= 3 * kLength);
 }
 
-TEST_CASE("Long texts of one kind come back", "[long]") {
+TEST_CASE("Long texts of one kind come back", "[long][slow]") {
   Words words = byte_words();
   words.add("aa").add("aaaa").add("\xC4\xA0\xC4\xA0");
   const std::vector<std::string> merges = {"a a", "aa aa", "\xC4\xA0 \xC4\xA0"};

@@ -175,7 +175,7 @@ TEST_CASE("Old files without token types know byte tokens by their spelling") {
   CHECK(encode(*tokenizer, "a\n") == Ids{words.id("a"), words.id("<0x0A>")});
 }
 
-TEST_CASE("A megabyte of pieces comes back", "[long]") {
+TEST_CASE("A megabyte of pieces comes back", "[long][slow]") {
   const auto tokenizer = with_settings(recorded_words(record("pieces.json")), false);
   for (const std::string unit : {"a", "e", " ", "\n", "\t ", "the ", "\xE2\x82\xAC", "\xFF", "<b>"}) {
     std::string text;

@@ -137,7 +137,7 @@ TEST_CASE("every byte of the golden file's head may be anything") {
   CHECK(survives(file));
 }
 
-TEST_CASE("SmolLM2 cut anywhere is refused, with a wrong byte refused or read") {
+TEST_CASE("SmolLM2 cut anywhere is refused, with a wrong byte refused or read", "[slow]") {
   const auto path = test::find_model("SmolLM2-135M-Instruct.Q4_1.gguf");
   INFO("scripts/fetch-model fetches it");
   REQUIRE(path);
