@@ -252,7 +252,8 @@ Value make_namespace(Runtime& runtime, const Arguments& arguments) {
 Value raise_exception(Runtime& runtime, const Arguments& arguments) {
   const Parameters p(runtime, "raise_exception()", arguments, {"message"}, 1);
   std::string message(to_text(runtime, p[0]).bytes());
-  if (message.empty()) message = "the template refuses its context with raise_exception(), and does not say why";
+  if (message.empty())
+    message = "the template refuses its context with raise_exception(), and does not say why";
   throw JinjaError{{ErrorCode::kInvalidArgument, std::move(message)}};
 }
 

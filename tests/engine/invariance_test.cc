@@ -143,7 +143,7 @@ void for_each_arithmetic(const Gguf& file, const TinySpec& spec, F body) {
 
 }  // namespace
 
-TEST_CASE("Tiny models: the same bits every way") {
+TEST_CASE("Tiny models: the same bits every way", "[slow]") {
   for (const Dtype dtype : {Dtype::kQ4_1, Dtype::kQ8_0}) {
     for (const TinySpec& spec : tiny_specs(dtype)) {
       INFO(describe(spec));
@@ -155,7 +155,7 @@ TEST_CASE("Tiny models: the same bits every way") {
   }
 }
 
-TEST_CASE("Tiny models: other types, fewer ways") {
+TEST_CASE("Tiny models: other types, fewer ways", "[slow]") {
   for (const Dtype dtype : all_dtypes()) {
     for (const TinySpec& spec : tiny_specs(dtype)) {
       INFO(describe(spec));
@@ -180,7 +180,7 @@ TEST_CASE("Tiny models: forks, returns and pages given back do not show") {
   }
 }
 
-TEST_CASE("Tiny models: the same bits every way with an attention window and sinks") {
+TEST_CASE("Tiny models: the same bits every way with an attention window and sinks", "[slow]") {
   for (TinySpec spec : tiny_specs(Dtype::kQ4_1)) {
     spec.attention_window = 150;
     spec.attention_sinks = 64;

@@ -145,7 +145,8 @@ std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question
   return answers;
 }
 
-TEST_CASE("The screened head answers as the plain one does, alone and in company, and looks at fewer bytes", "[slow]") {
+TEST_CASE("The screened head answers as the plain one does, alone and in company, and looks at fewer bytes",
+          "[slow]") {
   constexpr std::size_t kVocab = 2003, kHidden = 96, kStates = 30;
   const std::vector<SamplingOptions> options = {
       {{"temperature", 0}},

@@ -49,7 +49,8 @@ TEST_CASE("Words equal the recorded splits") {
   }
 }
 
-TEST_CASE("Every code point is the letter, number, space or neither that the reference takes it for", "[slow]") {
+TEST_CASE("Every code point is the letter, number, space or neither that the reference takes it for",
+          "[slow]") {
   const auto recorded = record("splits.json");
   for (const std::string name : {"smollm", "llama-bpe"}) {
     const PreTokenizer splitter = must_create(name);
