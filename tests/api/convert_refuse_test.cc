@@ -327,7 +327,7 @@ TEST_CASE("Paths, types and vocabularies that cannot be used are refused") {
             "' has 264 tokens, and vocab_size is 263: take the vocabulary that the "
             "model was trained with");
   options.vocabulary = from + "/config.json";
-  CHECK_THAT(error(from, to).message, Contains("is not a GGUF file"));
+  CHECK_THAT(error(from, to).message, Contains("is JSON text"));
   options.vocabulary = "/nonexistent.gguf";
   CHECK(error(from, to).code == ErrorCode::kNotFound);
   options.vocabulary = checkpoint.vocabulary();
