@@ -233,7 +233,8 @@ TEST_CASE("Tiny models: logits of transformers, whole, in chunks and token by to
   }
 }
 
-TEST_CASE("Tiny models with an attention window and sinks: logits of transformers under such a mask") {
+TEST_CASE("Tiny models with an attention window and sinks: logits of transformers under such a mask",
+          "[slow]") {
   const nlohmann::json records = read_record("tiny_windows.json");
   for (const auto& record : records["cases"]) {
     const auto model_name = record["model"].get<std::string>();

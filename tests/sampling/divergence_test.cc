@@ -19,7 +19,7 @@ bool close(double x, double expected, double relative, double absolute = 0) {
   return std::abs(x - expected) <= relative * std::abs(expected) + absolute;
 }
 
-TEST_CASE("Divergences of whole rows are those of float64 PyTorch") {
+TEST_CASE("Divergences of whole rows are those of float64 PyTorch", "[slow]") {
   const Json oracle = Json::parse(read_data("sampling/divergences.json"));
   REQUIRE(oracle["rows"].size() == 20);
   for (const Json& record : oracle["rows"]) {

@@ -96,7 +96,7 @@ void check_against_record(const HeadRecord& record, const OutputHead& head, std:
   CHECK(others == 0);
 }
 
-TEST_CASE("Heads are PyTorch's: log-probabilities within 1e-5, the same predictions") {
+TEST_CASE("Heads are PyTorch's: log-probabilities within 1e-5, the same predictions", "[slow]") {
   for (const std::string name : {"adaptive", "adaptive_bias", "adaptive_xl", "classes", "tree", "mixture"}) {
     const auto record = HeadRecord::open(name);
     REQUIRE(record);
@@ -253,7 +253,8 @@ TEST_CASE("What else is asked for changes no choice, and is said of the model's 
   }
 }
 
-TEST_CASE("A row gets the same answer from every head alone, in a crowd and from any number of threads") {
+TEST_CASE("A row gets the same answer from every head alone, in a crowd and from any number of threads",
+          "[slow]") {
   for (const std::string& kind : kKinds) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kQ8_0}) {
       const HeadSpec spec{kind, dtype};

@@ -102,7 +102,7 @@ void check_rows(const Json& oracle, std::size_t vocab, std::size_t first, std::s
 
 NamedKernels fastest() { return all_kernels().back(); }
 
-TEST_CASE("Stages that look back leave what their references leave, with its probabilities") {
+TEST_CASE("Stages that look back leave what their references leave, with its probabilities", "[slow]") {
   const Json oracle = Json::parse(read_data("sampling/history.json"));
   for (const NamedKernels& k : all_kernels()) check_rows(oracle, 7, 0, 1000, k);
   for (const NamedKernels& k : {all_kernels().front(), fastest()}) check_rows(oracle, 1000, 0, 1000, k);

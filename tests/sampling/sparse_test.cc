@@ -47,7 +47,8 @@ bool same(const Json& record, std::span<const float> logits, std::span<const flo
          close(p[least], record[4]);
 }
 
-TEST_CASE("Sparsemax and 1.5-entmax of a thousand rows of each size are those of the entmax package") {
+TEST_CASE("Sparsemax and 1.5-entmax of a thousand rows of each size are those of the entmax package",
+          "[slow]") {
   const Json records[] = {Json::parse(read_data("sampling/sparsemax.json"))["vocabularies"],
                           Json::parse(read_data("sampling/entmax15.json"))["vocabularies"]};
   constexpr double kAlphas[] = {2, 1.5};
@@ -74,7 +75,7 @@ TEST_CASE("Sparsemax and 1.5-entmax of a thousand rows of each size are those of
   }
 }
 
-TEST_CASE("Entmax of other alphas is that of the entmax package, under every table") {
+TEST_CASE("Entmax of other alphas is that of the entmax package, under every table", "[slow]") {
   const Json oracle = Json::parse(read_data("sampling/entmax.json"))["rows"];
   REQUIRE(oracle.size() > 1000);
   for (const Json& record : oracle) {
