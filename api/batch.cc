@@ -58,6 +58,7 @@ struct Batch::Impl {
 
   void insert(std::unique_ptr<Entry> entry);
   std::size_t running() const { return std::min(entries.size(), max_sequences); }
+  const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
   std::optional<Error> never_fits(const Entry& entry) const;
   void report_over(std::vector<Event>& events);
   void report(Outcome& outcome, std::vector<Event>& events);
@@ -111,7 +112,8 @@ void Batch::Impl::insert(std::unique_ptr<Entry> entry) {
 Result<Batch::Ticket> Batch::add(const Request& request) {
   return guarded([&]() -> Result<Ticket> {
     auto entry = std::make_unique<Entry>(impl_->next_ticket, request.priority, impl_->pool);
-    auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache);
+    auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache, kNoLimit,
+                                     impl_->cancelled());
     if (!sequence) return sequence.error();
     sequence->draft_with(impl_->draft);
     entry->sequence.emplace(std::move(*sequence));
@@ -206,12 +208,11 @@ Result<void> Batch::advance(std::vector<Event>& events) {
     impl.stepping.clear();
     for (std::size_t i = 0; i < impl.running(); ++i) impl.stepping.push_back(&*impl.entries[i]->sequence);
     impl.outcomes.clear();
-    const std::atomic<bool>* cancelled = impl.cancel != nullptr ? &impl.cancel->flag() : nullptr;
     // No token of a step may be lost: its events have their places before it begins.
     const std::size_t room = events.size() + 2 * impl.stepping.size() + kMostGuesses;
     if (room > events.capacity()) events.reserve(std::max(room, 2 * events.capacity()));
-    auto done =
-        guarded([&] { return impl.scheduler.step(impl.stepping, cancelled, impl.timing, impl.outcomes); });
+    auto done = guarded(
+        [&] { return impl.scheduler.step(impl.stepping, impl.cancelled(), impl.timing, impl.outcomes); });
     // Also after a step that failed: a request may have ended while the step was planned.
     for (Outcome& outcome : impl.outcomes) impl.report(outcome, events);
     impl.settle();

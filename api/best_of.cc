@@ -25,7 +25,8 @@ Result<std::vector<std::unique_ptr<Draw>>> make_draws(const SearchRun& run) {
   std::vector<std::unique_ptr<Draw>> draws;
   for (int i = 0; i < run.search.best_of; ++i) {
     draws.push_back(std::make_unique<Draw>(run.session.cache.fork()));
-    auto sequence = Sequence::create(run.model(), request, draws.back()->cache);
+    auto sequence = Sequence::create(run.model(), request, draws.back()->cache, nullptr, kNoLimit,
+                                     run.session.cancelled());
     if (!sequence) return sequence.error();
     draws.back()->sequence.emplace(std::move(*sequence));
     ++request.sampling.sequence;

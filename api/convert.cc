@@ -13,7 +13,7 @@
 #include "api/model_file.h"
 #include "weights/gguf.h"
 #include "weights/guard.h"
-#include "weights/mapped_file.h"
+#include "weights/input_file.h"
 #include "weights/sentence.h"
 
 namespace partita {
@@ -84,18 +84,14 @@ Result<SafeTensors> open_weights(const std::string& directory) {
 }
 
 /// The checkpoint's own chat template; none without its file. It is taken as it is; who opens the model
-/// hears what is wrong with it. Errors: those of MappedFile; kBadFile for one that is too large.
+/// hears what is wrong with it. Errors: those of InputFile; kBadFile for one that is too large.
 Result<std::optional<std::string>> read_chat_template(const std::string& directory) {
   const std::string path = sentence(directory, "/", kTemplateFile);
   std::optional<std::string> text;
   if (std::error_code none; !fs::exists(path, none)) return text;
-  const auto file = MappedFile::open(path);
+  auto file = read_text_file(path, "a chat template", kMostTemplate);
   if (!file) return file.error();
-  if (file->bytes().size() > kMostTemplate) {
-    return Error{ErrorCode::kBadFile, sentence("'", path, "' has ", file->bytes().size(),
-                                               " bytes, and a chat template has at most ", kMostTemplate)};
-  }
-  text.emplace(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  text = *std::move(file);
   return text;
 }
 

@@ -8,8 +8,8 @@
 
 #include "api/json_fields.h"
 #include "engine/kernels/kernels.h"
+#include "weights/input_file.h"
 #include "weights/json_reader.h"
-#include "weights/mapped_file.h"
 #include "weights/sentence.h"
 
 namespace partita {
@@ -245,10 +245,9 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
 }
 
 Result<CheckpointConfig> read_checkpoint_config(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  if (!file) return file.error();
-  const auto bytes = file->bytes();
-  return parse_checkpoint_config({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  const auto text = read_text_file(path, "a config.json", kConfigLimits.bytes);
+  if (!text) return text.error();
+  return parse_checkpoint_config(*text, path);
 }
 
 }  // namespace partita

@@ -28,7 +28,7 @@ struct CheckpointConfig {
   std::vector<std::int32_t> embedding_cutoffs;  // none: one matrix of embeddings
 };
 
-/// Reads `path`, a config.json. Errors: those of MappedFile; kBadFile and kUnsupported naming key, value and
+/// Reads `path`, a config.json. Errors: those of InputFile; kBadFile and kUnsupported naming key, value and
 /// limit.
 Result<CheckpointConfig> read_checkpoint_config(const std::string& path);
 

@@ -39,10 +39,12 @@ void TensorCopy::fail(Error error) {
   if (!error_) error_ = std::move(error);
 }
 
-bool TensorCopy::same(const std::string& one, const std::string& other) const {
+bool TensorCopy::same(const std::string& one, const std::string& other) {
   const SafeTensor *a = from_.find(one), *b = from_.find(other);
-  return a != nullptr && b != nullptr && a->type == b->type && a->shape == b->shape &&
-         std::equal(a->bytes.begin(), a->bytes.end(), b->bytes.begin(), b->bytes.end());
+  if (a == nullptr || b == nullptr || a->type != b->type || a->shape != b->shape) return false;
+  const auto same = from_.same_bytes(*a, *b);
+  if (!same) fail(same.error());
+  return same && *same;
 }
 
 std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension) {

@@ -26,7 +26,7 @@ class TensorCopy {
   bool has(const std::string& name) const { return from_.find(name) != nullptr; }
 
   /// Whether both are there and have the same shape, type and numbers.
-  bool same(const std::string& one, const std::string& other) const;
+  bool same(const std::string& one, const std::string& other);
 
   /// The rows or columns of a matrix whose size the checkpoint decides; 0 after a mistake.
   std::uint64_t rows(const std::string& name) { return size_of(name, 0); }

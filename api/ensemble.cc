@@ -142,8 +142,8 @@ Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleS
 
 Result<Stream> Ensemble::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
-    auto sequence =
-        Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr, impl_->context);
+    auto sequence = Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr,
+                                     impl_->context, impl_->cancelled());
     if (!sequence) return sequence.error();
     for (const auto& reader : impl_->readers)
       impl_->keep_common(reader->cache, *sequence, 0, reader->scheduler.engine().roles_differ());

@@ -1,5 +1,6 @@
 // What a model file says about itself, as JSON.
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "api/model_file.h"
 #include "partita/partita.hpp"
@@ -44,6 +45,34 @@ Json value_json(const GgufValue& value) {
   return std::get<double>(value);
 }
 
+/// bytes: none where the element type is not known here.
+void put_tensor(std::string_view name, std::string_view type, const Shape& shape,
+                std::optional<std::size_t> bytes, Json& list) {
+  Json& fields = list.emplace_back(Json::object());
+  reserve_keys(fields, 4);
+  fields["name"] = name;
+  fields["type"] = type;
+  Json& sizes = fields["shape"] = Json::array();
+  for (const std::uint64_t size : shape) sizes.push_back(size);
+  if (bytes) {
+    fields["bytes"] = *bytes;
+  } else {
+    fields["bytes"] = nullptr;
+  }
+}
+
+/// All tensors in file order.
+void put_tensors(const Gguf& file, Json& list) {
+  auto unread = file.unread().begin();
+  for (std::size_t i = 0; i <= file.tensors().size(); ++i) {
+    for (; unread != file.unread().end() && unread->tensors == i; ++unread)
+      put_tensor(unread->name, ggml_type_name(unread->type), unread->shape, std::nullopt, list);
+    if (i == file.tensors().size()) break;
+    const TensorView& tensor = file.tensors()[i];
+    put_tensor(tensor.name, name(tensor.dtype), tensor.shape, tensor.bytes.size(), list);
+  }
+}
+
 }  // namespace
 
 Result<std::string> inspect_json(const std::string& path, std::size_t array_limit) {
@@ -65,16 +94,7 @@ Result<std::string> inspect_json(const std::string& path, std::size_t array_limi
         value = value_json(entry.value);
       }
     }
-    out["tensors"] = Json::array();
-    for (const TensorView& tensor : file->tensors()) {
-      Json& fields = out["tensors"].emplace_back(Json::object());
-      reserve_keys(fields, 4);
-      fields["name"] = tensor.name;
-      fields["type"] = name(tensor.dtype);
-      Json& shape = fields["shape"] = Json::array();
-      for (const std::uint64_t size : tensor.shape) shape.push_back(size);
-      fields["bytes"] = tensor.bytes.size();
-    }
+    put_tensors(*file, out["tensors"] = Json::array());
     return out.dump(2, ' ', false, Json::error_handler_t::replace);
   });
 }

@@ -145,15 +145,34 @@ Result<void> load_weights(Model::Impl& model) {
 /// At most so many keys are added by complete_context(), for which there is room.
 constexpr std::size_t kCompletedKeys = 4;
 
+/// How a special token is spelled, by the tokenizer or, where there is none, by the file alone.
+std::optional<std::string> spelling_of(const Model::Impl& model, std::optional<TokenId> SpecialIds::*id,
+                                       std::string_view key) {
+  if (model.tokenizer != nullptr) {
+    const auto& known = model.tokenizer->specials().*id;
+    return known ? std::optional(std::string(model.tokenizer->spelling(*known))) : std::nullopt;
+  }
+  const auto number = model.file.get_uint(key);
+  const auto tokens = model.file.get_array("tokenizer.ggml.tokens");
+  if (!number || !tokens || *number >= (*tokens)->size()) return std::nullopt;
+  const auto text = (*tokens)->string_at(static_cast<std::size_t>(*number));
+  return text ? std::optional(std::string(*text)) : std::nullopt;
+}
+
 /// Adds what a template expects beside the messages and the caller did not give.
-void complete_context(const Tokenizer& tokenizer, Json& context) {
-  const auto spell = [&](const char* key, const std::optional<TokenId>& id) {
-    if (id && !context.contains(key)) context[key] = std::string(tokenizer.spelling(*id));
+void complete_context(const Model::Impl& model, Json& context) {
+  const auto spell = [&](const char* name, std::optional<TokenId> SpecialIds::*id, std::string_view key) {
+    if (context.contains(name)) return;
+    if (auto text = spelling_of(model, id, key)) context[name] = *std::move(text);
   };
-  spell("bos_token", tokenizer.specials().bos);
-  spell("eos_token", tokenizer.specials().eos);
+  spell("bos_token", &SpecialIds::bos, "tokenizer.ggml.bos_token_id");
+  spell("eos_token", &SpecialIds::eos, "tokenizer.ggml.eos_token_id");
   if (!context.contains("tools")) context["tools"] = nullptr;
   if (!context.contains("add_generation_prompt")) context["add_generation_prompt"] = false;
+}
+
+const std::atomic<bool>* flag_of(const CancelFlag* cancel) {
+  return cancel != nullptr ? &cancel->flag() : nullptr;
 }
 
 Result<OrderedJsonDocument> parse_context(std::string_view text) {
@@ -165,6 +184,32 @@ Result<OrderedJsonDocument> parse_context(std::string_view text) {
                  "the template's context is JSON, but not an object with \"messages\""};
   }
   return with_room(std::move(context), kCompletedKeys);
+}
+
+/// Whether a file can answer; or all that is not supported in it, in one message.
+Result<void> check_usable(const Gguf& file, const Result<Config>& config,
+                          const Result<std::unique_ptr<Tokenizer>>& tokenizer) {
+  if (is_whole_model(file)) {
+    std::string message;
+    const auto add = [&](const Error& error) {
+      if (error.code == ErrorCode::kUnsupported) message += (message.empty() ? "" : "; ") + error.message;
+    };
+    if (!config) add(config.error());
+    if (!tokenizer) add(tokenizer.error());
+    if (auto types = file.check_types(); !types) add(types.error());
+    if (!message.empty()) return Error{ErrorCode::kUnsupported, std::move(message)};
+  }
+  if (!config) return config.error();
+  return tokenizer ? Result<void>() : Result<void>(tokenizer.error());
+}
+
+std::vector<std::string> warnings_about(const Gguf& file) {
+  const auto model = file.get_string("tokenizer.ggml.model");
+  if (!model || *model != "gpt2" || file.find("tokenizer.ggml.pre") != nullptr) return {};
+  return {"'" + file.path() +
+          "' does not say how its tokenizer splits words (tokenizer.ggml.pre is missing), and a default is "
+          "taken that many models do not use; where it is wrong, answers are worse: convert the model again "
+          "with a current converter"};
 }
 
 Error too_long(std::size_t prompt, std::size_t context) {
@@ -211,19 +256,23 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     impl->info.exact = options.exact;
     impl->info.file_bytes = impl->file.file_bytes();
 
-    // The family first: it is what a person with the wrong file needs to hear.
-    auto config = read_config(impl->file);
-    if (config) {
-      describe_config(*config, impl->info);
-    } else if (!options.text_only) {
-      return config.error();
-    }
+    const auto config = read_config(impl->file);
+    if (config) describe_config(*config, impl->info);
     auto tokenizer = Tokenizer::from_gguf(impl->file);
-    if (!tokenizer) return tokenizer.error();
-    impl->tokenizer = std::move(*tokenizer);
-    impl->controls = ControlTokens(*impl->tokenizer);
     load_chat_template(*impl);
     impl->info.has_chat_template = impl->chat.has_value();
+    // For text alone, what the file has of it is enough.
+    if (!options.text_only || !(tokenizer || impl->chat)) {
+      if (auto usable = check_usable(impl->file, config, tokenizer); !usable) return usable.error();
+    }
+    impl->info.warnings = warnings_about(impl->file);
+    if (!tokenizer && tokenizer.error().code == ErrorCode::kOutOfMemory) return tokenizer.error();
+    if (!tokenizer) {
+      impl->tokenizer_error = tokenizer.error();  // templates can be rendered
+      return Model(std::shared_ptr<const Impl>(std::move(impl)));
+    }
+    impl->tokenizer = std::move(*tokenizer);
+    impl->controls = ControlTokens(*impl->tokenizer);
     if (!options.text_only) {
       if (auto loaded = load_weights(*impl); !loaded) return loaded.error();
     }
@@ -237,6 +286,7 @@ const ModelInfo& Model::info() const { return impl_->info; }
 
 Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool parse_specials, bool add_bos) const {
   return guarded([&]() -> Result<std::vector<TokenId>> {
+    if (impl_->tokenizer == nullptr) return impl_->tokenizer_error;
     const Specials specials = parse_specials ? Specials::kParse : Specials::kAsText;
     if (add_bos) return impl_->tokenizer->encode_prompt(text, specials);
     std::vector<TokenId> ids;
@@ -245,10 +295,13 @@ Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool parse_s
   });
 }
 
-std::size_t Model::left_out(std::string_view text) const { return impl_->tokenizer->left_out(text); }
+std::size_t Model::left_out(std::string_view text) const {
+  return impl_->tokenizer != nullptr ? impl_->tokenizer->left_out(text) : 0;
+}
 
 Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
   return guarded([&]() -> Result<std::string> {
+    if (impl_->tokenizer == nullptr) return impl_->tokenizer_error;
     for (const TokenId id : ids) {
       if (!impl_->tokenizer->contains(id)) {
         return Error{ErrorCode::kInvalidArgument, "token id " + std::to_string(id) +
@@ -264,39 +317,45 @@ Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
 }
 
 std::string Model::piece(TokenId id) const {
-  return impl_->tokenizer->contains(id) ? std::string(impl_->tokenizer->spelling(id)) : std::string();
+  const bool known = impl_->tokenizer != nullptr && impl_->tokenizer->contains(id);
+  return known ? std::string(impl_->tokenizer->spelling(id)) : std::string();
 }
 
 std::string_view Model::text(TokenId id) const {
-  const bool known = id >= 0 && static_cast<std::size_t>(id) < impl_->vocabulary->size();
+  const bool known =
+      impl_->vocabulary != nullptr && id >= 0 && static_cast<std::size_t>(id) < impl_->vocabulary->size();
   return known ? impl_->vocabulary->text(id) : std::string_view();
 }
 
-std::span<const TokenId> Model::end_ids() const { return impl_->vocabulary->ends(); }
+std::span<const TokenId> Model::end_ids() const {
+  return impl_->vocabulary != nullptr ? impl_->vocabulary->ends() : std::span<const TokenId>();
+}
 
-Result<std::string> Model::render(std::string_view context_json) const {
+Result<std::string> Model::render(std::string_view context_json, const CancelFlag* cancel) const {
   return guarded([&]() -> Result<std::string> {
     if (!impl_->chat) return impl_->chat_error;
     auto context = parse_context(context_json);
     if (!context) return context.error();
-    complete_context(*impl_->tokenizer, *context);
-    return impl_->chat->render(*context);
+    complete_context(*impl_, *context);
+    return impl_->chat->render(*context, flag_of(cancel));
   });
 }
 
-Result<std::string> Model::render(std::string_view template_source, std::string_view context_json) {
+Result<std::string> Model::render(std::string_view template_source, std::string_view context_json,
+                                  const CancelFlag* cancel) {
   return guarded([&]() -> Result<std::string> {
     auto parsed = ChatTemplate::parse(template_source);
     if (!parsed) return parsed.error();
     auto context = parse_context(context_json);
     if (!context) return context.error();
-    return parsed->render(*context);
+    return parsed->render(*context, flag_of(cancel));
   });
 }
 
 Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messages,
-                                                  bool add_generation_prompt) const {
-  return guarded([&] { return impl_->chat_ids(messages, add_generation_prompt); });
+                                                  bool add_generation_prompt,
+                                                  const CancelFlag* cancel) const {
+  return guarded([&] { return impl_->chat_ids(messages, add_generation_prompt, flag_of(cancel)); });
 }
 
 /// The roles of chats everywhere, and those that the model's own template names.
@@ -317,9 +376,11 @@ Result<void> check_roles(const Model::Impl& model, std::span<const Message> mess
 }
 
 Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> messages,
-                                                   bool add_generation_prompt) const {
+                                                   bool add_generation_prompt,
+                                                   const std::atomic<bool>* cancel) const {
   if (!chat) return chat_error;
   if (auto checked = check_roles(*this, messages); !checked) return checked.error();
+  if (tokenizer == nullptr) return tokenizer_error;
   OrderedJsonDocument context{Json::object()};
   reserve_keys(context, 2 + kCompletedKeys);
   context["add_generation_prompt"] = add_generation_prompt;
@@ -329,8 +390,8 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
     fields["role"] = message.role;
     fields["content"] = message.content;
   }
-  complete_context(*tokenizer, context);
-  auto pieces = chat->render_pieces(context);
+  complete_context(*this, context);
+  auto pieces = chat->render_pieces(context, cancel);
   if (!pieces) return pieces.error();
   return tokenize_pieces(*tokenizer, controls, *pieces);
 }
@@ -373,13 +434,14 @@ std::unique_ptr<HeadScratch> Model::Impl::head_scratch(std::size_t rows) const {
   return scratch;
 }
 
-Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std::size_t context) const {
+Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std::size_t context,
+                                                     const std::atomic<bool>* cancel) const {
   const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
   if (given > 1) {
     return Error{ErrorCode::kInvalidArgument,
                  "a request has " + std::to_string(given) + " of prompt, messages and ids; it must have one"};
   }
-  auto ids = !request.messages.empty() ? chat_ids(request.messages, true)
+  auto ids = !request.messages.empty() ? chat_ids(request.messages, true, cancel)
              : !request.ids.empty()
                  ? Result<std::vector<TokenId>>(request.ids)
                  : tokenizer->encode_prompt(request.prompt,

@@ -204,7 +204,8 @@ Result<SearchResult> Session::search(const Request& request, const Search& searc
     if (auto possible = check(request, search); !possible) return possible.error();
     Request taken = request;
     if (search.best_of == 0) taken.sampling = without_draws(taken.sampling);
-    auto sequence = Sequence::create(*impl_->model, taken, impl_->cache);
+    auto sequence =
+        Sequence::create(*impl_->model, taken, impl_->cache, nullptr, kNoLimit, impl_->cancelled());
     if (!sequence) return sequence.error();
     if (search.penalty_alpha > 0 && request.constraint != nullptr) {
       return bad("contrastive search takes no constraint");

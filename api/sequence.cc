@@ -66,7 +66,8 @@ Result<void> check(const Request& request) {
 }
 
 Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
-                                  KvSequence* negative_cache, std::size_t context) {
+                                  KvSequence* negative_cache, std::size_t context,
+                                  const std::atomic<bool>* cancel) {
   if (auto checked = check(request); !checked) return checked.error();
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
@@ -84,7 +85,7 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   if (!chain) return chain.error();
   auto text = TextGate::create(*model.tokenizer, request.stop);
   if (!text) return text.error();
-  auto prompt = model.prompt_ids(request, context);
+  auto prompt = model.prompt_ids(request, context, cancel);
   if (!prompt) return prompt.error();
 
   Sequence sequence(model, request, cache, std::move(*chain), std::move(*text));

@@ -21,9 +21,10 @@ class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
   /// that may be tighter than the model's own. Errors: what is wrong with the request, before anything is
-  /// computed; guidance without a cache for it.
+  /// computed; guidance without a cache for it; kCancelled.
   static Result<Sequence> create(const Model::Impl& model, const Request& request, KvSequence& cache,
-                                 KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit);
+                                 KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit,
+                                 const std::atomic<bool>* cancel = nullptr);
 
   /// Prompt, then generated ids. The first cache().length() of them are in the cache.
   std::span<const TokenId> ids() const { return std::span(ids_).first(ids_.size() - guesses_); }

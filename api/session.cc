@@ -51,7 +51,8 @@ void Session::Impl::begin_probe(std::span<const TokenId> ids) {
 
 Result<Stream> Session::generate(const Request& request) {
   return guarded([&]() -> Result<Stream> {
-    auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache);
+    auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache, kNoLimit,
+                                     impl_->cancelled());
     if (!sequence) return sequence.error();
     sequence->draft_with(impl_->draft);
     impl_->begin(std::move(*sequence));

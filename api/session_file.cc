@@ -1,14 +1,14 @@
 // Sessions as files: docs/session_files.md has the format.
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 
 #include "api/session_impl.h"
 #include "engine/kv_file.h"
 #include "weights/checked_file.h"
 #include "weights/fingerprint.h"
 #include "weights/guard.h"
-#include "weights/mapped_file.h"
+#include "weights/input_file.h"
 
 namespace partita {
 namespace {
@@ -18,17 +18,15 @@ constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kLongestName = 4096, kLongestNote = std::size_t{64} << 20;
 constexpr std::size_t kLongestList = 1 << 20;  // bytes of a layout, or of the numbers of first pages
 
-using Bytes = FileReader::Bytes;
+using Bytes = std::span<const std::byte>;
 
-std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-/// A session file's bytes. Errors are about sessions where those of MappedFile advise about models.
-Result<MappedFile> open_session_file(const std::string& path) {
+/// Errors are about sessions where those of InputFile advise about models.
+Result<InputFile> open_session_file(const std::string& path) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none)) {
     return Error{ErrorCode::kIo, "\"" + path + "\" is a directory; give the path of a session file"};
   }
-  auto file = MappedFile::open(path);
+  auto file = InputFile::open(path);
   if (!file && file.error().code == ErrorCode::kNotFound) {
     return Error{ErrorCode::kNotFound, "there is no session file \"" + path + "\"; check the path"};
   }
@@ -53,18 +51,19 @@ std::string_view arithmetic_name(std::uint64_t which) {
   return which < std::size(kNames) ? kNames[which] : "an unknown arithmetic";
 }
 
-/// What a file says, checked against the session that is to take it; views of the file.
+/// What a file says before its pages, checked against the session that is to take it.
 struct Contents {
   std::vector<TokenId> ids;
   std::size_t prompt_size = 0;
   std::vector<std::uint64_t> first_pages;
-  Bytes note, pages;
+  std::string note;
 };
 
 Result<void> check_magic(FileReader& file) {
-  Bytes magic;
+  char magic[sizeof kMagic] = {};
   std::uint64_t version = 0;
-  if (!file.take(sizeof kMagic, magic) || std::memcmp(magic.data(), kMagic, sizeof kMagic) != 0) {
+  if (!file.read(std::as_writable_bytes(std::span(magic))) ||
+      std::memcmp(magic, kMagic, sizeof kMagic) != 0) {
     return file.refused("is not a session file");
   }
   if (!file.word(version)) return file.damaged("it ends in its header");
@@ -78,51 +77,44 @@ Result<void> check_magic(FileReader& file) {
 /// Whether the session's model and pages are those of the file.
 Result<void> check_model(FileReader& file, const Session::Impl& session) {
   std::uint64_t model = 0, how = 0;
-  Bytes name, layout;
-  if (!file.word(model) || !file.counted(kLongestName, 1, name) || !file.word(how) ||
-      !file.counted(kLongestList, sizeof(std::uint64_t), layout)) {
+  std::string name;
+  std::vector<std::uint64_t> layout;
+  if (!file.word(model) || !file.counted(kLongestName, name) || !file.word(how) ||
+      !file.counted(kLongestList, layout)) {
     return file.damaged("it ends in its header");
   }
-  if (model != fingerprint(session.model->file)) {
-    const std::string other = text_of(name);
-    if (other == session.model->info.path) {
-      return file.refused("was made with the model \"" + other +
+  const auto own_model = fingerprint(session.model->file);
+  if (!own_model) return own_model.error();
+  if (model != *own_model) {
+    if (name == session.model->info.path) {
+      return file.refused("was made with the model \"" + printable(name) +
                           "\" as it was before it was changed; now it is another");
     }
-    return file.refused("belongs to the model \"" + other + "\", not to \"" + session.model->info.path +
-                        "\"");
+    return file.refused("belongs to the model \"" + printable(name) + "\", not to \"" +
+                        printable(session.model->info.path) + "\"");
   }
   if (how != arithmetic(session)) {
     return file.refused("was made with " + std::string(arithmetic_name(how)) +
                         ", and this session computes with " +
                         std::string(arithmetic_name(arithmetic(session))));
   }
-  const auto own = kv_layout(session.pool);
-  if (layout.size() != own.size() * sizeof own[0] ||
-      std::memcmp(layout.data(), own.data(), layout.size()) != 0) {
+  if (layout != kv_layout(session.pool)) {
     return file.refused("holds a cache of another kind: of another --cache, or another attention window");
   }
   return {};
 }
 
-Result<Contents> read_contents(const std::string& path, Bytes bytes, const Session::Impl& session) {
-  FileReader file(path, bytes);
+Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
   if (auto checked = check_magic(file); !checked) return checked.error();
   if (auto checked = check_model(file, session); !checked) return checked.error();
   Contents contents;
   std::uint64_t prompt = 0;
-  Bytes ids, first;
   const std::size_t context = session.model->info.context_length;
-  if (!file.counted(context * sizeof(TokenId), sizeof(TokenId), ids) || !file.word(prompt) ||
-      !file.counted(kLongestList, sizeof(std::uint64_t), first) ||
-      !file.counted(kLongestNote, 1, contents.note)) {
+  if (!file.counted(context * sizeof(TokenId), contents.ids) || !file.word(prompt) ||
+      !file.counted(kLongestList, contents.first_pages) || !file.counted(kLongestNote, contents.note)) {
     return file.damaged("it ends too early, or holds more than the model's context of " +
                         std::to_string(context));
   }
-  contents.ids.resize(ids.size() / sizeof(TokenId));
-  if (!ids.empty()) std::memcpy(contents.ids.data(), ids.data(), ids.size());
-  contents.first_pages.resize(first.size() / sizeof(std::uint64_t));
-  if (!first.empty()) std::memcpy(contents.first_pages.data(), first.data(), first.size());
   contents.prompt_size = static_cast<std::size_t>(prompt);
   if (prompt > contents.ids.size()) return file.damaged("more of its ids are a prompt than there are");
   if (auto checked = session.model->check_ids(contents.ids); !checked)
@@ -135,27 +127,29 @@ Result<Contents> read_contents(const std::string& path, Bytes bytes, const Sessi
                         std::to_string(contents.ids.size()) + " tokens take " +
                         std::to_string(kv_bytes(session.pool, contents.ids.size(), contents.first_pages)));
   }
-  file.take(file.left(), contents.pages);
-  if (auto checked = file.check_sum(); !checked) return checked.error();
   return contents;
 }
 
 Result<void> write_contents(NewFile& file, const Session::Impl& session, std::string_view note) {
+  const auto model = fingerprint(session.model->file);
+  if (!model) return model.error();
   const auto list = [&](auto span) { return file.write(span.size()) && file.write(std::as_bytes(span)); };
   const TokenSource::Held held = session.held(session.cache);
   const auto layout = kv_layout(session.pool), first = first_pages(session.cache);
   const std::string_view name = std::string_view(session.model->info.path).substr(0, kLongestName);
   const bool written = file.write(std::as_bytes(std::span(kMagic))) && file.write(kVersion) &&
-                       file.write(fingerprint(session.model->file)) && list(std::span(name)) &&
-                       file.write(arithmetic(session)) && list(std::span(layout)) && list(held.ids) &&
-                       file.write(held.prompt_size) && list(std::span(first)) && list(std::span(note)) &&
+                       file.write(*model) && list(std::span(name)) && file.write(arithmetic(session)) &&
+                       list(std::span(layout)) && list(held.ids) && file.write(held.prompt_size) &&
+                       list(std::span(first)) && list(std::span(note)) &&
                        write_pages(session.cache, [&](Bytes page) { return file.write(page); });
   return written ? Result<void>() : Result<void>(file.failed());
 }
 
 }  // namespace
 
-std::uint64_t Model::fingerprint() const { return partita::fingerprint(impl_->file); }
+Result<std::uint64_t> Model::fingerprint() const {
+  return guarded([&] { return partita::fingerprint(impl_->file); });
+}
 
 Result<void> Session::save(const std::string& path, std::string_view note) const {
   return guarded([&]() -> Result<void> {
@@ -174,38 +168,38 @@ Result<void> Session::save(const std::string& path, std::string_view note) const
 
 Result<std::string> Session::load(const std::string& path) {
   return guarded([&]() -> Result<std::string> {
-    auto file = open_session_file(path);
-    if (!file) return file.error();
-    auto contents = read_contents(path, file->bytes(), *impl_);
+    const auto opened = open_session_file(path);
+    if (!opened) return opened.error();
+    FileReader file(*opened);
+    auto contents = read_contents(file, *impl_);
     if (!contents) return contents.error();
-    std::string note = text_of(contents->note);
     // Into a cache of its own first: if there is no room for both, this session stays as it was.
     KvSequence cache(impl_->pool);
-    if (auto read = read_pages(contents->pages, contents->ids.size(), contents->first_pages, cache); !read) {
-      return read.error();
+    const auto read_page = [&](std::span<std::byte> page) { return file.read(page); };
+    if (auto read = read_pages(read_page, contents->ids.size(), contents->first_pages, cache); !read) {
+      return read.error().code == ErrorCode::kIo ? file.damaged("its pages end too early") : read.error();
     }
+    if (auto checked = file.check_sum(); !checked) return checked.error();
     impl_->take_over(std::move(cache), std::move(contents->ids), contents->prompt_size);
-    return note;
+    return std::move(contents->note);
   });
 }
 
 Result<std::string> session_note(const std::string& path) {
   return guarded([&]() -> Result<std::string> {
-    auto mapped = open_session_file(path);
-    if (!mapped) return mapped.error();
-    FileReader file(path, mapped->bytes());
+    const auto opened = open_session_file(path);
+    if (!opened) return opened.error();
+    FileReader file(*opened);
     if (auto checked = check_magic(file); !checked) return checked.error();
-    constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();  // the model's context is not known
     std::uint64_t word = 0;
-    Bytes bytes, note;
-    const bool whole = file.word(word) && file.counted(kLongestName, 1, bytes) && file.word(word) &&
-                       file.counted(kLongestList, sizeof(std::uint64_t), bytes) &&
-                       file.counted(kAny, sizeof(TokenId), bytes) && file.word(word) &&
-                       file.counted(kLongestList, sizeof(std::uint64_t), bytes) &&
-                       file.counted(kLongestNote, 1, note);
+    std::string note;
+    const bool whole = file.word(word) && file.skip_counted(1) && file.word(word) &&
+                       file.skip_counted(sizeof(std::uint64_t)) && file.skip_counted(sizeof(TokenId)) &&
+                       file.word(word) && file.skip_counted(sizeof(std::uint64_t)) &&
+                       file.counted(kLongestNote, note) && file.skip(file.left());
     if (!whole) return file.damaged("it ends in its header");
     if (auto checked = file.check_sum(); !checked) return checked.error();
-    return text_of(note);
+    return note;
   });
 }
 
@@ -219,7 +213,13 @@ Result<Session> Session::fork() const {
       return true;
     });
     KvSequence cache(other->pool);
-    if (auto read = read_pages(pages, held.ids.size(), first_pages(impl_->cache), cache); !read)
+    Bytes rest = pages;
+    const auto read_page = [&rest](std::span<std::byte> page) {
+      std::copy_n(rest.begin(), page.size(), page.begin());
+      rest = rest.subspan(page.size());
+      return true;
+    };
+    if (auto read = read_pages(read_page, held.ids.size(), first_pages(impl_->cache), cache); !read)
       return read.error();
     other->take_over(std::move(cache), {held.ids.begin(), held.ids.end()}, held.prompt_size);
     other->draft = impl_->draft != nullptr ? std::make_shared<DraftLane>(impl_->draft->model) : nullptr;

@@ -9,6 +9,7 @@
 #include "engine/embedding.h"
 #include "engine/families.h"
 #include "weights/codec.h"
+#include "weights/sentence.h"
 
 namespace partita {
 namespace {
@@ -49,9 +50,8 @@ Error unknown_family(const Gguf& file, std::string_view name) {
   std::string known;
   for (const std::string_view family : known_families())
     known += (known.empty() ? "" : ", ") + std::string(family);
-  return {ErrorCode::kUnsupported, "'" + file.path() + "' holds a model of the family '" +
-                                       std::string(name.substr(0, 64)) +
-                                       "', and the families known here are " + known};
+  return {ErrorCode::kUnsupported, "'" + file.path() + "' holds a model of the family " + quoted(name) +
+                                       ", and the families known here are " + known};
 }
 
 void read_sizes(FamilyKeys& keys, Config& config) {
@@ -158,8 +158,11 @@ void apply_rope_factors(FamilyKeys& keys, Rope& rope) {
   if (!file.has_tensor(kName)) return;
   auto tensor = file.tensor(kName, {rope.inverse_frequency.size()});
   if (!tensor) return keys.fail(tensor.error());
+  std::vector<std::byte> buffer;
+  const auto bytes = file.read(tensor->bytes, buffer);
+  if (!bytes) return keys.fail(bytes.error());
   std::vector<float> factors(rope.inverse_frequency.size());
-  codec(tensor->dtype).dequantize(tensor->bytes.data(), factors.size(), factors.data());
+  codec(tensor->dtype).dequantize(bytes->data(), factors.size(), factors.data());
   for (std::size_t i = 0; i < factors.size(); ++i) {
     if (!(factors[i] >= 1 / kMaxRopeFactor && factors[i] <= kMaxRopeFactor)) {
       return keys.fail({ErrorCode::kBadFile, "'" + file.path() + "': rope_freqs.weight[" + std::to_string(i) +
@@ -306,13 +309,15 @@ std::string why_no_model(const Gguf& file) {
            "the "
            "whole file";
   }
-  if (file.tensors().empty() && file.find("tokenizer.ggml.model") != nullptr) {
+  if (file.tensors().empty() && file.unread().empty() && file.find("tokenizer.ggml.model") != nullptr) {
     return "holds a vocabulary and no weights: partita tokenize can use it; give a whole model for all else";
   }
   return {};
 }
 
 }  // namespace
+
+bool is_whole_model(const Gguf& file) { return why_no_model(file).empty(); }
 
 Result<Config> read_config(const Gguf& file) {
   try {

@@ -55,6 +55,10 @@ struct Config {
 /// a piece that is known but not built; kBadFile naming the key, the value and the limit.
 Result<Config> read_config(const Gguf& file);
 
+/// Whether a file says that it holds a model, not a part of one or something else; read_config() refuses what
+/// is none.
+bool is_whole_model(const Gguf& file);
+
 /// Attention at a cost that does not grow with the context (Xiao et al. 2023): every layer that sees farther
 /// than `window` sees that window and the first `sinks` tokens instead. Precondition: window > 0, sinks a
 /// multiple of kPageTokens.

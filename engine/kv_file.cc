@@ -32,6 +32,17 @@ void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::b
   }
 }
 
+/// Pages on their way into a sequence; what is left of them at the end is given back.
+struct TakenPages {
+  KvPool& pool;
+  std::vector<PageTable> tables;  // [classes]; null: not held
+  ~TakenPages() {
+    for (std::size_t cls = 0; cls < tables.size(); ++cls) {
+      for (CachePage* page : tables[cls].pages) pool.drop(cls, page);
+    }
+  }
+};
+
 }  // namespace
 
 std::vector<std::uint64_t> kv_layout(const KvPool& pool) {
@@ -85,39 +96,34 @@ bool write_pages(const KvSequence& sequence, const std::function<bool(std::span<
   return true;
 }
 
-Result<void> read_pages(std::span<const std::byte> bytes, std::size_t length,
+Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, std::size_t length,
                         std::span<const std::uint64_t> first, KvSequence& sequence) {
   KvPool& pool = sequence.pool();
   sequence.truncate(0);
-  if (!pool.make_room(bytes.size())) {
-    return Error{ErrorCode::kOutOfMemory,
-                 "the KV cache has no room for " + std::to_string(length) + " tokens: they take " +
-                     std::to_string(bytes.size()) + " bytes, and " + std::to_string(pool.bytes_in_use()) +
-                     " of its " + std::to_string(pool.budget_bytes()) + " are in use"};
+  const std::uint64_t bytes = kv_bytes(pool, length, first);
+  if (!pool.make_room(static_cast<std::size_t>(bytes))) {
+    return Error{ErrorCode::kOutOfMemory, "the KV cache has no room for " + std::to_string(length) +
+                                              " tokens: they take " + std::to_string(bytes) + " bytes, and " +
+                                              std::to_string(pool.bytes_in_use()) + " of its " +
+                                              std::to_string(pool.budget_bytes()) + " are in use"};
   }
-  std::vector<PageTable> tables(pool.classes());
-  const auto give_up = [&] {
-    for (std::size_t cls = 0; cls < tables.size(); ++cls) {
-      for (CachePage* page : tables[cls].pages) pool.drop(cls, page);
-    }
-  };
-  for (PageTable& table : tables) table.pages.assign(pages_for(length), nullptr);  // the last that may throw
-  for (std::size_t cls = 0; cls < tables.size(); ++cls) {
-    PageTable& table = tables[cls];
+  TakenPages taken{pool, std::vector<PageTable>(pool.classes())};
+  for (PageTable& table : taken.tables) table.pages.assign(pages_for(length), nullptr);
+  for (std::size_t cls = 0; cls < taken.tables.size(); ++cls) {
+    PageTable& table = taken.tables[cls];
     table.first_page = first[cls];
     for (std::size_t i = 0; i < table.pages.size(); ++i) {
       if (!is_held(pool, cls, first[cls], i)) continue;
       table.pages[i] = pool.take(cls);
       if (table.pages[i] == nullptr) {
-        give_up();
         return Error{ErrorCode::kOutOfMemory,
                      "the machine has no memory for the KV cache of " + std::to_string(length) + " tokens"};
       }
-      std::memcpy(table.pages[i]->bytes, bytes.data(), pool.page_bytes(cls));
-      bytes = bytes.subspan(pool.page_bytes(cls));
+      if (!read({table.pages[i]->bytes, pool.page_bytes(cls)}))
+        return Error{ErrorCode::kIo, "the pages of a session cannot be read"};
     }
   }
-  sequence.take_over(length, std::move(tables));
+  sequence.take_over(length, std::move(taken.tables));
   return {};
 }
 

@@ -29,9 +29,9 @@ std::uint64_t kv_bytes(const KvPool& pool, std::size_t length, std::span<const s
 /// gives the same bytes. Stops when `write` says false; returns what it said last.
 bool write_pages(const KvSequence& sequence, const std::function<bool(std::span<const std::byte>)>& write);
 
-/// Another sequence's pages in place of the own ones. bytes: kv_bytes(). Error: kOutOfMemory; the sequence is
-/// then empty.
-Result<void> read_pages(std::span<const std::byte> bytes, std::size_t length,
+/// Another sequence's pages in place of the own ones. `read` fills each of them, kv_bytes() together, and
+/// says whether it could. Errors: kOutOfMemory; kIo where `read` could not. The sequence is then empty.
+Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, std::size_t length,
                         std::span<const std::uint64_t> first, KvSequence& sequence);
 
 }  // namespace partita

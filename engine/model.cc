@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/tensor_loader.h"
+#include "weights/sentence.h"
 
 namespace partita {
 namespace {
@@ -163,8 +164,8 @@ Result<void> TransformerLoader::check_leftovers() const {
     if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with(".attn_rot_embd.weight")) continue;
     if (tensors_.used(tensor.name)) continue;
     return Error{ErrorCode::kUnsupported,
-                 "'" + tensors_.file().path() + "' has a tensor '" + std::string(tensor.name) +
-                     "', which is no piece that a model of the family '" + config_.family + "' can use here"};
+                 "'" + tensors_.file().path() + "' has a tensor " + quoted(tensor.name) +
+                     ", which is no piece that a model of the family '" + config_.family + "' can use here"};
   }
   return {};
 }
@@ -173,6 +174,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   try {
     auto config = read_config(file);
     if (!config) return config.error();
+    if (auto readable = file.check_types(); !readable) return readable.error();
     auto kernels = pick_kernels(file, *config, options);
     if (!kernels) return kernels.error();
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/places.h"
+#include "weights/sentence.h"
 
 namespace partita {
 namespace {
@@ -29,9 +30,8 @@ Result<OutputKind> read_kind(const Gguf& file) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (kNames[i] == *text) return static_cast<OutputKind>(i);
   }
-  return Error{ErrorCode::kUnsupported, "'" + file.path() + "': " + std::string(kKind) + " is '" +
-                                            std::string(text->substr(0, 64)) +
-                                            "', and must be dense, adaptive, tree or mixture"};
+  return Error{ErrorCode::kUnsupported, "'" + file.path() + "': " + std::string(kKind) + " is " +
+                                            quoted(*text) + ", and must be dense, adaptive, tree or mixture"};
 }
 
 /// A projection where the file has one. Returns what it gives: its rows, or `hidden`.

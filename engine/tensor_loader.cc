@@ -1,18 +1,21 @@
 #include "engine/tensor_loader.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "engine/kernels/parallel.h"
 #include "weights/codec.h"
+#include "weights/guard.h"
 
 namespace partita {
 namespace {
 
-/// Bytes packed between two looks at progress; little more than this is in memory twice, as file and as
-/// panels.
+/// Bytes packed between two looks at progress.
 constexpr std::size_t kSliceBytes = std::size_t{8} << 20;
+
+/// Bytes that a thread reads before it packs them: they stay in its cache. No more is in memory twice, as
+/// file and as panels.
+constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 
 constexpr std::size_t kMaxCols = std::size_t{1} << 20;
 
@@ -29,7 +32,11 @@ std::size_t count_panel_bytes(const Gguf& file) {
 
 TensorLoader::TensorLoader(const Gguf& file, PanelArena& arena, int threads,
                            std::function<bool(float)> progress)
-    : file_(file), arena_(arena), threads_(std::max(threads, 1)), progress_(std::move(progress)) {
+    : file_(file),
+      arena_(arena),
+      threads_(std::max(threads, 1)),
+      progress_(std::move(progress)),
+      buffers_(static_cast<std::size_t>(threads_)) {
   for (const TensorView& tensor : file.tensors()) total_ += tensor.bytes.size();
 }
 
@@ -54,8 +61,10 @@ Result<void> TensorLoader::vector(const std::string& name, std::size_t size, Vec
   const std::uint64_t shape[] = {size};
   auto tensor = fetch(name, shape);
   if (!tensor) return tensor.error();
+  const auto bytes = file_.read(tensor->bytes, buffers_.front());
+  if (!bytes) return bytes.error();
   out.resize(size);
-  codec(tensor->dtype).dequantize(tensor->bytes.data(), size, out.data());
+  codec(tensor->dtype).dequantize(bytes->data(), size, out.data());
   return report(tensor->bytes.size());
 }
 
@@ -82,41 +91,92 @@ Result<Packing> TensorLoader::prepare(const std::string& name, std::size_t rows,
   return Packing{&out, tensor->bytes, std::move(map)};
 }
 
-/// Packs panels [first, last) of the list and lets go of the file's pages. Returns the bytes read.
-std::size_t TensorLoader::pack_slice(std::span<const Packing> list, std::size_t first,
-                                     std::size_t last) const {
+/// Panels [first, last), of a list of matrices or of one, in units whose rows a map may mix.
+struct TensorLoader::Slice {
+  std::size_t first, last, unit;
+};
+
+namespace {
+
+std::size_t bytes_of_row(const Packing& p) { return p.bytes.size() / p.matrix->rows; }
+
+/// Panels of which all have to be read at once.
+std::size_t unit_of(const Packing& p, std::size_t unit) { return p.map.empty() ? 1 : unit; }
+
+/// Panels that are packed from one read: whole units.
+std::size_t panels_to_read(const Packing& p, std::size_t unit) {
+  return (kReadBytes / (unit * kPanelRows * bytes_of_row(p)) + 1) * unit;
+}
+
+/// What one read takes, which begins and ends with a unit.
+std::size_t bytes_to_read(const Packing& p, std::size_t unit) {
+  return std::min((panels_to_read(p, unit) + unit) * kPanelRows * bytes_of_row(p), p.bytes.size());
+}
+
+}  // namespace
+
+/// Packs panels of one matrix, from whole units of the file.
+Result<void> TensorLoader::pack_part(const Packing& p, const Slice& slice,
+                                     std::vector<std::byte>& buffer) const {
+  const std::size_t unit = unit_of(p, slice.unit);
+  const std::size_t step = panels_to_read(p, unit), row_bytes = bytes_of_row(p);
+  for (std::size_t from = slice.first; from < slice.last; from += step) {
+    const std::size_t to = std::min(from + step, slice.last);
+    const std::size_t first_row = from / unit * unit * kPanelRows;
+    const std::size_t end = (to + unit - 1) / unit * unit * kPanelRows;
+    const std::size_t rows = std::min(end, p.matrix->rows) - first_row;
+    const auto bytes = file_.read(p.bytes.subspan(first_row * row_bytes, rows * row_bytes), buffer);
+    if (!bytes) return bytes.error();
+    pack_panels(*p.matrix, {*bytes, first_row}, p.map, from, to);
+  }
+  return {};
+}
+
+/// Packs a slice of the list. Returns the bytes read.
+Result<std::size_t> TensorLoader::pack_slice(std::span<const Packing> list, const Slice& slice,
+                                             std::vector<std::byte>& buffer) const {
   std::size_t bytes = 0, begin = 0;  // begin: of the matrix in the list
   for (const Packing& p : list) {
     const std::size_t end = begin + p.matrix->panels();
-    const std::size_t from = std::clamp(first, begin, end) - begin, to = std::clamp(last, begin, end) - begin;
+    const std::size_t from = std::clamp(slice.first, begin, end) - begin,
+                      to = std::clamp(slice.last, begin, end) - begin;
     begin = end;
     if (from == to) continue;
-    pack_panels(*p.matrix, p.bytes, p.map, from, to);
-    const std::size_t row_bytes = p.bytes.size() / p.matrix->rows, first_row = from * kPanelRows;
-    const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - first_row;
-    file_.release(p.bytes.subspan(first_row * row_bytes, rows * row_bytes));
-    bytes += rows * row_bytes;
+    if (auto packed = pack_part(p, {from, to, slice.unit}, buffer); !packed) return packed.error();
+    const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - from * kPanelRows;
+    bytes += rows * bytes_of_row(p);
   }
   return bytes;
 }
 
 Result<void> TensorLoader::pack(std::span<const Packing> list, std::size_t unit) {
-  std::size_t panels = 0;
-  for (const Packing& p : list) panels += p.matrix->panels();
+  std::size_t panels = 0, buffer_bytes = 0;
+  for (const Packing& p : list) {
+    panels += p.matrix->panels();
+    buffer_bytes = std::max(buffer_bytes, bytes_to_read(p, unit_of(p, unit)));
+  }
+  for (auto& buffer : buffers_) buffer.resize(std::max(buffer.size(), buffer_bytes));
   const int threads = threads_;
   const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(threads);
   const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
   const std::size_t rounds = panels / static_cast<std::size_t>(threads) / slice + 1;  // of the largest share
   for (std::size_t round = 0; round < rounds; ++round) {
-    std::atomic<std::size_t> bytes{0};
+    std::vector<Result<std::size_t>> done(static_cast<std::size_t>(threads), std::size_t{0});  // bytes
     parallel(threads, [&](const Worker& worker) {
       // All shares are packed, also where the team has fewer members than there are shares.
       for (int member = worker.index; member < threads; member += worker.count) {
         const auto [own, end] = Worker{member, threads}.share(panels);
         const std::size_t first = std::min(own + round * slice, end);
-        bytes += pack_slice(list, first, std::min(first + slice, end));
+        const Slice own_slice{first, std::min(first + slice, end), unit};
+        const auto place = static_cast<std::size_t>(member);
+        done[place] = guarded([&] { return pack_slice(list, own_slice, buffers_[place]); });
       }
     });
+    std::size_t bytes = 0;
+    for (const auto& share : done) {
+      if (!share) return share.error();
+      bytes += *share;
+    }
     if (auto r = report(bytes); !r) return r;
   }
   return {};

@@ -1,5 +1,5 @@
-// Reading the tensors of a file into panels and vectors: every shape checked, every tensor ticked off, the
-// pages of the file let go as soon as they are packed.
+// Reading the tensors of a file into panels and vectors: every shape checked, every tensor marked as used; of
+// the file no more is in memory at a time than the pieces that are being packed.
 #pragma once
 
 #include <functional>
@@ -27,8 +27,8 @@ struct Linear {
 /// A matrix to be packed, and where its rows come from.
 struct Packing {
   PackedMatrix* matrix = nullptr;
-  std::span<const std::byte> bytes;  // of the file
-  std::vector<std::uint32_t> map;    // which row of the file is which; empty: the same
+  std::span<const std::byte> bytes;  // where they are in the file
+  std::vector<std::uint32_t> map;  // which row of the file is which, within a unit of pack(); empty: the same
 };
 
 /// Of a matrix.
@@ -69,7 +69,10 @@ class TensorLoader {
 
  private:
   Result<TensorView> fetch(const std::string& name, std::span<const std::uint64_t> shape);
-  std::size_t pack_slice(std::span<const Packing> list, std::size_t first, std::size_t last) const;
+  struct Slice;
+  Result<std::size_t> pack_slice(std::span<const Packing> list, const Slice& slice,
+                                 std::vector<std::byte>& buffer) const;
+  Result<void> pack_part(const Packing& packing, const Slice& slice, std::vector<std::byte>& buffer) const;
   Result<void> report(std::size_t bytes);
 
   const Gguf& file_;
@@ -78,6 +81,7 @@ class TensorLoader {
   const std::function<bool(float)> progress_;
   std::size_t total_ = 0, done_ = 0;  // bytes
   std::unordered_set<std::string_view> used_;
+  std::vector<std::vector<std::byte>> buffers_;  // [threads], for bytes of the file
 };
 
 /// What the panels of a file's matrices take.

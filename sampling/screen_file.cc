@@ -9,12 +9,10 @@
 
 #include "weights/checked_file.h"
 #include "weights/hash.h"
-#include "weights/mapped_file.h"
+#include "weights/input_file.h"
 
 namespace partita {
 namespace {
-
-using Bytes = FileReader::Bytes;
 
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'H'};
 constexpr std::uint64_t kVersion = 2;
@@ -69,9 +67,9 @@ std::string_view fault_of(const ScreenData& data) {
 }
 
 Result<void> check_header(FileReader& file, const PackedMatrix& matrix) {
-  Bytes magic;
+  char magic[sizeof kMagic] = {};
   std::uint64_t version = 0, sum = 0, rows = 0, size = 0;
-  if (!file.take(sizeof kMagic, magic) || std::memcmp(magic.data(), kMagic, sizeof kMagic) != 0)
+  if (!file.read(std::as_writable_bytes(std::span(magic))) || std::memcmp(magic, kMagic, sizeof kMagic) != 0)
     return file.refused("is not a screen");
   if (!file.word(version)) return file.damaged("it ends in its header");
   if (version != kVersion) {
@@ -108,9 +106,9 @@ Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, cons
 }
 
 Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) {
-  auto mapped = MappedFile::open(path);
-  if (!mapped) return mapped.error();
-  FileReader file(path, mapped->bytes());
+  const auto opened = InputFile::open(path);
+  if (!opened) return opened.error();
+  FileReader file(*opened);
   if (auto checked = check_header(file, matrix); !checked) return checked.error();
   ScreenData data;
   data.rows = matrix.rows;
@@ -123,22 +121,19 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
   }
   for (auto* array : arrays_of(data)) {
     const std::size_t count = data.hidden_size * (array == &data.basis ? data.hidden_size : 1);
-    Bytes bytes;
-    if (!file.take(count * sizeof(float), bytes)) return file.damaged("it ends in its basis");
+    if (count * sizeof(float) > file.left()) return file.damaged("it ends in its basis");
     array->resize(count);
-    std::memcpy(array->data(), bytes.data(), bytes.size());
+    if (!file.read(std::as_writable_bytes(std::span(*array)))) return file.damaged("it ends in its basis");
   }
   const ScreenPanels shape = screen_panels(data.rows, data.hidden_size);
   if (file.left() != shape.bytes()) {
     return file.damaged("it has " + std::to_string(file.left()) + " bytes of rows; its " +
                         std::to_string(data.rows) + " rows take " + std::to_string(shape.bytes()));
   }
+  data.panels = AlignedBytes(shape.bytes());
+  if (data.panels.data() == nullptr) return Screen::no_memory(shape.bytes());
+  if (!file.read({data.panels.data(), shape.bytes()})) return file.damaged("it ends in its rows");
   if (auto checked = file.check_sum(); !checked) return checked.error();
-  Bytes rows;
-  file.take(file.left(), rows);
-  data.panels = AlignedBytes(rows.size());
-  if (data.panels.data() == nullptr) return Screen::no_memory(rows.size());
-  std::memcpy(data.panels.data(), rows.data(), rows.size());
   if (const std::string_view fault = fault_of(data); !fault.empty()) return file.damaged(std::string(fault));
   return Screen(std::move(data));
 }

@@ -16,7 +16,7 @@ struct OwnedMatrix : PackedMatrix {
 inline OwnedMatrix pack(Dtype type, std::size_t rows, std::size_t cols, std::span<const std::byte> blocks) {
   OwnedMatrix m;
   static_cast<PackedMatrix&>(m) = *allocate_panels(type, rows, cols, m.arena);
-  pack_panels(m, blocks, {}, 0, m.panels());
+  pack_panels(m, {blocks}, {}, 0, m.panels());
   return m;
 }
 

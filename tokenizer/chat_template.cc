@@ -35,13 +35,14 @@ auto guarded(Work work) -> Result<decltype(work())> {
   }
 }
 
-jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& context) {
+jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& context,
+                        const std::atomic<bool>* cancel) {
   if (!context.is_object()) {
     throw jinja::JinjaError{
         {ErrorCode::kInvalidArgument,
          std::string("a chat template's context must be an object, not ") + context.type_name()}};
   }
-  jinja::Runtime runtime(jinja::time_of(context));
+  jinja::Runtime runtime(jinja::time_of(context), cancel);
   jinja::Interpreter interpreter(runtime, jinja::variables_of(runtime, context));
   return interpreter.render(body);
 }
@@ -56,17 +57,19 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
   });
 }
 
-Result<std::string> ChatTemplate::render(const nlohmann::ordered_json& context) const {
-  return guarded([&] { return render_text(impl_->body, context).bytes(); });
+Result<std::string> ChatTemplate::render(const nlohmann::ordered_json& context,
+                                         const std::atomic<bool>* cancel) const {
+  return guarded([&] { return render_text(impl_->body, context, cancel).bytes(); });
 }
 
-Result<std::vector<ChatTemplate::Piece>> ChatTemplate::render_pieces(
-    const nlohmann::ordered_json& context) const {
+Result<std::vector<ChatTemplate::Piece>> ChatTemplate::render_pieces(const nlohmann::ordered_json& context,
+                                                                     const std::atomic<bool>* cancel) const {
   return guarded([&] {
     std::vector<Piece> pieces;
-    render_text(impl_->body, context).for_each_run([&pieces](std::string_view text, bool from_message) {
-      pieces.push_back({std::string(text), from_message});
-    });
+    render_text(impl_->body, context, cancel)
+        .for_each_run([&pieces](std::string_view text, bool from_message) {
+          pieces.push_back({std::string(text), from_message});
+        });
     return pieces;
   });
 }

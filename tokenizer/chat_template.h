@@ -2,6 +2,7 @@
 // attribute or call reaches outside the values given, and steps, depth and output are bounded.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,7 +32,9 @@ class ChatTemplate {
   /// Errors: kInvalidArgument carrying what raise_exception() said, and nothing else; kBadFile for a type
   /// error with its line; kUnsupported for a construct that is not known; kOutOfMemory past the bound on
   /// steps (10 million), output (16 MiB), live values (64 MiB) or depth.
-  Result<std::string> render(const nlohmann::ordered_json& context) const;
+  /// `cancel`, once it is set, ends the rendering with kCancelled within milliseconds.
+  Result<std::string> render(const nlohmann::ordered_json& context,
+                             const std::atomic<bool>* cancel = nullptr) const;
 
   /// The part of a rendered prompt that came from a message's content, so that the caller can tokenize it as
   /// text: what a user typed is never a control token. Pieces alternate in order and concatenate to render().
@@ -48,7 +51,8 @@ class ChatTemplate {
     std::string text;
     bool from_message = false;
   };
-  Result<std::vector<Piece>> render_pieces(const nlohmann::ordered_json& context) const;
+  Result<std::vector<Piece>> render_pieces(const nlohmann::ordered_json& context,
+                                           const std::atomic<bool>* cancel = nullptr) const;
 
  private:
   struct Impl;

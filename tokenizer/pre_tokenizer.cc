@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "weights/guard.h"
+#include "weights/sentence.h"
 
 namespace partita {
 namespace {
@@ -188,7 +189,7 @@ Result<PreTokenizer> PreTokenizer::create(std::string_view name) {
     return PreTokenizer(std::move(impl));
   }
   return Error{ErrorCode::kUnsupported,
-               "tokenizer.ggml.pre is \"" + std::string(name) + "\"; this version knows " + known};
+               "tokenizer.ggml.pre is \"" + shortened(name) + "\"; this version knows " + known};
 }
 
 Result<void> PreTokenizer::split(std::string_view text, std::vector<std::string_view>& words) const {

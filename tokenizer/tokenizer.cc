@@ -5,6 +5,7 @@
 
 #include "tokenizer/byte_bpe.h"
 #include "tokenizer/piece_bpe.h"
+#include "weights/sentence.h"
 
 namespace partita {
 
@@ -13,7 +14,7 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::from_gguf(const Gguf& file) {
   if (!model) return model.error();
   if (*model == "gpt2") return read_byte_bpe(file);
   if (*model == "llama") return read_piece_bpe(file);
-  return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + std::string(*model) +
+  return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + shortened(*model) +
                                             "\"; this version reads \"gpt2\" and \"llama\""};
 }
 

@@ -49,6 +49,7 @@ void BatchJob::refuse(const std::shared_ptr<Slot>& slot, const Error& error) {
 void BatchJob::start(Row row) {
   const auto slot = queue(std::move(row.id));
   auto ticket = parts_.batch.add(row.request);
+  if (!ticket && ticket.error().code == ErrorCode::kCancelled) return;  // no answer: fill() ends the job
   if (!ticket) return refuse(slot, ticket.error());
   slot->answer.max_tokens = row.request.max_tokens;
   slot->answer.prompt_tokens = parts_.batch.prompt_tokens(*ticket);

@@ -67,14 +67,12 @@ void say(const std::string& remark) { std::fprintf(stderr, "partita: %s\n", rema
 class Chat {
  public:
   Chat(const Common& common, const Options& options, partita::Sampling sampling, const partita::Model& model,
-       partita::Session session)
+       ChatModel named, partita::Session session)
       : common_(&common),
         options_(&options),
         sampling_(std::move(sampling)),
         model_(&model),
-        store_(model, std::move(session), options.system) {
-    store_.session().set_cancel(&interrupted());
-  }
+        store_(std::move(named), std::move(session), options.system) {}
 
   /// Goes on with the chat of a file, and keeps it there. A file that does not exist is a new chat.
   partita::Result<void> begin(const std::string& path);
@@ -279,7 +277,7 @@ Chat::Said Chat::pull(partita::Stream& stream) {
 }
 
 partita::Error Chat::with_remedy(partita::Error error, const partita::Request& request) const {
-  const auto ids = model_->tokenize_chat(request.messages, true);
+  const auto ids = model_->tokenize_chat(request.messages, true, &interrupted());
   if (ids && ids->size() >= model_->info().context_length) error.message += std::string("; ") + kRemedy;
   return error;
 }
@@ -302,6 +300,7 @@ void Chat::tell_ending(const partita::Stream& stream, const Said& said) const {
 partita::Result<void> Chat::answer(const std::string& text) {
   const partita::Request request = request_of(text);
   auto stream = store_.session().generate(request);
+  if (!stream && stream.error().code == partita::ErrorCode::kCancelled) return stream.error();
   if (!stream) return with_remedy(stream.error(), request);
   store_.ask(text);
   Said said = pull(*stream);
@@ -359,7 +358,8 @@ int run(const Common& common, const Options& options) {
   }
   // A model without a (usable) template is told about now, not after the first message.
   const partita::Message probe{"user", "Hi"};
-  if (auto ids = opened->model.tokenize_chat({&probe, 1}, true); !ids) return fail(ids.error());
+  if (auto ids = opened->model.tokenize_chat({&probe, 1}, true, &interrupted()); !ids)
+    return fail(ids.error());
   auto session = opened->model.session();
   if (!session) return fail(session.error());
   auto draft = options.speculation.open_draft(common);
@@ -367,8 +367,10 @@ int run(const Common& common, const Options& options) {
   if (*draft) {
     if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
   }
+  auto named = ChatModel::of(opened->model);
+  if (!named) return fail(named.error());
   catch_ends();
-  Chat chat(common, options, std::move(*sampling), opened->model, std::move(*session));
+  Chat chat(common, options, std::move(*sampling), opened->model, std::move(*named), std::move(*session));
   if (!options.session.empty()) {
     if (auto begun = chat.begin(options.session); !begun) return fail(begun.error());
   }

@@ -35,8 +35,11 @@ std::optional<std::string> text_at(const Json& line, const char* key) {
 
 }  // namespace
 
-ChatModel::ChatModel(const partita::Model& model)
-    : path(model.info().path), fingerprint(hexadecimal(model.fingerprint())) {}
+partita::Result<ChatModel> ChatModel::of(const partita::Model& model) {
+  const auto fingerprint = model.fingerprint();
+  if (!fingerprint) return fingerprint.error();
+  return ChatModel(model.info().path, hexadecimal(*fingerprint));
+}
 
 ChatRecord::ChatRecord(const ChatModel& model) : model_(model) {
   lines_.push_back(

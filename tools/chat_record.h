@@ -15,7 +15,8 @@ namespace tools {
 struct ChatModel {
   std::string path;
   std::string fingerprint;  // 16 hexadecimal digits
-  explicit ChatModel(const partita::Model& model);
+  /// Error: kIo, where the model's file cannot be read any more.
+  static partita::Result<ChatModel> of(const partita::Model& model);
   ChatModel(std::string its_path, std::string its_fingerprint)
       : path(std::move(its_path)), fingerprint(std::move(its_fingerprint)) {}
 };

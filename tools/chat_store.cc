@@ -25,8 +25,10 @@ std::string shown(std::string text) {
 
 }  // namespace
 
-ChatStore::ChatStore(const partita::Model& model, partita::Session session, std::string system)
-    : model_(model), session_(std::move(session)), system_(std::move(system)), record_(model_) {}
+ChatStore::ChatStore(ChatModel model, partita::Session session, std::string system)
+    : model_(std::move(model)), session_(std::move(session)), system_(std::move(system)), record_(model_) {
+  session_.set_cancel(&interrupted());
+}
 
 std::vector<Message> ChatStore::with_question(const std::string& question) const {
   std::vector<Message> messages = record_.messages();
@@ -68,8 +70,11 @@ bool ChatStore::forget(bool (ChatRecord::*change)()) {
 void ChatStore::trim_session() {
   partita::Request request;
   request.messages = record_.messages();
-  // generate() gives up what a prompt does not begin with, and reads nothing yet.
+  // generate() gives up what a prompt does not begin with, and reads nothing yet. Not what was cancelled
+  // before.
+  session_.set_cancel(nullptr);
   if (request.messages.empty() || !session_.generate(request)) session_.reset();
+  session_.set_cancel(&interrupted());
 }
 
 Result<void> ChatStore::sync() {

@@ -14,7 +14,7 @@ namespace tools {
 class ChatStore {
  public:
   /// system: what a chat that begins here begins with; may be empty.
-  ChatStore(const partita::Model& model, partita::Session session, std::string system);
+  ChatStore(ChatModel model, partita::Session session, std::string system);
 
   partita::Session& session() { return session_; }
   std::vector<partita::Message> messages() const { return record_.messages(); }

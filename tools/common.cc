@@ -279,14 +279,17 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   if (!model) return model.error();
   progress.clear();
   Opened opened{std::move(*model), seconds_since(start)};
+  for (const std::string& warning : opened.model.info().warnings) {
+    if (!common.quiet) std::fprintf(stderr, "partita: %s\n", warning.c_str());
+  }
   if (const std::string& refused = opened.model.info().head_refused; !refused.empty() && !common.quiet)
     std::fprintf(stderr, "partita: %s; the full head is used\n", refused.c_str());
   if (common.verbose && !text_only) {
     const partita::ModelInfo& info = opened.model.info();
     std::fprintf(stderr,
                  "model %s: %s, %zu layers, %zu wide, vocabulary %zu, context %zu, %.1f MB read a token\n",
-                 info.path.c_str(), info.family.c_str(), info.layers, info.hidden_size, info.vocab_size,
-                 info.context_length, static_cast<double>(info.bytes_per_token) * 1e-6);
+                 partita::printable(info.path).c_str(), info.family.c_str(), info.layers, info.hidden_size,
+                 info.vocab_size, info.context_length, static_cast<double>(info.bytes_per_token) * 1e-6);
     std::fprintf(stderr, "%d threads, %s kernels, the %s head, loaded in %.2f s\n", info.threads,
                  info.isa.c_str(), info.head.c_str(), opened.load_s);
     if (!info.isa_refused.empty()) {
@@ -313,7 +316,7 @@ int fail(const Error& error) {
     return kInterrupted;
   }
   if (error.code == ErrorCode::kOutOfMemory) exhaustion_is_shown();
-  std::fprintf(stderr, "partita: %s\n", error.message.c_str());
+  std::fprintf(stderr, "partita: %s\n", partita::printable(error.message).c_str());
   return kFailed;
 }
 
@@ -333,26 +336,6 @@ Result<void> write_out(std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    // U+0080 to U+009F, too: some terminals obey them.
-    const bool second = i > 0 && text[i - 1] == '\xC2' && byte >= 0x80 && byte < 0xA0;
-    const bool first = byte == 0xC2 && i + 1 < text.size() &&
-                       static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
-                       static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (byte >= 0x20 && byte != 0x7F && !second && !first) {
-      out += text[i];
-      continue;
-    }
-    char escaped[5];
-    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
-    out += escaped;
-  }
-  return out;
 }
 
 std::string json_text(const Json& value, int indent) {

@@ -112,9 +112,6 @@ void catch_interrupts();
 int fail(const partita::Error& error);
 int usage_error(const std::string& message);
 
-/// `text` from a file, for a terminal: control characters as \xNN, so that it obeys none.
-std::string printable(std::string_view text);
-
 /// Text to stdout, at once. Error: kIo where it cannot be written.
 partita::Result<void> write_out(std::string_view text);
 /// One JSON value and a newline; invalid UTF-8 becomes U+FFFD, NaN becomes null.

@@ -1,6 +1,6 @@
 // partita inspect: what a model file says about itself.
 #include <CLI/CLI.hpp>
-#include <cinttypes>
+#include <algorithm>
 
 #include "tools/common.h"
 
@@ -16,21 +16,23 @@ std::string shape_text(const Json& shape) {
 }
 
 std::string table(const Json& file) {
-  std::string out = printable(json_text(file["path"])) + "  GGUF version " + json_text(file["version"]) +
-                    ", " + json_text(file["bytes"]) + " bytes\n\nmetadata\n";
+  std::string out = partita::printable(json_text(file["path"])) + "  GGUF version " +
+                    json_text(file["version"]) + ", " + json_text(file["bytes"]) + " bytes\n\nmetadata\n";
   for (const auto& [key, value] : file["metadata"].items()) {
     std::string shown = json_text(value);
     if (shown.size() > kLongestValue) shown = shown.substr(0, kLongestValue) + "...";
-    out += "  " + printable(key) + " = " + printable(shown) + "\n";
+    out += "  " + partita::printable(key) + " = " + partita::printable(shown) + "\n";
   }
   out += "\ntensors\n";
-  char line[512];
+  const auto padded = [](std::string text, std::size_t width) {
+    text.resize(std::max(text.size(), width), ' ');
+    return text;
+  };
   for (const Json& tensor : file["tensors"]) {
-    std::snprintf(line, sizeof line, "  %-40s %-6s %-20s %12" PRIu64 "\n",
-                  printable(tensor["name"].get<std::string>()).c_str(),
-                  tensor["type"].get<std::string>().c_str(), shape_text(tensor["shape"]).c_str(),
-                  tensor["bytes"].get<std::uint64_t>());
-    out += line;
+    const std::string bytes = tensor["bytes"].is_null() ? "?" : json_text(tensor["bytes"]);
+    out += "  " + padded(partita::printable(tensor["name"].get<std::string>()), 40) + " " +
+           padded(tensor["type"].get<std::string>(), 6) + " " + padded(shape_text(tensor["shape"]), 20) +
+           " " + std::string(12 - std::min<std::size_t>(bytes.size(), 12), ' ') + bytes + "\n";
   }
   return out;
 }

@@ -11,14 +11,15 @@ partita::Result<std::string> render(const Common& common, const std::string& fil
   if (file.empty()) {
     auto opened = open_model(common, true);
     if (!opened) return opened.error();
-    return opened->model.render(context);
+    return opened->model.render(context, &interrupted());
   }
   auto source = read_file(file);
   if (!source) return source.error();
-  return partita::Model::render(*source, context);
+  return partita::Model::render(*source, context, &interrupted());
 }
 
 int run(const Common& common, const std::string& file) {
+  catch_interrupts();
   auto context = read_file("-");
   if (!context) return fail(context.error());
   auto text = render(common, file, *context);

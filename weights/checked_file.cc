@@ -14,7 +14,6 @@ namespace partita {
 namespace {
 
 constexpr int kMostNames = 100;
-constexpr std::size_t kSumBytes = sizeof(std::uint64_t);
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
 }  // namespace
@@ -114,35 +113,38 @@ Error NewFile::failed() const {
   return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(reason_)};
 }
 
-FileReader::FileReader(const std::string& path, Bytes file)
-    : path_(path), file_(file), rest_(file.first(file.size() - std::min(file.size(), kSumBytes))) {}
-
-bool FileReader::take(std::size_t count, Bytes& out) {
-  if (count > rest_.size()) return false;
-  out = rest_.first(count);
-  rest_ = rest_.subspan(count);
+bool FileReader::read(std::span<std::byte> out) {
+  if (out.size() > left_) return false;
+  if (auto done = file_.read(position_, out); !done) {
+    problem_ = done.error();
+    return false;
+  }
+  hash_.add(out);
+  position_ += out.size();
+  left_ -= out.size();
   return true;
 }
 
-bool FileReader::word(std::uint64_t& out) {
-  Bytes bytes;
-  if (!take(sizeof out, bytes)) return false;
-  std::memcpy(&out, bytes.data(), sizeof out);
+bool FileReader::skip(std::size_t count) {
+  if (count > left_) return false;
+  std::vector<std::byte> piece(std::min(count, kBufferBytes));
+  for (; count > 0; count -= piece.size()) {
+    piece.resize(std::min(count, piece.size()));
+    if (!read(piece)) return false;
+  }
   return true;
 }
 
-bool FileReader::counted(std::size_t most, std::size_t element, Bytes& out) {
+bool FileReader::skip_counted(std::size_t element) {
   std::uint64_t count = 0;
-  return word(count) && count <= most / element && take(static_cast<std::size_t>(count) * element, out);
+  return word(count) && count <= left_ / element && skip(static_cast<std::size_t>(count) * element);
 }
 
-Result<void> FileReader::check_sum() const {
+Result<void> FileReader::check_sum() {
   std::uint64_t sum = 0;
-  if (file_.size() < kSumBytes) return damaged("it ends in its header");
-  std::memcpy(&sum, file_.data() + file_.size() - kSumBytes, sizeof sum);
-  Hash64 hash;
-  hash.add(file_.first(file_.size() - kSumBytes));
-  if (sum != hash.sum()) return damaged("its checksum does not fit its contents");
+  if (file_.size() < kSumBytes || left_ != 0) return damaged("it ends in its header");
+  if (auto done = file_.read(position_, std::as_writable_bytes(std::span(&sum, 1))); !done) return done;
+  if (sum != hash_.sum()) return damaged("its checksum does not fit its contents");
   return {};
 }
 

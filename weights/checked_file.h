@@ -1,14 +1,17 @@
 // Files of Partita's own that end in a checksum: session files and screens. Little-endian words.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "partita/result.hpp"
 #include "weights/hash.h"
+#include "weights/input_file.h"
 
 namespace partita {
 
@@ -45,33 +48,49 @@ class NewFile {
   Hash64 hash_;
 };
 
-/// Takes a file apart; every length is checked against what is left. Both arguments must outlive it.
+/// Takes a file apart, front to back; every length is checked against what is left.
 class FileReader {
  public:
-  using Bytes = std::span<const std::byte>;
+  /// The file must outlive it.
+  explicit FileReader(const InputFile& file)
+      : file_(file), left_(file.size() - std::min(file.size(), kSumBytes)) {}
 
-  FileReader(const std::string& path, Bytes file);
-
-  bool take(std::size_t count, Bytes& out);
-  bool word(std::uint64_t& out);
+  // Each says whether it could be read; damaged() says why not.
+  bool read(std::span<std::byte> out);
+  bool word(std::uint64_t& out) { return read(std::as_writable_bytes(std::span(&out, 1))); }
   /// A length, and that many elements: at most `most` bytes, and no more than there are.
-  bool counted(std::size_t most, std::size_t element, Bytes& out);
+  template <class List>
+  bool counted(std::size_t most, List& out) {
+    std::uint64_t count = 0;
+    if (!word(count) || count > std::min(most, left_) / sizeof(typename List::value_type)) return false;
+    out.resize(static_cast<std::size_t>(count));
+    return read(std::as_writable_bytes(std::span(out)));
+  }
+  /// The same without a look at the elements, each of `element` bytes.
+  bool skip_counted(std::size_t element);
+  bool skip(std::size_t count);
   /// Before the checksum.
-  std::size_t left() const { return rest_.size(); }
+  std::size_t left() const { return left_; }
 
-  /// Error: kBadFile.
-  Result<void> check_sum() const;
+  /// After everything else was read. Errors: kBadFile, kIo.
+  Result<void> check_sum();
 
+  /// kBadFile; or why the file could not be read, where that is what went wrong.
   Error damaged(const std::string& what) const {
-    return {ErrorCode::kBadFile, "\"" + path_ + "\" is damaged: " + what};
+    return problem_ ? *problem_ : Error{ErrorCode::kBadFile, "\"" + file_.path() + "\" is damaged: " + what};
   }
   Error refused(const std::string& what) const {
-    return {ErrorCode::kInvalidArgument, "\"" + path_ + "\" " + what};
+    return problem_ ? *problem_ : Error{ErrorCode::kInvalidArgument, "\"" + file_.path() + "\" " + what};
   }
 
  private:
-  const std::string& path_;
-  Bytes file_, rest_;
+  static constexpr std::size_t kSumBytes = sizeof(std::uint64_t);
+
+  const InputFile& file_;
+  std::size_t left_;
+  std::uint64_t position_ = 0;
+  Hash64 hash_;  // of what was read
+  std::optional<Error> problem_;
 };
 
 }  // namespace partita

@@ -36,7 +36,8 @@ struct AddValue {
 
 }  // namespace
 
-std::uint64_t fingerprint(const Gguf& file) {
+Result<std::uint64_t> fingerprint(const Gguf& file) {
+  std::vector<std::byte> buffer;
   Hash64 hash;
   for (const Gguf::Entry& entry : file.metadata()) {
     hash.add(bytes_of(entry.key));
@@ -47,8 +48,11 @@ std::uint64_t fingerprint(const Gguf& file) {
     add_number(hash, static_cast<std::uint64_t>(tensor.dtype));
     for (const std::uint64_t dimension : tensor.shape) add_number(hash, dimension);
     const std::size_t sample = std::min(kSample, tensor.bytes.size());
-    hash.add(tensor.bytes.first(sample));
-    hash.add(tensor.bytes.last(sample));
+    for (const auto place : {tensor.bytes.first(sample), tensor.bytes.last(sample)}) {
+      const auto bytes = file.read(place, buffer);
+      if (!bytes) return bytes.error();
+      hash.add(*bytes);
+    }
   }
   return hash.sum();
 }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "weights/gguf_parse.h"
-#include "weights/mapped_file.h"
+#include "weights/input_file.h"
 #include "weights/sentence.h"
 
 namespace partita {
@@ -36,27 +36,21 @@ const Item* find_in(const std::vector<Item>& items, const std::vector<std::uint3
 }  // namespace
 
 struct Gguf::Impl {
-  std::optional<MappedFile> file;  // empty for bytes in memory
-  std::uint64_t bytes = 0;
-  std::string path;
+  InputFile file;
   GgufContents contents;
 
   Error missing(std::string_view key) const {
-    return {ErrorCode::kNotFound, sentence("'", path, "' has no metadata key ", quoted(key))};
+    return {ErrorCode::kNotFound, sentence("'", file.path(), "' has no metadata key ", quoted(key))};
   }
 
   Error wrong_type(std::string_view key, const GgufValue& found, const char* expected) const {
-    return {ErrorCode::kBadFile, sentence("'", path, "': key ", quoted(key), " is ", describe(found),
+    return {ErrorCode::kBadFile, sentence("'", file.path(), "': key ", quoted(key), " is ", describe(found),
                                           ", and ", expected, " was expected")};
   }
 
-  static Result<Gguf> make(std::span<const std::byte> bytes, std::optional<MappedFile> file,
-                           std::string path) {
-    auto impl = std::make_unique<Impl>();
-    impl->path = std::move(path);
-    impl->bytes = bytes.size();
-    impl->file = std::move(file);
-    Result<GgufContents> contents = parse_gguf(bytes, impl->path);
+  static Result<Gguf> make(InputFile file) {
+    auto impl = std::make_unique<Impl>(Impl{std::move(file), {}});
+    Result<GgufContents> contents = parse_gguf(impl->file);
     if (!contents) return contents.error();
     impl->contents = std::move(*contents);
     return Gguf(std::move(impl));
@@ -69,19 +63,25 @@ Gguf& Gguf::operator=(Gguf&&) noexcept = default;
 Gguf::~Gguf() = default;
 
 Result<Gguf> Gguf::open(const std::string& path) {
-  Result<MappedFile> file = MappedFile::open(path);
+  auto file = InputFile::open(path);
   if (!file) return file.error();
-  const std::span<const std::byte> bytes = file->bytes();
-  return Impl::make(bytes, std::move(*file), path);
+  return Impl::make(*std::move(file));
+}
+
+Result<Gguf> Gguf::open_whole(const std::string& path) {
+  auto file = InputFile::open(path);
+  if (!file) return file.error();
+  if (auto loaded = file->load(file->size()); !loaded) return loaded.error();
+  return Impl::make(*std::move(file));
 }
 
 Result<Gguf> Gguf::parse(std::span<const std::byte> file, std::string name) {
-  return Impl::make(file, std::nullopt, std::move(name));
+  return Impl::make(InputFile::in_memory(file, std::move(name)));
 }
 
-const std::string& Gguf::path() const { return impl_->path; }
+const std::string& Gguf::path() const { return impl_->file.path(); }
 std::uint32_t Gguf::version() const { return impl_->contents.version; }
-std::uint64_t Gguf::file_bytes() const { return impl_->bytes; }
+std::uint64_t Gguf::file_bytes() const { return impl_->file.size(); }
 
 // --- metadata ---------------------------------------------------------------------------------------
 
@@ -150,6 +150,13 @@ Result<bool> Gguf::get_bool(std::string_view key, bool missing) const {
 
 const std::vector<TensorView>& Gguf::tensors() const { return impl_->contents.tensors; }
 
+const std::vector<UnreadTensor>& Gguf::unread() const { return impl_->contents.unread; }
+
+Result<void> Gguf::check_types() const {
+  if (unread().empty()) return {};
+  return explain_tensor_types(unread(), path());
+}
+
 const TensorView* Gguf::find_tensor(std::string_view name) const {
   const GgufContents& contents = impl_->contents;
   return find_in(contents.tensors, contents.tensors_by_name, name,
@@ -168,8 +175,9 @@ Result<TensorView> Gguf::tensor(std::string_view name, std::initializer_list<std
   return tensor(name, std::span<const std::uint64_t>(shape.begin(), shape.size()));
 }
 
-void Gguf::release(std::span<const std::byte> bytes) const {
-  if (impl_->file) impl_->file->release(bytes);
+Result<std::span<const std::byte>> Gguf::read(std::span<const std::byte> part,
+                                              std::vector<std::byte>& buffer) const {
+  return impl_->file.view(part, buffer);
 }
 
 }  // namespace partita

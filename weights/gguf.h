@@ -1,4 +1,4 @@
-// GGUF v2/v3 files: memory-mapped, read-only, every number in them checked before it is used.
+// GGUF v2/v3 files: every number in them checked before it is used; tensors are read when they are asked for.
 // Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 #pragma once
 
@@ -51,13 +51,24 @@ class Shape {
   std::array<std::uint64_t, kMaxRank> dims_{};
 };
 
-/// A view of one tensor's bytes in the mapped file.
+/// One tensor, and where its bytes are: Gguf::read() gives them.
 struct TensorView {
   std::string_view name;
   Shape shape;                       // no dimension is 0; the last one is a multiple of block_elements(dtype)
   std::span<const std::byte> bytes;  // rows * columns / block_elements * block_bytes of them
   Dtype dtype = Dtype::kF32;
 };
+
+/// A tensor of an element type that has no codec here: what the file says of it.
+struct UnreadTensor {
+  std::string_view name;
+  Shape shape;
+  std::uint32_t type = 0;   // ggml's number
+  std::size_t tensors = 0;  // how many of Gguf::tensors() stand before it in the file
+};
+
+/// "IQ4_XS", or the number where ggml has no type of it.
+std::string ggml_type_name(std::uint32_t type);
 
 /// The types a metadata value can have; the numbers are those of the file format.
 enum class GgufType : std::uint32_t {
@@ -118,8 +129,11 @@ using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::s
 class Gguf {
  public:
   /// Errors: kNotFound; kIo (directories, unreadable files); kBadFile with the offset, what was found and the
-  /// limit; kUnsupported (version 1, big-endian, a tensor type without a codec, arrays of arrays).
+  /// limit; kUnsupported (version 1, big-endian, arrays of arrays).
   static Result<Gguf> open(const std::string& path);
+
+  /// The same with all of the file in memory: the bytes of TensorViews can be looked at.
+  static Result<Gguf> open_whole(const std::string& path);
 
   /// The same checks on bytes in memory. The bytes must outlive the Gguf.
   static Result<Gguf> parse(std::span<const std::byte> file, std::string name);
@@ -154,7 +168,10 @@ class Gguf {
   Result<bool> get_bool(std::string_view key, bool missing) const;
 
   // --- tensors ------------------------------------------------------------------------------------
-  const std::vector<TensorView>& tensors() const;              // in file order
+  const std::vector<TensorView>& tensors() const;   // in file order
+  const std::vector<UnreadTensor>& unread() const;  // in file order; no part of tensors()
+  /// Error: kUnsupported naming the types of unread(), if there are any, and those that are supported.
+  Result<void> check_types() const;
   const TensorView* find_tensor(std::string_view name) const;  // null if there is none
   bool has_tensor(std::string_view name) const;
 
@@ -163,9 +180,10 @@ class Gguf {
   Result<TensorView> tensor(std::string_view name, std::span<const std::uint64_t> shape) const;
   Result<TensorView> tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const;
 
-  /// Tells the kernel that these bytes of the file will not be read again (they have been packed), so that
-  /// they stop counting towards the process's memory. Reading them again still works.
-  void release(std::span<const std::byte> bytes) const;
+  /// Part of a TensorView's bytes: read from the file into `buffer`, or as it lies in memory already. Any
+  /// number of threads may read, each into a buffer of its own. Error: kIo.
+  Result<std::span<const std::byte>> read(std::span<const std::byte> part,
+                                          std::vector<std::byte>& buffer) const;
 
  private:
   struct Impl;

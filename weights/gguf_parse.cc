@@ -32,6 +32,8 @@ struct Where {
 struct TensorInfo {
   TensorView view;           // bytes: as many as it takes, not yet at their place
   std::uint64_t offset = 0;  // from the start of the data section
+  std::uint32_t type = 0;    // of the format
+  bool readable = true;      // whether there is a codec for it; `bytes` and `dtype` are void otherwise
 };
 
 /// Makes `order` the numbers 0 to count - 1, sorted by what `key_of` gives for them. Returns a number whose
@@ -48,11 +50,10 @@ std::optional<std::uint32_t> sort_indices(std::vector<std::uint32_t>& order, std
   return *twice;
 }
 
-/// Reads front to back; position_ never passes the end of the file.
+/// Reads front to back; position_ never passes the end of the file, nor what of it is loaded.
 class Parser {
  public:
-  Parser(std::span<const std::byte> file, const std::string& file_name)
-      : file_(file), file_name_(file_name) {}
+  explicit Parser(InputFile& input) : input_(input), file_(input.bytes()), file_name_(input.path()) {}
 
   Result<GgufContents> run();
 
@@ -63,6 +64,13 @@ class Parser {
   template <class... Parts>
   Error bad(const Parts&... parts) const;
   Error cut_short(const Where& where, std::uint64_t needed) const;
+
+  /// Whether the next bytes can be looked at; where not, need() loads them or says why it cannot.
+  bool have(std::uint64_t count) const {
+    const std::uint64_t loaded = input_.loaded();
+    return count <= loaded && position_ <= loaded - count;
+  }
+  Result<void> need(const Where& where, std::uint64_t count);
 
   // --- pieces ---
   template <class T>
@@ -83,13 +91,13 @@ class Parser {
   Result<void> read_tensors(std::uint64_t count);
   Result<TensorInfo> read_tensor_info();
   Result<Shape> read_shape(std::string_view tensor);
-  Result<Dtype> read_dtype(std::string_view tensor);
   Result<std::uint64_t> count_bytes(const TensorView& view) const;
   Result<void> place_tensors(const std::vector<std::uint64_t>& offsets, std::uint64_t align);
   Result<void> check_overlaps();
   Result<void> index_tensors();
 
-  std::span<const std::byte> file_;
+  InputFile& input_;
+  std::span<const std::byte> file_;  // addresses; input_.loaded() bytes are there
   const std::string& file_name_;
   std::uint64_t position_ = 0;
   GgufContents contents_;
@@ -106,9 +114,16 @@ Error Parser::cut_short(const Where& where, std::uint64_t needed) const {
              ", and the file ends at byte ", file_.size());
 }
 
+Result<void> Parser::need(const Where& where, std::uint64_t count) {
+  if (remaining() < count) return cut_short(where, count);
+  return input_.load(static_cast<std::size_t>(position_ + count));
+}
+
 template <class T>
 Result<T> Parser::number(const Where& where) {
-  if (remaining() < sizeof(T)) return cut_short(where, sizeof(T));
+  if (!have(sizeof(T))) {
+    if (auto there = need(where, sizeof(T)); !there) return there.error();
+  }
   T value;
   std::memcpy(&value, file_.data() + position_, sizeof value);
   position_ += sizeof value;
@@ -124,7 +139,7 @@ Result<std::string_view> Parser::short_name(const Where& where) {
     return bad(where.what, " at byte ", start, " claims a length of ", *length, ", and 1 to ",
                kMaxGgufNameBytes, " are allowed");
   }
-  if (*length > remaining()) return cut_short(where, *length);
+  if (auto there = need(where, *length); !there) return there.error();
   const std::string_view text(reinterpret_cast<const char*>(file_.data() + position_), *length);
   position_ += *length;
   return text;
@@ -142,6 +157,8 @@ Result<GgufType> Parser::value_type(std::string_view key) {
 }
 
 Result<GgufContents> Parser::run() {
+  constexpr std::size_t kBeginning = 64;  // all that explain_not_gguf() looks at
+  if (auto done = input_.load(std::min(file_.size(), kBeginning)); !done) return done.error();
   if (file_.size() < kGgufHeaderBytes || std::memcmp(file_.data(), "GGUF", 4) != 0) {
     return explain_not_gguf(file_, file_name_);
   }
@@ -181,7 +198,7 @@ Result<GgufValue> Parser::read_value(std::string_view key) {
   if (*type != GgufType::kString) return read_scalar(*type, key);
   const auto length = number<std::uint64_t>({"the string of key", key});
   if (!length) return length.error();
-  if (*length > remaining()) return cut_short({"the string of key", key}, *length);
+  if (auto there = need({"the string of key", key}, *length); !there) return there.error();
   const std::string_view text(reinterpret_cast<const char*>(file_.data() + position_), *length);
   position_ += *length;
   return GgufValue(text);
@@ -189,7 +206,7 @@ Result<GgufValue> Parser::read_value(std::string_view key) {
 
 Result<GgufValue> Parser::read_scalar(GgufType type, std::string_view key) {
   const std::size_t width = gguf_type_bytes(type);
-  if (remaining() < width) return cut_short({"the value of key", key}, width);
+  if (auto there = need({"the value of key", key}, width); !there) return there.error();
   const std::byte* from = file_.data() + position_;
   if (type == GgufType::kBool && *from > std::byte{1}) {
     return bad("key ", quoted(key), " is a bool of value ", std::to_integer<int>(*from), " at byte ",
@@ -217,6 +234,7 @@ Result<GgufValue> Parser::read_array(std::string_view key) {
                ", and at most ", remaining() / width, " fit into the rest of the file");
   }
   if (*type == GgufType::kString) return read_strings(*count, key);
+  if (auto there = need({"the array of key", key}, *count * width); !there) return there.error();
   const std::byte* first = file_.data() + position_;
   position_ += *count * width;
   const auto is_bool = [](std::byte b) { return b <= std::byte{1}; };
@@ -234,7 +252,9 @@ Result<GgufValue> Parser::read_strings(std::uint64_t count, std::string_view key
     starts[i] = position_ - first;
     const auto length = number<std::uint64_t>({"a string in the array of key", key});
     if (!length) return length.error();
-    if (*length > remaining()) return cut_short({"a string in the array of key", key}, *length);
+    if (!have(*length)) {
+      if (auto there = need({"a string in the array of key", key}, *length); !there) return there.error();
+    }
     position_ += *length;
   }
   starts[count] = position_ - first;
@@ -281,6 +301,10 @@ Result<void> Parser::read_tensors(std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto info = read_tensor_info();
     if (!info) return info.error();
+    if (!info->readable) {
+      contents_.unread.push_back({info->view.name, info->view.shape, info->type, contents_.tensors.size()});
+      continue;
+    }
     contents_.tensors.push_back(info->view);
     offsets.push_back(info->offset);
   }
@@ -294,15 +318,17 @@ Result<TensorInfo> Parser::read_tensor_info() {
   if (!name) return name.error();
   const auto shape = read_shape(*name);
   if (!shape) return shape.error();
-  const auto dtype = read_dtype(*name);
-  if (!dtype) return dtype.error();
+  const auto type = number<std::uint32_t>({"the type of tensor", *name});
+  if (!type) return type.error();
   const auto offset = number<std::uint64_t>({"the offset of tensor", *name});
   if (!offset) return offset.error();
-  TensorView view{.name = *name, .shape = *shape, .bytes = {}, .dtype = *dtype};
+  const auto dtype = dtype_from_gguf(*type);
+  TensorView view{.name = *name, .shape = *shape, .bytes = {}, .dtype = dtype.value_or(Dtype::kF32)};
+  if (!dtype) return TensorInfo{view, *offset, *type, false};
   const auto bytes = count_bytes(view);
   if (!bytes) return bytes.error();
   view.bytes = file_.first(*bytes);
-  return TensorInfo{view, *offset};
+  return TensorInfo{view, *offset, *type, true};
 }
 
 /// The file has the fastest dimension first; Shape has it last. The product fits into 63 bits.
@@ -327,14 +353,6 @@ Result<Shape> Parser::read_shape(std::string_view tensor) {
     dims[*rank - 1 - i] = *dim;
   }
   return Shape(std::span(dims).first(*rank));
-}
-
-Result<Dtype> Parser::read_dtype(std::string_view tensor) {
-  const auto type = number<std::uint32_t>({"the type of tensor", tensor});
-  if (!type) return type.error();
-  const auto dtype = dtype_from_gguf(*type);
-  if (!dtype) return explain_tensor_type(tensor, *type, file_name_);
-  return *dtype;
 }
 
 /// The bytes of all elements, which are at most those of the file.
@@ -394,8 +412,6 @@ Result<void> Parser::index_tensors() {
 
 }  // namespace
 
-Result<GgufContents> parse_gguf(std::span<const std::byte> file, const std::string& file_name) {
-  return Parser(file, file_name).run();
-}
+Result<GgufContents> parse_gguf(InputFile& file) { return Parser(file).run(); }
 
 }  // namespace partita

@@ -11,6 +11,7 @@
 
 #include "partita/result.hpp"
 #include "weights/gguf.h"
+#include "weights/input_file.h"
 
 namespace partita {
 
@@ -21,6 +22,7 @@ struct GgufContents {
   std::vector<std::uint32_t> metadata_by_key;                   // indices, sorted by key
   std::vector<std::unique_ptr<std::uint64_t[]>> string_starts;  // what GgufArrays of strings point to
   std::vector<TensorView> tensors;                              // in file order
+  std::vector<UnreadTensor> unread;                             // in file order
   std::vector<std::uint32_t> tensors_by_name;                   // indices, sorted by name
 };
 
@@ -44,13 +46,13 @@ std::size_t gguf_type_bytes(GgufType type);
 /// One number or bool at any alignment. Precondition: gguf_type_bytes(type) != 0.
 GgufValue load_gguf_scalar(GgufType type, const std::byte* from);
 
-/// Reads and checks everything but the elements of tensors. file_name is for error messages.
-Result<GgufContents> parse_gguf(std::span<const std::byte> file, const std::string& file_name);
+/// Reads and checks everything but the elements of tensors, and loads as much of the file as that takes.
+Result<GgufContents> parse_gguf(InputFile& file);
 
 /// The error for bytes that are not a GGUF file of version 2 or 3: says what they seem to be and what to do.
 Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_name);
 
-/// The error for a tensor whose element type has no codec: names the type if ggml has one of this number.
-Error explain_tensor_type(std::string_view tensor, std::uint32_t type, const std::string& file_name);
+/// The error for tensors whose element types have no codec: names the types if ggml has them.
+Error explain_tensor_types(std::span<const UnreadTensor> tensors, const std::string& file_name);
 
 }  // namespace partita

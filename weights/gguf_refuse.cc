@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "weights/gguf_parse.h"
 #include "weights/sentence.h"
@@ -10,7 +12,7 @@
 namespace partita {
 namespace {
 
-constexpr std::size_t kQuotedBytes = 64;
+constexpr std::size_t kBeginning = 64;  // bytes that are looked at
 constexpr std::string_view kHex = "0123456789abcdef";
 
 /// Beginnings of files that people give by mistake.
@@ -139,34 +141,9 @@ std::string supported_types() {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text.substr(0, kQuotedBytes)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) {
-      out += c;
-    } else {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  out += text.size() > kQuotedBytes ? "...'" : "'";
-  return out;
-}
-
-std::string shape_text(std::span<const std::uint64_t> shape) {
-  std::string text = "[";
-  for (const std::uint64_t dim : shape) {
-    if (text.size() > 1) text += ", ";
-    text += std::to_string(dim);
-  }
-  return text + "]";
-}
-
 Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_name) {
   const std::string found = sentence("'", file_name, "' ");
-  const std::string_view text = as_text(file.first(std::min<std::size_t>(file.size(), kQuotedBytes)));
+  const std::string_view text = as_text(file.first(std::min<std::size_t>(file.size(), kBeginning)));
   const bool is_gguf = text.starts_with("GGUF");
   if (std::string_view("GGUF").starts_with(text) || (is_gguf && file.size() < kGgufHeaderBytes)) {
     return {ErrorCode::kBadFile,
@@ -193,12 +170,29 @@ Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_
                                         " instead of 'GGUF'; give the path of a .gguf file")};
 }
 
-Error explain_tensor_type(std::string_view tensor, std::uint32_t type, const std::string& file_name) {
+std::string ggml_type_name(std::uint32_t type) {
+  if (const auto dtype = dtype_from_gguf(type)) return std::string(name(*dtype));
   const bool known = type < kGgmlNames.size() && !kGgmlNames[type].empty();
-  const std::string label = known ? sentence(kGgmlNames[type], " (", type, ")") : sentence(type);
-  return {ErrorCode::kUnsupported, sentence("'", file_name, "': tensor ", quoted(tensor),
-                                            " has element type ", label, ", and the supported types are ",
-                                            supported_types(), "; download the model in one of these")};
+  return known ? std::string(kGgmlNames[type]) : std::to_string(type);
+}
+
+Error explain_tensor_types(std::span<const UnreadTensor> tensors, const std::string& file_name) {
+  constexpr std::size_t kNamed = 8;
+  std::vector<std::uint32_t> types;
+  for (const UnreadTensor& tensor : tensors) {
+    const bool is_new = std::find(types.begin(), types.end(), tensor.type) == types.end();
+    if (is_new && types.size() < kNamed) types.push_back(tensor.type);
+  }
+  std::string list;
+  for (const std::uint32_t type : types) list += (list.empty() ? "" : ", ") + ggml_type_name(type);
+  const std::size_t others = tensors.size() - 1;
+  const std::string which = others == 0   ? " has"
+                            : others == 1 ? " and another have"
+                                          : sentence(" and ", others, " others have");
+  return {ErrorCode::kUnsupported, sentence("'", file_name, "': tensor ", quoted(tensors.front().name), which,
+                                            types.size() > 1 ? " the element types " : " the element type ",
+                                            list, ", and the supported types are ", supported_types(),
+                                            "; download the model in one of these")};
 }
 
 }  // namespace partita

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <utility>
 
 #include "weights/codec.h"
+#include "weights/input_file.h"
 #include "weights/json_reader.h"
-#include "weights/mapped_file.h"
 #include "weights/sentence.h"
 
 namespace partita {
@@ -82,7 +83,7 @@ const Json* member(const Json& object, const char* key) {
 /// Takes the header of one file apart.
 class HeaderReader {
  public:
-  HeaderReader(Bytes file, const std::string& file_name) : file_(file), file_name_(file_name) {}
+  explicit HeaderReader(InputFile& input) : input_(input), file_(input.bytes()), file_name_(input.path()) {}
 
   /// Sorted by name.
   Result<std::vector<SafeTensor>> run() {
@@ -116,6 +117,7 @@ class HeaderReader {
       return bad("the file has ", file_.size(), " bytes, and the length of its header alone takes ",
                  sizeof length);
     }
+    if (auto loaded = input_.load(sizeof length); !loaded) return loaded.error();
     std::memcpy(&length, file_.data(), sizeof length);
     const std::uint64_t rest = file_.size() - sizeof length;
     if (length > kMaxHeaderBytes) {
@@ -124,6 +126,7 @@ class HeaderReader {
     if (length > rest) {
       return bad("the header claims ", length, " bytes, and only ", rest, " follow its length");
     }
+    if (auto loaded = input_.load(sizeof length + length); !loaded) return loaded.error();
     const Bytes header = file_.subspan(sizeof length, length);
     data_ = file_.subspan(sizeof length + length);
     const std::string where = sentence("'", file_name_, "': the header");
@@ -244,7 +247,8 @@ class HeaderReader {
     return bad("the tensors end at byte ", end, " of the data, which has ", data_.size(), " bytes");
   }
 
-  Bytes file_, data_;
+  InputFile& input_;
+  Bytes file_, data_;  // addresses; of the data nothing is loaded
   const std::string& file_name_;
 };
 
@@ -252,8 +256,20 @@ class HeaderReader {
 
 struct SafeTensors::Impl {
   std::string path;
-  std::vector<MappedFile> files;    // none for bytes in memory
+  std::vector<InputFile> files;
   std::vector<SafeTensor> tensors;  // sorted by name
+
+  /// Part of a tensor's bytes.
+  Result<Bytes> view(Bytes part, std::vector<std::byte>& buffer) const {
+    const auto has = [&](const InputFile& file) {
+      const Bytes all = file.bytes();
+      return !std::less<>()(part.data(), all.data()) &&
+             !std::less<>()(all.data() + all.size(), part.data() + part.size());
+    };
+    return std::find_if(files.begin(), files.end(), has)->view(part, buffer);
+  }
+
+  static Result<SafeTensors> open(InputFile file);
 
   static Result<SafeTensors> open_file(const std::string& path);
   static Result<SafeTensors> open_index(const std::string& path);
@@ -270,10 +286,15 @@ SafeTensors::~SafeTensors() = default;
 // --- opening ----------------------------------------------------------------------------------------
 
 Result<SafeTensors> SafeTensors::parse(std::span<const std::byte> file, std::string name) {
-  auto impl = std::make_unique<Impl>();
-  impl->path = std::move(name);
-  auto tensors = HeaderReader(file, impl->path).run();
+  return Impl::open(InputFile::in_memory(file, std::move(name)));
+}
+
+Result<SafeTensors> SafeTensors::Impl::open(InputFile file) {
+  auto tensors = HeaderReader(file).run();
   if (!tensors) return tensors.error();
+  auto impl = std::make_unique<Impl>();
+  impl->path = file.path();
+  impl->files.push_back(std::move(file));
   impl->tensors = std::move(*tensors);
   return SafeTensors(std::move(impl));
 }
@@ -283,17 +304,15 @@ Result<SafeTensors> SafeTensors::open(const std::string& path) {
 }
 
 Result<SafeTensors> SafeTensors::Impl::open_file(const std::string& path) {
-  auto file = MappedFile::open(path);
+  auto file = InputFile::open(path);
   if (!file) return file.error();
-  auto parsed = parse(file->bytes(), path);
-  if (parsed) parsed->impl_->files.push_back(std::move(*file));
-  return parsed;
+  return open(*std::move(file));
 }
 
 Result<SafeTensors> SafeTensors::Impl::open_index(const std::string& path) {
-  const auto index = MappedFile::open(path);
+  const auto index = read_text_file(path, "an index of tensors", JsonLimits().bytes);
   if (!index) return index.error();
-  const auto weight_map = parse_weight_map(as_text(index->bytes()), path);
+  const auto weight_map = parse_weight_map(*index, path);
   if (!weight_map) return weight_map.error();
   auto impl = std::make_unique<Impl>();
   impl->path = path;
@@ -311,12 +330,13 @@ Result<void> SafeTensors::Impl::add_file(const std::string& file, const std::vec
   for (const std::string& name : names) {
     const SafeTensor* tensor = shard->find(name);
     if (tensor == nullptr) {
-      return Error{ErrorCode::kBadFile, sentence("'", path, "' says that tensor ", partita::quoted(name),
-                                                 " is in '", file, "', and it is not", kDownloadAgain)};
+      return Error{ErrorCode::kBadFile,
+                   sentence("'", path, "' says that tensor ", partita::quoted(name), " is in ",
+                            partita::quoted(file), ", and it is not", kDownloadAgain)};
     }
     tensors.push_back(*tensor);
   }
-  for (MappedFile& mapped : shard->impl_->files) files.push_back(std::move(mapped));
+  for (InputFile& opened : shard->impl_->files) files.push_back(std::move(opened));
   return {};
 }
 
@@ -375,11 +395,31 @@ Result<std::vector<float>> SafeTensors::read(std::string_view name) const {
   }
   if (auto readable = check_type(path(), *found); !readable) return readable.error();
   const Dtype dtype = *found->dtype;
-  const Bytes bytes = found->bytes;
-  std::vector<float> values(bytes.size() / block_bytes(dtype));
-  codec(dtype).dequantize(bytes.data(), values.size(), values.data());
-  for (const MappedFile& file : impl_->files) file.release(bytes);  // the one that has them
+  const std::size_t element = block_bytes(dtype);  // of one number
+  std::vector<float> values(found->bytes.size() / element);
+  std::vector<std::byte> buffer;
+  constexpr std::size_t kPiece = std::size_t{1} << 18;  // numbers
+  for (std::size_t i = 0; i < values.size(); i += kPiece) {
+    const std::size_t count = std::min(kPiece, values.size() - i);
+    const auto bytes = impl_->view(found->bytes.subspan(i * element, count * element), buffer);
+    if (!bytes) return bytes.error();
+    codec(dtype).dequantize(bytes->data(), count, values.data() + i);
+  }
   return values;
+}
+
+Result<bool> SafeTensors::same_bytes(const SafeTensor& one, const SafeTensor& other) const {
+  if (one.bytes.size() != other.bytes.size()) return false;
+  std::vector<std::byte> buffers[2];
+  constexpr std::size_t kPiece = std::size_t{1} << 20;  // bytes
+  for (std::size_t i = 0; i < one.bytes.size(); i += kPiece) {
+    const std::size_t count = std::min(kPiece, one.bytes.size() - i);
+    const auto a = impl_->view(one.bytes.subspan(i, count), buffers[0]);
+    const auto b = a ? impl_->view(other.bytes.subspan(i, count), buffers[1]) : a;
+    if (!b) return b.error();
+    if (!std::equal(a->begin(), a->end(), b->begin())) return false;
+  }
+  return true;
 }
 
 }  // namespace partita

@@ -1,5 +1,5 @@
-// safetensors checkpoints, one file or several with an index: memory-mapped, read-only, every number in them
-// checked before it is used. Format: https://github.com/huggingface/safetensors#format
+// safetensors checkpoints, one file or several with an index: every number in them checked before it is used;
+// tensors are read when they are asked for. Format: https://github.com/huggingface/safetensors#format
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,8 @@
 
 namespace partita {
 
-/// One tensor of a checkpoint: a view of its bytes, which may begin anywhere.
+/// One tensor of a checkpoint, and where its bytes are, which may begin anywhere: SafeTensors::read() reads
+/// them.
 struct SafeTensor {
   std::string name;
   std::string_view type;             // as the format spells it: "F32", "I64"
@@ -51,9 +52,10 @@ class SafeTensors {
   Result<const SafeTensor*> tensor(std::string_view name, std::span<const std::uint64_t> shape) const;
   Result<const SafeTensor*> tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const;
 
-  /// Every element of a tensor, whatever its shape, as floats. Its pages of the file then no longer count
-  /// towards the process's memory; reading again still works. Errors: kNotFound, kUnsupported.
+  /// Every element of a tensor, whatever its shape, as floats. Errors: kNotFound, kUnsupported, kIo.
   Result<std::vector<float>> read(std::string_view name) const;
+  /// Whether two of tensors() have the same bytes. Error: kIo.
+  Result<bool> same_bytes(const SafeTensor& one, const SafeTensor& other) const;
 
  private:
   struct Impl;

@@ -1,4 +1,5 @@
-// The sentences of errors, put together from text and numbers. Internal to weights/ and tokenizer/.
+// The sentences of errors, put together from text and numbers. What comes from a file stands in them by
+// quoted() or shortened(); paths, by printable(), which keeps letters of every alphabet.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include "partita/result.hpp"
+#include "partita/text.hpp"
 
 namespace partita {
 
@@ -27,8 +29,10 @@ std::string sentence(const Parts&... parts) {
   return text;
 }
 
-/// `text` from a file or a user, fit for one line: in quotes, cut after 64 bytes, control and non-ASCII bytes
-/// as \xNN.
+/// `text` from a file or a user, fit for one line: cut after 64 bytes, control and non-ASCII bytes as \xNN.
+std::string shortened(std::string_view text);
+
+/// The same in quotes.
 std::string quoted(std::string_view text);
 
 /// "[2, 3]"

@@ -299,8 +299,8 @@ Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t 
   return m;
 }
 
-void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
-                 std::span<const std::uint32_t> row_map, std::size_t first, std::size_t last) {
+void pack_panels(PackedMatrix& matrix, const RowBlocks& blocks, std::span<const std::uint32_t> row_map,
+                 std::size_t first, std::size_t last) {
   const Codec& type = codec(matrix.dtype);
   const std::size_t element = block_bytes(matrix.dtype);
   const std::size_t row_bytes = matrix.cols / block_elements(matrix.dtype) * element;
@@ -311,7 +311,8 @@ void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
     const std::byte* rows[kPanelRows];
     for (int lane = 0; lane < lanes; ++lane) {
       const std::size_t row = first_row + static_cast<std::size_t>(lane);
-      rows[lane] = blocks.data() + (row_map.empty() ? row : row_map[row]) * row_bytes;
+      const std::size_t in_file = row_map.empty() ? row : row_map[row];
+      rows[lane] = blocks.bytes.data() + (in_file - blocks.first_row) * row_bytes;
     }
     if (matrix.quantized()) {
       pack_quantized_of(matrix.layout.bits)(type, rows, lanes, matrix.cols, quants,

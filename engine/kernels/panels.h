@@ -119,10 +119,16 @@ Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols)
 /// The same with zero-filled storage. Error: also kOutOfMemory.
 Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols, PanelArena& arena);
 
-/// Fills panels [first, last) from row-major blocks: row r of the matrix is row `row_map[r]` of `blocks` (an
-/// empty map is the identity). Different threads may fill different panels of one matrix.
-void pack_panels(PackedMatrix& matrix, std::span<const std::byte> blocks,
-                 std::span<const std::uint32_t> row_map, std::size_t first, std::size_t last);
+/// Rows of a matrix as a file has them, one after the other.
+struct RowBlocks {
+  std::span<const std::byte> bytes;
+  std::size_t first_row = 0;  // of the matrix in the file, where `bytes` begins
+};
+
+/// Fills panels [first, last): row r of the matrix is row `row_map[r]` of the file (an empty map is the
+/// identity), which `blocks` has. Different threads may fill different panels of one matrix.
+void pack_panels(PackedMatrix& matrix, const RowBlocks& blocks, std::span<const std::uint32_t> row_map,
+                 std::size_t first, std::size_t last);
 
 /// The values of one row, exactly as the codec's dequantize gives them. out: [cols], `stride` apart.
 void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::size_t stride = 1);

@@ -37,6 +37,7 @@
 #include "partita/export.hpp"
 #include "partita/result.hpp"
 #include "partita/samplers.hpp"
+#include "partita/text.hpp"
 
 namespace partita {
 
@@ -58,9 +59,11 @@ enum class HeadKind : std::uint8_t {
 };
 
 struct OpenOptions {
-  int threads = 0;         // at most; 0: what the machine and its container really grant, and never more
-  bool exact = false;      // float activations and the scalar kernels: slow, the definition
-  bool text_only = false;  // vocabulary and chat template alone, no weights: opens in no time
+  int threads = 0;     // at most; 0: what the machine and its container really grant, and never more
+  bool exact = false;  // float activations and the scalar kernels: slow, the definition
+  /// Vocabulary and chat template alone, no weights: opens in no time, whatever the model's family and types
+  /// are. Where the vocabulary is of an unknown kind, what needs it fails, and templates can be rendered.
+  bool text_only = false;
   CacheType cache = CacheType::kF16;
   std::size_t cache_bytes = 0;  // budget of all KV caches of one session or batch; 0: no limit
   /// Attention at a cost that does not grow with the text (Xiao et al. 2023): a token sees the first
@@ -86,6 +89,8 @@ struct ModelInfo {
   std::size_t file_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0;
   bool has_chat_template = false;
   bool exact = false;
+  /// What may be wrong with the file, one sentence each, worth showing once.
+  std::vector<std::string> warnings;
   std::string head;          // "full", "budgeted", "screened", "adaptive", "tree" or "mixture"
   std::string head_refused;  // why the screen beside the model is not used; empty if it is, or none is there
   /// Kernels that this processor seems to have, but that failed their test, with what they compute otherwise
@@ -227,8 +232,8 @@ class PARTITA_API Model {
 
   const ModelInfo& info() const;
   /// A checksum that tells the model from other models and from changed versions of it: what session files
-  /// are bound to.
-  std::uint64_t fingerprint() const;
+  /// are bound to. It is read from the file. Error: kIo.
+  Result<std::uint64_t> fingerprint() const;
 
   /// The ids of a text (any bytes). add_bos: with BOS and EOS where the model wants them, never twice.
   Result<std::vector<TokenId>> tokenize(std::string_view text, bool parse_specials = true,
@@ -247,11 +252,13 @@ class PARTITA_API Model {
 
   // The chat template in the file, or another.
   /// context_json: {"messages":[...],"tools":[...],"add_generation_prompt":true,...}
-  Result<std::string> render(std::string_view context_json) const;
-  static Result<std::string> render(std::string_view template_source, std::string_view context_json);
+  /// `cancel`, once it is set, ends the rendering with kCancelled.
+  Result<std::string> render(std::string_view context_json, const CancelFlag* cancel = nullptr) const;
+  static Result<std::string> render(std::string_view template_source, std::string_view context_json,
+                                    const CancelFlag* cancel = nullptr);
   /// The ids of a conversation; what the messages say is never read as a control token.
-  Result<std::vector<TokenId>> tokenize_chat(std::span<const Message> messages,
-                                             bool add_generation_prompt) const;
+  Result<std::vector<TokenId>> tokenize_chat(std::span<const Message> messages, bool add_generation_prompt,
+                                             const CancelFlag* cancel = nullptr) const;
 
   Result<Session> session() const;
   Result<Batch> batch(const BatchOptions& options) const;

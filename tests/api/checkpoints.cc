@@ -90,7 +90,7 @@ Result<ConvertResult> Checkpoint::convert(const std::string& type) const {
 
 Gguf Checkpoint::converted(const std::string& type) const {
   must(convert(type));
-  return must(Gguf::open(output()));
+  return must(Gguf::open_whole(output()));
 }
 
 std::vector<float> values_of(const Gguf& file, std::string_view name,

@@ -58,7 +58,7 @@ TEST_CASE("PyTorch's adaptive softmax") {
   const auto& project1 = checkpoint.add("lm_head.tail.1.0.weight", {8, kHidden});
   const auto& words1 = checkpoint.add("lm_head.tail.1.1.weight", {63, 8});
   CHECK(must(checkpoint.convert()).head == "adaptive");
-  const Gguf file = must(Gguf::open(checkpoint.output()));
+  const Gguf file = must(Gguf::open_whole(checkpoint.output()));
   CHECK(kind_of(file) == "adaptive");
   CHECK(integers_of(file, "partita.head.cutoffs") == std::vector<std::int32_t>{100, 200});
   CHECK(integers_of(file, "partita.vocabulary.order") == backwards());
@@ -220,7 +220,7 @@ TEST_CASE("A softmax over classes, then over their words") {
   const auto& class_bias = checkpoint.add("lm_head.classes.bias", {3});
   const auto& bias = checkpoint.add("lm_head.words.bias", {kVocab});
   CHECK(must(checkpoint.convert()).head == "classes");
-  const Gguf file = must(Gguf::open(checkpoint.output()));
+  const Gguf file = must(Gguf::open_whole(checkpoint.output()));
   CHECK(kind_of(file) == "adaptive");
   CHECK(integers_of(file, "partita.head.cutoffs") == std::vector<std::int32_t>{0, 3, 203});
   CHECK(integers_of(file, "partita.vocabulary.order") == backwards());

@@ -40,7 +40,7 @@ TEST_CASE("A converted model has the keys of its config.json and all of the voca
   for (const auto& [name, tensor] : checkpoint.tensors) parameters += tensor.values.size();
   CHECK(result.parameters == parameters);
 
-  const Gguf file = must(Gguf::open(checkpoint.output()));
+  const Gguf file = must(Gguf::open_whole(checkpoint.output()));
   CHECK(must(file.get_string("general.architecture")) == "llama");
   CHECK(must(file.get_string("general.name")) == fs::path(checkpoint.directory()).filename().string());
   const std::pair<const char*, std::uint64_t> counts[] = {
@@ -53,7 +53,7 @@ TEST_CASE("A converted model has the keys of its config.json and all of the voca
   CHECK(must(file.get_float("llama.rope.freq_base")) == 50000);
   CHECK(file.find("partita.head.kind") == nullptr);
 
-  const Gguf base = must(Gguf::open(checkpoint.vocabulary()));
+  const Gguf base = must(Gguf::open_whole(checkpoint.vocabulary()));
   std::size_t copied = 0;
   for (const Gguf::Entry& entry : base.metadata()) {
     if (!entry.key.starts_with("tokenizer.")) continue;
@@ -171,7 +171,7 @@ TEST_CASE("Matrices have the type that was asked for where it fits") {
   }
   const ConvertResult result = must(checkpoint.convert("q4_0"));
   CHECK(result.in_f16 == std::vector<std::string>{"blk.0.ffn_down.weight", "blk.1.ffn_down.weight"});
-  const Gguf file = must(Gguf::open(checkpoint.output()));
+  const Gguf file = must(Gguf::open_whole(checkpoint.output()));
   for (const TensorView& tensor : file.tensors()) {
     const bool down = tensor.name.ends_with("ffn_down.weight");
     CHECK(tensor.dtype == (tensor.shape.size() == 1 ? Dtype::kF32 : down ? Dtype::kF16 : Dtype::kQ4_0));
@@ -236,7 +236,7 @@ TEST_CASE("A checkpoint in several files is converted by its index") {
   options.type = "f32";
   const std::string other = (directory / "other.gguf").string();
   must(convert(checkpoint.directory() + "/", other, options));
-  const Gguf file = must(Gguf::open(other));
+  const Gguf file = must(Gguf::open_whole(other));
   REQUIRE(file.tensors().size() == whole.tensors().size());
   for (const TensorView& tensor : whole.tensors())
     CHECK(std::ranges::equal(file.find_tensor(tensor.name)->bytes, tensor.bytes));

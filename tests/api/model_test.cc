@@ -2,10 +2,12 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
@@ -232,6 +234,40 @@ TEST_CASE("A deep context is refused before anything walks it") {
   CHECK(refused());
   // 12,000 would overflow the stack of such a thread.
   CHECK(on_small_stack(refused));
+}
+
+TEST_CASE("A template that takes its time ends when it is cancelled") {
+  ChatFile slow;
+  slow.chat_template = "{% for i in range(100000) %}{% for j in range(100) %}{% endfor %}{% endfor %}";
+  const ChatModelFile file(slow);
+  const Model model = open(file);
+  const std::vector<Message> messages = {{"user", "hello"}};
+  CancelFlag cancel;
+  const auto cancelled_in = [&](auto work) {
+    cancel.clear();
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      cancel.set();
+    });
+    const auto result = work();
+    other.join();
+    CHECK(result.error().code == ErrorCode::kCancelled);
+  };
+  cancelled_in([&] { return model.render("{}", &cancel); });
+  cancelled_in([&] { return Model::render(slow.chat_template, "{}", &cancel); });
+  cancelled_in([&] { return model.tokenize_chat(messages, true, &cancel); });
+  Request request;
+  request.messages = messages;
+  Session session = must(model.session());
+  session.set_cancel(&cancel);
+  cancelled_in([&] { return session.generate(request); });
+  Search search;
+  search.beams = 2;
+  cancelled_in([&] { return session.search(request, search); });
+  Batch batch = must(model.batch(2));
+  batch.set_cancel(&cancel);
+  cancelled_in([&] { return batch.add(request); });
+  CHECK(batch.running() == 0);
 }
 
 TEST_CASE("inspect shows metadata and tensors") {

@@ -1,7 +1,9 @@
 // Pages as bytes of a file: the same sequence gives the same bytes, whatever its pages held before.
 #include "engine/kv_file.h"
 
+#include <algorithm>
 #include <cstring>
+#include <new>
 #include <random>
 
 #include "tests/catch.h"
@@ -82,7 +84,7 @@ TEST_CASE("Bytes of a sequence do not tell what its pages held before") {
       CHECK(bytes.size() == kv_bytes(pool, length, first_pages(fresh)));
 
       KvSequence back(used);
-      REQUIRE(read_pages(bytes, length, first_pages(fresh), back).ok());
+      REQUIRE(read_from(bytes, length, first_pages(fresh), back).ok());
       CHECK(back.length() == length);
       CHECK(written(back) == bytes);
     }
@@ -103,17 +105,17 @@ TEST_CASE("A sequence whose windows moved on is written without the pages behind
   CHECK(kv_bytes(pool, 330, first) == expected);
   KvPool other(two_classes(), KvType::kF16I8, expected);
   KvSequence back(other);
-  REQUIRE(read_pages(bytes, 330, first, back).ok());
+  REQUIRE(read_from(bytes, 330, first, back).ok());
   CHECK(other.bytes_in_use() == expected);
   CHECK(back.truncation_floor() == s.truncation_floor());
   CHECK(first_pages(back) == first);
   CHECK(written(back) == bytes);
   // The old pages go first, and what does not fit leaves the sequence empty.
-  REQUIRE(read_pages(bytes, 330, first, back).ok());
+  REQUIRE(read_from(bytes, 330, first, back).ok());
   KvPool small(two_classes(), KvType::kF16I8, expected - 1);
   KvSequence none(small);
   append(none, 0, 5);
-  const auto refused = read_pages(bytes, 330, first, none);
+  const auto refused = read_from(bytes, 330, first, none);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::kOutOfMemory);
   CHECK(refused.error().message == "the KV cache has no room for 330 tokens: they take " +
@@ -121,6 +123,23 @@ TEST_CASE("A sequence whose windows moved on is written without the pages behind
                                        std::to_string(expected - 1) + " are in use");
   CHECK(none.length() == 0);
   CHECK(small.bytes_in_use() == 0);
+}
+
+TEST_CASE("Pages that cannot be read are given back") {
+  KvPool pool(two_classes(), KvType::kF16I8, 0);
+  KvSequence s(pool);
+  append(s, 0, 330);
+  const std::vector<std::byte> bytes = written(s);
+  KvPool other(two_classes(), KvType::kF16I8, 0);
+  KvSequence back(other);
+  const auto refused = read_from(std::span(bytes).first(bytes.size() - 1), 330, first_pages(s), back);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kIo);
+  CHECK(back.length() == 0);
+  CHECK(other.bytes_in_use() == 0);
+  const auto thrower = [](std::span<std::byte>) -> bool { throw std::bad_alloc(); };
+  CHECK_THROWS_AS(read_pages(thrower, 330, first_pages(s), back), std::bad_alloc);
+  CHECK(other.bytes_in_use() == 0);
 }
 
 TEST_CASE("First pages that no later token may miss are refused") {
@@ -151,6 +170,18 @@ TEST_CASE("A layout names type, sizes, windows and sinks") {
   const KvPool pool(two_classes(), KvType::kF16I8, 0);
   CHECK(kv_layout(pool) == std::vector<std::uint64_t>{2, 16, 64, 3, 100, 0, pool.page_bytes(0), 0, 0,
                                                       pool.page_bytes(1), 100, 1, pool.page_bytes(2)});
+}
+
+/// read_pages() of bytes in memory.
+Result<void> read_from(std::span<const std::byte> bytes, std::size_t length,
+                       std::span<const std::uint64_t> first, KvSequence& sequence) {
+  const auto read = [&bytes](std::span<std::byte> page) {
+    if (bytes.size() < page.size()) return false;
+    std::copy_n(bytes.begin(), page.size(), page.begin());
+    bytes = bytes.subspan(page.size());
+    return true;
+  };
+  return read_pages(read, length, first, sequence);
 }
 
 }  // namespace

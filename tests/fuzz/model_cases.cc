@@ -17,7 +17,7 @@ namespace {
 /// A model file that stays open, for its entries to be copied from.
 struct Base {
   explicit Base(testing::ChatFile what)
-      : file(std::move(what)), gguf(testing::must(Gguf::open(file.path()))) {}
+      : file(std::move(what)), gguf(testing::must(Gguf::open_whole(file.path()))) {}
   testing::ChatModelFile file;
   Gguf gguf;
 };

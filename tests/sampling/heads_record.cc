@@ -12,7 +12,7 @@ float value_of(std::uint64_t word) { return static_cast<float>(word >> 40) * 0x1
 }  // namespace
 
 Result<HeadRecord> HeadRecord::open(const std::string& name) {
-  auto file = Gguf::open(std::string(PARTITA_TEST_DATA) + "/heads/" + name + ".gguf");
+  auto file = Gguf::open_whole(std::string(PARTITA_TEST_DATA) + "/heads/" + name + ".gguf");
   if (!file) return file.error();
   HeadRecord record(*std::move(file));
   if (auto r = record.read(); !r) return r.error();

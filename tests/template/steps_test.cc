@@ -1,7 +1,10 @@
 // Everything that touches bytes or items is counted, so that the limit on steps is a limit on time.
+#include <atomic>
+#include <chrono>
 #include <ctime>
 #include <map>
 #include <string>
+#include <thread>
 
 #include "support.h"
 #include "tests/catch.h"
@@ -218,6 +221,25 @@ TEST_CASE("What runs into the limit of steps does so in about a second", "[slow]
     CHECK(result.error().message.find("10000000 steps") != std::string::npos);
     if (!kSanitized) CHECK(took < 4);  // 1 where nothing else runs
   }
+}
+
+TEST_CASE("A rendering stops when it is cancelled") {
+  const auto parsed =
+      ChatTemplate::parse("{% for i in range(100000) %}{% for j in range(100) %}{% endfor %}{% endfor %}");
+  REQUIRE(parsed.ok());
+  std::atomic<bool> cancel{true};
+  for (const auto& error : {parsed->render(Json::object(), &cancel).error(),
+                            parsed->render_pieces(Json::object(), &cancel).error()}) {
+    CHECK(error.code == ErrorCode::kCancelled);
+    CHECK(error.message == "chat template, line 1: the rendering was cancelled");
+  }
+  cancel = false;
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    cancel = true;
+  });
+  CHECK(parsed->render(Json::object(), &cancel).error().code == ErrorCode::kCancelled);
+  other.join();
 }
 
 }  // namespace

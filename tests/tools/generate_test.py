@@ -14,6 +14,7 @@ from program import (
     MODELS,
     PATIENCE,
     PROGRAM,
+    SOURCE,
     ProgramTest,
     environment,
     gguf_of_family,
@@ -352,6 +353,25 @@ class Interrupts(ProgramTest):
         self.assertEqual(value["finish"], "interrupted")
         self.assertGreater(len(value["ids"]), 0)
         self.assertIn("14", value["text"])
+
+
+class Cut(ProgramTest):
+    def test_a_model_that_is_cut_while_it_is_loaded(self):
+        file = (SOURCE / "weights/bundled/partita-small.gguf").read_bytes()
+        path = self.dir / "m.gguf"
+        codes = set()
+        for delay in range(0, 60, 3):
+            path.write_bytes(file)
+            process = start("generate", "-m", path, "-p", "Hi", "-n", 1)
+            with process:
+                time.sleep(delay * 1e-3)
+                os.truncate(path, len(file) // 9 if delay % 2 else 0)
+                out, err = process.communicate(timeout=60)
+            codes.add(process.returncode)
+            self.assertIn(process.returncode, (0, 1), err)
+            if process.returncode == 1:
+                self.assertEqual((out, err.count(b"\n")), (b"", 1), err)
+        self.assertIn(1, codes)
 
 
 class Usage(ProgramTest):

@@ -2,8 +2,13 @@
 
 import json
 import math
+import struct
 
-from program import FRANCE, MODEL, ProgramTest, environment, gguf_of_family, main, run, run_json
+from program import FRANCE, MODEL, SOURCE, ProgramTest, environment, gguf_of_family, main, run, run_json
+
+
+def gguf_string(data):
+    return struct.pack("<Q", len(data)) + data
 
 
 class Text(ProgramTest):
@@ -82,6 +87,38 @@ class Inspect(ProgramTest):
         self.assertIn("general\\x1b]0;title\\x07 = ", text)
         self.assertIn("\\x7f\\xc2\\x9b1m é", text)
         self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+    def test_what_no_terminal_shows_is_escaped_everywhere(self):
+        pairs = [(b"a\x1b[2Jkey", b"v\x1b]0;title\x07"), (b"b", "\u009b31m\u202e\x7fé".encode()),
+                 (b"general.architecture", b"f\x1b[1m")]
+        metadata = b"".join(gguf_string(key) + struct.pack("<I", 8) + gguf_string(value) for key, value in pairs)
+        tensors = b"".join(gguf_string(name) + struct.pack("<IQIQ", 1, 256, kind, 0)  # Q8_0, IQ4_XS
+                           for name, kind in ((b"t\x1b[31m", 8), (b"u\x1b[32m", 23)))
+        path = self.dir / "m\x1b[1mé.gguf"
+        path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 2, len(pairs)) + metadata + tensors + bytes(32 + 272))
+        done = run("inspect", "-m", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for shown in ("a\\x1b[2Jkey = ", "t\\x1b[31m", "u\\x1b[32m", "IQ4_XS", "\\xc2\\x9b31m\\xe2\\x80\\xae\\x7fé"):
+            self.assertIn(shown, done.stdout.decode())
+        refused = run("generate", "-m", path, "-p", "x")
+        self.check_sentence(refused, 1, "f\\x1b[1m", "u\\x1b[32m", "IQ4_XS", "/m\\x1b[1mé.gguf")
+        missing = run("generate", "-m", self.dir / "none\x1b[2J.gguf", "-p", "x")
+        self.check_sentence(missing, 1, "none\\x1b[2J.gguf")
+        for output in (done.stdout, refused.stderr, missing.stderr):
+            text = output.decode().replace("\n", "")
+            self.assertTrue(text.isprintable(), text)
+
+    def test_a_tokenizer_that_does_not_say_how_it_splits_words_is_told_once(self):
+        path = self.dir / "m.gguf"
+        file = (SOURCE / "weights/bundled/partita-small.gguf").read_bytes()
+        path.write_bytes(file.replace(b"tokenizer.ggml.pre\x08", b"tokenizer.ggml.prx\x08"))
+        for command in (("generate", "-p", "x", "-n", 1), ("tokenize", "-p", "x")):
+            done = run(*command, "-m", path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stderr.count(b"tokenizer.ggml.pre is missing"), 1, done.stderr)
+        self.assertNotIn(b"is missing", run("tokenize", "-p", "x", "-q", "-m", path).stderr)
+        self.assertNotIn(b"is missing", run("tokenize", "-p", "x", "-m", "bundled").stderr)
 
 
 class Score(ProgramTest):

@@ -3,11 +3,13 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <vector>
 
 #include "files.h"
 #include "tests/catch.h"
@@ -140,7 +142,6 @@ TEST_CASE("places where no file can be written are named") {
 }
 
 TEST_CASE("a file is taken apart within its length, and its checksum covers every byte") {
-  const std::string path = "p";
   Bytes file(24 + 8);
   const std::uint64_t count = 2;
   std::memcpy(file.data(), &count, 8);
@@ -149,27 +150,55 @@ TEST_CASE("a file is taken apart within its length, and its checksum covers ever
   const std::uint64_t sum = hash.sum();
   std::memcpy(file.data() + 24, &sum, 8);
 
-  FileReader reader(path, file);
+  const InputFile input = InputFile::in_memory(file, "p");
+  FileReader reader(input);
   CHECK(reader.left() == 24);  // without the checksum
-  FileReader::Bytes out;
-  CHECK_FALSE(FileReader(path, file).counted(15, 8, out));
-  REQUIRE(reader.counted(16, 8, out));
-  CHECK(out.size() == 16);
+  std::vector<std::uint64_t> words;
+  CHECK_FALSE(FileReader(input).counted(15, words));
+  REQUIRE(reader.counted(16, words));
+  CHECK(words.size() == 2);
   CHECK(reader.left() == 0);
   std::uint64_t word = 0;
+  std::byte byte{};
   CHECK_FALSE(reader.word(word));
-  CHECK_FALSE(reader.take(1, out));
-  CHECK(reader.take(0, out));
-  CHECK_FALSE(FileReader(path, file).counted(1000, 9, out));  // two of nine bytes are not there
+  CHECK_FALSE(reader.read({&byte, 1}));
+  CHECK_FALSE(reader.skip(1));
+  CHECK(reader.read({}));
   CHECK(reader.check_sum().ok());
+  CHECK_FALSE(FileReader(input).skip_counted(9));  // two of nine bytes are not there
+  std::vector<std::array<std::byte, 9>> nines;
+  CHECK_FALSE(FileReader(input).counted(1000, nines));
+  FileReader skipping(input);
+  REQUIRE(skipping.skip_counted(8));
+  CHECK(skipping.check_sum().ok());
   for (std::size_t at = 0; at < file.size(); ++at) {
     Bytes changed = file;
     changed[at] ^= std::byte{0x10};
-    CHECK(FileReader(path, changed).check_sum().error().message ==
-          "\"p\" is damaged: its checksum does not fit its contents");
+    const InputFile damaged = InputFile::in_memory(changed, "p");
+    FileReader all(damaged);
+    REQUIRE(all.skip(24));
+    CHECK(all.check_sum().error().message == "\"p\" is damaged: its checksum does not fit its contents");
   }
-  CHECK(FileReader(path, Bytes(7)).check_sum().error().message == "\"p\" is damaged: it ends in its header");
-  CHECK(FileReader(path, Bytes(7)).left() == 0);
+  CHECK(FileReader(input).check_sum().error().message == "\"p\" is damaged: it ends in its header");
+  const Bytes seven(7);
+  const InputFile short_input = InputFile::in_memory(seven, "p");
+  CHECK(FileReader(short_input).check_sum().error().message == "\"p\" is damaged: it ends in its header");
+  CHECK(FileReader(short_input).left() == 0);
+}
+
+TEST_CASE("a file that is cut while it is taken apart is said to be so, not to be damaged") {
+  const Directory directory;
+  const std::string path = (directory.path / "f").string();
+  std::ofstream(path) << std::string(1 << 20, '\0');
+  const InputFile input = InputFile::open(path).value();
+  FileReader reader(input);
+  REQUIRE(reader.skip(1 << 19));
+  fs::resize_file(path, 1 << 18);
+  CHECK_FALSE(reader.skip(reader.left()));
+  for (const Error& error : {reader.damaged("x"), reader.refused("x")}) {
+    CHECK(error.code == ErrorCode::kIo);
+    CHECK(error.message.find("was shortened while it was read") != std::string::npos);
+  }
 }
 
 TEST_CASE("a fingerprint differs where metadata, names, types, shapes or the ends of weights do") {
@@ -187,7 +216,7 @@ TEST_CASE("a fingerprint differs where metadata, names, types, shapes or the end
     writer.add(parts.key, parts.text).add("array", parts.array);
     writer.add_tensor(parts.tensor, parts.type, {parts.shape[0], parts.shape[1]}, values);
     const Bytes bytes = writer.bytes().value();
-    return fingerprint(Gguf::parse(bytes, "m").value());
+    return fingerprint(Gguf::parse(bytes, "m").value()).value();
   };
   const std::uint64_t same = of({});
   CHECK(of({}) == same);

@@ -273,12 +273,34 @@ TEST_CASE("names, types and places of tensors are checked") {
       ", and the supported types are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16; "
       "download the "
       "model in one of these";
-  check_refused(one_tensor({256}, 23, 0, 512).bytes(), ErrorCode::kUnsupported,
-                "'m': tensor 'w' has element type IQ4_XS (23)" + supported);
-  check_refused(one_tensor({256}, 4, 0, 512).bytes(), ErrorCode::kUnsupported,
-                "'m': tensor 'w' has element type 4" + supported);
-  check_refused(one_tensor({256}, 0xffffffffu, 0, 512).bytes(), ErrorCode::kUnsupported,
-                "'m': tensor 'w' has element type 4294967295" + supported);
+  const auto check_type = [&](std::uint32_t type, const std::string& type_name) {
+    const Bytes bytes = one_tensor({256}, type, 0, 512).bytes();
+    const Result<Gguf> file = Gguf::parse(bytes, "m");
+    REQUIRE(file.ok());
+    CHECK(file->tensors().empty());
+    REQUIRE(file->unread().size() == 1);
+    CHECK(file->unread()[0].name == "w");
+    CHECK(ggml_type_name(file->unread()[0].type) == type_name);
+    CHECK(file->check_types().error().code == ErrorCode::kUnsupported);
+    CHECK(file->check_types().error().message ==
+          "'m': tensor 'w' has the element type " + type_name + supported);
+  };
+  check_type(23, "IQ4_XS");
+  check_type(4, "4");
+  check_type(0xffffffffu, "4294967295");
+  const Bytes mixed = RawFile()
+                          .header(3, 0)
+                          .tensor("a", {256}, 10, 0)
+                          .tensor("b", {8}, 0, 96)
+                          .tensor("c", {256}, 23, 128)
+                          .pad()
+                          .zeros(512)
+                          .bytes();
+  const Gguf file = Gguf::parse(mixed, "m").value();
+  CHECK(file.tensors().size() == 1);
+  CHECK(file.unread()[1].tensors == 1);
+  CHECK(file.check_types().error().message ==
+        "'m': tensor 'a' and another have the element types Q2_K, IQ4_XS" + supported);
   check_damaged(one_tensor({8}, 0, 16, 64),
                 "tensor 'w' has offset 16, which is not a multiple of the alignment 32");
   check_damaged(
