@@ -56,20 +56,22 @@ Result<void> check_target(const std::string& path, const std::string& checkpoint
   const fs::path directory = fs::path(path).parent_path();
   std::error_code none;
   if (path.empty() || fs::is_directory(path, none)) {
-    return Error{ErrorCode::kInvalidArgument, sentence("'", path, "' is no name of a file for the model")};
+    return Error{ErrorCode::kInvalidArgument,
+                 sentence("'", printable(path), "' is no name of a file for the model")};
   }
   if (vocabulary != kBundledModel && fs::equivalent(path, vocabulary, none)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 sentence("'", path, "' is the model that the vocabulary comes from: name another file")};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        sentence("'", printable(path), "' is the model that the vocabulary comes from: name another file")};
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(checkpoint, none)) {
     if (!is_of_checkpoint(entry.path()) || !fs::equivalent(path, entry.path(), none)) continue;
     return Error{ErrorCode::kInvalidArgument,
-                 sentence("'", path, "' is a file of the checkpoint: name another file")};
+                 sentence("'", printable(path), "' is a file of the checkpoint: name another file")};
   }
   if (directory.empty() || fs::is_directory(directory, none)) return {};
   return Error{ErrorCode::kIo,
-               sentence("there is no directory '", directory.string(), "' for the model file")};
+               sentence("there is no directory '", printable(directory.string()), "' for the model file")};
 }
 
 Result<SafeTensors> open_weights(const std::string& directory) {
@@ -78,7 +80,7 @@ Result<SafeTensors> open_weights(const std::string& directory) {
     if (std::error_code none; fs::exists(path, none)) return SafeTensors::open(path);
   }
   return Error{ErrorCode::kNotFound,
-               sentence("'", directory,
+               sentence("'", printable(directory),
                         "' has neither a model.safetensors nor a model.safetensors.index.json; "
                         "save the model in that format")};
 }

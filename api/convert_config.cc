@@ -247,7 +247,7 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
 Result<CheckpointConfig> read_checkpoint_config(const std::string& path) {
   const auto text = read_text_file(path, "a config.json", kConfigLimits.bytes);
   if (!text) return text.error();
-  return parse_checkpoint_config(*text, path);
+  return parse_checkpoint_config(*text, printable(path));
 }
 
 }  // namespace partita

@@ -89,12 +89,12 @@ bool is_hub_name(std::string_view name) {
 Error not_found(const std::string& name) {
   if (is_hub_name(name)) {
     return {ErrorCode::kNotFound,
-            "there is no file \"" + name +
+            "there is no file \"" + printable(name) +
                 "\", and Partita fetches no models by name: download a GGUF file of the "
                 "model and give its path with -m"};
   }
   return {ErrorCode::kNotFound,
-          "there is no model \"" + name +
+          "there is no model \"" + printable(name) +
               "\": neither a file, nor in $PARTITA_MODELS or ./models; give the path of a "
               "GGUF file with -m, or -m bundled for the small model inside the program"};
 }

@@ -14,6 +14,7 @@
 #include "weights/guard.h"
 #include "weights/json_document.h"
 #include "weights/json_reader.h"
+#include "weights/sentence.h"
 
 namespace partita {
 namespace {
@@ -52,8 +53,9 @@ Result<void> check_attention(const OpenOptions& options) {
 
 void load_chat_template(Model::Impl& model) {
   if (model.file.find("tokenizer.chat_template") == nullptr) {
-    model.chat_error = {ErrorCode::kNotFound,
-                        "\"" + model.info.path + "\" has no chat template: use a raw prompt or a chat model"};
+    model.chat_error = {
+        ErrorCode::kNotFound,
+        "\"" + printable(model.info.path) + "\" has no chat template: use a raw prompt or a chat model"};
     return;
   }
   auto source = model.file.get_string("tokenizer.chat_template");
@@ -63,7 +65,7 @@ void load_chat_template(Model::Impl& model) {
   } else {
     model.chat_error = parsed.error();
     model.chat_error.message =
-        "the chat template of \"" + model.info.path + "\": " + model.chat_error.message;
+        "the chat template of \"" + printable(model.info.path) + "\": " + model.chat_error.message;
   }
 }
 
@@ -88,9 +90,9 @@ Result<void> load_head(Model::Impl& model) {
                      (transformer.exact() ? "exact arithmetic" : "the full one")};
   }
   if (!dense && needs_screen) {
-    return Error{ErrorCode::kUnsupported, "\"" + model.info.path + "\" has an output of the kind '" +
-                                              std::string(name(output.kind)) +
-                                              "', and only dense ones are screened"};
+    return Error{ErrorCode::kUnsupported,
+                 "\"" + printable(model.info.path) + "\" has an output of the kind '" +
+                     std::string(name(output.kind)) + "', and only dense ones are screened"};
   }
   if (dense && model.options.head != HeadKind::kFull && !transformer.exact()) {
     auto screen = read_screen(screen_path(model.info.path), output.root.weight);
@@ -105,7 +107,8 @@ Result<void> load_head(Model::Impl& model) {
     }
     const bool missing = screen.error().code == ErrorCode::kNotFound;
     if (needs_screen) {
-      return missing ? Error{ErrorCode::kNotFound, "there is no screen \"" + screen_path(model.info.path) +
+      return missing ? Error{ErrorCode::kNotFound, "there is no screen \"" +
+                                                       printable(screen_path(model.info.path)) +
                                                        "\": make it with partita prepare"}
                      : screen.error();
     }
@@ -369,7 +372,7 @@ Result<void> check_roles(const Model::Impl& model, std::span<const Message> mess
     };
     if (!message.role.empty() && (names("'") || names("\""))) continue;
     return Error{ErrorCode::kInvalidArgument,
-                 "the role of a message is \"" + message.role.substr(0, 60) +
+                 "the role of a message is \"" + shortened(message.role) +
                      "\"; it must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\""};
   }
   return {};
@@ -398,7 +401,8 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
 
 Result<void> Model::Impl::check_weights() const {
   if (transformer != nullptr) return {};
-  return Error{ErrorCode::kInvalidArgument, "\"" + info.path + "\" was opened for its text side only"};
+  return Error{ErrorCode::kInvalidArgument,
+               "\"" + printable(info.path) + "\" was opened for its text side only"};
 }
 
 Result<void> Model::Impl::check_together(const Impl& other) const {
@@ -413,7 +417,7 @@ Result<void> Model::Impl::check_together(const Impl& other) const {
   }
   if (!why) return {};
   return Error{ErrorCode::kInvalidArgument,
-               "\"" + info.path + "\" and \"" + other.info.path +
+               "\"" + printable(info.path) + "\" and \"" + printable(other.info.path) +
                    "\" cannot answer together, their vocabularies differ: " + *why};
 }
 

@@ -17,13 +17,13 @@ Result<Gguf> open_model_file(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::exists(std::filesystem::path(path) / "config.json", ignored)) {
     return Error{ErrorCode::kUnsupported,
-                 "\"" + path +
+                 "\"" + printable(path) +
                      "\" is the directory of a checkpoint: partita convert makes a GGUF file of it, if "
                      "its family is supported; give that"};
   }
   if (std::filesystem::is_directory(path, ignored)) {
     return Error{ErrorCode::kUnsupported,
-                 "\"" + path + "\" is a directory: give the path of a GGUF file (*.gguf) in it"};
+                 "\"" + printable(path) + "\" is a directory: give the path of a GGUF file (*.gguf) in it"};
   }
   return Gguf::open(path);
 }

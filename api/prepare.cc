@@ -193,11 +193,12 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     std::error_code none;
     if (std::filesystem::equivalent(result.path, impl.info.path, none)) {
       return Error{ErrorCode::kInvalidArgument,
-                   "\"" + result.path + "\" is the model itself: name another file"};
+                   "\"" + printable(result.path) + "\" is the model itself: name another file"};
     }
     const OutputWeights& output = impl.transformer->output();
     if (output.kind != OutputKind::kDense) {
-      return Error{ErrorCode::kUnsupported, "\"" + impl.info.path + "\" has an output of the kind '" +
+      return Error{ErrorCode::kUnsupported, "\"" + printable(impl.info.path) +
+                                                "\" has an output of the kind '" +
                                                 std::string(name(output.kind)) +
                                                 "', which needs no screen: only dense ones are screened"};
     }

@@ -24,14 +24,16 @@ using Bytes = std::span<const std::byte>;
 Result<InputFile> open_session_file(const std::string& path) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none)) {
-    return Error{ErrorCode::kIo, "\"" + path + "\" is a directory; give the path of a session file"};
+    return Error{ErrorCode::kIo,
+                 "\"" + printable(path) + "\" is a directory; give the path of a session file"};
   }
   auto file = InputFile::open(path);
   if (!file && file.error().code == ErrorCode::kNotFound) {
-    return Error{ErrorCode::kNotFound, "there is no session file \"" + path + "\"; check the path"};
+    return Error{ErrorCode::kNotFound,
+                 "there is no session file \"" + printable(path) + "\"; check the path"};
   }
   if (!file && file.error().code == ErrorCode::kBadFile) {
-    return Error{ErrorCode::kBadFile, "\"" + path + "\" is empty, and no session file"};
+    return Error{ErrorCode::kBadFile, "\"" + printable(path) + "\" is empty, and no session file"};
   }
   return file;
 }

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "partita/text.hpp"
 #include "tokenizer/jinja_context.h"
 #include "tokenizer/jinja_interpreter.h"
 #include "tokenizer/jinja_parser.h"
@@ -23,15 +24,26 @@ ChatTemplate::~ChatTemplate() = default;
 
 namespace {
 
+constexpr const char* kNoMemory = "no memory left";  // short enough to take none
+
+/// An error of a template, which may make its message of anything.
+Error shown(const Error& error) noexcept {
+  try {
+    return {error.code, printable(error.message)};
+  } catch (const std::bad_alloc&) {
+    return {ErrorCode::kOutOfMemory, kNoMemory};
+  }
+}
+
 // Runs `work` and turns what it throws into an Error: the door between exceptions and results.
 template <class Work>
 auto guarded(Work work) -> Result<decltype(work())> {
   try {
     return work();
   } catch (const jinja::JinjaError& error) {
-    return error.error;
+    return shown(error.error);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "no memory left"};  // short enough to take none
+    return Error{ErrorCode::kOutOfMemory, kNoMemory};
   }
 }
 

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "partita/text.hpp"
+
 namespace partita {
 namespace {
 
@@ -28,7 +30,8 @@ NewFile::NewFile(const std::string& path) : path_(path), target_(path) {
 Result<NewFile> NewFile::create(const std::string& path, unsigned mode) {
   NewFile file(path);
   if (struct stat there = {}; ::stat(file.target_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    return Error{ErrorCode::kIo, "'" + path + "' cannot be written: it is there and is no regular file"};
+    return Error{ErrorCode::kIo,
+                 "'" + printable(path) + "' cannot be written: it is there and is no regular file"};
   }
   // A name that nobody has: others may be writing to the same place, and what was killed left its own behind.
   for (int i = 0; file.fd_ < 0 && i < kMostNames; ++i) {
@@ -110,7 +113,7 @@ Result<void> NewFile::finish_plain() {
 }
 
 Error NewFile::failed() const {
-  return {ErrorCode::kIo, "cannot write \"" + path_ + "\": " + std::strerror(reason_)};
+  return {ErrorCode::kIo, "cannot write \"" + printable(path_) + "\": " + std::strerror(reason_)};
 }
 
 bool FileReader::read(std::span<std::byte> out) {

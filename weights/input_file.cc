@@ -165,8 +165,8 @@ Result<std::string> read_text_file(const std::string& path, std::string_view wha
   const auto file = InputFile::open(path);
   if (!file) return file.error();
   if (file->size() > most) {
-    return Error{ErrorCode::kBadFile,
-                 sentence("'", path, "' has ", file->size(), " bytes, and ", what, " has at most ", most)};
+    return Error{ErrorCode::kBadFile, sentence("'", file->path(), "' has ", file->size(), " bytes, and ",
+                                               what, " has at most ", most)};
   }
   std::string text(file->size(), '\0');
   if (auto done = file->read(0, std::as_writable_bytes(std::span(text))); !done) return done.error();

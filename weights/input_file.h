@@ -28,6 +28,7 @@ class InputFile {
   InputFile& operator=(InputFile&& other) noexcept;
   ~InputFile();
 
+  /// For sentences, as printable() gives it.
   const std::string& path() const { return path_; }
   std::size_t size() const { return bytes_.size(); }  // when it was opened; of a file not 0
 

@@ -255,7 +255,7 @@ class HeaderReader {
 }  // namespace
 
 struct SafeTensors::Impl {
-  std::string path;
+  std::string path;  // for sentences
   std::vector<InputFile> files;
   std::vector<SafeTensor> tensors;  // sorted by name
 
@@ -274,8 +274,9 @@ struct SafeTensors::Impl {
   static Result<SafeTensors> open_file(const std::string& path);
   static Result<SafeTensors> open_index(const std::string& path);
 
-  /// The tensors of one more file that the index gives to it.
-  Result<void> add_file(const std::string& file, const std::vector<std::string>& names);
+  /// The tensors of one more file of a directory that the index gives to it.
+  Result<void> add_file(const std::string& directory, const std::string& file,
+                        const std::vector<std::string>& names);
 };
 
 SafeTensors::SafeTensors(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -312,20 +313,22 @@ Result<SafeTensors> SafeTensors::Impl::open_file(const std::string& path) {
 Result<SafeTensors> SafeTensors::Impl::open_index(const std::string& path) {
   const auto index = read_text_file(path, "an index of tensors", JsonLimits().bytes);
   if (!index) return index.error();
-  const auto weight_map = parse_weight_map(*index, path);
+  const auto weight_map = parse_weight_map(*index, printable(path));
   if (!weight_map) return weight_map.error();
   auto impl = std::make_unique<Impl>();
-  impl->path = path;
+  impl->path = printable(path);
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
   for (const auto& [file, names] : *weight_map) {
-    if (auto added = impl->add_file(file, names); !added) return added.error();
+    if (auto added = impl->add_file(directory, file, names); !added) return added.error();
   }
   std::sort(impl->tensors.begin(), impl->tensors.end(),
             [](const SafeTensor& a, const SafeTensor& b) { return a.name < b.name; });
   return SafeTensors(std::move(impl));
 }
 
-Result<void> SafeTensors::Impl::add_file(const std::string& file, const std::vector<std::string>& names) {
-  auto shard = open_file(path.substr(0, path.rfind('/') + 1) + file);
+Result<void> SafeTensors::Impl::add_file(const std::string& directory, const std::string& file,
+                                         const std::vector<std::string>& names) {
+  auto shard = open_file(directory + file);
   if (!shard) return shard.error();
   for (const std::string& name : names) {
     const SafeTensor* tensor = shard->find(name);
