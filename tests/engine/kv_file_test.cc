@@ -62,6 +62,18 @@ void fill_with(KvSequence& sequence, int byte) {
   }
 }
 
+/// read_pages() of bytes in memory.
+Result<void> read_from(std::span<const std::byte> bytes, std::size_t length,
+                       std::span<const std::uint64_t> first, KvSequence& sequence) {
+  const auto read = [&bytes](std::span<std::byte> page) {
+    if (bytes.size() < page.size()) return false;
+    std::copy_n(bytes.begin(), page.size(), page.begin());
+    bytes = bytes.subspan(page.size());
+    return true;
+  };
+  return read_pages(read, length, first, sequence);
+}
+
 TEST_CASE("Bytes of a sequence do not tell what its pages held before") {
   for (const KvType type : kKvTypes) {
     for (const std::size_t length : {1, 15, 16, 17, 63, 64, 65, 80, 100, 127, 128}) {
@@ -170,18 +182,6 @@ TEST_CASE("A layout names type, sizes, windows and sinks") {
   const KvPool pool(two_classes(), KvType::kF16I8, 0);
   CHECK(kv_layout(pool) == std::vector<std::uint64_t>{2, 16, 64, 3, 100, 0, pool.page_bytes(0), 0, 0,
                                                       pool.page_bytes(1), 100, 1, pool.page_bytes(2)});
-}
-
-/// read_pages() of bytes in memory.
-Result<void> read_from(std::span<const std::byte> bytes, std::size_t length,
-                       std::span<const std::uint64_t> first, KvSequence& sequence) {
-  const auto read = [&bytes](std::span<std::byte> page) {
-    if (bytes.size() < page.size()) return false;
-    std::copy_n(bytes.begin(), page.size(), page.begin());
-    bytes = bytes.subspan(page.size());
-    return true;
-  };
-  return read_pages(read, length, first, sequence);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ TEST_CASE("what a terminal would obey is escaped, and text of every language kep
 }
 
 TEST_CASE("what is quoted is short and ASCII") {
-  CHECK(quoted("a\x1b'é") == "'a\\x1b'\\xc3\\xa9'");
+  CHECK(partita::quoted("a\x1b'é") == "'a\\x1b'\\xc3\\xa9'");
   CHECK(shortened(std::string(64, 'x')) == std::string(64, 'x'));
-  CHECK(quoted(std::string(65, 'x')) == "'" + std::string(64, 'x') + "...'");
+  CHECK(partita::quoted(std::string(65, 'x')) == "'" + std::string(64, 'x') + "...'");
 }
