@@ -122,13 +122,13 @@ Result<Batch::Ticket> Batch::add(const Request& request) {
   });
 }
 
-void Batch::cancel(Ticket ticket) {
+void Batch::cancel(Ticket ticket) noexcept {
   std::erase_if(impl_->entries, [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; });
 }
 
-std::size_t Batch::running() const { return impl_->entries.size(); }
+std::size_t Batch::running() const noexcept { return impl_->entries.size(); }
 
-std::size_t Batch::prompt_tokens(Ticket ticket) const {
+std::size_t Batch::prompt_tokens(Ticket ticket) const noexcept {
   // From the back: a program asks right after add().
   const auto found =
       std::find_if(impl_->entries.rbegin(), impl_->entries.rend(),
@@ -136,13 +136,13 @@ std::size_t Batch::prompt_tokens(Ticket ticket) const {
   return found == impl_->entries.rend() ? 0 : (*found)->sequence->prompt().size();
 }
 
-bool Batch::full() const { return running() >= impl_->max_sequences; }
+bool Batch::full() const noexcept { return running() >= impl_->max_sequences; }
 
-void Batch::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }
+void Batch::set_cancel(const CancelFlag* flag) noexcept { impl_->cancel = flag; }
 
-const Timing& Batch::timing() const { return impl_->timing; }
+const Timing& Batch::timing() const noexcept { return impl_->timing; }
 
-const Counts& Batch::counts() const { return impl_->scheduler.counts(); }
+const Counts& Batch::counts() const noexcept { return impl_->scheduler.counts(); }
 
 /// Precondition: `events` has room for one more, so that nothing here throws.
 void Batch::Impl::report(Outcome& outcome, std::vector<Event>& events) {

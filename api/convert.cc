@@ -1,8 +1,15 @@
 // Checkpoints of Hugging Face's Llama to model files.
 #include "partita/convert.hpp"
 
+#include <dirent.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <filesystem>
+#include <iterator>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -50,6 +57,23 @@ bool is_of_checkpoint(const fs::path& file) {
          file.filename() == kTemplateFile;
 }
 
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+/// Whether `path` is a file that the checkpoint is made of, by whatever name. (std::filesystem's iterators
+/// end the program where memory runs out.)
+bool is_file_of(const std::string& checkpoint, const std::string& path) {
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(checkpoint.c_str()));
+  if (directory == nullptr && errno == ENOMEM) throw std::bad_alloc();
+  std::error_code none;
+  while (const dirent* entry = directory != nullptr ? ::readdir(directory.get()) : nullptr) {
+    const fs::path file = fs::path(checkpoint) / entry->d_name;
+    if (is_of_checkpoint(file) && fs::equivalent(path, file, none)) return true;
+  }
+  return false;
+}
+
 /// What would be noticed only after minutes of work, or too late.
 Result<void> check_target(const std::string& path, const std::string& checkpoint,
                           const std::string& vocabulary) {
@@ -64,8 +88,7 @@ Result<void> check_target(const std::string& path, const std::string& checkpoint
         ErrorCode::kInvalidArgument,
         sentence("'", printable(path), "' is the model that the vocabulary comes from: name another file")};
   }
-  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoint, none)) {
-    if (!is_of_checkpoint(entry.path()) || !fs::equivalent(path, entry.path(), none)) continue;
+  if (is_file_of(checkpoint, path)) {
     return Error{ErrorCode::kInvalidArgument,
                  sentence("'", printable(path), "' is a file of the checkpoint: name another file")};
   }
@@ -189,10 +212,14 @@ std::string name_of(const std::string& directory) {
 
 }  // namespace
 
-std::vector<std::string> convert_types() {
-  std::vector<std::string> names;
-  for (const NamedType& type : kTypes) names.emplace_back(type.name);
-  return names;
+std::span<const std::string_view> convert_types() noexcept {
+  static constexpr auto kNames = [] {
+    std::array<std::string_view, std::size(kTypes)> names;
+    std::transform(std::begin(kTypes), std::end(kTypes), names.begin(),
+                   [](const NamedType& type) { return type.name; });
+    return names;
+  }();
+  return kNames;
 }
 
 Result<ConvertResult> convert(const std::string& checkpoint, const std::string& path,
@@ -221,8 +248,8 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     TensorCopy tensors(*weights, *type, options.progress, file);
     convert_tensors(*config, tensors, file);
     if (tensors.error()) return *tensors.error();
-    if (auto written = file.write(path); !written) return written.error();
-
+    // What takes memory comes before the file is there: a call that fails leaves none.
+    const fs::path target(path);
     ConvertResult result;
     result.path = path;
     result.head = config->head.name;
@@ -230,8 +257,10 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     result.vocab_size = config->vocab;
     result.tensors = tensors.tensors();
     result.parameters = tensors.parameters();
-    result.file_bytes = fs::file_size(path);
     result.in_f16 = tensors.in_f16();
+    if (auto written = file.write(path); !written) return written.error();
+    std::error_code none;
+    result.file_bytes = fs::file_size(target, none);
     return result;
   });
 }

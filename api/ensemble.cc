@@ -152,13 +152,13 @@ Result<Stream> Ensemble::generate(const Request& request) {
   });
 }
 
-void Ensemble::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }
+void Ensemble::set_cancel(const CancelFlag* flag) noexcept { impl_->cancel = flag; }
 
-void Ensemble::set_progress(std::function<void(std::size_t, std::size_t)> progress) {
+void Ensemble::set_progress(std::function<void(std::size_t, std::size_t)> progress) noexcept {
   impl_->progress = std::move(progress);
 }
 
-void Ensemble::reset() {
+void Ensemble::reset() noexcept {
   for (const auto& reader : impl_->readers) reader->cache.truncate(0);
   impl_->current.reset();
 }

@@ -180,6 +180,7 @@ const std::atomic<bool>* flag_of(const CancelFlag* cancel) {
 
 Result<OrderedJsonDocument> parse_context(std::string_view text) {
   auto read = read_ordered_json(text, "the template's context", JsonLimits());
+  if (!read && read.error().code == ErrorCode::kOutOfMemory) return read.error();
   if (!read) return Error{ErrorCode::kInvalidArgument, read.error().message};
   OrderedJsonDocument context(std::move(*read));
   if (!context.is_object()) {
@@ -223,9 +224,9 @@ Error too_long(std::size_t prompt, std::size_t context) {
 
 }  // namespace
 
-std::string_view version() { return PARTITA_VERSION; }
+std::string_view version() noexcept { return PARTITA_VERSION; }
 
-std::string_view name(Finish finish) {
+std::string_view name(Finish finish) noexcept {
   switch (finish) {
     case Finish::kEos:
       return "eos";
@@ -255,6 +256,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     const auto pool = *threads > 1 && !options.text_only ? ThreadPool::shared() : nullptr;
     impl->options.threads = pool == nullptr ? *threads : pool->grow(*threads);
     impl->info.threads = impl->options.threads;
+    impl->info.threads_refused = *threads - impl->options.threads;
     impl->info.path = path;
     impl->info.exact = options.exact;
     impl->info.file_bytes = impl->file.file_bytes();
@@ -285,7 +287,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
   });
 }
 
-const ModelInfo& Model::info() const { return impl_->info; }
+const ModelInfo& Model::info() const noexcept { return impl_->info; }
 
 Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool parse_specials, bool add_bos) const {
   return guarded([&]() -> Result<std::vector<TokenId>> {
@@ -298,7 +300,7 @@ Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool parse_s
   });
 }
 
-std::size_t Model::left_out(std::string_view text) const {
+std::size_t Model::left_out(std::string_view text) const noexcept {
   return impl_->tokenizer != nullptr ? impl_->tokenizer->left_out(text) : 0;
 }
 
@@ -319,18 +321,20 @@ Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
   });
 }
 
-std::string Model::piece(TokenId id) const {
+std::string_view Model::piece(TokenId id) const noexcept {
   const bool known = impl_->tokenizer != nullptr && impl_->tokenizer->contains(id);
-  return known ? std::string(impl_->tokenizer->spelling(id)) : std::string();
+  return known ? impl_->tokenizer->spelling(id) : std::string_view();
 }
 
-std::string_view Model::text(TokenId id) const {
-  const bool known =
-      impl_->vocabulary != nullptr && id >= 0 && static_cast<std::size_t>(id) < impl_->vocabulary->size();
-  return known ? impl_->vocabulary->text(id) : std::string_view();
+Result<std::string_view> Model::text(TokenId id) const {
+  return guarded([&]() -> Result<std::string_view> {
+    const bool known =
+        impl_->vocabulary != nullptr && id >= 0 && static_cast<std::size_t>(id) < impl_->vocabulary->size();
+    return known ? impl_->vocabulary->text(id) : std::string_view();
+  });
 }
 
-std::span<const TokenId> Model::end_ids() const {
+std::span<const TokenId> Model::end_ids() const noexcept {
   return impl_->vocabulary != nullptr ? impl_->vocabulary->ends() : std::span<const TokenId>();
 }
 

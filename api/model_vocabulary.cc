@@ -9,12 +9,15 @@ ModelVocabulary::ModelVocabulary(const Tokenizer& tokenizer, std::size_t ids)
 
 std::string_view ModelVocabulary::text(std::int32_t id) const {
   std::call_once(spelled_, [&] {
-    begins_.assign(1, 0);
+    std::string bytes;
+    std::vector<std::size_t> begins(1, 0);
     for (std::size_t i = 0; i < ids_; ++i) {
       const auto each = static_cast<TokenId>(i);
-      if (tokenizer_.contains(each)) bytes_ += tokenizer_.piece(each);
-      begins_.push_back(bytes_.size());
+      if (tokenizer_.contains(each)) bytes += tokenizer_.piece(each);
+      begins.push_back(bytes.size());
     }
+    bytes_.swap(bytes);  // whole or not at all: after an exception the next call begins anew
+    begins_.swap(begins);
   });
   const auto at = static_cast<std::size_t>(id);
   return std::string_view(bytes_).substr(begins_[at], begins_[at + 1] - begins_[at]);

@@ -18,6 +18,7 @@ class ModelVocabulary : public Vocabulary {
   ModelVocabulary(const Tokenizer& tokenizer, std::size_t ids);
 
   std::size_t size() const override { return ids_; }
+  /// Throws std::bad_alloc, once one is first asked for.
   std::string_view text(std::int32_t id) const override;
   std::span<const std::int32_t> ends() const override { return tokenizer_.specials().end_of_generation; }
 

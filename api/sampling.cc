@@ -111,10 +111,6 @@ Result<std::string> describe(const Sampling& sampling) {
   });
 }
 
-std::vector<Sampler> known_samplers() {
-  std::vector<Sampler> all;
-  for (const StageDescriptor* stage : known_stages()) all.push_back(stage->sampler);
-  return all;
-}
+std::span<const Sampler> known_samplers() noexcept { return samplers_of_stages(); }
 
 }  // namespace partita

@@ -88,17 +88,17 @@ Result<void> Session::draft_with(const Model& smaller) {
   });
 }
 
-void Session::set_cancel(const CancelFlag* flag) { impl_->cancel = flag; }
+void Session::set_cancel(const CancelFlag* flag) noexcept { impl_->cancel = flag; }
 
-void Session::set_progress(std::function<void(std::size_t, std::size_t)> progress) {
+void Session::set_progress(std::function<void(std::size_t, std::size_t)> progress) noexcept {
   impl_->progress = std::move(progress);
 }
 
-std::size_t Session::length() const { return impl_->cache.length(); }
+std::size_t Session::length() const noexcept { return impl_->cache.length(); }
 
-const Counts& Session::counts() const { return impl_->scheduler.counts(); }
+const Counts& Session::counts() const noexcept { return impl_->scheduler.counts(); }
 
-void Session::reset() {
+void Session::reset() noexcept {
   impl_->end_probe();
   impl_->cache.truncate(0);
   impl_->negative_cache.truncate(0);

@@ -53,20 +53,20 @@ Result<std::optional<Token>> Stream::next() {
   });
 }
 
-void Stream::stop() {
+void Stream::stop() noexcept {
   if (finish() != Finish::kNone) return;
   impl_->ready.clear();
   impl_->sequence->end(Finish::kStop);
 }
 
-Finish Stream::finish() const { return impl_->finish(); }
+Finish Stream::finish() const noexcept { return impl_->finish(); }
 
-bool Stream::context_full() const { return impl_->ready.empty() && impl_->sequence->context_full(); }
+bool Stream::context_full() const noexcept { return impl_->ready.empty() && impl_->sequence->context_full(); }
 
-const std::vector<TokenId>& Stream::prompt_ids() const { return impl_->prompt; }
+const std::vector<TokenId>& Stream::prompt_ids() const noexcept { return impl_->prompt; }
 
-const std::vector<TokenId>& Stream::ids() const { return impl_->generated; }
+const std::vector<TokenId>& Stream::ids() const noexcept { return impl_->generated; }
 
-const Timing& Stream::timing() const { return impl_->timing; }
+const Timing& Stream::timing() const noexcept { return impl_->timing; }
 
 }  // namespace partita

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <partita/partita.hpp>
 
 std::string lower(std::string_view text) {
@@ -20,7 +21,9 @@ class ForbiddenWords : public partita::Constraint {
   ForbiddenWords(const partita::Model& model, const std::vector<std::string>& words)
       : tokens_(std::make_shared<std::vector<std::string>>()) {
     for (std::size_t id = 0; id < model.info().vocab_size; ++id) {
-      tokens_->push_back(lower(model.text(static_cast<partita::TokenId>(id))));
+      const auto text = model.text(static_cast<partita::TokenId>(id));
+      if (!text) throw std::bad_alloc();
+      tokens_->push_back(lower(*text));
     }
     for (const std::string& word : words) words_.push_back(lower(word));
   }

@@ -21,9 +21,6 @@ using partita::Error;
 using partita::ErrorCode;
 using partita::Result;
 
-/// Rows with the log-probabilities of many tokens are long; a line beyond this is not one of ours.
-constexpr std::size_t kLongestRow = std::size_t{1} << 30;
-
 bool is_row(const Json& json) { return json.is_object() && json.contains("id") && json.contains("error"); }
 
 /// Whether an unfinished last line can be the beginning of a row, or zeros, which a file system may leave
@@ -33,7 +30,7 @@ bool may_be_torn(std::string line) {
   line.erase(line.find_last_not_of('\0') + 1);
   const std::size_t n = std::min(line.size(), kStart.size());
   if (line.compare(0, n, kStart, 0, n) != 0) return false;
-  const Json row = parse_json(line);
+  const Json row = parse_json(line, kOwnLimits);
   return row.is_discarded() || is_row(row);
 }
 
@@ -45,7 +42,7 @@ struct Rows {
 Result<Rows> for_each_row(int fd, const std::string& path,
                           const std::function<Result<void>(const Json&, const std::string&)>& visit) {
   if (lseek(fd, 0, SEEK_SET) < 0) return file_error("cannot read", path);
-  LineReader lines(fd, kLongestRow);
+  LineReader lines(fd, kOwnLimits.bytes);
   std::string line;
   for (Rows found;; ++found.rows, found.bytes = lines.consumed()) {
     const LineEnd end = lines.next(line);
@@ -54,7 +51,7 @@ Result<Rows> for_each_row(int fd, const std::string& path,
     if (end == LineEnd::kInterrupted) return Error{ErrorCode::kCancelled, "interrupted"};
     if (end == LineEnd::kEof) return found;
     if (end == LineEnd::kLine && !lines.terminated() && may_be_torn(line)) return found;
-    const Json row = end == LineEnd::kLine ? parse_json(line) : Json();
+    const Json row = end == LineEnd::kLine ? parse_json(line, kOwnLimits) : Json();
     if (!is_row(row)) {
       return Error{ErrorCode::kBadFile,
                    "line " + std::to_string(found.rows + 1) + " of \"" + path +

@@ -121,9 +121,8 @@ RowReader::RowReader(RowDefaults defaults, bool ignore_unknown)
 
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
-  if (auto checked = partita::check_json(line, here); !checked)
-    return nameless(line_number, checked.error().message);
   const Json row = parse_json(line);
+  if (row.is_discarded()) return nameless(line_number, partita::check_json(line, here).error().message);
   if (!row.is_object()) return nameless(line_number, here + " is not a JSON object");
   if (is_openai_row(row)) return read_openai(row, line_number);
   const bool named = row.contains("id") && !row["id"].is_null();

@@ -10,11 +10,6 @@ namespace tools {
 
 namespace fs = std::filesystem;
 
-using partita::Error;
-using partita::ErrorCode;
-using partita::Message;
-using partita::Result;
-
 namespace {
 
 constexpr const char* kMark = "chat_cache";

@@ -14,11 +14,6 @@ namespace tools {
 
 namespace fs = std::filesystem;
 
-using partita::Error;
-using partita::ErrorCode;
-using partita::Message;
-using partita::Result;
-
 namespace {
 
 constexpr mode_t kOwnersAlone = 0600, kDirectory = 0700;

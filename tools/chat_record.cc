@@ -5,11 +5,6 @@
 
 namespace tools {
 
-using partita::Error;
-using partita::ErrorCode;
-using partita::Message;
-using partita::Result;
-
 namespace {
 
 constexpr const char* kHeader = "partita_chat";  // the first key of a chat's first line
@@ -62,9 +57,39 @@ ChatRecord::Id ChatRecord::parent(Id id) const {
   return node != nullptr ? node->parent : 0;
 }
 
+/// Both parents and jumps are always smaller.
 bool ChatRecord::leads_to(Id before, Id after) const {
-  while (after > before) after = parent(after);  // which is always smaller
+  while (after > before) {
+    const Node* node = find(after);
+    if (node == nullptr) return false;
+    after = node->jump >= before ? node->jump : node->parent;
+  }
   return after == before;
+}
+
+/// Jumps are those of skew-binary lists (Myers 1983): from anywhere back to anywhere in logarithmic time.
+void ChatRecord::add(Id id, Id parent, Message message) {
+  const Node none;
+  const auto node = [&](Id of) -> const Node& {
+    const Node* found = find(of);
+    return found != nullptr ? *found : none;
+  };
+  const Node &before = node(parent), &jumped = node(before.jump);
+  const std::uint64_t depth = before.depth + 1;
+  const bool equal = before.depth - jumped.depth == jumped.depth - node(jumped.jump).depth;
+  const Id jump = equal ? jumped.jump : parent;
+  messages_.push_back({id, parent, std::move(message), depth, jump});
+  head_ = id;
+}
+
+void ChatRecord::leave(Id id, bool first_to_go_back_to) {
+  const Left left = {id, ++times_left_};
+  if (first_to_go_back_to) {
+    left_.push_back(left);
+  } else {
+    left_.push_front(left);
+  }
+  left_now_[id] = left.when;
 }
 
 std::vector<Message> ChatRecord::messages() const {
@@ -94,20 +119,19 @@ bool ChatRecord::apply_message(const Json& line) {
   if (*id <= last) return false;
   // Where the line of the message before it is damaged, it follows what is left.
   const bool known = *parent == 0 || find(*parent) != nullptr;
-  messages_.push_back({*id, known ? *parent : last, {std::move(*role), std::move(*content)}});
-  head_ = *id;
+  add(*id, known ? *parent : last, {std::move(*role), std::move(*content)});
   return true;
 }
 
 bool ChatRecord::apply_head(const Json& line) {
   const auto id = number_at(line, "head");
   if (!id || (*id != 0 && find(*id) == nullptr)) return false;
-  std::erase(left_, *id);
+  come_back_to(*id);
   if (*id != head_ && role(head_) == "assistant") {
     if (leads_to(*id, head_)) {
-      left_.push_back(head_);
+      leave(head_, true);
     } else if (!leads_to(head_, *id)) {
-      left_.insert(left_.begin(), head_);
+      leave(head_, false);
     }
   }
   head_ = *id;
@@ -134,7 +158,7 @@ Result<ChatRecord::Read> ChatRecord::read(std::string_view text, const std::stri
     const std::size_t newline = text.find('\n', found.bytes);
     const bool ended = newline != std::string_view::npos;
     const std::string line(text.substr(found.bytes, ended ? newline - found.bytes : newline));
-    const Json json = parse_json(line);
+    const Json json = parse_json(line, kOwnLimits);
     if (record.lines_.empty()) {
       if (!record.read_header(json)) {
         const bool later = json.is_object() && json.contains(kHeader);
@@ -165,8 +189,7 @@ void ChatRecord::say(const Message& message, std::string_view finish) {
   Json line = {{"id", id}, {"parent", head_}, {"role", message.role}, {"content", message.content}};
   if (!finish.empty()) line["finish"] = finish;
   lines_.push_back(json_text(line));
-  messages_.push_back({id, head_, message});  // the bytes as they are; a line has what of them is UTF-8
-  head_ = id;
+  add(id, head_, message);  // the bytes as they are; a line has what of them is UTF-8
 }
 
 void ChatRecord::use(const ChatModel& model) {
@@ -192,8 +215,13 @@ bool ChatRecord::reset() {
 }
 
 bool ChatRecord::redo() {
+  const auto is_left = [&](const Left& left) {
+    const auto now = left_now_.find(left.id);
+    return now != left_now_.end() && now->second == left.when;
+  };
+  while (!left_.empty() && !is_left(left_.back())) left_.pop_back();
   if (left_.empty()) return false;
-  go_to(left_.back());
+  go_to(left_.back().id);
   return true;
 }
 

@@ -2,14 +2,22 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <partita/partita.hpp>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "tools/common.h"
 
 namespace tools {
+
+// For all files of a chat.
+using partita::Error;
+using partita::ErrorCode;
+using partita::Message;
+using partita::Result;
 
 /// The model that a chat is had with.
 struct ChatModel {
@@ -57,6 +65,12 @@ class ChatRecord {
   struct Node {
     Id id = 0, parent = 0;
     partita::Message message;
+    std::uint64_t depth = 0;  // messages before it
+    Id jump = 0;              // one of them, so that a walk by parents and jumps takes few steps
+  };
+  struct Left {
+    Id id = 0;
+    std::uint64_t when = 0;
   };
 
   ChatRecord() = default;
@@ -71,14 +85,20 @@ class ChatRecord {
   std::string_view role(Id id) const;
   Id parent(Id id) const;
   bool leads_to(Id before, Id after) const;
+  void add(Id id, Id parent, partita::Message message);
+  void leave(Id id, bool first_to_go_back_to);
+  void come_back_to(Id id) { left_now_.erase(id); }
   void go_to(Id id);
 
   ChatModel model_{{}, {}};
   std::vector<std::string> lines_;  // without newlines
   std::vector<Node> messages_;      // in order of ids; parents come before
   Id head_ = 0;
-  std::vector<Id>
-      left_;  // ends that were left by undo(), reset() or redo(); the last one first to go back to
+  // Ends that were left by undo(), reset() or redo(); the last one first to go back to. Those that left_now_
+  // does not have with the same time were come back to.
+  std::deque<Left> left_;
+  std::unordered_map<Id, std::uint64_t> left_now_;
+  std::uint64_t times_left_ = 0;
 };
 
 struct ChatRecord::Read {

@@ -4,11 +4,6 @@
 
 namespace tools {
 
-using partita::Error;
-using partita::ErrorCode;
-using partita::Message;
-using partita::Result;
-
 namespace {
 
 constexpr std::size_t kShown = 60;  // bytes of a question in a remark

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "tools/byte_source.h"
@@ -255,6 +256,33 @@ Result<Opened> open_model(const Common& common, bool text_only) {
   return open_model_at(*path, common, text_only, common.exact);
 }
 
+namespace {
+
+/// "ulimit -u 100, ulimit -v 500000": the limits of this process that keep it from making threads.
+std::string limits_on_threads() {
+  std::string limits;
+  const auto add = [&](auto resource, const char* option, rlim_t unit) {
+    rlimit limit{};
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+    limits += (limits.empty() ? "" : ", ") + (option + std::to_string(limit.rlim_cur / unit));
+  };
+  add(RLIMIT_NPROC, "ulimit -u ", 1);
+  add(RLIMIT_AS, "ulimit -v ", 1024);
+  return limits.empty() ? "of the system or its container" : limits;
+}
+
+/// Once, for several models may want the same threads.
+void tell_refused_threads(const Common& common, const partita::ModelInfo& info) {
+  static bool told = false;
+  if (info.threads_refused == 0 || common.quiet || std::exchange(told, true)) return;
+  std::fprintf(stderr,
+               "partita: asked for %d threads, %d could be made (limit: %s); answers are the same, but come "
+               "later: raise the limit, or ask for fewer with --threads\n",
+               info.threads + info.threads_refused, info.threads, limits_on_threads().c_str());
+}
+
+}  // namespace
+
 Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only, bool exact) {
   catch_interrupts();
   const auto start = std::chrono::steady_clock::now();
@@ -282,6 +310,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   for (const std::string& warning : opened.model.info().warnings) {
     if (!common.quiet) std::fprintf(stderr, "partita: %s\n", warning.c_str());
   }
+  tell_refused_threads(common, opened.model.info());
   if (const std::string& refused = opened.model.info().head_refused; !refused.empty() && !common.quiet)
     std::fprintf(stderr, "partita: %s; the full head is used\n", refused.c_str());
   if (common.verbose && !text_only) {
@@ -342,27 +371,10 @@ std::string json_text(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Whether arrays and objects lie deeper within each other than any row has a use for. What goes through JSON
-/// by recursion must not meet such.
-bool nests_too_deep(std::string_view text) {
-  constexpr int kDeepest = int{partita::kMaxJsonDepth};
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size() && depth <= kDeepest; ++i) {
-    const char c = text[i];
-    if (quoted && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted) {
-      depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
-    }
-  }
-  return depth > kDeepest;
-}
-
-Json parse_json(const std::string& text) {
-  if (nests_too_deep(text)) return Json(Json::value_t::discarded);
+Json parse_json(const std::string& text, const partita::JsonLimits& limits) {
+  const auto checked = partita::check_json(text, "it", limits);
+  if (!checked && checked.error().code == ErrorCode::kOutOfMemory) throw std::bad_alloc();
+  if (!checked) return Json(Json::value_t::discarded);
   // Not into ordered objects: those look at all of their keys for each that comes.
   return Json(nlohmann::json::parse(text, nullptr, false));
 }

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <partita/json.hpp>
 #include <partita/partita.hpp>
 #include <string>
 #include <vector>
@@ -117,9 +118,12 @@ partita::Result<void> write_out(std::string_view text);
 /// One JSON value and a newline; invalid UTF-8 becomes U+FFFD, NaN becomes null.
 partita::Result<void> write_json(const Json& value);
 std::string json_text(const Json& value, int indent = -1);
-bool nests_too_deep(std::string_view text);
-/// Text from outside as JSON, its keys in alphabetical order; discarded where it is none or nests too deep.
-Json parse_json(const std::string& text);
+/// What this program writes may be long: rows with the log-probabilities of many tokens.
+inline constexpr partita::JsonLimits kOwnLimits = {.bytes = std::size_t{1} << 30,
+                                                   .values = std::size_t{1} << 24};
+
+/// Text as JSON, its keys in alphabetical order; discarded where partita::check_json() refuses it.
+Json parse_json(const std::string& text, const partita::JsonLimits& limits = {});
 
 /// A float as a JSON number; NaN and infinities as null.
 Json number(double value);

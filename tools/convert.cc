@@ -80,8 +80,9 @@ void add_convert(CLI::App& program, Common& common, Action& action) {
       "--vocabulary", options->vocabulary,
       "a GGUF file that has the model's words and, where the checkpoint has no chat_template.jinja, its chat "
       "template; without it the file of --model");
+  const auto types = partita::convert_types();
   command->add_option("--type", options->type, "of matrices; biases and norms are f32")
-      ->check(CLI::IsMember(partita::convert_types()))
+      ->check(CLI::IsMember(std::vector<std::string>(types.begin(), types.end())))
       ->capture_default_str();
   command->callback([&common, &action, paths, options] {
     action = [&common, paths, options] { return run(common, *paths, *options); };

@@ -10,7 +10,7 @@ namespace {
 /// The bytes of a token, or its spelling where it has none.
 std::string text_of(const partita::Model& model, partita::TokenId id) {
   const auto text = model.detokenize({&id, 1});
-  return text ? *text : model.piece(id);
+  return text ? *text : std::string(model.piece(id));
 }
 
 std::string format(const char* pattern, double value) {

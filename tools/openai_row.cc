@@ -1,6 +1,7 @@
 #include "tools/openai_row.h"
 
 #include <filesystem>
+#include <new>
 
 #include "tools/batch_ledger.h"
 
@@ -101,8 +102,9 @@ std::string finish_reason(Finish finish) {
 /// A token's bytes; of a control token, which has none, its name.
 std::string spelled(const partita::Model& model, const Json& id) {
   const auto token = id.get<partita::TokenId>();
-  const std::string_view text = model.text(token);
-  return text.empty() ? model.piece(token) : std::string(text);
+  const auto text = model.text(token);
+  if (!text) throw std::bad_alloc();
+  return std::string(text->empty() ? model.piece(token) : *text);
 }
 
 Json token_json(const partita::Model& model, const Json& id, const Json& logprob) {

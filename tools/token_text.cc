@@ -53,7 +53,7 @@ std::string why_unsure(const partita::Confidence& c, const partita::AbstainRule&
 
 std::string quoted_token(const partita::Model& model, partita::TokenId id) {
   const auto text = model.detokenize({&id, 1});
-  return json_text(Json(text ? *text : model.piece(id)));  // its spelling where it has no bytes
+  return json_text(Json(text ? *text : std::string(model.piece(id))));  // its spelling where it has no bytes
 }
 
 std::string token_table(const partita::Model& model, std::span<const partita::Token> tokens,

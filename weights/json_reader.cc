@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "weights/guard.h"
+#include "weights/json_scanner.h"
 #include "weights/sentence.h"
 
 namespace partita {
@@ -15,21 +17,10 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-/// Counts what the parser, which does not recurse, finds in a text. Every event answers whether to go on.
+/// Counts what a text holds. Every event answers whether to go on.
 class Counter {
  public:
-  Counter(const JsonLimits& limits, std::size_t bytes) : limits_(limits), bytes_(bytes) {}
-
-  bool parse_error(std::size_t position, const std::string& token,
-                   const nlohmann::detail::exception& exception) {
-    constexpr int kNumberOutOfRange = 406;
-    if (exception.id == kNumberOutOfRange) {
-      return fail(sentence("has the number ", partita::quoted(token), ", which ends at byte ", position,
-                           " and is out of range: numbers are below 1.8e308"));
-    }
-    if (position > bytes_) return fail(sentence("is not valid JSON: it ends too early, at byte ", bytes_));
-    return fail(sentence("is not valid JSON: unexpected input at byte ", position));
-  }
+  explicit Counter(const JsonLimits& limits) : limits_(limits) {}
 
   const std::string& problem() const { return problem_; }
 
@@ -60,7 +51,6 @@ class Counter {
 
  private:
   const JsonLimits& limits_;
-  std::size_t bytes_;
   std::string problem_;
   std::size_t values_ = 0, depth_ = 0;
 };
@@ -71,35 +61,34 @@ class Checker : public Counter {
 
   bool null() { return count(); }
   bool boolean(bool) { return count(); }
-  bool number_integer(std::int64_t) { return count(); }
-  bool number_unsigned(std::uint64_t) { return count(); }
-  bool number_float(double, const std::string&) { return count(); }
-  bool string(std::string&) { return count(); }
-  bool binary(json::binary_t&) { return false; }  // which JSON does not have
-  bool start_object(std::size_t) { return enter(); }
-  bool start_array(std::size_t) { return enter(); }
-  bool end_object() { return leave(); }
-  bool end_array() { return leave(); }
-  bool key(std::string&) { return true; }
+  bool integer(std::int64_t) { return count(); }
+  bool natural(std::uint64_t) { return count(); }
+  bool real(double) { return count(); }
+  bool string(const std::string&) { return count(); }
+  bool key(const std::string&) { return true; }
+  bool open_object() { return enter(); }
+  bool open_array() { return enter(); }
+  bool close_object() { return leave(); }
+  bool close_array() { return leave(); }
 };
 
 /// Builds values from the inside out: each is moved into the one around it when it is complete, never copied.
+/// At any time, also when an allocation fails, what is complete is where it will be dismantled.
 template <class Json>
 class Builder : public Counter {
  public:
   using Counter::Counter;
 
-  bool null() { return count() && put(nullptr); }
-  bool boolean(bool value) { return count() && put(value); }
-  bool number_integer(std::int64_t value) { return count() && put(value); }
-  bool number_unsigned(std::uint64_t value) { return count() && put(value); }
-  bool number_float(double value, const std::string&) { return count() && put(value); }
-  bool string(std::string& value) { return count() && put(std::move(value)); }
-  bool binary(typename Json::binary_t&) { return false; }  // which JSON does not have
-  bool start_object(std::size_t) { return open(); }
-  bool start_array(std::size_t) { return open(); }
+  bool null() { return count() && put(Json(nullptr)); }
+  bool boolean(bool value) { return count() && put(Json(value)); }
+  bool integer(std::int64_t value) { return count() && put(Json(value)); }
+  bool natural(std::uint64_t value) { return count() && put(Json(value)); }
+  bool real(double value) { return count() && put(Json(value)); }
+  bool string(std::string value) { return count() && put(Json(std::move(value))); }
+  bool open_object() { return open(); }
+  bool open_array() { return open(); }
 
-  bool key(std::string& name) {
+  bool key(std::string name) {
     Open& object = open_.back();
     const auto [found, is_new] = object.places.emplace(name, object.values.size());
     if (!is_new && kRefusesTwice) {
@@ -110,39 +99,54 @@ class Builder : public Counter {
     return true;
   }
 
-  bool end_array() {
-    typename Json::array_t array = std::move(open_.back().values);
+  bool close_array() {
+    Document array(Json::array());
+    array.template get_ref<Array&>().swap(open_.back().values);
     open_.pop_back();
     return leave() && put(std::move(array));
   }
 
-  bool end_object() {
-    Open object = std::move(open_.back());
+  bool close_object() {
+    Document object(Json::object());
+    auto& members = object.template get_ref<typename Json::object_t&>();
+    Open& parts = open_.back();
+    if constexpr (!kRefusesTwice) members.reserve(parts.keys.size());
+    for (std::size_t i = 0; i < parts.keys.size(); ++i) append(members, parts.keys[i], parts.values[i]);
     open_.pop_back();
-    typename Json::object_t out;
-    if constexpr (!kRefusesTwice) out.reserve(object.keys.size());
-    for (std::size_t i = 0; i < object.keys.size(); ++i) append(out, object.keys[i], object.values[i]);
-    return leave() && put(std::move(out));
+    return leave() && put(std::move(object));
   }
 
-  Json take() { return std::move(root_); }
+  BasicJsonDocument<Json> take() { return std::move(root_); }
 
  private:
   static constexpr bool kRefusesTwice = std::is_same_v<Json, json>;
 
+  using Array = typename Json::array_t;
+  using Document = BasicJsonDocument<Json>;
+
   /// An object or array whose end has not come yet.
   struct Open {
-    typename Json::array_t values;
+    Open() = default;
+    Open(Open&&) noexcept = default;
+    Open(const Open&) = delete;
+    Open& operator=(const Open&) = delete;
+    Open& operator=(Open&&) = delete;
+    ~Open() {
+      for (Json& value : values) dismantle(value);
+    }
+
+    Array values;
     std::vector<std::string> keys;  // of an object's values
     std::unordered_map<std::string, std::size_t> places;
     std::size_t place = 0;  // in an object, where the next value goes
   };
 
   static void append(json::object_t& to, std::string& key, json& value) {
-    to.emplace(std::move(key), std::move(value));
+    to.emplace(std::move(key), nullptr).first->second.swap(value);
   }
   static void append(ordered_json::object_t& to, std::string& key, ordered_json& value) {
-    to.emplace_back(std::move(key), std::move(value));  // emplace() would compare with every key before
+    // emplace() would compare with every key before.
+    to.emplace_back(std::move(key), nullptr).second.swap(value);
   }
 
   bool open() {
@@ -151,25 +155,35 @@ class Builder : public Counter {
     return true;
   }
 
-  template <class Value>
-  bool put(Value&& value) {
+  bool put(Json&& scalar) { return put(Document(std::move(scalar))); }
+
+  bool put(Document&& value) {
     if (open_.empty()) {
-      root_ = Json(std::forward<Value>(value));
+      root_ = std::move(value);
       return true;
     }
     Open& around = open_.back();
     const bool again = around.place < around.values.size() && !around.keys.empty();
-    if (again) {
-      around.values[around.place] = Json(std::forward<Value>(value));
-    } else {
-      around.values.emplace_back(std::forward<Value>(value));
-    }
+    if (!again) around.values.emplace_back(nullptr);
+    Json& to = again ? around.values[around.place] : around.values.back();
+    to.swap(static_cast<Json&>(value));
     return true;
   }
 
-  Json root_;
+  Document root_;
   std::vector<Open> open_;  // outermost first
 };
+
+/// What is wrong with a text, after its name.
+std::string problem_of(JsonProblem problem, std::size_t place, std::string_view number) {
+  if (problem == JsonProblem::kRange) {
+    return sentence("has the number ", quoted(number), ", which ends at byte ", place,
+                    " and is out of range: numbers are below 1.8e308");
+  }
+  if (problem == JsonProblem::kEnded)
+    return sentence("is not valid JSON: it ends too early, at byte ", place);
+  return sentence("is not valid JSON: unexpected input at byte ", place + 1);
+}
 
 /// Lets `events` see the text; the error, if it says stop.
 template <class Events>
@@ -178,31 +192,41 @@ Result<void> scan(std::string_view text, std::string_view where, const JsonLimit
     return Error{ErrorCode::kBadFile,
                  sentence(where, " has ", text.size(), " bytes, and ", limits.bytes, " are allowed")};
   }
-  if (json::sax_parse(text.begin(), text.end(), &events)) return {};
-  return Error{ErrorCode::kBadFile, sentence(where, " ", events.problem())};
+  JsonScanner<Events> scanner(text, events);
+  const JsonProblem problem = scanner.run();
+  if (problem == JsonProblem::kNone) return {};
+  const std::string why = problem == JsonProblem::kStopped
+                              ? events.problem()
+                              : problem_of(problem, scanner.place(), scanner.number());
+  return Error{ErrorCode::kBadFile, sentence(where, " ", why)};
 }
 
 template <class Json>
-Result<Json> build(std::string_view text, std::string_view where, const JsonLimits& limits) {
-  Builder<Json> builder(limits, text.size());
-  if (auto read = scan(text, where, limits, builder); !read) return read.error();
-  return builder.take();
+Result<BasicJsonDocument<Json>> build(std::string_view text, std::string_view where,
+                                      const JsonLimits& limits) {
+  return guarded([&]() -> Result<BasicJsonDocument<Json>> {
+    Builder<Json> builder(limits);
+    if (auto read = scan(text, where, limits, builder); !read) return read.error();
+    return builder.take();
+  });
 }
 
 }  // namespace
 
-Result<json> read_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
+Result<JsonDocument> read_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
   return build<json>(text, where, limits);
 }
 
-Result<ordered_json> read_ordered_json(std::string_view text, std::string_view where,
-                                       const JsonLimits& limits) {
+Result<OrderedJsonDocument> read_ordered_json(std::string_view text, std::string_view where,
+                                              const JsonLimits& limits) {
   return build<ordered_json>(text, where, limits);
 }
 
 Result<void> check_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
-  Checker checker(limits, text.size());
-  return scan(text, where, limits, checker);
+  return guarded([&] {
+    Checker checker(limits);
+    return scan(text, where, limits, checker);
+  });
 }
 
 }  // namespace partita

@@ -111,7 +111,7 @@ class HeaderReader {
   }
 
   /// The JSON object; data_ becomes what stands behind it.
-  Result<Json> read_header() {
+  Result<JsonDocument> read_header() {
     std::uint64_t length = 0;
     if (file_.size() < sizeof length) {
       return bad("the file has ", file_.size(), " bytes, and the length of its header alone takes ",

@@ -2,6 +2,7 @@
 // Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention by chunks of keys).
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "engine/kernels/elementwise_simd.h"
@@ -161,6 +162,28 @@ struct PageAttention {
         });
   }
 
+  /// Whether the values of keys that one of the rows does not see are finite; in 8 bits they are.
+  static bool hidden_values_are_finite(const QueryTile& tile, const std::byte* v, int n_keys) {
+    if constexpr (kValue == KvElement::kI8) return true;
+    int first = 0, last = n_keys;  // what all rows see
+    for (int r = 0; r < tile.rows; ++r) {
+      first = std::max(first, std::min(tile.first[r], n_keys));
+      last = std::min(last, std::max(tile.last[r], 0));
+    }
+    F poison = V::set(0.0F);  // NaN from the first that is not
+    const auto look = [&](int from, int to) {
+      const std::size_t dim = static_cast<std::size_t>(tile.head_dim);
+      for (std::size_t i = static_cast<std::size_t>(from) * dim; i < static_cast<std::size_t>(to) * dim;
+           i += kBlock) {
+        const F zero = V::mul(load<kValue>(v + kScales + i * bytes_of(kValue)), V::set(0.0F));
+        poison = V::add(poison, zero);
+      }
+    };
+    look(0, first);
+    look(last, n_keys);
+    return !V::has_nan(poison);
+  }
+
   static void run(const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
     float factors[kMaxQueryRows];
@@ -171,7 +194,19 @@ struct PageAttention {
       factors[r] =
           weights(s + r * kPageTokens, page.v, blocks, tile.first[r], last, state.max[r], state.sum[r]);
     }
-    values(tile, s, factors, page.v, page.next_v != nullptr ? page.next_v : page.v, n_keys, state.out);
+    const std::byte* const next_v = page.next_v != nullptr ? page.next_v : page.v;
+    if (hidden_values_are_finite(tile, page.v, n_keys))
+      return values(tile, s, factors, page.v, next_v, n_keys, state.out);
+    // A weight of 0 does not hide them: each row takes what it sees alone. The sums are in the same order.
+    for (int r = 0; r < tile.rows; ++r) {
+      const int first = std::clamp(tile.first[r], 0, n_keys);
+      const int last = std::clamp(tile.last[r], first, n_keys);
+      const auto row = static_cast<std::size_t>(r), dim = static_cast<std::size_t>(tile.head_dim);
+      const QueryTile one{tile.q + row * dim, 1, tile.head_dim, tile.first + r, tile.last + r};
+      values(one, s + r * kPageTokens + first, factors + r,
+             page.v + static_cast<std::size_t>(first) * dim * bytes_of(kValue), next_v, last - first,
+             state.out + row * dim);
+    }
   }
 
   /// Sixteen elements.

@@ -47,17 +47,17 @@ class PARTITA_API Batch {
 
   /// Queues a request. Errors: what is wrong with it alone.
   Result<Ticket> add(const Request& request);
-  void cancel(Ticket ticket);
-  std::size_t running() const;  // admitted and waiting
+  void cancel(Ticket ticket) noexcept;
+  std::size_t running() const noexcept;  // admitted and waiting
   /// How many tokens the prompt of a request has; 0 once the request is gone.
-  std::size_t prompt_tokens(Ticket ticket) const;
-  bool full() const;  // max_sequences are running
+  std::size_t prompt_tokens(Ticket ticket) const noexcept;
+  bool full() const noexcept;  // max_sequences are running
 
   /// One step for all; appends what happened. Errors (kCancelled) concern the step; it can be called again.
   Result<void> advance(std::vector<Event>& events);
-  void set_cancel(const CancelFlag* flag);
-  const Timing& timing() const;
-  const Counts& counts() const;
+  void set_cancel(const CancelFlag* flag) noexcept;
+  const Timing& timing() const noexcept;
+  const Counts& counts() const noexcept;
 
   struct Impl;
   Batch(Batch&&) noexcept;

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "partita/partita.hpp"
@@ -27,8 +29,8 @@ struct ConvertResult {
   std::vector<std::string> in_f16;
 };
 
-/// "f32", "f16", "bf16", "q4_0" and so on.
-PARTITA_API std::vector<std::string> convert_types();
+/// "f32", "f16", "bf16", "q4_0" and so on. Static data.
+PARTITA_API std::span<const std::string_view> convert_types() noexcept;
 
 /// Makes a model file of a directory with config.json and model.safetensors (or its index) of a Llama in
 /// Hugging Face's names, its output head dense or one of docs/convert.md. The file appears complete or not at

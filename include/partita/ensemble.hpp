@@ -38,10 +38,10 @@ class PARTITA_API Ensemble {
   /// member the ids are those of its Session; in logit space log-probabilities too, to the bit.
   Result<Stream> generate(const Request& request);
 
-  void set_cancel(const CancelFlag* flag);  // must outlive the ensemble, or null
+  void set_cancel(const CancelFlag* flag) noexcept;  // must outlive the ensemble, or null
   /// Called during prefill with (tokens read, tokens in all), summed over the members.
-  void set_progress(std::function<void(std::size_t, std::size_t)> progress);
-  void reset();
+  void set_progress(std::function<void(std::size_t, std::size_t)> progress) noexcept;
+  void reset() noexcept;
 
   struct Impl;
   Ensemble(Ensemble&&) noexcept;

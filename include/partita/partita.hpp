@@ -44,7 +44,7 @@ namespace partita {
 using TokenId = std::int32_t;
 
 /// "0.1.0"
-PARTITA_API std::string_view version();
+PARTITA_API std::string_view version() noexcept;
 
 /// What keys and values are kept as: both in f16; or keys in f16 and values in 8 bits, three quarters of the
 /// memory. With `exact` they are floats.
@@ -85,6 +85,7 @@ struct OpenOptions {
 struct ModelInfo {
   std::string path, name, family, isa;
   int threads = 0;
+  int threads_refused = 0;  // how many more were wanted than the system would make; normally 0
   std::size_t layers = 0, hidden_size = 0, vocab_size = 0, context_length = 0;
   std::size_t file_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0;
   bool has_chat_template = false;
@@ -129,8 +130,8 @@ PARTITA_API Result<std::string> describe(const Sampling& sampling);
 /// "huggingface": Sampling's own. "llama.cpp". Error: kInvalidArgument with the known names.
 PARTITA_API Result<Sampling> preset(std::string_view name);
 
-/// The samplers in their default order, with what can be set.
-PARTITA_API std::vector<Sampler> known_samplers();
+/// The samplers in their default order, with what can be set. Static data.
+PARTITA_API std::span<const Sampler> known_samplers() noexcept;
 
 /// Whether guesses at what comes next, from what the text said before or by a smaller model, are tried
 /// several in a step. They change no answer. Never made with guidance, Mirostat or a constraint.
@@ -172,7 +173,7 @@ PARTITA_API Result<void> check(const Request& request);
 /// Why an answer ended. kStop: a stop string, or Stream::stop(); kAbstain: Request::abstain; kNone: it has
 /// not.
 enum class Finish : std::uint8_t { kNone, kEos, kStop, kLength, kAbstain };
-PARTITA_API std::string_view name(Finish finish);
+PARTITA_API std::string_view name(Finish finish) noexcept;
 
 struct Token {
   TokenId id =
@@ -230,7 +231,7 @@ class PARTITA_API Model {
   /// path: of a GGUF file, or kBundledModel.
   static Result<Model> open(const std::string& path, const OpenOptions& options = {});
 
-  const ModelInfo& info() const;
+  const ModelInfo& info() const noexcept;
   /// A checksum that tells the model from other models and from changed versions of it: what session files
   /// are bound to. It is read from the file. Error: kIo.
   Result<std::uint64_t> fingerprint() const;
@@ -239,16 +240,18 @@ class PARTITA_API Model {
   Result<std::vector<TokenId>> tokenize(std::string_view text, bool parse_specials = true,
                                         bool add_bos = true) const;
   /// How many bytes of a text tokenize() leaves out, the vocabulary having no token for them. Rarely not 0.
-  std::size_t left_out(std::string_view text) const;
+  std::size_t left_out(std::string_view text) const noexcept;
   /// The inverse of tokenize(), byte for byte: control tokens as they are spelled, without the BOS and EOS
   /// that tokenize() adds.
   Result<std::string> detokenize(std::span<const TokenId> ids) const;
-  std::string piece(TokenId id) const;  // the vocabulary's own spelling
+  /// The vocabulary's own spelling; empty for ids that it lacks. As long-lived as the model.
+  std::string_view piece(TokenId id) const noexcept;
   /// The bytes that a token adds to a text, perhaps parts of characters; none for control tokens and ids that
-  /// the vocabulary lacks. As long-lived as the model.
-  std::string_view text(TokenId id) const;
+  /// the vocabulary lacks. As long-lived as the model. Error: kOutOfMemory, from the first call alone, which
+  /// puts all texts together.
+  Result<std::string_view> text(TokenId id) const;
   /// The ids that end an answer, in ascending order.
-  std::span<const TokenId> end_ids() const;
+  std::span<const TokenId> end_ids() const noexcept;
 
   // The chat template in the file, or another.
   /// context_json: {"messages":[...],"tools":[...],"add_generation_prompt":true,...}
@@ -283,13 +286,13 @@ class PARTITA_API Stream {
   /// repeated and goes on where it was; any other error is final.
   Result<std::optional<Token>> next();
   /// Ends the answer here; what was generated stays in the session.
-  void stop();
-  Finish finish() const;
+  void stop() noexcept;
+  Finish finish() const noexcept;
   /// After Finish::kLength: the context is full, and Request::max_tokens would have let the answer go on.
-  bool context_full() const;
-  const std::vector<TokenId>& prompt_ids() const;
-  const std::vector<TokenId>& ids() const;  // generated so far
-  const Timing& timing() const;
+  bool context_full() const noexcept;
+  const std::vector<TokenId>& prompt_ids() const noexcept;
+  const std::vector<TokenId>& ids() const noexcept;  // generated so far
+  const Timing& timing() const noexcept;
 
   struct Impl;
   Stream(Stream&&) noexcept;
@@ -397,12 +400,12 @@ class PARTITA_API Session {
   /// vocabularies differ.
   Result<void> draft_with(const Model& smaller);
 
-  void set_cancel(const CancelFlag* flag);  // must outlive the session, or null
+  void set_cancel(const CancelFlag* flag) noexcept;  // must outlive the session, or null
   /// Called during prefill with (tokens read, tokens in all).
-  void set_progress(std::function<void(std::size_t, std::size_t)> progress);
-  std::size_t length() const;  // tokens in the cache
-  const Counts& counts() const;
-  void reset();
+  void set_progress(std::function<void(std::size_t, std::size_t)> progress) noexcept;
+  std::size_t length() const noexcept;  // tokens in the cache
+  const Counts& counts() const noexcept;
+  void reset() noexcept;
 
   struct Impl;
   Session(Session&&) noexcept;

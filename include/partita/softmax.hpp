@@ -67,10 +67,10 @@ struct PARTITA_API OnlineSoftmax {
 
   /// Takes in what the other one saw. An empty one changes nothing; into an empty one, the other is copied
   /// bit for bit. a.merge(b) and b.merge(a) are the same bits.
-  void merge(const OnlineSoftmax& other);
+  void merge(const OnlineSoftmax& other) noexcept;
 
   /// -inf while empty.
-  double log_sum_exp() const;
+  double log_sum_exp() const noexcept;
 
   /// out[i] = exp(piece[i]) / sum over all that was added; the pieces' outputs sum to 1. Errors: kBadNumbers
   /// as in add, and while empty; kInvalidArgument for a logit above `max`, which was never added.
@@ -129,7 +129,7 @@ PARTITA_API Result<double> cross_entropy_gradient(std::span<const float> logits,
 /// one of the 2^52 odd multiples of 2^-53 in (0, 1), so that noise lies in [-3.61, 42.29]. A function of
 /// (key, id) alone, by Philox (Salmon et al. 2011); the noise that every sampler of this library draws with.
 /// id >= 0.
-PARTITA_API double gumbel_noise(const DrawKey& key, std::int32_t id);
+PARTITA_API double gumbel_noise(const DrawKey& key, std::int32_t id) noexcept;
 
 /// argmax(logits[i] + gumbel_noise(key, i)): an id drawn from softmax(logits) in one pass without its sum
 /// (Gumbel 1954), most ids unseen (Maddison et al. 2014). Masked ids are never drawn, the lowest id wins a

@@ -8,7 +8,7 @@
 
 namespace partita {
 
-double gumbel_noise(const DrawKey& key, std::int32_t id) {
+double gumbel_noise(const DrawKey& key, std::int32_t id) noexcept {
   const Noise noise(key);
   return noise.of(noise.block(static_cast<std::size_t>(id) / kNoiseBlock), id);
 }

@@ -22,7 +22,7 @@ Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const
   return {};
 }
 
-void OnlineSoftmax::merge(const OnlineSoftmax& other) {
+void OnlineSoftmax::merge(const OnlineSoftmax& other) noexcept {
   if (other.empty()) return;
   if (empty()) {
     *this = other;
@@ -37,7 +37,7 @@ void OnlineSoftmax::merge(const OnlineSoftmax& other) {
   max = larger;
 }
 
-double OnlineSoftmax::log_sum_exp() const { return static_cast<double>(max) + std::log(sum); }
+double OnlineSoftmax::log_sum_exp() const noexcept { return static_cast<double>(max) + std::log(sum); }
 
 Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const float> piece,
                                  std::span<float> out, const Kernels& kernels) {

@@ -1,6 +1,8 @@
 #include "sampling/stages/stages.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace partita {
 namespace stages {
@@ -8,6 +10,16 @@ namespace stages {
 }
 
 std::span<const StageDescriptor* const> known_stages() { return stages::kTable; }
+
+std::span<const Sampler> samplers_of_stages() noexcept {
+  static const auto all = [] {
+    std::array<Sampler, std::size(stages::kTable)> samplers;
+    std::transform(std::begin(stages::kTable), std::end(stages::kTable), samplers.begin(),
+                   [](const StageDescriptor* stage) { return stage->sampler; });
+    return samplers;
+  }();
+  return all;
+}
 
 Error bad_option(std::string_view name, std::string_view value, std::string_view limits) {
   std::string message(name);

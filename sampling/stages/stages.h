@@ -30,6 +30,8 @@ struct StageDescriptor {
 
 /// In the default order.
 std::span<const StageDescriptor* const> known_stages();
+/// Their samplers, in the same order. Allocates nothing.
+std::span<const Sampler> samplers_of_stages() noexcept;
 
 /// "top_p is 1.5, but it must be above 0 and at most 1"
 Error bad_option(std::string_view name, std::string_view value, std::string_view limits);

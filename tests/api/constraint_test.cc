@@ -88,11 +88,11 @@ TEST_CASE("Requests of a batch have their own constraints, and one that throws e
 TEST_CASE("Options that speak of texts know the model's tokens") {
   const ChatModelFile file;
   const Model model = open_default(file);
-  CHECK(model.text('x') == "x");
-  CHECK(model.text(V::kHello) == "hello");
-  CHECK(model.text(V::kEnd).empty());
-  CHECK(model.text(-1).empty());
-  CHECK(model.text(V::kSize).empty());
+  CHECK(*model.text('x') == "x");
+  CHECK(*model.text(V::kHello) == "hello");
+  CHECK(model.text(V::kEnd)->empty());
+  CHECK(model.text(-1)->empty());
+  CHECK(model.text(V::kSize)->empty());
 
   // Letters alone, for bytes that are no text show as something else.
   Request request = request_with(std::make_shared<Between>('a', 'z', 1000));

@@ -128,9 +128,9 @@ TEST_CASE("A converted model opens and generates, in every type") {
   must(checkpoint.convert("f32"));
   const auto expected = answer(checkpoint.output());
   CHECK_FALSE(expected.empty());
-  for (const std::string& type : convert_types()) {
+  for (const std::string_view type : convert_types()) {
     CAPTURE(type);
-    must(checkpoint.convert(type));
+    must(checkpoint.convert(std::string(type)));
     const auto ids = answer(checkpoint.output());
     if (type == "f16" || type == "bf16") CHECK(ids == expected);  // its values are the same
     CHECK_FALSE(ids.empty());

@@ -105,7 +105,7 @@ TEST_CASE("A template needs neither a family nor a tokenizer that is supported")
   }
   CHECK(model.end_ids().empty());
   CHECK(model.piece(0).empty());
-  CHECK(model.text(0).empty());
+  CHECK(model.text(0).value().empty());
   CHECK(model.left_out("x") == 0);
 }
 

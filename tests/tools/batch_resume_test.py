@@ -141,6 +141,16 @@ class Resume(BatchTest):
                 self.check_sentence(run("batch", "-i", self.input, "-o", self.output), 1, "line ", "is not a row of a batch")
                 self.assertEqual(self.output.read_text(), words)
 
+    def test_what_holds_too_much_or_too_deep_is_no_row(self):
+        self.write_rows([{"id": 1, "prompt": FRANCE, "n": 1}])
+        many = '{"id":1,"error":null,"text":[' + "0," * (1 << 24) + "0]}\n"
+        deep = '{"id":1,"error":null,"text":' + "[" * 100 + "]" * 100 + "}\n"
+        for words in (many, deep):
+            self.output.write_text(words)
+            done = run("batch", "-i", self.input, "-o", self.output)
+            self.check_sentence(done, 1, "line 1", "is not a row of a batch")
+            self.assertEqual(self.output.read_text(), words)
+
     def test_a_limit_on_the_size_of_files(self):
         rows = [{"id": i, "prompt": f"{FRANCE} {i}", "n": 6} for i in range(30)]
         self.batch(rows)

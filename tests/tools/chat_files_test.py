@@ -52,11 +52,11 @@ def checksum(data):
     return mix(mix(state, int.from_bytes(data[whole:], "little")), len(data))
 
 
-def as_older_programs_wrote_it(chat):
-    """The session file with messages that version 0.1 kept for this chat."""
+def as_older_programs_wrote_it(chat, note=None):
+    """The session file with messages that version 0.1 kept for this chat, or with another note."""
     cache = cache_of(chat).read_bytes()
     _, begin, end = read_session(cache_of(chat))
-    note = json.dumps({"messages": [{"role": r, "content": c} for r, c in read_chat(chat)]}).encode()
+    note = note or json.dumps({"messages": [{"role": r, "content": c} for r, c in read_chat(chat)]}).encode()
     data = cache[:begin - 8] + struct.pack("<Q", len(note)) + note + cache[end:-8]
     return data + struct.pack("<Q", checksum(data))
 
@@ -455,6 +455,22 @@ class OlderFiles(ChatFileTest):
         self.chat("/undo", session=older)
         self.assertEqual(read_chat(older), [])
         self.assertFalse(cache_of(older).exists())
+
+    def test_a_note_beyond_the_limits_of_json_is_not_read(self):
+        self.begin("Hi")
+        deep = b'{"messages":[],"more":' + b"[" * 100 + b"]" * 100 + b"}"
+        many = b'{"messages":[],"more":[' + b"0," * (1 << 22) + b"0]}"
+        plain = b'{"messages":[],"more":[]}'
+        for note in (deep, many, plain):
+            session = as_older_programs_wrote_it(self.file, note)
+            older = self.dir / "older"
+            older.write_bytes(session)
+            done = run("chat", *BUNDLED, "-q", "--session", older, stdin="")
+            if note is plain:
+                self.assertEqual(done.returncode, 0, done.stderr)
+                continue
+            self.check_sentence(done, 1, "is a session, but not one of a chat")
+            self.assertEqual(older.read_bytes(), session)
 
     def test_a_damaged_one_stops_the_chat_and_stays_as_it_is(self):
         self.begin("Hi")

@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "tests/catch.h"
 #include "weights/json_reader.h"
@@ -34,6 +36,89 @@ TEST_CASE("JSON is read as the library's own parser reads it") {
   }
 }
 
+/// Texts that are JSON or nearly are, from a seed: made of pieces, then spoiled.
+std::string nearly_json(std::mt19937& random) {
+  static const std::vector<std::string> kPieces = {"{",
+                                                   "}",
+                                                   "[",
+                                                   "]",
+                                                   ",",
+                                                   ":",
+                                                   "\"",
+                                                   "\"a\"",
+                                                   "\"b\":",
+                                                   "null",
+                                                   "true",
+                                                   "false",
+                                                   "nul",
+                                                   "0",
+                                                   "-0",
+                                                   "01",
+                                                   "-",
+                                                   "1.",
+                                                   ".5",
+                                                   "1.5",
+                                                   "-2.25e3",
+                                                   "1E+2",
+                                                   "1e",
+                                                   "9223372036854775807",
+                                                   "-9223372036854775808",
+                                                   "9223372036854775808",
+                                                   "18446744073709551616",
+                                                   "1e308",
+                                                   "1e309",
+                                                   "-1e309",
+                                                   "0e999999",
+                                                   "1e-400",
+                                                   "0.00001e-99999999999",
+                                                   " ",
+                                                   "\n",
+                                                   "\t",
+                                                   "\r",
+                                                   "\f",
+                                                   "\"\\u00e9\"",
+                                                   "\"\\ud83d\\ude00\"",
+                                                   "\"\\ud83d\"",
+                                                   "\"\\ude00\"",
+                                                   "\"\\ud83dx\"",
+                                                   "\"\\u12g4\"",
+                                                   "\"\\n\\/\\\\\"",
+                                                   "\"\\x\"",
+                                                   "\"\xC3\xA9\"",
+                                                   "\"\xC3\"",
+                                                   "\"\xE2\x82\xAC\"",
+                                                   "\"\xED\xA0\x80\"",
+                                                   "\"\xF4\x90\x80\x80\"",
+                                                   "\"\xF0\x9F\x98\x80\"",
+                                                   "\"\xC0\x80\"",
+                                                   "\"\x01\"",
+                                                   "\"\x7F\"",
+                                                   "\xEF\xBB\xBF",
+                                                   "//"};
+  std::string text;
+  const std::size_t pieces = 1 + random() % 9;
+  for (std::size_t i = 0; i < pieces; ++i) text += kPieces[random() % kPieces.size()];
+  return text;
+}
+
+TEST_CASE("What the library's own parser takes is taken, with the same values, and nothing else") {
+  std::mt19937 random(11);
+  std::size_t taken = 0;
+  for (int i = 0; i < 300'000; ++i) {
+    const std::string text = nearly_json(random);
+    CAPTURE(text);
+    const auto expected = nlohmann::ordered_json::parse(text, nullptr, false);
+    const auto read = read_ordered_json(text, "it", {});
+    REQUIRE(read.ok() != expected.is_discarded());
+    REQUIRE(check_json(text, "it").ok() == read.ok());
+    if (!read) continue;
+    ++taken;
+    REQUIRE(*read == expected);
+    REQUIRE(read->type() == expected.type());
+  }
+  CHECK(taken > 1000);
+}
+
 TEST_CASE("Of a key that an object has twice the last value counts, or it is refused") {
   const std::string_view twice = R"({"a":1,"b":[2],"a":{"c":3,"c":4},"d":5})";
   CHECK(check_json(twice, "it").ok());
@@ -62,6 +147,7 @@ TEST_CASE("What is no JSON is said with its place") {
   CHECK(error_of("") == "it is not valid JSON: it ends too early, at byte 0");
   CHECK(error_of("[1,") == "it is not valid JSON: it ends too early, at byte 3");
   CHECK(error_of("[1,}") == "it is not valid JSON: unexpected input at byte 4");
+  CHECK(error_of(R"({"a":[1,2,"b\u00e9\ud800"]})") == "it is not valid JSON: unexpected input at byte 25");
   CHECK(error_of("{} {}") == "it is not valid JSON: unexpected input at byte 4");
 }
 
@@ -70,7 +156,8 @@ TEST_CASE("A number that is out of range is named") {
   CHECK(error_of("[1e400]") == "it has the number '1e400', which ends at byte 6" + rest);
   CHECK(error_of(R"({"n":-2e308})") == "it has the number '-2e308', which ends at byte 11" + rest);
   CHECK_THAT(error_of(std::string(400, '9')), Catch::Matchers::Contains("is out of range"));
-  CHECK(check_json("[1e-400]", "it").ok());
+  CHECK(*read_json("[1e-400,-1e-400,0e9999999999999999999999,0.1e-9999999999999999999999]", "it", {}) ==
+        nlohmann::json({0.0, -0.0, 0.0, 0.0}));
 }
 
 TEST_CASE("An object with many keys is read in time that grows with it") {
