@@ -6,8 +6,8 @@
 
 namespace partita {
 
-extern "C" const Kernels& real_kernels(Isa isa) asm("__real__ZN7partita7kernelsENS_3IsaE");
-extern "C" const Kernels& wrong_kernels(Isa isa) asm("__wrap__ZN7partita7kernelsENS_3IsaE");
+const Kernels& real_kernels(Isa isa) asm("__real__ZN7partita7kernelsENS_3IsaE");
+const Kernels& wrong_kernels(Isa isa) asm("__wrap__ZN7partita7kernelsENS_3IsaE");
 
 /// Every table but the definition rotates by the wrong angles.
 const Kernels& wrong_kernels(Isa isa) {
