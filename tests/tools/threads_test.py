@@ -12,6 +12,7 @@ from program import FRANCE, PROGRAM, environment, run
 
 ARGUMENTS = ["generate", "-m", "bundled", "-t", "2", "--greedy", "-n", "24", "-p", FRANCE]
 NOBODY = 65534
+SANITIZERS = os.environ.get("PARTITA_SANITIZE", "")
 
 
 MIB = 1 << 20
@@ -26,7 +27,7 @@ def allow_no_more_tasks():
         os.setuid(NOBODY)
 
 
-@unittest.skipIf("TSAN_OPTIONS" in os.environ, "ThreadSanitizer needs a thread of its own")
+@unittest.skipIf("thread" in SANITIZERS, "ThreadSanitizer needs a thread of its own")
 class NoThreads(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -59,7 +60,7 @@ class NoThreads(unittest.TestCase):
         self.assertNotIn(b"asked for", self.run_limited("-t", "1").stderr)
 
 
-@unittest.skipIf("ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ, "sanitizers want all addresses")
+@unittest.skipIf(SANITIZERS, "sanitizers want all addresses")
 class LittleMemory(unittest.TestCase):
     """ulimit -v: a thread's stack is refused, or what comes after it; never is the answer another one."""
 
