@@ -107,9 +107,9 @@ int run(const Common& common, const Options& options) {
   if (options.retry_errors && options.out == "-")
     return usage_error("batch --retry-errors needs -o FILE, from which it takes the rows of errors");
   auto defaults = defaults_of(common, options);
-  if (!defaults) return usage_error(defaults.error().message);
+  if (!defaults) return usage_error(defaults.error());
   auto samplers = describe(defaults->sampling);
-  if (!samplers) return usage_error(samplers.error().message);
+  if (!samplers) return usage_error(samplers.error());
   auto input = BatchInput::open(options.in, options.out);
   if (!input) return fail(input.error());
   auto opened = open_model(common);

@@ -347,9 +347,9 @@ int Chat::talk() {
 
 int run(const Common& common, const Options& options) {
   auto sampling = options.sampling.resolved(common.seed);
-  if (!sampling) return usage_error(sampling.error().message);
+  if (!sampling) return usage_error(sampling.error());
   auto samplers = describe(*sampling);
-  if (!samplers) return usage_error(samplers.error().message);
+  if (!samplers) return usage_error(samplers.error());
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
   if (common.verbose) {

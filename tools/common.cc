@@ -354,6 +354,10 @@ int usage_error(const std::string& message) {
   return kUsage;
 }
 
+int usage_error(const Error& error) {
+  return error.code == ErrorCode::kOutOfMemory ? fail(error) : usage_error(error.message);
+}
+
 Result<void> write_out(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());

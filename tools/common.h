@@ -112,6 +112,8 @@ void catch_interrupts();
 /// One sentence on stderr; the exit code that belongs to it.
 int fail(const partita::Error& error);
 int usage_error(const std::string& message);
+/// Of a value that cannot be used; fail() where there was no memory to look at it.
+int usage_error(const partita::Error& error);
 
 /// Text to stdout, at once. Error: kIo where it cannot be written.
 partita::Result<void> write_out(std::string_view text);

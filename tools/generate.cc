@@ -174,17 +174,17 @@ int run(const Common& common, const Options& options) {
   auto text = read_input(options.input);
   if (!text) return fail(text.error());
   auto request = make_request(common, options, std::move(*text));
-  if (!request) return usage_error(request.error().message);
+  if (!request) return usage_error(request.error());
   auto samplers = describe(request->sampling);
-  if (!samplers) return usage_error(samplers.error().message);
+  if (!samplers) return usage_error(samplers.error());
   if (const std::string misused = options.search.misused(); !misused.empty()) return usage_error(misused);
-  if (auto possible = check(*request); !possible) return usage_error(possible.error().message);
+  if (auto possible = check(*request); !possible) return usage_error(possible.error());
   if (options.search.asked()) {
     auto possible = check(*request, options.search.resolved());
-    if (!possible) return usage_error(possible.error().message);
+    if (!possible) return usage_error(possible.error());
   }
   auto companions = options.ensemble.companions();
-  if (!companions) return usage_error(companions.error().message);
+  if (!companions) return usage_error(companions.error());
   if (!companions->empty() && options.search.asked()) {
     return usage_error("--with is for answers that are drawn: it does not go with a search");
   }

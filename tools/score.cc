@@ -138,7 +138,7 @@ int run(const Common& common, const Options& options) {
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
   auto ids = ids_of(common, options, opened->model, *text);
-  if (!ids) return options.ids ? usage_error(ids.error().message) : fail(ids.error());
+  if (!ids) return options.ids ? usage_error(ids.error()) : fail(ids.error());
   if (!options.ids) tell_left_out(common, opened->model, *text);
   auto session = opened->model.session();
   if (!session) return fail(session.error());

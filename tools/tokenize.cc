@@ -39,7 +39,7 @@ int detokenize(const Common& common, const std::vector<std::string>& words) {
     text = std::move(*from_stdin);
   }
   auto ids = parse_ids(text);
-  if (!ids) return usage_error(ids.error().message);
+  if (!ids) return usage_error(ids.error());
   auto opened = open_model(common, true);
   if (!opened) return fail(opened.error());
   auto bytes = opened->model.detokenize(*ids);
