@@ -53,8 +53,6 @@ void keep_reserve() {
 
 void exhaustion_is_shown() { reserve().shown.store(true); }
 
-bool exhaustion_was_shown() { return reserve().shown.load(); }
-
 bool memory_ran_out() { return reserve().used.load(std::memory_order_relaxed); }
 
 partita::Error out_of_memory() noexcept {

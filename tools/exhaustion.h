@@ -15,7 +15,6 @@ bool memory_ran_out();
 
 /// To be called where an error of exhaustion is shown: what happens after that, on the way out, is not told.
 void exhaustion_is_shown();
-bool exhaustion_was_shown();
 
 /// The error of exhaustion; takes no memory.
 partita::Error out_of_memory() noexcept;

@@ -20,11 +20,6 @@ void take_help(int argc, char** argv) {
   argv[argc > 2 ? 2 : 1] = option;
 }
 
-/// What was told once is not told again where more memory is missing on the way out.
-int end_without_memory() {
-  return tools::exhaustion_was_shown() ? tools::kFailed : tools::fail(tools::out_of_memory());
-}
-
 int run(int argc, char** argv) {
   take_help(argc, argv);
   tools::Common common;
@@ -58,7 +53,7 @@ int run(int argc, char** argv) {
     return tools::fail(
         {partita::ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno)});
   } catch (const std::bad_alloc&) {
-    return end_without_memory();
+    return tools::fail(tools::out_of_memory());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "partita: %s\n", e.what());
     return tools::kFailed;
@@ -73,6 +68,6 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::bad_alloc&) {
-    return end_without_memory();
+    return tools::fail(tools::out_of_memory());
   }
 }
