@@ -162,25 +162,19 @@ struct PageAttention {
         });
   }
 
-  /// Whether the values of keys that one of the rows does not see are finite; in 8 bits they are.
-  static bool hidden_values_are_finite(const QueryTile& tile, const std::byte* v, int n_keys) {
-    if constexpr (kValue == KvElement::kI8) return true;
-    int first = 0, last = n_keys;  // what all rows see
-    for (int r = 0; r < tile.rows; ++r) {
-      first = std::max(first, std::min(tile.first[r], n_keys));
-      last = std::min(last, std::max(tile.last[r], 0));
-    }
+  /// Whether the values of the keys outside [first, last), which some row does not see, are finite.
+  [[gnu::noinline]] static bool hidden_values_are_finite(const std::byte* v, std::size_t dim, int first,
+                                                         int last, int n_keys) {
     F poison = V::set(0.0F);  // NaN from the first that is not
     const auto look = [&](int from, int to) {
-      const std::size_t dim = static_cast<std::size_t>(tile.head_dim);
       for (std::size_t i = static_cast<std::size_t>(from) * dim; i < static_cast<std::size_t>(to) * dim;
            i += kBlock) {
         const F zero = V::mul(load<kValue>(v + kScales + i * bytes_of(kValue)), V::set(0.0F));
         poison = V::add(poison, zero);
       }
     };
-    look(0, first);
-    look(last, n_keys);
+    look(0, std::min(first, n_keys));
+    look(std::max(last, 0), n_keys);
     return !V::has_nan(poison);
   }
 
@@ -188,20 +182,25 @@ struct PageAttention {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
     float factors[kMaxQueryRows];
     const int blocks = (n_keys + kBlock - 1) / kBlock;
+    int all_first = 0, all_last = n_keys;  // what all rows see
     scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, blocks, s);
     for (int r = 0; r < tile.rows; ++r) {
-      const int last = tile.last[r] < n_keys ? tile.last[r] : n_keys;
-      factors[r] =
-          weights(s + r * kPageTokens, page.v, blocks, tile.first[r], last, state.max[r], state.sum[r]);
+      const int first = tile.first[r], last = std::min(tile.last[r], n_keys);
+      factors[r] = weights(s + r * kPageTokens, page.v, blocks, first, last, state.max[r], state.sum[r]);
+      all_first = std::max(all_first, first);
+      all_last = std::min(all_last, last);
     }
+    const bool all_see_all =
+        kValue == KvElement::kI8 || (all_first == 0 && all_last == n_keys);  // 8 bits are finite
     const std::byte* const next_v = page.next_v != nullptr ? page.next_v : page.v;
-    if (hidden_values_are_finite(tile, page.v, n_keys))
+    const auto dim = static_cast<std::size_t>(tile.head_dim);
+    if (all_see_all || hidden_values_are_finite(page.v, dim, all_first, all_last, n_keys))
       return values(tile, s, factors, page.v, next_v, n_keys, state.out);
     // A weight of 0 does not hide them: each row takes what it sees alone. The sums are in the same order.
     for (int r = 0; r < tile.rows; ++r) {
       const int first = std::clamp(tile.first[r], 0, n_keys);
       const int last = std::clamp(tile.last[r], first, n_keys);
-      const auto row = static_cast<std::size_t>(r), dim = static_cast<std::size_t>(tile.head_dim);
+      const auto row = static_cast<std::size_t>(r);
       const QueryTile one{tile.q + row * dim, 1, tile.head_dim, tile.first + r, tile.last + r};
       values(one, s + r * kPageTokens + first, factors + r,
              page.v + static_cast<std::size_t>(first) * dim * bytes_of(kValue), next_v, last - first,

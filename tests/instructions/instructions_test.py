@@ -33,7 +33,10 @@ def count(program, phase, dtype):
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
                f"--toggle-collect=partita_counted_{phase}", program, phase, "--section", dtype]
     # Nothing of the caller's environment: it moves the stack, and may choose kernels and memory.
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "PARTITA_ISA": "avx2"}
+    # The C library sets and copies memory in loops: "rep" counts each byte, and when it is used differs by cache.
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "PARTITA_ISA": "avx2",
+                   "GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=1000000000:"
+                                     "glibc.cpu.x86_rep_movsb_threshold=1000000000"}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     except FileNotFoundError:
