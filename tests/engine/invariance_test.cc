@@ -189,7 +189,10 @@ TEST_CASE("Tiny models: the same bits every way with an attention window and sin
     // Sinks in the first span, the window in the second and the third.
     const Tokens prompt = random_tokens(1090, spec.vocab, 8), answer = random_tokens(70, spec.vocab, 9);
     for_each_arithmetic(file.gguf(), spec, [&](const auto& model) {
-      check_ways(model, prompt, answer, {{2, 512, 0}, {3, 1, 0}, {1, 100, 0}, {2, 64, 7}});
+      const bool slow = model->isa() == Isa::kScalar;
+      check_ways(model, prompt, answer,
+                 slow ? std::vector<Way>{{2, 64, 7}}
+                      : std::vector<Way>{{2, 512, 0}, {2, 1, 0}, {1, 100, 0}, {2, 64, 7}});
       check_forks(model, prompt);
       check_history(model, prompt);
     });

@@ -1,5 +1,6 @@
 // merge and finish, by their definition: values, bits of rows that nothing is added to, NaN that must not
 // disappear.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -102,31 +103,39 @@ void check_nan(const Kernels& fast) {
 
 /// A NaN or an infinity in one key or one value is in what sees it, through attend, merge and finish, and in
 /// nothing else: not in rows of the same tile that the page hides it from, whose weight for it is 0.
-void check_bad_keys(const Kernels& fast, float wrong) {
-  constexpr int kKeys = 40, kBad = 21;
+void check_bad_keys(const Kernels& fast, float wrong, int place, bool second_page) {
+  constexpr int kKeys = 40;
   for (const KvType type : kKvTypes) {
     for (const bool in_key : {true, false}) {
-      CAPTURE(static_cast<int>(type), in_key, wrong);
+      CAPTURE(static_cast<int>(type), in_key, wrong, place, second_page);
       AlignedBytes k(kv_key_bytes(type, kDim)), v(kv_value_bytes(type, kDim));
+      AlignedBytes good_k(kv_key_bytes(type, kDim)), good_v(kv_value_bytes(type, kDim));
       std::vector<float> row(kDim, 0.5F), spoiled(kDim, 0.5F);
       spoiled[37] = wrong;
       for (int t = 0; t < kKeys; ++t) {
-        const bool bad = t == kBad;
+        const bool bad = t == place;
         fast.append(type, (bad && in_key ? spoiled : row).data(), (bad && !in_key ? spoiled : row).data(),
                     kDim, t, k.data(), v.data());
+        fast.append(type, row.data(), row.data(), kDim, t, good_k.data(), good_v.data());
       }
       const std::vector<float> q(kRows * kDim, 0.25F);
-      const std::int32_t first[kRows] = {0, 0, 22, -1, 21, 30, 0}, last[kRows] = {40, 21, 40, 22, 40, 31, -1};
+      std::int32_t first[kRows] = {0, 0, 22, -1, 21, 30, 0}, last[kRows] = {40, 21, 40, 22, 40, 31, -1};
       State span, whole;
+      if (second_page) {  // and no row has a key hidden before those that it sees
+        std::fill(first, first + kRows, 0);
+        const std::vector<std::int32_t> from(kRows, 0), to(kRows, kKeys);
+        fast.attend(type, {q.data(), kRows, kDim, from.data(), to.data()}, {good_k.data(), good_v.data()},
+                    kKeys, span.view());
+      }
       const QueryTile tile{q.data(), kRows, kDim, first, last};
       fast.attend(type, tile, {k.data(), v.data()}, kKeys, span.view());
       fast.merge(span.view(), kRows, kDim, whole.view());
       fast.finish(whole.view(), kRows, kDim);
       for (int r = 0; r < kRows; ++r) {
         CAPTURE(r);
-        const bool sees = first[r] <= kBad && kBad < last[r];
+        const bool sees = first[r] <= place && place < last[r];
         CHECK(std::isfinite(whole.at(r, 37)) != sees);
-        if (!sees) CHECK(whole.at(r, 0) == Approx(last[r] > 0 ? 0.5 : 0).epsilon(0.01));
+        if (!sees) CHECK(whole.at(r, 0) == Approx(last[r] > 0 || second_page ? 0.5 : 0).epsilon(0.01));
       }
     }
   }
@@ -137,8 +146,12 @@ void check_bad_keys(const Kernels& fast, float wrong) {
 void check_merge(const Kernels& fast) {
   check_values(fast);
   check_nan(fast);
-  check_bad_keys(fast, kNan);
-  check_bad_keys(fast, std::numeric_limits<float>::infinity());
+  for (const int place : {0, 21, 39}) {
+    for (const bool second_page : {false, true}) {
+      check_bad_keys(fast, kNan, place, second_page);
+      check_bad_keys(fast, kInf, place, second_page);
+    }
+  }
 }
 
 }  // namespace partita::test

@@ -69,11 +69,17 @@ Doubles Reference::times(const std::string& name, std::size_t rows, const Double
       std::for_each(first, last, [&](double& v) { v += error(random_); });
     }
   }
-  Doubles y(n_ * rows, 0.0);
-  for (std::size_t t = 0; t < n_; ++t) {
-    for (std::size_t r = 0; r < rows; ++r) {
-      for (std::size_t c = 0; c < cols; ++c) y[t * rows + r] += w[r * cols + c] * in[t * cols + c];
+  // Each sum in the order of its columns; those of all tokens side by side, which compilers make quick.
+  Doubles by_column(in.size()), y(n_ * rows), sums(n_);
+  for (std::size_t i = 0; i < in.size(); ++i) by_column[i % cols * n_ + i / cols] = in[i];
+  for (std::size_t r = 0; r < rows; ++r) {
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (std::size_t c = 0; c < cols; ++c) {
+      const double weight = w[r * cols + c];
+      const double* const values = &by_column[c * n_];
+      for (std::size_t t = 0; t < n_; ++t) sums[t] += weight * values[t];
     }
+    for (std::size_t t = 0; t < n_; ++t) y[t * rows + r] = sums[t];
   }
   return y;
 }

@@ -15,7 +15,7 @@ PROGRAM = os.environ["PARTITA_PROGRAM"]
 SHIM = os.environ["PARTITA_FAULT_SHIM"]
 WRITER = os.environ["PARTITA_TINY_WRITER"]
 # Most positions of one kind of fault in one scenario; all where there are fewer.
-POSITIONS = int(os.environ.get("PARTITA_FAULT_POSITIONS", "60"))
+POSITIONS = int(os.environ["PARTITA_FAULT_POSITIONS"])
 
 # (kind of call, outcome, whether it lasts). What must not be seen at all is in HARMLESS.
 FAULTS = [("read", "EIO", False), ("read", "EINTR", False), ("read", "short", False),
