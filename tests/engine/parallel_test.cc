@@ -304,6 +304,8 @@ TEST_CASE("contention is learned, and forgotten after a pause") {
   CHECK(contention.take(6ms, 8ms, 4, at(121ms)));
   CHECK(contention.members(4) == 3);
   CHECK(contention.members(2) == 2);
+  CHECK_FALSE(contention.take(5ms, 5ms, 3, at(126ms)));  // what those before have waited is settled
+  CHECK_FALSE(contention.take(0ms, 100ms, 3, at(226ms)));
   CHECK(contention.next_members(4, at(160ms)) == 3);
   CHECK(contention.next_members(4, at(400ms)) == 4);  // a try
   CHECK(contention.take(28ms, 30ms, 4, at(430ms)));   // which fails: it may cost a twentieth of the time
