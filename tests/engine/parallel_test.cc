@@ -217,6 +217,18 @@ TEST_CASE("where threads cannot be created a team has fewer members") {
   CHECK(compute(pair, 1000, 9) == compute(alone, 1000, 9));
 }
 
+TEST_CASE("a pool has one thread fewer than the largest team, which brings its own") {
+  std::this_thread::sleep_for(100ms);  // threads that were joined before leave /proc a little later
+  const std::size_t before = count_tasks();
+  ThreadPool pool;
+  CHECK(pool.grow(1) == 1);
+  CHECK(count_tasks() == before);
+  for (const int threads : {4, 2, 4}) {
+    CHECK(pool.grow(threads) == threads);
+    CHECK(count_tasks() == before + 3);
+  }
+}
+
 TEST_CASE("teams of one process share its threads") {
   Team first(3);
   compute(first, 100, 3);
@@ -271,6 +283,25 @@ TEST_CASE("an exception on any member reaches the caller, and the team goes on")
   }
 }
 
+TEST_CASE("where several members fail the caller hears of the first") {
+  Team team(std::make_shared<ThreadPool>(), 2);
+  for (int round = 0; round < 5; ++round) {
+    std::atomic<bool> failed{false};
+    const auto fail = [&] {
+      team.run([&](const Worker& w) {
+        if (w.index == 0) {
+          failed = true;
+          throw std::runtime_error("the first");
+        }
+        while (!failed) std::this_thread::yield();
+        std::this_thread::sleep_for(50ms);
+        throw std::runtime_error("the second");
+      });
+    };
+    CHECK_THROWS_WITH(fail(), "the first");
+  }
+}
+
 TEST_CASE("the child of a fork computes on the thread it has") {
   Team team(3);
   const std::vector<int> expected = compute(team, 1000, 5);
@@ -282,7 +313,7 @@ TEST_CASE("the child of a fork computes on the thread it has") {
     bool fresh = true;
 #if !defined(__SANITIZE_THREAD__)  // which lets no child of a fork create threads
     Team another(2);
-    fresh = another.threads() == 2 && compute(another, 1000, 5) == expected;
+    fresh = another.threads() == 2 && compute(another, 1000, 5) == expected && count_tasks() == 2;
 #endif
     _exit(good && fresh ? 0 : 1);
   }
