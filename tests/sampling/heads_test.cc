@@ -297,6 +297,21 @@ TEST_CASE("A head in parts reads few of its weights") {
   CHECK(less > 20);
 }
 
+TEST_CASE("The tree's head counts the weights of each answer alone") {
+  const HeadSpec spec{"tree", Dtype::kF32};
+  const auto owned = make_head_weights(spec);
+  const auto head = make_head(owned->weights, *all_kernels().back().kernels);
+  const Crowd crowd(12, spec.vocab, spec.hidden);
+  const auto together = ask(*head, crowd.questions, 1, 12);
+  for (std::size_t r = 0; r < together.size(); ++r) {
+    CAPTURE(r);
+    const auto alone = ask(*head, std::span(crowd.questions).subspan(r, 1));
+    REQUIRE(alone.front());
+    CHECK(alone.front()->head_bytes > 0);
+    CHECK(together[r]->head_bytes == alone.front()->head_bytes);
+  }
+}
+
 TEST_CASE("A bad row fails alone in every head") {
   for (const std::string& kind : kKinds) {
     const HeadSpec spec{kind, Dtype::kF32};
