@@ -133,6 +133,7 @@ std::vector<NamedChain> chains() {
   std::vector<NamedChain> all;
   all.push_back({"greedy", made({{"temperature", 0}})});
   all.push_back({"top_k", made({{"temperature", 0.8F}, {"top_k", 40}})});
+  all.push_back({"top_k, each as likely", made({{"temperature", 30}, {"top_k", 3}})});
   all.push_back({"top_k of most", made({{"temperature", 1.2F}, {"top_k", 900}})});
   all.push_back({"min_p", made({{"temperature", 0.8F}, {"min_p", 0.05F}})});
   all.push_back({"top_p", made({{"temperature", 0.8F}, {"top_p", 0.9F}})});
