@@ -1,5 +1,4 @@
 // partita batch: JSONL in, JSONL out, several sequences per step, and a row's error stays in its row.
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <limits>
 #include <string>
@@ -147,9 +146,9 @@ int run(const Common& common, const Options& options) {
 
 }  // namespace
 
-void add_batch(CLI::App& program, Common& common, Action& action) {
+void add_batch(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  const Command command =
       add_command(program, common, "batch", kJson | kSpecials | kEngine | kSeed,
                   "Many prompts from a JSONL file: one object a line, {\"id\", \"prompt\" or \"messages\" or "
                   "\"ids\", and "
@@ -158,51 +157,49 @@ void add_batch(CLI::App& program, Common& common, Action& action) {
                   "again with the same output file, it goes on where it stopped. docs/batch.md says more",
                   "echo '{\"id\":1,\"prompt\":\"The capital of France is\",\"n\":8,\"greedy\":true}' | " +
                       common.program + " batch -i - -o -");
+  command.add_option("-i,--input", options->in, "JSONL to read, as it is or packed by gzip or zstd; -: stdin")
+      .show_default();
+  command.add_option("-o,--output", options->out, "JSONL to write; -: stdout").show_default();
   command
-      ->add_option("-i,--input", options->in, "JSONL to read, as it is or packed by gzip or zstd; -: stdin")
-      ->capture_default_str();
-  command->add_option("-o,--output", options->out, "JSONL to write; -: stdout")->capture_default_str();
+      .add_option("--order", options->order,
+                  "of the rows in the output: as in the input, or as they are finished")
+      .one_of({"input", "finished"})
+      .show_default();
+  command.add_flag("--retry-errors", options->retry_errors,
+                   "take rows of errors out of the output file, so that they run again");
+  command.add_flag("--ignore-unknown", options->ignore_unknown,
+                   "also answer rows with a key that looks like an option and is none; without it they are "
+                   "errors, and other keys are ignored");
+  command.add_flag("--strict", options->strict,
+                   "exit code 1 where a row of this run is an error, or one that the output held before; "
+                   "without it such a job is done, 0. The rows are written either way");
   command
-      ->add_option("--order", options->order,
-                   "of the rows in the output: as in the input, or as they are finished")
-      ->check(CLI::IsMember({"input", "finished"}))
-      ->capture_default_str();
-  command->add_flag("--retry-errors", options->retry_errors,
-                    "take rows of errors out of the output file, so that they run again");
-  command->add_flag("--ignore-unknown", options->ignore_unknown,
-                    "also answer rows with a key that looks like an option and is none; without it they are "
-                    "errors, and other keys are ignored");
-  command->add_flag("--strict", options->strict,
-                    "exit code 1 where a row of this run is an error, or one that the output held before; "
-                    "without it such a job is done, 0. The rows are written either way");
+      .add_option("--progress-every", options->progress_every,
+                  "where stderr is no terminal, seconds from one line about the progress to the next")
+      .range(0.01, 1e6)
+      .show_default();
+  command.add_option("--sequences", options->sequences, "rows that advance together")
+      .range(1, 512)
+      .show_default();
   command
-      ->add_option("--progress-every", options->progress_every,
-                   "where stderr is no terminal, seconds from one line about the progress to the next")
-      ->check(CLI::Range(0.01, 1e6))
-      ->capture_default_str();
-  command->add_option("--sequences", options->sequences, "rows that advance together")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
+      .add_option("-n,--max-tokens", options->max_tokens,
+                  "at most this many tokens; -1: until the context is full")
+      .range(-1, 1 << 30)
+      .show_default();
+  command.add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
+      .range(0, kMostLogprobs);
+  command.add_flag("--confidence", options->confidence, "how sure the model was of each token");
   command
-      ->add_option("-n,--max-tokens", options->max_tokens,
-                   "at most this many tokens; -1: until the context is full")
-      ->check(CLI::Range(-1, 1 << 30))
-      ->capture_default_str();
-  command->add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
-      ->check(CLI::Range(0, kMostLogprobs));
-  command->add_flag("--confidence", options->confidence, "how sure the model was of each token");
-  command
-      ->add_option(
-          "--prefix-bytes", options->prefix_bytes,
-          "memory for what prompts begin with, kept for rows that begin alike; 0: each reads its own")
-      ->transform(CLI::AsSizeValue(false))
-      ->transform(CLI::Validator(check_size, ""))
-      ->default_str("512MB");
-  add_speculation(*command, options->speculation);
-  auto* chat = command->add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
-  command->add_option("--system", options->system, "the system message, with --chat")->needs(chat);
-  add_sampling(*command, options->sampling);
-  command->callback(
+      .add_option("--prefix-bytes", options->prefix_bytes,
+                  "memory for what prompts begin with, kept for rows that begin alike; 0: each reads its own")
+      .byte_size()
+      .show_default("512MB");
+  add_speculation(command, options->speculation);
+  const Option chat =
+      command.add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
+  command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
+  add_sampling(command, options->sampling);
+  command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
 

@@ -1,5 +1,4 @@
 // partita bench: how fast a model runs here, and how far that is from what the memory allows.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "tools/common.h"
@@ -84,27 +83,27 @@ int run(const Common& common, const partita::BenchOptions& options) {
 
 }  // namespace
 
-void add_bench(CLI::App& program, Common& common, Action& action) {
+void add_bench(Command program, Common& common, Action& action) {
   auto options = std::make_shared<partita::BenchOptions>();
-  CLI::App* command = add_command(program, common, "bench", kJson | kEngine,
-                                  "Measure prefill and decode, beside the memory's roof",
-                                  common.program + " bench -p 128 -n 16 --repeat 1");
-  command->add_option("-p,--prefill", options->prefill, "tokens of a prompt; 0: not measured")
-      ->check(CLI::Validator(check_count, ""))
-      ->capture_default_str();
-  command->add_option("-n,--decode", options->decode, "tokens generated; 0: not measured")
-      ->check(CLI::Validator(check_count, ""))
-      ->capture_default_str();
-  command->add_option("--depth", options->depth, "tokens in the cache before either")
-      ->check(CLI::Validator(check_count, ""))
-      ->capture_default_str();
-  command->add_option("--sequences", options->sequences, "sequences that share each step")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
-  command->add_option("--repeat", options->repeat, "measurements of each; the median counts")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->callback(
+  const Command command = add_command(program, common, "bench", kJson | kEngine,
+                                      "Measure prefill and decode, beside the memory's roof",
+                                      common.program + " bench -p 128 -n 16 --repeat 1");
+  command.add_option("-p,--prefill", options->prefill, "tokens of a prompt; 0: not measured")
+      .check(check_count)
+      .show_default();
+  command.add_option("-n,--decode", options->decode, "tokens generated; 0: not measured")
+      .check(check_count)
+      .show_default();
+  command.add_option("--depth", options->depth, "tokens in the cache before either")
+      .check(check_count)
+      .show_default();
+  command.add_option("--sequences", options->sequences, "sequences that share each step")
+      .range(1, 512)
+      .show_default();
+  command.add_option("--repeat", options->repeat, "measurements of each; the median counts")
+      .range(1, 1000000)
+      .show_default();
+  command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
 

@@ -1,5 +1,4 @@
 // partita chat: a conversation in the terminal.
-#include <CLI/CLI.hpp>
 #include <csignal>
 
 #include "tools/chat_store.h"
@@ -278,7 +277,7 @@ Chat::Said Chat::pull(partita::Stream& stream) {
 
 partita::Error Chat::with_remedy(partita::Error error, const partita::Request& request) const {
   const auto ids = model_->tokenize_chat(request.messages, true, &interrupted());
-  if (ids && ids->size() >= model_->info().context_length) error.message += std::string("; ") + kRemedy;
+  if (ids && ids->size() >= model_->info().context_length) error.message.append("; ").append(kRemedy);
   return error;
 }
 
@@ -379,22 +378,22 @@ int run(const Common& common, const Options& options) {
 
 }  // namespace
 
-void add_chat(CLI::App& program, Common& common, Action& action) {
+void add_chat(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  const Command command =
       add_command(program, common, "chat", kEngine | kSeed,
                   "Talk with the model; /help there lists the commands", common.program + " chat");
   command
-      ->add_option("-n,--max-tokens", options->max_tokens, "at most this many tokens an answer; -1: no limit")
-      ->check(CLI::Range(-1, 1 << 30))
-      ->capture_default_str();
-  command->add_option("--system", options->system, "the system message");
-  command->add_option("--session", options->session,
-                      "a file that keeps the chat, turn by turn: it goes on where it ended; one that is not "
-                      "there begins a chat");
-  add_sampling(*command, options->sampling);
-  add_speculation(*command, options->speculation);
-  command->callback([&common, &action, options] {
+      .add_option("-n,--max-tokens", options->max_tokens, "at most this many tokens an answer; -1: no limit")
+      .range(-1, 1 << 30)
+      .show_default();
+  command.add_option("--system", options->system, "the system message");
+  command.add_option("--session", options->session,
+                     "a file that keeps the chat, turn by turn: it goes on where it ended; one that is not "
+                     "there begins a chat");
+  add_sampling(command, options->sampling);
+  add_speculation(command, options->speculation);
+  command.callback([&common, &action, options] {
     action = [&common, options] {
       if (common.json)
         return usage_error("chat has no --json: it is for people; generate --chat --json is for programs");

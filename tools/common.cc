@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <charconv>
@@ -64,22 +63,22 @@ std::string check_sinks(const std::string& sinks) {
 }
 
 /// --attention-window and what goes with it.
-void add_attention(CLI::App& command, Common& common, const std::string& group) {
-  auto* window =
+void add_attention(Command command, Common& common, const std::string& group) {
+  const Option window =
       command
           .add_option("--attention-window", common.attention_window,
                       "a token sees the last so many, itself included, and the sinks: memory and time a "
                       "token stay the same as the text grows; 0: all that the model does")
-          ->check(CLI::Range(0, 1 << 24))
-          ->capture_default_str()
-          ->group(group);
+          .range(0, 1 << 24)
+          .show_default()
+          .group(group);
   command
       .add_option("--attention-sinks", common.attention_sinks,
                   "the first so many tokens are always seen, with --attention-window; a multiple of 64")
-      ->check(CLI::Validator(check_sinks, "0|64|128.."))
-      ->needs(window)
-      ->capture_default_str()
-      ->group(group);
+      .check(check_sinks, "0|64|128..")
+      .needs(window)
+      .show_default()
+      .group(group);
 }
 
 }  // namespace
@@ -92,83 +91,76 @@ std::string check_count(const std::string& text) {
   return "it is an integer from 0 to 18446744073709551615, not \"" + text + "\"";
 }
 
-std::string check_size(const std::string& text) {
-  if (!text.empty() && text[0] >= '0' && text[0] <= '9') return {};
-  return "it is a number of bytes, such as 2GB, not \"" + text + "\"";
-}
-
 bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
 
-CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, unsigned heeds,
-                      const std::string& about, const std::string& example) {
-  CLI::App* command = program.add_subcommand(name, about);
+Command add_command(Command program, Common& common, const std::string& name, unsigned heeds,
+                    const std::string& about, const std::string& example) {
+  const Command command = program.add_command(name, about);
   const auto shown = [&](unsigned kind) {
     return (heeds & kind) != 0 ? "Options" : "";
   };  // "": not in --help
-  command->add_option(
+  command.add_option(
       "-m,--model", common.model,
       "a GGUF file or the name of a known model; without it $PARTITA_MODEL, else SmolLM2 where it "
       "was fetched, else the small one inside the program, whose name is bundled");
   command
-      ->add_option("-t,--threads", common.threads,
-                   "threads, at most what the machine and its container really grant; 0: all of them")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->group(shown(kEngine | kThreads));
-  command->add_flag("--json", common.json, "one JSON value on stdout, nothing else")->group(shown(kJson));
-  command->add_option("--seed", common.seed, "seed of the random draws")
-      ->check(CLI::Validator(check_count, ""))
-      ->capture_default_str()
-      ->group(shown(kSeed));
+      .add_option("-t,--threads", common.threads,
+                  "threads, at most what the machine and its container really grant; 0: all of them")
+      .range(0, 1024)
+      .show_default()
+      .group(shown(kEngine | kThreads));
+  command.add_flag("--json", common.json, "one JSON value on stdout, nothing else").group(shown(kJson));
+  command.add_option("--seed", common.seed, "seed of the random draws")
+      .check(check_count)
+      .show_default()
+      .group(shown(kSeed));
   command
-      ->add_flag(
-          "--exact", common.exact,
-          "float activations and the scalar kernels: slow, the definition that the fast paths are held "
-          "against")
-      ->group(shown(kEngine));
+      .add_flag("--exact", common.exact,
+                "float activations and the scalar kernels: slow, the definition that the fast paths are held "
+                "against")
+      .group(shown(kEngine));
   command
-      ->add_option(
+      .add_option(
           "--cache", common.cache,
           "keys and values in the cache: f16, or i8 for values in 8 bits, three quarters of the memory")
-      ->check(CLI::Validator(check_cache, "f16|i8"))
-      ->capture_default_str()
-      ->group(shown(kEngine));
+      .check(check_cache, "f16|i8")
+      .show_default()
+      .group(shown(kEngine));
   command
-      ->add_option("--cache-bytes", common.cache_bytes,
-                   "memory for all keys and values, such as 2GB; a request that it cannot hold fails alone; "
-                   "0: no limit")
-      ->transform(CLI::AsSizeValue(false))
-      ->transform(CLI::Validator(check_size, ""))  // the one given last comes first
-      ->capture_default_str()
-      ->group(shown(kEngine));
-  add_attention(*command, common, shown(kEngine));
+      .add_option("--cache-bytes", common.cache_bytes,
+                  "memory for all keys and values, such as 2GB; a request that it cannot hold fails alone; "
+                  "0: no limit")
+      .byte_size()
+      .show_default()
+      .group(shown(kEngine));
+  add_attention(command, common, shown(kEngine));
   command
-      ->add_option(
+      .add_option(
           "--head-budget", common.head_budget,
           "compute only so many logits of each token, those that the screen of partita prepare takes for "
           "the largest, and take its estimates of the others: uncertified; score and bench tell the loss")
-      ->check(CLI::PositiveNumber)
-      ->group(shown(kEngine));
+      .positive()
+      .group(shown(kEngine));
   command
-      ->add_option("--head", common.head,
-                   "output head: the screened one of partita prepare, the full one, or auto: screened where "
-                   "there is one")
-      ->check(CLI::IsMember({"auto", "full", "screened"}))
-      ->capture_default_str()
-      ->group(shown(kEngine));
-  command->add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
-      ->group(shown(kSpecials));
-  command->add_flag("-q,--quiet", common.quiet, "no progress, no statistics");
-  command->add_flag("-v,--verbose", common.verbose, "what is used: model, threads, kernels, samplers")
-      ->group(shown(kEngine));
-  command->footer("Example:\n  " + example);
+      .add_option("--head", common.head,
+                  "output head: the screened one of partita prepare, the full one, or auto: screened where "
+                  "there is one")
+      .one_of({"auto", "full", "screened"})
+      .show_default()
+      .group(shown(kEngine));
+  command.add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
+      .group(shown(kSpecials));
+  command.add_flag("-q,--quiet", common.quiet, "no progress, no statistics");
+  command.add_flag("-v,--verbose", common.verbose, "what is used: model, threads, kernels, samplers")
+      .group(shown(kEngine));
+  command.footer("Example:\n  " + example);
   return command;
 }
 
-void add_input(CLI::App& command, Input& input, const std::string& what) {
+void add_input(Command command, Input& input, const std::string& what) {
   input.text_option = command.add_option("-p,--prompt", input.text, what);
   command.add_option("-f,--file", input.file, what + ", from a file; without -p and -f from stdin")
-      ->excludes(input.text_option);
+      .excludes(input.text_option);
 }
 
 Result<std::string> read_file(const std::string& path) {
@@ -187,7 +179,7 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Result<std::string> read_input(const Input& input) {
-  if (input.text_option->count() > 0) return input.text;
+  if (input.text_option.count() > 0) return input.text;
   return read_file(input.file.empty() ? "-" : input.file);
 }
 

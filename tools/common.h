@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/cli_fwd.h"
+#include "tools/options.h"
 
 namespace tools {
 
@@ -55,16 +55,16 @@ enum Heeds : unsigned {
 
 /// A command with the common options and an example that works as printed. Every command takes all of them,
 /// so that scripts may give the same to each; --help shows those that it heeds.
-CLI::App* add_command(CLI::App& program, Common& common, const std::string& name, unsigned heeds,
-                      const std::string& about, const std::string& example);
+Command add_command(Command program, Common& common, const std::string& name, unsigned heeds,
+                    const std::string& about, const std::string& example);
 
 /// -p TEXT, -f FILE or stdin.
 struct Input {
   std::string text;
   std::string file;
-  CLI::Option* text_option = nullptr;
+  Option text_option;
 };
-void add_input(CLI::App& command, Input& input, const std::string& what);
+void add_input(Command command, Input& input, const std::string& what);
 
 /// The input, exactly as given.
 partita::Result<std::string> read_input(const Input& input);
@@ -73,11 +73,8 @@ partita::Result<std::string> read_file(const std::string& path);
 /// Ids separated by commas or spaces. Error names the first thing that is not one.
 partita::Result<std::vector<partita::TokenId>> parse_ids(std::string_view text);
 
-/// A CLI11 check of options that count something: what is wrong with the value, or nothing.
+/// A check of options that count something: what is wrong with the value, or nothing.
 std::string check_count(const std::string& text);
-
-/// The same of options that are a number of bytes, before CLI::AsSizeValue makes -1 a large one.
-std::string check_size(const std::string& text);
 
 /// A string, or an array of strings; nothing if it is something else.
 std::optional<std::vector<std::string>> texts_of(const Json& value);
@@ -168,16 +165,16 @@ void watch(Source& source, Progress& progress) {
 std::size_t peak_rss_bytes();
 
 // The commands, one file each. Each adds itself to the program and sets `action` when it is chosen.
-void add_generate(CLI::App& program, Common& common, Action& action);
-void add_chat(CLI::App& program, Common& common, Action& action);
-void add_batch(CLI::App& program, Common& common, Action& action);
-void add_score(CLI::App& program, Common& common, Action& action);
-void add_tokenize(CLI::App& program, Common& common, Action& action);
-void add_detokenize(CLI::App& program, Common& common, Action& action);
-void add_template(CLI::App& program, Common& common, Action& action);
-void add_inspect(CLI::App& program, Common& common, Action& action);
-void add_convert(CLI::App& program, Common& common, Action& action);
-void add_prepare(CLI::App& program, Common& common, Action& action);
-void add_bench(CLI::App& program, Common& common, Action& action);
+void add_generate(Command program, Common& common, Action& action);
+void add_chat(Command program, Common& common, Action& action);
+void add_batch(Command program, Common& common, Action& action);
+void add_score(Command program, Common& common, Action& action);
+void add_tokenize(Command program, Common& common, Action& action);
+void add_detokenize(Command program, Common& common, Action& action);
+void add_template(Command program, Common& common, Action& action);
+void add_inspect(Command program, Common& common, Action& action);
+void add_convert(Command program, Common& common, Action& action);
+void add_prepare(Command program, Common& common, Action& action);
+void add_bench(Command program, Common& common, Action& action);
 
 }  // namespace tools

@@ -1,5 +1,4 @@
 // partita convert: a checkpoint of Hugging Face's Llama, with any output head, to a model file.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cinttypes>
 
@@ -65,26 +64,27 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
 
 }  // namespace
 
-void add_convert(CLI::App& program, Common& common, Action& action) {
+void add_convert(Command program, Common& common, Action& action) {
   auto paths = std::make_shared<Paths>();
   auto options = std::make_shared<partita::ConvertOptions>();
-  CLI::App* command = add_command(program, common, "convert", kJson,
-                                  "Make a model file of a checkpoint: config.json and safetensors of a Llama",
-                                  common.program + " convert checkpoint -o model.gguf --type q8_0");
+  const Command command =
+      add_command(program, common, "convert", kJson,
+                  "Make a model file of a checkpoint: config.json and safetensors of a Llama",
+                  common.program + " convert checkpoint -o model.gguf --type q8_0");
   command
-      ->add_option("CHECKPOINT", paths->checkpoint,
-                   "a directory with config.json and model.safetensors, or its index")
-      ->required();
-  command->add_option("-o,--output", paths->output, "the model file to write")->required();
-  command->add_option(
+      .add_option("CHECKPOINT", paths->checkpoint,
+                  "a directory with config.json and model.safetensors, or its index")
+      .required();
+  command.add_option("-o,--output", paths->output, "the model file to write").required();
+  command.add_option(
       "--vocabulary", options->vocabulary,
       "a GGUF file that has the model's words and, where the checkpoint has no chat_template.jinja, its chat "
       "template; without it the file of --model");
   const auto types = partita::convert_types();
-  command->add_option("--type", options->type, "of matrices; biases and norms are f32")
-      ->check(CLI::IsMember(std::vector<std::string>(types.begin(), types.end())))
-      ->capture_default_str();
-  command->callback([&common, &action, paths, options] {
+  command.add_option("--type", options->type, "of matrices; biases and norms are f32")
+      .one_of({types.begin(), types.end()})
+      .show_default();
+  command.callback([&common, &action, paths, options] {
     action = [&common, paths, options] { return run(common, *paths, *options); };
   });
 }

@@ -1,6 +1,5 @@
 #include "tools/ensemble.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -66,23 +65,20 @@ Result<std::vector<Companion>> EnsembleFlags::companions() const {
   return all;
 }
 
-void add_ensemble(CLI::App& command, EnsembleFlags& flags) {
-  auto* with = command
-                   .add_option("--with", flags.with,
-                               "MODEL or MODEL=WEIGHT: another model of the same vocabulary that answers "
-                               "together with the first; can be repeated")
-                   ->expected(1)
-                   ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-                   ->allow_extra_args(false);
-  command.add_option("--weight", flags.weight, "of the first model, with --with")
-      ->needs(with)
-      ->capture_default_str();
+void add_ensemble(Command command, EnsembleFlags& flags) {
+  const Option with =
+      command
+          .add_option("--with", flags.with,
+                      "MODEL or MODEL=WEIGHT: another model of the same vocabulary that answers "
+                      "together with the first; can be repeated")
+          .repeatable();
+  command.add_option("--weight", flags.weight, "of the first model, with --with").needs(with).show_default();
   command
       .add_option("--ensemble", flags.space,
                   "what is averaged, with --with: probability, or logit (a geometric mean)")
-      ->needs(with)
-      ->check(CLI::Validator(check_space, "probability|logit"))
-      ->capture_default_str();
+      .needs(with)
+      .check(check_space, "probability|logit")
+      .show_default();
 }
 
 Result<OpenedEnsemble> open_ensemble(const Common& common, const EnsembleFlags& flags,

@@ -24,7 +24,7 @@ struct EnsembleFlags {
 };
 
 /// --with, --weight, --ensemble.
-void add_ensemble(CLI::App& command, EnsembleFlags& flags);
+void add_ensemble(Command command, EnsembleFlags& flags);
 
 struct OpenedEnsemble {
   partita::Ensemble ensemble;

@@ -1,6 +1,5 @@
 // partita generate: one prompt, one answer.
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "tools/common.h"
@@ -220,45 +219,46 @@ int run(const Common& common, const Options& options) {
 
 }  // namespace
 
-void add_generate(CLI::App& program, Common& common, Action& action) {
+void add_generate(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  const Command command = add_command(
       program, common, "generate", kJson | kSpecials | kEngine | kSeed,
       "Continue a prompt, or answer it with --chat",
       common.program + " generate -p 'The capital of France is' -n 16 --greedy\n  " + common.program +
           " generate -p 'The capital of France is' -n 16 --with SmolLM2=0.5\n  " + common.program +
           " generate -p 'The capital of France is' -n 16 --beams 4 --n-best 2");
-  add_input(*command, options->input, "the prompt, taken raw unless --chat");
+  add_input(command, options->input, "the prompt, taken raw unless --chat");
   command
-      ->add_option("-n,--max-tokens", options->max_tokens,
-                   "at most this many tokens; -1: until the context is full")
-      ->check(CLI::Range(-1, 1 << 30))
-      ->capture_default_str();
-  auto* chat = command->add_flag("--chat", options->chat, "apply the model's chat template to the prompt");
-  command->add_option("--system", options->system, "the system message, with --chat")->needs(chat);
-  command->add_flag("--ids", options->ids, "the prompt is token ids, separated by commas or spaces")
-      ->excludes(chat);
+      .add_option("-n,--max-tokens", options->max_tokens,
+                  "at most this many tokens; -1: until the context is full")
+      .range(-1, 1 << 30)
+      .show_default();
+  const Option chat =
+      command.add_flag("--chat", options->chat, "apply the model's chat template to the prompt");
+  command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
+  command.add_flag("--ids", options->ids, "the prompt is token ids, separated by commas or spaces")
+      .excludes(chat);
   command
-      ->add_option("--logprobs", options->logprobs,
-                   "log-probabilities of the tokens, and so many alternatives of each: a table behind the "
-                   "answer, or in the JSON")
-      ->check(CLI::Range(0, 1 << 30));
-  command->add_flag(
+      .add_option("--logprobs", options->logprobs,
+                  "log-probabilities of the tokens, and so many alternatives of each: a table behind the "
+                  "answer, or in the JSON")
+      .range(0, 1 << 30);
+  command.add_flag(
       "--confidence", options->confidence,
       "how sure the model was of each token: probability of the likeliest, its lead, entropy; a table behind "
       "the answer, or in the JSON");
-  auto* explain = command->add_flag(
+  const Option explain = command.add_flag(
       "--explain", options->explain,
       "show for each token the candidates after every sampler, and which one removed the runner-up");
-  command->add_option("--explain-top", options->explain_top, "so many candidates")
-      ->needs(explain)
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  add_sampling(*command, options->sampling);
-  add_speculation(*command, options->speculation);
-  add_search(*command, options->search);
-  add_ensemble(*command, options->ensemble);
-  command->callback(
+  command.add_option("--explain-top", options->explain_top, "so many candidates")
+      .needs(explain)
+      .range(1, 1000)
+      .show_default();
+  add_sampling(command, options->sampling);
+  add_speculation(command, options->speculation);
+  add_search(command, options->search);
+  add_ensemble(command, options->ensemble);
+  command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
 

@@ -1,5 +1,4 @@
 // partita inspect: what a model file says about itself.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "tools/common.h"
@@ -48,16 +47,17 @@ int run(const Common& common, std::size_t array_limit) {
 
 }  // namespace
 
-void add_inspect(CLI::App& program, Common& common, Action& action) {
+void add_inspect(Command program, Common& common, Action& action) {
   auto array_limit = std::make_shared<std::size_t>(8);
-  CLI::App* command = add_command(program, common, "inspect", kJson, "Metadata and tensors of a model file",
-                                  common.program + " inspect --json");
+  const Command command =
+      add_command(program, common, "inspect", kJson, "Metadata and tensors of a model file",
+                  common.program + " inspect --json");
   command
-      ->add_option("--array-limit", *array_limit,
-                   "longer arrays are shown by their first values and their length")
-      ->check(CLI::Validator(check_count, ""))
-      ->capture_default_str();
-  command->callback([&common, &action, array_limit] {
+      .add_option("--array-limit", *array_limit,
+                  "longer arrays are shown by their first values and their length")
+      .check(check_count)
+      .show_default();
+  command.callback([&common, &action, array_limit] {
     action = [&common, array_limit] { return run(common, *array_limit); };
   });
 }

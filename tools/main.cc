@@ -31,17 +31,18 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", "partita " + std::string(partita::version()));
   program.require_subcommand(1);
   program.footer("Each command has its own --help, with an example.");
-  tools::add_generate(program, common, action);
-  tools::add_chat(program, common, action);
-  tools::add_batch(program, common, action);
-  tools::add_score(program, common, action);
-  tools::add_tokenize(program, common, action);
-  tools::add_detokenize(program, common, action);
-  tools::add_template(program, common, action);
-  tools::add_inspect(program, common, action);
-  tools::add_convert(program, common, action);
-  tools::add_prepare(program, common, action);
-  tools::add_bench(program, common, action);
+  const tools::Command commands(program);
+  tools::add_generate(commands, common, action);
+  tools::add_chat(commands, common, action);
+  tools::add_batch(commands, common, action);
+  tools::add_score(commands, common, action);
+  tools::add_tokenize(commands, common, action);
+  tools::add_detokenize(commands, common, action);
+  tools::add_template(commands, common, action);
+  tools::add_inspect(commands, common, action);
+  tools::add_convert(commands, common, action);
+  tools::add_prepare(commands, common, action);
+  tools::add_bench(commands, common, action);
 
   try {
     program.parse(argc, argv);

@@ -1,5 +1,4 @@
 // partita prepare: makes the screen of a model's head, once, so that tokens need fewer bytes.
-#include <CLI/CLI.hpp>
 
 #include "tools/common.h"
 
@@ -47,18 +46,18 @@ int run(const Common& common, partita::PrepareOptions options) {
 
 }  // namespace
 
-void add_prepare(CLI::App& program, Common& common, Action& action) {
+void add_prepare(Command program, Common& common, Action& action) {
   auto options = std::make_shared<partita::PrepareOptions>();
-  CLI::App* command =
+  const Command command =
       add_command(program, common, "prepare", kJson | kThreads | kSeed,
                   "Make a screen of a model's last matrix, once: the same tokens from fewer bytes",
                   common.program + " prepare --states 600 -o \"$(mktemp -d)/try.screen\"");
-  command->add_option("-o,--output", options->path,
-                      "where to put it; beside the model, where it is found, if empty");
-  command->add_option("--states", options->states, "hidden states to make it for; 0: 8 for each dimension")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 24))
-      ->capture_default_str();
-  command->callback(
+  command.add_option("-o,--output", options->path,
+                     "where to put it; beside the model, where it is found, if empty");
+  command.add_option("--states", options->states, "hidden states to make it for; 0: 8 for each dimension")
+      .range(std::size_t{0}, std::size_t{1} << 24)
+      .show_default();
+  command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
 

@@ -1,6 +1,5 @@
 #include "tools/sampling.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -44,16 +43,15 @@ Biases read_biases(const std::vector<std::string>& texts, const std::string& fla
   for (const std::string& text : texts) {
     const std::size_t colon = std::min(text.find(':'), text.size());
     const auto id = read_id(std::string_view(text).substr(0, colon));
-    double number = 0;
-    const bool read = colon < text.size() && CLI::detail::lexical_cast(text.substr(colon + 1), number);
-    const auto bias = read_bias(number);
-    if (!id || !read || !bias) throw CLI::ValidationError(flag, "\"" + text + "\" is not ID:NUMBER");
+    const auto number = colon < text.size() ? read_number(text.substr(colon + 1)) : std::nullopt;
+    const auto bias = number ? read_bias(*number) : std::nullopt;
+    if (!id || !bias) refuse_value(flag, "\"" + text + "\" is not ID:NUMBER");
     biases.emplace_back(*id, *bias);
   }
   return biases;
 }
 
-CLI::Option* add_option(CLI::App& command, SamplingFlags& flags, const SamplingOption& option) {
+Option add_option(Command command, SamplingFlags& flags, const SamplingOption& option) {
   const std::string flag = flag_of(option.name), help(option.help);
   const auto give = [&flags, name = std::string(option.name)](SamplingValue value) {
     flags.given.emplace_back(name, std::move(value));
@@ -70,9 +68,7 @@ CLI::Option* add_option(CLI::App& command, SamplingFlags& flags, const SamplingO
           .add_option_function<std::vector<std::string>>(
               flag, [give](const std::vector<std::string>& texts) { give(texts); },
               help + "; can be repeated")
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-          ->allow_extra_args(false);
+          .repeatable();
     case OptionKind::kBiases:
       break;
   }
@@ -80,7 +76,7 @@ CLI::Option* add_option(CLI::App& command, SamplingFlags& flags, const SamplingO
       .add_option_function<std::vector<std::string>>(
           flag, [give, flag](const std::vector<std::string>& texts) { give(read_biases(texts, flag)); },
           help + "; ID:NUMBER, separated by commas")
-      ->delimiter(',');
+      .delimiter(',');
 }
 
 /// {"id": bias} or [[id, bias]].
@@ -108,7 +104,7 @@ std::string with_guess(std::string sentence, const std::string& guess) {
 
 Error must_be(std::string what) { return {ErrorCode::kInvalidArgument, std::move(what)}; }
 
-void add_abstain(CLI::App& command, AbstainFlags& flags) {
+void add_abstain(Command command, AbstainFlags& flags) {
   command.add_option("--abstain-probability", flags.probability,
                      "end the answer where the likeliest token is less likely than this; 0: never");
   command.add_option("--abstain-margin", flags.margin,
@@ -121,14 +117,14 @@ void add_abstain(CLI::App& command, AbstainFlags& flags) {
 
 }  // namespace
 
-void add_sampling(CLI::App& command, SamplingFlags& flags) {
+void add_sampling(Command command, SamplingFlags& flags) {
   for_each_option([&](const SamplingOption& option) {
-    CLI::Option* added = add_option(command, flags, option);
+    const Option added = add_option(command, flags, option);
     if (option.name == "temperature") {
-      added->default_str(CLI::detail::to_string(flags.sampling.temperature));
-      command.add_flag("--greedy", flags.greedy, "the same as --temperature 0")->excludes(added);
+      added.show_default(flags.sampling.temperature);
+      command.add_flag("--greedy", flags.greedy, "the same as --temperature 0").excludes(added);
     } else if (option.kind == OptionKind::kNumber || option.kind == OptionKind::kWholeNumber) {
-      added->default_str(CLI::detail::to_string(option.neutral));
+      added.show_default(option.neutral);
     }
   });
   std::string names;
@@ -137,25 +133,23 @@ void add_sampling(CLI::App& command, SamplingFlags& flags) {
   command
       .add_option("--samplers", flags.sampling.samplers,
                   "the stages and their order, separated by commas; without it Hugging Face's: " + names)
-      ->delimiter(',');
+      .delimiter(',');
   command.add_option(
       "--preset", flags.preset,
       "defaults and order of another program: llama.cpp or huggingface; other options change it");
-  auto* guidance =
+  const Option guidance =
       command
           .add_option("--guidance-scale", flags.guidance_scale,
                       "classifier-free guidance: how far towards the prompt and away from the negative "
                       "one; 1: off, else twice the time")
-          ->capture_default_str();
+          .show_default();
   command
       .add_option("--negative-prompt", flags.negative_prompt,
                   "what guidance leads away from, taken raw; without it the prompt's last token")
-      ->needs(guidance);
+      .needs(guidance);
   command
       .add_option("--stop", flags.stop, "a text that ends the answer and is not part of it; can be repeated")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      .repeatable();
   add_abstain(command, flags.abstain);
 }
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "tools/cli_fwd.h"
+#include "tools/options.h"
 
 namespace tools {
 
@@ -37,7 +37,7 @@ struct SamplingFlags {
   /// With what the flags say. Error: what the library refuses.
   partita::Result<partita::Sampling> resolved(std::uint64_t seed) const;
 };
-void add_sampling(CLI::App& command, SamplingFlags& flags);
+void add_sampling(Command command, SamplingFlags& flags);
 
 /// Calls visit(option) for every option of every sampler.
 template <class Visit>

@@ -1,5 +1,4 @@
 // partita score: how likely a text is to the model, and how far the model is from another.
-#include <CLI/CLI.hpp>
 
 #include "tools/common.h"
 #include "tools/token_text.h"
@@ -161,21 +160,21 @@ int run(const Common& common, const Options& options) {
 
 }  // namespace
 
-void add_score(CLI::App& program, Common& common, Action& action) {
+void add_score(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  const Command command =
       add_command(program, common, "score", kJson | kSpecials | kEngine,
                   "Log-probability and rank of every token of a text, and the totals (natural logarithms)",
                   "echo 'The capital of France is Paris.' | " + common.program + " score --json");
-  add_input(*command, options->input, "the text");
-  command->add_flag("--ids", options->ids, "the text is token ids, separated by commas or spaces");
-  command->add_flag("--totals", options->totals,
-                    "only the totals: number of tokens, mean negative log-likelihood, perplexity");
-  command->add_option(
+  add_input(command, options->input, "the text");
+  command.add_flag("--ids", options->ids, "the text is token ids, separated by commas or spaces");
+  command.add_flag("--totals", options->totals,
+                   "only the totals: number of tokens, mean negative log-likelihood, perplexity");
+  command.add_option(
       "--against", options->against,
       "also the divergence from `exact` (this model in exact arithmetic) or from another MODEL of the "
       "same vocabulary");
-  command->callback(
+  command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
 

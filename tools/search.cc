@@ -1,7 +1,5 @@
 #include "tools/search.h"
 
-#include <CLI/CLI.hpp>
-
 #include "tools/token_text.h"
 
 namespace tools {
@@ -66,57 +64,57 @@ std::string result_text(const partita::Model& model, const partita::Request& req
 
 }  // namespace
 
-void add_search(CLI::App& command, SearchFlags& flags) {
+void add_search(Command command, SearchFlags& flags) {
   partita::Search& s = flags.search;
-  flags.temperature = command.get_option("--temperature");
+  flags.temperature = command.option("--temperature");
   command.add_option("--beams", s.beams, "beam search over this many beams, ranked by joint log-probability")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
+      .range(1, 512)
+      .show_default();
   flags.length_penalty =
       command
           .add_option("--length-penalty", s.length_penalty,
                       "answers are ranked by joint log-probability / length^this; above 0 favours long ones")
-          ->capture_default_str();
+          .show_default();
   flags.of_beams = {
       command
           .add_option(
               "--early-stopping", flags.early_stopping,
               "when as many answers are complete as there are beams: true ends, false ends when the best "
               "beam is no better now, never when none could become better")
-          ->check(CLI::Validator(check_early, "true|false|never"))
-          ->capture_default_str(),
+          .check(check_early, "true|false|never")
+          .show_default(),
       command.add_option("--beam-groups", s.groups, "groups of beams that are kept diverse")
-          ->check(CLI::Range(1, 512))
-          ->capture_default_str(),
+          .range(1, 512)
+          .show_default(),
       command
           .add_option("--diversity-penalty", s.diversity_penalty,
                       "for each beam of earlier groups that takes the same token in this step")
-          ->capture_default_str()};
-  flags.n_best = command.add_option("--n-best", s.n_best, "answers shown, best first")->capture_default_str();
+          .show_default()};
+  flags.n_best = command.add_option("--n-best", s.n_best, "answers shown, best first").show_default();
   command
       .add_option("--best-of", s.best_of,
                   "draw this many answers and take the best by their log-probability; 0: off")
-      ->check(CLI::Range(0, 512))
-      ->capture_default_str();
+      .range(0, 512)
+      .show_default();
   command
       .add_option(
           "--penalty-alpha", s.penalty_alpha,
           "contrastive search among the --top-k likeliest: how much likeness to what came before counts; "
           "0: off")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+      .range(0.0, 1.0)
+      .show_default();
 }
 
 std::string SearchFlags::misused() const {
-  const auto given = [](const CLI::Option* option) { return option->count() > 0; };
+  const auto given = [](const Option& option) { return option.count() > 0; };
   if (search.beams == 1) {
-    for (const CLI::Option* option : of_beams) {
-      if (given(option)) return option->get_name() + " is for beam search: give --beams, 2 or more";
+    for (const Option& option : of_beams) {
+      if (given(option)) return option.name() + " is for beam search: give --beams, 2 or more";
     }
   }
   if (asked()) return {};
-  for (const CLI::Option* option : {n_best, length_penalty}) {
-    if (given(option)) return option->get_name() + " is for searches: give --beams, 2 or more, or --best-of";
+  for (const Option& option : {n_best, length_penalty}) {
+    if (given(option)) return option.name() + " is for searches: give --beams, 2 or more, or --best-of";
   }
   return {};
 }
@@ -130,7 +128,7 @@ partita::Search SearchFlags::resolved() const {
 }
 
 void SearchFlags::settle(partita::Sampling& sampling) const {
-  if (asked() && search.best_of == 0 && temperature->count() == 0) sampling.temperature = 1;
+  if (asked() && search.best_of == 0 && temperature.count() == 0) sampling.temperature = 1;
 }
 
 int run_search(const Common& common, const Opened& opened, partita::Session& session,

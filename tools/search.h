@@ -22,13 +22,13 @@ struct SearchFlags {
   /// stays, to be looked at.
   void settle(partita::Sampling& sampling) const;
 
-  std::vector<CLI::Option*> of_beams;  // that need --beams
-  CLI::Option* n_best = nullptr;
-  CLI::Option* length_penalty = nullptr;
-  CLI::Option* temperature = nullptr;
+  std::vector<Option> of_beams;  // that need --beams
+  Option n_best;
+  Option length_penalty;
+  Option temperature;
 };
 /// After add_sampling().
-void add_search(CLI::App& command, SearchFlags& flags);
+void add_search(Command command, SearchFlags& flags);
 
 /// Searches and shows what was found; the exit code. With --json the fields of a generated answer for the
 /// best one, and "answers":[{"ids","text","score","finish"}].

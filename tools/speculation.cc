@@ -1,6 +1,5 @@
 #include "tools/speculation.h"
 
-#include <CLI/CLI.hpp>
 #include <map>
 
 namespace tools {
@@ -10,7 +9,7 @@ using partita::Speculation;
 
 namespace {
 
-/// A name to the number of its enumerator, which CLI11 reads.
+/// A name to the number of its enumerator, which options read.
 std::string number_of_kind(std::string& kind) {
   const std::map<std::string, Speculation> kinds = {
       {"auto", Speculation::kWherePays}, {"off", Speculation::kNever}, {"always", Speculation::kAlways}};
@@ -22,14 +21,14 @@ std::string number_of_kind(std::string& kind) {
 
 }  // namespace
 
-void add_speculation(CLI::App& command, SpeculationFlags& flags) {
+void add_speculation(Command command, SpeculationFlags& flags) {
   command
       .add_option(
           "--speculation", flags.kind,
           "guesses at what comes next, several in a step; they cost or save time and change no answer: "
           "auto (where that pays), off, always")
-      ->transform(CLI::Validator(number_of_kind, ""))
-      ->default_str("auto");
+      .transform(number_of_kind)
+      .show_default("auto");
   command.add_option(
       "--draft", flags.draft,
       "a smaller model of the same vocabulary that guesses; without it, what the text said before");

@@ -5,8 +5,8 @@
 #include <partita/partita.hpp>
 #include <string>
 
-#include "tools/cli_fwd.h"
 #include "tools/common.h"
+#include "tools/options.h"
 
 namespace tools {
 
@@ -17,6 +17,6 @@ struct SpeculationFlags {
   /// The model that --draft names, if it names one.
   partita::Result<std::optional<partita::Model>> open_draft(const Common& common) const;
 };
-void add_speculation(CLI::App& command, SpeculationFlags& flags);
+void add_speculation(Command command, SpeculationFlags& flags);
 
 }  // namespace tools

@@ -1,5 +1,4 @@
 // partita template: what a chat template makes of a conversation.
-#include <CLI/CLI.hpp>
 
 #include "tools/common.h"
 
@@ -30,15 +29,15 @@ int run(const Common& common, const std::string& file) {
 
 }  // namespace
 
-void add_template(CLI::App& program, Common& common, Action& action) {
+void add_template(Command program, Common& common, Action& action) {
   auto file = std::make_shared<std::string>();
-  CLI::App* command = add_command(
+  const Command command = add_command(
       program, common, "template", kJson,
       "Render a conversation, given as JSON on stdin "
       "({\"messages\":[],\"tools\":[],\"add_generation_prompt\":true})",
       "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | " + common.program + " template");
-  command->add_option("--file", *file, "a Jinja template; without it the one in the model");
-  command->callback([&common, &action, file] { action = [&common, file] { return run(common, *file); }; });
+  command.add_option("--file", *file, "a Jinja template; without it the one in the model");
+  command.callback([&common, &action, file] { action = [&common, file] { return run(common, *file); }; });
 }
 
 }  // namespace tools

@@ -1,5 +1,4 @@
 // partita tokenize and detokenize: text to ids and back, byte for byte.
-#include <CLI/CLI.hpp>
 
 #include "tools/common.h"
 
@@ -53,29 +52,29 @@ int detokenize(const Common& common, const std::vector<std::string>& words) {
 
 }  // namespace
 
-void add_tokenize(CLI::App& program, Common& common, Action& action) {
+void add_tokenize(Command program, Common& common, Action& action) {
   struct Options {
     Input input;
     bool no_bos = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  const Command command =
       add_command(program, common, "tokenize", kJson | kSpecials, "The token ids of a text, exactly as given",
                   "printf 'Hello, world' | " + common.program + " tokenize --json");
-  add_input(*command, options->input, "the text");
-  command->add_flag("--no-bos", options->no_bos, "neither BOS nor EOS, also where the model wants them");
-  command->callback([&common, &action, options] {
+  add_input(command, options->input, "the text");
+  command.add_flag("--no-bos", options->no_bos, "neither BOS nor EOS, also where the model wants them");
+  command.callback([&common, &action, options] {
     action = [&common, options] { return tokenize(common, options->input, options->no_bos); };
   });
 }
 
-void add_detokenize(CLI::App& program, Common& common, Action& action) {
+void add_detokenize(Command program, Common& common, Action& action) {
   auto words = std::make_shared<std::vector<std::string>>();
-  CLI::App* command = add_command(
+  const Command command = add_command(
       program, common, "detokenize", kJson, "The text of token ids, byte for byte: the inverse of tokenize",
       "printf 'Hello, world' | " + common.program + " tokenize | " + common.program + " detokenize");
-  command->add_option("ids", *words, "token ids, separated by spaces or commas; without them from stdin");
-  command->callback(
+  command.add_option("ids", *words, "token ids, separated by spaces or commas; without them from stdin");
+  command.callback(
       [&common, &action, words] { action = [&common, words] { return detokenize(common, *words); }; });
 }
 

@@ -3,11 +3,10 @@
 
 #include <string>
 
-#include "tools/cli_fwd.h"
-
 namespace CLI {
+class App;
 class ParseError;
-}
+}  // namespace CLI
 
 namespace tools {
 

@@ -54,7 +54,7 @@ void run_options(Bytes bytes) {
   }
   CLI::App program;
   tools::SamplingFlags flags;
-  tools::add_sampling(program, flags);
+  tools::add_sampling(tools::Command(program), flags);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   try {
     program.parse(arguments);
