@@ -113,9 +113,9 @@ class Zstandard : public Codec {
   static constexpr std::size_t kFrameStart = 5, kBlockHeader = 3;  // bytes
 
   /// How much the library may be given, which forgets the text that it has unpacked in the call in which it
-  /// meets damage: no more than what it waits for, and of that not the header of the block behind. A last block
-  /// has none behind; the library may refuse the frame at its end, so its last bytes are given one by one, and
-  /// what came before them is the same text however the input comes.
+  /// meets damage: no more than what it waits for, and of that not the header of the block behind. A last
+  /// block has none behind; the library may refuse the frame at its end, so its last bytes are given one by
+  /// one, and what came before them is the same text however the input comes.
   static std::size_t piece_before(std::size_t awaited) {
     if (awaited == 0) return kFrameStart;
     return awaited > kBlockHeader ? awaited - kBlockHeader : 1;

@@ -14,7 +14,8 @@ TEST_CASE("A table of ids holds what was set and nothing else, at every size") {
     const IdTable::Mark mark = n % 2 == 0 ? IdTable::kRead : IdTable::kWritten;
     REQUIRE_FALSE(table.set(id(n), mark));
     REQUIRE(table.has(id(n), mark));
-    REQUIRE_FALSE(table.has(id(n + 1), IdTable::kRead));  // a table without a free slot would be searched for ever
+    REQUIRE_FALSE(
+        table.has(id(n + 1), IdTable::kRead));  // a table without a free slot would be searched for ever
     REQUIRE_FALSE(table.has(id(n + 1), IdTable::kWritten));
   }
   for (int n = 0; n < 5000; ++n) {
