@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
@@ -22,6 +23,7 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 constexpr std::size_t kMagicBytes = 4;
 
 Error damaged(const std::string& what) { return {ErrorCode::kBadFile, what}; }
+Error no_memory() { return {ErrorCode::kOutOfMemory, "there is no memory to unpack it"}; }
 
 class Plain : public Codec {
  public:
@@ -46,7 +48,7 @@ class Gzip : public Codec {
   Gzip& operator=(const Gzip&) = delete;
 
   Result<Step> step(const char* in, std::size_t in_size, char* out, std::size_t out_size) override {
-    if (!ready_) return Error{ErrorCode::kOutOfMemory, "there is no memory to unpack it"};
+    if (!ready_) return no_memory();
     if (damage_) return *damage_;
     std::size_t skipped = 0;
     if (between_members_) {
@@ -63,6 +65,7 @@ class Gzip : public Codec {
     stream_.avail_out = zlib_size(out_size);
     const uInt in_before = stream_.avail_in, out_before = stream_.avail_out;
     const int code = inflate(&stream_, Z_NO_FLUSH);
+    if (code == Z_MEM_ERROR) return no_memory();
     if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
       damage_ = damaged("its gzip data is damaged: " + std::string(stream_.msg ? stream_.msg : zError(code)));
       if (stream_.avail_out == out_before)
@@ -89,7 +92,7 @@ class Zstandard : public Codec {
   Zstandard& operator=(const Zstandard&) = delete;
 
   Result<Step> step(const char* in, std::size_t in_size, char* out, std::size_t out_size) override {
-    if (stream_ == nullptr) return Error{ErrorCode::kOutOfMemory, "there is no memory to unpack it"};
+    if (stream_ == nullptr) return no_memory();
     if (in_size == 0 && between_frames_) return Step{};
     // What a full buffer left behind comes first, alone: it is good even if what follows is damaged.
     ZSTD_inBuffer from = {in, std::exchange(was_full_, false) ? 0 : std::min(in_size, piece_), 0};
@@ -99,9 +102,7 @@ class Zstandard : public Codec {
       from.size = std::min(in_size, piece_);
       left = ZSTD_decompressStream(stream_, &to, &from);
     }
-    if (ZSTD_isError(left) != 0) {
-      return damaged("its Zstandard data is damaged: " + std::string(ZSTD_getErrorName(left)));
-    }
+    if (ZSTD_isError(left) != 0) return refusal(left);
     between_frames_ = left == 0;
     piece_ = piece_before(left);
     was_full_ = to.pos == out_size;
@@ -112,10 +113,23 @@ class Zstandard : public Codec {
  private:
   static constexpr std::size_t kFrameStart = 5, kBlockHeader = 3;  // bytes
 
-  /// How much the library may be given, which forgets the text that it has unpacked in the call in which it
-  /// meets damage: no more than what it waits for, and of that not the header of the block behind. A last
-  /// block has none behind; the library may refuse the frame at its end, so its last bytes are given one by
-  /// one, and what came before them is the same text however the input comes.
+  static Error refusal(std::size_t code) {
+    switch (ZSTD_getErrorCode(code)) {
+      case ZSTD_error_memory_allocation:
+        return no_memory();
+      case ZSTD_error_frameParameter_windowTooLarge:
+        return {
+            ErrorCode::kBadFile,
+            "its Zstandard data needs a window of more than 128 MiB; pack it with zstd --long=27 or less"};
+      default:
+        return damaged("its Zstandard data is damaged: " + std::string(ZSTD_getErrorName(code)));
+    }
+  }
+
+  /// How many bytes to hand to the library at once. Where it meets damage it drops the text that it has
+  /// unpacked in the same call: so it gets one block at a time, without the next block's header. The last
+  /// block has no header behind it, and the frame may be refused at its end: its last bytes are handed over
+  /// one by one. So the text before damage is the same however the input comes.
   static std::size_t piece_before(std::size_t awaited) {
     if (awaited == 0) return kFrameStart;
     return awaited > kBlockHeader ? awaited - kBlockHeader : 1;

@@ -16,7 +16,7 @@ class Codec {
   };
 
   virtual ~Codec() = default;
-  /// Takes from `in` and gives to `out`, as far as either lasts. Error: kBadFile.
+  /// Takes from `in` and gives to `out`, as far as either lasts. Error: kBadFile, kOutOfMemory.
   virtual partita::Result<Step> step(const char* in, std::size_t in_size, char* out,
                                      std::size_t out_size) = 0;
   /// Null where the input may end here, else what it ends in the middle of.

@@ -21,10 +21,10 @@ class Option {
  public:
   /// What is wrong with a value, as a sentence; empty: nothing.
   using Check = std::function<std::string(const std::string& value)>;
-  /// The same of one that changes the value.
+  /// Changes a value; returns what is wrong with it, or nothing.
   using Transform = std::function<std::string(std::string& value)>;
 
-  Option() = default;
+  Option() = default;  // none: nothing may be asked of it
   explicit Option(CLI::Option* option) : option_(option) {}
 
   std::string name() const;
@@ -66,8 +66,7 @@ class Command {
   Command add_command(const std::string& name, const std::string& about) const;
 
   /// An option whose value is put into `value`, which outlives the parsing. `names` is "-m,--model", or
-  /// without hyphens an argument that is known by its place. The types there are stand at the end of
-  /// options.cc.
+  /// without hyphens an argument that is known by its place. options.cc names the types at its end.
   template <class T>
   Option add_option(const std::string& names, T& value, const std::string& help) const;
 
@@ -78,7 +77,7 @@ class Command {
 
   Option add_flag(const std::string& names, bool& value, const std::string& help) const;
 
-  /// The option of that name, which is there.
+  /// The option of that name. Precondition: it was added.
   Option option(const std::string& name) const;
 
   /// What is called when the command was chosen and its options are read.
