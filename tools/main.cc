@@ -48,7 +48,9 @@ int run(int argc, char** argv) {
     program.parse(argc, argv);
     return action();
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() != 0) return tools::usage_error(tools::usage_text(program, e));
+    // "partita frobnicate --help" asks for help of what is not there.
+    const bool unknown_command = program.get_subcommands().empty() && !program.remaining().empty();
+    if (e.get_exit_code() != 0 || unknown_command) return tools::usage_error(tools::usage_text(program, e));
     program.exit(e);  // --help or --version
     if (std::cout.flush()) return tools::kDone;
     return tools::fail(

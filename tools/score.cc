@@ -111,6 +111,8 @@ Json score_json(const Scored& scored) {
 
 std::string totals(const Common& common, const Scored& scored) {
   const partita::Score& score = scored.score;
+  if (score.ids.size() == 1)
+    return "tokens 1: the first token has no score, since nothing stands before it\n";
   char line[256];
   std::snprintf(line, sizeof line, "tokens %zu  nll %.6f  perplexity %.4f\n", score.ids.size(), score.nll,
                 score.perplexity);

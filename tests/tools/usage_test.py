@@ -23,6 +23,7 @@ class Mistyped(ProgramTest):
         self.check_says(["genrate", "-p", "x"], 'no command "genrate"', "did you mean generate?")
         self.check_says(["tok"], 'no command "tok"', "did you mean tokenize?")
         self.check_says(["zzzzzz"], 'no command "zzzzzz"', "lists the commands")
+        self.check_says(["zzzzzz", "--help"], 'no command "zzzzzz"', "lists the commands")
         self.assertNotIn(b"did you mean", run("zzzzzz").stderr)
         self.check_says([], "a command is needed")
         self.check_says(["--temperature", "1", "generate", "-p", "x"], "--temperature before a command")
@@ -187,6 +188,8 @@ class Shown(ProgramTest):
                                     for i in range(1, len(out["ids"]))])
         totals = run("score", "-m", "bundled", "-t", 1, "--totals", stdin=text).stdout.decode()
         self.assertTrue(shown.endswith("\n\n" + totals))
+        alone = run("score", "-m", "bundled", "-t", 1, "--totals", stdin="Hi").stdout.decode()
+        self.assertEqual(alone, "tokens 1: the first token has no score, since nothing stands before it\n")
         self.assertRegex(totals, rf"^tokens {len(out['ids'])}  nll {re.escape(format(out['nll'], '.6f'))}  perplexity \S+\n$")
 
 
