@@ -121,7 +121,7 @@ TEST_CASE("What the library's own parser takes is taken, with the same values, a
     REQUIRE(*read == expected);
     REQUIRE(read->type() == expected.type());
   }
-  CHECK(taken > 500);
+  CHECK(taken > 1000);
 }
 
 TEST_CASE("Of a key that an object has twice the last value counts, or it is refused") {
