@@ -165,7 +165,7 @@ struct PageAttention {
   /// Whether the values of the keys outside [first, last), which some row does not see, are finite.
   [[gnu::noinline]] static bool hidden_values_are_finite(const std::byte* v, std::size_t dim, int first,
                                                          int last, int n_keys) {
-    F poison = V::set(0.0F);  // NaN from the first that is not
+    F poison = V::set(0.0F);  // becomes NaN at the first value that is not finite
     const auto look = [&](int from, int to) {
       for (std::size_t i = static_cast<std::size_t>(from) * dim; i < static_cast<std::size_t>(to) * dim;
            i += kBlock) {
@@ -190,13 +190,14 @@ struct PageAttention {
       all_first = std::max(all_first, first);
       all_last = std::min(all_last, last);
     }
-    const bool all_see_all =
-        kValue == KvElement::kI8 || (all_first == 0 && all_last == n_keys);  // 8 bits are finite
+    // Values in 8 bits are always finite.
+    const bool none_hidden = kValue == KvElement::kI8 || (all_first == 0 && all_last == n_keys);
     const std::byte* const next_v = page.next_v != nullptr ? page.next_v : page.v;
     const auto dim = static_cast<std::size_t>(tile.head_dim);
-    if (all_see_all || hidden_values_are_finite(page.v, dim, all_first, all_last, n_keys))
+    if (none_hidden || hidden_values_are_finite(page.v, dim, all_first, all_last, n_keys))
       return values(tile, s, factors, page.v, next_v, n_keys, state.out);
-    // A weight of 0 does not hide them: each row takes what it sees alone. The sums are in the same order.
+    // A weight of 0 does not hide what is not finite: each row takes what it sees alone. The sums are in the
+    // same order.
     for (int r = 0; r < tile.rows; ++r) {
       const int first = std::clamp(tile.first[r], 0, n_keys);
       const int last = std::clamp(tile.last[r], first, n_keys);
