@@ -150,8 +150,7 @@ Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::s
   if (Result<void> sizes = check_sizes(logits.size(), out.size()); !sizes) return sizes.error();
   const Result<Peak> peak = find_peak(logits, kernels);
   if (!peak) return peak.error();
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  SparseSupport support{peak->max, -kInfinity, 0};
+  SparseSupport support{peak->max, -std::numeric_limits<double>::infinity(), 0};
   if (alpha == 1) {
     support.size =
         logits.size() - static_cast<std::size_t>(std::count(logits.begin(), logits.end(),

@@ -11,11 +11,11 @@
 namespace partita::testing {
 namespace {
 
-struct Fate {
+struct Outcome {
   std::vector<TokenId> ids;
   std::string text;
   Finish finish = Finish::kNone;
-  bool operator==(const Fate&) const = default;
+  bool operator==(const Outcome&) const = default;
 };
 
 /// Requests of all kinds: samplers that look back, that remember and that do neither, prompts that begin
@@ -60,12 +60,12 @@ struct Company {
   bool speculate = true;
 };
 
-std::vector<Fate> run(const Model& model, std::vector<Request> requests, const Company& company,
-                      Timing& timing) {
+std::vector<Outcome> run(const Model& model, std::vector<Request> requests, const Company& company,
+                         Timing& timing) {
   Batch batch = must(model.batch(company.options));
   std::mt19937 random(3);
   std::map<Batch::Ticket, std::size_t> places;
-  std::vector<Fate> fates(requests.size());
+  std::vector<Outcome> fates(requests.size());
   std::vector<Batch::Event> events;
   for (std::size_t next = 0; next < requests.size() || batch.running() > 0;) {
     const std::size_t come = company.at_random ? random() % 3 : requests.size();
@@ -77,7 +77,7 @@ std::vector<Fate> run(const Model& model, std::vector<Request> requests, const C
     const auto done = batch.advance(events);
     REQUIRE(done);
     for (const Batch::Event& event : events) {
-      Fate& fate = fates[places.at(event.ticket)];
+      Outcome& fate = fates[places.at(event.ticket)];
       INFO((event.error ? event.error->message : ""));
       REQUIRE_FALSE(event.error.has_value());
       REQUIRE(fate.finish == Finish::kNone);
@@ -92,8 +92,8 @@ std::vector<Fate> run(const Model& model, std::vector<Request> requests, const C
   return fates;
 }
 
-std::vector<Fate> run_alone(const Model& model, const std::vector<Request>& requests) {
-  std::vector<Fate> fates;
+std::vector<Outcome> run_alone(const Model& model, const std::vector<Request>& requests) {
+  std::vector<Outcome> fates;
   for (Request request : requests) {
     request.speculation = Speculation::kNever;
     const Whole whole = generate_alone(model, request);
@@ -102,7 +102,7 @@ std::vector<Fate> run_alone(const Model& model, const std::vector<Request>& requ
   return fates;
 }
 
-void check_same(const std::vector<Fate>& found, const std::vector<Fate>& expected) {
+void check_same(const std::vector<Outcome>& found, const std::vector<Outcome>& expected) {
   std::size_t different = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) different += found[i] == expected[i] ? 0 : 1;
   CHECK(different == 0);
@@ -115,7 +115,7 @@ void check_all_companies(const std::string& path, const std::vector<Request>& re
   OpenOptions options;
   options.cache = cache;
   options.threads = 1;
-  const std::vector<Fate> alone = run_alone(must(Model::open(path, options)), requests);
+  const std::vector<Outcome> alone = run_alone(must(Model::open(path, options)), requests);
   for (const int threads : {1, 2}) {
     for (const bool tight : {false, true}) {
       options.threads = threads;

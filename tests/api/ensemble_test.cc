@@ -36,12 +36,6 @@ Request sampled(std::string prompt, int n) {
   return request;
 }
 
-std::string long_text(std::size_t n) {
-  std::string text;
-  for (std::size_t i = 0; i < n; ++i) text += static_cast<char>('a' + i * i % 23);
-  return text;
-}
-
 Whole generate_together(std::vector<EnsembleMember> members, EnsembleSpace space, const Request& request) {
   Ensemble ensemble = must(Ensemble::create(std::move(members), space));
   return pull_all(must(ensemble.generate(request)));

@@ -20,12 +20,6 @@ Request guided(std::string prompt, std::string negative, float scale, int n = 12
   return request;
 }
 
-std::string long_text(std::size_t n) {
-  std::string text;
-  for (std::size_t i = 0; i < n; ++i) text += static_cast<char>('a' + i * i % 23);
-  return text;
-}
-
 std::vector<double> log_softmax(const std::vector<float>& logits) {
   double sum = 0;
   const double max = *std::max_element(logits.begin(), logits.end());

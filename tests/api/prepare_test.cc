@@ -58,7 +58,7 @@ Model open(const ChatModelFile& file, HeadKind head) {
   return must(Model::open(file.path(), options));
 }
 
-std::vector<Request> requests() {
+std::vector<Request> every_request() {
   std::vector<Request> all;
   for (const float temperature : {0.0F, 0.8F, 1.0F, 1.3F}) {
     for (const int top_k : {0, 40}) {
@@ -90,7 +90,7 @@ TEST_CASE("A prepared model answers as an unprepared one does, and looks at fewe
   CHECK(screened.info().head_refused.empty());
   CHECK(screened.info().bytes_per_token < full.info().bytes_per_token);
   std::size_t fewer = 0, tokens = 0;
-  for (const Request& request : requests()) {
+  for (const Request& request : every_request()) {
     const Whole expected = generate_alone(full, request), answer = generate_alone(screened, request);
     REQUIRE(answer.ids == expected.ids);
     for (const Token& token : answer.tokens) fewer += token.head_bytes < prepared.result.head_bytes ? 1 : 0;
@@ -122,12 +122,12 @@ TEST_CASE("A budget of logits: all of them are the full head's, few cost what is
   };
   const Model all = with(ChatVocabulary::kSize), few = with(20), one = with(1);
   CHECK(few.info().head == "budgeted");
-  for (const Request& request : requests()) {
+  for (const Request& request : every_request()) {
     REQUIRE(generate_alone(all, request).ids == generate_alone(full, request).ids);
     const Whole answer = generate_alone(few, request);
     for (const Token& token : answer.tokens) CHECK(token.head_bytes < prepared.result.head_bytes);
   }
-  const std::vector<TokenId> text = generate_alone(full, requests()[8]).ids;
+  const std::vector<TokenId> text = generate_alone(full, every_request()[8]).ids;
   const auto apart = [&](const Model& model) {
     Session session = must(model.session()), reference = must(full.session());
     return must(session.score_against(text, reference)).second.kl_mean;
@@ -168,22 +168,23 @@ TEST_CASE("A batch on the screened head gives what each of its requests gives al
   const Model full = open(prepared.file, HeadKind::kFull),
               screened = open(prepared.file, HeadKind::kScreened);
   Batch batch = must(screened.batch(16));
-  std::vector<std::string> texts(requests().size());
+  std::vector<std::string> texts(every_request().size());
   std::vector<Batch::Event> events;
-  for (const Request& request : requests()) (void)must(batch.add(request));
+  for (const Request& request : every_request()) (void)must(batch.add(request));
   while (batch.running() > 0) REQUIRE(batch.advance(events));
   for (const Batch::Event& event : events) {
     REQUIRE_FALSE(event.error);
     if (event.token) texts[static_cast<std::size_t>(event.ticket) - 1] += event.token->text;
   }
-  for (std::size_t i = 0; i < texts.size(); ++i) CHECK(texts[i] == generate_alone(full, requests()[i]).text);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    CHECK(texts[i] == generate_alone(full, every_request()[i]).text);
 }
 
 TEST_CASE("A screen that is damaged or another model's is refused with a sentence; the full head answers") {
   const Prepared prepared, other(2);
   const std::string path = screen_of(prepared.file);
   const Bytes good = read(path);
-  const Request request = requests()[5];
+  const Request request = every_request()[5];
   const Whole expected = generate_alone(open(prepared.file, HeadKind::kFull), request);
   const auto refused = [&](const Bytes& bytes, const std::string& why) {
     CAPTURE(why);
@@ -253,7 +254,7 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
   std::memcpy(forged.data() + steps_at, &long_step, sizeof long_step);
   write(path, summed(forged));
   const Model fooled = open(prepared.file, HeadKind::kScreened);
-  for (const Request& each : requests()) CHECK(generate_alone(fooled, each).tokens.size() > 0);
+  for (const Request& each : every_request()) CHECK(generate_alone(fooled, each).tokens.size() > 0);
   fs::remove(path);
   OpenOptions must_be;
   must_be.head = HeadKind::kScreened;

@@ -40,9 +40,9 @@ Request request_of(std::vector<TokenId> ids, int tokens) {
   return request;
 }
 
-std::vector<TokenId> some_ids(std::size_t n) {
+std::vector<TokenId> long_ids(std::size_t n) {
   std::vector<TokenId> ids;
-  for (std::size_t i = 0; i < n; ++i) ids.push_back(static_cast<TokenId>('a' + i * i % 23));
+  for (const char c : long_text(n)) ids.push_back(c);
   return ids;
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("A loaded session goes on like the one that was saved, and reads only 
         const Model model = must(Model::open(file.path(), options));
         const TemporaryFile saved("session");
         Session first = must(model.session());
-        const auto prompt = some_ids(300);
+        const auto prompt = long_ids(300);
         const Whole answer = pull_all(must(first.generate(request_of(prompt, 30))));
         REQUIRE(first.save(saved.path, "a note"));
         const Request next = request_of(conversation(prompt, answer), 30);
@@ -96,8 +96,8 @@ TEST_CASE("The same session gives the same file, and one that was loaded gives i
   const Model model = must(Model::open(file.path()));
   const TemporaryFile a("session"), b("session");
   Session session = must(model.session()), other = must(model.session());
-  pull_all(must(other.generate(request_of(some_ids(500), 40))));  // its pages held something else before
-  for (Session* s : {&session, &other}) pull_all(must(s->generate(request_of(some_ids(100), 20))));
+  pull_all(must(other.generate(request_of(long_ids(500), 40))));  // its pages held something else before
+  for (Session* s : {&session, &other}) pull_all(must(s->generate(request_of(long_ids(100), 20))));
   REQUIRE(session.save(a.path));
   REQUIRE(other.save(b.path));
   CHECK(contents(a.path) == contents(b.path));
@@ -140,7 +140,7 @@ TEST_CASE("The note of a session is read without its model") {
   const ChatModelFile file;
   const TemporaryFile saved("session"), bad("session");
   Session session = must(must(Model::open(file.path())).session());
-  pull_all(must(session.generate(request_of(some_ids(20), 3))));
+  pull_all(must(session.generate(request_of(long_ids(20), 3))));
   REQUIRE(session.save(saved.path, "a note"));
   CHECK(must(session_note(saved.path)) == "a note");
   const std::string good = contents(saved.path);
@@ -192,7 +192,7 @@ TEST_CASE("Forks go their own ways") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   Session session = must(model.session());
-  const auto prompt = some_ids(130);
+  const auto prompt = long_ids(130);
   pull_all(must(session.generate(request_of(prompt, 5))));
   Session fork = must(session.fork());
   auto left = prompt, right = prompt;
@@ -219,7 +219,7 @@ TEST_CASE("A session that was loaded and reset is empty, and is saved as that") 
   const Model model = must(Model::open(file.path()));
   const TemporaryFile saved("session"), again("session");
   Session session = must(model.session());
-  pull_all(must(session.generate(request_of(some_ids(20), 3))));
+  pull_all(must(session.generate(request_of(long_ids(20), 3))));
   REQUIRE(session.save(saved.path));
   Session other = must(model.session());
   must(other.load(saved.path));
@@ -238,7 +238,7 @@ TEST_CASE("What is not this model's session is refused with its reason, and the 
   const TemporaryFile saved("session"), bad("session");
   const Model model = must(Model::open(file.path()));
   Session session = must(model.session());
-  const Request request = request_of(some_ids(100), 10);
+  const Request request = request_of(long_ids(100), 10);
   pull_all(must(session.generate(request)));
   REQUIRE(session.save(saved.path));
   const std::string good = contents(saved.path);
@@ -281,7 +281,7 @@ TEST_CASE("A file cut anywhere is refused, and so is one with a bit turned anywh
   const Model model = must(Model::open(file.path()));
   const TemporaryFile saved("session"), bad("session");
   Session session = must(model.session());
-  pull_all(must(session.generate(request_of(some_ids(20), 3))));
+  pull_all(must(session.generate(request_of(long_ids(20), 3))));
   REQUIRE(session.save(saved.path, "note"));
   const std::string good = contents(saved.path);
   const std::size_t length = session.length();

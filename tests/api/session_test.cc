@@ -21,12 +21,6 @@ Request sampled(std::string prompt, int n, std::uint64_t seed = 7) {
   return request;
 }
 
-std::string long_text(std::size_t n) {
-  std::string text;
-  for (std::size_t i = 0; i < n; ++i) text += static_cast<char>('a' + i * i % 23);
-  return text;
-}
-
 TEST_CASE("The same request gives the same answer; another seed or sequence another") {
   const ChatModelFile file;
   const Model model = open_default(file);

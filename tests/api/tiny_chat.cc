@@ -75,6 +75,12 @@ ChatModelFile::ChatModelFile(ChatFile what) : path_(fresh_path()) {
 
 ChatModelFile::~ChatModelFile() { std::filesystem::remove(path_); }
 
+std::string long_text(std::size_t n) {
+  std::string text;
+  for (std::size_t i = 0; i < n; ++i) text += static_cast<char>('a' + i * i % 23);
+  return text;
+}
+
 Whole pull_all(Stream stream) {
   Whole whole;
   while (auto token = must(stream.next())) {

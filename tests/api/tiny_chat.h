@@ -42,6 +42,9 @@ class ChatModelFile {
   std::string path_;
 };
 
+/// `n` letters that a tiny model reads one by one.
+std::string long_text(std::size_t n);
+
 /// What a whole answer was.
 struct Whole {
   std::vector<TokenId> ids;

@@ -14,8 +14,6 @@
 namespace partita::test {
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr double kEps = std::numeric_limits<float>::epsilon();
 
 constexpr Dtype kTypes[] = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,

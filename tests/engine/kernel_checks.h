@@ -2,9 +2,14 @@
 // begin as NaN so that anything unwritten shows.
 #pragma once
 
+#include <limits>
+
 #include "engine/kernels/kernels.h"
 
 namespace partita::test {
+
+inline constexpr float kInf = std::numeric_limits<float>::infinity();
+inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 void check_products(const Kernels& fast);     // quantize, matmul, unpack: every type
 void check_screen(const Kernels& fast);       // screen

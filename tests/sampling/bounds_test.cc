@@ -1,6 +1,5 @@
 // Filters at their bounds: the last float that stays and the first that goes.
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "rows.h"
@@ -10,8 +9,6 @@
 
 namespace partita::test {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 std::vector<std::int32_t> kept(const SamplingOptions& options, const std::vector<float>& logits) {
   const Result<Chain> chain = Chain::create(options);

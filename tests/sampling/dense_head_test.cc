@@ -15,7 +15,6 @@
 namespace partita::test {
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kVocab = 1003, kHidden = 96;
 
 /// Weights and hidden states of a seed, about normal.
@@ -110,14 +109,14 @@ TEST_CASE("The bits of a row's logits do not depend on other rows, threads or th
 }
 
 /// Questions of every sort, one after the other. Owns what they point to.
-struct Crowd {
+struct MixedCrowd {
   std::vector<float> hidden;
   std::vector<Chain> chains;
   std::vector<std::vector<std::int32_t>> histories;
   std::vector<std::int32_t> score = {0, 17, static_cast<std::int32_t>(kVocab) - 1};
   std::vector<Question> questions;
 
-  explicit Crowd(std::size_t rows) : hidden(numbers(8, rows * kHidden)) {
+  explicit MixedCrowd(std::size_t rows) : hidden(numbers(8, rows * kHidden)) {
     for (const SamplingOptions& options :
          {SamplingOptions{}, SamplingOptions{{"temperature", 0}},
           SamplingOptions{
@@ -148,7 +147,7 @@ std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question
 }
 
 TEST_CASE("Answers are those of the row's own logits") {
-  const Crowd crowd(21);
+  const MixedCrowd crowd(21);
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
     const auto head = make_dense_head(s.matrix, *s.kernels);
@@ -182,7 +181,7 @@ TEST_CASE("Answers are those of the row's own logits") {
 }
 
 TEST_CASE("A row gets the same answer alone, in a crowd and from any number of threads") {
-  const Crowd crowd(20);
+  const MixedCrowd crowd(20);
   const auto same = [](const Answer& a, const Answer& b) {
     return a.choice.id == b.choice.id && a.logprob == b.logprob && a.score == b.score && a.top == b.top;
   };
@@ -203,7 +202,7 @@ TEST_CASE("A row gets the same answer alone, in a crowd and from any number of t
 TEST_CASE("A bad row fails alone") {
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
-    Crowd crowd(20);
+    MixedCrowd crowd(20);
     const auto head = make_dense_head(s.matrix, *s.kernels);
     const std::vector<Result<Answer>> good = ask(*head, crowd.questions, 2);
     crowd.hidden[4 * kHidden + 50] = kNan;

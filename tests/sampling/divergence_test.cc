@@ -1,6 +1,5 @@
 // Entropy, divergence, cross-entropy and its gradient against float64 PyTorch.
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "rows.h"
@@ -12,8 +11,6 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 bool close(double x, double expected, double relative, double absolute = 0) {
   return std::abs(x - expected) <= relative * std::abs(expected) + absolute;

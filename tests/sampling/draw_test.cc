@@ -17,8 +17,6 @@
 namespace partita::test {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
 /// The chi-square value that is exceeded with the probability whose normal quantile is z (Wilson & Hilferty
 /// 1931).
 double chi_square_quantile(double freedom, double z) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "rows.h"
 #include "sampling/chain.h"
@@ -11,8 +10,6 @@
 
 namespace partita::test {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 /// Probabilities of softmax(x / temperature).
 std::vector<double> plain_softmax(const std::vector<float>& x, double temperature = 1) {

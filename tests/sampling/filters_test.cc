@@ -19,12 +19,10 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kGroup = 10;  // rows under one digest
 
 /// A chain of the one stage that these options belong to.
-SamplingOptions options_of(const Json& values) {
+SamplingOptions stage_of(const Json& values) {
   SamplingOptions options;
   for (const auto& [name, value] : values.items()) options.set(name, value.get<double>());
   options.samplers.clear();
@@ -79,7 +77,7 @@ std::vector<Filter> filters_of(std::size_t vocab) {
   const Json oracle = Json::parse(read_data("sampling/filters_" + std::to_string(vocab) + ".json"));
   std::vector<Filter> filters;
   for (const Json& record : oracle["filters"]) {
-    Result<Chain> chain = Chain::create(options_of(record["options"]));
+    Result<Chain> chain = Chain::create(stage_of(record["options"]));
     REQUIRE(chain);
     Filter filter{record["options"], std::move(*chain), record["used"], record["digests"], {}, 0};
     for (const Json& row : record["p"]) filter.shown[row[0]] = row[1];
@@ -161,7 +159,7 @@ TEST_CASE("Mirostat follows its text as the definition does") {
     for (const Json& text : oracle["texts"]) {
       const std::size_t vocab = text["vocab"];
       const std::vector<std::uint64_t> numbers = numbers_of(vocab);
-      const Result<Chain> chain = Chain::create(options_of(text["options"]));
+      const Result<Chain> chain = Chain::create(stage_of(text["options"]));
       REQUIRE(chain);
       ChainState state = chain->make_state();
       for (const Json& step : text["steps"]) {

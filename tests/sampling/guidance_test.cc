@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -18,7 +17,6 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 TEST_CASE("Guided rows are those of transformers") {
   const Json oracle = Json::parse(read_data("sampling/history.json"));

@@ -10,9 +10,6 @@
 namespace partita::test {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
 std::int32_t plainly(std::span<const float> logits, const DrawKey& key) {
   double best = -std::numeric_limits<double>::infinity();
   std::int32_t at = -1;

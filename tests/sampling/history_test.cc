@@ -15,8 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Ids = std::vector<std::int32_t>;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr std::string_view kKinds[] = {"normal", "peaked", "ties", "equal", "masked"};
 
 SamplingValue value_of(const Json& value) {

@@ -1,6 +1,5 @@
 // Softmax in pieces against softmax of the whole row.
 #include <cmath>
-#include <limits>
 
 #include "rows.h"
 #include "sampling/softmax/softmax.h"
@@ -8,9 +7,6 @@
 
 namespace partita::test {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// The row cut where a seed says, empty pieces among them.
 std::vector<std::span<const float>> pieces(std::span<const float> row, std::uint64_t seed) {

@@ -15,17 +15,25 @@ std::uint64_t splitmix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+double uniform_at(std::uint64_t i) { return static_cast<double>(splitmix64(i) >> 11) * 0x1p-53; }
+float normal_at(std::uint64_t i) {
+  return static_cast<float>(std::sqrt(-2 * std::log(1 - uniform_at(2 * i))) *
+                            std::cos(2 * M_PI * uniform_at(2 * i + 1)));
+}
+
 std::vector<float> row(std::string_view kind, std::uint64_t seed, std::size_t vocab) {
   std::vector<float> logits(vocab);
+  const bool peaked = kind == "peaked", ties = kind == "ties", equal = kind == "equal",
+             masked = kind == "masked";
   for (std::size_t i = 0; i < vocab; ++i) {
     const std::uint64_t bits = splitmix64((seed << 32) + i);
     std::int64_t bell = -131070;
     for (int word = 0; word < 4; ++word) bell += static_cast<std::int64_t>((bits >> (16 * word)) & 0xFFFF);
     double x = static_cast<double>(bell) / 16384;
-    if (kind == "peaked" && bits % 997 == 0) x += 8;
-    if (kind == "ties") x = std::floor(x * 2) / 2;
-    if (kind == "equal") x = 1.25;
-    if (kind == "masked" && bits % 8 == 0) x = -std::numeric_limits<double>::infinity();
+    if (peaked && bits % 997 == 0) x += 8;
+    if (ties) x = std::floor(x * 2) / 2;
+    if (equal) x = 1.25;
+    if (masked && bits % 8 == 0) x = -std::numeric_limits<double>::infinity();
     logits[i] = static_cast<float>(x);
   }
   return logits;

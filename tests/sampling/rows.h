@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,8 +13,15 @@
 
 namespace partita::test {
 
+inline constexpr float kInf = std::numeric_limits<float>::infinity();
+inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
 /// Steele, Lea & Flood 2014.
 std::uint64_t splitmix64(std::uint64_t x);
+
+/// Number `i` of a stream that is even in [0, 1), and of one that is normal.
+double uniform_at(std::uint64_t i);
+float normal_at(std::uint64_t i);
 
 /// Logits [vocab] of a kind: normal, peaked, ties, equal, masked.
 std::vector<float> row(std::string_view kind, std::uint64_t seed, std::size_t vocab);

@@ -19,12 +19,6 @@ namespace {
 using Vector = std::vector<double>;
 constexpr std::size_t kVocab = 211, kHidden = 96;
 
-double uniform_at(std::uint64_t i) { return static_cast<double>(splitmix64(i) >> 11) * 0x1p-53; }
-float normal_at(std::uint64_t i) {
-  return static_cast<float>(std::sqrt(-2 * std::log(1 - uniform_at(2 * i))) *
-                            std::cos(2 * M_PI * uniform_at(2 * i + 1)));
-}
-
 std::vector<float> hidden_state(std::uint64_t seed) {
   std::vector<float> h(kHidden);
   for (std::size_t i = 0; i < kHidden; ++i)

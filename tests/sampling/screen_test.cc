@@ -15,14 +15,6 @@
 namespace partita::test {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
-double uniform_at(std::uint64_t i) { return static_cast<double>(splitmix64(i) >> 11) * 0x1p-53; }
-float normal_at(std::uint64_t i) {
-  return static_cast<float>(std::sqrt(-2 * std::log(1 - uniform_at(2 * i))) *
-                            std::cos(2 * M_PI * uniform_at(2 * i + 1)));
-}
-
 /// Hidden states with a mean, and of very different size in some directions.
 std::vector<float> hidden_state(std::uint64_t seed, std::size_t size) {
   std::vector<float> h(size);
@@ -136,7 +128,8 @@ TEST_CASE("No logit is outside its bounds, and the bounds are narrow") {
   }
 }
 
-std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question> questions, int threads) {
+std::vector<Result<Answer>> ask_twice(const OutputHead& head, std::span<const Question> questions,
+                                      int threads) {
   std::vector<Result<Answer>> answers(questions.size(), Result<Answer>(Answer{}));
   const auto scratch = head.make_scratch(questions.size(), threads);
   REQUIRE(scratch != nullptr);
@@ -195,12 +188,12 @@ TEST_CASE("The screened head answers as the plain one does, alone and in company
     for (const NamedKernels& k : all_kernels()) {
       if (k.kernels == &exact_kernels()) continue;
       const auto plain = make_dense_head(matrix, *k.kernels);
-      const std::vector<Result<Answer>> expected = ask(*plain, questions, 2);
+      const std::vector<Result<Answer>> expected = ask_twice(*plain, questions, 2);
       for (const Certificate certificate : {Certificate::kDithered, Certificate::kStrict}) {
         const auto head = make_screened_head(matrix, *screen, certificate, *k.kernels);
         std::size_t fewer = 0;
         for (const int threads : {1, 3}) {
-          const std::vector<Result<Answer>> answers = ask(*head, questions, threads);
+          const std::vector<Result<Answer>> answers = ask_twice(*head, questions, threads);
           for (std::size_t q = 0; q < questions.size(); ++q) {
             CAPTURE(k.name, threads, chains[q / kStates].describe(), q % kStates);
             REQUIRE(answers[q].ok() == expected[q].ok());
@@ -214,7 +207,7 @@ TEST_CASE("The screened head answers as the plain one does, alone and in company
         if (certificate == Certificate::kDithered)
           CHECK(fewer > questions.size() * 4 / 5);  // of twice as many
         for (std::size_t q = 0; q < questions.size(); q += 17) {
-          const std::vector<Result<Answer>> alone = ask(*head, std::span(questions).subspan(q, 1), 2);
+          const std::vector<Result<Answer>> alone = ask_twice(*head, std::span(questions).subspan(q, 1), 2);
           REQUIRE(alone[0].ok() == expected[q].ok());
           if (alone[0]) REQUIRE(alone[0]->choice.id == expected[q]->choice.id);
         }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -14,8 +13,6 @@
 
 namespace partita::test {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 /// The definition: ids by (value descending, id ascending), taken until the weights suffice; in ascending id
 /// order.

@@ -12,8 +12,6 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 const Json& oracle() {
   static const Json data = Json::parse(read_data("sampling/softmax.json"));

@@ -12,8 +12,6 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr double kLeastNormal = std::numeric_limits<float>::min();
 
 bool close(float x, double expected) {

@@ -13,10 +13,8 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-SamplingOptions options_of(const Json& chain) {
+SamplingOptions chain_of(const Json& chain) {
   SamplingOptions options;
   options.samplers.clear();
   for (const Json& stage : chain) {
@@ -28,9 +26,9 @@ SamplingOptions options_of(const Json& chain) {
 }
 
 /// The distribution of a chain over a row, all of it written.
-std::vector<float> distribution(const SamplingOptions& options, const std::vector<float>& logits,
-                                const std::vector<std::int32_t>& seen = {},
-                                const Kernels& kernels = exact_kernels()) {
+std::vector<float> written_by(const SamplingOptions& options, const std::vector<float>& logits,
+                              const std::vector<std::int32_t>& seen = {},
+                              const Kernels& kernels = exact_kernels()) {
   const Result<Chain> chain = Chain::create(options);
   REQUIRE(chain);
   Candidates scratch;
@@ -51,7 +49,7 @@ TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their p
           row(record["kind"].get<std::string>(), record["seed"], record["vocab"]);
       const std::vector<std::int32_t> seen = history(record["seed"], record["vocab"]);
       const StageContext context{seen, 0, {}, k.kernels};
-      SamplingOptions options = options_of(record["chain"]);
+      SamplingOptions options = chain_of(record["chain"]);
       std::vector<float> p(logits.size(), kNan);
       REQUIRE(Chain::create(options)->distribution(logits, context, {}, scratch, p));
       const std::vector<std::int32_t> support = support_of(p);
@@ -73,12 +71,12 @@ TEST_CASE("Chains keep the ids that Hugging Face's processors keep, with their p
 
 TEST_CASE("Ties are broken by the lowest id, in every filter") {
   const std::vector<float> logits = {1, 2, 2, 2, 0, 2};
-  CHECK(support_of(distribution({{"top_k", 2}}, logits)) == std::vector<std::int32_t>{1, 2});
-  CHECK(support_of(distribution({{"top_k", 5}}, logits)) == std::vector<std::int32_t>{0, 1, 2, 3, 5});
-  CHECK(support_of(distribution({{"top_p", 0.4F}}, logits)) == std::vector<std::int32_t>{1, 2});
-  CHECK(support_of(distribution({{"top_p", 1e-30F}}, logits)) == std::vector<std::int32_t>{1});
-  CHECK(support_of(distribution({{"min_p", 1}}, logits)) == std::vector<std::int32_t>{1, 2, 3, 5});
-  CHECK(support_of(distribution({{"temperature", 0}}, logits)) == std::vector<std::int32_t>{1});
+  CHECK(support_of(written_by({{"top_k", 2}}, logits)) == std::vector<std::int32_t>{1, 2});
+  CHECK(support_of(written_by({{"top_k", 5}}, logits)) == std::vector<std::int32_t>{0, 1, 2, 3, 5});
+  CHECK(support_of(written_by({{"top_p", 0.4F}}, logits)) == std::vector<std::int32_t>{1, 2});
+  CHECK(support_of(written_by({{"top_p", 1e-30F}}, logits)) == std::vector<std::int32_t>{1});
+  CHECK(support_of(written_by({{"min_p", 1}}, logits)) == std::vector<std::int32_t>{1, 2, 3, 5});
+  CHECK(support_of(written_by({{"temperature", 0}}, logits)) == std::vector<std::int32_t>{1});
 }
 
 TEST_CASE("Masked ids are never kept, however wide the filter") {
@@ -88,11 +86,11 @@ TEST_CASE("Masked ids are never kept, however wide the filter") {
         SamplingOptions{{"top_k", 1000}}, SamplingOptions{{"temperature", 1e30F}, {"min_p", 1e-30F}},
         SamplingOptions{{"temperature", 3e38F}},
         SamplingOptions{{"temperature", 50}, {"top_p", 0.999999F}}}) {
-    const std::vector<float> p = distribution(options, logits);
+    const std::vector<float> p = written_by(options, logits);
     CHECK(support_of(p) == std::vector<std::int32_t>{1, 3});
     CHECK(p[1] + p[3] == Approx(1));
   }
-  CHECK(support_of(distribution({{"top_k", 2}, {"repeat_penalty", 2}}, logits, {0, 1, 2, 3})) ==
+  CHECK(support_of(written_by({{"top_k", 2}, {"repeat_penalty", 2}}, logits, {0, 1, 2, 3})) ==
         std::vector<std::int32_t>{1, 3});
 }
 
@@ -101,13 +99,13 @@ TEST_CASE("Temperatures at the ends of floats are limits, not NaN") {
   for (const NamedKernels& k : all_kernels()) {
     for (const float tiny : {1e-7F, 1e-30F, 1e-38F, 1e-45F}) {
       const std::vector<float> p =
-          distribution({{"temperature", tiny}, {"top_p", 0.9F}, {"min_p", 0.1F}}, logits, {}, *k.kernels);
+          written_by({{"temperature", tiny}, {"top_p", 0.9F}, {"min_p", 0.1F}}, logits, {}, *k.kernels);
       CAPTURE(k.name, tiny);
       CHECK(support_of(p) == std::vector<std::int32_t>{2});
       CHECK(p[2] == 1);
     }
     for (const float huge : {1e10F, 1e38F, std::numeric_limits<float>::max()}) {
-      const std::vector<float> p = distribution({{"temperature", huge}}, logits, {}, *k.kernels);
+      const std::vector<float> p = written_by({{"temperature", huge}}, logits, {}, *k.kernels);
       CAPTURE(k.name, huge);
       CHECK(support_of(p) == std::vector<std::int32_t>{0, 1, 2, 4});
       CHECK(p[4] == Approx(0.25));
@@ -118,7 +116,7 @@ TEST_CASE("Temperatures at the ends of floats are limits, not NaN") {
 TEST_CASE("The penalty looks at an id once, and only at ids of the vocabulary") {
   const std::vector<float> logits = {2, -2, 0, 1};
   const std::vector<std::int32_t> seen = {0, 0, 1, 1, 2, 4, 2147483647, -1};
-  const std::vector<float> p = distribution({{"repeat_penalty", 2}}, logits, seen);
+  const std::vector<float> p = written_by({{"repeat_penalty", 2}}, logits, seen);
   const double sum = std::exp(1) + std::exp(-4) + 1 + std::exp(1);
   CHECK(p[0] == Approx(std::exp(1) / sum));
   CHECK(p[1] == Approx(std::exp(-4) / sum));
@@ -130,11 +128,11 @@ TEST_CASE("The order of the stages is the order asked for") {
   const std::vector<float> logits = {4, 3.5F, 3, 2, 1, 0};
   SamplingOptions options{{"temperature", 3}, {"top_p", 0.7F}};
   options.samplers = {"temperature", "top_p"};
-  CHECK(support_of(distribution(options, logits)).size() == 4);
+  CHECK(support_of(written_by(options, logits)).size() == 4);
   options.samplers = {"top_p", "temperature"};
-  CHECK(support_of(distribution(options, logits)).size() == 2);
+  CHECK(support_of(written_by(options, logits)).size() == 2);
   options.samplers = {};
-  CHECK(support_of(distribution(options, logits)).size() == 6);
+  CHECK(support_of(written_by(options, logits)).size() == 6);
 }
 
 TEST_CASE("A chain says what it does") {

@@ -7,8 +7,6 @@
 namespace partita::test {
 namespace {
 
-constexpr std::uint32_t kBos = 256, kEos = 257, kTurn = 258;
-
 Words some_words() {
   return byte_words().add("<bos>", kControl).add("<fin>", kControl).add("<turn>", kControl);
 }

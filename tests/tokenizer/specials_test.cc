@@ -5,8 +5,6 @@
 namespace partita::test {
 namespace {
 
-constexpr std::uint32_t kBos = 256, kEos = 257, kTurn = 258;
-
 Words words_with_specials() {
   Words words = byte_words();
   words.add("<bos>", kControl).add("<eos>", kControl).add("<|im_end|>", kControl).add("</s>");

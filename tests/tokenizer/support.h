@@ -42,6 +42,7 @@ struct Words {
 
 /// The 256 bytes in the byte alphabet, in order, so that a byte's id is its value.
 Words byte_words();
+inline constexpr std::uint32_t kBos = 256, kEos = 257, kTurn = 258;  // what most tests add to them
 
 /// "<0x00>" to "<0xFF>" as byte tokens.
 void add_byte_pieces(Words& words);

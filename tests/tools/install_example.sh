@@ -9,7 +9,7 @@ model=${PARTITA_TEST_MODELS:-$source/models}/SmolLM2-135M-Instruct.Q4_1.gguf
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rooms=(weights tokenizer engine sampling api tools)
-mapfile -t settings < <(sed -nE 's/^(PARTITA_SANITIZE|CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS[A-Z_]*):[A-Z]+=/-D\1=/p' \
+mapfile -t settings < <(sed -nE 's/^(PARTITA_SANITIZE|PARTITA_FAST_BUILD|CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS[A-Z_]*):[A-Z]+=/-D\1=/p' \
   "$build/CMakeCache.txt")
 
 complain() {

@@ -17,6 +17,9 @@ namespace partita::test {
 
 using Bytes = std::vector<std::byte>;
 
+/// "[[]]" for a depth of 2.
+inline std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+
 /// The whole of tests/data/weights/<name>.
 Bytes read_recorded(const std::string& name);
 

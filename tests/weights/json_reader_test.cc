@@ -3,14 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "files.h"
 #include "tests/catch.h"
 #include "tests/sanitized.h"
 #include "weights/json_reader.h"
 
 namespace partita {
 namespace {
-
-std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 std::string error_of(std::string_view text, const JsonLimits& limits = {}) {
   const auto checked = check_json(text, "it", limits);
@@ -138,10 +137,10 @@ TEST_CASE("JSON is read within its limits") {
   limits.values = 3;
   CHECK(check_json("[1,[]]", "it", limits).ok());
   CHECK(error_of("[1,2,3]", limits) == "it has more values than the 3 allowed");
-  CHECK(read_json(nested(kMaxJsonDepth), "it", {}).ok());
-  CHECK(check_json(nested(kMaxJsonDepth), "it").ok());
+  CHECK(read_json(test::nested(kMaxJsonDepth), "it", {}).ok());
+  CHECK(check_json(test::nested(kMaxJsonDepth), "it").ok());
   const std::string deep = "it nests objects and arrays deeper than the 100 levels allowed";
-  CHECK(error_of(nested(kMaxJsonDepth + 1)) == deep);
+  CHECK(error_of(test::nested(kMaxJsonDepth + 1)) == deep);
   CHECK(error_of(std::string(10'000'000, '[')) == deep);
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += R"({"a":)";

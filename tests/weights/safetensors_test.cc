@@ -59,8 +59,6 @@ std::string index_error(std::string_view text) {
   return map.error().message;
 }
 
-std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
-
 /// A directory that is deleted with its owner.
 class Directory {
  public:
@@ -173,7 +171,7 @@ TEST_CASE("headers that are no object of tensors are refused") {
   check_refused(raw_safetensors(R"({"w":{"dtype":"F32","dtype":"F32"}})"), bad,
                 "'m': the header has the key 'dtype' twice in one object");
   for (const std::size_t depth : {std::size_t{101}, std::size_t{1000000}}) {
-    check_refused(raw_safetensors(nested(depth)), bad,
+    check_refused(raw_safetensors(test::nested(depth)), bad,
                   "'m': the header nests objects and arrays deeper than the 100 levels allowed");
   }
 }
