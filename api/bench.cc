@@ -5,14 +5,14 @@
 
 #include "api/clock.h"
 #include "api/model_impl.h"
-#include "api/scheduler.h"
+#include "api/serving/scheduler.h"
 #include "engine/kernels/parallel.h"
 #include "engine/kernels/sum_words.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
-#include "sampling/chain.h"
+#include "sampling/chain/chain.h"
 #include "sampling/softmax/softmax.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "partita/result.hpp"
-#include "tokenizer/chat_template.h"
+#include "tokenizer/jinja/chat_template.h"
 #include "tokenizer/tokenizer.h"
 
 namespace partita {

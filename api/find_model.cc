@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "partita/partita.hpp"
-#include "weights/bundled_model.h"
-#include "weights/guard.h"
+#include "weights/bundled/bundled_model.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

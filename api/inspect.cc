@@ -4,9 +4,9 @@
 
 #include "api/model_file.h"
 #include "partita/partita.hpp"
-#include "weights/gguf.h"
-#include "weights/guard.h"
-#include "weights/json_document.h"
+#include "weights/catch_all.h"
+#include "weights/gguf/gguf.h"
+#include "weights/json/document.h"
 
 namespace partita {
 namespace {

@@ -8,12 +8,12 @@
 #include "api/model_impl.h"
 #include "engine/kernels/thread_pool.h"
 #include "partita/partita.hpp"
-#include "sampling/chain.h"
-#include "sampling/screen_file.h"
+#include "sampling/chain/chain.h"
+#include "sampling/heads/screen_file.h"
 #include "tokenizer/same_vocabulary.h"
-#include "weights/guard.h"
-#include "weights/json_document.h"
-#include "weights/json_reader.h"
+#include "weights/catch_all.h"
+#include "weights/json/document.h"
+#include "weights/json/reader.h"
 #include "weights/sentence.h"
 
 namespace partita {

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "partita/partita.hpp"
-#include "weights/bundled_model.h"
+#include "weights/bundled/bundled_model.h"
 
 namespace partita {
 

@@ -11,10 +11,10 @@
 #include "api/model_vocabulary.h"
 #include "engine/model.h"
 #include "partita/partita.hpp"
-#include "sampling/head.h"
-#include "tokenizer/chat_template.h"
+#include "sampling/heads/head.h"
+#include "tokenizer/jinja/chat_template.h"
 #include "tokenizer/tokenizer.h"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

@@ -6,12 +6,12 @@
 
 #include "api/clock.h"
 #include "api/model_impl.h"
-#include "api/scheduler.h"
+#include "api/serving/scheduler.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
-#include "sampling/chain.h"
-#include "sampling/screen_file.h"
-#include "weights/guard.h"
+#include "sampling/chain/chain.h"
+#include "sampling/heads/screen_file.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

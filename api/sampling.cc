@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <array>
 
-#include "api/sequence.h"
-#include "sampling/numbers.h"
+#include "api/serving/sequence.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "api/session_impl.h"
+#include "api/serving/session_impl.h"
 #include "engine/kernels/parallel.h"
 #include "sampling/softmax/softmax.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

@@ -15,8 +15,8 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/output.h"
-#include "sampling/head.h"
-#include "weights/gguf_writer.h"
+#include "sampling/heads/head.h"
+#include "weights/gguf/writer.h"
 
 namespace {
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "bench/roof.h"
+#include "engine/cache/kv_cache.h"
 #include "engine/kernels/parallel.h"
-#include "engine/kv_cache.h"
 #include "engine/step.h"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace {
 

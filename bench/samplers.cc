@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "partita/partita.hpp"
-#include "sampling/chain.h"
+#include "sampling/chain/chain.h"
 
 namespace {
 

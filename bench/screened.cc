@@ -14,12 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "engine/kv_cache.h"
+#include "engine/cache/kv_cache.h"
 #include "engine/model.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
-#include "sampling/head.h"
-#include "sampling/screen.h"
+#include "sampling/heads/head.h"
+#include "sampling/heads/screen.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "engine/attention.h"
+#include "engine/layers/attention.h"
 #include "engine/workspace.h"
 
 namespace partita {

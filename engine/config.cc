@@ -8,7 +8,7 @@
 
 #include "engine/embedding.h"
 #include "engine/families.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 #include "weights/sentence.h"
 
 namespace partita {

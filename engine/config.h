@@ -9,7 +9,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

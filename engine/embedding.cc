@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/places.h"
-#include "weights/codec.h"
+#include "engine/vocabulary_order.h"
+#include "weights/codecs/codec.h"
 
 namespace partita {
 namespace {

@@ -15,7 +15,7 @@
 #include "engine/kernels/self_test.h"
 #include "engine/output.h"
 #include "partita/result.hpp"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

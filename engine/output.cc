@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/places.h"
+#include "engine/vocabulary_order.h"
 #include "weights/sentence.h"
 
 namespace partita {

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <string>
 
-#include "engine/attention.h"
 #include "engine/block.h"
+#include "engine/layers/attention.h"
 #include "engine/workspace.h"
 
 namespace partita {

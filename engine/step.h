@@ -7,8 +7,8 @@
 #include <optional>
 #include <span>
 
+#include "engine/cache/kv_cache.h"
 #include "engine/kernels/tile_products.h"
-#include "engine/kv_cache.h"
 #include "engine/model.h"
 #include "partita/result.hpp"
 

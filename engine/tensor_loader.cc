@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "engine/kernels/parallel.h"
-#include "weights/codec.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
+#include "weights/codecs/codec.h"
 
 namespace partita {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "engine/kernels/panels.h"
 #include "partita/result.hpp"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

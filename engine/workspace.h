@@ -9,11 +9,11 @@
 #include <span>
 #include <vector>
 
+#include "engine/cache/kv_cache.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/panels.h"
 #include "engine/kernels/parallel.h"
 #include "engine/kernels/tile_products.h"
-#include "engine/kv_cache.h"
 #include "engine/model.h"
 
 namespace partita {

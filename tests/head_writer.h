@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "weights/gguf_writer.h"
+#include "weights/gguf/writer.h"
 
 namespace partita::test {
 

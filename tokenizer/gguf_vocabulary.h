@@ -8,7 +8,7 @@
 #include "partita/result.hpp"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 #include "weights/sentence.h"
 
 namespace partita {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "tokenizer/byte_bpe.h"
-#include "tokenizer/piece_bpe.h"
+#include "tokenizer/models/byte_bpe.h"
+#include "tokenizer/models/piece_bpe.h"
 #include "weights/sentence.h"
 
 namespace partita {

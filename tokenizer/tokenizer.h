@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "partita/result.hpp"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

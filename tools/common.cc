@@ -17,7 +17,7 @@
 #include <new>
 #include <utility>
 
-#include "tools/byte_source.h"
+#include "tools/batch/byte_source.h"
 #include "tools/exhaustion.h"
 
 namespace tools {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita {
 

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 #include "weights/sentence.h"
 
 namespace partita {

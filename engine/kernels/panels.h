@@ -35,8 +35,8 @@
 #include <vector>
 
 #include "partita/result.hpp"
-#include "weights/codec.h"
-#include "weights/dtype.h"
+#include "weights/codecs/codec.h"
+#include "weights/codecs/dtype.h"
 
 namespace partita {
 

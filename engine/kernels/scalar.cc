@@ -8,7 +8,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/tables.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita {
 namespace {

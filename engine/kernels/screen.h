@@ -1,5 +1,5 @@
 // A cheap look at a large matrix product: bounds of every output, from four bits a weight. Where the bounds
-// come from is sampling/screen.h's matter; this is what the kernels are given, and the arithmetic.
+// come from is sampling/heads/screen.h's matter; this is what the kernels are given, and the arithmetic.
 #pragma once
 
 #include <cstddef>

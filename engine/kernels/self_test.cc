@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "engine/kernels/tile_products.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita {
 namespace {

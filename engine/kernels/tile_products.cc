@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "weights/codec.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
+#include "weights/codecs/codec.h"
 
 namespace partita {
 namespace {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "sampling/chain.h"
+#include "sampling/chain/chain.h"
 #include "sampling/search/beams.h"
 
 namespace partita {

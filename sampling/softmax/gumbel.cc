@@ -2,7 +2,7 @@
 #include <limits>
 #include <string>
 
-#include "sampling/noise.h"
+#include "sampling/chain/noise.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
 

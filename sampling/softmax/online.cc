@@ -2,7 +2,7 @@
 // (Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018)
 #include <cmath>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
 

@@ -1,7 +1,7 @@
 // partita/softmax.hpp: the family under the table that this machine is best served by.
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

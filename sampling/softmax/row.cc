@@ -5,7 +5,7 @@
 #include <string>
 
 #include "engine/kernels/self_test.h"
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 
 namespace partita {
 

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <limits>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

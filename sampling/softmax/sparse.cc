@@ -13,7 +13,7 @@
 #include <limits>
 #include <string>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
 

@@ -7,7 +7,7 @@
 
 #include "partita/constraint.hpp"
 #include "sampling/stages/stages.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita {
 namespace {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/history.h"
 #include "sampling/stages/stages.h"
 

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <limits>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/history.h"
 #include "sampling/stages/stages.h"
 #include "sampling/suffix_matches.h"

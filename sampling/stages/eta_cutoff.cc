@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "sampling/numbers.h"
-#include "sampling/spread.h"
+#include "sampling/chain/numbers.h"
+#include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

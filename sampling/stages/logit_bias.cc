@@ -5,7 +5,7 @@
 #include <array>
 #include <limits>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

@@ -15,9 +15,9 @@
 #include <functional>
 #include <limits>
 
-#include "sampling/draw.h"
-#include "sampling/numbers.h"
-#include "sampling/spread.h"
+#include "sampling/chain/draw.h"
+#include "sampling/chain/numbers.h"
+#include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 #include "sampling/stages/top_k.h"
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "partita/result.hpp"
-#include "sampling/chain.h"
+#include "sampling/chain/chain.h"
 
 namespace partita {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <functional>
 
-#include "sampling/numbers.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "sampling/candidates.h"
+#include "sampling/chain/candidates.h"
 
 namespace partita {
 

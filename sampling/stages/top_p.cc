@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "sampling/draw.h"
-#include "sampling/numbers.h"
+#include "sampling/chain/draw.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

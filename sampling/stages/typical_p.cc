@@ -9,8 +9,8 @@
 #include <cmath>
 #include <limits>
 
-#include "sampling/numbers.h"
-#include "sampling/spread.h"
+#include "sampling/chain/numbers.h"
+#include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

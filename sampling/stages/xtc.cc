@@ -4,9 +4,9 @@
 // likely.
 #include <array>
 
-#include "sampling/draw.h"
-#include "sampling/numbers.h"
-#include "sampling/spread.h"
+#include "sampling/chain/draw.h"
+#include "sampling/chain/numbers.h"
+#include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
 namespace partita {

@@ -8,7 +8,7 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita::testing {
 namespace {

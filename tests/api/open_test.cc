@@ -8,7 +8,7 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
-#include "weights/gguf_writer.h"
+#include "weights/gguf/writer.h"
 
 namespace partita::testing {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 using namespace partita;
 using namespace partita::testing;

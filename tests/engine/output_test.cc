@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 #include "tests/head_writer.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita::testing {
 namespace {

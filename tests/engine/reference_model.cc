@@ -5,7 +5,7 @@
 #include <random>
 
 #include "tests/catch.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita::testing {
 namespace {

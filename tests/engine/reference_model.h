@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/engine/tiny_models.h"
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita::testing {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/kv_cache.h"
+#include "engine/cache/kv_cache.h"
 #include "engine/model.h"
 #include "engine/step.h"
 

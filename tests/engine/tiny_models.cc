@@ -4,7 +4,7 @@
 #include <random>
 
 #include "tests/must.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita::testing {
 namespace {

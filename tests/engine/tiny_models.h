@@ -8,9 +8,9 @@
 
 #include "engine/kernels/isa.h"
 #include "engine/model.h"
-#include "weights/dtype.h"
-#include "weights/gguf.h"
-#include "weights/gguf_writer.h"
+#include "weights/codecs/dtype.h"
+#include "weights/gguf/gguf.h"
+#include "weights/gguf/writer.h"
 
 namespace partita::testing {
 

@@ -10,7 +10,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 #include "tests/faults/sweep.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include "tests/allocations.h"
 #include "tests/catch.h"
 #include "tests/sanitized.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "tests/allocations.h"
-#include "tests/api/checkpoints.h"
+#include "tests/api/convert/checkpoints.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 #include "tests/faults/sweep.h"

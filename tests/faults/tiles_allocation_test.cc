@@ -3,13 +3,13 @@
 #include <partita/softmax.hpp>
 #include <vector>
 
+#include "engine/cache/kv_cache.h"
 #include "engine/kernels/isa.h"
-#include "engine/kv_cache.h"
 #include "engine/step.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 #include "tests/faults/sweep.h"
-#include "weights/guard.h"
+#include "weights/catch_all.h"
 
 namespace partita::testing {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "tests/api/checkpoints.h"
+#include "tests/api/convert/checkpoints.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 

@@ -1,6 +1,6 @@
 // Any bytes as the file of a chat.
 #include "tests/fuzz/support.h"
-#include "tools/chat_record.h"
+#include "tools/chat/chat_record.h"
 
 namespace partita::fuzz {
 namespace {

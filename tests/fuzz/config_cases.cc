@@ -1,5 +1,5 @@
 // Any bytes as the config.json of a checkpoint.
-#include "api/convert_config.h"
+#include "api/convert/convert_config.h"
 #include "tests/fuzz/support.h"
 
 namespace partita::fuzz {

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "tests/fuzz/support.h"
-#include "weights/json_reader.h"
+#include "weights/json/reader.h"
 
 namespace partita::fuzz {
 namespace {

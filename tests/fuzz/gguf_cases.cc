@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "tests/fuzz/support.h"
-#include "weights/codec.h"
-#include "weights/gguf.h"
+#include "weights/codecs/codec.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita::fuzz {
 namespace {

@@ -1,6 +1,6 @@
 // Any bytes as the input of a batch: packed or plain, in lines. However the bytes come, in large pieces or
 // small ones, the lines are the same.
-#include "tools/lines.h"
+#include "tools/batch/lines.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/fuzz/support.h"
-#include "tools/decompress.h"
+#include "tools/batch/decompress.h"
 
 namespace partita::fuzz {
 namespace {

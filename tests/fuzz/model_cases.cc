@@ -8,8 +8,8 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/fuzz/support.h"
-#include "weights/codec.h"
-#include "weights/gguf_writer.h"
+#include "weights/codecs/codec.h"
+#include "weights/gguf/writer.h"
 
 namespace partita::fuzz {
 namespace {

@@ -1,5 +1,5 @@
 // Any bytes as the output file of a batch: the first says whether rows of errors are dropped.
-#include "tools/batch_resume.h"
+#include "tools/batch/batch_resume.h"
 
 #include <unistd.h>
 

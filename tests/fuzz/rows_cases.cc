@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "tests/fuzz/support.h"
-#include "tools/batch_ledger.h"
-#include "tools/batch_row.h"
+#include "tools/batch/batch_ledger.h"
+#include "tools/batch/batch_row.h"
 #include "tools/token_text.h"
 
 namespace partita::fuzz {

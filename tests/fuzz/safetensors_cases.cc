@@ -2,7 +2,7 @@
 #include "tests/fuzz/safetensors_cases.h"
 
 #include "tests/fuzz/support.h"
-#include "weights/safetensors.h"
+#include "weights/safetensors/safetensors.h"
 
 namespace partita::fuzz {
 namespace {

@@ -1,14 +1,14 @@
 // Changes to the screen of a small matrix, with a right checksum: refused, or a head answers with it.
-#include "sampling/screen_file.h"
+#include "sampling/heads/screen_file.h"
 
 #include <cmath>
 #include <vector>
 
-#include "sampling/head.h"
+#include "sampling/heads/head.h"
 #include "tests/fuzz/support.h"
 #include "tests/must.h"
 #include "tests/packed.h"
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita::fuzz {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "tests/fuzz/support.h"
-#include "tokenizer/chat_template.h"
+#include "tokenizer/jinja/chat_template.h"
 
 namespace partita::fuzz {
 namespace {

@@ -7,8 +7,8 @@
 #include "tests/fuzz/support.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/utf8.h"
-#include "weights/gguf.h"
-#include "weights/gguf_writer.h"
+#include "weights/gguf/gguf.h"
+#include "weights/gguf/writer.h"
 
 namespace partita::fuzz {
 namespace {

@@ -1,8 +1,8 @@
 // The work whose instructions instructions_test.py counts: a prompt or its continuation, one thread, with a
 // small model of each kind of scales. Everything is made from seeds, so that every run does the same.
-#include "engine/kv_cache.h"
+#include "engine/cache/kv_cache.h"
 #include "engine/step.h"
-#include "sampling/head.h"
+#include "sampling/heads/head.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 

@@ -4,7 +4,7 @@
     venv/bin/python tests/oracles/record_heads.py
 
 Writes tests/data/heads/, in a minute; README.md beside this file says what is in it. The hidden states are not
-recorded: hidden_states() is written again, bit for bit, in tests/sampling/heads_record.cc.
+recorded: hidden_states() is written again, bit for bit, in tests/sampling/heads/heads_record.cc.
 """
 
 import argparse

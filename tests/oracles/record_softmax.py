@@ -70,7 +70,7 @@ def divergence(x, y):
 
 def record_divergences(kind, vocab, seed):
     x, other = f64(kind, seed, vocab), f64("normal", seed + 1, vocab)
-    # Near: another row's noise, scaled so that the sum is a float again (tests/sampling/divergence_test.cc).
+    # Near: another row's noise, scaled so that the sum is a float again (tests/sampling/softmax/divergence_test.cc).
     near = (x + other / 64).to(torch.float32).to(torch.float64)
     record = {"kind": kind, "seed": seed, "vocab": vocab, "lse": float(torch.logsumexp(x, -1)),
               "entropy": float(torch.special.entr(torch.softmax(x, -1)).sum()),

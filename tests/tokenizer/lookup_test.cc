@@ -5,7 +5,7 @@
 
 #include "support.h"
 #include "tests/catch.h"
-#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/models/byte_alphabet.h"
 #include "tokenizer/prefix_matcher.h"
 
 namespace partita::test {

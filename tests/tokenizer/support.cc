@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "tests/catch.h"
-#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/models/byte_alphabet.h"
 
 namespace partita::test {
 

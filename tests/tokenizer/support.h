@@ -13,8 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tokenizer/tokenizer.h"
-#include "weights/gguf.h"
-#include "weights/gguf_writer.h"
+#include "weights/gguf/gguf.h"
+#include "weights/gguf/writer.h"
 
 namespace partita::test {
 

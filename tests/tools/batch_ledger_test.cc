@@ -1,5 +1,5 @@
 // The table of ids: what was set is there, what was not is not, however full it is.
-#include "tools/batch_ledger.h"
+#include "tools/batch/batch_ledger.h"
 
 #include "tests/catch.h"
 

@@ -1,6 +1,6 @@
 // The record of a chat: where its heads lead, by the plain definition, and in time that grows with the file
 // alone.
-#include "tools/chat_record.h"
+#include "tools/chat/chat_record.h"
 
 #include <algorithm>
 #include <map>

@@ -14,7 +14,7 @@
 #include "files.h"
 #include "tests/catch.h"
 #include "weights/fingerprint.h"
-#include "weights/gguf_writer.h"
+#include "weights/gguf/writer.h"
 
 using namespace partita;
 using partita::test::Bytes;

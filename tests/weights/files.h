@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "weights/gguf.h"
+#include "weights/gguf/gguf.h"
 
 namespace partita::test {
 

@@ -13,8 +13,8 @@
 
 #include "files.h"
 #include "tests/catch.h"
-#include "weights/gguf.h"
-#include "weights/gguf_writer.h"
+#include "weights/gguf/gguf.h"
+#include "weights/gguf/writer.h"
 #include "weights/input_file.h"
 
 using namespace partita;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "weights/codec.h"
+#include "weights/codecs/codec.h"
 
 namespace partita {
 

@@ -1,0 +1,254 @@
+#include "api/convert/convert_config.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "api/convert/json_fields.h"
+#include "engine/kernels/kernels.h"
+#include "weights/input_file.h"
+#include "weights/json/reader.h"
+#include "weights/sentence.h"
+
+namespace partita {
+namespace {
+
+using Kind = HeadConfig::Kind;
+
+// Limits, those of the engine (engine/config.cc).
+constexpr std::uint32_t kMaxLayers = 1024, kMaxWidth = 65536, kMaxFfn = 1u << 20, kMaxHeads = 4096;
+constexpr std::uint32_t kMaxVocab = 1u << 24, kMaxContext = 1u << 24;
+constexpr double kMaxRopeBase = 1e12;
+constexpr std::uint32_t kWhole = 16;  // widths are whole panels of rows
+constexpr std::size_t kMaxClusters = 16384;
+
+/// A list of children has two numbers for each word: enough for four million words.
+constexpr JsonLimits kConfigLimits = {.values = std::size_t{1} << 23};
+
+constexpr std::pair<std::string_view, Kind> kKinds[] = {{"dense", Kind::kDense},
+                                                        {"adaptive", Kind::kAdaptive},
+                                                        {"classes", Kind::kClasses},
+                                                        {"tree", Kind::kTree},
+                                                        {"mixture", Kind::kMixture}};
+
+/// A key that may only have the value that changes nothing.
+void must_be_false(JsonFields& fields, const char* key) {
+  if (fields.flag(key, false)) fields.fail(ErrorCode::kUnsupported, key, "only models without it can be had");
+}
+
+void check_architecture(JsonFields& fields, const nlohmann::json& config, bool own_pieces) {
+  if (fields.text("model_type", "") != "llama") {
+    return fields.fail(ErrorCode::kUnsupported, "model_type", "only 'llama' can be converted");
+  }
+  const auto classes = config.find("architectures");
+  if (own_pieces || classes == config.end() || classes->is_null()) return;  // a class of the user's own
+  const bool is_one = classes->is_array() && classes->size() == 1 && (*classes)[0].is_string();
+  // As a string: a comparison of JSON with text copies the text, and ends the program where there is no
+  // memory.
+  const std::string* const name = is_one ? &(*classes)[0].get_ref<const std::string&>() : nullptr;
+  if (name != nullptr && *name == "LlamaForCausalLM") return;
+  const std::string which = is_one ? sentence(", not ", partita::quoted(*name)) : "";
+  fields.fail(ErrorCode::kUnsupported, "architectures",
+              sentence("only LlamaForCausalLM can be converted", which));
+}
+
+void check_multiple(JsonFields& fields, const char* key, std::uint32_t value) {
+  if (value % kWhole == 0) return;
+  fields.fail(ErrorCode::kUnsupported, key, sentence("must be a multiple of ", kWhole));
+}
+
+void read_sizes(JsonFields& fields, CheckpointConfig& c) {
+  c.hidden = fields.count("hidden_size", kWhole, kMaxWidth);
+  c.ffn = fields.count("intermediate_size", kWhole, kMaxFfn);
+  c.layers = fields.count("num_hidden_layers", 1, kMaxLayers);
+  c.heads = fields.count("num_attention_heads", 1, kMaxHeads);
+  c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, c.heads);
+  c.head_dim = fields.count("head_dim", kWhole, kMaxHeadDim, c.hidden / c.heads);
+  c.vocab = fields.count("vocab_size", 2, kMaxVocab);
+  c.context = fields.count("max_position_embeddings", 1, kMaxContext, 2048);
+  c.norm_eps =
+      fields.number("rms_norm_eps", 1e-19, 1, 1e-6);  // as a float it is not below the engine's 1e-20
+  c.tied = fields.flag("tie_word_embeddings", false);
+  check_multiple(fields, "hidden_size", c.hidden);
+  check_multiple(fields, "intermediate_size", c.ffn);
+  if (!fields.has("head_dim") && c.hidden % c.heads != 0) {
+    fields.fail(ErrorCode::kBadFile, "hidden_size",
+                sentence("must be a multiple of the ", c.heads,
+                         " of num_attention_heads where there is no head_dim"));
+  }
+  if (c.head_dim % kWhole != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
+    fields.fail(ErrorCode::kUnsupported, fields.has("head_dim") ? "head_dim" : "hidden_size",
+                sentence("heads of ", c.head_dim, " numbers are not possible: multiples of ", kWhole,
+                         " up to ", kMaxHeadDim, " are"));
+  }
+  if (c.heads % c.kv_heads != 0) {
+    fields.fail(ErrorCode::kBadFile, "num_attention_heads",
+                sentence("must be a multiple of the ", c.kv_heads, " of num_key_value_heads"));
+  }
+  if (c.heads * c.head_dim > kMaxWidth) {
+    fields.fail(ErrorCode::kUnsupported, "num_attention_heads",
+                sentence("with ", c.head_dim, " numbers each that is more than ", kMaxWidth));
+  }
+}
+
+/// Refuses angles that are not the plain ones.
+void check_rope(JsonFields& rope) {
+  const char* key = rope.has("rope_type") ? "rope_type" : "type";
+  if (rope.text(key, "default") != "default") {
+    rope.fail(ErrorCode::kUnsupported, key, "only 'default' can be converted");
+  }
+  for (const char* scale : {"factor", "partial_rotary_factor"}) {
+    if (rope.number(scale, 0, 1e9, 1) != 1)
+      rope.fail(ErrorCode::kUnsupported, scale, "only 1 can be converted");
+  }
+}
+
+void read_rope(JsonFields& fields, CheckpointConfig& c) {
+  const double base = fields.number("rope_theta", 1, kMaxRopeBase, 10000);
+  JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
+  c.rope_base =
+      parameters.number("rope_theta", 1, kMaxRopeBase, scaling.number("rope_theta", 1, kMaxRopeBase, base));
+  check_rope(parameters);
+  check_rope(scaling);
+}
+
+/// Where clusters begin: increasing places, of which the first is at least 1.
+std::vector<std::int32_t> read_cutoffs(JsonFields& fields, std::uint32_t vocab) {
+  auto cutoffs = fields.integers("cutoffs", 1, kMaxClusters, 1, std::int64_t{vocab} - 1);
+  const auto wrong = std::adjacent_find(cutoffs.begin(), cutoffs.end(), std::greater_equal<>());
+  if (wrong != cutoffs.end()) {
+    fields.fail(ErrorCode::kBadFile, "cutoffs",
+                sentence("each must be larger than the one before: ", wrong[1], " follows ", wrong[0]));
+  }
+  return cutoffs;
+}
+
+/// The places where classes begin, from their sizes.
+std::vector<std::int32_t> read_classes(JsonFields& fields, std::uint32_t vocab) {
+  const auto sizes = fields.integers("sizes", 1, kMaxClusters, 1, vocab);
+  std::vector<std::int32_t> cutoffs;
+  std::int64_t sum = 0;  // at most 2^14 sizes of at most 2^24
+  for (const std::int32_t size : sizes) {
+    cutoffs.push_back(static_cast<std::int32_t>(std::min<std::int64_t>(sum, vocab)));
+    sum += size;
+  }
+  if (!sizes.empty() && sum != vocab) {
+    fields.fail(ErrorCode::kBadFile, "sizes",
+                sentence("their sum is ", sum, " instead of the ", vocab, " of vocab_size"));
+  }
+  return cutoffs;
+}
+
+/// The token at each place: every id once.
+std::vector<std::int32_t> read_order(JsonFields& fields, std::uint32_t vocab) {
+  if (!fields.has("order")) return {};
+  auto order = fields.integers("order", vocab, vocab, 0, std::int64_t{vocab} - 1);
+  std::vector<bool> seen(vocab);
+  for (const std::int32_t id : order) {
+    if (seen[static_cast<std::size_t>(id)]) {
+      fields.fail(ErrorCode::kBadFile, "order", sentence("it has the id ", id, " twice"));
+      break;
+    }
+    seen[static_cast<std::size_t>(id)] = true;
+  }
+  return order;
+}
+
+/// Of vocab - 1 nodes, each child a node before its parent or the word -1 - c; every node but the last and
+/// every word is a child once.
+std::vector<std::int32_t> read_children(JsonFields& fields, std::uint32_t vocab) {
+  const std::size_t nodes = vocab - 1;
+  auto children = fields.integers("children", 2 * nodes, 2 * nodes, -std::int64_t{vocab},
+                                  static_cast<std::int64_t>(nodes) - 1);
+  std::vector<bool> seen(nodes + vocab);  // nodes, then words
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    const std::int32_t child = children[i];
+    const bool is_node = child >= 0;
+    const std::size_t index =
+        is_node ? static_cast<std::size_t>(child) : nodes + static_cast<std::size_t>(-1 - child);
+    if (is_node && index >= i / 2) {
+      fields.fail(ErrorCode::kBadFile, "children",
+                  sentence("node ", i / 2, " has the child ", child, ", which must be a node before it"));
+      break;
+    }
+    if (seen[index]) {
+      fields.fail(
+          ErrorCode::kBadFile, "children",
+          sentence(is_node ? sentence("node ", child) : sentence("word ", -1 - child), " is a child twice"));
+      break;
+    }
+    seen[index] = true;
+  }
+  return children;
+}
+
+void read_head(JsonFields& fields, CheckpointConfig& c) {
+  if (!fields.has("partita_head")) return;
+  JsonFields head = fields.object("partita_head");
+  c.head.name = head.text("kind", "");
+  const auto found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const auto& k) { return k.first == c.head.name; });
+  if (found == std::end(kKinds)) {
+    return head.fail(ErrorCode::kUnsupported, "kind",
+                     "must be 'dense', 'adaptive', 'classes', 'tree' or 'mixture'");
+  }
+  c.head.kind = found->second;
+  if (c.head.kind == Kind::kAdaptive) c.head.cutoffs = read_cutoffs(head, c.vocab);
+  if (c.head.kind == Kind::kClasses) c.head.cutoffs = read_classes(head, c.vocab);
+  if (c.head.kind == Kind::kTree) c.head.children = read_children(head, c.vocab);
+  const bool has_places = c.head.kind == Kind::kAdaptive || c.head.kind == Kind::kClasses;
+  if (has_places) c.head.order = read_order(head, c.vocab);
+  head.refuse_others();
+}
+
+/// Whether the embedding can be the output matrix too.
+void check_tied(JsonFields& fields, const CheckpointConfig& c) {
+  const bool one_matrix = c.head.kind == Kind::kDense || c.head.kind == Kind::kMixture;
+  if (!c.tied || (one_matrix && c.embedding_cutoffs.empty())) return;
+  fields.fail(ErrorCode::kUnsupported, "tie_word_embeddings",
+              sentence("a head of kind '", c.head.name, "' ",
+                       c.embedding_cutoffs.empty() ? "shares no matrix with the embedding"
+                                                   : "shares no matrix with embeddings in bands"));
+}
+
+}  // namespace
+
+Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const std::string& name) {
+  const auto json = read_json(text, sentence("'", name, "'"), kConfigLimits);
+  if (!json) return json.error();
+  if (!json->is_object()) {
+    return Error{ErrorCode::kBadFile, sentence("'", name, "' is no JSON object, as a config.json is")};
+  }
+  CheckpointConfig c;
+  std::optional<Error> error;
+  JsonFields fields(*json, sentence("'", name, "': "), error);
+  check_architecture(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));
+  for (const char* key : {"attention_bias", "mlp_bias"}) must_be_false(fields, key);
+  if (fields.text("hidden_act", "silu") != "silu") {
+    fields.fail(ErrorCode::kUnsupported, "hidden_act", "only \"silu\" can be converted");
+  }
+  if (fields.has("quantization_config")) {
+    fields.fail(ErrorCode::kUnsupported, "quantization_config", "only plain weights can be converted");
+  }
+  if (!error) read_sizes(fields, c);
+  if (!error) read_rope(fields, c);
+  if (!error) read_head(fields, c);
+  if (!error && fields.has("partita_embedding")) {
+    JsonFields embedding = fields.object("partita_embedding");
+    c.embedding_cutoffs = read_cutoffs(embedding, c.vocab);
+    embedding.refuse_others();
+  }
+  if (!error) check_tied(fields, c);
+  if (error) return *error;
+  return c;
+}
+
+Result<CheckpointConfig> read_checkpoint_config(const std::string& path) {
+  const auto text = read_text_file(path, "a config.json", kConfigLimits.bytes);
+  if (!text) return text.error();
+  return parse_checkpoint_config(*text, printable(path));
+}
+
+}  // namespace partita

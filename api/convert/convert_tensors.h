@@ -1,0 +1,77 @@
+// Tensors of a checkpoint on their way into a model file. Internal to api/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "partita/result.hpp"
+#include "weights/codecs/dtype.h"
+#include "weights/gguf/writer.h"
+#include "weights/safetensors/safetensors.h"
+
+namespace partita {
+
+/// Copies tensors, one at a time as floats. The first mistake is kept; calls after it do nothing and give
+/// nothing, so that callers say what a model has and look once.
+class TensorCopy {
+ public:
+  /// `type`: of the matrices that can have it. `progress` may be empty. All must outlive it.
+  TensorCopy(const SafeTensors& from, Dtype type, const std::function<bool(float)>& progress, GgufWriter& to);
+
+  bool has(const std::string& name) const { return from_.find(name) != nullptr; }
+
+  /// Whether both are there and have the same shape, type and numbers.
+  bool same(const std::string& one, const std::string& other);
+
+  /// The rows or columns of a matrix whose size the checkpoint decides; 0 after a mistake.
+  std::uint64_t rows(const std::string& name) { return size_of(name, 0); }
+  std::uint64_t cols(const std::string& name) { return size_of(name, 1); }
+
+  /// Elements of a tensor that must have this shape, all finite; nothing after a mistake.
+  std::vector<float> read(const std::string& name, std::initializer_list<std::uint64_t> shape);
+
+  void write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                    std::span<const float> values);
+  void write_vector(const std::string& name, std::span<const float> values);
+
+  // From one name to the other.
+  void matrix(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols);
+  void vector(const std::string& from, const std::string& to, std::uint64_t size);
+  void vector_if_there(const std::string& from, const std::string& to, std::uint64_t size);
+
+  /// A tensor that need not be copied.
+  void leave_out(const std::string& name) { used_.insert(name); }
+
+  void fail(Error error);
+  const std::optional<Error>& error() const { return error_; }
+
+  /// A tensor that nothing asked for would be a piece of the model left out in silence.
+  void check_leftovers();
+
+  std::size_t tensors() const { return tensors_; }
+  std::uint64_t parameters() const { return parameters_; }
+  const std::vector<std::string>& in_f16() const { return in_f16_; }
+
+ private:
+  std::uint64_t size_of(const std::string& name, std::size_t dimension);
+  void write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
+             std::span<const float> values);
+
+  const SafeTensors& from_;
+  const Dtype type_;
+  const std::function<bool(float)>& progress_;
+  GgufWriter& to_;
+  std::optional<Error> error_;
+  std::set<std::string> used_;
+  std::uint64_t all_bytes_ = 0, read_bytes_ = 0;  // of the checkpoint
+  std::uint64_t parameters_ = 0;
+  std::size_t tensors_ = 0;
+  std::vector<std::string> in_f16_;
+};
+
+}  // namespace partita

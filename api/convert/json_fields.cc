@@ -1,0 +1,132 @@
+#include "api/convert/json_fields.h"
+
+#include <sstream>
+#include <utility>
+
+#include "weights/sentence.h"
+
+namespace partita {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kShown = 64;  // bytes of a value in a sentence
+
+std::string to_text(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+std::string shown(const Json* value) {
+  if (value == nullptr) return "missing";
+  if (value->is_structured()) return value->is_array() ? "an array" : "an object";
+  // Of a long string no more than will be shown is escaped.
+  const bool is_long = value->is_string() && value->get_ref<const std::string&>().size() > kShown;
+  const Json cut = is_long ? Json(value->get_ref<const std::string&>().substr(0, kShown)) : Json();
+  const std::string text = (is_long ? cut : *value).dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text.size() <= kShown && !is_long ? text : text.substr(0, kShown) + "...";
+}
+
+}  // namespace
+
+const Json* JsonFields::find(const char* key) {
+  asked_.insert(key);
+  const auto found = object_.find(key);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+void JsonFields::keep(ErrorCode code, std::string message) {
+  if (!error_) error_ = Error{code, std::move(message)};
+}
+
+void JsonFields::fail(ErrorCode code, const char* key, std::string_view rest) {
+  keep(code, sentence(prefix_, key, " is ", shown(find(key)), ", and ", rest));
+}
+
+std::uint32_t JsonFields::count(const char* key, std::uint32_t min, std::uint32_t max,
+                                std::optional<std::uint32_t> missing) {
+  const Json* value = find(key);
+  if (value == nullptr && missing) return *missing;
+  if (value != nullptr && value->is_number_unsigned()) {
+    const auto number = value->get<std::uint64_t>();
+    if (number >= min && number <= max) return static_cast<std::uint32_t>(number);
+  }
+  fail(ErrorCode::kBadFile, key, sentence("must be a whole number between ", min, " and ", max));
+  return min;
+}
+
+double JsonFields::number(const char* key, double min, double max, double missing) {
+  const Json* value = find(key);
+  if (value == nullptr) return missing;
+  if (value->is_number()) {
+    const auto number = value->get<double>();
+    if (number >= min && number <= max) return number;
+  }
+  fail(ErrorCode::kBadFile, key, sentence("must be a number between ", to_text(min), " and ", to_text(max)));
+  return min;
+}
+
+bool JsonFields::flag(const char* key, bool missing) {
+  const Json* value = find(key);
+  if (value == nullptr) return missing;
+  if (value->is_boolean()) return value->get<bool>();
+  fail(ErrorCode::kBadFile, key, "must be true or false");
+  return missing;
+}
+
+std::string JsonFields::text(const char* key, std::string_view missing) {
+  const Json* value = find(key);
+  if (value == nullptr) return std::string(missing);
+  if (value->is_string()) return value->get<std::string>();
+  fail(ErrorCode::kBadFile, key, "must be a string");
+  return std::string(missing);
+}
+
+std::vector<std::int32_t> JsonFields::integers(const char* key, std::size_t least, std::size_t most,
+                                               std::int64_t min, std::int64_t max) {
+  std::vector<std::int32_t> numbers;
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_array()) {
+    fail(ErrorCode::kBadFile, key, "must be an array of whole numbers");
+    return numbers;
+  }
+  if (value->size() < least || value->size() > most) {
+    keep(ErrorCode::kBadFile, sentence(prefix_, key, " has ", value->size(), " numbers, and must have ",
+                                       least, least == most ? "" : sentence(" to ", most)));
+    return numbers;
+  }
+  numbers.reserve(value->size());
+  for (const Json& element : *value) {
+    const bool fits = element.is_number_unsigned()
+                          ? max >= 0 && element.get<std::uint64_t>() <= static_cast<std::uint64_t>(max)
+                          : element.is_number_integer();
+    const std::int64_t number = fits ? element.get<std::int64_t>() : min - 1;
+    if (number < min || number > max) {
+      keep(ErrorCode::kBadFile, sentence(prefix_, key, "[", numbers.size(), "] is ", shown(&element),
+                                         ", and must be a whole number between ", min, " and ", max));
+      return {};
+    }
+    numbers.push_back(static_cast<std::int32_t>(number));
+  }
+  return numbers;
+}
+
+JsonFields JsonFields::object(const char* key) {
+  static const Json kNothing = Json::object();
+  const Json* value = find(key);
+  if (value != nullptr && !value->is_object()) fail(ErrorCode::kBadFile, key, "must be an object");
+  const bool usable = value != nullptr && value->is_object();
+  return {usable ? *value : kNothing, sentence(prefix_, key, "."), error_};
+}
+
+void JsonFields::refuse_others() {
+  for (const auto& item : object_.items()) {
+    if (asked_.contains(item.key())) continue;
+    return keep(ErrorCode::kUnsupported,
+                sentence(std::string_view(prefix_).substr(0, prefix_.size() - 1), " has the key ",
+                         partita::quoted(item.key()), ", which is not known here"));
+  }
+}
+
+}  // namespace partita

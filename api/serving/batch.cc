@@ -1,0 +1,223 @@
+// Batch: many requests at once, each as if it were alone.
+#include <algorithm>
+
+#include "api/serving/model_drafter.h"
+#include "api/serving/scheduler.h"
+#include "sampling/chain/numbers.h"
+#include "weights/catch_all.h"
+
+namespace partita {
+namespace {
+
+/// A request of a batch with its own cache.
+struct Entry {
+  Entry(Batch::Ticket number, int precedence, KvPool& pool)
+      : ticket(number), priority(precedence), cache(pool), negative_cache(pool) {}
+
+  void give_up_caches() {
+    cache.truncate(0);
+    negative_cache.truncate(0);
+  }
+
+  Batch::Ticket ticket;
+  int priority;
+  KvSequence cache, negative_cache;
+  std::optional<Sequence> sequence;
+};
+
+Result<void> check(const BatchOptions& options) {
+  const auto refused = [](const std::string& name, const std::string& value, const std::string& limits) {
+    return Error{ErrorCode::kInvalidArgument, name + " is " + value + "; it must be " + limits};
+  };
+  const std::string most = std::to_string(kStepRows);
+  if (options.max_sequences == 0 || options.max_sequences > kStepRows) {
+    return refused("sequences", std::to_string(options.max_sequences), "1 to " + most);
+  }
+  // Two at least: an answer with guidance takes two rows.
+  const std::size_t least = std::max<std::size_t>(options.max_sequences, 2);
+  if (options.step_tokens < least || options.step_tokens > kStepRows) {
+    return refused("step_tokens", std::to_string(options.step_tokens),
+                   std::to_string(least) + " (the sequences, or 2) to " + most);
+  }
+  if (!(options.most_delay >= 1)) {
+    return refused("most_delay", to_text(static_cast<float>(options.most_delay)), "at least 1");
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Batch::Impl {
+  Impl(std::shared_ptr<const Model::Impl> opened, const BatchOptions& options)
+      : model(std::move(opened)),
+        max_sequences(options.max_sequences),
+        pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
+        prefixes(options.prefix_bytes > 0 ? std::make_unique<PrefixCache>(pool, options.prefix_bytes)
+                                          : nullptr),
+        scheduler(model, {options.max_sequences, options.step_tokens, options.most_delay, prefixes.get()}) {}
+
+  void insert(std::unique_ptr<Entry> entry);
+  std::size_t running() const { return std::min(entries.size(), max_sequences); }
+  const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
+  std::optional<Error> never_fits(const Entry& entry) const;
+  void report_over(std::vector<Event>& events);
+  void report(Outcome& outcome, std::vector<Event>& events);
+  void settle();
+
+  std::shared_ptr<const Model::Impl> model;
+  std::size_t max_sequences;
+  KvPool pool;
+  std::unique_ptr<PrefixCache> prefixes;  // null: nothing is shared
+  Scheduler scheduler;
+  std::shared_ptr<DraftLane> draft;             // null: guesses come from the text
+  std::vector<std::unique_ptr<Entry>> entries;  // by precedence; the first max_sequences run
+  std::vector<Sequence*> stepping;              // those that run; null once one is over
+  std::vector<Outcome> outcomes;
+  Ticket next_ticket = 1;
+  const CancelFlag* cancel = nullptr;
+  Timing timing;
+};
+
+Result<Batch> Model::batch(const BatchOptions& options) const {
+  return guarded([&]() -> Result<Batch> {
+    if (auto checked = impl_->check_weights(); !checked) return checked.error();
+    if (auto checked = check(options); !checked) return checked.error();
+    auto batch = std::make_unique<Batch::Impl>(impl_, options);
+    if (options.draft) {
+      if (auto checked = impl_->check_together(options.draft->impl()); !checked) return checked.error();
+      batch->draft = std::make_shared<DraftLane>(options.draft->impl_);
+    }
+    return Batch(std::move(batch));
+  });
+}
+
+Result<Batch> Model::batch(std::size_t max_sequences) const {
+  BatchOptions options;
+  options.max_sequences = max_sequences;
+  return batch(options);
+}
+
+Batch::Batch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+Batch::~Batch() = default;
+
+void Batch::Impl::insert(std::unique_ptr<Entry> entry) {
+  auto at = entries.end();
+  while (at != entries.begin() && (*std::prev(at))->priority < entry->priority) --at;
+  entries.insert(at, std::move(entry));
+  if (entries.size() > max_sequences) entries[max_sequences]->give_up_caches();  // it may have run
+}
+
+Result<Batch::Ticket> Batch::add(const Request& request) {
+  return guarded([&]() -> Result<Ticket> {
+    auto entry = std::make_unique<Entry>(impl_->next_ticket, request.priority, impl_->pool);
+    auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache, kNoLimit,
+                                     impl_->cancelled());
+    if (!sequence) return sequence.error();
+    sequence->draft_with(impl_->draft);
+    entry->sequence.emplace(std::move(*sequence));
+    impl_->insert(std::move(entry));
+    return impl_->next_ticket++;
+  });
+}
+
+void Batch::cancel(Ticket ticket) noexcept {
+  std::erase_if(impl_->entries, [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; });
+}
+
+std::size_t Batch::running() const noexcept { return impl_->entries.size(); }
+
+std::size_t Batch::prompt_tokens(Ticket ticket) const noexcept {
+  // From the back: a program asks right after add().
+  const auto found =
+      std::find_if(impl_->entries.rbegin(), impl_->entries.rend(),
+                   [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; });
+  return found == impl_->entries.rend() ? 0 : (*found)->sequence->prompt().size();
+}
+
+bool Batch::full() const noexcept { return running() >= impl_->max_sequences; }
+
+void Batch::set_cancel(const CancelFlag* flag) noexcept { impl_->cancel = flag; }
+
+const Timing& Batch::timing() const noexcept { return impl_->timing; }
+
+const Counts& Batch::counts() const noexcept { return impl_->scheduler.counts(); }
+
+/// Precondition: `events` has room for one more, so that nothing here throws.
+void Batch::Impl::report(Outcome& outcome, std::vector<Event>& events) {
+  Event event;
+  event.ticket = entries[outcome.index]->ticket;
+  if (outcome.token) {
+    event.token = *std::move(outcome.token);
+    event.finish = outcome.finish;
+  } else {
+    event.error = error_of(outcome.token.error().code, [&] { return outcome.token.error().message; });
+  }
+  events.push_back(std::move(event));
+  if (!outcome.token || outcome.finish != Finish::kNone) stepping[outcome.index] = nullptr;
+}
+
+/// Why a request that has not been read yet can never be, whoever else gives up what they have.
+std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
+  const std::size_t budget = pool.budget_bytes();
+  if (budget == 0 || entry.cache.length() > 0) return std::nullopt;
+  std::size_t tokens = 0, bytes = 0;
+  for (std::size_t t = 0; t < entry.sequence->tracks(); ++t) {
+    const std::size_t ids = entry.sequence->track(t).ids.size();
+    tokens += ids;
+    bytes += pool.least_bytes_for(ids);
+  }
+  if (bytes <= budget) return std::nullopt;
+  return Error{ErrorCode::kOutOfMemory, "the prompt of " + std::to_string(tokens) + " tokens takes " +
+                                            std::to_string(bytes) + " bytes of KV cache, and its budget is " +
+                                            std::to_string(budget)};
+}
+
+/// Of the requests that are to run, those that wanted no tokens at all, and those that cannot have any.
+void Batch::Impl::report_over(std::vector<Event>& events) {
+  for (std::size_t i = 0; i < running();) {
+    const Finish finish = entries[i]->sequence->finish();
+    std::optional<Error> error = finish == Finish::kNone ? never_fits(*entries[i]) : std::nullopt;
+    if (finish == Finish::kNone && !error) {
+      ++i;
+      continue;
+    }
+    events.push_back({entries[i]->ticket, std::nullopt, std::move(error), finish});
+    entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+/// After a step: who is over goes, and so do pages that nobody sees any more.
+void Batch::Impl::settle() {
+  for (std::size_t i = 0; i < stepping.size(); ++i) {
+    if (stepping[i] == nullptr) entries[i].reset();
+  }
+  std::erase_if(entries, [](const std::unique_ptr<Entry>& entry) { return entry == nullptr; });
+  for (std::size_t i = 0; i < running(); ++i) {
+    entries[i]->cache.release_unseen();
+    entries[i]->negative_cache.release_unseen();
+  }
+  if (prefixes != nullptr) prefixes->trim();
+}
+
+Result<void> Batch::advance(std::vector<Event>& events) {
+  return guarded([&]() -> Result<void> {
+    Impl& impl = *impl_;
+    impl.report_over(events);
+    impl.stepping.clear();
+    for (std::size_t i = 0; i < impl.running(); ++i) impl.stepping.push_back(&*impl.entries[i]->sequence);
+    impl.outcomes.clear();
+    // No token of a step may be lost: its events have their places before it begins.
+    const std::size_t room = events.size() + 2 * impl.stepping.size() + kMostGuesses;
+    if (room > events.capacity()) events.reserve(std::max(room, 2 * events.capacity()));
+    auto done = guarded(
+        [&] { return impl.scheduler.step(impl.stepping, impl.cancelled(), impl.timing, impl.outcomes); });
+    // Also after a step that failed: a request may have ended while the step was planned.
+    for (Outcome& outcome : impl.outcomes) impl.report(outcome, events);
+    impl.settle();
+    return done;
+  });
+}
+
+}  // namespace partita

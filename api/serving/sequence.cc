@@ -1,0 +1,207 @@
+#include "api/serving/sequence.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "api/serving/model_drafter.h"
+#include "sampling/chain/numbers.h"
+#include "weights/catch_all.h"
+
+namespace partita {
+
+namespace {
+
+Error out_of_limits(const char* name, float value, const char* limits) {
+  return {ErrorCode::kInvalidArgument,
+          std::string(name) + " is " + to_text(value) + ", but it must be " + limits};
+}
+
+Result<void> check(const AbstainRule& rule) {
+  if (!(rule.min_probability >= 0 && rule.min_probability <= 1)) {
+    return out_of_limits("min_probability", rule.min_probability, "at least 0 (off) and at most 1");
+  }
+  if (!(rule.min_margin >= 0 && rule.min_margin <= 1)) {
+    return out_of_limits("min_margin", rule.min_margin, "at least 0 (off) and at most 1");
+  }
+  if (!(rule.max_entropy >= 0)) return out_of_limits("max_entropy", rule.max_entropy, "0 or more (inf: off)");
+  return {};
+}
+
+Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+Result<void> check_guidance(const Request& request) {
+  const float scale = request.guidance_scale;
+  if (!(scale >= 0) || std::isinf(scale)) {
+    return refused("guidance_scale is " + to_text(scale) + ", but it must be a number of 0 or more (1: off)");
+  }
+  if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
+    return refused("a request has both negative_prompt and negative_ids; it can have one");
+  }
+  return {};
+}
+
+/// What the second track begins with.
+Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Request& request, TokenId last) {
+  Request negative;
+  negative.prompt = request.negative_prompt;
+  negative.ids = request.negative_ids;
+  negative.parse_specials = request.parse_specials;
+  if (negative.prompt.empty() && negative.ids.empty()) negative.ids = {last};
+  auto ids = model.prompt_ids(negative);
+  if (!ids) return Error{ids.error().code, "the negative prompt: " + ids.error().message};
+  return ids;
+}
+
+}  // namespace
+
+Result<void> check(const Request& request) {
+  return guarded([&]() -> Result<void> {
+    if (auto rule = check(request.abstain); !rule) return rule;
+    if (request.explain < 0) {
+      return refused("explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more");
+    }
+    if (auto checked = check_guidance(request); !checked) return checked;
+    return TextGate::check(request.stop);
+  });
+}
+
+Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
+                                  KvSequence* negative_cache, std::size_t context,
+                                  const std::atomic<bool>* cancel) {
+  if (auto checked = check(request); !checked) return checked.error();
+  const std::size_t vocabulary = model.info.vocab_size;
+  if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
+    return Error{ErrorCode::kInvalidArgument, "logprobs is " + std::to_string(request.logprobs) +
+                                                  ", more than the vocabulary of " +
+                                                  std::to_string(vocabulary)};
+  }
+  if (request.guidance_scale != 1 && negative_cache == nullptr) {
+    return refused("guidance_scale is " + to_text(request.guidance_scale) +
+                   ", but guidance goes with neither searches nor ensembles");
+  }
+  SamplingOptions options = sampling_options(request.sampling);
+  options.constraint = request.constraint;
+  auto chain = Chain::create(options, model.vocabulary.get());
+  if (!chain) return chain.error();
+  auto text = TextGate::create(*model.tokenizer, request.stop);
+  if (!text) return text.error();
+  auto prompt = model.prompt_ids(request, context, cancel);
+  if (!prompt) return prompt.error();
+
+  Sequence sequence(model, request, cache, std::move(*chain), std::move(*text));
+  sequence.ids_ = std::move(*prompt);
+  sequence.prompt_size_ = sequence.ids_.size();
+  sequence.text_.prime(sequence.ids_);
+  const std::size_t limit = std::min(model.info.context_length, context);
+  std::size_t room = limit - sequence.prompt_size_;
+  if (request.guidance_scale != 1) {
+    auto negative = negative_prompt(model, request, sequence.ids_.back());
+    if (!negative) return negative.error();
+    sequence.guidance_scale_ = request.guidance_scale;
+    sequence.negative_cache_ = negative_cache;
+    sequence.negative_ids_ = std::move(*negative);
+    sequence.negative_size_ = sequence.negative_ids_.size();
+    room = std::min(room, limit - sequence.negative_size_);
+  }
+  const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
+  sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
+  sequence.ends_with_context_ = request.max_tokens < 0 || wanted > room;
+  if (wanted == 0) sequence.finish_ = Finish::kLength;
+  if (request.speculation != Speculation::kNever && sequence.negative_cache_ == nullptr &&
+      !sequence.state_.remembers()) {
+    sequence.drafter_ = make_prompt_lookup();
+    sequence.always_guesses_ = request.speculation == Speculation::kAlways;
+  }
+  return sequence;
+}
+
+void Sequence::draft_with(const std::shared_ptr<DraftLane>& lane) {
+  if (drafter_ == nullptr || lane == nullptr) return;
+  drafter_ = make_model_drafter(lane, chain_, {seed_, number_, ids_.size()}, prompt_size_);
+}
+
+Sequence::Track Sequence::track(std::size_t which) const {
+  Track track = which == 0 ? Track{ids(), prompt_size_, cache_, 0}
+                           : Track{negative_ids_, negative_size_, negative_cache_, 0};
+  if (finish_ == Finish::kNone) track.pending = track.ids.size() - track.cache->length();
+  return track;
+}
+
+void Sequence::guess(std::span<const Guess> guesses) {
+  for (const Guess& guess : guesses) {
+    ids_.push_back(guess.id);
+    ++guesses_;  // one by one: push_back may throw
+  }
+}
+
+void Sequence::drop_guesses() {
+  ids_.resize(ids_.size() - guesses_);
+  guesses_ = 0;
+}
+
+Question Sequence::question(const float* hidden, const float* negative, std::size_t after_guesses) const {
+  const auto history = std::span(ids_).first(ids().size() + after_guesses);
+  Question question;
+  question.hidden = hidden;
+  question.negative = negative;
+  question.guidance_scale = guidance_scale_;
+  question.chain = &chain_;
+  question.state = &state_;
+  question.key = {seed_, number_, history.size()};
+  question.history = history;
+  question.prompt_size = prompt_size_;
+  question.chosen_logprob = logprobs_ >= 0;
+  question.top = std::max(logprobs_, 0);
+  question.confidence = confidence_;
+  question.explain = explain_;
+  return question;
+}
+
+Error Sequence::at_next(Error error) const {
+  error.message = "token " + std::to_string(ids().size()) + " of the sequence: " + error.message;
+  return error;
+}
+
+Token Sequence::accept(const Answer& answer) {
+  Token token;
+  token.id = answer.choice.id;
+  token.probability = answer.choice.probability;
+  if (logprobs_ >= 0) {
+    token.logprob = answer.logprob;
+    token.top = answer.top;
+  }
+  if (confidence_) {
+    token.confidence = answer.confidence;
+    token.unsure = abstain_.unsure(answer.confidence);
+  }
+  token.explanation = answer.explanation;
+  token.head_bytes = answer.head_bytes;
+  chain_.accept(answer.choice, state_);
+  if (guesses_ > 0 && ids_[ids().size()] == token.id) {
+    --guesses_;
+  } else {
+    drop_guesses();
+    ids_.push_back(token.id);
+  }
+  if (negative_cache_ != nullptr) negative_ids_.push_back(token.id);
+  if (tokenizer_->ends_generation(token.id)) {
+    finish_ = Finish::kEos;
+  } else if (token.unsure && abstain_.stops) {
+    finish_ = Finish::kAbstain;
+  } else {
+    token.text = text_.push(token.id);
+    if (text_.stopped()) {
+      finish_ = Finish::kStop;
+    } else if (ids().size() >= end_) {
+      finish_ = Finish::kLength;
+    }
+  }
+  if (finish_ != Finish::kNone) {
+    token.text += text_.finish();
+    if (text_.stopped()) finish_ = Finish::kStop;
+    drop_guesses();
+  }
+  return token;
+}
+
+}  // namespace partita

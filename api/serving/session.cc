@@ -1,0 +1,110 @@
+// Session: one conversation whose cache remembers.
+#include <algorithm>
+
+#include "api/serving/session_impl.h"
+#include "weights/catch_all.h"
+
+namespace partita {
+
+Result<Session> Model::session() const {
+  return guarded([&]() -> Result<Session> {
+    if (auto checked = impl_->check_weights(); !checked) return checked.error();
+    return Session(std::make_shared<Session::Impl>(impl_));
+  });
+}
+
+Session::Session(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+void Session::Impl::begin(Sequence sequence) {
+  end_probe();
+  const bool roles_differ = scheduler.engine().roles_differ();
+  keep_common(cache, sequence, 0, roles_differ);
+  keep_common(negative_cache, sequence, 1, roles_differ);
+  current = std::make_shared<Sequence>(std::move(sequence));
+}
+
+void Session::Impl::take_over(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size) {
+  end_probe();
+  current.reset();
+  negative_cache.truncate(0);
+  cache = std::move(other);
+  loaded = std::move(ids);
+  loaded_prompt = prompt_size;
+}
+
+void Session::Impl::begin_probe(std::span<const TokenId> ids) {
+  const auto common = [&](std::span<const TokenId> held) {
+    return static_cast<std::size_t>(std::mismatch(held.begin(), held.end(), ids.begin(), ids.end()).first -
+                                    held.begin());
+  };
+  const Held known = held(cache);
+  const bool roles_differ = scheduler.engine().roles_differ();
+  const std::size_t mine = common(probe_ids);
+  const std::size_t theirs = common(roles_differ ? known.ids.first(known.prompt_size) : known.ids);
+  if (theirs > mine) probe = cache.fork();
+  probe.truncate(std::max(mine, theirs));
+  probe_ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(probe.length()));
+}
+
+Result<Stream> Session::generate(const Request& request) {
+  return guarded([&]() -> Result<Stream> {
+    auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache, kNoLimit,
+                                     impl_->cancelled());
+    if (!sequence) return sequence.error();
+    sequence->draft_with(impl_->draft);
+    impl_->begin(std::move(*sequence));
+    return Stream(std::make_unique<Stream::Impl>(impl_));
+  });
+}
+
+Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) {
+  end_probe();
+  Sequence* const alone = &sequence;
+  outcomes.clear();
+  while (outcomes.empty()) {
+    const std::size_t before = cache.length();
+    auto done = scheduler.step({&alone, 1}, cancelled(), timing, outcomes);
+    if (!done) return done.error();
+    release_unseen(*model, cache);
+    release_unseen(*model, negative_cache);
+    if (progress && before < sequence.prompt().size()) progress(cache.length(), sequence.prompt().size());
+  }
+  for (Outcome& outcome : outcomes) {
+    // Tokens before an error are told first; it comes again with the next call.
+    if (!outcome.token) return tokens.empty() ? Result<void>(outcome.token.error()) : Result<void>();
+    tokens.push_back(std::move(*outcome.token));
+  }
+  return {};
+}
+
+Result<void> Session::draft_with(const Model& smaller) {
+  return guarded([&]() -> Result<void> {
+    if (auto checked = impl_->model->check_together(smaller.impl()); !checked) return checked;
+    impl_->draft = std::make_shared<DraftLane>(smaller.impl_);
+    return {};
+  });
+}
+
+void Session::set_cancel(const CancelFlag* flag) noexcept { impl_->cancel = flag; }
+
+void Session::set_progress(std::function<void(std::size_t, std::size_t)> progress) noexcept {
+  impl_->progress = std::move(progress);
+}
+
+std::size_t Session::length() const noexcept { return impl_->cache.length(); }
+
+const Counts& Session::counts() const noexcept { return impl_->scheduler.counts(); }
+
+void Session::reset() noexcept {
+  impl_->end_probe();
+  impl_->cache.truncate(0);
+  impl_->negative_cache.truncate(0);
+  impl_->current.reset();
+  impl_->loaded.clear();
+  impl_->loaded_prompt = 0;
+}
+
+}  // namespace partita

@@ -1,0 +1,63 @@
+#include "api/serving/stop_filter.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace partita {
+namespace {
+
+/// Length of the longest suffix of `text` that is a beginning, but not all, of `stop`.
+std::size_t possible_start(std::string_view text, std::string_view stop) {
+  for (std::size_t n = std::min(text.size(), stop.size() - 1); n > 0; --n) {
+    if (text.substr(text.size() - n) == stop.substr(0, n)) return n;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<void> TextGate::check(const std::vector<std::string>& stops) {
+  if (std::find(stops.begin(), stops.end(), std::string()) != stops.end()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "a stop string is empty: it would end every answer before its first word"};
+  }
+  return {};
+}
+
+Result<TextGate> TextGate::create(const Tokenizer& tokenizer, std::vector<std::string> stops) {
+  if (auto checked = check(stops); !checked) return checked.error();
+  return TextGate(tokenizer, std::move(stops));
+}
+
+void TextGate::prime(std::span<const TokenId> prompt) {
+  for (const TokenId id : prompt) detokenizer_.push(id);
+}
+
+bool TextGate::cut_at_stop() {
+  std::size_t cut = std::string::npos;
+  for (const std::string& stop : stops_) cut = std::min(cut, held_.find(stop));
+  if (cut == std::string::npos) return false;
+  held_.resize(cut);
+  stopped_ = true;
+  return true;
+}
+
+std::string TextGate::push(TokenId id) {
+  if (stopped_) return {};
+  if (tokenizer_->contains(id)) held_ += detokenizer_.push(id);
+  if (cut_at_stop()) return std::exchange(held_, {});
+  std::size_t keep = 0;
+  for (const std::string& stop : stops_) keep = std::max(keep, possible_start(held_, stop));
+  std::string out = held_.substr(0, held_.size() - keep);
+  held_.erase(0, out.size());
+  return out;
+}
+
+std::string TextGate::finish() {
+  if (stopped_) return {};
+  held_ += detokenizer_.finish();
+  cut_at_stop();
+  return std::exchange(held_, {});
+}
+
+}  // namespace partita

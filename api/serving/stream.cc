@@ -1,0 +1,72 @@
+// Stream: pulling the tokens of one answer.
+#include <algorithm>
+
+#include "api/serving/token_source.h"
+#include "weights/catch_all.h"
+
+namespace partita {
+
+TokenSource::Held TokenSource::held(const KvSequence& cache, std::size_t track) const {
+  if (current != nullptr && track < current->tracks()) {
+    const Sequence::Track read = current->track(track);
+    return {read.ids.first(cache.length()), std::min(read.prompt_size, cache.length())};
+  }
+  if (current == nullptr && track == 0) {
+    return {std::span(loaded).first(cache.length()), std::min(loaded_prompt, cache.length())};
+  }
+  return {};
+}
+
+void TokenSource::keep_common(KvSequence& cache, const Sequence& fresh, std::size_t track,
+                              bool roles_differ) const {
+  std::size_t common = 0;
+  if (track < fresh.tracks()) {
+    const Held known = held(cache, track);
+    const auto ids = roles_differ ? known.ids.first(known.prompt_size) : known.ids;
+    const auto asked = fresh.track(track).ids.first(fresh.track(track).prompt_size - 1);
+    common = static_cast<std::size_t>(
+        std::mismatch(ids.begin(), ids.end(), asked.begin(), asked.end()).first - ids.begin());
+  }
+  cache.truncate(common);
+}
+
+Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+Stream::~Stream() = default;
+
+Result<std::optional<Token>> Stream::next() {
+  return guarded([&]() -> Result<std::optional<Token>> {
+    if (impl_->failed) return *impl_->failed;
+    if (!impl_->is_current() || finish() != Finish::kNone) return std::optional<Token>();
+    if (impl_->ready.empty()) {
+      auto made = guarded([&] { return impl_->source->next(*impl_->sequence, impl_->timing, impl_->ready); });
+      if (!made) {
+        if (made.error().code != ErrorCode::kCancelled) impl_->failed = made.error();
+        return made.error();
+      }
+    }
+    impl_->generated.push_back(impl_->ready.front().id);  // may throw, so before anything changes
+    std::optional<Token> token = std::move(impl_->ready.front());
+    impl_->ready.pop_front();
+    return token;
+  });
+}
+
+void Stream::stop() noexcept {
+  if (finish() != Finish::kNone) return;
+  impl_->ready.clear();
+  impl_->sequence->end(Finish::kStop);
+}
+
+Finish Stream::finish() const noexcept { return impl_->finish(); }
+
+bool Stream::context_full() const noexcept { return impl_->ready.empty() && impl_->sequence->context_full(); }
+
+const std::vector<TokenId>& Stream::prompt_ids() const noexcept { return impl_->prompt; }
+
+const std::vector<TokenId>& Stream::ids() const noexcept { return impl_->generated; }
+
+const Timing& Stream::timing() const noexcept { return impl_->timing; }
+
+}  // namespace partita

@@ -1,0 +1,130 @@
+#include "engine/cache/kv_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace partita {
+namespace {
+
+bool is_held(const KvPool& pool, std::size_t cls, std::uint64_t first, std::size_t page) {
+  return page >= first || page < pool.sink_pages(cls);
+}
+
+/// Zeros in the slots of a page from `tokens` on: kernels.h has the layout.
+void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::byte* page) {
+  constexpr std::size_t kBlock = 16;  // keys side by side
+  const KvType type = pool.type();
+  const std::size_t dim = pool.head_dim(), key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type));
+  const std::size_t scales = kv_scale_bytes(type), scale = scales / kPageTokens;
+  const auto clear = [](std::byte* at, std::size_t bytes) { std::memset(at, 0, bytes); };
+  for (std::byte* head = page; head < page + pool.page_bytes(cls);) {
+    for (std::size_t block = 0; block < kPageTokens / kBlock; ++block) {
+      const std::size_t kept =
+          std::clamp<std::size_t>(tokens, block * kBlock, (block + 1) * kBlock) - block * kBlock;
+      for (std::size_t d = 0; d < dim; ++d) {
+        clear(head + ((block * dim + d) * kBlock + kept) * key, (kBlock - kept) * key);
+      }
+    }
+    head += kv_key_bytes(type, dim);
+    clear(head + tokens * scale, (kPageTokens - tokens) * scale);
+    clear(head + scales + tokens * dim * value, (kPageTokens - tokens) * dim * value);
+    head += kv_value_bytes(type, dim);
+  }
+}
+
+/// Pages on their way into a sequence; what is left of them at the end is given back.
+struct TakenPages {
+  KvPool& pool;
+  std::vector<PageTable> tables;  // [classes]; null: not held
+  ~TakenPages() {
+    for (std::size_t cls = 0; cls < tables.size(); ++cls) {
+      for (CachePage* page : tables[cls].pages) pool.drop(cls, page);
+    }
+  }
+};
+
+}  // namespace
+
+std::vector<std::uint64_t> kv_layout(const KvPool& pool) {
+  std::vector<std::uint64_t> layout = {static_cast<std::uint64_t>(pool.type()), pool.head_dim(), kPageTokens,
+                                       pool.classes()};
+  for (std::size_t cls = 0; cls < pool.classes(); ++cls) {
+    layout.insert(layout.end(), {pool.window(cls), pool.sink_pages(cls), pool.page_bytes(cls)});
+  }
+  return layout;
+}
+
+std::vector<std::uint64_t> first_pages(const KvSequence& sequence) {
+  std::vector<std::uint64_t> first;
+  for (std::size_t cls = 0; cls < sequence.pool().classes(); ++cls) first.push_back(sequence.first_page(cls));
+  return first;
+}
+
+bool are_first_pages(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first) {
+  if (first.size() != pool.classes()) return false;
+  for (std::size_t cls = 0; cls < first.size(); ++cls) {
+    if (first[cls] > pool.first_seen_page(cls, length)) return false;
+  }
+  return true;
+}
+
+std::uint64_t kv_bytes(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first) {
+  std::uint64_t bytes = 0;
+  for (std::size_t cls = 0; cls < first.size(); ++cls) {
+    const std::uint64_t missing = first[cls] - std::min<std::uint64_t>(first[cls], pool.sink_pages(cls));
+    bytes += (pages_for(length) - missing) * pool.page_bytes(cls);
+  }
+  return bytes;
+}
+
+bool write_pages(const KvSequence& sequence, const std::function<bool(std::span<const std::byte>)>& write) {
+  const KvPool& pool = sequence.pool();
+  const std::size_t length = sequence.length(), pages = pages_for(length);
+  std::vector<std::byte> last;
+  for (std::size_t cls = 0; cls < pool.classes(); ++cls) {
+    for (std::size_t i = 0; i < pages; ++i) {
+      if (!is_held(pool, cls, sequence.first_page(cls), i)) continue;
+      std::span<const std::byte> page(sequence.page(cls, i), pool.page_bytes(cls));
+      if (i + 1 == pages && length % kPageTokens != 0) {
+        last.assign(page.begin(), page.end());
+        clear_slots(pool, cls, length % kPageTokens, last.data());
+        page = last;
+      }
+      if (!write(page)) return false;
+    }
+  }
+  return true;
+}
+
+Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, std::size_t length,
+                        std::span<const std::uint64_t> first, KvSequence& sequence) {
+  KvPool& pool = sequence.pool();
+  sequence.truncate(0);
+  const std::uint64_t bytes = kv_bytes(pool, length, first);
+  if (!pool.make_room(static_cast<std::size_t>(bytes))) {
+    return Error{ErrorCode::kOutOfMemory, "the KV cache has no room for " + std::to_string(length) +
+                                              " tokens: they take " + std::to_string(bytes) + " bytes, and " +
+                                              std::to_string(pool.bytes_in_use()) + " of its " +
+                                              std::to_string(pool.budget_bytes()) + " are in use"};
+  }
+  TakenPages taken{pool, std::vector<PageTable>(pool.classes())};
+  for (PageTable& table : taken.tables) table.pages.assign(pages_for(length), nullptr);
+  for (std::size_t cls = 0; cls < taken.tables.size(); ++cls) {
+    PageTable& table = taken.tables[cls];
+    table.first_page = first[cls];
+    for (std::size_t i = 0; i < table.pages.size(); ++i) {
+      if (!is_held(pool, cls, first[cls], i)) continue;
+      table.pages[i] = pool.take(cls);
+      if (table.pages[i] == nullptr) {
+        return Error{ErrorCode::kOutOfMemory,
+                     "the machine has no memory for the KV cache of " + std::to_string(length) + " tokens"};
+      }
+      if (!read({table.pages[i]->bytes, pool.page_bytes(cls)}))
+        return Error{ErrorCode::kIo, "the pages of a session cannot be read"};
+    }
+  }
+  sequence.take_over(length, std::move(taken.tables));
+  return {};
+}
+
+}  // namespace partita

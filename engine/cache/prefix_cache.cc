@@ -1,0 +1,198 @@
+#include "engine/cache/prefix_cache.h"
+
+#include <algorithm>
+#include <new>
+
+namespace partita {
+namespace {
+
+std::size_t common(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+}  // namespace
+
+PrefixCache::PrefixCache(KvPool& pool, std::size_t limit_bytes) : pool_(pool), limit_(limit_bytes) {
+  pool_.set_keeper(this);
+}
+
+PrefixCache::~PrefixCache() {
+  for (const Kept& kept : uses_) pool_.let_go(kept.cls, kept.node->pages[kept.cls]);
+  pool_.set_keeper(nullptr);
+}
+
+std::size_t PrefixCache::find(std::span<const std::int32_t> keys, std::vector<Node*>& path) const {
+  path.clear();
+  const Node* node = &root_;
+  std::size_t length = 0;
+  while (true) {
+    const auto rest = keys.subspan(length);
+    Node* best = nullptr;
+    std::size_t most = 0;
+    for (const auto& child : node->children) {
+      const std::size_t n = common(child->keys, rest);
+      if (n > most) {
+        most = n;
+        best = child.get();
+      }
+      if (n == kPageTokens) break;
+    }
+    if (best == nullptr) return length;
+    path.push_back(best);
+    length += most;
+    if (most < kPageTokens) return length;
+    node = best;
+  }
+}
+
+std::size_t PrefixCache::usable(std::span<Node* const> path, std::size_t length) const {
+  std::vector<std::size_t> run(pool_.classes(), 0);    // pages in a row that are there, up to the last
+  std::vector<std::size_t> sinks(pool_.classes(), 0);  // of the sinks, those in a row from the first on
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::size_t end = std::min((i + 1) * kPageTokens, length);
+    bool complete = true;
+    for (std::size_t cls = 0; cls < run.size(); ++cls) {
+      run[cls] = path[i]->pages[cls] != nullptr ? run[cls] + 1 : 0;
+      if (run[cls] == i + 1) sinks[cls] = std::min(i + 1, pool_.sink_pages(cls));
+      const std::size_t first_seen = pool_.first_seen_page(cls, end);
+      complete = complete && run[cls] >= i + 1 - first_seen &&
+                 sinks[cls] >= std::min(first_seen, pool_.sink_pages(cls));
+    }
+    if (complete) best = end;
+  }
+  return best;
+}
+
+bool PrefixCache::leaves_room_to_write(std::size_t length) const {
+  if (pool_.budget_bytes() == 0 || length % kPageTokens == 0) return true;
+  std::size_t bytes = 0;  // of the pages that are taken up, and of copies of the last ones
+  for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
+    const std::size_t first_seen = pool_.first_seen_page(cls, length);
+    const std::size_t pages = pages_for(length) - first_seen + std::min(first_seen, pool_.sink_pages(cls));
+    bytes += (pages + 1) * pool_.page_bytes(cls);
+  }
+  return bytes <= pool_.budget_bytes();
+}
+
+bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequence) {
+  const std::size_t found = find(keys, path_);  // before path_ is handed on: compilers differ in the order
+  std::size_t length = usable(path_, found);
+  if (!leaves_room_to_write(length)) {
+    path_.resize(length / kPageTokens);
+    length = usable(path_, path_.size() * kPageTokens);
+  }
+  if (length <= sequence.length()) return false;
+  std::vector<PageTable> tables(pool_.classes());
+  for (PageTable& table : tables) table.pages.assign(pages_for(length), nullptr);  // the last that may throw
+  for (std::size_t cls = 0; cls < tables.size(); ++cls) {
+    PageTable& table = tables[cls];
+    table.first_page = pool_.first_seen_page(cls, length);
+    for (std::size_t i = table.pages.size(); i > 0; --i) {
+      if (i <= table.first_page && i > pool_.sink_pages(cls)) continue;
+      table.pages[i - 1] = path_[i - 1]->pages[cls];
+      pool_.share(cls, table.pages[i - 1]);
+      touch(*path_[i - 1], cls);
+    }
+  }
+  sequence.take_over(length, std::move(tables));
+  return true;
+}
+
+PrefixCache::Node* PrefixCache::child(Node& node, std::span<const std::int32_t> keys) {
+  for (const auto& child : node.children) {
+    if (std::equal(keys.begin(), keys.end(), child->keys.begin())) return child.get();
+  }
+  auto fresh = std::make_unique<Node>();
+  fresh->parent = &node;
+  fresh->keys.assign(keys.begin(), keys.end());
+  fresh->pages.assign(pool_.classes(), nullptr);
+  fresh->use.assign(pool_.classes(), uses_.end());
+  node.children.push_back(std::move(fresh));
+  return node.children.back().get();
+}
+
+void PrefixCache::keep(Node& node, std::size_t index, KvSequence& sequence) {
+  for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
+    CachePage* page = sequence.held(cls, index);
+    if (page == nullptr || page == node.pages[cls]) continue;
+    if (node.pages[cls] != nullptr) {
+      sequence.exchange(cls, index, node.pages[cls]);
+    } else {
+      node.use[cls] = uses_.insert(uses_.end(), {&node, cls});  // may throw, so before anything changes
+      pool_.keep(page);
+      node.pages[cls] = page;
+    }
+  }
+}
+
+void PrefixCache::insert(std::span<const std::int32_t> keys, KvSequence& sequence) {
+  Node* last = &root_;
+  try {
+    for (std::size_t i = 0; i < sequence.length() / kPageTokens; ++i) {
+      last = child(*last, keys.subspan(i * kPageTokens, kPageTokens));
+      keep(*last, i, sequence);
+    }
+  } catch (const std::bad_alloc&) {
+    // What there is no memory to remember is not kept.
+  }
+  // From the end to the beginning, so that a node is always of later use than those below it.
+  for (Node* node = last; node != &root_; node = node->parent) {
+    for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
+      if (node->pages[cls] != nullptr) touch(*node, cls);
+    }
+  }
+  remove(last);
+}
+
+void PrefixCache::touch(Node& node, std::size_t cls) { uses_.splice(uses_.end(), uses_, node.use[cls]); }
+
+void PrefixCache::forget(Node& node, std::size_t cls) {
+  if (node.pages[cls] == nullptr) return;
+  pool_.let_go(cls, node.pages[cls]);
+  node.pages[cls] = nullptr;
+  uses_.erase(node.use[cls]);
+}
+
+bool PrefixCache::can_go(const Kept& kept) const {
+  if (kept.node->pages[kept.cls]->references > 1) return false;
+  return pool_.window(kept.cls) != 0 || kept.node->children.empty();
+}
+
+/// A node without which nothing is lost, and those above it that are so then.
+void PrefixCache::remove(Node* leaf) {
+  const auto holds_nothing = [](const Node& node) {
+    return std::all_of(node.pages.begin(), node.pages.end(),
+                       [](const CachePage* page) { return page == nullptr; });
+  };
+  while (leaf != &root_ && leaf->children.empty() && holds_nothing(*leaf)) {
+    Node* parent = leaf->parent;
+    std::erase_if(parent->children, [&](const auto& child) { return child.get() == leaf; });
+    leaf = parent;
+  }
+}
+
+void PrefixCache::give_up(std::size_t bytes) {
+  const std::size_t idle = pool_.idle_bytes();
+  const std::size_t target = idle - std::min(bytes, idle);
+  for (auto at = uses_.begin(); at != uses_.end() && pool_.idle_bytes() > target;) {
+    if (!can_go(*at)) {
+      ++at;
+      continue;
+    }
+    Node* node = at->node;
+    const bool whole = pool_.window(at->cls) == 0;
+    const std::size_t cls = at->cls;
+    while (at != uses_.end() && at->node == node && (whole || at->cls == cls)) ++at;
+    for (std::size_t c = 0; c < pool_.classes(); ++c) {
+      if (whole || c == cls) forget(*node, c);
+    }
+    remove(node);
+  }
+}
+
+void PrefixCache::trim() {
+  if (pool_.idle_bytes() > limit_) give_up(pool_.idle_bytes() - limit_);
+}
+
+}  // namespace partita

@@ -1,0 +1,282 @@
+#include "engine/layers/attention.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace partita {
+namespace {
+
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
+constexpr float kLog2e = 1.44269504088896340736F;
+constexpr std::size_t kPagesPerSpan = kSpanTokens / kPageTokens;
+
+/// Fewer units than this many a thread: worth splitting deep ones by spans.
+constexpr std::size_t kEnoughUnitsPerThread = 4;
+
+std::size_t group_of(const Config& c) { return c.heads / c.kv_heads; }
+
+/// One unit: the queries of `range` under heads [head, head + heads) of KV head `kv_head`.
+struct Unit {
+  QueryRange range;
+  std::size_t kv_head, head, heads;
+  std::size_t rows() const { return range.tokens * heads; }
+};
+
+Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
+  const Config& c = ws.model.config();
+  const std::size_t part = i % plan.head_parts;
+  const std::size_t kv_head = i / plan.head_parts % c.kv_heads;
+  const std::size_t first = part * plan.heads_per_unit;
+  return {plan.ranges[i / plan.head_parts / c.kv_heads], kv_head, kv_head * group_of(c) + first,
+          std::min(plan.heads_per_unit, group_of(c) - first)};
+}
+
+std::size_t spans_of(std::size_t keys) { return (keys + kSpanTokens - 1) / kSpanTokens; }
+
+/// The most spans that the last of so many tokens sees in a layer.
+std::size_t most_spans(const LayerKind& kind, std::size_t tokens) {
+  const std::size_t all = spans_of(tokens);
+  // Of keys that do not begin with a span, one more span may have some.
+  return kind.window == 0 ? all : std::min(all, spans_of(kind.sinks) + spans_of(kind.window) + 1);
+}
+
+/// The keys that the queries of a unit see, where they lie in the cache of a layer: those of the sinks, then
+/// those of the window.
+class UnitKeys {
+ public:
+  UnitKeys(const Workspace& ws, const Unit& unit, std::size_t layer)
+      : sequence_(*ws.rows[unit.range.row].sequence),
+        layer_(layer),
+        kv_head_(unit.kv_head),
+        kind_(ws.model.config().layer_kinds[layer]),
+        first_(oldest_in_window(ws.rows[unit.range.row].position)),
+        last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1),
+        sink_spans_(std::min(spans_of(kind_.sinks), first_ / kSpanTokens)) {}
+
+  /// The first key that the query at `position` sees of the page that begins at key `start`, and of those
+  /// after it.
+  std::size_t oldest_seen(std::size_t position, std::size_t start) const {
+    return start < kind_.sinks ? start : oldest_in_window(position);
+  }
+  std::size_t last() const { return last_; }
+
+  /// Spans that are seen, in order, and the i-th of them: those of sinks alone, then from the window's first
+  /// on.
+  std::size_t spans() const { return sink_spans_ + spans_of(last_) - first_ / kSpanTokens; }
+  std::size_t span(std::size_t i) const {
+    return i < sink_spans_ ? i : first_ / kSpanTokens + i - sink_spans_;
+  }
+
+  /// The pages of a span that are seen: first_page(), then next_page() of it, as long as they are before
+  /// last_page().
+  std::size_t first_page(std::size_t span) const { return seen_from(span * kPagesPerSpan); }
+  std::size_t next_page(std::size_t page) const { return seen_from(page + 1); }
+  std::size_t last_page(std::size_t span) const {
+    return std::min(pages_for(last_), (span + 1) * kPagesPerSpan);
+  }
+
+  KvType type() const { return sequence_.pool().type(); }
+  KvPage page(std::size_t i) const {
+    const KvPool& pool = sequence_.pool();
+    const std::byte* page = sequence_.page(pool.class_of(layer_), i);
+    return {page + pool.k_offset(layer_, kv_head_), page + pool.v_offset(layer_, kv_head_)};
+  }
+
+ private:
+  std::size_t oldest_in_window(std::size_t position) const {
+    return kind_.window != 0 && position + 1 > kind_.window ? position + 1 - kind_.window : 0;
+  }
+  std::size_t seen_from(std::size_t page) const {
+    return page * kPageTokens < kind_.sinks ? page : std::max(page, first_ / kPageTokens);
+  }
+
+  const KvSequence& sequence_;
+  const std::size_t layer_, kv_head_;
+  const LayerKind kind_;
+  const std::size_t first_, last_;  // keys: the oldest in a window, and the end
+  const std::size_t sink_spans_;    // before the window's first
+};
+
+class UnitAttention {
+ public:
+  UnitAttention(Workspace& ws, AttentionScratch& scratch, const Unit& unit, std::size_t layer)
+      : ws_(ws),
+        scratch_(scratch),
+        unit_(unit),
+        config_(ws.model.config()),
+        kernels_(ws.model.kernels()),
+        keys_(ws, unit, layer) {
+    gather_queries();
+  }
+
+  const UnitKeys& keys() const { return keys_; }
+
+  /// Everything, into ws.attention. `after`: the page that is read next, to be fetched meanwhile.
+  void all_spans(const KvPage& after) {
+    const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
+    clear(whole);
+    for (std::size_t i = 0; i < keys_.spans(); ++i) {
+      const SoftmaxState part{scratch_.part_max, scratch_.part_sum, scratch_.part.row(0)};
+      one_span(i, part, i + 1 < keys_.spans() ? keys_.page(keys_.first_page(keys_.span(i + 1))) : after);
+      kernels_.merge(part, rows(), head_dim(), whole);
+    }
+    kernels_.finish(whole, rows(), head_dim());
+    scatter(whole.out);
+  }
+
+  /// The i-th span alone, into `part`, which it first clears.
+  void one_span(std::size_t i, const SoftmaxState& part, const KvPage& after) {
+    clear(part);
+    const std::size_t span = keys_.span(i), last_page = keys_.last_page(span);
+    for (std::size_t p = keys_.first_page(span), following; p < last_page; p = following) {
+      following = keys_.next_page(p);
+      const std::size_t start = p * kPageTokens;
+      limits(start);
+      const QueryTile tile{scratch_.q.row(0), rows(), head_dim(), scratch_.first, scratch_.last};
+      KvPage page = keys_.page(p);
+      const KvPage next = following < last_page ? keys_.page(following) : after;
+      page.next_k = next.k;
+      page.next_v = next.v;
+      kernels_.attend(keys_.type(), tile, page,
+                      static_cast<int>(std::min<std::size_t>(kPageTokens, keys_.last() - start)), part);
+    }
+  }
+
+  /// The merge of all spans' results, which stand one after the other from `part` on, into ws.attention.
+  void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
+    const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
+    clear(whole);
+    for (std::size_t i = 0; i < keys_.spans(); ++i) {
+      const std::size_t at = i * stride_rows;
+      kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * static_cast<std::size_t>(head_dim())},
+                     rows(), head_dim(), whole);
+    }
+    kernels_.finish(whole, rows(), head_dim());
+    scatter(whole.out);
+  }
+
+ private:
+  int rows() const { return static_cast<int>(unit_.rows()); }
+  int head_dim() const { return static_cast<int>(config_.head_dim); }
+
+  /// Row t * heads + h of the tile: token t, head h of the unit.
+  void gather_queries() {
+    const float scale = config_.attention_scale * kLog2e;
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const float* from = ws_.q.row(unit_.range.row + t) + unit_.head * config_.head_dim;
+      float* to = scratch_.q.row(t * unit_.heads);
+      for (std::size_t i = 0; i < unit_.heads * config_.head_dim; ++i) to[i] = from[i] * scale;
+    }
+  }
+
+  void scatter(const float* out) {
+    const std::size_t width = unit_.heads * config_.head_dim;
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      std::copy_n(out + t * width, width,
+                  ws_.attention.row(unit_.range.row + t) + unit_.head * config_.head_dim);
+    }
+  }
+
+  void clear(const SoftmaxState& state) {
+    std::fill_n(state.max, unit_.rows(), kNothing);
+    std::fill_n(state.sum, unit_.rows(), 0.0F);
+    std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
+  }
+
+  /// What each row sees of the page that begins at key `start`: causal, and a sink or within the window.
+  void limits(std::size_t start) {
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const std::size_t position = ws_.rows[unit_.range.row + t].position;
+      const auto relative = [&](std::size_t key) {
+        const auto d = static_cast<std::ptrdiff_t>(key) - static_cast<std::ptrdiff_t>(start);
+        return static_cast<std::int32_t>(std::clamp<std::ptrdiff_t>(d, -1, kPageTokens));
+      };
+      for (std::size_t h = 0; h < unit_.heads; ++h) {
+        scratch_.first[t * unit_.heads + h] = relative(keys_.oldest_seen(position, start));
+        scratch_.last[t * unit_.heads + h] = relative(position + 1);
+      }
+    }
+  }
+
+  Workspace& ws_;
+  AttentionScratch& scratch_;
+  const Unit unit_;
+  const Config& config_;
+  const Kernels& kernels_;
+  const UnitKeys keys_;
+};
+
+}  // namespace
+
+void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan) {
+  const Config& c = ws.model.config();
+  plan.heads_per_unit = std::min<std::size_t>(group_of(c), kMaxQueryRows);
+  plan.head_parts = (group_of(c) + plan.heads_per_unit - 1) / plan.heads_per_unit;
+  plan.spans = 1;
+  const std::size_t most_tokens = std::max<std::size_t>(1, kMaxQueryRows / plan.heads_per_unit);
+
+  plan.ranges.clear();
+  std::size_t deepest = 0, longest = 0;
+  for (std::size_t row = 0; row < rows.size();) {
+    const KvSequence* sequence = ws.rows[rows[row]].sequence;
+    std::size_t n = 1;
+    while (n < most_tokens && row + n < rows.size() && ws.rows[rows[row + n]].sequence == sequence) ++n;
+    plan.ranges.push_back({row, n});
+    deepest = std::max(deepest, ws.rows[rows[row + n - 1]].position + 1);
+    longest = std::max(longest, n);
+    row += n;
+  }
+  plan.units = plan.ranges.size() * c.kv_heads * plan.head_parts;
+
+  const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
+  if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
+    for (const LayerKind& kind : c.layer_kinds) plan.spans = std::max(plan.spans, most_spans(kind, deepest));
+    const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
+    if (needed > ws.span_max.size()) {
+      ws.span_max.resize(2 * needed);
+      ws.span_sum.resize(2 * needed);
+      ws.span_out = FloatBuffer(2 * needed, c.head_dim);
+      if (!ws.span_out.ok()) {  // no memory for it: slower, not wrong
+        ws.span_max.clear();
+        plan.spans = 1;
+      }
+    }
+  }
+}
+
+void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {
+  AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
+  // Pieces of work, (unit, span) or whole units, are handed out in order; the one that lies as many further
+  // as the team has members will most likely be this worker's next.
+  const std::size_t pieces = plan.units * plan.spans;
+  const auto first_page_after = [&](std::size_t piece) -> KvPage {
+    const std::size_t next = piece + static_cast<std::size_t>(worker.count);
+    if (next >= pieces) return {};
+    const UnitKeys keys(ws, unit_at(ws, plan, next / plan.spans), layer);
+    const std::size_t i = next % plan.spans;
+    return i < keys.spans() ? keys.page(keys.first_page(keys.span(i))) : KvPage{};
+  };
+  if (plan.spans == 1) {
+    for (std::size_t i = ws.next_unit++; i < pieces; i = ws.next_unit++) {
+      UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).all_spans(first_page_after(i));
+    }
+    return;
+  }
+  const std::size_t stride = plan.heads_per_unit;
+  const auto partial = [&](std::size_t i, std::size_t span) {
+    const std::size_t at = (i * plan.spans + span) * stride;
+    return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at)};
+  };
+  for (std::size_t j = ws.next_unit++; j < pieces; j = ws.next_unit++) {
+    const std::size_t i = j / plan.spans, span = j % plan.spans;
+    UnitAttention unit(ws, scratch, unit_at(ws, plan, i), layer);
+    if (span < unit.keys().spans()) unit.one_span(span, partial(i, span), first_page_after(j));
+  }
+  worker.wait();
+  const auto [first, last] = worker.share(plan.units);
+  for (std::size_t i = first; i < last; ++i) {
+    UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).merge_spans(partial(i, 0), stride);
+  }
+}
+
+}  // namespace partita

@@ -1,0 +1,35 @@
+#include "sampling/chain/numbers.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace partita {
+
+bool is_logit(float value) { return value < std::numeric_limits<float>::infinity(); }
+
+Error bad_logits(std::span<const float> logits) {
+  const auto bad = std::find_if_not(logits.begin(), logits.end(), is_logit);
+  if (bad == logits.end()) {
+    return {ErrorCode::kBadNumbers, "none of the " + std::to_string(logits.size()) + " logits is finite"};
+  }
+  return {ErrorCode::kBadNumbers, "the logit of id " + std::to_string(bad - logits.begin()) + " is " +
+                                      to_text(*bad) + ", but logits are finite, or -inf where masked"};
+}
+
+float round_up(double x) {
+  const auto rounded = static_cast<float>(std::max(x, double{std::numeric_limits<float>::lowest()}));
+  if (static_cast<double>(rounded) >= x) return rounded;
+  return std::nextafter(rounded, std::numeric_limits<float>::infinity());
+}
+
+std::string to_text(float value) {
+  if (value != value) return "nan";
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return {buffer.data(), end.ptr};
+}
+
+}  // namespace partita

@@ -1,0 +1,200 @@
+#include "sampling/heads/adaptive_parts.h"
+
+#include <cmath>
+#include <limits>
+
+namespace partita {
+namespace {
+
+/// Pairs of row and part that are computed together: they share barriers, and those of one part its weights.
+constexpr std::size_t kFewestPairs = 64;
+
+std::size_t widest(const OutputWeights& w) {
+  std::size_t width = w.root.weight.cols;
+  for (const Cluster& cluster : w.clusters) width = std::max(width, cluster.words.weight.cols);
+  return width;
+}
+
+std::size_t largest(const OutputWeights& w) {
+  std::size_t rows = w.root.weight.rows;
+  for (const Cluster& cluster : w.clusters) rows = std::max(rows, cluster.words.weight.rows);
+  return rows;
+}
+
+/// Floats of all parts of a row.
+std::size_t row_floats(const OutputWeights& w) {
+  std::size_t floats = whole_panels(w.root.weight.rows);
+  for (const Cluster& cluster : w.clusters) floats += whole_panels(cluster.words.weight.rows);
+  return floats;
+}
+
+bool has(const AlignedBytes& bytes) { return bytes.data() != nullptr; }
+float* floats(AlignedBytes& bytes) { return reinterpret_cast<float*>(bytes.data()); }
+
+/// Rows of one part that stand side by side, as Activations take them: those of the first `count` pairs.
+std::size_t run_of(std::span<const PartOfRow> pairs) {
+  std::size_t n = 0;
+  while (n < pairs.size() && pairs[n].part == pairs[0].part) ++n;
+  return n;
+}
+
+}  // namespace
+
+AdaptiveScratch::AdaptiveScratch(const OutputWeights& weights, std::size_t rows, int threads)
+    : parts_(weights.clusters.size() + 1),
+      pairs_(std::max(rows, kFewestPairs)),
+      width_(widest(weights)),
+      hidden_(weights.hidden_size),
+      blocks_(blocks_of(largest(weights))),
+      values_(rows * parts_, nullptr),
+      memory_(rows * row_floats(weights) * sizeof(float)),
+      products_(pairs_, std::max(width_, hidden_), threads),
+      gathered_(pairs_ * hidden_ * sizeof(float)),
+      projected_(pairs_ * width_ * sizeof(float)),
+      maxima_(pairs_ * blocks_),
+      sums_(pairs_ * blocks_) {}
+
+bool AdaptiveScratch::ok() const {
+  return has(memory_) && products_.ok() && has(gathered_) && has(projected_);
+}
+
+void AdaptiveScratch::clear() {
+  std::fill(values_.begin(), values_.end(), nullptr);
+  used_ = 0;
+}
+
+float* AdaptiveScratch::take(std::size_t n) {
+  float* const at = floats(memory_) + used_;
+  used_ += n;
+  return at;
+}
+
+AdaptiveParts::AdaptiveParts(const OutputWeights& weights, const Kernels& kernels)
+    : weights_(weights), kernels_(kernels) {}
+
+const Linear& AdaptiveParts::projection(std::size_t part) const {
+  return part == 0 ? weights_.projection : weights_.clusters[part - 1].projection;
+}
+
+const Linear& AdaptiveParts::rows(std::size_t part) const {
+  return part == 0 ? weights_.root : weights_.clusters[part - 1].words;
+}
+
+std::size_t AdaptiveParts::words(std::size_t part) const {
+  return part == 0 ? weights_.shortlist : rows(part).weight.rows;
+}
+
+std::size_t AdaptiveParts::first_place(std::size_t part) const {
+  return part == 0 ? 0 : weights_.clusters[part - 1].begin;
+}
+
+std::size_t AdaptiveParts::part_of(std::size_t place) const {
+  const auto after =
+      std::upper_bound(weights_.clusters.begin(), weights_.clusters.end(), place,
+                       [](std::size_t p, const Cluster& cluster) { return p < cluster.begin; });
+  return static_cast<std::size_t>(after - weights_.clusters.begin());
+}
+
+std::size_t AdaptiveParts::bytes(std::size_t part) const {
+  return projection(part).bytes() + rows(part).bytes();
+}
+
+double AdaptiveParts::log_probability(std::size_t row, std::size_t part, AdaptiveScratch& scratch) const {
+  if (part == 0) return 0;
+  return static_cast<double>(scratch.values(row, 0)[weights_.shortlist + part - 1]);
+}
+
+void AdaptiveParts::compute(const Worker& worker, std::span<const PartOfRow> wanted, const float* hidden,
+                            AdaptiveScratch& scratch) const {
+  while (!wanted.empty()) {
+    const std::size_t n = std::min(wanted.size(), scratch.pairs_);
+    compute_some(worker, wanted.first(n), hidden, scratch);
+    wanted = wanted.subspan(n);
+  }
+}
+
+void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow> wanted, const float* hidden,
+                                 AdaptiveScratch& scratch) const {
+  const std::size_t n = wanted.size();
+  float* const gathered = floats(scratch.gathered_);
+  float* const projected = floats(scratch.projected_);
+  const auto [mine, end] = worker.share(n);
+  for (std::size_t i = mine; i < end; ++i) {
+    std::copy_n(hidden + wanted[i].row * scratch.hidden_, scratch.hidden_, gathered + i * scratch.hidden_);
+  }
+  if (worker.index == 0) {
+    for (const PartOfRow& pair : wanted) {
+      scratch.values_[pair.row * scratch.parts_ + pair.part] =
+          scratch.take(whole_panels(rows(pair.part).weight.rows));
+    }
+  }
+  worker.wait();
+
+  // Each run of pairs is one product, with its projection before it.
+  for (std::size_t first = 0, count = 0; first < n; first += count) {
+    count = run_of(wanted.subspan(first));
+    const std::size_t part = wanted[first].part;
+    const Linear& words = rows(part);
+    const float* from = gathered + first * scratch.hidden_;
+    if (projection(part).weight.rows != 0) {
+      float* const to = projected + first * scratch.width_;
+      multiply(worker, projection(part), scratch.products_.view(from, count, scratch.hidden_), kernels_,
+               scratch.products_, to, words.weight.cols);
+      from = to;
+    }
+    const Activations x = scratch.products_.view(from, count, words.weight.cols);
+    if (words.weight.quantized()) {
+      const auto [begin, last] = worker.share(count);
+      kernels_.quantize(x, begin, last);
+      worker.wait();
+    }
+    // The rows of a run were taken one after the other.
+    float* const y = scratch.values(wanted[first].row, part);
+    const std::size_t ld = whole_panels(words.weight.rows);
+    const auto [begin, last] = worker.share(words.weight.panels(), kBlockPanels);
+    for (std::size_t panel = begin; panel < last; panel += kBlockPanels) {
+      multiply_panels(worker, words, panel, std::min(panel + kBlockPanels, last), x, kernels_,
+                      scratch.products_, y, ld);
+      const std::size_t at = panel * kPanelRows, size = std::min(kBlockValues, words.weight.rows - at);
+      for (std::size_t r = 0; r < count; ++r) {
+        scratch.maxima_[(first + r) * scratch.blocks_ + panel / kBlockPanels] =
+            kernels_.max(y + r * ld + at, size);
+      }
+    }
+    worker.wait();  // the next run uses the same activations
+  }
+
+  const auto for_my_blocks = [&](auto&& visit) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t size = rows(wanted[i].part).weight.rows;
+      const auto [begin, last] = worker.share(blocks_of(size));
+      float* const values = scratch.values(wanted[i].row, wanted[i].part);
+      const float most = kernels_.max(scratch.maxima_.data() + i * scratch.blocks_, blocks_of(size));
+      for (std::size_t b = begin; b < last; ++b) {
+        visit(i, b, most,
+              std::span(values + b * kBlockValues, std::min(kBlockValues, size - b * kBlockValues)));
+      }
+    }
+  };
+  for_my_blocks([&](std::size_t i, std::size_t b, float most, std::span<float> values) {
+    scratch.sums_[i * scratch.blocks_ + b] = kernels_.exp_sum(values.data(), values.size(), most, 1, nullptr);
+  });
+  worker.wait();
+  std::size_t summed = n;  // whose partition is at hand
+  double shift = 0;
+  for_my_blocks([&](std::size_t i, std::size_t, float most, std::span<float> values) {
+    if (i != summed) {
+      double sum = 0;
+      const double* const sums = scratch.sums_.data() + i * scratch.blocks_;
+      for (std::size_t k = 0; k < blocks_of(rows(wanted[i].part).weight.rows); ++k) sum += sums[k];
+      // At least 1, so that no word is likelier than its cluster.
+      shift = log_probability(wanted[i].row, wanted[i].part, scratch) - std::log(std::max(sum, 1.0)) -
+              static_cast<double>(most);
+      summed = i;
+    }
+    for (float& v : values) v = static_cast<float>(static_cast<double>(v) + shift);
+  });
+  worker.wait();
+}
+
+}  // namespace partita

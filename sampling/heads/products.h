@@ -1,0 +1,65 @@
+// Products of rows with the matrices of a head, shared out to the workers of a team.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/parallel.h"
+#include "engine/tensor_loader.h"
+#include "sampling/chain/candidates.h"
+
+namespace partita {
+
+/// Panels that write one block of kBlockValues.
+inline constexpr std::size_t kBlockPanels = kBlockValues / kPanelRows;
+
+/// Columns of a row of logits, so that whole panels can be written.
+constexpr std::size_t whole_panels(std::size_t n) { return (n + kPanelRows - 1) / kPanelRows * kPanelRows; }
+
+/// What products of up to `rows` rows of `cols` columns need beside their operands.
+class ProductScratch {
+ public:
+  ProductScratch(std::size_t rows, std::size_t cols, int threads) : activations_(rows, cols) {
+    for (int t = 0; t < threads; ++t) matmul_.emplace_back(matmul_scratch_bytes(cols));
+  }
+
+  bool ok() const {
+    return activations_.ok() && std::all_of(matmul_.begin(), matmul_.end(), [](const AlignedBytes& bytes) {
+             return bytes.size() == 0 || bytes.data() != nullptr;
+           });
+  }
+
+  /// values: [rows][cols].
+  Activations view(const float* values, std::size_t rows, std::size_t cols) {
+    Activations x = activations_.view(rows, cols);
+    x.values = values;
+    return x;
+  }
+
+  std::byte* of(const Worker& worker) { return matmul_[static_cast<std::size_t>(worker.index)].data(); }
+
+ private:
+  ActivationBuffer activations_;
+  std::vector<AlignedBytes> matmul_;  // one a thread
+};
+
+/// y [rows][ld] = W x + b. All workers call it together; x is complete before, y after.
+void multiply(const Worker& worker, const Linear& linear, const Activations& x, const Kernels& kernels,
+              ProductScratch& scratch, float* y, std::size_t ld);
+
+/// The same for panels [first, last) alone, after the rows of x have been quantized where the matrix asks for
+/// it; by one worker, who waits for nobody.
+void multiply_panels(const Worker& worker, const Linear& linear, std::size_t first, std::size_t last,
+                     const Activations& x, const Kernels& kernels, ProductScratch& scratch, float* y,
+                     std::size_t ld);
+
+/// y[16 p + i] = W[16 p + i] . x for the panels p that `which` lists and the first row of x; each is fetched
+/// while the one before it is multiplied. scratch: as Kernels::matmul asks for.
+void multiply_listed(const PackedMatrix& w, std::span<const std::uint32_t> which, Activations x,
+                     const Kernels& kernels, std::byte* scratch, float* y);
+
+}  // namespace partita

@@ -1,0 +1,334 @@
+// The head of a binary tree over the words (Morin & Bengio 2005; Huffman's, Mikolov et al. 2013): at every
+// inner node a decision goes left with probability sigmoid(w . h + b), and a word is as likely as its path.
+// No word below a node is likelier than the node: the likeliest are found from the root, the best node first.
+// A draw from the whole walks down one path.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "sampling/chain/numbers.h"
+#include "sampling/heads/masked_row.h"
+#include "sampling/heads/products.h"
+#include "sampling/heads/row_answer.h"
+#include "sampling/heads/row_head.h"
+#include "sampling/heads/split_head.h"
+#include "weights/catch_all.h"
+
+namespace partita {
+namespace {
+
+constexpr std::size_t kMostRows = 16;
+
+/// Beyond that a walk is longer than a whole row.
+constexpr std::size_t kMostCount = 1024;
+constexpr double kMostDistance = 12;
+
+/// log sigmoid(x), without loss at either end.
+double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
+
+/// Of a child, from its parent's and the parent's score; side 0 is left.
+double log_probability(double parent, float score, std::size_t side) {
+  const auto x = static_cast<double>(score);
+  return parent + log_sigmoid(side == 0 ? x : -x);
+}
+
+std::size_t word_of(std::int32_t child) { return static_cast<std::size_t>(-1 - child); }
+
+class TreeSourceScratch : public SourceScratch {
+ public:
+  TreeSourceScratch(const OutputWeights& w, std::size_t rows, int threads)
+      : ld(whole_panels(w.root.weight.rows)),
+        scores(rows * ld * sizeof(float)),
+        nodes(static_cast<std::size_t>(threads), std::vector<double>(w.root.weight.rows)),
+        products(rows, w.hidden_size, threads) {}
+
+  const std::size_t ld;
+  AlignedBytes scores;                     // [rows][ld]
+  std::vector<std::vector<double>> nodes;  // [threads][nodes]: log-probabilities
+  ProductScratch products;
+};
+
+class TreeSource : public LogitSource {
+ public:
+  TreeSource(const OutputWeights& weights, const Kernels& kernels) : w_(weights), kernels_(kernels) {}
+
+  std::size_t vocab_size() const override { return w_.vocab_size; }
+  std::size_t hidden_size() const override { return w_.hidden_size; }
+  std::size_t bytes() const override { return w_.bytes(); }
+
+  std::unique_ptr<SourceScratch> make_scratch(std::size_t rows, int threads) const override {
+    auto scratch = std::make_unique<TreeSourceScratch>(w_, rows, threads);
+    if (scratch->scores.data() == nullptr || !scratch->products.ok()) return nullptr;
+    return scratch;
+  }
+
+  void rows(const Worker& worker, const float* hidden, std::size_t rows, SourceScratch& source_scratch,
+            const RowOutput& out) const override {
+    auto& scratch = static_cast<TreeSourceScratch&>(source_scratch);
+    float* const scores = reinterpret_cast<float*>(scratch.scores.data());
+    multiply(worker, w_.root, scratch.products.view(hidden, rows, w_.hidden_size), kernels_, scratch.products,
+             scores, scratch.ld);
+    std::vector<double>& nodes = scratch.nodes[static_cast<std::size_t>(worker.index)];
+    const auto [first, last] = worker.share(rows);
+    for (std::size_t r = first; r < last; ++r) {
+      float* const row = out.logits + r * out.ld;
+      nodes.back() = 0;
+      for (std::size_t node = nodes.size(); node-- > 0;) {  // parents stand behind their children
+        for (const std::size_t side : {0, 1}) {
+          const std::int32_t child = w_.children[2 * node + side];
+          const double p = log_probability(nodes[node], scores[r * scratch.ld + node], side);
+          if (child >= 0) {
+            nodes[static_cast<std::size_t>(child)] = p;
+          } else {
+            row[word_of(child)] = static_cast<float>(p);
+          }
+        }
+      }
+      for (std::size_t b = 0; out.maxima != nullptr && b < blocks_of(w_.vocab_size); ++b) {
+        const std::size_t id = b * kBlockValues;
+        out.maxima[r * out.blocks + b] = kernels_.max(row + id, std::min(kBlockValues, w_.vocab_size - id));
+      }
+    }
+    worker.wait();
+  }
+
+ private:
+  const OutputWeights& w_;
+  const Kernels& kernels_;
+};
+
+/// A node or word that was reached, likelier ones first.
+struct Reached {
+  double log_probability = 0;
+  std::int32_t child = 0;  // as in OutputWeights::children
+  bool operator<(const Reached& other) const { return log_probability < other.log_probability; }
+};
+
+class TreeHeadScratch : public HeadScratch {
+ public:
+  struct Member {
+    explicit Member(const OutputWeights& w)
+        : row(w.vocab_size), scores(whole_panels(w.root.weight.rows)), seen(w.root.weight.panels(), 0) {}
+    Candidates candidates;
+    MaskedRow row;
+    std::vector<float> scores;        // [nodes], of one row
+    std::vector<std::uint32_t> seen;  // [panels]: the round in which its scores were computed
+    std::uint32_t round = 0;
+    std::size_t panels = 0;  // computed in this round
+    std::vector<Reached> heap;
+    std::vector<std::int32_t> shown;                        // words
+    std::vector<float> logits, maxima;                      // [vocab], masked but for `shown`; [blocks]
+    std::vector<std::pair<std::size_t, std::size_t>> path;  // node and side, from a word up
+  };
+
+  TreeHeadScratch(const OutputWeights& w, std::size_t max_rows, int threads)
+      : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
+        hidden(rows * w.hidden_size * sizeof(float)),
+        products(rows, w.hidden_size, threads),
+        team(threads),
+        members(static_cast<std::size_t>(threads), Member(w)) {}
+
+  const std::size_t rows;
+  AlignedBytes hidden;  // [rows][hidden]
+  ProductScratch products;
+  Team team;
+  std::vector<Member> members;
+};
+
+using Member = TreeHeadScratch::Member;
+
+class TreeHead : public SplitHead {
+ public:
+  TreeHead(const OutputWeights& weights, const Kernels& kernels);
+
+  std::size_t bytes_per_row() const override { return w_.bytes(); }
+
+ protected:
+  Way way(const Question& question) const override;
+  std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
+    auto scratch = std::make_unique<TreeHeadScratch>(w_, max_rows, threads);
+    if (scratch->hidden.data() == nullptr || !scratch->products.ok()) return nullptr;
+    return scratch;
+  }
+  void answer_few(std::span<const Question> questions, HeadScratch& scratch,
+                  std::span<Result<Answer>> answers) const override;
+
+ private:
+  /// One row, walked by one worker.
+  struct Walk {
+    const Worker& worker;
+    Activations x;  // the row first
+    ProductScratch& products;
+    Member& member;
+  };
+
+  Result<Answer> answer_one(const Question& question, const Walk& walk) const;
+  float score(std::size_t node, const Walk& walk) const;
+  void show_likeliest(const Reach& reach, const Walk& walk) const;
+  void show_drawn(const DrawKey& key, const Walk& walk) const;
+  double log_probability_of(std::int32_t word, const Walk& walk) const;
+
+  const OutputWeights& w_;
+  const Kernels& kernels_;
+  std::vector<std::uint32_t> parent_of_node_, parent_of_word_;  // 2 * parent + side
+};
+
+TreeHead::TreeHead(const OutputWeights& weights, const Kernels& kernels)
+    : SplitHead(make_row_head(std::make_unique<TreeSource>(weights, kernels), kernels)),
+      w_(weights),
+      kernels_(kernels),
+      parent_of_node_(weights.vocab_size - 1),
+      parent_of_word_(weights.vocab_size) {
+  for (std::uint32_t i = 0; i < w_.children.size(); ++i) {
+    const std::int32_t child = w_.children[i];
+    (child >= 0 ? parent_of_node_[static_cast<std::size_t>(child)] : parent_of_word_[word_of(child)]) = i;
+  }
+}
+
+Way TreeHead::way(const Question& question) const {
+  if (question.negative != nullptr) return Way::kWhole;
+  if (question.chain == nullptr) return asks_for_more(question) ? Way::kWhole : Way::kFew;
+  const Reach reach = reach_of(question);
+  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus ||
+      (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
+      (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
+    return Way::kWhole;
+  }
+  if (reach.kind == Reach::kEach) {
+    if (reach.temperature != 1) return Way::kWhole;
+    return asks_for_more(question) ? Way::kFewAndWhole : Way::kFew;
+  }
+  return asks_for_more(question) ? Way::kWhole : Way::kFew;  // which choose the same
+}
+
+void TreeHead::answer_few(std::span<const Question> questions, HeadScratch& head_scratch,
+                          std::span<Result<Answer>> answers) const {
+  auto& scratch = static_cast<TreeHeadScratch&>(head_scratch);
+  float* const hidden = reinterpret_cast<float*>(scratch.hidden.data());
+  scratch.team.run([&](const Worker& worker) {
+    for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
+      const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
+      const Activations x = scratch.products.view(hidden, block.size(), w_.hidden_size);
+      const auto [mine, end] = worker.share(block.size());
+      for (std::size_t r = mine; r < end; ++r) {
+        std::copy_n(block[r].hidden, w_.hidden_size, hidden + r * w_.hidden_size);
+      }
+      if (w_.root.weight.quantized()) kernels_.quantize(x, mine, end);
+      for (std::size_t r = mine; r < end; ++r) {
+        Activations one = x.from(r);
+        one.rows = 1;
+        Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
+        answers[first + r] = guarded([&] {
+          return answer_one(block[r], {worker, one, scratch.products, member});
+        });
+        member.row.clear();
+      }
+      worker.wait();  // the next rows overwrite these
+    }
+  });
+}
+
+float TreeHead::score(std::size_t node, const Walk& walk) const {
+  const std::size_t panel = node / kPanelRows;
+  Member& member = walk.member;
+  if (member.seen[panel] != member.round) {
+    multiply_panels(walk.worker, w_.root, panel, panel + 1, walk.x, kernels_, walk.products,
+                    member.scores.data(), 0);
+    member.seen[panel] = member.round;
+    ++member.panels;
+  }
+  return member.scores[node];
+}
+
+Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) const {
+  Member& member = walk.member;
+  ++member.round;
+  member.panels = 0;
+  Answer scored;
+  for (const std::int32_t id : question.score) {
+    if (auto checked = check_scored(id, w_.vocab_size); !checked) return checked.error();
+    const auto value = static_cast<float>(log_probability_of(id, walk));
+    if (std::isnan(value)) return bad_logits(std::span(&value, 1));
+    scored.score.push_back(value);
+  }
+  Result<Answer> answer = Answer{};
+  if (question.chain != nullptr) {
+    const Reach reach = reach_of(question);
+    if (reach.kind == Reach::kEach) {
+      show_drawn(question.key, walk);
+    } else {
+      show_likeliest(reach, walk);
+    }
+    answer = answer_row(choice_of(question), member.row.row(), member.row.row(), kernels_, member.candidates);
+  }
+  if (!answer) return answer;
+  answer->score = std::move(scored.score);
+  answer->head_bytes = member.panels * w_.root.weight.panel_bytes();
+  return answer;
+}
+
+void TreeHead::show_likeliest(const Reach& reach, const Walk& walk) const {
+  std::vector<Reached>& heap = walk.member.heap;
+  heap.assign(1, {0, static_cast<std::int32_t>(w_.root.weight.rows) - 1});
+  std::size_t words = 0;
+  float least = MaskedRow::kMasked;  // once it is known that no word below it matters
+  while (!heap.empty() && !(static_cast<float>(heap.front().log_probability) < least)) {
+    std::pop_heap(heap.begin(), heap.end());
+    const Reached best = heap.back();
+    heap.pop_back();
+    if (best.child < 0) {
+      walk.member.row.show(-1 - best.child, static_cast<float>(best.log_probability));
+      ++words;
+      if (reach.kind == Reach::kLargest && words == reach.count)
+        least = static_cast<float>(best.log_probability);
+      if (reach.kind == Reach::kNear && words == 1) {
+        least = static_cast<float>(best.log_probability - reach.distance * (1 + 1e-6) - 1e-6);
+      }
+      continue;
+    }
+    const auto node = static_cast<std::size_t>(best.child);
+    const float s = score(node, walk);
+    if (std::isnan(s)) return walk.member.row.show(0, s);  // for the answer to report
+    for (const std::size_t side : {0, 1}) {
+      heap.push_back({log_probability(best.log_probability, s, side), w_.children[2 * node + side]});
+      std::push_heap(heap.begin(), heap.end());
+    }
+  }
+}
+
+void TreeHead::show_drawn(const DrawKey& key, const Walk& walk) const {
+  auto child = static_cast<std::int32_t>(w_.root.weight.rows) - 1;
+  double p = 0;
+  for (std::uint32_t depth = 0; child >= 0; ++depth) {
+    const auto node = static_cast<std::size_t>(child);
+    const float s = score(node, walk);
+    const std::size_t side =
+        uniform(key, kPartLane + depth) < std::exp(log_sigmoid(static_cast<double>(s))) ? 0 : 1;
+    p = log_probability(p, s, side);
+    child = w_.children[2 * node + side];
+  }
+  walk.member.row.show(-1 - child, static_cast<float>(p));
+}
+
+double TreeHead::log_probability_of(std::int32_t word, const Walk& walk) const {
+  auto& path = walk.member.path;
+  path.clear();
+  for (std::uint32_t at = parent_of_word_[static_cast<std::size_t>(word)];;) {
+    path.emplace_back(at / 2, at % 2);
+    if (at / 2 + 1 == w_.root.weight.rows) break;
+    at = parent_of_node_[at / 2];
+  }
+  double p = 0;
+  for (auto step = path.rbegin(); step != path.rend(); ++step) {
+    p = log_probability(p, score(step->first, walk), step->second);
+  }
+  return p;
+}
+
+}  // namespace
+
+std::unique_ptr<OutputHead> make_tree_head(const OutputWeights& weights, const Kernels& kernels) {
+  return std::make_unique<TreeHead>(weights, kernels);
+}
+
+}  // namespace partita

@@ -1,0 +1,343 @@
+// Checkpoints that cannot be had, and the one sentence that says why.
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "api/convert/convert_config.h"
+#include "tests/api/convert/checkpoints.h"
+#include "tests/catch.h"
+#include "tests/sanitized.h"
+
+namespace partita::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using C = Checkpoint;
+using Json = nlohmann::json;
+using Catch::Matchers::Contains;
+
+/// The sentence about the tiny model's config.json with these keys changed (null: taken away).
+std::string config_error(const Checkpoint& checkpoint, const Json& patch, ErrorCode code) {
+  Json config = checkpoint.config;
+  config.merge_patch(patch);
+  const auto parsed = parse_checkpoint_config(config.dump(), "c");
+  REQUIRE_FALSE(parsed.ok());
+  CHECK(parsed.error().code == code);
+  return parsed.error().message;
+}
+
+TEST_CASE("Models that are no plain Llama are refused") {
+  const Checkpoint checkpoint;
+  const auto unsupported = [&](const Json& patch) {
+    return config_error(checkpoint, patch, ErrorCode::kUnsupported);
+  };
+  CHECK(unsupported({{"model_type", "qwen2"}}) ==
+        "'c': model_type is \"qwen2\", and only 'llama' can be converted");
+  CHECK(unsupported({{"model_type", nullptr}}) ==
+        "'c': model_type is missing, and only 'llama' can be converted");
+  CHECK(unsupported({{"architectures", {"LlamaForTokenClassification"}}}) ==
+        "'c': architectures is an array, and only LlamaForCausalLM can be converted, not "
+        "'LlamaForTokenClassification'");
+  CHECK_THAT(unsupported({{"architectures", 3}}), Contains("only LlamaForCausalLM can be converted"));
+  CHECK_THAT(unsupported({{"architectures", Json::array()}}), Contains("only LlamaForCausalLM"));
+  CHECK(unsupported({{"hidden_act", "gelu"}}) ==
+        "'c': hidden_act is \"gelu\", and only \"silu\" can be converted");
+  CHECK(unsupported({{"attention_bias", true}}) ==
+        "'c': attention_bias is true, and only models without it can be had");
+  CHECK_THAT(unsupported({{"mlp_bias", true}}), Contains("mlp_bias is true"));
+  CHECK_THAT(unsupported({{"quantization_config", {{"bits", 4}}}}), Contains("only plain weights"));
+  CHECK(unsupported({{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}}}) ==
+        "'c': rope_scaling.rope_type is \"llama3\", and only 'default' can be converted");
+  CHECK_THAT(unsupported({{"rope_scaling", {{"type", "linear"}}}}),
+             Contains("rope_scaling.type is \"linear\""));
+  CHECK(unsupported({{"rope_parameters", {{"rope_type", "default"}, {"factor", 2}}}}) ==
+        "'c': rope_parameters.factor is 2, and only 1 can be converted");
+  CHECK_THAT(unsupported({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}), Contains("only 1"));
+  CHECK(unsupported({{"hidden_size", 72}}) == "'c': hidden_size is 72, and must be a multiple of 16");
+  CHECK_THAT(unsupported({{"intermediate_size", 100}}), Contains("must be a multiple of 16"));
+  CHECK(unsupported({{"num_attention_heads", 8}}) ==
+        "'c': hidden_size is 64, and heads of 8 numbers are not possible: multiples of 16 up to 256 are");
+  CHECK_THAT(unsupported({{"head_dim", 24}}), Contains("head_dim is 24, and heads of 24 numbers"));
+  CHECK_THAT(unsupported({{"head_dim", 256}, {"num_attention_heads", 1024}, {"hidden_size", 1024}}),
+             Contains("more than 65536"));
+}
+
+TEST_CASE("Numbers of config.json are limited") {
+  const Checkpoint checkpoint;
+  const auto bad = [&](const Json& patch) { return config_error(checkpoint, patch, ErrorCode::kBadFile); };
+  for (const char* key :
+       {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size"}) {
+    const std::string named = "'c': " + std::string(key) + " is ";
+    CHECK_THAT(bad({{key, nullptr}}), Contains(named + "missing, and must be a whole number between"));
+    for (const Json& value : {Json(0), Json(-1), Json(1.5), Json("64"), Json(1u << 30), Json(true),
+                              Json::array(), Json(std::numeric_limits<std::uint64_t>::max())}) {
+      CHECK_THAT(bad({{key, value}}), Contains(named));
+    }
+  }
+  CHECK(bad({{"num_hidden_layers", 1025}}) ==
+        "'c': num_hidden_layers is 1025, and must be a whole number between 1 and 1024");
+  CHECK_THAT(bad({{"head_dim", 512}}), Contains("head_dim is 512"));
+  CHECK_THAT(bad({{"max_position_embeddings", 0}}), Contains("max_position_embeddings is 0"));
+  CHECK_THAT(bad({{"num_attention_heads", 3}}),
+             Contains("hidden_size is 64, and must be a multiple of the 3"));
+  CHECK_THAT(bad({{"num_key_value_heads", 3}}),
+             Contains("must be a multiple of the 3 of num_key_value_heads"));
+  CHECK(bad({{"rms_norm_eps", 2}}) == "'c': rms_norm_eps is 2, and must be a number between 1e-19 and 1");
+  CHECK_THAT(bad({{"rope_theta", 0}}), Contains("rope_theta is 0"));
+  CHECK_THAT(bad({{"rope_theta", "x"}}), Contains("rope_theta is \"x\""));
+  CHECK_THAT(bad({{"tie_word_embeddings", 1}}), Contains("must be true or false"));
+  CHECK_THAT(bad({{"model_type", 1}}), Contains("must be a string"));
+  CHECK_THAT(bad({{"rope_scaling", 1}}), Contains("rope_scaling is 1, and must be an object"));
+  const std::string endless(1000, 'x');
+  CHECK(bad({{"vocab_size", endless}}).size() < 200);
+
+  CHECK(parse_checkpoint_config("[]", "c").error().message == "'c' is no JSON object, as a config.json is");
+  CHECK_THAT(parse_checkpoint_config("{", "c").error().message, Contains("'c' is not valid JSON"));
+  CHECK_THAT(parse_checkpoint_config(std::string(100000, '['), "c").error().message,
+             Contains("the 100 levels"));
+}
+
+TEST_CASE("Descriptions of heads are checked") {
+  const Checkpoint checkpoint;
+  const auto head = [&](const Json& value, ErrorCode code = ErrorCode::kBadFile) {
+    return config_error(checkpoint, {{"partita_head", value}}, code);
+  };
+  const auto unsupported = ErrorCode::kUnsupported;
+  CHECK(head({{"kind", "hashed"}}, unsupported) ==
+        "'c': partita_head.kind is \"hashed\", and must be 'dense', 'adaptive', 'classes', 'tree' or "
+        "'mixture'");
+  CHECK_THAT(head({{"cutoffs", {1}}}, unsupported), Contains("kind is missing"));
+  CHECK_THAT(head(3, ErrorCode::kBadFile), Contains("partita_head is 3, and must be an object"));
+  CHECK(head({{"kind", "mixture"}, {"order", {1}}}, unsupported) ==
+        "'c': partita_head has the key 'order', which is not known here");
+
+  const auto adaptive = [&](const Json& cutoffs) {
+    return head({{"kind", "adaptive"}, {"cutoffs", cutoffs}});
+  };
+  CHECK(adaptive(nullptr) == "'c': partita_head.cutoffs is missing, and must be an array of whole numbers");
+  CHECK_THAT(adaptive(7), Contains("cutoffs is 7, and must be an array"));
+  CHECK_THAT(adaptive(Json::array()), Contains("cutoffs has 0 numbers, and must have 1 to 16384"));
+  CHECK(adaptive({10, 10}) ==
+        "'c': partita_head.cutoffs is an array, and each must be larger than the one before: 10 follows 10");
+  CHECK_THAT(adaptive({20, 10}), Contains("10 follows 20"));
+  CHECK(adaptive({10, 263}) ==
+        "'c': partita_head.cutoffs[1] is 263, and must be a whole number between 1 and 262");
+  for (const Json& wrong : {Json(0), Json(-5), Json(1.5), Json("1"), Json(nullptr), Json(~std::uint64_t{0})})
+    CHECK_THAT(adaptive(Json::array({wrong})), Contains("cutoffs[0] is "));
+
+  const auto classes = [&](const Json& sizes) { return head({{"kind", "classes"}, {"sizes", sizes}}); };
+  CHECK(classes({200, 62}) ==
+        "'c': partita_head.sizes is an array, and their sum is 262 instead of the 263 of vocab_size");
+  CHECK_THAT(classes({200, 64}), Contains("their sum is 264"));
+  CHECK_THAT(classes({0, 263}), Contains("sizes[0] is 0"));
+
+  const auto order = [&](const Json& ids) {
+    return head({{"kind", "adaptive"}, {"cutoffs", {9}}, {"order", ids}});
+  };
+  std::vector<std::int32_t> ids(C::kVocab, 1);
+  CHECK_THAT(order(ids), Contains("it has the id 1 twice"));
+  ids.pop_back();
+  CHECK(order(ids) == "'c': partita_head.order has 262 numbers, and must have 263");
+}
+
+TEST_CASE("Trees must be trees") {
+  Checkpoint checkpoint;
+  checkpoint.config["vocab_size"] = 4;  // nodes 0, 1, 2
+  const auto tree = [&](const std::vector<std::int32_t>& children) {
+    return config_error(checkpoint, {{"partita_head", {{"kind", "tree"}, {"children", children}}}},
+                        ErrorCode::kBadFile);
+  };
+  CHECK(tree({-1, -2, 0, -3}) == "'c': partita_head.children has 4 numbers, and must have 6");
+  CHECK_THAT(tree({-1, -2, 1, -3, 0, -4}),
+             Contains("node 1 has the child 1, which must be a node before it"));
+  CHECK_THAT(tree({-1, -2, 0, -3, 0, -4}), Contains("node 0 is a child twice"));
+  CHECK_THAT(tree({-1, -2, 0, -2, 1, -4}), Contains("word 1 is a child twice"));
+  CHECK_THAT(tree({-1, -2, 0, -5, 1, -4}),
+             Contains("children[3] is -5, and must be a whole number between -4 and 2"));
+  CHECK_THAT(tree({-1, -2, 0, -3, 3, -4}), Contains("children[4] is 3"));
+}
+
+TEST_CASE("A config.json with wrong bytes is refused or read") {
+  Checkpoint checkpoint;
+  checkpoint.config["partita_embedding"] = {{"cutoffs", {5, 100}}};
+  std::mt19937 random(9);
+  std::size_t read = 0;
+  const std::vector<Json> heads = {{{"kind", "adaptive"}, {"cutoffs", {7, 99}}},
+                                   {{"kind", "classes"}, {"sizes", {200, 63}}},
+                                   {{"kind", "mixture"}}};
+  for (const Json& head : heads) {
+    checkpoint.config["partita_head"] = head;
+    const std::string whole = checkpoint.config.dump();
+    REQUIRE(parse_checkpoint_config(whole, "c").ok());
+    for (int i = 0; i < test::all_or(5000, 1000); ++i) {
+      std::string text = whole;
+      for (int change = 0; change < 2; ++change)
+        text[random() % text.size()] = "0123456789-.\"[]{},:e"[random() % 20];
+      const auto parsed = parse_checkpoint_config(text, "c");
+      read += parsed.ok();
+      if (!parsed) CHECK_FALSE(parsed.error().message.empty());
+    }
+  }
+  CHECK(read > 0);
+}
+
+TEST_CASE("Bands of embeddings and tied words are checked") {
+  const Checkpoint checkpoint;
+  CHECK_THAT(config_error(checkpoint, {{"partita_embedding", {{"cutoffs", {0}}}}}, ErrorCode::kBadFile),
+             Contains("partita_embedding.cutoffs[0] is 0"));
+  CHECK_THAT(config_error(checkpoint, {{"partita_embedding", {{"cutoffs", {5}}, {"width", 3}}}},
+                          ErrorCode::kUnsupported),
+             Contains("partita_embedding has the key 'width', which is not known here"));
+  CHECK(config_error(checkpoint, {{"tie_word_embeddings", true}, {"partita_embedding", {{"cutoffs", {5}}}}},
+                     ErrorCode::kUnsupported) ==
+        "'c': tie_word_embeddings is true, and a head of kind 'dense' shares no matrix with embeddings in "
+        "bands");
+  CHECK(
+      config_error(
+          checkpoint,
+          {{"tie_word_embeddings", true}, {"partita_head", {{"kind", "adaptive"}, {"cutoffs", {5}}}}},
+          ErrorCode::kUnsupported) ==
+      "'c': tie_word_embeddings is true, and a head of kind 'adaptive' shares no matrix with the embedding");
+}
+
+TEST_CASE("Tensors that are missing, wrong or left over are named") {
+  const std::string norm = "model.norm.weight";
+  const auto error = [](Checkpoint& checkpoint, const std::string& type = "f16") {
+    const auto result = checkpoint.convert(type);
+    REQUIRE_FALSE(result.ok());
+    CHECK_FALSE(fs::exists(checkpoint.output()));
+    return result.error();
+  };
+  for (const auto& [name, tensor] : Checkpoint().tensors) {
+    Checkpoint checkpoint;
+    checkpoint.tensors.erase(name);
+    const Error missing = error(checkpoint);
+    CHECK(missing.code == ErrorCode::kNotFound);
+    CHECK_THAT(missing.message, Contains("has no tensor '" + name + "'"));
+    checkpoint.add(name, {3, 5});
+    CHECK_THAT(error(checkpoint).message, Contains("tensor '" + name + "' has shape [3, 5]"));
+  }
+  Checkpoint checkpoint;
+  checkpoint.add("model.layers.0.self_attn.q_proj.bias", {C::kHidden});
+  CHECK_THAT(error(checkpoint).message,
+             Contains("has a tensor 'model.layers.0.self_attn.q_proj.bias', which is no piece of a Llama"));
+  checkpoint.tensors.erase("model.layers.0.self_attn.q_proj.bias");
+  checkpoint.tensors[norm].values[7] = std::numeric_limits<float>::quiet_NaN();
+  const Error number = error(checkpoint);
+  CHECK(number.code == ErrorCode::kBadNumbers);
+  CHECK_THAT(number.message, Contains("element 7 of tensor 'model.norm.weight' is not finite"));
+  checkpoint.add(norm, {C::kHidden});
+  checkpoint.tensors["lm_head.weight"].values[0] = 1e6F;
+  CHECK(error(checkpoint, "q8_0").message ==
+        "'output.weight' has a value beyond the 65504 of f16, which Q8_0 cannot hold: bf16 and f32 can");
+  CHECK(checkpoint.convert("bf16").ok());
+}
+
+TEST_CASE("Heads whose tensors do not fit are refused") {
+  Checkpoint checkpoint;
+  checkpoint.set_head({{"kind", "mixture"}});
+  CHECK_THAT(checkpoint.convert().error().message, Contains("has no tensor 'lm_head.prior.weight'"));
+  checkpoint.add("lm_head.prior.weight", {3});
+  checkpoint.add("lm_head.decoder.weight", {C::kVocab, 16});
+  CHECK_THAT(checkpoint.convert().error().message,
+             Contains("'lm_head.prior.weight' has shape [3], and a matrix of 1 to 1048576 rows and columns"));
+  checkpoint.add("lm_head.prior.weight", {0, C::kHidden});
+  CHECK_THAT(checkpoint.convert().error().message, Contains("has shape [0, 64], and a matrix"));
+  checkpoint.add("lm_head.prior.weight", {3, C::kHidden});
+  checkpoint.add("lm_head.latent.0.weight", {47, C::kHidden});
+  CHECK_THAT(checkpoint.convert().error().message, Contains("has shape [47, 64], and [48, 64] was expected"));
+  checkpoint.add("lm_head.latent.0.weight", {48, C::kHidden});
+  CHECK(checkpoint.convert().ok());
+  checkpoint.add("lm_head.weight", {C::kVocab, C::kHidden});
+  CHECK_THAT(checkpoint.convert().error().message,
+             Contains("has a tensor 'lm_head.weight', which is no piece"));
+}
+
+TEST_CASE("What the engine has no room for, and what would be lost, is refused before any work") {
+  Checkpoint checkpoint;
+  checkpoint.write();
+  ConvertOptions options;
+  options.vocabulary = checkpoint.vocabulary();
+  for (const std::string name : {"config.json", "model.safetensors"}) {
+    const std::string path = checkpoint.directory() + "/" + name;
+    const auto size = std::filesystem::file_size(path);
+    const auto refused = convert(checkpoint.directory(), path, options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == "'" + path + "' is a file of the checkpoint: name another file");
+    CHECK(std::filesystem::file_size(path) == size);
+  }
+  CHECK(convert("", checkpoint.output(), options).error().code == ErrorCode::kInvalidArgument);
+
+  Checkpoint mixture;
+  mixture.set_head({{"kind", "mixture"}});
+  mixture.add("lm_head.prior.weight", {300, Checkpoint::kHidden});
+  mixture.add("lm_head.latent.weight", {300 * 16, Checkpoint::kHidden});
+  mixture.add("lm_head.decoder.weight", {Checkpoint::kVocab, 16});
+  CHECK(mixture.convert().error().message == "lm_head.prior.weight has 300 contexts, and the limit is 256");
+
+  Checkpoint large;
+  large.tensors.at("model.norm.weight").values[0] = 3.4e38F;
+  large.tensors.at("model.embed_tokens.weight").values[0] = 3.4e38F;
+  CHECK(large.convert("f32"));
+  CHECK_THAT(large.convert("bf16").error().message, Catch::Matchers::Contains("of bf16"));
+}
+
+TEST_CASE("Angles may stand beside the scaling that there is not") {
+  Checkpoint checkpoint;
+  checkpoint.config.erase("rope_theta");
+  checkpoint.config.erase("rope_parameters");
+  checkpoint.config["rope_scaling"] = {{"rope_type", "default"}, {"rope_theta", 500000}};
+  CHECK(must(checkpoint.converted().get_float("llama.rope.freq_base")) == 500000);
+}
+
+TEST_CASE("Paths, types and vocabularies that cannot be used are refused") {
+  Checkpoint checkpoint;
+  checkpoint.write();
+  ConvertOptions options;
+  options.vocabulary = checkpoint.vocabulary();
+  const auto error = [&](const std::string& from, const std::string& to) {
+    const auto result = convert(from, to, options);
+    REQUIRE_FALSE(result.ok());
+    return result.error();
+  };
+  const std::string from = checkpoint.directory(), to = checkpoint.output();
+  CHECK_THAT(error(from, "").message, Contains("is no name of a file"));
+  CHECK_THAT(error(from, from).message, Contains("is no name of a file"));
+  CHECK_THAT(error(from, options.vocabulary).message, Contains("name another file"));
+  CHECK(error(from, "/nonexistent/m.gguf").message ==
+        "there is no directory '/nonexistent' for the model file");
+  CHECK(error("/nonexistent", to).code == ErrorCode::kNotFound);
+  CHECK_THAT(error("/nonexistent", to).message, Contains("there is no file '/nonexistent/config.json'"));
+
+  options.type = "q4_k";
+  CHECK(error(from, to).message ==
+        "the type of matrices is 'q4_k', and must be one of f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0");
+  CHECK(error(from, to).code == ErrorCode::kInvalidArgument);
+  options.type = "f16";
+
+  ChatFile larger;
+  larger.added = {"more"};
+  const ChatModelFile other(larger);
+  options.vocabulary = other.path();
+  CHECK(error(from, to).message ==
+        "'" + other.path() +
+            "' has 264 tokens, and vocab_size is 263: take the vocabulary that the "
+            "model was trained with");
+  options.vocabulary = from + "/config.json";
+  CHECK_THAT(error(from, to).message, Contains("is JSON text"));
+  options.vocabulary = "/nonexistent.gguf";
+  CHECK(error(from, to).code == ErrorCode::kNotFound);
+  options.vocabulary = checkpoint.vocabulary();
+
+  fs::remove(from + "/model.safetensors");
+  CHECK_THAT(error(from, to).message, Contains("has neither a model.safetensors nor a"));
+  std::ofstream(from + "/model.safetensors") << "too short";
+  CHECK_THAT(error(from, to).message, Contains("the header claims"));
+  CHECK_FALSE(fs::exists(to));
+}
+
+}  // namespace
+}  // namespace partita::testing

@@ -1,0 +1,221 @@
+// .model files through the SentencePiece library.
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/catch.h"
+#include "tests/tokenizer/support.h"
+#include "tokenizer/models/sentencepiece_charsmap.h"
+#include "tokenizer/models/sentencepiece_proto.h"
+
+namespace partita::test {
+namespace {
+
+std::string data_path(const std::string& name) {
+  return std::string(PARTITA_TEST_DATA) + "/tokenizer/" + name;
+}
+
+std::unique_ptr<Tokenizer> must_open_model(const std::string& name) {
+  auto tokenizer = Tokenizer::from_sentencepiece(data_path(name));
+  if (!tokenizer) FAIL(tokenizer.error().message);
+  return std::move(*tokenizer);
+}
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_CASE("Model files equal the recorded ids and texts") {
+  for (const std::string name : {"tiny_bpe", "tiny_unigram"}) {
+    INFO(name);
+    const auto recorded = record(name + ".json");
+    const auto tokenizer = must_open_model(name + ".model");
+    for (std::size_t i = 0; i < strings().size(); ++i) {
+      INFO(strings()[i]);
+      const Ids ids = encode(*tokenizer, strings()[i]);
+      // null: cut in another way the text has the same score, and versions of the library choose differently.
+      const auto& expected = recorded.at("as_text")[i];
+      if (!expected.is_null()) CHECK(ids == expected.get<Ids>());
+      CHECK(tokenizer->decode(ids) == recorded.at("decoded")[i]);
+    }
+    CHECK(tokenizer->specials().bos == recorded.at("bos").get<TokenId>());
+    CHECK(tokenizer->specials().eos == recorded.at("eos").get<TokenId>());
+    CHECK(tokenizer->specials().unknown == recorded.at("unknown").get<TokenId>());
+    CHECK(tokenizer->specials().add_bos);
+    CHECK(tokenizer->ends_generation(recorded.at("eos").get<TokenId>()));
+  }
+}
+
+TEST_CASE("Model files know their kinds of pieces and parse control pieces when asked") {
+  const auto tokenizer = must_open_model("tiny_bpe.model");
+  TokenId turn = -1, tag = -1;
+  for (TokenId id = 0; tokenizer->contains(id); ++id) {
+    if (tokenizer->spelling(id) == "<turn>") turn = id;
+    if (tokenizer->spelling(id) == "<tag>") tag = id;
+  }
+  REQUIRE(turn >= 0);
+  REQUIRE(tag >= 0);
+  CHECK(tokenizer->kind(turn) == TokenKind::kControl);
+  CHECK(tokenizer->kind(tag) == TokenKind::kUserDefined);
+  const TokenId bos = *tokenizer->specials().bos;
+  CHECK(prompt(*tokenizer, "<turn>")[1] == turn);
+  CHECK(prompt(*tokenizer, "<turn>", Specials::kAsText)[1] != turn);
+  CHECK(prompt(*tokenizer, "<turn>")[0] == bos);
+  CHECK(tokenizer->decode(encode(*tokenizer, "a<turn>b<tag>", Specials::kParse), true) == "a<turn>b<tag>");
+}
+
+TEST_CASE("Text that goes on gets no second space") {
+  for (const std::string name : {"tiny_bpe.model", "tiny_unigram.model"}) {
+    const auto tokenizer = must_open_model(name);
+    Ids ids = encode(*tokenizer, "one");
+    REQUIRE(tokenizer->encode("two", Specials::kAsText, ids));
+    CHECK(tokenizer->decode(ids) == "onetwo");
+  }
+}
+
+TEST_CASE("Model files give texts and broken bytes back") {
+  std::mt19937_64 random(4);
+  for (const std::string name : {"tiny_bpe.model", "tiny_unigram.model"}) {
+    const auto tokenizer = must_open_model(name);
+    for (int i = 0; i < 2000; ++i) {
+      std::string text = i % 2 == 0 ? random_bytes(random, 30) : random_text(random, 20);
+      // The library reads U+2581 as a space.
+      for (std::size_t at; (at = text.find("\xE2\x96\x81")) != std::string::npos;) text.replace(at, 3, "x");
+      REQUIRE(tokenizer->decode(encode(*tokenizer, text)) == text);
+    }
+  }
+}
+
+TEST_CASE("Files that are no models are refused in one sentence") {
+  const auto missing = Tokenizer::from_sentencepiece(data_path("nothing.model"));
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == ErrorCode::kNotFound);
+  const auto directory = Tokenizer::from_sentencepiece(data_path(""));
+  REQUIRE_FALSE(directory);
+  CHECK(directory.error().code == ErrorCode::kIo);
+  const auto text = Tokenizer::from_sentencepiece(data_path("strings.json"));
+  REQUIRE_FALSE(text);
+  CHECK(text.error().code == ErrorCode::kBadFile);
+  CHECK(text.error().message.find("strings.json") != std::string::npos);
+}
+
+TEST_CASE("A model file cut anywhere is refused or loads") {
+  const std::string model = read(data_path("tiny_bpe.model"));
+  REQUIRE(model.size() > 1000);
+  const auto path =
+      std::filesystem::temp_directory_path() / ("partita_cut_" + std::to_string(getpid()) + ".model");
+  for (std::size_t size = 0; size < model.size(); size += 251) {
+    std::ofstream(path, std::ios::binary).write(model.data(), static_cast<std::streamsize>(size));
+    const auto tokenizer = Tokenizer::from_sentencepiece(path.string());
+    if (tokenizer) {
+      Ids ids;
+      (void)(*tokenizer)->encode("some text", Specials::kParse, ids);
+    } else {
+      CHECK_FALSE(tokenizer.error().message.empty());
+    }
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("A model file with a piece that no text has is refused in one sentence") {
+  using namespace std::string_literals;
+  const auto path =
+      std::filesystem::temp_directory_path() / ("partita_piece_" + std::to_string(getpid()) + ".model");
+  for (const std::string& piece : {"\x0A\x02\x0A\x00"s,
+                                   "\x0A\x05\x0A\x03"
+                                   "a\x00"
+                                   "b"s,
+                                   "\x0A\x02\x18\x01"s}) {
+    std::ofstream(path, std::ios::binary) << read(data_path("tiny_bpe.model")) << piece;
+    const auto tokenizer = Tokenizer::from_sentencepiece(path.string());
+    REQUIRE_FALSE(tokenizer);
+    CHECK(tokenizer.error().code == ErrorCode::kBadFile);
+    CHECK(tokenizer.error().message.find("is empty or contains a zero byte") != std::string::npos);
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("The message reader refuses lengths beyond the end, endless numbers and unknown kinds") {
+  using namespace std::string_literals;
+  CHECK_FALSE(parse_sentencepiece(""));
+  CHECK_FALSE(
+      parse_sentencepiece("\x0A\x05"
+                          "abc"));
+  CHECK_FALSE(parse_sentencepiece("\x0A"));
+  CHECK_FALSE(parse_sentencepiece(std::string(20, '\xFF')));
+  CHECK_FALSE(parse_sentencepiece("\x0A\x02\x18\x09"s));  // a piece of kind 9
+  const auto piece = parse_sentencepiece(
+      "\x0A\x05\x0A\x01"
+      "a\x18\x04\x1A\x02\x18\x00\x12\x03\xC0\x01\x01"s);
+  REQUIRE(piece);
+  CHECK(piece->kinds == std::vector<TokenKind>{TokenKind::kUserDefined});
+  CHECK_FALSE(piece->adds_space);
+  CHECK(piece->space_at_end);
+}
+
+/// A field of a message that has a length.
+std::string field(int number, const std::string& bytes) {
+  std::string length;
+  for (std::size_t rest = bytes.size(); rest > 0 || length.empty(); rest >>= 7)
+    length += static_cast<char>((rest & 0x7F) | (rest > 0x7F ? 0x80 : 0));
+  return static_cast<char>(number << 3 | 2) + length + bytes;
+}
+
+/// A table that replaces "a" by `texts`, up to its first NUL: from unit 0 to 256 ^ 'a', whose value is in
+/// unit 10.
+std::string charsmap(std::uint32_t value, std::uint32_t offset, const std::string& texts) {
+  std::vector<std::uint32_t> units(512);
+  units[0] = offset << 10;
+  units[256 ^ 'a'] = (256 ^ 'a' ^ 10) << 10 | 1U << 8 | 'a';
+  units[10] = 1U << 31 | value;
+  std::string table(sizeof(std::uint32_t) * (1 + units.size()), '\0');
+  const std::uint32_t bytes = static_cast<std::uint32_t>(table.size() - sizeof(std::uint32_t));
+  std::memcpy(table.data(), &bytes, sizeof bytes);
+  std::memcpy(table.data() + sizeof bytes, units.data(), bytes);
+  return table + texts;
+}
+
+std::string model_with(const std::string& table) {
+  std::string model;
+  const std::pair<std::string, char> pieces[] = {{"<unk>", 2}, {"\xE2\x96\x81", 1}, {"a", 1}, {"b", 1}};
+  for (const auto& [piece, kind] : pieces) model += field(1, field(1, piece) + '\x18' + kind);
+  return model + field(3, field(2, table));
+}
+
+TEST_CASE("A table of replacements is followed only where it leads nowhere else") {
+  using namespace std::string_literals;
+  const std::string good = charsmap(0, 256, "b\0"s);
+  CHECK(is_charsmap(""));
+  CHECK(is_charsmap(good));
+  const std::string bad[] = {"\1"s,
+                             good.substr(0, 900),
+                             charsmap(2, 256, "b\0"s),       // a value behind the texts
+                             charsmap(0, 512, "b\0"s),       // a unit behind the last
+                             charsmap(0, 0x1FFFFF, "b\0"s),  // far behind
+                             charsmap(0, 256, "b"),          // a text without an end
+                             charsmap(0, 256, "")};
+  for (const std::string& table : bad) CHECK_FALSE(is_charsmap(table));
+
+  const auto path =
+      std::filesystem::temp_directory_path() / ("partita_table_" + std::to_string(getpid()) + ".model");
+  const auto open = [&](const std::string& table) {
+    const std::string model = model_with(table);
+    std::ofstream(path, std::ios::binary).write(model.data(), static_cast<std::streamsize>(model.size()));
+    return Tokenizer::from_sentencepiece(path.string());
+  };
+  const auto replaced = open(good);
+  REQUIRE(replaced);
+  CHECK(encode(**replaced, "a") == Ids{1, 3});
+  for (const std::string& table : bad) {
+    const auto refused = open(table);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kBadFile);
+  }
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace partita::test

@@ -1,0 +1,89 @@
+#include "tokenizer/jinja/loop.h"
+
+#include <utility>
+
+namespace partita::jinja {
+namespace {
+
+// loop.cycle and loop.changed.
+class LoopMethod final : public Object {
+ public:
+  LoopMethod(std::shared_ptr<Loop> loop, bool cycles) : loop_(std::move(loop)), cycles_(cycles) {}
+  const char* type_name() const override { return "method"; }
+  bool callable() const override { return true; }
+  Value call(Runtime& runtime, const Arguments& arguments) override {
+    return cycles_ ? loop_->cycle(runtime, arguments) : loop_->changed(runtime, arguments);
+  }
+
+ private:
+  std::shared_ptr<Loop> loop_;
+  bool cycles_;
+};
+
+}  // namespace
+
+Loop::Loop(Interpreter& interpreter, const For& node, ScopePtr outer, SequencePtr source)
+    : interpreter_(interpreter), node_(node), outer_(std::move(outer)), source_(std::move(source)) {}
+
+std::optional<Value> Loop::draw() {
+  while (outer_ != nullptr && drawn_ < source_->items.size()) {
+    const Value& item = source_->items[drawn_++];
+    if (node_.filter == nullptr || interpreter_.passes(node_, outer_, item)) return item;
+  }
+  return std::nullopt;
+}
+
+std::optional<Value> Loop::next() {
+  if (!has_next()) return std::nullopt;
+  previous_ = std::exchange(current_, std::move(pending_.front()));
+  pending_.pop_front();
+  ++index0_;
+  return current_;
+}
+
+void Loop::close() { outer_.reset(); }
+
+bool Loop::has_next() {
+  if (pending_.empty()) {
+    if (auto item = draw()) pending_.push_back(*std::move(item));
+  }
+  return !pending_.empty();
+}
+
+std::int64_t Loop::length() {
+  while (auto item = draw()) pending_.push_back(*std::move(item));
+  return index0_ + 1 + static_cast<std::int64_t>(pending_.size());
+}
+
+std::optional<Value> Loop::attribute(Runtime& runtime, std::string_view name) {
+  if (name == "index") return Value(index0_ + 1);
+  if (name == "index0") return Value(index0_);
+  if (name == "first") return Value(index0_ == 0);
+  if (name == "last") return Value(!has_next());
+  if (name == "length") return Value(length());
+  if (name == "revindex") return Value(length() - index0_);
+  if (name == "revindex0") return Value(length() - index0_ - 1);
+  if (name == "depth") return Value(std::int64_t{1});
+  if (name == "depth0") return Value(std::int64_t{0});
+  if (name == "previtem") return previous_ ? *previous_ : runtime.undefined("there is no previous item");
+  if (name == "nextitem") return has_next() ? pending_.front() : runtime.undefined("there is no next item");
+  if (name == "cycle" || name == "changed") {
+    return Value(ObjectPtr(std::make_shared<LoopMethod>(shared_from_this(), name == "cycle")));
+  }
+  return std::nullopt;
+}
+
+Value Loop::cycle(Runtime& runtime, const Arguments& arguments) const {
+  if (arguments.positional.empty()) runtime.type_error("loop.cycle() needs items to cycle through");
+  return arguments.positional[static_cast<std::size_t>(index0_) % arguments.positional.size()];
+}
+
+Value Loop::changed(Runtime& runtime, const Arguments& arguments) {
+  const std::vector<Value>& now = arguments.positional;
+  bool same = last_changed_.has_value() && last_changed_->size() == now.size();
+  for (std::size_t i = 0; same && i < now.size(); ++i) same = equal(runtime, (*last_changed_)[i], now[i]);
+  last_changed_ = now;
+  return Value(!same);
+}
+
+}  // namespace partita::jinja

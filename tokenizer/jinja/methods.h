@@ -1,0 +1,17 @@
+// The tables behind find_method().
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/jinja/builtins.h"
+
+namespace partita::jinja::detail {
+
+struct NamedMethod {
+  std::string_view name;
+  Method method;
+};
+const std::vector<NamedMethod>& text_methods();
+
+}  // namespace partita::jinja::detail

@@ -1,0 +1,53 @@
+// The operators of template expressions, with Python's meaning.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tokenizer/jinja/runtime.h"
+
+namespace partita::jinja {
+
+enum class BinaryOperator : std::uint8_t {
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kFloorDivide,
+  kModulo,
+  kPower
+};
+enum class Comparison : std::uint8_t {
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kIn,
+  kNotIn
+};
+
+/// Integers past int64 are kUnsupported, where Python would go on.
+Value binary(Runtime& runtime, BinaryOperator op, const Value& a, const Value& b);
+Value negate(Runtime& runtime, const Value& value);
+Value unary_plus(Runtime& runtime, const Value& value);
+
+bool equal(Runtime& runtime, const Value& a, const Value& b);
+bool less(Runtime& runtime, const Value& a, const Value& b);
+bool contains(Runtime& runtime, const Value& container, const Value& item);
+bool compare(Runtime& runtime, Comparison op, const Value& a, const Value& b);
+
+/// The first item for which a and b differ decides; used to sort by several attributes.
+bool items_less(Runtime& runtime, const std::vector<Value>& a, const std::vector<Value>& b);
+
+/// len(value), or nothing if it has none.
+std::optional<std::int64_t> length_of(const Value& value);
+
+/// object[key]; nothing if there is no such item.
+std::optional<Value> find_item(Runtime& runtime, const Value& object, const Value& key);
+
+/// object[start:stop:step]; an absent bound is None.
+Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step);
+
+}  // namespace partita::jinja

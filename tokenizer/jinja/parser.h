@@ -1,0 +1,13 @@
+// Tokens to a tree: Jinja's grammar, with the extensions that transformers loads (loop controls, generation).
+#pragma once
+
+#include <string_view>
+
+#include "tokenizer/jinja/ast.h"
+
+namespace partita::jinja {
+
+/// Throws JinjaError: kBadFile with line and column; kUnsupported naming the construct and its line.
+Body parse_template(std::string_view source);
+
+}  // namespace partita::jinja

@@ -1,0 +1,132 @@
+// One rendering's bounds, errors and memory. Inside the interpreter an error is an exception, because every
+// operation of the language can fail; ChatTemplate turns it into a Result at the door.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "partita/json.hpp"
+#include "partita/result.hpp"
+#include "tokenizer/jinja/value.h"
+
+namespace partita::jinja {
+
+/// Thrown by everything under tokenizer/jinja_*; caught in ChatTemplate.
+struct JinjaError {
+  Error error;
+};
+
+inline constexpr std::size_t kMaxSourceBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxNesting = 200;       // brackets and blocks inside one another
+inline constexpr int kMaxExpressionHeight = 400;      // operators above one another, as in a + b + c + ...
+inline constexpr std::size_t kMaxSteps = 10'000'000;  // of about 100 ns each: Runtime::step()
+inline constexpr std::size_t kMaxCallDepth = 1'200;   // nodes under evaluation, macros inside macros
+inline constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;  // the output, and any one string
+inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 20;  // all strings and lists alive at once
+inline constexpr std::int64_t kMaxRange = 100'000;                   // as jinja2's sandbox has it
+inline constexpr int kMaxValueDepth = int{kMaxJsonDepth};            // lists and dicts inside one another
+
+class Runtime {
+ public:
+  /// `now`: now(). `cancel`: null, or what ends the rendering with kCancelled once it is set.
+  explicit Runtime(std::optional<std::int64_t> now, const std::atomic<bool>* cancel = nullptr)
+      : now_(now), cancel_(cancel) {}
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  /// The line that errors name.
+  void set_line(int line) { line_ = line; }
+  int line() const { return line_; }
+
+  [[noreturn]] void fail(ErrorCode code, const std::string& message) const;
+  /// The template does something that its values do not allow.
+  [[noreturn]] void type_error(const std::string& message) const { fail(ErrorCode::kBadFile, message); }
+  /// The template is right, but this interpreter does not know `construct`.
+  [[noreturn]] void unsupported(const std::string& construct) const;
+  /// A use of an undefined value that is an error.
+  [[noreturn]] void undefined_error(const Undefined& undefined) const;
+
+  /// Counts work: an evaluated node, an item that is looked at, a value that is made. Fails past kMaxSteps,
+  /// and where the rendering was cancelled.
+  void step(std::size_t count = 1) {
+    steps_ += count;
+    if (steps_ >= next_check_) check();
+  }
+  /// Counts the work of copying or comparing `bytes`.
+  void touch(std::size_t bytes) { step(bytes / 256); }
+  /// Counts the work of searching them for others.
+  void search(std::size_t bytes) { step(bytes / 64); }
+  /// Counts the work of taking them apart into characters.
+  void walk(std::size_t bytes) { step(bytes / 4); }
+  /// Counts the work of hashing a key and comparing it with another.
+  void look_up(const Value& key);
+  /// touch() of a value that is a text.
+  void touch_text(const Value& value) {
+    if (const Text* text = value.text()) touch(text->footprint());
+  }
+  std::size_t steps() const { return steps_; }
+  /// Fails if a string of `bytes` would be too long. Call it before building one.
+  void check_text_size(std::size_t bytes) const;
+
+  /// Holds `bytes` against kMaxLiveBytes until release().
+  void reserve(std::size_t bytes);
+  void release(std::size_t bytes) { live_ -= bytes; }
+
+  Value text(Text text);
+  Value text(std::string_view bytes, bool from_message) { return text(Text(bytes, from_message)); }
+  Value sequence(SequenceKind kind, std::vector<Value> items);
+  Value list(std::vector<Value> items) { return sequence(SequenceKind::kList, std::move(items)); }
+  Value dict(Dict dict);
+  /// A namespace lives until the end of the rendering: it may hold itself.
+  std::shared_ptr<Namespace> make_namespace();
+  /// An undefined value; `why` is "'x' is undefined" and the like, and is cut if it is long.
+  Value undefined(std::string why);
+
+  /// The items that iterating gives: characters, keys or members. Exhausts a generator.
+  SequencePtr elements(const Value& value);
+  /// Where strftime_now() takes its time from: seconds since the epoch, shown as UTC; the clock when absent.
+  std::optional<std::int64_t> now() const { return now_; }
+
+ private:
+  void check();
+
+  std::optional<std::int64_t> now_;
+  const std::atomic<bool>* cancel_;
+  int line_ = 1;
+  std::size_t steps_ = 0, next_check_ = 0;
+  std::size_t live_ = 0;
+  std::vector<std::shared_ptr<Namespace>> namespaces_;
+};
+
+/// Binds a call's arguments to parameter names, as Python does, and counts the texts among them as touched.
+class Parameters {
+ public:
+  /// Fails if one of the first `required` is missing, or one is unknown or given twice.
+  Parameters(Runtime& runtime, std::string_view callee, const Arguments& arguments,
+             std::initializer_list<std::string_view> names, std::size_t required = 0);
+
+  bool has(std::size_t i) const { return values_[i] != nullptr; }
+  /// Precondition: has(i).
+  const Value& operator[](std::size_t i) const { return *values_[i]; }
+
+  bool flag(std::size_t i, bool otherwise) const { return has(i) ? truthy(*values_[i]) : otherwise; }
+  std::int64_t integer(std::size_t i, std::int64_t otherwise) const;
+  const Text& text(std::size_t i) const;  // precondition: has(i)
+  /// Given, and not None.
+  bool given(std::size_t i) const { return has(i) && !values_[i]->is_none(); }
+
+ private:
+  Runtime& runtime_;
+  std::string_view callee_;
+  std::vector<std::string_view> names_;
+  std::vector<const Value*> values_;
+};
+
+}  // namespace partita::jinja

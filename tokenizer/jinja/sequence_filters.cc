@@ -1,0 +1,372 @@
+// Filters over lists, dicts and what iterates.
+#include <algorithm>
+#include <utility>
+
+#include "tokenizer/jinja/builtins.h"
+#include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/print.h"
+
+namespace partita::jinja {
+namespace {
+
+// A path of attributes such as "function.name" or "0.role".
+class AttributePath {
+ public:
+  AttributePath(Runtime& runtime, const Value& path) : runtime_(runtime) {
+    const Text* text = path.text();
+    if (text == nullptr) {
+      if (!path.is_none()) parts_.push_back(path);
+      return;
+    }
+    const std::string& bytes = text->bytes();
+    for (std::size_t begin = 0; begin <= bytes.size();) {
+      const std::size_t end = std::min(bytes.find('.', begin), bytes.size());
+      parts_.push_back(part(bytes.substr(begin, end - begin)));
+      begin = end + 1;
+    }
+  }
+
+  /// The value at the path; an undefined one becomes `otherwise` if that is given and not None.
+  Value of(Value item, const Value* otherwise = nullptr) const {
+    for (const Value& part : parts_) {
+      runtime_.step();
+      item = item_of(runtime_, item, part);
+      if (otherwise != nullptr && !otherwise->is_none() && item.is_undefined()) item = *otherwise;
+    }
+    return item;
+  }
+
+ private:
+  Value part(const std::string& name) const {
+    const bool is_index = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_index) return runtime_.text(name, false);
+    const auto index = detail::parse_integer(runtime_, name, 10);
+    return Value(index.value_or(0));
+  }
+
+  Runtime& runtime_;
+  std::vector<Value> parts_;
+};
+
+// How sort, unique, min and max look at an item: by an attribute, without regard to case unless asked.
+class KeyOf {
+ public:
+  KeyOf(Runtime& runtime, const Value* attribute, bool case_sensitive, bool several = false)
+      : runtime_(runtime), case_sensitive_(case_sensitive) {
+    const Text* names = attribute != nullptr && several ? attribute->text() : nullptr;
+    if (names == nullptr) {
+      paths_.emplace_back(runtime, attribute != nullptr ? *attribute : Value(None{}));
+      return;
+    }
+    const std::string& bytes = names->bytes();
+    for (std::size_t begin = 0; begin <= bytes.size();) {
+      const std::size_t end = std::min(bytes.find(',', begin), bytes.size());
+      paths_.emplace_back(runtime, runtime.text(bytes.substr(begin, end - begin), false));
+      begin = end + 1;
+    }
+  }
+
+  Value one(const Value& item) const { return fold(paths_.front().of(item)); }
+
+  std::vector<Value> all(const Value& item) const {
+    std::vector<Value> keys;
+    for (const AttributePath& path : paths_) keys.push_back(fold(path.of(item)));
+    return keys;
+  }
+
+ private:
+  Value fold(Value key) const {
+    if (case_sensitive_ || key.text() == nullptr) return key;
+    runtime_.walk(key.text()->footprint());
+    return runtime_.text(to_lower(*key.text()));
+  }
+
+  Runtime& runtime_;
+  bool case_sensitive_;
+  std::vector<AttributePath> paths_;
+};
+
+Value first(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  Parameters(runtime, "first", arguments, {});
+  if (const Sequence* sequence = input.sequence(); sequence != nullptr && !sequence->counted()) {
+    if (sequence->taken < sequence->items.size()) return sequence->items[sequence->taken++];
+    return runtime.undefined("no first item, the sequence was empty");
+  }
+  const SequencePtr items = runtime.elements(input);
+  return items->items.empty() ? runtime.undefined("no first item, the sequence was empty") : items->items[0];
+}
+
+Value last(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  Parameters(runtime, "last", arguments, {});
+  if (input.sequence() != nullptr && !input.sequence()->counted()) {
+    runtime.type_error("'generator' object is not reversible");
+  }
+  const SequencePtr items = runtime.elements(input);
+  if (items->items.empty()) return runtime.undefined("no last item, the sequence was empty");
+  return items->items.back();
+}
+
+Value list(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  Parameters(runtime, "list", arguments, {});
+  return runtime.list(runtime.elements(input)->items);
+}
+
+Value pairs(Runtime& runtime, const Dict& dict, SequenceKind kind) {
+  std::vector<Value> items;
+  for (const auto& [key, value] : dict.items()) {
+    items.push_back(runtime.sequence(SequenceKind::kTuple, {key, value}));
+  }
+  return runtime.sequence(kind, std::move(items));
+}
+
+Value items(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  Parameters(runtime, "items", arguments, {});
+  if (input.is_undefined()) return runtime.sequence(SequenceKind::kGenerator, {});
+  if (input.dict() == nullptr) runtime.type_error("items needs a dict, not " + std::string(type_name(input)));
+  return pairs(runtime, *input.dict(), SequenceKind::kGenerator);
+}
+
+Value reverse(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  Parameters(runtime, "reverse", arguments, {});
+  if (input.text() != nullptr) {
+    return slice(runtime, input, Value(None{}), Value(None{}), Value(std::int64_t{-1}));
+  }
+  std::vector<Value> reversed = runtime.elements(input)->items;
+  std::reverse(reversed.begin(), reversed.end());
+  const bool generator = input.sequence() != nullptr && !input.sequence()->counted();
+  // Python reverses a generator into a list, and anything else into an iterator.
+  return runtime.sequence(generator ? SequenceKind::kList : SequenceKind::kGenerator, std::move(reversed));
+}
+
+Value join(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "join", arguments, {"d", "attribute"});
+  const AttributePath path(runtime, p.has(1) ? p[1] : Value(None{}));
+  const Text glue = p.has(0) ? to_text(runtime, p[0]) : Text();
+  std::vector<Text> parts;
+  std::size_t held = 0;  // the copies in `parts`
+  const SequencePtr elements = runtime.elements(input);
+  for (const Value& item : elements->items) {
+    const Value part = path.of(item);
+    runtime.touch_text(part);
+    parts.push_back(to_text(runtime, part));
+    runtime.reserve(parts.back().footprint());
+    held += parts.back().footprint();
+  }
+  Value joined = detail::join_texts(runtime, glue, parts);
+  runtime.release(held);
+  return joined;
+}
+
+Value sum(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "sum", arguments, {"attribute", "start"});
+  const AttributePath path(runtime, p.has(0) ? p[0] : Value(None{}));
+  Value total = p.has(1) ? p[1] : Value(std::int64_t{0});
+  if (total.text() != nullptr) runtime.type_error("sum cannot add strings; join can");
+  const SequencePtr elements = runtime.elements(input);
+  for (const Value& item : elements->items) {
+    total = binary(runtime, BinaryOperator::kAdd, total, path.of(item));
+  }
+  return total;
+}
+
+Value extreme(Runtime& runtime, const Value& input, const Arguments& arguments, bool largest) {
+  const Parameters p(runtime, largest ? "max" : "min", arguments, {"case_sensitive", "attribute"});
+  const KeyOf key(runtime, p.has(1) ? &p[1] : nullptr, p.flag(0, false));
+  const SequencePtr items = runtime.elements(input);
+  if (items->items.empty()) return runtime.undefined("no aggregated item, the sequence was empty");
+  std::size_t best = 0;
+  Value best_key = key.one(items->items[0]);
+  for (std::size_t i = 1; i < items->items.size(); ++i) {
+    Value next = key.one(items->items[i]);
+    if (largest ? less(runtime, best_key, next) : less(runtime, next, best_key)) {
+      best = i;
+      best_key = std::move(next);
+    }
+  }
+  return items->items[best];
+}
+
+Value minimum(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return extreme(runtime, input, arguments, false);
+}
+Value maximum(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return extreme(runtime, input, arguments, true);
+}
+
+// Stable in both directions. keys[i] belongs to items[i].
+std::vector<Value> sorted(Runtime& runtime, const std::vector<Value>& items,
+                          const std::vector<std::vector<Value>>& keys, bool reversed) {
+  std::vector<std::size_t> order(items.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return reversed ? items_less(runtime, keys[b], keys[a]) : items_less(runtime, keys[a], keys[b]);
+  });
+  std::vector<Value> out;
+  for (const std::size_t i : order) out.push_back(items[i]);
+  return out;
+}
+
+Value sort(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "sort", arguments, {"reverse", "case_sensitive", "attribute"});
+  const KeyOf key(runtime, p.has(2) ? &p[2] : nullptr, p.flag(1, false), true);
+  const SequencePtr elements = runtime.elements(input);
+  std::vector<std::vector<Value>> keys;
+  for (const Value& item : elements->items) keys.push_back(key.all(item));
+  return runtime.list(sorted(runtime, elements->items, keys, p.flag(0, false)));
+}
+
+Value dictsort(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "dictsort", arguments, {"case_sensitive", "by", "reverse"});
+  if (const auto* undefined = input.get<Undefined>()) runtime.undefined_error(*undefined);
+  if (input.dict() == nullptr)
+    runtime.type_error("dictsort needs a dict, not " + std::string(type_name(input)));
+  const std::string by = p.has(1) ? p.text(1).bytes() : "key";
+  if (by != "key" && by != "value") {
+    runtime.type_error("dictsort sorts by 'key' or 'value', not by '" + by + "'");
+  }
+  const KeyOf key(runtime, nullptr, p.flag(0, false));
+  const Value items = pairs(runtime, *input.dict(), SequenceKind::kList);
+  std::vector<std::vector<Value>> keys;
+  for (const Value& item : items.sequence()->items) {
+    keys.push_back({key.one(item.sequence()->items[by == "key" ? 0 : 1])});
+  }
+  return runtime.list(sorted(runtime, items.sequence()->items, keys, p.flag(2, false)));
+}
+
+Value unique(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "unique", arguments, {"case_sensitive", "attribute"});
+  const KeyOf key(runtime, p.has(1) ? &p[1] : nullptr, p.flag(0, false));
+  Dict seen;
+  std::vector<Value> out;
+  const SequencePtr elements = runtime.elements(input);
+  for (const Value& item : elements->items) {
+    const Value k = key.one(item);
+    if (!hashable(k)) runtime.type_error("unhashable type: '" + std::string(type_name(k)) + "'");
+    runtime.look_up(k);
+    if (seen.find(k) != nullptr) continue;
+    seen.set(k, Value(true));
+    out.push_back(item);
+  }
+  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+}
+
+Value default_value(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "default", arguments, {"default_value", "boolean"});
+  if (!input.is_undefined() && !(p.flag(1, false) && !truthy(input))) return input;
+  return p.has(0) ? p[0] : runtime.text("", false);
+}
+
+Value attribute(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "attr", arguments, {"name"}, 1);
+  const std::string& name = p.text(0).bytes();
+  if (input.dict() == nullptr) return attribute_of(runtime, input, name);
+  // Of a dict only the methods: that is what sets the filter apart from the dot.
+  const auto method = find_method(runtime, input, name);
+  return method ? *method : runtime.undefined("'dict object' has no attribute '" + name + "'");
+}
+
+// What is left of the arguments after the first `count` positional ones.
+Arguments rest_of(const Arguments& arguments, std::size_t count) {
+  Arguments rest = arguments;
+  rest.positional.erase(rest.positional.begin(),
+                        rest.positional.begin() + static_cast<std::ptrdiff_t>(count));
+  return rest;
+}
+
+std::string name_argument(Runtime& runtime, const Value& value, std::string_view what) {
+  if (const Text* text = value.text()) return text->bytes();
+  runtime.type_error(std::string(what) + " must be a str, not " + std::string(type_name(value)));
+}
+
+std::vector<Value> map_attribute(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "map", arguments, {"attribute", "default"}, 1);
+  const AttributePath path(runtime, p[0]);
+  std::vector<Value> out;
+  const SequencePtr elements = runtime.elements(input);
+  for (const Value& item : elements->items) out.push_back(path.of(item, p.has(1) ? &p[1] : nullptr));
+  return out;
+}
+
+Value map(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  if (!truthy(input)) return runtime.sequence(SequenceKind::kGenerator, {});
+  if (arguments.positional.empty()) {
+    if (arguments.named.empty()) runtime.type_error("map needs a filter or an attribute");
+    return runtime.sequence(SequenceKind::kGenerator, map_attribute(runtime, input, arguments));
+  }
+  const std::string name = name_argument(runtime, arguments.positional[0], "map: the filter");
+  const Filter filter = find_filter(name);
+  if (filter == nullptr) runtime.unsupported("the filter '" + name + "'");
+  const Arguments rest = rest_of(arguments, 1);
+  std::vector<Value> out;
+  const SequencePtr elements = runtime.elements(input);
+  for (const Value& item : elements->items) out.push_back(run_filter(filter, runtime, item, rest));
+  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+}
+
+// select, reject, selectattr and rejectattr.
+Value choose(Runtime& runtime, const Value& input, const Arguments& arguments, bool by_attribute,
+             bool wanted) {
+  if (!truthy(input)) return runtime.sequence(SequenceKind::kGenerator, {});
+  const std::size_t offset = by_attribute ? 1 : 0;
+  if (arguments.positional.size() < offset) runtime.type_error("the filter needs an attribute");
+  const AttributePath path(runtime, by_attribute ? arguments.positional[0] : Value(None{}));
+  Test test = nullptr;
+  Arguments rest;
+  if (arguments.positional.size() > offset) {
+    const std::string name = name_argument(runtime, arguments.positional[offset], "the test");
+    test = find_test(name);
+    if (test == nullptr) runtime.unsupported("the test '" + name + "'");
+    rest = rest_of(arguments, offset + 1);
+  }
+  std::vector<Value> out;
+  const SequencePtr elements = runtime.elements(input);
+  for (const Value& item : elements->items) {
+    const Value looked_at = path.of(item);
+    const bool passes = test != nullptr ? run_test(test, runtime, looked_at, rest) : truthy(looked_at);
+    if (passes == wanted) out.push_back(item);
+  }
+  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+}
+
+Value select(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return choose(runtime, input, arguments, false, true);
+}
+Value reject(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return choose(runtime, input, arguments, false, false);
+}
+Value selectattr(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return choose(runtime, input, arguments, true, true);
+}
+Value rejectattr(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return choose(runtime, input, arguments, true, false);
+}
+
+}  // namespace
+
+const std::vector<detail::NamedFilter>& detail::sequence_filters() {
+  static const std::vector<NamedFilter> filters = {
+      {"first", first},
+      {"last", last},
+      {"list", list},
+      {"items", items},
+      {"reverse", reverse},
+      {"join", join},
+      {"sum", sum},
+      {"min", minimum},
+      {"max", maximum},
+      {"sort", sort},
+      {"unique", unique},
+      {"dictsort", dictsort},
+      {"default", default_value},
+      {"d", default_value},
+      {"attr", attribute},
+      {"map", map},
+      {"select", select},
+      {"reject", reject},
+      {"selectattr", selectattr},
+      {"rejectattr", rejectattr},
+  };
+  return filters;
+}
+
+}  // namespace partita::jinja

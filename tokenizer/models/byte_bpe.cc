@@ -1,0 +1,176 @@
+#include "tokenizer/models/byte_bpe.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tokenizer/gguf_vocabulary.h"
+#include "tokenizer/models/byte_alphabet.h"
+#include "tokenizer/models/merger.h"
+#include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/utf8.h"
+#include "tokenizer/vocabulary.h"
+
+namespace partita {
+namespace {
+
+class ByteBpe final : public VocabularyTokenizer {
+ public:
+  ByteBpe(TokenizerVocabulary vocabulary, PreTokenizer splitter, MergeTable merges)
+      : VocabularyTokenizer(std::move(vocabulary)),
+        splitter_(std::move(splitter)),
+        merges_(std::move(merges)) {
+    for (std::size_t byte = 0; byte < token_of_byte_.size(); ++byte) {
+      token_of_byte_[byte] = token_of(static_cast<std::uint8_t>(byte));
+    }
+  }
+
+  std::size_t left_out(std::string_view text) const override {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [this](char byte) {
+      return !token_of_byte_[static_cast<std::uint8_t>(byte)].has_value();
+    }));
+  }
+
+ private:
+  Result<void> encode_text(std::string_view text, bool, std::vector<TokenId>& out) const override {
+    Merger merger;
+    return split_at_matches(
+        user_defined(), text, [&](std::string_view stretch) { return encode_bytes(stretch, merger, out); },
+        [&out](TokenId id) { out.push_back(id); });
+  }
+
+  /// Any bytes: characters go through the splitter, each run of bytes that are none is a word of its own.
+  Result<void> encode_bytes(std::string_view text, Merger& merger, std::vector<TokenId>& out) const {
+    std::vector<std::string_view> words;
+    while (!text.empty()) {
+      const std::size_t valid = valid_prefix(text);
+      if (valid > 0) {
+        if (auto done = splitter_.split(text.substr(0, valid), words); !done) return done;
+        text.remove_prefix(valid);
+      }
+      const std::size_t invalid = invalid_prefix(text);
+      if (invalid > 0) words.push_back(text.substr(0, invalid));
+      text.remove_prefix(invalid);
+    }
+    for (const std::string_view word : words) encode_word(word, merger, out);
+    return {};
+  }
+
+  void encode_word(std::string_view word, Merger& merger, std::vector<TokenId>& out) const {
+    if (splitter_.whole_words_first()) {
+      if (const auto id = vocabulary().surfaces.find(word)) return out.push_back(*id);
+    }
+    merger.symbols.clear();
+    for (std::size_t i = 0; i < word.size(); ++i) {
+      const std::optional<TokenId> id = token_of_byte_[static_cast<std::uint8_t>(word[i])];
+      if (id) merger.symbols.push_back({static_cast<std::uint32_t>(i), 1, *id});
+    }
+    merger.run([this](const Symbol& left, const Symbol& right) { return merges_.find(left.id, right.id); });
+    for (const Symbol& symbol : merger.symbols) {
+      if (symbol.length > 0) out.push_back(symbol.id);
+    }
+  }
+
+  std::optional<TokenId> token_of(std::uint8_t byte) const {
+    const auto id = vocabulary().spellings.find(byte_spelling(byte));
+    if (id && kind(*id) != TokenKind::kControl) return id;
+    const std::optional<TokenId> unknown = specials().unknown;
+    return unknown && kind(*unknown) == TokenKind::kUnknown ? unknown : std::nullopt;
+  }
+
+  PreTokenizer splitter_;
+  MergeTable merges_;
+  std::array<std::optional<TokenId>, 256> token_of_byte_;
+};
+
+constexpr std::string_view kMerges = "tokenizer.ggml.merges";
+
+Error bad_merge(std::size_t i, std::string_view merge, std::string_view why) {
+  return {ErrorCode::kBadFile, std::string(kMerges) + "[" + std::to_string(i) + "] is \"" +
+                                   std::string(merge.substr(0, 100)) + "\", " + std::string(why)};
+}
+
+/// A merge is written "left right"; a token may begin with a space, but has none elsewhere.
+Result<MergeTable> read_merges(const Gguf& file, const StringTable& spellings) {
+  const auto array = file.get_array(kMerges);
+  if (!array) return array.error();
+  if ((*array)->size() > kMaxVocabulary) {
+    return Error{ErrorCode::kBadFile, std::string(kMerges) + " has " + std::to_string((*array)->size()) +
+                                          " entries, more than " + std::to_string(kMaxVocabulary)};
+  }
+  MergeTable merges((*array)->size());
+  std::string joined;
+  for (std::size_t i = 0; i < (*array)->size(); ++i) {
+    const auto merge = (*array)->string_at(i);
+    if (!merge) {
+      return Error{ErrorCode::kBadFile, std::string(kMerges) + " is an array of numbers, not of strings"};
+    }
+    const std::size_t space = merge->find(' ', 1);
+    if (space == std::string_view::npos) return bad_merge(i, *merge, "not two tokens with a space between");
+    const std::string_view left = merge->substr(0, space);
+    const std::string_view right = merge->substr(space + 1);
+    joined.assign(left).append(right);
+    const auto left_id = spellings.find(left);
+    const auto right_id = spellings.find(right);
+    const auto id = spellings.find(joined);
+    if (!left_id || !right_id || !id) {
+      const std::string_view missing = !left_id ? left : !right_id ? right : std::string_view(joined);
+      return bad_merge(i, *merge, "but no token is spelled \"" + std::string(missing.substr(0, 100)) + "\"");
+    }
+    merges.set(*left_id, *right_id, {static_cast<std::uint32_t>(i), *id});
+  }
+  return merges;
+}
+
+TokenizerVocabulary build_vocabulary(GgufTokens tokens, SpecialIds specials, bool find_surfaces) {
+  const std::size_t count = tokens.kinds.size();
+  StringTable spellings(count, tokens.bytes);
+  StringTable surfaces(find_surfaces ? count : 0, tokens.bytes);
+  std::string surface;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view spelling = tokens.spellings[i];
+    const bool is_word = tokens.kinds[i] == TokenKind::kNormal || tokens.kinds[i] == TokenKind::kUnused;
+    surface.clear();
+    if (is_word) {
+      append_surface(spelling, surface);
+    } else {
+      surface = spelling;
+    }
+    spellings.add(spelling, !spelling.empty());
+    surfaces.add(surface, find_surfaces && is_word && !surface.empty());
+  }
+  return {std::move(spellings), std::move(surfaces), std::move(tokens.kinds), std::move(specials)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file) {
+  std::string_view pre = "default";
+  if (file.find("tokenizer.ggml.pre") != nullptr) {
+    const auto name = file.get_string("tokenizer.ggml.pre");
+    if (!name) return name.error();
+    pre = *name;
+  }
+  auto splitter = PreTokenizer::create(pre);
+  if (!splitter) return splitter.error();
+  auto tokens = read_tokens(file);
+  if (!tokens) return tokens.error();
+  SpecialDefaults defaults;
+  defaults.add_bos = splitter->adds_bos();
+  auto specials = read_specials(file, *tokens, defaults);
+  if (!specials) return specials.error();
+  TokenizerVocabulary vocabulary =
+      build_vocabulary(std::move(*tokens), std::move(*specials), splitter->whole_words_first());
+  auto merges = read_merges(file, vocabulary.spellings);
+  if (!merges) return merges.error();
+  return std::unique_ptr<Tokenizer>(
+      std::make_unique<ByteBpe>(std::move(vocabulary), std::move(*splitter), std::move(*merges)));
+}
+
+}  // namespace partita

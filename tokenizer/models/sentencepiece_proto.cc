@@ -1,0 +1,151 @@
+#include "tokenizer/models/sentencepiece_proto.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "tokenizer/models/sentencepiece_charsmap.h"
+
+namespace partita {
+namespace {
+
+/// One field of a message: a number, or bytes.
+struct Field {
+  std::uint64_t number = 0;
+  std::uint64_t value = 0;      // of a varint
+  std::string_view bytes = {};  // of a string or a message
+};
+
+/// Reads a message's fields in order.
+class Fields {
+ public:
+  explicit Fields(std::string_view message) : rest_(message) {}
+
+  bool at_end() const { return rest_.empty(); }
+
+  /// nullopt: the bytes are no message.
+  std::optional<Field> next() {
+    const auto tag = varint();
+    if (!tag) return std::nullopt;
+    Field field;
+    field.number = *tag >> 3;
+    switch (*tag & 7) {
+      case 0: {
+        const auto value = varint();
+        if (!value) return std::nullopt;
+        field.value = *value;
+        return field;
+      }
+      case 1:
+        return skip(field, 8);
+      case 2: {
+        const auto size = varint();
+        if (!size) return std::nullopt;
+        return skip(field, *size);
+      }
+      case 5:
+        return skip(field, 4);
+      default:
+        return std::nullopt;
+    }
+  }
+
+ private:
+  std::optional<std::uint64_t> varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(rest_.front());
+      rest_.remove_prefix(1);
+      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return value;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Field> skip(Field field, std::uint64_t size) {
+    if (size > rest_.size()) return std::nullopt;
+    field.bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return field;
+  }
+
+  std::string_view rest_;
+};
+
+Error no_model() { return {ErrorCode::kBadFile, "the file is not a SentencePiece model"}; }
+
+/// Calls visit(field) for each; false if the bytes are no message.
+template <class Visit>
+bool for_each_field(std::string_view message, Visit&& visit) {
+  Fields fields(message);
+  while (!fields.at_end()) {
+    const auto field = fields.next();
+    if (!field) return false;
+    visit(*field);
+  }
+  return true;
+}
+
+/// A field of ModelProto.pieces.
+struct Piece {
+  std::string_view text;
+  TokenKind kind = TokenKind::kNormal;
+};
+
+/// SentencePiece.piece and SentencePiece.type: NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE.
+std::optional<Piece> read_piece(std::string_view message) {
+  constexpr std::array kKinds = {TokenKind::kNormal,      TokenKind::kUnknown, TokenKind::kControl,
+                                 TokenKind::kUserDefined, TokenKind::kUnused,  TokenKind::kByte};
+  Piece piece;
+  std::uint64_t type = 1;
+  const bool is_message = for_each_field(message, [&](const Field& field) {
+    if (field.number == 1) piece.text = field.bytes;
+    if (field.number == 3) type = field.value;
+  });
+  if (!is_message || type < 1 || type > kKinds.size()) return std::nullopt;
+  piece.kind = kKinds[type - 1];
+  return piece;
+}
+
+}  // namespace
+
+Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
+  constexpr std::uint64_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kDenormalizerSpec = 5;
+  constexpr std::uint64_t kPrecompiledCharsmap = 2, kAddDummyPrefix = 3, kTreatWhitespaceAsSuffix = 24;
+  SentencePieceFile file;
+  bool is_good = true;
+  std::optional<std::size_t> unusable;  // the first piece that no text can contain
+  const auto read_flag = [&](std::string_view message, std::uint64_t number, bool& flag) {
+    is_good &= for_each_field(
+        message, [&](const Field& field) { flag = field.number == number ? field.value != 0 : flag; });
+  };
+  const auto check_charsmap = [&](std::string_view message) {
+    is_good &= for_each_field(message, [&](const Field& field) {
+      if (field.number == kPrecompiledCharsmap) is_good &= is_charsmap(field.bytes);
+    });
+  };
+  is_good &= for_each_field(model, [&](const Field& field) {
+    if (field.number == kNormalizerSpec || field.number == kDenormalizerSpec) check_charsmap(field.bytes);
+    if (field.number == kTrainerSpec) read_flag(field.bytes, kTreatWhitespaceAsSuffix, file.space_at_end);
+    if (field.number == kNormalizerSpec) read_flag(field.bytes, kAddDummyPrefix, file.adds_space);
+    if (field.number != kPieces) return;
+    const auto piece = read_piece(field.bytes);
+    is_good &= piece.has_value();
+    // The library would throw.
+    const bool usable = piece && !piece->text.empty() && piece->text.find('\0') == piece->text.npos;
+    if (!usable && !unusable) unusable = file.kinds.size();
+    file.kinds.push_back(piece ? piece->kind : TokenKind::kNormal);
+  });
+  if (!is_good || file.kinds.empty()) return no_model();
+  if (unusable) {
+    return Error{ErrorCode::kBadFile,
+                 "piece " + std::to_string(*unusable) +
+                     " is empty or contains a zero byte, and no text has such a piece; the "
+                     "file is damaged: download it again"};
+  }
+  return file;
+}
+
+}  // namespace partita

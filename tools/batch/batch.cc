@@ -1,0 +1,206 @@
+// partita batch: JSONL in, JSONL out, several sequences per step, and a row's error stays in its row.
+#include <csignal>
+#include <limits>
+#include <string>
+
+#include "tools/batch/batch_job.h"
+#include "tools/common.h"
+#include "tools/sampling.h"
+#include "tools/speculation.h"
+
+namespace tools {
+namespace {
+
+using partita::Result;
+
+struct Options {
+  SamplingFlags sampling;
+  std::string in = "-", out = "-";
+  std::string order = "input";
+  bool retry_errors = false;
+  bool ignore_unknown = false;
+  bool strict = false;
+  double progress_every = 60;
+  int sequences = 16;
+  int max_tokens = 256;
+  int logprobs = -1;
+  bool confidence = false;
+  bool chat = false;
+  std::string system;
+  std::uint64_t prefix_bytes = partita::BatchOptions().prefix_bytes;
+  SpeculationFlags speculation;
+};
+
+/// In the order of the input a finished answer may wait for those before it. Reading pauses when --sequences
+/// times so many rows are on their way: this bounds the memory of a job of any length.
+constexpr std::size_t kWaitingRows = 16;
+
+Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
+  RowDefaults defaults;
+  auto sampling = options.sampling.resolved(common.seed);
+  if (!sampling) return sampling.error();
+  defaults.sampling = std::move(*sampling);
+  defaults.stop = options.sampling.stop;
+  defaults.guidance_scale = options.sampling.guidance_scale;
+  defaults.negative_prompt = options.sampling.negative_prompt;
+  defaults.max_tokens = options.max_tokens;
+  defaults.logprobs = options.logprobs;
+  defaults.abstain = options.sampling.abstain.rule();
+  defaults.confidence = options.confidence;
+  defaults.speculation = options.speculation.kind;
+  defaults.chat = options.chat;
+  defaults.parse_specials = !common.no_special;
+  defaults.system = options.system;
+  return defaults;
+}
+
+/// Rows are for who waits for all of them: prompts are read as fast as can be.
+Result<partita::BatchOptions> options_of(const Options& options, const Common& common) {
+  partita::BatchOptions batch;
+  batch.max_sequences = static_cast<std::size_t>(options.sequences);
+  batch.most_delay = std::numeric_limits<double>::infinity();
+  batch.prefix_bytes = options.prefix_bytes;
+  auto draft = options.speculation.open_draft(common);
+  if (!draft) return draft.error();
+  batch.draft = std::move(*draft);
+  return batch;
+}
+
+Result<void> report(const Common& common, const partita::ModelInfo& info, const BatchJob& job, double load_s,
+                    double seconds) {
+  const BatchCounts& counts = job.counts();
+  const partita::Timing& timing = job.timing();
+  const double rate = seconds > 0 ? static_cast<double>(counts.tokens) / seconds : 0;
+  if (common.shows_statistics()) {
+    std::fprintf(stderr, "%zu rows, %zu errors, %zu skipped as done before", counts.rows, counts.errors,
+                 counts.skipped);
+    if (counts.abstained > 0) std::fprintf(stderr, ", %zu too unsure to be completed", counts.abstained);
+    std::fprintf(stderr, "\n%zu tokens generated in %.1f s%s", counts.tokens, seconds,
+                 rate_text(counts.tokens, seconds).c_str());
+    std::fprintf(stderr, "; prefill %zu tokens, decode %zu tokens; %.1f MB of weights\n",
+                 timing.prefill_tokens, timing.decode_tokens,
+                 static_cast<double>(info.bytes_per_token) * 1e-6);
+  }
+  if (!common.json) return {};
+  return write_json({{"rows", counts.rows},
+                     {"errors", counts.errors},
+                     {"skipped", counts.skipped},
+                     {"abstained", counts.abstained},
+                     {"tokens", counts.tokens},
+                     {"seconds", seconds},
+                     {"tokens_per_s", rate},
+                     {"timing", timing_json(load_s, timing)}});
+}
+
+/// The exit code of --strict.
+int strict_code(std::size_t errors, std::size_t before) {
+  if (errors + before == 0) return kDone;
+  std::fprintf(stderr, "partita: --strict: %zu rows are errors, %zu of them from earlier runs\n",
+               errors + before, before);
+  return kFailed;
+}
+
+int run(const Common& common, const Options& options) {
+  if (common.json && options.out == "-")
+    return usage_error("batch --json needs -o FILE: stdout is for its summary");
+  if (options.retry_errors && options.out == "-")
+    return usage_error("batch --retry-errors needs -o FILE, from which it takes the rows of errors");
+  auto defaults = defaults_of(common, options);
+  if (!defaults) return usage_error(defaults.error());
+  auto samplers = describe(defaults->sampling);
+  if (!samplers) return usage_error(samplers.error());
+  auto input = BatchInput::open(options.in, options.out);
+  if (!input) return fail(input.error());
+  auto opened = open_model(common);
+  if (!opened) return fail(opened.error());
+  if (common.verbose) std::fprintf(stderr, "samplers: %s\n", samplers->c_str());
+  // Writing then fails with a reason, instead of ending the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  BatchLedger ledger;
+  auto output = BatchOutput::open(options.out, options.retry_errors, ledger);
+  if (!output) return fail(output.error());
+  const auto sequences = static_cast<std::size_t>(options.sequences);
+  auto batch_options = options_of(options, common);
+  if (!batch_options) return fail(batch_options.error());
+  auto batch = opened->model.batch(*batch_options);
+  if (!batch) return fail(batch.error());
+
+  const std::size_t errors_before = output->errors_found();
+
+  BatchProgress progress(common.quiet, options.progress_every);
+  BatchJob job({.model = &opened->model,
+                .reader = RowReader(std::move(*defaults), options.ignore_unknown),
+                .input = std::move(*input),
+                .ledger = std::move(ledger),
+                .output = std::move(*output),
+                .batch = std::move(*batch)},
+               options.order == "input" ? RowOrder::kInput : RowOrder::kFinished, kWaitingRows * sequences,
+               common.quiet, progress);
+  auto done = job.run();
+  auto reported = report(common, opened->model.info(), job, opened->load_s, progress.seconds());
+  if (!done) return fail(done.error());
+  if (!reported) return fail(reported.error());
+  return options.strict ? strict_code(job.counts().errors, errors_before) : kDone;
+}
+
+}  // namespace
+
+void add_batch(Command program, Common& common, Action& action) {
+  auto options = std::make_shared<Options>();
+  const Command command =
+      add_command(program, common, "batch", kJson | kSpecials | kEngine | kSeed,
+                  "Many prompts from a JSONL file: one object a line, {\"id\", \"prompt\" or \"messages\" or "
+                  "\"ids\", and "
+                  "generate's options in snake_case}, or a line of OpenAI's batches, {\"custom_id\", "
+                  "\"url\", \"body\"}. Run "
+                  "again with the same output file, it goes on where it stopped. docs/batch.md says more",
+                  "echo '{\"id\":1,\"prompt\":\"The capital of France is\",\"n\":8,\"greedy\":true}' | " +
+                      common.program + " batch -i - -o -");
+  command.add_option("-i,--input", options->in, "JSONL to read, as it is or packed by gzip or zstd; -: stdin")
+      .show_default();
+  command.add_option("-o,--output", options->out, "JSONL to write; -: stdout").show_default();
+  command
+      .add_option("--order", options->order,
+                  "of the rows in the output: as in the input, or as they are finished")
+      .one_of({"input", "finished"})
+      .show_default();
+  command.add_flag("--retry-errors", options->retry_errors,
+                   "take rows of errors out of the output file, so that they run again");
+  command.add_flag("--ignore-unknown", options->ignore_unknown,
+                   "also answer rows with a key that looks like an option and is none; without it they are "
+                   "errors, and other keys are ignored");
+  command.add_flag("--strict", options->strict,
+                   "exit code 1 where a row of this run is an error, or one that the output held before; "
+                   "without it such a job is done, 0. The rows are written either way");
+  command
+      .add_option("--progress-every", options->progress_every,
+                  "where stderr is no terminal, seconds from one line about the progress to the next")
+      .range(0.01, 1e6)
+      .show_default();
+  command.add_option("--sequences", options->sequences, "rows that advance together")
+      .range(1, 512)
+      .show_default();
+  command
+      .add_option("-n,--max-tokens", options->max_tokens,
+                  "at most this many tokens; -1: until the context is full")
+      .range(-1, 1 << 30)
+      .show_default();
+  command.add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
+      .range(0, kMostLogprobs);
+  command.add_flag("--confidence", options->confidence, "how sure the model was of each token");
+  command
+      .add_option("--prefix-bytes", options->prefix_bytes,
+                  "memory for what prompts begin with, kept for rows that begin alike; 0: each reads its own")
+      .byte_size()
+      .show_default("512MB");
+  add_speculation(command, options->speculation);
+  const Option chat =
+      command.add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
+  command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
+  add_sampling(command, options->sampling);
+  command.callback(
+      [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
+}
+
+}  // namespace tools

@@ -1,0 +1,72 @@
+#include "tools/batch/batch_ledger.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "tools/batch/batch_row.h"
+
+namespace tools {
+
+Hash128 hash128(std::string_view text) {
+  using Wide = unsigned __int128;
+  constexpr Wide kPrime = (Wide{1} << 88) + 0x13B;
+  Wide hash = (Wide{0x6C62272E07BB0142} << 64) + 0x62B821756295C58D;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
+  return {static_cast<std::uint64_t>(hash >> 64), static_cast<std::uint64_t>(hash)};
+}
+
+std::string hex(const Hash128& hash) {
+  char digits[33];
+  std::snprintf(digits, sizeof digits, "%016llx%016llx", static_cast<unsigned long long>(hash.high),
+                static_cast<unsigned long long>(hash.low));
+  return digits;
+}
+
+/// The slot of an id, or the free one where it belongs. Precondition: there is a free slot.
+std::size_t IdTable::find(const Hash128& id) const {
+  const std::size_t mask = slots_.size() - 1;
+  // Spreads ids that are alike; without the marks, which a slot has in their place.
+  std::size_t at = ((id.high ^ (id.low & ~kMarks)) * 0x9E3779B97F4A7C15U) >> 20 & mask;
+  while ((slots_[at].low & kMarks) != 0 &&
+         (slots_[at].high != id.high || ((slots_[at].low ^ id.low) & ~kMarks) != 0)) {
+    at = (at + 1) & mask;
+  }
+  return at;
+}
+
+void IdTable::grow() {
+  std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 1024 : 2 * slots_.size()));
+  for (const Slot& slot : old) {
+    if ((slot.low & kMarks) != 0) slots_[find({slot.high, slot.low})] = slot;
+  }
+}
+
+bool IdTable::set(const Hash128& id, Mark mark) {
+  if (4 * (used_ + 1) > 3 * slots_.size()) grow();
+  Slot& slot = slots_[find(id)];
+  if ((slot.low & kMarks) == 0) {
+    slot = {id.high, id.low & ~kMarks};
+    ++used_;
+  }
+  const bool before = (slot.low & mark) != 0;
+  slot.low |= mark;
+  return before;
+}
+
+bool IdTable::has(const Hash128& id, Mark mark) const {
+  return !slots_.empty() && (slots_[find(id)].low & mark) != 0;
+}
+
+void BatchLedger::written(const Json& row) {
+  const Hash128 id = key(id_of_written(row));
+  if (row.contains("line") || ids_.set(id, IdTable::kWritten)) ++spares_[id];
+}
+
+bool BatchLedger::take_spare(const Json& id) {
+  const auto found = spares_.find(key(id));
+  if (found == spares_.end()) return false;
+  if (--found->second == 0) spares_.erase(found);
+  return true;
+}
+
+}  // namespace tools

@@ -1,0 +1,35 @@
+#include "weights/codecs/codec.h"
+
+#include "weights/codecs/block.h"
+
+namespace partita {
+
+const Codec& codec(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF32:
+      break;
+    case Dtype::kF16:
+      return kCodecF16;
+    case Dtype::kBF16:
+      return kCodecBF16;
+    case Dtype::kQ4_0:
+      return kCodecQ4_0;
+    case Dtype::kQ4_1:
+      return kCodecQ4_1;
+    case Dtype::kQ5_0:
+      return kCodecQ5_0;
+    case Dtype::kQ5_1:
+      return kCodecQ5_1;
+    case Dtype::kQ8_0:
+      return kCodecQ8_0;
+    case Dtype::kQ4_K:
+      return kCodecQ4_K;
+    case Dtype::kQ5_K:
+      return kCodecQ5_K;
+    case Dtype::kQ6_K:
+      return kCodecQ6_K;
+  }
+  return kCodecF32;
+}
+
+}  // namespace partita

@@ -1,0 +1,70 @@
+// Quantization codecs: what the bytes of a block mean. One file a type; this is their common shape.
+//
+// Every quantized type stores, for a group of 16 or 32 consecutive elements, unsigned integers q and
+//     value = scale * (q - offset) - minimum
+// with `offset` a constant of the type. `decompose` shows a block in that form without rounding anything
+// away (scale and minimum are products kept as their exact factors), which is what the weight panels of
+// engine/kernels are built from; `dequantize` gives the values themselves and is the definition.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "weights/codecs/dtype.h"
+
+namespace partita {
+
+/// IEEE half, bfloat16: bit patterns to float and back (round to nearest even).
+float f16_to_f32(std::uint16_t bits);
+std::uint16_t f32_to_f16(float value);
+float bf16_to_f32(std::uint16_t bits);
+std::uint16_t f32_to_bf16(float value);
+
+/// How the scale (and minimum) of a group is written.
+enum class ScaleKind : std::uint8_t {
+  kNone,     // float types: no groups
+  kF16,      // scale = d                           (Q4_0, Q5_0, Q8_0)
+  kF16Min,   // scale = d, minimum = -m, so value = d * q + m   (Q4_1, Q5_1)
+  kSuper,    // scale = d * sc, minimum = dmin * mn, sc and mn six-bit (Q4_K, Q5_K)
+  kSuperI8,  // scale = d * sc, sc a signed byte, no minimum    (Q6_K)
+};
+
+/// The shape that all blocks of a type share.
+struct QuantLayout {
+  ScaleKind scale = ScaleKind::kNone;
+  int bits = 0;    // of q: 4, 5, 6 or 8
+  int group = 0;   // elements under one scale: 32, or 16 for Q6_K
+  int offset = 0;  // subtracted from q
+  int block = 1;   // elements in a block
+};
+
+/// A block taken apart. Sized for the largest type (256 elements, 16 groups).
+struct QuantBlock {
+  std::uint8_t q[256];       // element i of the block, 0 <= q < 2^bits (Q8_0: the signed byte + 128)
+  std::uint16_t d = 0;       // f16 bits
+  std::uint16_t m = 0;       // f16 bits: Q4_1, Q5_1's m; Q4_K, Q5_K's dmin; else 0
+  std::int8_t sc[16] = {};   // per group: kSuper 0..63, kSuperI8 -128..127
+  std::uint8_t mn[16] = {};  // per group: kSuper 0..63
+};
+
+/// One quantization type. Pointers are valid for the life of the program.
+struct Codec {
+  Dtype dtype;
+  QuantLayout layout;
+
+  /// blocks: n / block_elements(dtype) blocks, any alignment; out: n floats. The definition.
+  void (*dequantize)(const std::byte* blocks, std::size_t n, float* out);
+
+  /// values: n floats; out: the blocks, as the reference implementation (gguf 0.x, numpy) rounds them.
+  /// Null for types that Partita only reads (Q4_K, Q5_K, Q6_K).
+  void (*quantize)(const float* values, std::size_t n, std::byte* out);
+
+  /// One block, taken apart. Null for float types.
+  void (*decompose)(const std::byte* block, QuantBlock& out);
+};
+
+/// The codec of a type; there is one for every Dtype.
+const Codec& codec(Dtype dtype);
+
+}  // namespace partita

@@ -1,0 +1,51 @@
+#include "weights/codecs/dtype.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace partita {
+namespace {
+
+struct Row {
+  Dtype dtype;
+  std::string_view name;
+  std::uint16_t elements;  // of a block
+  std::uint16_t bytes;     // of a block
+};
+
+constexpr Row kRows[] = {
+    {Dtype::kF32, "F32", 1, 4},
+    {Dtype::kF16, "F16", 1, 2},
+    {Dtype::kBF16, "BF16", 1, 2},
+    {Dtype::kQ4_0, "Q4_0", 32, 2 + 16},
+    {Dtype::kQ4_1, "Q4_1", 32, 2 + 2 + 16},
+    {Dtype::kQ5_0, "Q5_0", 32, 2 + 4 + 16},
+    {Dtype::kQ5_1, "Q5_1", 32, 2 + 2 + 4 + 16},
+    {Dtype::kQ8_0, "Q8_0", 32, 2 + 32},
+    {Dtype::kQ4_K, "Q4_K", 256, 2 + 2 + 12 + 128},
+    {Dtype::kQ5_K, "Q5_K", 256, 2 + 2 + 12 + 32 + 128},
+    {Dtype::kQ6_K, "Q6_K", 256, 128 + 64 + 16 + 2},
+};
+
+/// The row of a type. A Dtype only comes from its enumerators or from dtype_from_gguf, so there is one.
+const Row& row(Dtype dtype) {
+  return *std::find_if(std::begin(kRows), std::end(kRows) - 1,
+                       [&](const Row& r) { return r.dtype == dtype; });
+}
+
+}  // namespace
+
+std::optional<Dtype> dtype_from_gguf(std::uint32_t number) {
+  for (const Row& r : kRows) {
+    if (static_cast<std::uint32_t>(r.dtype) == number) return r.dtype;
+  }
+  return std::nullopt;
+}
+
+std::string_view name(Dtype dtype) { return row(dtype).name; }
+
+std::size_t block_elements(Dtype dtype) { return row(dtype).elements; }
+
+std::size_t block_bytes(Dtype dtype) { return row(dtype).bytes; }
+
+}  // namespace partita

@@ -1,0 +1,183 @@
+#include "weights/gguf/gguf.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "weights/gguf/parse.h"
+#include "weights/input_file.h"
+#include "weights/sentence.h"
+
+namespace partita {
+namespace {
+
+/// "a string" and so on, for the sentence "key 'x' is ..., and ... was expected".
+std::string describe(const GgufValue& value) {
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return sentence("the integer ", *number);
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return sentence("the integer ", *number);
+  if (std::holds_alternative<double>(value)) return "a float";
+  if (std::holds_alternative<bool>(value)) return "a bool";
+  if (const auto* array = std::get_if<GgufArray>(&value)) {
+    return sentence("an array of ", array->size(), " ", name(array->type()), " elements");
+  }
+  return "a string";
+}
+
+/// The element of `items` whose name (by `name_of`) is `wanted`, by binary search in `order`; null if none.
+template <class Item, class NameOf>
+const Item* find_in(const std::vector<Item>& items, const std::vector<std::uint32_t>& order,
+                    std::string_view wanted, NameOf name_of) {
+  const auto before = [&](std::uint32_t i, std::string_view text) { return name_of(items[i]) < text; };
+  const auto found = std::lower_bound(order.begin(), order.end(), wanted, before);
+  if (found == order.end() || name_of(items[*found]) != wanted) return nullptr;
+  return &items[*found];
+}
+
+}  // namespace
+
+struct Gguf::Impl {
+  InputFile file;
+  GgufContents contents;
+
+  Error missing(std::string_view key) const {
+    return {ErrorCode::kNotFound, sentence("'", file.path(), "' has no metadata key ", quoted(key))};
+  }
+
+  Error wrong_type(std::string_view key, const GgufValue& found, const char* expected) const {
+    return {ErrorCode::kBadFile, sentence("'", file.path(), "': key ", quoted(key), " is ", describe(found),
+                                          ", and ", expected, " was expected")};
+  }
+
+  static Result<Gguf> make(InputFile file) {
+    auto impl = std::make_unique<Impl>(Impl{std::move(file), {}});
+    Result<GgufContents> contents = parse_gguf(impl->file);
+    if (!contents) return contents.error();
+    impl->contents = std::move(*contents);
+    return Gguf(std::move(impl));
+  }
+};
+
+Gguf::Gguf(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Gguf::Gguf(Gguf&&) noexcept = default;
+Gguf& Gguf::operator=(Gguf&&) noexcept = default;
+Gguf::~Gguf() = default;
+
+Result<Gguf> Gguf::open(const std::string& path) {
+  auto file = InputFile::open(path);
+  if (!file) return file.error();
+  return Impl::make(*std::move(file));
+}
+
+Result<Gguf> Gguf::open_whole(const std::string& path) {
+  auto file = InputFile::open(path);
+  if (!file) return file.error();
+  if (auto loaded = file->load(file->size()); !loaded) return loaded.error();
+  return Impl::make(*std::move(file));
+}
+
+Result<Gguf> Gguf::parse(std::span<const std::byte> file, std::string name) {
+  return Impl::make(InputFile::in_memory(file, std::move(name)));
+}
+
+const std::string& Gguf::path() const { return impl_->file.path(); }
+std::uint32_t Gguf::version() const { return impl_->contents.version; }
+std::uint64_t Gguf::file_bytes() const { return impl_->file.size(); }
+
+// --- metadata ---------------------------------------------------------------------------------------
+
+const std::vector<Gguf::Entry>& Gguf::metadata() const { return impl_->contents.metadata; }
+
+const GgufValue* Gguf::find(std::string_view key) const {
+  const GgufContents& contents = impl_->contents;
+  const Entry* entry =
+      find_in(contents.metadata, contents.metadata_by_key, key, [](const Entry& e) { return e.key; });
+  return entry == nullptr ? nullptr : &entry->value;
+}
+
+Result<std::uint64_t> Gguf::get_uint(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* number = std::get_if<std::uint64_t>(value)) return *number;
+  const auto* number = std::get_if<std::int64_t>(value);
+  if (number != nullptr && *number >= 0) return static_cast<std::uint64_t>(*number);
+  return impl_->wrong_type(key, *value, "an integer that is not negative");
+}
+
+Result<double> Gguf::get_float(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* number = std::get_if<double>(value)) return *number;
+  return impl_->wrong_type(key, *value, "a float");
+}
+
+Result<bool> Gguf::get_bool(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* flag = std::get_if<bool>(value)) return *flag;
+  return impl_->wrong_type(key, *value, "a bool");
+}
+
+Result<std::string_view> Gguf::get_string(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* text = std::get_if<std::string_view>(value)) return *text;
+  return impl_->wrong_type(key, *value, "a string");
+}
+
+Result<const GgufArray*> Gguf::get_array(std::string_view key) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr) return impl_->missing(key);
+  if (const auto* array = std::get_if<GgufArray>(value)) return array;
+  return impl_->wrong_type(key, *value, "an array");
+}
+
+Result<std::uint64_t> Gguf::get_uint(std::string_view key, std::uint64_t missing) const {
+  if (find(key) == nullptr) return missing;
+  return get_uint(key);
+}
+
+Result<double> Gguf::get_float(std::string_view key, double missing) const {
+  if (find(key) == nullptr) return missing;
+  return get_float(key);
+}
+
+Result<bool> Gguf::get_bool(std::string_view key, bool missing) const {
+  if (find(key) == nullptr) return missing;
+  return get_bool(key);
+}
+
+// --- tensors ----------------------------------------------------------------------------------------
+
+const std::vector<TensorView>& Gguf::tensors() const { return impl_->contents.tensors; }
+
+const std::vector<UnreadTensor>& Gguf::unread() const { return impl_->contents.unread; }
+
+Result<void> Gguf::check_types() const {
+  if (unread().empty()) return {};
+  return explain_tensor_types(unread(), path());
+}
+
+const TensorView* Gguf::find_tensor(std::string_view name) const {
+  const GgufContents& contents = impl_->contents;
+  return find_in(contents.tensors, contents.tensors_by_name, name,
+                 [](const TensorView& t) { return t.name; });
+}
+
+bool Gguf::has_tensor(std::string_view name) const { return find_tensor(name) != nullptr; }
+
+Result<TensorView> Gguf::tensor(std::string_view name, std::span<const std::uint64_t> shape) const {
+  const TensorView* found = find_tensor(name);
+  if (auto checked = check_found(path(), name, found, shape); !checked) return checked.error();
+  return *found;
+}
+
+Result<TensorView> Gguf::tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const {
+  return tensor(name, std::span<const std::uint64_t>(shape.begin(), shape.size()));
+}
+
+Result<std::span<const std::byte>> Gguf::read(std::span<const std::byte> part,
+                                              std::vector<std::byte>& buffer) const {
+  return impl_->file.view(part, buffer);
+}
+
+}  // namespace partita
