@@ -1,4 +1,4 @@
-// How fast a model runs here, and how far that is from what the memory allows.
+// bench(): prefill and decode rates, and the memory bandwidth that bounds decode.
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -11,21 +11,23 @@
 #include "engine/step.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
+#include "sampling/heads/heads.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kLeastArea = std::size_t{64} << 20;  // beyond most caches
+constexpr std::size_t kMinArea = std::size_t{64} << 20;  // beyond most caches
 constexpr std::size_t kPageWords = 4096 / sizeof(std::uint64_t);
 constexpr int kReadPasses = 9;
 
 /// The median over passes of what all threads read together, in 1e9 bytes per second.
 double measure_read(std::size_t bytes, int threads) {
-  const std::size_t words = std::max(bytes, kLeastArea) / sizeof(std::uint64_t);
+  const std::size_t words = std::max(bytes, kMinArea) / sizeof(std::uint64_t);
   const std::unique_ptr<std::uint64_t[]> area(new std::uint64_t[words]);
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
   std::vector<double> rates;
@@ -47,7 +49,7 @@ double measure_read(std::size_t bytes, int threads) {
   return read_something ? rates[kReadPasses / 2] : 0;
 }
 
-/// S sequences that go through prefill and decode together, greedily.
+/// Sequences that run greedy prefill and decode together.
 class Workload {
  public:
   Workload(const Model::Impl& model, std::size_t sequences, const CancelFlag* cancel)
@@ -76,7 +78,7 @@ class Workload {
                           at + count == tokens ? std::size_t{1} : std::size_t{0}};
         if (auto done = step({&chunk, 1}); !done) return done.error();
       }
-      if (auto done = choose(s, 1); !done) return done.error();
+      TRY(choose(s, 1));
     }
     return seconds_since(start);
   }
@@ -89,13 +91,14 @@ class Workload {
       for (std::size_t s = 0; s < caches_.size(); ++s) {
         chunks[s] = {&caches_[s], std::span<const TokenId>(&last_[s], 1), Role::kGenerated, 1};
       }
-      if (auto done = step(chunks); !done) return done.error();
-      if (auto done = choose(0, caches_.size()); !done) return done.error();
+      TRY(step(chunks));
+      TRY(choose(0, caches_.size()));
     }
     return seconds_since(start);
   }
 
-  /// `tokens` more steps of the first sequence alone: how far its distributions are from the full head's.
+  /// Decodes `tokens` more tokens of the first sequence: the divergence of its distributions from the full
+  /// head's.
   Result<void> compare(std::size_t tokens, BenchResult& result) {
     const auto full = make_head(model_->transformer->output(), model_->transformer->kernels());
     const auto scratch = full->make_scratch(1, model_->options.threads);
@@ -125,7 +128,7 @@ class Workload {
   /// The mean over all tokens that were chosen.
   double head_bytes() const { return chosen_ == 0 ? 0 : head_bytes_ / static_cast<double>(chosen_); }
 
-  /// Measurements begin from what the caches hold now.
+  /// Later measurements start from the present contents of the caches.
   void mark_start() { start_.swap(caches_); }
   void go_to_start() {
     for (std::size_t s = 0; s < caches_.size(); ++s) caches_[s] = start_[s].fork();
@@ -181,7 +184,7 @@ class Workload {
 };
 
 Result<void> check(const Model::Impl& model, const BenchOptions& options) {
-  if (auto checked = model.check_weights(); !checked) return checked;
+  TRY(model.check_weights());
   const std::size_t context = model.info.context_length;
   const std::size_t longest = std::max(options.prefill, options.decode + 1);
   if (options.depth > context || longest > context - options.depth) {
@@ -230,24 +233,24 @@ Result<void> measure(Workload& work, const BenchOptions& options, BenchResult* r
 }  // namespace
 
 Result<BenchResult> bench(const Model& model, const BenchOptions& options, const CancelFlag* cancel) {
-  return guarded([&]() -> Result<BenchResult> {
+  return catch_all([&]() -> Result<BenchResult> {
     const Model::Impl& impl = model.impl();
-    if (auto checked = check(impl, options); !checked) return checked.error();
+    TRY(check(impl, options));
     BenchResult result;
     Workload work(impl, options.sequences, cancel);
     if (options.depth > 0) {
-      if (auto deep = work.prefill(options.depth); !deep) return deep.error();
+      TRY(work.prefill(options.depth));
     }
     work.mark_start();
-    if (auto warm = measure(work, options, nullptr); !warm) return warm.error();
+    TRY(measure(work, options, nullptr));
     result.read_GBps = measure_read(impl.info.bytes_per_token, impl.options.threads);
     for (std::size_t r = 0; r < options.repeat; ++r) {
-      if (auto measured = measure(work, options, &result); !measured) return measured.error();
+      TRY(measure(work, options, &result));
     }
     if (!result.decode_tps.empty()) {
       // One step reads the weights once for all its sequences.
       const double steps_per_second = median(result.decode_tps) / static_cast<double>(options.sequences);
-      // Of the head what was really read.
+      // For the head, the bytes that were read.
       const double bytes = static_cast<double>(impl.info.bytes_per_token) -
                            static_cast<double>(impl.head->bytes_per_row()) + work.head_bytes();
       result.decode_GBps = bytes * steps_per_second * 1e-9;
@@ -256,7 +259,7 @@ Result<BenchResult> bench(const Model& model, const BenchOptions& options, const
     result.head_bytes = work.head_bytes();
     if (impl.options.head_budget > 0 && options.decode > 0) {
       work.go_to_start();
-      if (auto compared = work.compare(options.decode, result); !compared) return compared.error();
+      TRY(work.compare(options.decode, result));
     }
     return result;
   });

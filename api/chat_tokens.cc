@@ -1,5 +1,7 @@
 #include "api/chat_tokens.h"
 
+#include "weights/try.h"
+
 #include <algorithm>
 
 namespace partita {
@@ -54,9 +56,9 @@ Result<std::vector<TokenId>> tokenize_pieces(const Tokenizer& tokenizer, const C
   const bool brings_bos = !matches.empty() && matches[0].begin == 0 && matches[0].id == specials.bos;
   if (specials.add_bos && specials.bos && !brings_bos) ids.push_back(*specials.bos);
 
-  const bool nobody_typed_one = controls.find(text, {}).size() == matches.size();
-  if (nobody_typed_one) {
-    if (auto done = tokenizer.encode(text, Specials::kParse, ids); !done) return done.error();
+  const bool only_trusted = controls.find(text, {}).size() == matches.size();
+  if (only_trusted) {
+    TRY(tokenizer.encode(text, Specials::kParse, ids));
     return ids;
   }
   const auto encode_text = [&](std::size_t begin, std::size_t end) -> Result<void> {
@@ -65,11 +67,11 @@ Result<std::vector<TokenId>> tokenize_pieces(const Tokenizer& tokenizer, const C
   };
   std::size_t from = 0;
   for (const ControlTokens::Match& match : matches) {
-    if (auto done = encode_text(from, match.begin); !done) return done.error();
+    TRY(encode_text(from, match.begin));
     ids.push_back(match.id);
     from = match.end;
   }
-  if (auto done = encode_text(from, text.size()); !done) return done.error();
+  TRY(encode_text(from, text.size()));
   return ids;
 }
 

@@ -1,4 +1,5 @@
-// From a rendered conversation to ids: the template's control tokens are control tokens, a user's are text.
+// Tokenizes a rendered chat. Control tokens that the template wrote become control tokens; in messages their
+// spellings stay text, so a user cannot inject one.
 #pragma once
 
 #include <span>
@@ -34,8 +35,8 @@ class ControlTokens {
   std::vector<Spelling> by_first_[256];  // longest first
 };
 
-/// The ids of a conversation, as if its text were tokenized in one go, except that control tokens are
-/// recognised only in what the template wrote. BOS as the model wants it, never twice.
+/// The ids of a conversation. Its text is tokenized as a whole, but control tokens are recognised only in the
+/// parts that the template wrote. BOS as the model wants it, never twice.
 Result<std::vector<TokenId>> tokenize_pieces(const Tokenizer& tokenizer, const ControlTokens& controls,
                                              std::span<const ChatTemplate::Piece> pieces);
 

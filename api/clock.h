@@ -1,4 +1,4 @@
-// How long things take.
+// Elapsed wall time.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Where the model named on a command line lies.
+// Finds the file of a model named on a command line.
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -23,7 +23,7 @@ constexpr KnownModel kKnown[] = {
     {"gemma3-270m", "gemma-3-270m-q4_k_m.gguf"},
 };
 
-/// Letters and digits alone, lower case: "Gemma-3 270M" and "gemma3-270m" are one name.
+/// Only letters and digits, in lower case: "Gemma-3 270M" and "gemma3-270m" are one name.
 std::string folded(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -38,7 +38,7 @@ std::string environment(const char* variable) {
   return value != nullptr ? value : "";
 }
 
-/// Directories in which fetched models are looked for.
+/// Directories that are searched for models.
 std::vector<fs::path> model_directories() {
   std::vector<fs::path> directories;
   if (const std::string given = environment("PARTITA_MODELS"); !given.empty())
@@ -109,7 +109,7 @@ Error none_at_all() {
 }  // namespace
 
 Result<std::string> find_model(const std::string& name) {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     const std::string asked = name.empty() ? environment("PARTITA_MODEL") : name;
     if (asked.empty()) {
       if (auto found = in_directories(kKnown[0].file)) return *found;

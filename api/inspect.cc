@@ -1,4 +1,4 @@
-// What a model file says about itself, as JSON.
+// inspect_json(): metadata and tensors of a model file as JSON.
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -45,7 +45,7 @@ Json value_json(const GgufValue& value) {
   return std::get<double>(value);
 }
 
-/// bytes: none where the element type is not known here.
+/// bytes: none where the element type is not known.
 void put_tensor(std::string_view name, std::string_view type, const Shape& shape,
                 std::optional<std::size_t> bytes, Json& list) {
   Json& fields = list.emplace_back(Json::object());
@@ -63,10 +63,11 @@ void put_tensor(std::string_view name, std::string_view type, const Shape& shape
 
 /// All tensors in file order.
 void put_tensors(const Gguf& file, Json& list) {
-  auto unread = file.unread().begin();
+  auto unsupported = file.unsupported().begin();
   for (std::size_t i = 0; i <= file.tensors().size(); ++i) {
-    for (; unread != file.unread().end() && unread->tensors == i; ++unread)
-      put_tensor(unread->name, ggml_type_name(unread->type), unread->shape, std::nullopt, list);
+    for (; unsupported != file.unsupported().end() && unsupported->tensors == i; ++unsupported)
+      put_tensor(unsupported->name, ggml_type_name(unsupported->type), unsupported->shape, std::nullopt,
+                 list);
     if (i == file.tensors().size()) break;
     const TensorView& tensor = file.tensors()[i];
     put_tensor(tensor.name, name(tensor.dtype), tensor.shape, tensor.bytes.size(), list);
@@ -76,7 +77,7 @@ void put_tensors(const Gguf& file, Json& list) {
 }  // namespace
 
 Result<std::string> inspect_json(const std::string& path, std::size_t array_limit) {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     auto file = open_model_file(path);
     if (!file) return file.error();
     OrderedJsonDocument out{Json::object()};

@@ -1,4 +1,4 @@
-// Opening a model and everything about it that needs no weights: text, ids, templates.
+// Model: opening a file, tokenizing, rendering chat templates, and the checks of prompts.
 #include <algorithm>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -9,12 +9,14 @@
 #include "engine/kernels/thread_pool.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
+#include "sampling/heads/heads.h"
 #include "sampling/heads/screen_file.h"
 #include "tokenizer/same_vocabulary.h"
 #include "weights/catch_all.h"
 #include "weights/json/document.h"
 #include "weights/json/reader.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -29,24 +31,24 @@ Result<int> resolve_threads(int asked) {
                                                   std::to_string(kMaxThreads) +
                                                   ", or 0 for what the machine grants"};
   }
-  // More threads than the machine grants would only wait for each other; what they compute would be the same.
+  // More threads than the machine grants would only be slower, with the same results.
   const int usable = usable_threads();
   return asked == 0 ? usable : std::min(asked, usable);
 }
 
 Result<void> check_attention(const OpenOptions& options) {
-  constexpr std::size_t kMost = std::size_t{1} << 24;  // no context is longer
-  if (options.attention_window > kMost) {
+  constexpr std::size_t kMaxTokens = std::size_t{1} << 24;  // of any context
+  if (options.attention_window > kMaxTokens) {
     return Error{ErrorCode::kInvalidArgument,
                  "attention_window is " + std::to_string(options.attention_window) + "; it must be at most " +
-                     std::to_string(kMost) + " tokens (0: no window)"};
+                     std::to_string(kMaxTokens) + " tokens (0: no window)"};
   }
   if (options.attention_window == 0) return {};
-  if (options.attention_sinks > kMost || options.attention_sinks % kPageTokens != 0) {
+  if (options.attention_sinks > kMaxTokens || options.attention_sinks % kPageTokens != 0) {
     return Error{ErrorCode::kInvalidArgument,
                  "attention_sinks is " + std::to_string(options.attention_sinks) +
                      "; it must be a multiple of " + std::to_string(kPageTokens) + ", at most " +
-                     std::to_string(kMost) + " tokens"};
+                     std::to_string(kMaxTokens) + " tokens"};
   }
   return {};
 }
@@ -131,7 +133,7 @@ Result<void> load_weights(Model::Impl& model) {
   if (!loaded) return loaded.error();
   model.transformer = std::move(*loaded);
   const Transformer& transformer = *model.transformer;
-  if (auto head = load_head(model); !head) return head;
+  TRY(load_head(model));
 
   const Config& config = transformer.config();
   model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.isa()));
@@ -145,7 +147,7 @@ Result<void> load_weights(Model::Impl& model) {
   return {};
 }
 
-/// At most so many keys are added by complete_context(), for which there is room.
+/// The most keys that complete_context() adds; callers reserve them.
 constexpr std::size_t kCompletedKeys = 4;
 
 /// How a special token is spelled, by the tokenizer or, where there is none, by the file alone.
@@ -162,7 +164,7 @@ std::optional<std::string> spelling_of(const Model::Impl& model, std::optional<T
   return text ? std::optional(std::string(*text)) : std::nullopt;
 }
 
-/// Adds what a template expects beside the messages and the caller did not give.
+/// Adds the variables that templates expect beside the messages, where the caller gave none.
 void complete_context(const Model::Impl& model, Json& context) {
   const auto spell = [&](const char* name, std::optional<TokenId> SpecialIds::*id, std::string_view key) {
     if (context.contains(name)) return;
@@ -187,10 +189,10 @@ Result<OrderedJsonDocument> parse_context(std::string_view text) {
     return Error{ErrorCode::kInvalidArgument,
                  "the template's context is JSON, but not an object with \"messages\""};
   }
-  return with_room(std::move(context), kCompletedKeys);
+  return with_capacity(std::move(context), kCompletedKeys);
 }
 
-/// Whether a file can answer; or all that is not supported in it, in one message.
+/// Checks that a file can generate; else one error lists everything in it that is not supported.
 Result<void> check_usable(const Gguf& file, const Result<Config>& config,
                           const Result<std::unique_ptr<Tokenizer>>& tokenizer) {
   if (is_whole_model(file)) {
@@ -243,16 +245,16 @@ std::string_view name(Finish finish) noexcept {
 }
 
 Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
-  return guarded([&]() -> Result<Model> {
+  return catch_all([&]() -> Result<Model> {
     auto threads = resolve_threads(options.threads);
     if (!threads) return threads.error();
-    if (auto checked = check_attention(options); !checked) return checked.error();
+    TRY(check_attention(options));
     auto file = open_model_file(path);
     if (!file) return file.error();
 
     auto impl = std::make_shared<Impl>(std::move(*file));
     impl->options = options;
-    // Held while tensors are packed, a region for each slice.
+    // Kept while tensors are packed, which takes a parallel region for each slice.
     const auto pool = *threads > 1 && !options.text_only ? ThreadPool::shared() : nullptr;
     impl->options.threads = pool == nullptr ? *threads : pool->grow(*threads);
     impl->info.threads = impl->options.threads;
@@ -266,9 +268,9 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     auto tokenizer = Tokenizer::from_gguf(impl->file);
     load_chat_template(*impl);
     impl->info.has_chat_template = impl->chat.has_value();
-    // For text alone, what the file has of it is enough.
+    // With text_only a tokenizer or a template is enough.
     if (!options.text_only || !(tokenizer || impl->chat)) {
-      if (auto usable = check_usable(impl->file, config, tokenizer); !usable) return usable.error();
+      TRY(check_usable(impl->file, config, tokenizer));
     }
     impl->info.warnings = warnings_about(impl->file);
     if (!tokenizer && tokenizer.error().code == ErrorCode::kOutOfMemory) return tokenizer.error();
@@ -279,7 +281,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     impl->tokenizer = std::move(*tokenizer);
     impl->controls = ControlTokens(*impl->tokenizer);
     if (!options.text_only) {
-      if (auto loaded = load_weights(*impl); !loaded) return loaded.error();
+      TRY(load_weights(*impl));
     }
     const std::size_t rows = impl->head == nullptr ? 0 : impl->head->vocab_size();
     impl->vocabulary = std::make_unique<ModelVocabulary>(*impl->tokenizer, rows);
@@ -290,22 +292,22 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
 const ModelInfo& Model::info() const noexcept { return impl_->info; }
 
 Result<std::vector<TokenId>> Model::tokenize(std::string_view text, bool parse_specials, bool add_bos) const {
-  return guarded([&]() -> Result<std::vector<TokenId>> {
+  return catch_all([&]() -> Result<std::vector<TokenId>> {
     if (impl_->tokenizer == nullptr) return impl_->tokenizer_error;
     const Specials specials = parse_specials ? Specials::kParse : Specials::kAsText;
     if (add_bos) return impl_->tokenizer->encode_prompt(text, specials);
     std::vector<TokenId> ids;
-    if (auto done = impl_->tokenizer->encode(text, specials, ids); !done) return done.error();
+    TRY(impl_->tokenizer->encode(text, specials, ids));
     return ids;
   });
 }
 
 std::size_t Model::left_out(std::string_view text) const noexcept {
-  return impl_->tokenizer != nullptr ? impl_->tokenizer->left_out(text) : 0;
+  return impl_->tokenizer != nullptr ? impl_->tokenizer->dropped_bytes(text) : 0;
 }
 
 Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     if (impl_->tokenizer == nullptr) return impl_->tokenizer_error;
     for (const TokenId id : ids) {
       if (!impl_->tokenizer->contains(id)) {
@@ -327,7 +329,7 @@ std::string_view Model::piece(TokenId id) const noexcept {
 }
 
 Result<std::string_view> Model::text(TokenId id) const {
-  return guarded([&]() -> Result<std::string_view> {
+  return catch_all([&]() -> Result<std::string_view> {
     const bool known =
         impl_->vocabulary != nullptr && id >= 0 && static_cast<std::size_t>(id) < impl_->vocabulary->size();
     return known ? impl_->vocabulary->text(id) : std::string_view();
@@ -339,7 +341,7 @@ std::span<const TokenId> Model::end_ids() const noexcept {
 }
 
 Result<std::string> Model::render(std::string_view context_json, const CancelFlag* cancel) const {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     if (!impl_->chat) return impl_->chat_error;
     auto context = parse_context(context_json);
     if (!context) return context.error();
@@ -350,7 +352,7 @@ Result<std::string> Model::render(std::string_view context_json, const CancelFla
 
 Result<std::string> Model::render(std::string_view template_source, std::string_view context_json,
                                   const CancelFlag* cancel) {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     auto parsed = ChatTemplate::parse(template_source);
     if (!parsed) return parsed.error();
     auto context = parse_context(context_json);
@@ -362,10 +364,10 @@ Result<std::string> Model::render(std::string_view template_source, std::string_
 Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messages,
                                                   bool add_generation_prompt,
                                                   const CancelFlag* cancel) const {
-  return guarded([&] { return impl_->chat_ids(messages, add_generation_prompt, flag_of(cancel)); });
+  return catch_all([&] { return impl_->chat_ids(messages, add_generation_prompt, flag_of(cancel)); });
 }
 
-/// The roles of chats everywhere, and those that the model's own template names.
+/// Allows the usual roles of chats, and those that the model's own template names.
 Result<void> check_roles(const Model::Impl& model, std::span<const Message> messages) {
   constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool"};
   for (const Message& message : messages) {
@@ -386,7 +388,7 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
                                                    bool add_generation_prompt,
                                                    const std::atomic<bool>* cancel) const {
   if (!chat) return chat_error;
-  if (auto checked = check_roles(*this, messages); !checked) return checked.error();
+  TRY(check_roles(*this, messages));
   if (tokenizer == nullptr) return tokenizer_error;
   OrderedJsonDocument context{Json::object()};
   reserve_keys(context, 2 + kCompletedKeys);
@@ -406,11 +408,12 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
 Result<void> Model::Impl::check_weights() const {
   if (transformer != nullptr) return {};
   return Error{ErrorCode::kInvalidArgument,
-               "\"" + printable(info.path) + "\" was opened for its text side only"};
+               "\"" + printable(info.path) +
+                   "\" was opened without weights (text_only), for its tokenizer and chat template"};
 }
 
-Result<void> Model::Impl::check_together(const Impl& other) const {
-  if (auto checked = other.check_weights(); !checked) return checked;
+Result<void> Model::Impl::check_compatible(const Impl& other) const {
+  TRY(other.check_weights());
   if (&other == this) return {};
   std::optional<std::string> why;
   if (info.vocab_size != other.info.vocab_size) {
@@ -447,7 +450,7 @@ Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std
   const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
   if (given > 1) {
     return Error{ErrorCode::kInvalidArgument,
-                 "a request has " + std::to_string(given) + " of prompt, messages and ids; it must have one"};
+                 "a request has " + std::to_string(given) + " of prompt, messages and ids; give one"};
   }
   auto ids = !request.messages.empty() ? chat_ids(request.messages, true, cancel)
              : !request.ids.empty()
@@ -459,7 +462,7 @@ Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std
     return Error{ErrorCode::kInvalidArgument,
                  "the prompt is empty, and this model adds no BOS token that an answer could start from"};
   }
-  if (auto checked = check_ids(*ids); !checked) return checked.error();
+  TRY(check_ids(*ids));
   context = std::min(context, info.context_length);
   if (ids->size() >= context) return too_long(ids->size(), context);
   return ids;

@@ -1,4 +1,4 @@
-// The file behind a model's name. Internal to api/.
+// Opens the file of a model: a path, or the bundled model. Internal to api/.
 #pragma once
 
 #include <string>

@@ -16,7 +16,7 @@ std::string_view ModelVocabulary::text(std::int32_t id) const {
       if (tokenizer_.contains(each)) bytes += tokenizer_.piece(each);
       begins.push_back(bytes.size());
     }
-    bytes_.swap(bytes);  // whole or not at all: after an exception the next call begins anew
+    bytes_.swap(bytes);  // complete or unchanged: after an exception the next call starts over
     begins_.swap(begins);
   });
   const auto at = static_cast<std::size_t>(id);

@@ -1,4 +1,4 @@
-// What the stages of a chain may know about a model's tokens.
+// The vocabulary as sampler stages see it: size, end tokens, the text of each token.
 #pragma once
 
 #include <mutex>
@@ -10,15 +10,15 @@
 
 namespace partita {
 
-/// The texts are put together when one is first asked for, by one thread; they take 2 to 3 MB at 262,144 ids.
+/// The first call of text() builds the texts of all ids; they take 2 to 3 MB at 262,144 ids.
 class ModelVocabulary : public Vocabulary {
  public:
-  /// ids: the rows of the model's head, perhaps more than the tokenizer has, which have no text then.
+  /// ids: the rows of the model's head. Rows beyond the tokenizer's ids have no text.
   /// `tokenizer` must outlive the vocabulary.
   ModelVocabulary(const Tokenizer& tokenizer, std::size_t ids);
 
   std::size_t size() const override { return ids_; }
-  /// Throws std::bad_alloc, once one is first asked for.
+  /// Throws std::bad_alloc, in the first call alone.
   std::string_view text(std::int32_t id) const override;
   std::span<const std::int32_t> ends() const override { return tokenizer_.specials().end_of_generation; }
 

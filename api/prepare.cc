@@ -1,4 +1,5 @@
-// The screen of a model's head: from hidden states of text that the model writes, stored beside the model.
+// prepare(): makes the screen of a dense LM head, calibrated on hidden states of text that the model
+// generates.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -10,15 +11,17 @@
 #include "engine/step.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
+#include "sampling/heads/heads.h"
 #include "sampling/heads/screen_file.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What texts begin with, as questions and as such: some of what people ask for.
+/// The beginnings of calibration texts, each as a chat question and as raw text.
 constexpr std::string_view kOpenings[] = {"Once upon a time",
                                           "Write a short story about a lighthouse.",
                                           "def main():",
@@ -41,11 +44,11 @@ constexpr std::string_view kOpenings[] = {"Once upon a time",
                                           "I think that"};
 
 constexpr std::size_t kSequences = 16;    // that share each step
-constexpr std::size_t kTextTokens = 256;  // then another text begins
-constexpr std::size_t kStatesPerDim = 8, kLeastStates = 4096;
-constexpr std::size_t kTimed = 101;  // hidden states that both heads are timed with
+constexpr std::size_t kTextTokens = 256;  // of one text
+constexpr std::size_t kStatesPerDim = 8, kMinStates = 4096;
+constexpr std::size_t kTimed = 101;  // hidden states that both heads are timed on
 
-/// Texts that a model writes, at temperature 1, and the hidden states on the way.
+/// Generates texts at temperature 1, and collects their hidden states.
 class Writer {
  public:
   Writer(const Model::Impl& model, std::uint64_t seed)
@@ -67,11 +70,11 @@ class Writer {
     std::vector<Chunk> chunks;
     for (std::size_t s = 0; s < kSequences; ++s) {
       if (caches_[s].length() >= ends_[s] || model_.tokenizer->ends_generation(last_[s])) {
-        if (auto begun = begin(s); !begun) return begun;
+        TRY(begin(s));
       }
       chunks.push_back({&caches_[s], {&last_[s], 1}, Role::kGenerated, 1});
     }
-    if (auto done = engine_.step(chunks, hidden_.data()); !done) return done;
+    TRY(engine_.step(chunks, hidden_.data()));
     for (std::size_t s = 0; s < kSequences; ++s) {
       questions_[s].hidden = state(s);
       questions_[s].chain = &chain;
@@ -91,7 +94,7 @@ class Writer {
   const float* state(std::size_t s) const { return hidden_.data() + s * model_.info.hidden_size; }
 
  private:
-  /// Text s starts anew, with the next opening; all but the last of its tokens are read.
+  /// Starts text s with the next opening; reads all but the last of its tokens.
   Result<void> begin(std::size_t s) {
     const std::string text(kOpenings[opening_ / 2 % std::size(kOpenings)]);
     const bool asks = opening_++ % 2 == 0;
@@ -122,7 +125,7 @@ class Writer {
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<float> hidden_;      // [kSequences][hidden_size]
   std::vector<TokenId> last_;      // [kSequences]
-  std::vector<std::size_t> ends_;  // [kSequences]: 0, none has begun; lengths at which another text begins
+  std::vector<std::size_t> ends_;  // [kSequences]: lengths at which texts end; 0 before the first text
   std::vector<Question> questions_;
   std::vector<Result<Answer>> answers_;
   std::size_t opening_ = 0;
@@ -134,7 +137,7 @@ Result<Chain> chain_at(double temperature) {
   return Chain::create(options);
 }
 
-/// What a greedy token takes, for each of states [n][hidden_size]; the median, in seconds.
+/// Times a greedy token for each hidden state; the median, in seconds.
 class Stopwatch {
  public:
   Stopwatch(const OutputHead& head, const Chain& greedy, int threads)
@@ -163,21 +166,21 @@ class Stopwatch {
   std::vector<double> seconds_;
 };
 
-/// Whether a screen is of use at all.
+/// An error unless a screen is possible and at least a fifth smaller than the matrix.
 Result<void> check_worth(const PackedMatrix& head) {
-  if (auto possible = Screen::check_matrix(head); !possible) return possible;
+  TRY(Screen::check_matrix(head));
   const ScreenPanels screen = screen_panels(head.rows, head.cols);
   if (5 * screen.bytes() <= 4 * head.bytes()) return {};
   return Error{ErrorCode::kUnsupported, "the head is " + std::string(name(head.dtype)) + ", " +
                                             std::to_string(head.bytes()) + " bytes; a screen of " +
                                             std::to_string(screen.bytes()) +
-                                            " bytes would save nothing: the full head is the right one"};
+                                            " bytes would save nothing: use the full head"};
 }
 
 }  // namespace
 
 Result<PrepareResult> prepare(const std::string& model_path, const PrepareOptions& options) {
-  return guarded([&]() -> Result<PrepareResult> {
+  return catch_all([&]() -> Result<PrepareResult> {
     const auto told = [&](double fraction) {
       return !options.progress || options.progress(static_cast<float>(fraction));
     };
@@ -203,11 +206,11 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
                                                 "', which needs no screen: only dense ones are screened"};
     }
     const PackedMatrix& matrix = output.root.weight;
-    if (auto worth = check_worth(matrix); !worth) return worth.error();
+    TRY(check_worth(matrix));
     const Error stopped{ErrorCode::kCancelled, "preparing the screen was stopped"};
 
-    // Half of what the user waits for is text, half the rounding of rows.
-    const std::size_t enough = std::max(kLeastStates, kStatesPerDim * matrix.cols);
+    // About half of the time is generating text, half is rounding rows.
+    const std::size_t enough = std::max(kMinStates, kStatesPerDim * matrix.cols);
     const std::size_t states = std::max(options.states == 0 ? enough : options.states, matrix.cols);
     HiddenMoments moments(matrix.cols);
     Writer writer(impl, options.seed);
@@ -217,7 +220,7 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     std::vector<float> timed;  // [kTimed][hidden_size]: the last ones
     while (moments.count() < states) {
       if (!told(0.5 * static_cast<double>(moments.count()) / static_cast<double>(states))) return stopped;
-      if (auto written = writer.write(*chain, moments); !written) return written.error();
+      TRY(writer.write(*chain, moments));
       if (moments.count() + kTimed < states + kSequences) continue;
       timed.insert(timed.end(), writer.state(0), writer.state(kSequences));
     }
@@ -244,8 +247,8 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     }
     result.full_s = full_time.median();
     result.screened_s = screened_time.median();
-    // Last, so that what fails leaves no file.
-    if (auto written = write_screen(*screen, matrix, result.path); !written) return written.error();
+    // Last, so that a failure leaves no file.
+    TRY(write_screen(*screen, matrix, result.path));
     return result;
   });
 }

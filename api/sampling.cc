@@ -1,4 +1,5 @@
-// The public options as the chain takes them, and what other programs call their defaults.
+// Sampling options of the public interface to those of a chain, and presets with the defaults of other
+// programs.
 #include <algorithm>
 #include <array>
 
@@ -6,6 +7,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -20,7 +22,7 @@ float* field_of(Sampling& sampling, std::string_view name) {
 
 struct Preset {
   std::string_view name;
-  std::span<const std::string_view> order;  // what the program has, as it has it
+  std::span<const std::string_view> order;  // the samplers of that program, in its order
   std::span<const std::pair<std::string_view, double>> options;
 };
 
@@ -38,8 +40,8 @@ constexpr std::array<std::pair<std::string_view, double>, 6> kLlamaOptions = {{{
 constexpr std::array kPresets = {Preset{"huggingface", {}, {}},
                                  Preset{"llama.cpp", kLlamaOrder, kLlamaOptions}};
 
-/// The stages that a program lacks stay beside what it has, so that they can still be asked for: those which
-/// stand before the temperature by default go first, the others last.
+/// The order of a program, with the stages that it lacks added, so that their options still work: those
+/// before the temperature in the default order come first, the others last.
 std::vector<std::string> complete(std::span<const std::string_view> order) {
   std::vector<std::string> before, after;
   bool cooled = false;
@@ -57,7 +59,7 @@ std::vector<std::string> complete(std::span<const std::string_view> order) {
 }  // namespace
 
 Result<Sampling> preset(std::string_view name) {
-  return guarded([&]() -> Result<Sampling> {
+  return catch_all([&]() -> Result<Sampling> {
     std::string known;
     for (const Preset& each : kPresets) {
       known.append(known.empty() ? "" : ", ").append(each.name);
@@ -65,7 +67,7 @@ Result<Sampling> preset(std::string_view name) {
       Sampling sampling;
       if (!each.order.empty()) sampling.samplers = complete(each.order);
       for (const auto& [option, value] : each.options) {
-        if (Result<void> set = sampling.set(option, value); !set) return set.error();
+        TRY(sampling.set(option, value));
       }
       return sampling;
     }
@@ -87,10 +89,10 @@ SamplingOptions sampling_options(const Sampling& sampling) {
 }
 
 Result<void> Sampling::set(std::string_view name, SamplingValue value) {
-  return guarded([&]() -> Result<void> {
+  return catch_all([&]() -> Result<void> {
     SamplingOptions given;
     given.set(name, value);
-    if (Result<void> checked = given.check(); !checked) return checked;
+    TRY(given.check());
     options.erase(std::string(name));
     if (name == "top_k") {
       top_k = static_cast<int>(given.whole(name));
@@ -104,7 +106,7 @@ Result<void> Sampling::set(std::string_view name, SamplingValue value) {
 }
 
 Result<std::string> describe(const Sampling& sampling) {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     auto chain = Chain::create(sampling_options(sampling));
     if (!chain) return chain.error();
     return chain->describe();

@@ -1,5 +1,5 @@
-// Log-probabilities of given ids, and how far two models' distributions are apart: the same steps and the
-// same head as generation, with every position asked.
+// Scores of given ids (log-probabilities, ranks, perplexity) and the KL divergence of two models, with the
+// steps and the head of generation, at every position.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,23 +8,24 @@
 #include "engine/kernels/parallel.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// Positions that the head answers at a time: enough to share each read of its weights, little enough that a
-/// row of 262,144 logits for each stays small.
+/// Positions that the head answers at a time: enough to share each read of its weights, few enough for rows
+/// of 262,144 logits.
 constexpr std::size_t kHeadRows = 32;
 
-/// Reads ids through a session's engine into a cache of its own, so that the conversation is not touched.
+/// Reads ids with a session's engine into another cache, so that the conversation is unchanged.
 class Reader {
  public:
   explicit Reader(Session::Impl& session) : session_(&session), cache_(session.pool) {}
 
-  /// The hidden states of all ids of this piece, [piece.size()][hidden_size].
-  Result<const float*> read(std::span<const TokenId> piece) {
-    hidden_.resize(piece.size() * session_->model->info.hidden_size);
-    const Chunk chunk{&cache_, piece, Role::kPrompt, piece.size()};
+  /// The hidden states of all ids of this chunk, [ids.size()][hidden_size].
+  Result<const float*> read(std::span<const TokenId> ids) {
+    hidden_.resize(ids.size() * session_->model->info.hidden_size);
+    const Chunk chunk{&cache_, ids, Role::kPrompt, ids.size()};
     auto done = session_->scheduler.engine().step({&chunk, 1}, hidden_.data(), session_->cancelled());
     if (!done) return done.error();
     cache_.release_unseen();
@@ -54,14 +55,14 @@ Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> id
   const std::size_t width = session.model->info.hidden_size;
   Reader reader(session);
   for (std::size_t at = 0; at < ids.size(); at += kStepRows) {
-    const auto piece = ids.subspan(at, std::min(kStepRows, ids.size() - at));
-    auto hidden = reader.read(piece);
+    const auto chunk_ids = ids.subspan(at, std::min(kStepRows, ids.size() - at));
+    auto hidden = reader.read(chunk_ids);
     if (!hidden) return hidden.error();
-    for (std::size_t i = 0; i < piece.size(); i += kHeadRows) {
-      const std::size_t rows = std::min(kHeadRows, piece.size() - i);
-      if (auto done = visit(at + i, *hidden + i * width, rows); !done) return done;
+    for (std::size_t i = 0; i < chunk_ids.size(); i += kHeadRows) {
+      const std::size_t rows = std::min(kHeadRows, chunk_ids.size() - i);
+      TRY(visit(at + i, *hidden + i * width, rows));
     }
-    if (session.progress) session.progress(at + piece.size(), ids.size());
+    if (session.progress) session.progress(at + chunk_ids.size(), ids.size());
   }
   return {};
 }
@@ -121,7 +122,7 @@ void summarise(Score& score) {
   score.perplexity = std::exp(score.nll);
 }
 
-/// A block of logits [rows][vocab] with the partition of each row.
+/// Rows of logits, [rows][vocab], with the log-partition of each.
 class LogitRows {
  public:
   explicit LogitRows(const Model::Impl& model) : model_(&model), scratch_(model.head_scratch(kHeadRows)) {}
@@ -178,8 +179,8 @@ RowDivergence divergence(std::span<const float> p, double p_lse, std::span<const
 }  // namespace
 
 Result<Score> Session::score(std::span<const TokenId> ids) {
-  return guarded([&]() -> Result<Score> {
-    if (auto checked = check(*impl_->model, ids); !checked) return checked.error();
+  return catch_all([&]() -> Result<Score> {
+    TRY(check(*impl_->model, ids));
     Score score = empty_score(ids);
     Scorer scorer(*impl_);
     auto done = visit_positions(*impl_, ids, [&](std::size_t first, const float* hidden, std::size_t rows) {
@@ -193,7 +194,7 @@ Result<Score> Session::score(std::span<const TokenId> ids) {
 
 Result<std::pair<Score, Divergence>> Session::score_against(std::span<const TokenId> ids,
                                                             Session& reference) {
-  return guarded([&]() -> Result<std::pair<Score, Divergence>> {
+  return catch_all([&]() -> Result<std::pair<Score, Divergence>> {
     const Model::Impl& mine = *impl_->model;
     const Model::Impl& theirs = *reference.impl_->model;
     if (mine.info.vocab_size != theirs.info.vocab_size) {
@@ -202,13 +203,13 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
                        std::to_string(mine.info.vocab_size) + ", \"" + theirs.info.path + "\" one of " +
                        std::to_string(theirs.info.vocab_size)};
     }
-    if (auto checked = check(mine, ids); !checked) return checked.error();
-    if (auto checked = check(theirs, ids); !checked) return checked.error();
+    TRY(check(mine, ids));
+    TRY(check(theirs, ids));
 
     Score score = empty_score(ids);
     Divergence total;
     std::vector<RowDivergence> rows_apart(kHeadRows);
-    std::vector<float> piece_hidden;
+    std::vector<float> chunk_hidden;
     std::size_t same_top = 0;
     Scorer scorer(*impl_);
     LogitRows my_logits(mine), their_logits(theirs);
@@ -222,8 +223,8 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
             their_hidden = *read;
           }
           const float* theirs_here = their_hidden + first % kStepRows * theirs.info.hidden_size;
-          if (auto filled = my_logits.fill(hidden, n, first); !filled) return filled;
-          if (auto filled = their_logits.fill(theirs_here, n, first); !filled) return filled;
+          TRY(my_logits.fill(hidden, n, first));
+          TRY(their_logits.fill(theirs_here, n, first));
           parallel(mine.options.threads, [&](const Worker& worker) {
             const auto [begin, end] = worker.share(n);
             for (std::size_t r = begin; r < end; ++r) {
@@ -254,8 +255,8 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
 }
 
 Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::size_t outputs) {
-  return guarded([&]() -> Result<std::vector<float>> {
-    if (auto checked = check(*impl_->model, ids); !checked) return checked.error();
+  return catch_all([&]() -> Result<std::vector<float>> {
+    TRY(check(*impl_->model, ids));
     if (outputs > ids.size()) {
       return Error{ErrorCode::kInvalidArgument, "logits of the last " + std::to_string(outputs) +
                                                     " positions are asked for, but there are " +
@@ -269,17 +270,17 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
     session.begin_probe(ids.first(skip));
     while (outputs > 0 && session.probe.length() < ids.size()) {
       const std::size_t first = session.probe.length();
-      const auto piece = ids.subspan(first, std::min(kStepRows, ids.size() - first));
-      const std::size_t wanted = piece.size() - std::min(piece.size(), skip - std::min(skip, first));
+      const auto chunk_ids = ids.subspan(first, std::min(kStepRows, ids.size() - first));
+      const std::size_t wanted = chunk_ids.size() - std::min(chunk_ids.size(), skip - std::min(skip, first));
       hidden.resize(wanted * width);
-      const Chunk chunk{&session.probe, piece, Role::kPrompt, wanted};
+      const Chunk chunk{&session.probe, chunk_ids, Role::kPrompt, wanted};
       auto done = session.scheduler.engine().step({&chunk, 1}, hidden.data(), session.cancelled());
       if (!done) {
         session.end_probe();
         return done.error();
       }
-      session.probe_ids.insert(session.probe_ids.end(), piece.begin(), piece.end());
-      session.probe.release_unseen(kWaysBack);
+      session.probe_ids.insert(session.probe_ids.end(), chunk_ids.begin(), chunk_ids.end());
+      session.probe.release_unseen(kRollbackTokens);
       float* const out = logits.data() + (std::max(first, skip) - skip) * vocabulary;
       for (std::size_t i = 0; i < wanted; i += kHeadRows) {
         const std::size_t rows = std::min(kHeadRows, wanted - i);

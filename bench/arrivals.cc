@@ -1,12 +1,13 @@
-// How long running answers wait for their next token when a long prompt comes among them.
+// How long running answers wait for their next token when a long prompt arrives (continuous batching with
+// chunked prefill).
 //
 //   arrivals MODEL.gguf [PROMPT_TOKENS [ANSWERS [THREADS]]]
 //
-// Two batches of ANSWERS requests of the same lengths run in turn, a step of one and a step of the other.
-// When each answer has some tokens, the long prompt comes to the first. Printed: the gaps between two of its
-// steps before that; while the prompt is read, those of the second batch, whose answers have the same lengths
-// and the host's speed of the same moment: the usual gap; and those of the first, as multiples of it. With
-// the default BatchOptions::most_delay and with none.
+// Two batches of ANSWERS requests of the same lengths run alternately, a step of one and a step of the other.
+// When each answer has some tokens, the long prompt is added to the first batch. Printed are the gaps between
+// steps of the first batch before that; during the prefill, the gaps of the second batch, which measure the
+// usual gap at the same lengths and at the speed of the host at that moment; and the gaps of the first batch
+// as multiples of it. With the default BatchOptions::most_delay and with none.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -20,7 +21,7 @@
 
 namespace {
 
-constexpr std::size_t kStepsBefore = 60;  // after the prompts of the answers are read
+constexpr std::size_t kStepsBefore = 60;  // after the prompts of the answers are processed
 
 double median(std::vector<double> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
@@ -43,7 +44,7 @@ T must(partita::Result<T> result) {
   std::exit(1);
 }
 
-/// A request of made-up ids that runs for `tokens` tokens whatever it says.
+/// A request of made-up ids that generates exactly `tokens` tokens.
 partita::Request request_of(const partita::Model& model, std::size_t length, int tokens, unsigned seed) {
   partita::Request request;
   for (std::size_t i = 0; i < length; ++i) {
@@ -59,7 +60,7 @@ partita::Request request_of(const partita::Model& model, std::size_t length, int
   return request;
 }
 
-/// Answers that run, and how long their steps take.
+/// Running answers and the times of their steps.
 class Answers {
  public:
   Answers(const partita::Model& model, std::size_t answers, const partita::BatchOptions& options,
@@ -82,7 +83,7 @@ class Answers {
 
   void add(partita::Request request) { ticket_ = must(batch_.add(std::move(request))); }
 
-  /// Whether the one that came last got something in the last step.
+  /// Whether the last request got a token in the last step.
   bool is_read() const {
     return std::any_of(events_.begin(), events_.end(), [&](const auto& e) { return e.ticket == ticket_; });
   }

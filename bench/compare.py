@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures partita beside its peers: the same files, the same threads, in turn, fresh processes, medians.
+"""Compares partita with its peers: the same files, the same threads, alternating fresh processes, medians.
 
     bench/compare.py [--llama-bench PATH] [--openvino PYTHON] [-m MODEL.gguf ...] [-t 2] [--rounds 5] [--out DIR]
 
@@ -18,7 +18,7 @@ import picture
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-# name: (title, unit, more is better, digits); those that no program measured are left out.
+# name: (title, unit, more is better, digits); those without a measurement are omitted.
 MEASUREMENTS = {
     "prefill": ("prefill {prefill}", "tokens/s", True, 0),
     "decode": ("decode {decode}", "tokens/s", True, 1),
@@ -44,7 +44,7 @@ def measure(options, model, programs):
                 except (peers.Failed, OSError) as error:
                     if name == "partita":
                         raise
-                    if not samples[name]:  # it cannot run, or not this model
+                    if not samples[name]:  # it cannot run, or cannot load this model
                         notes.append(f"{name} is left out: {error}")
                         steps[name] = []
                         break
@@ -58,7 +58,7 @@ def measure(options, model, programs):
 
 
 def rows_of(options, samples):
-    """[(title, unit, more is better, {program: [values]})] of what partita and anybody else measured."""
+    """[(title, unit, more is better, {program: [values]})] of the measurements that partita and at least one peer have."""
     words = vars(options)
     return [(title.format(**words), unit, more, digits, {name: values[what] for name, values in samples.items()
                                                          if what in values})
@@ -70,7 +70,7 @@ def spread(values, digits):
 
 
 def ratio(own, peer, more_is_better):
-    """How many times better the median of `own` is."""
+    """The ratio by which the median of `own` is better."""
     times = statistics.median(own) / statistics.median(peer)
     return times if more_is_better else 1 / times
 
@@ -103,7 +103,7 @@ def circumstances(options, samples):
 
 
 def roof(own):
-    """How near decode comes to reading the weights as fast as this memory can be read."""
+    """How close decode is to the memory bandwidth bound."""
     middle = {what: statistics.median(own[what]) for what in ("read_GBps", "bytes_per_token", "bound_fraction")}
     bound = middle["read_GBps"] * 1e9 / middle["bytes_per_token"]
     return (f"read bandwidth {middle['read_GBps']:.1f} GB/s, {middle['bytes_per_token'] / 1e6:.1f} MB a token: "
@@ -119,8 +119,8 @@ def parse(arguments):
     parser.add_argument("-t", "--threads", type=int, default=2)
     parser.add_argument("-p", "--prefill", type=int, default=512, help="tokens of the prompt (%(default)s)")
     parser.add_argument("-n", "--decode", type=int, default=64, help="tokens generated (%(default)s)")
-    parser.add_argument("--depth", type=int, default=0, help="decode also with so many tokens in the cache")
-    parser.add_argument("--sequences", type=int, default=0, help="also so many sequences together")
+    parser.add_argument("--depth", type=int, default=0, help="also decode with this many tokens in the cache")
+    parser.add_argument("--sequences", type=int, default=0, help="also this many sequences at once")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--out", metavar="DIR", help="write results.json, table.md and ratios.svg there")
     options = parser.parse_args(arguments)

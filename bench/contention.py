@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What threads cost beside other work: a batch of short rows with one thread and with several, in turn, while busy
+"""The cost of threads beside other work: a batch of short rows with one thread and with several, alternately, while busy
 loops compete for the processor, and whether the answers are the same.
 
     bench/contention.py [-m bundled] [--rows 300] [--threads 1 2] [--loops 0 1 2 8 16] [--rounds 5]
@@ -22,7 +22,7 @@ LOOP = "while True: pass"
 
 
 class BusyLoops:
-    """Processes that compute for ever, at the default priority."""
+    """Processes that compute forever, at the default priority."""
 
     def __init__(self, count):
         self.processes = [subprocess.Popen([sys.executable, "-S", "-c", LOOP]) for _ in range(count)]
@@ -53,7 +53,7 @@ def run_batch(options, rows, out, threads):
 
 
 def measure(options, loops, work, answers):
-    """Seconds by count of threads, one value a round."""
+    """Seconds by count of threads, one value per round."""
     seconds = {threads: [] for threads in options.threads}
     with BusyLoops(loops):
         for _ in range(options.rounds):

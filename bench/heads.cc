@@ -1,7 +1,7 @@
-// heads [VOCAB HIDDEN WIDTH WIDTH]: what an adaptive softmax saves: the time of a token's logits from a plain
-// head, from all of an adaptive one, and from those of its parts that a greedy token, a draw and a draw from
-// the nucleus need. Weights are random; clusters are as likely as rare words are in text (a tenth of the mass
-// each). One thread and two, medians in turn.
+// heads [VOCAB HIDDEN WIDTH WIDTH]: the savings of an adaptive softmax: the time of the logits of a token
+// from a plain LM head, from all of an adaptive one, and from those of its clusters that a greedy token, a
+// draw and a draw from the nucleus need. Weights are random; clusters are as likely as rare words are in text
+// (a tenth of the mass each). One thread and two, medians of alternating runs.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -15,7 +15,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/output.h"
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "weights/gguf/writer.h"
 
 namespace {
@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kStates = 64;
 constexpr int kRounds = 5;
-/// Of all tokens, so many fall into a cluster: 1 - kShortlistMass, in equal parts.
+/// The share of all tokens that fall into a cluster: 1 - kShortlistMass, in equal parts.
 constexpr double kClusterMass = 0.1;
 
 std::vector<float> normal(std::mt19937& random, std::size_t n, float scale) {
@@ -85,7 +85,7 @@ GgufWriter adaptive_file(std::size_t vocab, std::size_t hidden, const std::size_
                                                               static_cast<std::uint32_t>(ends[1])});
   const float scale = 3.0F / std::sqrt(static_cast<float>(hidden));
   add(file, "output.weight", ends[0] + 2, hidden, scale, random);
-  // Logits are about normal of variance 9, so that the words together weigh n exp(9 / 2).
+  // Logits are about normal with variance 9, so the total weight of n words is n exp(9 / 2).
   std::vector<float> bias(ends[0] + 2, 0);
   const double words = std::log(static_cast<double>(ends[0])) + 4.5;
   bias[ends[0]] = bias[ends[0] + 1] =
@@ -181,7 +181,7 @@ void measure(const Head& dense, const Head& adaptive, const std::vector<float>& 
 int main(int count, char** arguments) {
   const std::size_t vocab = count > 2 ? std::strtoul(arguments[1], nullptr, 10) : 262144;
   const std::size_t hidden = count > 2 ? std::strtoul(arguments[2], nullptr, 10) : 640;
-  // PyTorch's div_value 5 would make them 128 and 25; whole blocks of 32 columns are what Q8_0 has.
+  // PyTorch's div_value 5 would make them 128 and 25; Q8_0 needs whole blocks of 32 columns.
   std::size_t widths[2] = {128, 32};
   for (int i = 0; i < 2 && count > 3 + i; ++i) widths[i] = std::strtoul(arguments[3 + i], nullptr, 10);
   const auto isa = choose_isa();

@@ -1,5 +1,5 @@
-// The kernels besides the matrix products: bytes or floating-point operations per second, beside the roof
-// that was measured on memory of the same size (roof.h). One thread; PARTITA_ISA chooses the kernels.
+// The kernels other than matrix products: bytes or floating-point operations per second, beside the roofline
+// measured on memory of the same size (roof.h). One thread; PARTITA_ISA selects the kernels.
 #include "engine/kernels/kernels.h"
 
 #include <benchmark/benchmark.h>
@@ -19,11 +19,11 @@
 namespace partita {
 namespace {
 
-/// One kernel on memory of its own.
+/// One kernel with memory of its own.
 struct Case {
   std::string name;
   std::size_t bytes;  // that a run must read or write
-  double flops;       // 0: bytes are what counts
+  double flops;       // 0: only bytes count
   std::function<void()> once;
 };
 
@@ -33,7 +33,7 @@ std::vector<float> numbers(std::size_t n) {
   return values;
 }
 
-/// `keys` keys and values of one head, as the cache holds them, and a tile of queries that see them all.
+/// `keys` keys and values of one head, as in the cache, and a tile of queries that attend to all of them.
 struct Attention {
   Attention(const Kernels& k, std::size_t rows, std::size_t head_dim, std::size_t keys)
       : kernels(k),
@@ -119,7 +119,7 @@ std::vector<Case> all(const Kernels& k) {
     cases.push_back(elementwise(name, kFfn, 2, true,
                                 [&k, f = f](auto in, float* out) { k.gate(f, in(0), in(1), kFfn, out); }));
   }
-  // The heads of one token: each is read, turned and written; the angles stay at hand.
+  // The heads of one token: each is read, rotated and written; the angles stay in the cache.
   const auto cos = std::make_shared<std::vector<float>>(kHalf),
              sin = std::make_shared<std::vector<float>>(kHalf);
   for (std::size_t i = 0; i < kHalf; ++i) {

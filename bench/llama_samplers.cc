@@ -1,6 +1,6 @@
-// llama_samplers IN VOCAB: microseconds that llama.cpp's chains take over each row of a dump, as JSON. Built
-// and run by samplers.py; what is timed is what llama_sampler_sample does: the array of candidates is filled
-// in from the logits, the chain is applied.
+// llama_samplers IN VOCAB: microseconds that the sampler chains of llama.cpp take for each row of a dump, as
+// JSON. Built and run by samplers.py. The timed part is that of llama_sampler_sample: fill the array of
+// candidates from the logits, apply the chain.
 #include <llama.h>
 
 #include <algorithm>

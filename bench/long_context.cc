@@ -1,5 +1,5 @@
-// long_context MODEL.gguf [TOKENS [THREADS]]: one long prompt, and along it the time a token takes beside
-// what its attention must take at least, and the memory that came to be used beside the cache's size.
+// long_context MODEL.gguf [TOKENS [THREADS]]: prefill of one long prompt: the time per token along it, the
+// lower bound of the time of its attention, and the memory used beside the size of the cache.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -26,7 +26,7 @@ int fail(const Error& error) {
   return 1;
 }
 
-/// A line of /proc/self/status that counts in kB, in bytes.
+/// A line of /proc/self/status with a value in kB, in bytes.
 double memory(const std::string& line) {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
@@ -37,8 +37,7 @@ double memory(const std::string& line) {
 }
 
 /// Floating-point operations of attention for all tokens at positions [first, first + n): two for every
-/// dimension of every key that is seen, for the products of queries with keys and again for the sum of
-/// values.
+/// dimension of every attended key, for the products of queries with keys and again for the sum of values.
 double attention_operations(const Config& c, std::size_t first, std::size_t n) {
   double keys = 0;
   for (const LayerKind& kind : c.layer_kinds) {
@@ -63,7 +62,7 @@ int run(const std::string& path, std::size_t tokens, int threads) {
   KvSequence sequence(pool);
   std::vector<float> hidden(c.hidden_size);
   std::vector<std::int32_t> ids(kRows);
-  const auto step = [&]() -> Result<double> {  // seconds a token
+  const auto step = [&]() -> Result<double> {  // seconds per token
     const std::size_t n = std::min(kRows, tokens - sequence.length());
     for (std::size_t i = 0; i < n; ++i) {
       ids[i] = static_cast<std::int32_t>((sequence.length() + i) * 7919 % c.vocab_size);
@@ -84,7 +83,7 @@ int run(const std::string& path, std::size_t tokens, int threads) {
               std::string(name((*model)->isa())).c_str(), threads, roof * 1e-9);
   std::printf("%8s %12s %18s %8s %12s %10s %10s\n", "depth", "us a token", "attention's bound", "rest",
               "bound + rest", "grown MB", "cache MB");
-  double rest = 0;  // a token without attention: what the first rows take beyond their bound
+  double rest = 0;  // a token without attention: the time of the first rows beyond their bound
   std::size_t next = 0;
   while (sequence.length() + kRows <= tokens) {
     const std::size_t depth = sequence.length();

@@ -43,7 +43,7 @@ def main():
     for job in jobs[cold:]:
         size = [int(number) for number in job.split("x")]
         if not cold:
-            measure(pipe, words, *size)  # its primitives are made for a size when it first comes
+            measure(pipe, words, *size)  # primitives are created when a size is first used
         results.append(measure(pipe, words, *size))
     print(json.dumps({"version": openvino_genai.__version__.split("-")[0], "jobs": results}))
 

@@ -1,4 +1,4 @@
-"""Bars of every program for every measurement, as one SVG that reads well on light and on dark pages."""
+"""Bars of every program for every measurement, as one SVG for light and dark pages."""
 
 import textwrap
 from xml.sax.saxutils import escape

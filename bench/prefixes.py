@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What it saves to read a common beginning once: rows with one system prompt, with and without sharing, in turn, and
+"""The savings of the prefix cache: rows with one system prompt, with and without sharing, alternately, and
 whether the answers are the same.
 
     bench/prefixes.py [-m MODEL] [--rows 500] [--system 1500] [--tokens 16]
@@ -45,7 +45,7 @@ def main():
             answers[name] = out.read_bytes()
             timing = report["timing"]
             print(f"{name:12} {seconds[name]:7.1f} s, {timing['prefill_tokens']} tokens of prompts read, "
-                  f"{timing['shared_tokens']} taken up", flush=True)
+                  f"{timing['shared_tokens']} reused", flush=True)
     print(f"x {seconds['each its own'] / seconds['shared']:.1f}; "
           + ("the same bytes" if len(set(answers.values())) == 1 else "the answers DIFFER"))
     return 0 if len(set(answers.values())) == 1 else 1

@@ -1,5 +1,6 @@
-// The matrix products of this processor's best kernels: weights read per second for few rows, multiplications
-// per second for many, and oneDNN's float product beside them, under the roofs of roof.h. One thread.
+// The matrix products of the best kernels of this processor: weights read per second for few rows,
+// multiplications per second for many, and the float product of oneDNN, beside the roofline of roof.h. One
+// thread.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::size_t kCols = 1536;
 
-/// A matrix of zeros and activations of `rows` rows, with all the memory they need.
+/// A matrix of zeros and activations of `rows` rows, with all their memory.
 struct Case {
   Case(Dtype type, std::size_t outputs, std::size_t rows)
       : w(test::pack(type, outputs, kCols,
@@ -62,7 +63,7 @@ void onednn_float(benchmark::State& state, Dtype type, std::size_t rows) {
   Result<std::unique_ptr<TileProducts>> tiles = TileProducts::create(TileType::kF32, cols, rows, 1, c.table);
   if (!tiles) return state.SkipWithError(tiles.error().message.c_str());
   for (auto _ : state) {
-    (*tiles)->take_rows(c.x.values, rows, kCols, 0, rows);
+    (*tiles)->convert_rows(c.x.values, rows, kCols, 0, rows);
     if (!(*tiles)->multiply(0, c.w, 0, c.w.panels(), rows, c.y.data(), c.w.rows))
       return state.SkipWithError("failed");
   }

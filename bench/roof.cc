@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The best of several passes of at least a millisecond: units per second, where once() does `units` of work.
+/// The best of several passes of at least a millisecond: units per second, if once() does `units` of work.
 template <class F>
 double best_rate(double units, F&& once) {
   double best = 0;
@@ -43,14 +43,14 @@ PARTITA_AVX2 std::uint64_t wide_sum(const std::byte* words, std::size_t n) {
 }
 
 #if defined(__x86_64__)
-constexpr int kChains = 12;  // beyond latency times throughput (4 or 5 cycles, two a cycle)
+constexpr int kChains = 12;  // more than latency times throughput (4 or 5 cycles, two per cycle)
 constexpr int kSteps = 1000;
 
 [[gnu::target("avx2,fma")]] float fma_256() {
   __m256 sums[kChains];
   for (__m256& sum : sums) sum = _mm256_setzero_ps();
   const __m256 half = _mm256_set1_ps(0.5F);
-  asm volatile("");  // or the compiler would call this once
+  asm volatile("");  // prevents the compiler from calling this once
   for (int i = 0; i < kSteps; ++i) {
     for (__m256& sum : sums) sum = _mm256_fmadd_ps(sum, half, half);
   }
@@ -62,7 +62,7 @@ constexpr int kSteps = 1000;
   __m512 sums[kChains];
   for (__m512& sum : sums) sum = _mm512_set1_ps(0.0F);
   const __m512 half = _mm512_set1_ps(0.5F);
-  asm volatile("");  // or the compiler would call this once
+  asm volatile("");  // prevents the compiler from calling this once
   for (int i = 0; i < kSteps; ++i) {
     for (__m512& sum : sums) sum = _mm512_fmadd_ps(sum, half, half);
   }

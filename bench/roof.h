@@ -1,4 +1,4 @@
-// What this processor can do at most, measured: what the rates of kernels are held against. One thread.
+// The roofline of this processor, measured: the limits for the rates of kernels. One thread.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,7 @@
 
 namespace partita {
 
-/// Bytes per second of plainly reading `bytes` again and again: from the cache that holds so many, or from
-/// memory.
+/// Bytes per second of reading `bytes` repeatedly: from the cache level that holds them, or from memory.
 double read_roof(std::size_t bytes);
 
 /// Floating-point operations per second of fused multiply-adds on registers, two each. 0 for kScalar.

@@ -1,5 +1,6 @@
 // samplers dump MODEL.gguf TEXT ROWS OUT: logits of the last ROWS positions of a text, [rows][vocab] floats.
-// samplers time IN VOCAB: microseconds that each chain takes to choose from each row, one thread, as JSON.
+// samplers time IN VOCAB: microseconds that each sampler chain takes to choose from each row, one thread, as
+// JSON.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -18,7 +19,7 @@ namespace {
 using namespace partita;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kDraws = 5;  // of each row; their median counts
+constexpr int kDraws = 5;  // per row; the median is used
 
 int fail(const std::string& message) {
   std::fprintf(stderr, "samplers: %s\n", message.c_str());
@@ -51,17 +52,17 @@ struct Timed {
   SamplingOptions options;
 };
 
-/// The median time of a chain over one row that was written a moment ago, as a head leaves it.
+/// The median time of a chain for one row that was just written, as after an LM head.
 double median_us(const Chain& chain, const float* from, std::vector<float>& logits, bool with_maxima,
                  Candidates& scratch, std::uint64_t position) {
   const Kernels& table = kernels(supported_isas().back());
-  std::vector<float> maxima(blocks_of(logits.size()));
+  std::vector<float> maxima(tiles_of(logits.size()));
   std::vector<double> times;
   for (int d = 0; d < kDraws; ++d) {
     std::copy_n(from, logits.size(), logits.begin());
     for (std::size_t b = 0; b < maxima.size(); ++b) {
-      const std::size_t first = b * kBlockValues;
-      maxima[b] = table.max(logits.data() + first, std::min(kBlockValues, logits.size() - first));
+      const std::size_t first = b * kLogitTile;
+      maxima[b] = table.max(logits.data() + first, std::min(kLogitTile, logits.size() - first));
     }
     const StageContext context{{}, 0, {7, static_cast<std::uint64_t>(d), position}, &table};
     const LogitRow row(logits, with_maxima ? std::span<const float>(maxima) : std::span<const float>());
@@ -101,7 +102,7 @@ int time_chains(const std::string& path, std::size_t vocab) {
   std::printf("{");
   for (std::size_t t = 0; t < times.size(); ++t) {
     std::printf("%s\"%s%s\": [", t == 0 ? "" : ", ", chains[t / 2].name,
-                t % 2 == 0 ? "" : "; maxima not at hand");
+                t % 2 == 0 ? "" : "; without maxima");
     for (std::size_t i = 0; i < times[t].size(); ++i) std::printf("%s%.2f", i == 0 ? "" : ", ", times[t][i]);
     std::printf("]");
   }

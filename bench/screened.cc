@@ -1,7 +1,7 @@
-// screened MODEL.gguf TEXT [POSITIONS [STATES]]: a screen of a model's head, made for the first half of the
-// tokens of a text (or so many STATES) and tried on what follows: whether the tokens are those of the whole
-// head, with one random number generator, for requests of four kinds, whether logits keep to their bounds,
-// and what a token takes with either head, one thread.
+// screened MODEL.gguf TEXT [POSITIONS [STATES]]: makes a screen of the LM head from the first half of the
+// tokens of a text (or STATES tokens) and tries it on the rest, for requests of four kinds with one random
+// number generator: whether the tokens equal those of the whole head, whether logits are within their bounds,
+// and the time per token with either head, one thread.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -18,7 +18,7 @@
 #include "engine/model.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "sampling/heads/screen.h"
 
 namespace {
@@ -43,7 +43,7 @@ double mean(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-/// The hidden states of a text, read in pieces of kContext tokens.
+/// The hidden states of a text, processed in parts of kContext tokens.
 std::vector<float> hidden_states(const std::shared_ptr<const Transformer>& model,
                                  const std::vector<TokenId>& ids) {
   KvPool pool(model->config(), model->kv_type(), 0);
@@ -59,11 +59,11 @@ std::vector<float> hidden_states(const std::shared_ptr<const Transformer>& model
   return hidden;
 }
 
-/// What a token takes with either head, for one kind of request.
+/// The cost of a token with either head, for one kind of request.
 struct Trial {
   const char* name;
   Chain chain;
-  std::vector<double> whole, screened, bytes;  // seconds twice; of the whole head's bytes
+  std::vector<double> whole, screened, bytes;  // seconds; seconds; share of the bytes of the whole head
   std::size_t others = 0;                      // tokens that differ
 };
 
@@ -77,7 +77,7 @@ std::vector<Trial> make_trials() {
   return trials;
 }
 
-/// Both heads on one thread, in turn.
+/// Runs both heads on one thread, alternately.
 class Heads {
  public:
   Heads(const Transformer& model, const Screen& screen, Certificate certificate)
@@ -118,7 +118,7 @@ class Heads {
   std::unique_ptr<HeadScratch> plain_scratch_, screened_scratch_;
 };
 
-/// Counts logits that lie outside the screen's bounds.
+/// Counts logits outside the bounds of the screen.
 class BoundsCheck {
  public:
   BoundsCheck(const Transformer& model, const Screen& screen, Certificate certificate)
@@ -137,9 +137,9 @@ class BoundsCheck {
     std::copy_n(hidden, matrix_.cols, buffer_.values());
     const Activations x = buffer_.view(1, matrix_.cols);
     if (matrix_.quantized()) kernels_.quantize(x, 0, 1);
-    taken_numbers(matrix_, x, 0, taken_.data());
-    screen_.turn(taken_.data(), 0, 0, matrix_.cols, kernels_, rows_);
-    screen_.ask(taken_.data(), 0, certificate_, rows_);
+    product_input(matrix_, x, 0, taken_.data());
+    screen_.change_basis(taken_.data(), 0, 0, matrix_.cols, kernels_, rows_);
+    screen_.make_query(taken_.data(), 0, certificate_, rows_);
     float lower = -std::numeric_limits<float>::infinity();
     const ScreenPanels panels = screen_.panels();
     kernels_.screen(panels, 0, panels.panels(), rows_.query(1), upper_.data(), upper_.size(), &lower);
@@ -164,7 +164,7 @@ class BoundsCheck {
   const Screen& screen_;
   const Certificate certificate_;
   ActivationBuffer buffer_;
-  ScreenRows rows_;
+  ScreenQueries rows_;
   std::vector<float> taken_, logits_, upper_;
 };
 
@@ -210,7 +210,7 @@ int main(int argc, char** argv) {
     Heads heads(**model, *screen, certificate);
     BoundsCheck bounds(**model, *screen, certificate);
     std::vector<Trial> trials = make_trials();
-    // The strict certificate is there to be compared, a little.
+    // The strict certificate is compared only briefly.
     const std::size_t wanted = argc > 3 ? std::stoul(argv[3]) : 200;
     const std::size_t most =
         certificate == Certificate::kDithered ? wanted : std::min<std::size_t>(wanted, 200);

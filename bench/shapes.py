@@ -16,7 +16,7 @@ from gguf import GGMLQuantizationType as Type
 
 CONTROL_TOKENS = 256  # the last ids, as Llama 3 has them
 
-# type: (elements, bytes, where its f16 scale stands, where its f16 minimum stands, what the scale multiplies)
+# type: (elements, bytes, offset of the f16 scale, offset of the f16 minimum, factor of the scale)
 BLOCKS = {
     Type.Q4_0: (32, 18, 0, None, 4.6),           # d (q - 8)
     Type.Q8_0: (32, 34, 0, None, 74.0),          # d q
@@ -26,7 +26,7 @@ BLOCKS = {
 
 
 def random_blocks(rng, dtype, rows, cols):
-    """[rows][bytes of a row]: values of about 1 / sqrt(cols), whatever the bytes."""
+    """[rows][bytes of a row]: random bytes whose values are about 1 / sqrt(cols)."""
     elements, size, scale_at, minimum_at, factor = BLOCKS[dtype]
     if cols % elements:
         sys.exit(f"shapes.py: {cols} columns are no multiple of the {elements} elements of a {dtype.name} block")
@@ -39,7 +39,7 @@ def random_blocks(rng, dtype, rows, cols):
 
 
 def type_of(name, layer, cols, options):
-    """What llama-quantize takes: eight bits where columns are no whole blocks of the type that it prefers."""
+    """The choice of llama-quantize: eight bits if the columns are not whole blocks of the preferred type."""
     dtype = preferred_type(name, layer, options)
     return dtype if cols % BLOCKS[dtype][0] == 0 else Type.Q8_0
 

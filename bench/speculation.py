@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How much faster answers come with guesses from the prompt (Request::speculation) than without, and whether they
-are the same: three sets of prompts, greedy and at temperature 0.8, in turn, in fresh processes.
+"""The speedup of speculative decoding with prompt lookup (Request::speculation), and whether the answers
+are the same: three sets of prompts, greedy and at temperature 0.8, alternately, in fresh processes.
 
     bench/speculation.py [-m MODEL] [--rounds N] [--tokens N] [--set NAME]
 """
@@ -38,7 +38,7 @@ def main():
         for name, prompts in sets.items():
             if options.only not in (None, name):
                 continue
-            ratios, rates, plain_rates, guessed, right, tokens = [], [], [], 0, 0, 0
+            ratios, rates, plain_rates, drafted, accepted, tokens = [], [], [], 0, 0, 0
             for _ in range(options.rounds):
                 seconds = plain_seconds = count = 0
                 for prompt in prompts:
@@ -48,15 +48,15 @@ def main():
                     count += len(ids) - 1
                     seconds += timing["decode_s"]
                     plain_seconds += plain_timing["decode_s"]
-                    guessed += timing["guessed"]
-                    right += timing["guessed_right"]
+                    drafted += timing["draft_tokens"]
+                    accepted += timing["accepted_tokens"]
                     tokens += len(ids)
                 ratios.append(plain_seconds / seconds)
                 rates.append(count / seconds)
                 plain_rates.append(count / plain_seconds)
             print(f"{kind:7} {name:10} x {statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f}), "
                   f"{statistics.median(rates):.0f} against {statistics.median(plain_rates):.0f} tokens/s; "
-                  f"{guessed / tokens:.2f} guesses a token, {right / max(guessed, 1):.0%} right", flush=True)
+                  f"{drafted / tokens:.2f} draft tokens a token, {accepted / max(drafted, 1):.0%} accepted", flush=True)
     print("the same ids in every answer" if different == 0 else f"{different} answers DIFFER")
     return 1 if different else 0
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Many sequences at once, beside peers: S prompts of P tokens that have nothing in common, N tokens for each.
+"""Many sequences at once, beside peers: S unrelated prompts of P tokens, N tokens for each.
 
     bench/throughput.py --llama-batched-bench PATH --openvino PYTHON [-m MODEL] [--sequences 64] [--prompt 128]
                         [--tokens 128] [--rounds 3]
@@ -25,7 +25,7 @@ def partita(options, count):
     chance = random.Random(7)
     with tempfile.TemporaryDirectory() as work:
         rows, out = pathlib.Path(work) / "rows.jsonl", pathlib.Path(work) / "out.jsonl"
-        ends = {str(i): "-inf" for i in (0, 2)}  # no answer ends early
+        ends = {str(i): "-inf" for i in (0, 2)}  # no answer stops early
         rows.write_text("".join(json.dumps({
             "id": i, "ids": [chance.randint(1000, 40000) for _ in range(options.prompt)], "n": options.tokens,
             "greedy": True, "logit_bias": ends}) + "\n" for i in range(count)))

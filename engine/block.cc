@@ -1,14 +1,19 @@
 #include "engine/block.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <initializer_list>
+#include <utility>
+
+#include "engine/layers/attention.h"
+#include "engine/layers/layer.h"
 
 namespace partita {
 namespace {
 
-/// A product and where its rows go.
+/// A linear layer and where its rows go.
 struct Product {
-  const PackedMatrix& matrix;
+  const Linear& linear;
   FloatBuffer& out;
 };
 
@@ -25,16 +30,24 @@ std::pair<std::size_t, std::size_t> own_columns(const Worker& worker, const Work
   return {std::min(first * kPanelRows, matrix.rows), std::min(last * kPanelRows, matrix.rows)};
 }
 
-/// out = matrix x for each product, their panels shared out as one list.
+/// Adds the bias of columns [first, last) to all rows. The last panel may be padded beyond the bias.
+void add_bias(Workspace& ws, const Vector& bias, std::size_t first, std::size_t last, FloatBuffer& out) {
+  const std::size_t count = std::min(last, bias.size()) - first;
+  for (std::size_t r = 0; r < ws.rows.size(); ++r)
+    ws.model.kernels().add(bias.data() + first, count, out.row(r) + first);
+}
+
+/// out = weight x + bias for each linear layer; the workers share their panels as one list.
 void multiply(const Worker& worker, Workspace& ws, const Activations& x,
               std::initializer_list<Product> products) {
   std::size_t panels = 0;
-  for (const Product& p : products) panels += p.matrix.panels();
+  for (const Product& p : products) panels += p.linear.weight.panels();
   const auto [first, last] = own_panels(worker, ws, panels);
   std::byte* scratch = ws.matmul[static_cast<std::size_t>(worker.index)].data();
   const std::size_t tiled = ws.tiled_rows;
   std::size_t begin = 0;  // of this product in the list
-  for (const auto& [matrix, out] : products) {
+  for (const auto& [linear, out] : products) {
+    const PackedMatrix& matrix = linear.weight;
     const std::size_t end = begin + matrix.panels();
     const std::size_t from = std::clamp(first, begin, end) - begin, to = std::clamp(last, begin, end) - begin;
     begin = end;
@@ -45,29 +58,59 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
     if (tiled < x.rows) {
       ws.model.kernels().matmul(matrix, {from, to}, x.from(tiled), out.row(tiled), out.cols(), scratch);
     }
+    if (!linear.bias.empty()) add_bias(ws, linear.bias, from * kPanelRows, to * kPanelRows, out);
   }
 }
 
-Activations normed(const Worker& worker, Workspace& ws, const Vector& weight,
-                   std::initializer_list<const PackedMatrix*> users) {
-  const Kernels& k = ws.model.kernels();
-  return make_activations(worker, ws, users, nullptr, [&](std::size_t r, float* out) {
-    k.rms_norm(ws.x.row(r), weight.data(), weight.size(), ws.model.config().norm_eps, out);
-  });
+void apply(const Workspace& ws, const Norm& norm, const float* x, float* y) {
+  ws.model.kernels().rms_norm(x, norm.weight.data(), norm.weight.size(), norm.eps, y);
 }
 
-/// The rows of a buffer, which has as many columns as `user`.
-Activations taken(const Worker& worker, Workspace& ws, const PackedMatrix& user, FloatBuffer& from) {
-  return make_activations(worker, ws, {&user}, from.row(0), [](std::size_t, float*) {});
+/// Activations of all rows of the step, [rows][cols], in every form that the products with `users` need; all
+/// `users` have the same number of columns. fill(r, row) writes the values of row r; if `values` holds them
+/// already, fill does nothing. With few rows every worker makes its own copy; otherwise the workers share the
+/// rows and wait at a barrier.
+template <class Fill>
+Activations make_activations(const Worker& worker, Workspace& ws, std::initializer_list<const Linear*> users,
+                             float* values, Fill&& fill) {
+  const std::size_t rows = ws.rows.size(), cols = (*users.begin())->weight.cols, tiled = ws.tiled_rows;
+  const bool quantized =
+      std::any_of(users.begin(), users.end(), [](const Linear* l) { return l->weight.quantized(); });
+  const bool redundant = rows <= kMaxRedundantRows && tiled == 0;
+  ActivationBuffer& buffer =
+      redundant ? ws.own_activations[static_cast<std::size_t>(worker.index)] : ws.shared_activations;
+  Activations x = buffer.view(rows, cols);
+  if (values == nullptr) values = buffer.values();
+  x.values = values;
+  const auto [first, last] = redundant ? std::pair{std::size_t{0}, rows} : worker.share(rows);
+  for (std::size_t r = first; r < last; ++r) {
+    fill(r, values + r * cols);
+    if (quantized && r >= tiled) ws.model.kernels().quantize(x, r, r + 1);
+  }
+  if (first < tiled) ws.tiles->convert_rows(values, tiled, cols, first, std::min(last, tiled));
+  if (!redundant) worker.wait();
+  return x;
 }
 
-/// ws.x += matrix x, with a norm in between where the family has one.
-void add_product(const Worker& worker, Workspace& ws, const PackedMatrix& matrix, const Activations& x,
-                 const Vector& post_norm) {
+/// norm(ws.x) in the forms that `users` are multiplied in.
+Activations normed(const Worker& worker, Workspace& ws, const Norm& norm,
+                   std::initializer_list<const Linear*> users) {
+  return make_activations(worker, ws, users, nullptr,
+                          [&](std::size_t r, float* out) { apply(ws, norm, ws.x.row(r), out); });
+}
+
+/// The rows of a buffer in the form that `user` is multiplied in.
+Activations activations_of(const Worker& worker, Workspace& ws, const Linear& user, FloatBuffer& rows) {
+  return make_activations(worker, ws, {&user}, rows.row(0), [](std::size_t, float*) {});
+}
+
+/// ws.x += norm(linear x), or without a norm ws.x += linear x.
+void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, const Activations& x,
+                     const Norm& norm) {
   const Kernels& k = ws.model.kernels();
-  multiply(worker, ws, x, {{matrix, ws.y}});
-  if (post_norm.empty()) {
-    const auto [first, last] = own_columns(worker, ws, matrix);
+  multiply(worker, ws, x, {{linear, ws.y}});
+  if (norm.empty()) {
+    const auto [first, last] = own_columns(worker, ws, linear.weight);
     for (std::size_t r = 0; r < ws.rows.size(); ++r)
       k.add(ws.y.row(r) + first, last - first, ws.x.row(r) + first);
     return;
@@ -75,37 +118,36 @@ void add_product(const Worker& worker, Workspace& ws, const PackedMatrix& matrix
   worker.wait();
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
-    k.rms_norm(ws.y.row(r), post_norm.data(), post_norm.size(), ws.model.config().norm_eps, ws.y.row(r));
-    k.add(ws.y.row(r), post_norm.size(), ws.x.row(r));
+    apply(ws, norm, ws.y.row(r), ws.y.row(r));
+    k.add(ws.y.row(r), norm.weight.size(), ws.x.row(r));
   }
 }
 
-/// Norms and rotates one head of a row in place.
-void turn(Workspace& ws, const Layer& layer, std::size_t r, float* head, const Vector& norm) {
-  const Config& c = ws.model.config();
-  const Kernels& k = ws.model.kernels();
-  if (!norm.empty()) k.rms_norm(head, norm.data(), norm.size(), c.norm_eps, head);
-  k.rope(head, ws.cos[layer.kind.rope].row(r), ws.sin[layer.kind.rope].row(r), c.head_dim / 2);
+/// Applies the norm and RoPE of queries or keys to one head of a row, in place.
+void norm_and_rope(Workspace& ws, const Attention& attention, const Norm& norm, std::size_t r, float* head) {
+  if (!norm.empty()) apply(ws, norm, head, head);
+  ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
+                          ws.model.config().head_dim / 2);
 }
 
-/// The queries of all rows, ready for attend().
-void place_queries(const Worker& worker, Workspace& ws, const Layer& layer) {
+/// Prepares the queries of all rows for attend().
+void finish_queries(const Worker& worker, Workspace& ws, const Attention& attention) {
   const Config& c = ws.model.config();
   const auto [first, last] = worker.share(ws.rows.size() * c.heads);
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / c.heads;
-    turn(ws, layer, r, ws.q.row(r) + i % c.heads * c.head_dim, layer.q_norm);
+    norm_and_rope(ws, attention, attention.q_norm, r, ws.q.row(r) + i % c.heads * c.head_dim);
   }
 }
 
-/// Keys and values of all rows go into the cache.
-void place_keys(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+/// Appends the keys and values of all rows to the KV cache.
+void append_keys(const Worker& worker, Workspace& ws, const Attention& attention, std::size_t index) {
   const Config& c = ws.model.config();
   const auto [first, last] = worker.share(ws.rows.size() * c.kv_heads);
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / c.kv_heads, head = i % c.kv_heads;
     float* key = ws.k.row(r) + head * c.head_dim;
-    turn(ws, layer, r, key, layer.k_norm);
+    norm_and_rope(ws, attention, attention.k_norm, r, key);
     const StepRow& row = ws.rows[r];
     const KvPool& pool = row.sequence->pool();
     std::byte* page = row.sequence->page(pool.class_of(index), row.position / kPageTokens);
@@ -115,56 +157,70 @@ void place_keys(const Worker& worker, Workspace& ws, const Layer& layer, std::si
   }
 }
 
-/// In the last layer: keys and values of every row, but queries only of the kept rows, which alone go on.
-void project_last(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
-  const Activations all = normed(worker, ws, layer.attention_norm, {&layer.k, &layer.v});
-  multiply(worker, ws, all, {{layer.k, ws.k}, {layer.v, ws.v}});
+void project(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  const Attention& a = layer.attention;
+  const Activations x = normed(worker, ws, layer.pre, {&a.q, &a.k, &a.v});
+  multiply(worker, ws, x, {{a.q, ws.q}, {a.k, ws.k}, {a.v, ws.v}});
   worker.wait();
-  place_keys(worker, ws, layer, index);
-  worker.wait();
-  if (worker.index == 0) ws.narrow();
-  worker.wait();
-  const Activations kept = normed(worker, ws, layer.attention_norm, {&layer.q});
-  multiply(worker, ws, kept, {{layer.q, ws.q}});
-  worker.wait();
-  place_queries(worker, ws, layer);
+  append_keys(worker, ws, a, index);
+  finish_queries(worker, ws, a);
 }
 
-void project(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
-  const Activations x = normed(worker, ws, layer.attention_norm, {&layer.q, &layer.k, &layer.v});
-  multiply(worker, ws, x, {{layer.q, ws.q}, {layer.k, ws.k}, {layer.v, ws.v}});
+/// In the last layer: keys and values of every row, but queries only of the rows whose output is wanted. The
+/// others leave the step.
+void project_last(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  const Attention& a = layer.attention;
+  const Activations all = normed(worker, ws, layer.pre, {&a.k, &a.v});
+  multiply(worker, ws, all, {{a.k, ws.k}, {a.v, ws.v}});
   worker.wait();
-  place_keys(worker, ws, layer, index);
-  place_queries(worker, ws, layer);
+  append_keys(worker, ws, a, index);
+  worker.wait();
+  if (worker.index == 0) ws.keep_output_rows();
+  worker.wait();
+  const Activations outputs = normed(worker, ws, layer.pre, {&a.q});
+  multiply(worker, ws, outputs, {{a.q, ws.q}});
+  worker.wait();
+  finish_queries(worker, ws, a);
+}
+
+/// ws.attention = attention of all rows, before the output matrix.
+void mix(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  if (worker.index == 0) ws.next_unit = 0;
+  const bool is_last = index + 1 == ws.model.layers().size() && ws.output_rows.size() < ws.rows.size();
+  (is_last ? project_last : project)(worker, ws, layer, index);
+  worker.wait();
+  attend(worker, ws, is_last ? ws.output_attention : ws.attention_plan, index);
+}
+
+/// ws.gate = activation(gate x) * up x, in the worker's own columns.
+void feed(const Worker& worker, Workspace& ws, const Ffn& ffn, const Activations& x) {
+  multiply(worker, ws, x, {{ffn.gate, ws.gate}});
+  multiply(worker, ws, x, {{ffn.up, ws.up}});
+  const auto [from, to] = own_columns(worker, ws, ffn.gate.weight);
+  for (std::size_t r = 0; r < ws.rows.size(); ++r) {
+    ws.model.kernels().gate(ffn.activation, ws.gate.row(r) + from, ws.up.row(r) + from, to - from,
+                            ws.gate.row(r) + from);
+  }
 }
 
 }  // namespace
 
 void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   const Layer& layer = ws.model.layers()[index];
-  const Config& c = ws.model.config();
+  const Attention& attention = layer.attention;
+  const Ffn& ffn = layer.ffn;
 
-  if (worker.index == 0) ws.next_unit = 0;
-  const bool narrows = index + 1 == c.layers && ws.kept.size() < ws.rows.size();
-  (narrows ? project_last : project)(worker, ws, layer, index);
+  mix(worker, ws, layer, index);
   worker.wait();
-  attend(worker, ws, narrows ? ws.kept_attention : ws.attention_plan, index);
-  worker.wait();
-  const Activations seen = taken(worker, ws, layer.attention_out, ws.attention);
-  add_product(worker, ws, layer.attention_out, seen, layer.attention_post_norm);
+  const Activations mixed = activations_of(worker, ws, attention.out, ws.attention);
+  add_to_residual(worker, ws, attention.out, mixed, layer.post);
   worker.wait();
 
-  const Activations h = normed(worker, ws, layer.ffn_norm, {&layer.gate, &layer.up});
-  multiply(worker, ws, h, {{layer.gate, ws.gate}});
-  multiply(worker, ws, h, {{layer.up, ws.up}});
-  const auto [from, to] = own_columns(worker, ws, layer.gate);
-  for (std::size_t r = 0; r < ws.rows.size(); ++r) {
-    ws.model.kernels().gate(c.gate, ws.gate.row(r) + from, ws.up.row(r) + from, to - from,
-                            ws.gate.row(r) + from);
-  }
+  const Activations x = normed(worker, ws, layer.ffn_pre, {&ffn.gate, &ffn.up});
+  feed(worker, ws, ffn, x);
   worker.wait();
-  const Activations gated = taken(worker, ws, layer.down, ws.gate);
-  add_product(worker, ws, layer.down, gated, layer.ffn_post_norm);
+  const Activations fed = activations_of(worker, ws, ffn.down, ws.gate);
+  add_to_residual(worker, ws, ffn.down, fed, layer.ffn_post);
   worker.wait();
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/vocabulary_order.h"
 #include "weights/codecs/codec.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -25,11 +26,11 @@ Result<void> load_band(TensorLoader& tensors, std::size_t i, std::size_t words, 
                                           std::to_string(width) + " columns, and the hidden size is " +
                                           std::to_string(hidden)};
   }
-  if (auto r = tensors.matrix(rows, words, width, band.rows); !r) return r;
+  TRY(tensors.matrix(rows, words, width, band.rows));
   if (width == hidden && !tensors.file().has_tensor(projection)) return {};
 
-  PackedMatrix matrix;  // little: its panels stay in the arena, its values are kept transposed
-  if (auto r = tensors.matrix(projection, hidden, width, matrix); !r) return r;
+  PackedMatrix matrix;  // small: its panels stay in the arena, its values are stored transposed
+  TRY(tensors.matrix(projection, hidden, width, matrix));
   band.projection.resize(width * hidden);
   for (std::size_t h = 0; h < hidden; ++h) unpack_row(matrix, h, band.projection.data() + h, hidden);
   return {};
@@ -38,12 +39,12 @@ Result<void> load_band(TensorLoader& tensors, std::size_t i, std::size_t words, 
 }  // namespace
 
 void Embedding::row(std::uint32_t token, float* out, float* spare) const {
-  const std::size_t place = place_of.empty() ? token : place_of[token];
+  const std::size_t rank = rank_of.empty() ? token : rank_of[token];
   const auto after =
-      std::find_if(bands.begin() + 1, bands.end(), [&](const Band& b) { return b.begin > place; });
+      std::find_if(bands.begin() + 1, bands.end(), [&](const Band& b) { return b.begin > rank; });
   const Band& band = *(after - 1);
-  if (band.projection.empty()) return unpack_row(band.rows, place - band.begin, out);
-  unpack_row(band.rows, place - band.begin, spare);
+  if (band.projection.empty()) return unpack_row(band.rows, rank - band.begin, out);
+  unpack_row(band.rows, rank - band.begin, spare);
   std::fill_n(out, hidden_size, 0.0F);
   for (std::size_t c = 0; c < band.rows.cols; ++c) {
     const float* const p = band.projection.data() + c * hidden_size;
@@ -68,12 +69,12 @@ Result<void> load_embedding(TensorLoader& tensors, std::size_t vocab, std::size_
   if (!ends) return ends.error();
   auto order = read_order(tensors.file(), vocab);
   if (!order) return order.error();
-  out.place_of = std::move(order->place_of);
+  out.rank_of = std::move(order->rank_of);
   std::size_t begin = 0;
   for (std::size_t i = 0; i < ends->size(); ++i) {
     Band& band = out.bands.emplace_back();
     band.begin = begin;
-    if (auto r = load_band(tensors, i, (*ends)[i] - begin, hidden, band); !r) return r;
+    TRY(load_band(tensors, i, (*ends)[i] - begin, hidden, band));
     begin = (*ends)[i];
   }
   return {};

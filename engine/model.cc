@@ -6,60 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/models/family.h"
 #include "engine/tensor_loader.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
-
-struct MatrixPiece {
-  std::string_view name;
-  PackedMatrix Layer::*place;
-  std::size_t rows;
-  std::size_t cols;
-  bool rotary = false;     // rows belong to rotary pairs, which the file may have in another order
-  bool with_next = false;  // multiplied together with the next: their panels are one list
-};
-
-struct VectorPiece {
-  std::string_view name;
-  Vector Layer::*place;
-  std::size_t size;
-  bool exists = true;
-};
-
-std::vector<MatrixPiece> matrix_pieces(const Config& c) {
-  const std::size_t q_rows = std::size_t{c.heads} * c.head_dim,
-                    kv_rows = std::size_t{c.kv_heads} * c.head_dim;
-  return {{"attn_q", &Layer::q, q_rows, c.hidden_size, true, true},
-          {"attn_k", &Layer::k, kv_rows, c.hidden_size, true, true},
-          {"attn_v", &Layer::v, kv_rows, c.hidden_size},
-          {"attn_output", &Layer::attention_out, c.hidden_size, q_rows},
-          {"ffn_gate", &Layer::gate, c.ffn_size, c.hidden_size},
-          {"ffn_up", &Layer::up, c.ffn_size, c.hidden_size},
-          {"ffn_down", &Layer::down, c.hidden_size, c.ffn_size}};
-}
-
-std::vector<VectorPiece> vector_pieces(const Config& c) {
-  return {{"attn_norm", &Layer::attention_norm, c.hidden_size},
-          {"ffn_norm", &Layer::ffn_norm, c.hidden_size},
-          {"attn_q_norm", &Layer::q_norm, c.head_dim, c.qk_norm},
-          {"attn_k_norm", &Layer::k_norm, c.head_dim, c.qk_norm},
-          {"post_attention_norm", &Layer::attention_post_norm, c.hidden_size, c.post_norms},
-          {"post_ffw_norm", &Layer::ffn_post_norm, c.hidden_size, c.post_norms}};
-}
-
-/// Row h * head_dim + i + b * head_dim / 2 (b = 0, 1) of a packed Q or K is row h * head_dim + 2 i + b of the
-/// file.
-std::vector<std::uint32_t> half_split_rows(std::size_t rows, std::uint32_t head_dim) {
-  std::vector<std::uint32_t> map(rows);
-  const std::uint32_t half = head_dim / 2;
-  for (std::uint32_t r = 0; r < rows; ++r) {
-    const std::uint32_t in_head = r % head_dim;
-    map[r] = r - in_head + 2 * (in_head % half) + in_head / half;
-  }
-  return map;
-}
 
 Result<Isa> pick_isa(const LoadOptions& options) {
   if (!options.isa) return choose_isa();
@@ -75,16 +28,16 @@ std::vector<T> without_repeats(std::vector<T> all) {
   return all;
 }
 
-/// What a model asks of its kernels.
+/// What the model needs of the kernels.
 KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
   KernelUse use;
   use.cache = cache;
   use.head_dim = static_cast<int>(config.head_dim);
-  use.gate = config.gate;
+  use.gate = config.activation;
   for (const TensorView& tensor : file.tensors()) {
     if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);
   }
-  for (const MatrixPiece& piece : matrix_pieces(config)) use.cols.push_back(piece.cols);
+  use.cols = {config.hidden_size, std::size_t{config.heads} * config.head_dim, config.ffn_size};
   use.types = without_repeats(std::move(use.types));
   use.cols = without_repeats(std::move(use.cols));
   return use;
@@ -106,6 +59,7 @@ class TransformerLoader {
   TransformerLoader(const Gguf& file, const LoadOptions& options, Transformer& model)
       : model_(model),
         config_(model.config_),
+        family_(*find_family(model.config_.family)),
         tensors_(file, model.arena_, options.threads, options.progress) {
     model.arena_ = PanelArena(count_panel_bytes(file));
   }
@@ -118,49 +72,32 @@ class TransformerLoader {
 
   Transformer& model_;
   const Config& config_;
+  const Family& family_;
   TensorLoader tensors_;
 };
 
 Result<void> TransformerLoader::load() {
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
-  if (auto r = load_embedding(tensors_, vocab, hidden, model_.embedding_); !r) return r;
-  if (auto r = load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_); !r) return r;
-  if (auto r = tensors_.vector("output_norm.weight", hidden, model_.final_norm_); !r) return r;
+  TRY(load_embedding(tensors_, vocab, hidden, model_.embedding_));
+  TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
+  TRY(tensors_.vector("output_norm.weight", hidden, model_.final_norm_));
   for (std::size_t i = 0; i < config_.layers; ++i) {
-    if (auto r = load_layer(i); !r) return r;
+    TRY(load_layer(i));
   }
   return check_leftovers();
 }
 
 Result<void> TransformerLoader::load_layer(std::size_t index) {
-  Layer& layer = model_.layers_.emplace_back();
-  layer.kind = config_.layer_kinds[index];
-  const std::string prefix = "blk." + std::to_string(index) + ".";
-  const auto full_name = [&](std::string_view piece) { return prefix + std::string(piece) + ".weight"; };
-  for (const VectorPiece& piece : vector_pieces(config_)) {
-    if (!piece.exists) continue;
-    if (auto r = tensors_.vector(full_name(piece.name), piece.size, layer.*piece.place); !r) return r;
-  }
-  std::vector<Packing> list;
-  for (const MatrixPiece& piece : matrix_pieces(config_)) {
-    const bool permuted = piece.rotary && config_.interleaved_qk;
-    auto map = permuted ? half_split_rows(piece.rows, config_.head_dim) : std::vector<std::uint32_t>();
-    auto packing =
-        tensors_.prepare(full_name(piece.name), piece.rows, piece.cols, std::move(map), layer.*piece.place);
-    if (!packing) return packing.error();
-    list.push_back(*std::move(packing));
-    if (piece.with_next) continue;
-    // In units of a head, whose rows a map mixes.
-    if (auto r = tensors_.pack(list, config_.head_dim / kPanelRows); !r) return r;
-    list.clear();
-  }
+  LayerReader reader(tensors_, index, config_.head_dim, config_.norm_eps);
+  model_.layers_.push_back(family_.layer(reader, config_, index));
+  if (reader.error()) return *reader.error();
   return {};
 }
 
-/// A tensor that nothing asked for (a bias, an expert) would be a piece of the model left out in silence.
+/// A tensor that was not read (a bias, an expert) is a part of the model that would be silently ignored.
 Result<void> TransformerLoader::check_leftovers() const {
   for (const TensorView& tensor : tensors_.file().tensors()) {
-    // The angles: read_config takes the first; the second, in old files, repeats what rope.freq_base says.
+    // RoPE angles: read_config() reads the first; the second, in old files, repeats rope.freq_base.
     if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with(".attn_rot_embd.weight")) continue;
     if (tensors_.used(tensor.name)) continue;
     return Error{ErrorCode::kUnsupported,
@@ -174,7 +111,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   try {
     auto config = read_config(file);
     if (!config) return config.error();
-    if (auto readable = file.check_types(); !readable) return readable.error();
+    TRY(file.check_types());
     auto kernels = pick_kernels(file, *config, options);
     if (!kernels) return kernels.error();
 
@@ -188,7 +125,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
     model->kernels_ = kernels->table;
     model->refused_kernels_ = std::move(kernels->refused);
     model->kv_type_ = options.exact ? KvType::kF32 : options.cache;
-    if (auto r = TransformerLoader(file, options, *model).load(); !r) return r.error();
+    TRY(TransformerLoader(file, options, *model).load());
     return std::shared_ptr<const Transformer>(std::move(model));
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "'" + file.path() + "': not enough memory for its weights"};
@@ -203,11 +140,7 @@ void Transformer::embed(std::uint32_t token, float* out, float* spare) const {
 std::size_t Transformer::bytes_per_token() const {
   std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
   bytes += final_norm_.size() * sizeof(float);
-  for (const Layer& layer : layers_) {
-    for (const MatrixPiece& piece : matrix_pieces(config_)) bytes += (layer.*piece.place).bytes();
-    for (const VectorPiece& piece : vector_pieces(config_))
-      bytes += (layer.*piece.place).size() * sizeof(float);
-  }
+  for (const Layer& layer : layers_) bytes += layer.bytes();
   return bytes;
 }
 

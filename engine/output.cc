@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "engine/limits.h"
 #include "engine/vocabulary_order.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -14,7 +16,6 @@ namespace {
 constexpr std::string_view kKind = "partita.head.kind";
 constexpr std::string_view kCutoffs = "partita.head.cutoffs";
 constexpr std::string_view kChildren = "partita.head.children";
-constexpr std::size_t kMostContexts = 256;
 
 constexpr std::array kNames = {std::string_view("dense"), std::string_view("adaptive"),
                                std::string_view("tree"), std::string_view("mixture")};
@@ -34,13 +35,13 @@ Result<OutputKind> read_kind(const Gguf& file) {
                                             quoted(*text) + ", and must be dense, adaptive, tree or mixture"};
 }
 
-/// A projection where the file has one. Returns what it gives: its rows, or `hidden`.
+/// Loads a projection if the file has one. Returns its output width: its rows, or `hidden`.
 Result<std::size_t> load_projection(TensorLoader& tensors, const std::string& name, std::size_t hidden,
                                     Linear& out) {
   if (!tensors.file().has_tensor(name + ".weight")) return hidden;
   auto sizes = tensors.sizes(name + ".weight");
   if (!sizes) return sizes.error();
-  if (auto r = tensors.linear(name, sizes->rows, hidden, out); !r) return r.error();
+  TRY(tensors.linear(name, sizes->rows, hidden, out));
   return sizes->rows;
 }
 
@@ -49,13 +50,14 @@ Result<void> load_dense(TensorLoader& tensors, const Embedding& embedding, Outpu
     return tensors.matrix("output.weight", out.vocab_size, out.hidden_size, out.root.weight);
   }
   if (embedding.table() == nullptr) {
-    return bad_file(tensors, "there is no output.weight, and an embedding in bands cannot stand for it");
+    return bad_file(tensors,
+                    "there is no output.weight, and an adaptive embedding cannot be used in its place");
   }
   out.root.weight = *embedding.table();
   return {};
 }
 
-/// The band of the embedding that has the same words in the same order, or null.
+/// The band of the embedding with the same words in the same order, or null.
 const Band* band_like(const Cluster& cluster, std::size_t words, std::size_t width,
                       const Embedding& embedding) {
   const auto found = std::find_if(embedding.bands.begin(), embedding.bands.end(), [&](const Band& band) {
@@ -64,7 +66,7 @@ const Band* band_like(const Cluster& cluster, std::size_t words, std::size_t wid
   return found == embedding.bands.end() ? nullptr : &*found;
 }
 
-/// tied: whether words that the file does not give may be a band's.
+/// tied: whether words that the file does not have may be those of a band.
 Result<void> load_cluster(TensorLoader& tensors, std::size_t i, std::size_t words, const Embedding& embedding,
                           bool tied, std::size_t hidden, Cluster& cluster) {
   const std::string name = "output." + std::to_string(i);
@@ -85,29 +87,29 @@ Result<void> load_adaptive(TensorLoader& tensors, const Embedding& embedding, Ou
   auto order = read_order(tensors.file(), out.vocab_size);
   if (!order) return order.error();
   out.id_of = std::move(order->id_of);
-  out.place_of = std::move(order->place_of);
+  out.rank_of = std::move(order->rank_of);
   out.shortlist = ends->front();
   const std::size_t clusters = ends->size() - 1;
   auto width = load_projection(tensors, "output.proj", out.hidden_size, out.projection);
   if (!width) return width.error();
-  if (auto r = tensors.linear("output", out.shortlist + clusters, *width, out.root); !r) return r;
+  TRY(tensors.linear("output", out.shortlist + clusters, *width, out.root));
   for (std::size_t i = 0; i < clusters; ++i) {
     Cluster& cluster = out.clusters.emplace_back();
     cluster.begin = (*ends)[i];
     const std::size_t words = (*ends)[i + 1] - cluster.begin;
-    const bool tied = embedding.place_of.empty() == out.id_of.empty();  // places mean the same words
-    if (auto r = load_cluster(tensors, i, words, embedding, tied, out.hidden_size, cluster); !r) return r;
+    const bool tied = embedding.rank_of.empty() == out.id_of.empty();  // a rank means the same word in both
+    TRY(load_cluster(tensors, i, words, embedding, tied, out.hidden_size, cluster));
   }
   return {};
 }
 
-/// Children stand before their parents and every one but the root has one parent: so it is a tree.
+/// Children come before their parents, and every node but the root has one parent; so it is a tree.
 Result<void> load_tree(TensorLoader& tensors, OutputWeights& out) {
   if (out.vocab_size < 2)
     return bad_file(tensors, "a tree over words must have two of them, and there is one");
   const std::size_t nodes = out.vocab_size - 1;
-  auto children = read_whole_numbers(tensors.file(), kChildren, -static_cast<std::int64_t>(out.vocab_size),
-                                     static_cast<std::int64_t>(nodes) - 1, 2 * nodes);
+  auto children = read_integers(tensors.file(), kChildren, -static_cast<std::int64_t>(out.vocab_size),
+                                static_cast<std::int64_t>(nodes) - 1, 2 * nodes);
   if (!children) return children.error();
   const auto bad = [&](std::size_t i, const std::string& why) {
     return bad_file(tensors, std::string(kChildren) + "[" + std::to_string(i) + "] is " +
@@ -135,15 +137,14 @@ Result<void> load_mixture(TensorLoader& tensors, OutputWeights& out) {
   auto prior = tensors.sizes("output.prior.weight");
   if (!prior) return prior.error();
   const std::size_t contexts = prior->rows;
-  if (contexts > kMostContexts) {
+  if (contexts > kMaxMixtureContexts) {
     return bad_file(tensors, "output.prior.weight has " + std::to_string(contexts) +
-                                 " contexts, and the limit is " + std::to_string(kMostContexts));
+                                 " contexts, and the limit is " + std::to_string(kMaxMixtureContexts));
   }
   auto words = tensors.sizes("output.weight");
   if (!words) return words.error();
-  if (auto r = tensors.linear("output.prior", contexts, out.hidden_size, out.prior); !r) return r;
-  if (auto r = tensors.linear("output.latent", contexts * words->cols, out.hidden_size, out.latent); !r)
-    return r;
+  TRY(tensors.linear("output.prior", contexts, out.hidden_size, out.prior));
+  TRY(tensors.linear("output.latent", contexts * words->cols, out.hidden_size, out.latent));
   return tensors.linear("output", out.vocab_size, words->cols, out.root);
 }
 

@@ -1,5 +1,5 @@
-// What stands between the last hidden state and the words, as it stands in a file: one matrix, or the pieces
-// of an adaptive or hierarchical softmax or of a mixture (docs/heads.md has the keys and tensors).
+// The output weights (LM head) as a file stores them: one matrix, or the parts of an adaptive or hierarchical
+// softmax or of a mixture of softmaxes (docs/heads.md lists the keys and tensors).
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,13 @@ enum class OutputKind : std::uint8_t {
   kMixture,   // several softmaxes, weighted (Yang et al. 2018)
 };
 
-/// "dense" and so on, as in "partita.head.kind".
+/// "dense", "adaptive", "tree" or "mixture", as in "partita.head.kind".
 std::string_view name(OutputKind kind);
 
 /// Words that share one row of the root.
 struct Cluster {
-  std::size_t begin = 0;  // its first place
-  Linear projection;      // [width][hidden]; without it width = hidden
+  std::size_t begin = 0;  // its first rank in the vocabulary order
+  Linear projection;      // [width][hidden]; absent: width = hidden
   Linear words;           // [words][width]
 };
 
@@ -35,16 +35,16 @@ struct OutputWeights {
   std::size_t vocab_size = 0;
   std::size_t hidden_size = 0;
 
-  /// Dense: all words, [vocab][hidden]; the embedding itself where the model ties them. Adaptive: the
-  /// shortlist, then a row a cluster, [shortlist + clusters][width]. Tree: the inner nodes, [vocab -
-  /// 1][hidden]. Mixture: all words, [vocab][width].
+  /// Dense: all words, [vocab][hidden]; the embedding itself if the model ties them. Adaptive: the shortlist,
+  /// then one row per cluster, [shortlist + clusters][width]. Tree: the inner nodes, [vocab - 1][hidden].
+  /// Mixture: all words, [vocab][width].
   Linear root;
 
-  Linear projection;                    // adaptive: of the root, [width][hidden]; without it width = hidden
-  std::size_t shortlist = 0;            // adaptive: places [0, shortlist) stand in the root itself
-  std::vector<Cluster> clusters;        // adaptive: the places from there on
-  std::vector<std::uint32_t> id_of;     // adaptive: the id at each place; empty: the same
-  std::vector<std::uint32_t> place_of;  // adaptive: and the place of each id
+  Linear projection;                   // adaptive: of the root, [width][hidden]; absent: width = hidden
+  std::size_t shortlist = 0;           // adaptive: the root holds ranks [0, shortlist) itself
+  std::vector<Cluster> clusters;       // adaptive: the ranks from `shortlist` on
+  std::vector<std::uint32_t> id_of;    // adaptive: by rank; empty: the id is the rank
+  std::vector<std::uint32_t> rank_of;  // adaptive: by id
 
   std::vector<std::int32_t>
       children;  // tree: [vocab - 1][2], left and right: node c, or word -1 - c where c < 0
@@ -55,7 +55,7 @@ struct OutputWeights {
   std::size_t bytes() const;
 };
 
-/// Reads "partita.head.*" and "output.*". Errors: kUnsupported for another kind; kBadFile naming key or
+/// Reads "partita.head.*" and "output.*". Errors: kUnsupported for an unknown kind; kBadFile naming key or
 /// tensor, value and limit; those of TensorLoader.
 Result<void> load_output(TensorLoader& tensors, std::size_t vocab_size, std::size_t hidden_size,
                          const Embedding& embedding, OutputWeights& out);

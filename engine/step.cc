@@ -8,13 +8,15 @@
 #include "engine/block.h"
 #include "engine/layers/attention.h"
 #include "engine/workspace.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 Error bad_step(std::string sentence) { return {ErrorCode::kInvalidArgument, std::move(sentence)}; }
 
-/// Angles as the reference computes them: the product of position and frequency in float, its cosine exactly.
+/// RoPE angles as the reference computes them: the product of position and frequency in float, its cosine
+/// exactly.
 void fill_angles(const Rope& rope, std::size_t position, float* cos, float* sin) {
   for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
     const float angle = static_cast<float>(position) * rope.inverse_frequency[i];
@@ -43,16 +45,15 @@ struct Engine::Impl {
   Workspace ws;
   std::vector<std::size_t> starts;    // first row of each chunk
   std::vector<std::uint32_t> tokens;  // of each row
-  Result<void> ready;                 // or why there can be no step
-  std::vector<std::size_t> all;       // 0, 1, .. of all rows
-  std::vector<std::size_t> wanted;    // rows whose hidden state is asked for, in the order of chunks
+  Result<void> ready;                 // or the reason that no step can run
+  std::vector<std::size_t> all;       // 0, 1, .. for all rows
+  std::vector<std::size_t> wanted;    // rows whose hidden state is an output, in the order of chunks
 };
 
 Result<void> Engine::Impl::make_tiles(TileType type) {
   std::vector<std::size_t> cols;
   for (const Layer& layer : model->layers()) {
-    for (const PackedMatrix* m : {&layer.q, &layer.attention_out, &layer.gate, &layer.down})
-      cols.push_back(m->cols);
+    for (const Linear* linear : layer.linears()) cols.push_back(linear->weight.cols);
   }
   std::sort(cols.begin(), cols.end());
   cols.erase(std::unique(cols.begin(), cols.end()), cols.end());
@@ -79,17 +80,17 @@ Result<void> Engine::Impl::check(std::span<const Chunk> chunks) const {
                       " tokens; the model's context holds " + std::to_string(c.context_length) + ".");
     }
     if (chunk.outputs > chunk.tokens.size()) {
-      return bad_step("Asked for " + std::to_string(chunk.outputs) + " hidden states of " +
-                      std::to_string(chunk.tokens.size()) + " tokens.");
+      return bad_step("A chunk of " + std::to_string(chunk.tokens.size()) + " tokens cannot have " +
+                      std::to_string(chunk.outputs) + " outputs.");
     }
     const auto same = [&](const Chunk& other) {
       return &other != &chunk && other.sequence == chunk.sequence;
     };
     if (std::any_of(chunks.begin(), chunks.end(), same))
-      return bad_step("A sequence stands twice in one step.");
+      return bad_step("A sequence occurs twice in one step.");
   }
   if (rows == 0 || rows > ws.max_rows) {
-    return bad_step("A step of " + std::to_string(rows) + " rows; it must have 1 to " +
+    return bad_step("The step has " + std::to_string(rows) + " rows and must have 1 to " +
                     std::to_string(ws.max_rows) + ".");
   }
   return {};
@@ -103,7 +104,7 @@ Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
     for (std::size_t i = 0; i < chunks.size(); ++i) {
       const Chunk& chunk = chunks[i];
       if (chunk.role != role) continue;
-      if (Result<void> room = chunk.sequence->reserve(chunk.tokens.size()); !room) return room;
+      TRY(chunk.sequence->reserve(chunk.tokens.size()));
       starts[i] = ws.rows.size();
       for (const std::int32_t token : chunk.tokens) {
         ws.rows.push_back({chunk.sequence, chunk.sequence->length() + ws.rows.size() - starts[i]});
@@ -117,12 +118,12 @@ Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
     const std::size_t end = starts[i] + chunks[i].tokens.size();
     for (std::size_t row = end - chunks[i].outputs; row < end; ++row) wanted.push_back(row);
   }
-  ws.kept = wanted;
-  std::sort(ws.kept.begin(), ws.kept.end());
+  ws.output_rows = wanted;
+  std::sort(ws.output_rows.begin(), ws.output_rows.end());
   all.resize(ws.rows.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   plan_attention(ws, all, ws.attention_plan);
-  plan_attention(ws, ws.kept, ws.kept_attention);
+  plan_attention(ws, ws.output_rows, ws.output_attention);
   return {};
 }
 
@@ -137,8 +138,9 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   }
   worker.wait();
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
-    // One worker looks before the layer, all act after it on what it saw: none may leave while the others
-    // wait for it. Two places in turn, as it may look again before the slowest has acted.
+    // One worker reads `cancel` before the layer, and all act on its value after the layer: no worker may
+    // leave while the others wait for it. Two flags alternate, because the worker may read again before the
+    // slowest has acted.
     std::atomic<bool>& stop = ws.stop[layer % 2];
     if (cancel != nullptr && worker.index == 0)
       stop.store(cancel->load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -147,8 +149,9 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   }
   const auto [from, to] = worker.share(wanted.size());
   for (std::size_t i = from; i < to; ++i) {
-    // After the last layer the kept rows alone are left, in ascending order.
-    const auto row = std::lower_bound(ws.kept.begin(), ws.kept.end(), wanted[i]) - ws.kept.begin();
+    // After the last layer only the output rows are left, in ascending order.
+    const auto row =
+        std::lower_bound(ws.output_rows.begin(), ws.output_rows.end(), wanted[i]) - ws.output_rows.begin();
     model->kernels().rms_norm(ws.x.row(static_cast<std::size_t>(row)), model->final_norm().data(),
                               c.hidden_size, c.norm_eps, hidden + i * c.hidden_size);
   }
@@ -174,8 +177,8 @@ bool Engine::roles_differ() const { return impl_->ws.tiles != nullptr; }
 Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel) {
   Impl& impl = *impl_;
   if (!impl.ready) return impl.ready;
-  if (Result<void> good = impl.check(chunks); !good) return good;
-  if (Result<void> room = impl.plan(chunks); !room) return room;
+  TRY(impl.check(chunks));
+  TRY(impl.plan(chunks));
   for (std::atomic<bool>& stop : impl.ws.stop) stop.store(false, std::memory_order_relaxed);
   impl.ws.failed.store(false, std::memory_order_relaxed);
   impl.team.run([&](const Worker& worker) { impl.run(worker, hidden, cancel); });

@@ -1,4 +1,5 @@
-// One step of the engine: a ragged set of rows goes through all layers together.
+// One step of the engine (a forward pass): rows of many sequences, prompt chunks and generated tokens
+// together (continuous batching, chunked prefill), go through all layers as one ragged batch.
 #pragma once
 
 #include <atomic>
@@ -14,24 +15,26 @@
 
 namespace partita {
 
-/// Prompt tokens and generated tokens may use different arithmetic (AMX tiles for prompts); a token's role is
-/// part of its history, so its bits still depend on nothing but that history.
+/// Prompt tokens and generated tokens may use different arithmetic (AMX tiles for prompts). The role of a
+/// token is part of its history, so its bits depend on its history alone.
 enum class Role : std::uint8_t { kPrompt, kGenerated };
 
-/// Consecutive new tokens of one sequence: a piece of its prompt, or one generated token.
+/// Consecutive new tokens of one sequence: a prompt chunk, or a generated token with the draft tokens after
+/// it.
 struct Chunk {
   KvSequence* sequence = nullptr;
   std::span<const std::int32_t> tokens;
   Role role = Role::kPrompt;
-  /// Hidden states wanted of the last `outputs` of these tokens (0: none, 1: to generate, all: to score).
+  /// How many hidden states to return, of the last tokens of the chunk (0: none, 1: to generate, all: to
+  /// score).
   std::size_t outputs = 0;
 };
 
-/// Buffers for steps of up to max_rows rows with one model; reused, so that a step allocates next to nothing.
-/// Not for two threads at once; several engines may share a Transformer.
+/// Buffers for steps of up to max_rows rows with one model. The buffers are reused, so that a step allocates
+/// next to nothing. Not thread-safe; several engines may share a Transformer.
 class Engine {
  public:
-  /// `tiles`: multiply prompt rows through oneDNN in this type; by default in bf16 where the model's ISA has
+  /// `tiles`: multiply prompt rows through oneDNN in this type. Default: bf16 if the ISA of the model has
   /// tiles.
   Engine(std::shared_ptr<const Transformer> model, int threads, std::size_t max_rows,
          std::optional<TileType> tiles = std::nullopt);
@@ -42,11 +45,11 @@ class Engine {
   /// Whether a token's keys and values depend on its role.
   bool roles_differ() const;
 
-  /// Runs all chunks (rows in total <= max_rows; each sequence at most once) and appends them to their
+  /// Runs all chunks (in total at most max_rows rows; each sequence at most once) and appends them to their
   /// sequences. hidden: [sum of outputs][hidden_size], after the final norm, in the order of chunks. Errors:
   /// kInvalidArgument (too many rows, a token outside the vocabulary, a context past the model's limit),
-  /// kOutOfMemory from the cache, kUnsupported when oneDNN fails, kCancelled when *cancel became true (looked
-  /// at before every layer). After an error no sequence has changed its length.
+  /// kOutOfMemory from the cache, kUnsupported if oneDNN fails, kCancelled if *cancel is true (checked before
+  /// every layer). After an error the length of every sequence is unchanged.
   Result<void> step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel = nullptr);
 
  private:

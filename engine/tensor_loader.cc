@@ -6,15 +6,16 @@
 #include "engine/kernels/parallel.h"
 #include "weights/catch_all.h"
 #include "weights/codecs/codec.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// Bytes packed between two looks at progress.
+/// Bytes packed between two progress reports.
 constexpr std::size_t kSliceBytes = std::size_t{8} << 20;
 
-/// Bytes that a thread reads before it packs them: they stay in its cache. No more is in memory twice, as
-/// file and as panels.
+/// Bytes that a thread reads before it packs them: they stay in its cache. Only this much is in memory twice,
+/// as file and as panels.
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 
 constexpr std::size_t kMaxCols = std::size_t{1} << 20;
@@ -44,7 +45,7 @@ Result<MatrixSizes> TensorLoader::sizes(const std::string& name) const {
   const TensorView* tensor = file_.find_tensor(name);
   const bool is_matrix = tensor != nullptr && tensor->shape.size() == 2;
   if (is_matrix && tensor->shape[1] <= kMaxCols) return MatrixSizes{tensor->shape[0], tensor->shape[1]};
-  if (!is_matrix) return file_.tensor(name, {1, 1}).error();  // which says what is missing, or its shape
+  if (!is_matrix) return file_.tensor(name, {1, 1}).error();  // the tensor is missing, or its shape is wrong
   return Error{ErrorCode::kBadFile, "'" + file_.path() + "': " + name + " has " +
                                         std::to_string(tensor->shape[1]) + " columns, and the limit is " +
                                         std::to_string(kMaxCols)};
@@ -56,7 +57,7 @@ Result<TensorView> TensorLoader::fetch(const std::string& name, std::span<const 
   return tensor;
 }
 
-/// Norms and biases are F32 in every file in sight; other types cost nothing to read.
+/// Norms and biases are F32 in every known file; other types cost nothing to read.
 Result<void> TensorLoader::vector(const std::string& name, std::size_t size, Vector& out) {
   const std::uint64_t shape[] = {size};
   auto tensor = fetch(name, shape);
@@ -76,7 +77,7 @@ Result<void> TensorLoader::matrix(const std::string& name, std::size_t rows, std
 }
 
 Result<void> TensorLoader::linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out) {
-  if (auto r = matrix(name + ".weight", rows, cols, out.weight); !r) return r;
+  TRY(matrix(name + ".weight", rows, cols, out.weight));
   return file_.has_tensor(name + ".bias") ? vector(name + ".bias", rows, out.bias) : Result<void>();
 }
 
@@ -91,7 +92,7 @@ Result<Packing> TensorLoader::prepare(const std::string& name, std::size_t rows,
   return Packing{&out, tensor->bytes, std::move(map)};
 }
 
-/// Panels [first, last), of a list of matrices or of one, in units whose rows a map may mix.
+/// Panels [first, last) of a list of matrices or of one matrix, in units of panels whose rows a map may mix.
 struct TensorLoader::Slice {
   std::size_t first, last, unit;
 };
@@ -100,15 +101,15 @@ namespace {
 
 std::size_t bytes_of_row(const Packing& p) { return p.bytes.size() / p.matrix->rows; }
 
-/// Panels of which all have to be read at once.
+/// Panels that must be read together.
 std::size_t unit_of(const Packing& p, std::size_t unit) { return p.map.empty() ? 1 : unit; }
 
-/// Panels that are packed from one read: whole units.
+/// Panels that are packed from one read: a multiple of a unit.
 std::size_t panels_to_read(const Packing& p, std::size_t unit) {
   return (kReadBytes / (unit * kPanelRows * bytes_of_row(p)) + 1) * unit;
 }
 
-/// What one read takes, which begins and ends with a unit.
+/// Bytes of one read, which begins and ends with a unit.
 std::size_t bytes_to_read(const Packing& p, std::size_t unit) {
   return std::min((panels_to_read(p, unit) + unit) * kPanelRows * bytes_of_row(p), p.bytes.size());
 }
@@ -135,7 +136,7 @@ Result<void> TensorLoader::pack_part(const Packing& p, const Slice& slice,
 /// Packs a slice of the list. Returns the bytes read.
 Result<std::size_t> TensorLoader::pack_slice(std::span<const Packing> list, const Slice& slice,
                                              std::vector<std::byte>& buffer) const {
-  std::size_t bytes = 0, begin = 0;  // begin: of the matrix in the list
+  std::size_t bytes = 0, begin = 0;  // begin: first panel of the matrix in the list
   for (const Packing& p : list) {
     const std::size_t end = begin + p.matrix->panels();
     const std::size_t from = std::clamp(slice.first, begin, end) - begin,
@@ -159,17 +160,17 @@ Result<void> TensorLoader::pack(std::span<const Packing> list, std::size_t unit)
   const int threads = threads_;
   const std::size_t share_bytes = kSliceBytes / static_cast<std::size_t>(threads);
   const std::size_t slice = (share_bytes / list.front().matrix->panel_bytes() / unit + 1) * unit;
-  const std::size_t rounds = panels / static_cast<std::size_t>(threads) / slice + 1;  // of the largest share
+  const std::size_t rounds = panels / static_cast<std::size_t>(threads) / slice + 1;  // for the largest share
   for (std::size_t round = 0; round < rounds; ++round) {
     std::vector<Result<std::size_t>> done(static_cast<std::size_t>(threads), std::size_t{0});  // bytes
     parallel(threads, [&](const Worker& worker) {
-      // All shares are packed, also where the team has fewer members than there are shares.
+      // All shares are packed, even if the team has fewer members than there are shares.
       for (int member = worker.index; member < threads; member += worker.count) {
         const auto [own, end] = Worker{member, threads}.share(panels);
         const std::size_t first = std::min(own + round * slice, end);
         const Slice own_slice{first, std::min(first + slice, end), unit};
         const auto place = static_cast<std::size_t>(member);
-        done[place] = guarded([&] { return pack_slice(list, own_slice, buffers_[place]); });
+        done[place] = catch_all([&] { return pack_slice(list, own_slice, buffers_[place]); });
       }
     });
     std::size_t bytes = 0;
@@ -177,7 +178,7 @@ Result<void> TensorLoader::pack(std::span<const Packing> list, std::size_t unit)
       if (!share) return share.error();
       bytes += *share;
     }
-    if (auto r = report(bytes); !r) return r;
+    TRY(report(bytes));
   }
   return {};
 }

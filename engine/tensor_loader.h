@@ -1,5 +1,5 @@
-// Reading the tensors of a file into panels and vectors: every shape checked, every tensor marked as used; of
-// the file no more is in memory at a time than the pieces that are being packed.
+// Reads the tensors of a file into panels and vectors. Every shape is checked and every tensor is marked as
+// used. The file's pages are released after packing: only the slices that are being packed are in memory.
 #pragma once
 
 #include <functional>
@@ -17,21 +17,20 @@ namespace partita {
 
 using Vector = std::vector<float>;
 
-/// y = W x + b; no bias where it is empty.
+/// A linear layer, y = W x + b; an empty bias: none.
 struct Linear {
-  PackedMatrix weight;  // [rows][cols]; rows == 0: this piece does not exist
+  PackedMatrix weight;  // [rows][cols]; rows == 0: absent
   Vector bias;          // [rows] or empty
   std::size_t bytes() const { return weight.bytes() + bias.size() * sizeof(float); }
 };
 
-/// A matrix to be packed, and where its rows come from.
+/// A matrix to pack and the source of its rows.
 struct Packing {
   PackedMatrix* matrix = nullptr;
-  std::span<const std::byte> bytes;  // where they are in the file
-  std::vector<std::uint32_t> map;  // which row of the file is which, within a unit of pack(); empty: the same
+  std::span<const std::byte> bytes;  // position in the file
+  std::vector<std::uint32_t> map;    // row of the file for each row, within a unit of pack(); empty: identity
 };
 
-/// Of a matrix.
 struct MatrixSizes {
   std::size_t rows = 0;
   std::size_t cols = 0;
@@ -40,31 +39,32 @@ struct MatrixSizes {
 class TensorLoader {
  public:
   /// All three must outlive it. progress: called from the loading thread with the fraction of the file that
-  /// is done; returning false stops with kCancelled.
+  /// is done; if it returns false, loading stops with kCancelled.
   TensorLoader(const Gguf& file, PanelArena& arena, int threads,
                std::function<bool(float)> progress = nullptr);
 
   const Gguf& file() const { return file_; }
 
-  /// What a matrix in the file has, where its shape says more than the metadata. Errors: kNotFound; kBadFile:
-  /// another rank, or more columns than any model here.
+  /// The shape of a matrix in the file, if the metadata does not determine it. Errors: kNotFound; kBadFile if
+  /// the rank is not 2 or the matrix has more columns than the limit.
   Result<MatrixSizes> sizes(const std::string& name) const;
 
-  /// Errors of all that read: a missing tensor, another shape (expected and found), kOutOfMemory, kCancelled.
+  /// Errors of all reading functions: a missing tensor, a wrong shape (expected and found), kOutOfMemory,
+  /// kCancelled.
   Result<void> vector(const std::string& name, std::size_t size, Vector& out);
   Result<void> matrix(const std::string& name, std::size_t rows, std::size_t cols, PackedMatrix& out);
-  /// "{name}.weight", and "{name}.bias" where the file has it.
+  /// "{name}.weight", and "{name}.bias" if the file has it.
   Result<void> linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out);
 
-  /// Allocates the panels of a matrix; `map` says which row of the file is which (empty: the same).
+  /// Allocates the panels of a matrix; row r of the matrix is row map[r] of the file (empty map: identity).
   Result<Packing> prepare(const std::string& name, std::size_t rows, std::size_t cols,
                           std::vector<std::uint32_t> map, PackedMatrix& out);
-  /// Packs matrices whose panels a step shares out as one list (block.cc), in units of so many panels. Every
-  /// worker packs the panels that it will multiply, so that on machines of several nodes they lie in its
-  /// node's memory, a slice at a time.
+  /// Packs matrices whose panels a step divides among workers as one list (block.cc), in units of `unit`
+  /// panels, a slice at a time. Every worker packs the panels that it will multiply, so that on NUMA machines
+  /// they are in the memory of its node.
   Result<void> pack(std::span<const Packing> list, std::size_t unit = 1);
 
-  /// Whether somebody has asked for this tensor of the file.
+  /// Whether this tensor of the file was read.
   bool used(std::string_view name) const { return used_.count(name) != 0; }
 
  private:
@@ -84,7 +84,7 @@ class TensorLoader {
   std::vector<std::vector<std::byte>> buffers_;  // [threads], for bytes of the file
 };
 
-/// What the panels of a file's matrices take.
+/// Bytes of the panels of all matrices of a file.
 std::size_t count_panel_bytes(const Gguf& file);
 
 }  // namespace partita

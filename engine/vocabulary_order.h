@@ -1,4 +1,5 @@
-// Cutoffs and order of a vocabulary that is cut into parts by frequency.
+// The vocabulary order of adaptive softmax and adaptive embeddings: a word has a rank (0: the most frequent),
+// and cutoffs divide the ranks into clusters.
 #pragma once
 
 #include <cstddef>
@@ -11,23 +12,23 @@
 
 namespace partita {
 
-/// The elements of an array of whole numbers. Errors: kNotFound; kBadFile naming the key, the element and the
+/// The elements of an array of integers. Errors: kNotFound; kBadFile naming the key, the element and the
 /// limits, or the size and its limit.
-Result<std::vector<std::int64_t>> read_whole_numbers(const Gguf& file, std::string_view key,
-                                                     std::int64_t least, std::int64_t most,
-                                                     std::size_t most_elements);
+Result<std::vector<std::int64_t>> read_integers(const Gguf& file, std::string_view key, std::int64_t min,
+                                                std::int64_t max, std::size_t max_elements);
 
-/// Where parts end: strictly increasing, below `vocab`; `vocab` itself is added at the end. Errors: kBadFile.
+/// The end rank of each cluster: strictly increasing, below `vocab`; the function appends `vocab` itself.
+/// Errors: kBadFile.
 Result<std::vector<std::size_t>> read_cutoffs(const Gguf& file, std::string_view key, std::size_t vocab,
-                                              std::size_t least);
+                                              std::size_t min);
 
-/// A permutation of the vocabulary, both ways. Empty: every id is at the place of its number.
+/// A permutation of the vocabulary, in both directions. Empty: the rank of an id is the id.
 struct VocabularyOrder {
-  std::vector<std::uint32_t> id_of;     // by place
-  std::vector<std::uint32_t> place_of;  // by id
+  std::vector<std::uint32_t> id_of;    // by rank
+  std::vector<std::uint32_t> rank_of;  // by id
 };
 
-/// "partita.vocabulary.order". Errors: kBadFile: not every id stands in it once.
+/// Reads "partita.vocabulary.order". Errors: kBadFile if an id is missing or occurs twice.
 Result<VocabularyOrder> read_order(const Gguf& file, std::size_t vocab);
 
 }  // namespace partita

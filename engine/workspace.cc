@@ -17,9 +17,9 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   const std::size_t q_width = std::size_t{c.heads} * c.head_dim,
                     kv_width = std::size_t{c.kv_heads} * c.head_dim;
   rows.reserve(max_rows);
-  kept.reserve(max_rows);
+  output_rows.reserve(max_rows);
   attention_plan.ranges.reserve(max_rows);
-  kept_attention.ranges.reserve(max_rows);
+  output_attention.ranges.reserve(max_rows);
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
   q = FloatBuffer(max_rows, q_width);
@@ -32,18 +32,18 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
     cos.emplace_back(max_rows, c.head_dim / 2);
     sin.emplace_back(max_rows, c.head_dim / 2);
   }
-  shared = ActivationBuffer(max_rows, widest(c));
+  shared_activations = ActivationBuffer(max_rows, widest(c));
   for (int t = 0; t < threads; ++t) {
-    own.emplace_back(kRowsRedone, widest(c));
+    own_activations.emplace_back(kMaxRedundantRows, widest(c));
     matmul.emplace_back(matmul_scratch_bytes(widest(c)));
     attend.emplace_back(c.head_dim);
   }
 }
 
-void Workspace::narrow() {
+void Workspace::keep_output_rows() {
   std::size_t tiled = 0;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    const std::size_t r = kept[i];  // >= i
+  for (std::size_t i = 0; i < output_rows.size(); ++i) {
+    const std::size_t r = output_rows[i];  // >= i
     tiled += r < tiled_rows;
     if (r == i) continue;
     rows[i] = rows[r];
@@ -53,7 +53,7 @@ void Workspace::narrow() {
       std::copy_n(sin[base].row(r), sin[base].cols(), sin[base].row(i));
     }
   }
-  rows.resize(kept.size());
+  rows.resize(output_rows.size());
   tiled_rows = tiled;
 }
 
@@ -63,7 +63,7 @@ bool Workspace::ok() const {
   };
   const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &attention, &gate, &up};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
-         good(cos) && good(sin) && shared.ok() && good(own) && good(attend) &&
+         good(cos) && good(sin) && shared_activations.ok() && good(own_activations) && good(attend) &&
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }
 

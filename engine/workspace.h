@@ -1,5 +1,5 @@
-// The buffers of a step, made once for the largest step and reused. Those of attention over spans alone grow,
-// as contexts do.
+// The buffers of a step, allocated once for the largest step and reused. Only the buffers of split attention
+// (span_*) grow, with the context length.
 #pragma once
 
 #include <atomic>
@@ -32,28 +32,28 @@ class FloatBuffer {
   std::size_t cols_ = 0;
 };
 
-/// One row of a step: a token at its place in a sequence.
+/// One row of a step: a token and its position in a sequence.
 struct StepRow {
   KvSequence* sequence = nullptr;
   std::size_t position = 0;
 };
 
-/// Consecutive rows of one sequence whose queries are answered together.
+/// Consecutive rows of one sequence whose queries are processed together.
 struct QueryRange {
   std::size_t row = 0;     // the first
   std::size_t tokens = 0;  // how many rows
 };
 
-/// How a set of rows is shared out by attend(): made once a step, valid for all layers.
+/// How attend() divides a set of rows into units of work. Planned once per step, valid for all layers.
 struct AttentionPlan {
   std::vector<QueryRange> ranges;
-  std::size_t heads_per_unit = 0;  // query heads of a group that go together
+  std::size_t heads_per_unit = 0;  // query heads of a group that are processed together
   std::size_t head_parts = 0;      // units per (range, KV head)
   std::size_t units = 0;
-  std::size_t spans = 1;  // > 1: each (unit, span it sees) is handed out by itself; the most of any layer
+  std::size_t spans = 1;  // > 1: each (unit, span) is a work item of its own; the maximum over all layers
 };
 
-/// Memory one thread needs for its piece of attention.
+/// Scratch memory of one thread for attention.
 struct AttentionScratch {
   explicit AttentionScratch(std::size_t head_dim)
       : q(kMaxQueryRows, head_dim), part(kMaxQueryRows, head_dim), out(kMaxQueryRows, head_dim) {}
@@ -64,48 +64,49 @@ struct AttentionScratch {
   std::int32_t first[kMaxQueryRows], last[kMaxQueryRows];
 };
 
-/// Everything a block reads and writes besides weights and cache. Shapes in rows of the step.
+/// Everything that a block reads and writes besides weights and cache. Shapes are in rows of the step.
 struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
   bool ok() const;
 
-  /// Leaves the rows of `kept` alone, in their order, with what stands in x, cos and sin.
-  void narrow();
+  /// Keeps only the rows of `output_rows`, in their order: compacts rows, x, cos and sin.
+  void keep_output_rows();
 
   const Transformer& model;
   const int threads;
   const std::size_t max_rows;
 
-  // The step at hand.
-  std::size_t tiled_rows = 0;     // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
-  std::vector<StepRow> rows;      // prompt rows first
-  std::vector<std::size_t> kept;  // rows whose hidden state somebody asks for, ascending
-  AttentionPlan attention_plan;   // for all rows
-  AttentionPlan kept_attention;   // for those of `kept`
-  std::atomic<std::size_t> next_unit{0};  // of attention, handed out in order
+  // The current step.
+  std::size_t tiled_rows = 0;  // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
+  std::vector<StepRow> rows;   // prompt rows first
+  std::vector<std::size_t> output_rows;   // rows whose hidden state is an output, ascending
+  AttentionPlan attention_plan;           // for all rows
+  AttentionPlan output_attention;         // for `output_rows`
+  std::atomic<std::size_t> next_unit{0};  // next work item of attention, handed out in order
   std::atomic<bool> stop[2] = {};         // by parity of the layer (step.cc)
-  std::atomic<bool> failed{false};        // a product of `tiles`
+  std::atomic<bool> failed{false};        // a product of `tiles` failed
 
-  std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors that have tiles; else null
+  std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors with tiles; else null
 
   FloatBuffer x;                      // [rows][hidden] the residual stream
-  FloatBuffer y;                      // [rows][hidden] what a half-block adds to it
+  FloatBuffer y;                      // [rows][hidden] the output of attention or FFN, added to x
   FloatBuffer q, k, v;                // [rows][heads * head_dim], [rows][kv_heads * head_dim] twice
   FloatBuffer attention;              // [rows][heads * head_dim]
   FloatBuffer gate, up;               // [rows][ffn]
   std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][head_dim / 2]
 
-  ActivationBuffer shared;               // activations of all rows
-  std::vector<ActivationBuffer> own;     // [threads], of few rows that every thread makes for itself
-  std::vector<AlignedBytes> matmul;      // [threads] scratch
-  std::vector<AttentionScratch> attend;  // [threads]
+  ActivationBuffer shared_activations;            // activations of all rows
+  std::vector<ActivationBuffer> own_activations;  // [threads], for steps of few rows
+  std::vector<AlignedBytes> matmul;               // [threads] scratch
+  std::vector<AttentionScratch> attend;           // [threads]
 
   // Attention of few queries over many keys (attention.h): partial results by (unit, span), merged in order.
   std::vector<float> span_max, span_sum;  // [units * spans * rows of a unit]
-  FloatBuffer span_out;                   // the same by [head_dim]
+  FloatBuffer span_out;                   // [units * spans * rows of a unit][head_dim]
 };
 
-/// Rows that every thread prepares for itself: cheaper than to share them out and wait.
-inline constexpr std::size_t kRowsRedone = 4;
+/// Up to this many rows, every thread computes the activations of all rows itself: cheaper than to share the
+/// rows and wait at a barrier.
+inline constexpr std::size_t kMaxRedundantRows = 4;
 
 }  // namespace partita

@@ -1,4 +1,4 @@
-// Opens a model, asks it something, and prints the answer as it comes: example MODEL.gguf [QUESTION]
+// Opens a model, asks a question, and streams the answer: example MODEL.gguf [QUESTION]
 #include <iostream>
 #include <partita/partita.hpp>
 

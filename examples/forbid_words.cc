@@ -1,8 +1,8 @@
-// Has a model answer without the words it is forbidden: forbid_words MODEL.gguf QUESTION WORD...
+// Constrained decoding: an answer without forbidden words. forbid_words MODEL.gguf QUESTION WORD...
 //
-// A constraint is asked before every token what may come next, and told what did. This one forbids texts,
-// whatever their case, also where they are cut into several tokens; a grammar would keep its parser's state
-// in the same place.
+// Before every token the engine asks a constraint which ids are allowed, and tells it the chosen one. This
+// one forbids words in any case, also across several tokens. A grammar would keep its parser's state in the
+// same class.
 #include <algorithm>
 #include <cctype>
 #include <iostream>
@@ -51,7 +51,7 @@ class ForbiddenWords : public partita::Constraint {
   }
 
  private:
-  /// Whether a word ends in `token` if that is what comes next.
+  /// Whether the text so far and `token` complete a forbidden word.
   bool completes_word(const std::string& token) const {
     return std::any_of(words_.begin(), words_.end(), [&](const std::string& word) {
       const std::size_t before = std::min(text_.size(), word.size() - 1);

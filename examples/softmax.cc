@@ -1,4 +1,4 @@
-// The softmax family without a model: one row of logits, several ways to read it.
+// The softmax family without a model: distributions, distances and draws of one row of logits.
 #include <cstdio>
 #include <partita/softmax.hpp>
 #include <span>
@@ -19,7 +19,7 @@ void print(const char* what, const Row& values) {
 
 void print(const char* what, double value) { std::printf("%-14s%8.4f\n", what, value); }
 
-/// Probabilities of every word: dense, and sparse ones, with words of probability 0.
+/// Distributions over all ids: dense, and sparse with probabilities of 0.
 partita::Result<void> distributions(const Row& logits) {
   Row p(logits.size());
   if (auto done = partita::softmax(logits, p); !done) return done;
@@ -39,8 +39,8 @@ partita::Result<void> distributions(const Row& logits) {
   return {};
 }
 
-/// The same row in two pieces, seen by two workers.
-partita::Result<void> in_pieces(const Row& logits) {
+/// Online softmax: a row in two parts, as two workers would read it, merged.
+partita::Result<void> in_parts(const Row& logits) {
   const std::span<const float> row = logits;
   partita::OnlineSoftmax left, right;
   if (auto done = left.add(row.first(2)); !done) return done;
@@ -49,11 +49,11 @@ partita::Result<void> in_pieces(const Row& logits) {
   const auto whole = partita::log_sum_exp(logits);
   if (!whole) return whole.error();
   print("log-sum-exp", *whole);
-  print("in two pieces", left.log_sum_exp());
+  print("in two parts", left.log_sum_exp());
   return {};
 }
 
-/// How much a row leaves open, and how far it is from a target or from another row.
+/// Entropy of a row, its loss for a target, and its KL divergence from another row.
 partita::Result<void> distances(const Row& logits, const Row& other) {
   constexpr int kTarget = 1;
   Row gradient(logits.size());
@@ -71,7 +71,7 @@ partita::Result<void> distances(const Row& logits, const Row& other) {
   return {};
 }
 
-/// Ids drawn by the largest sum of logit and noise; a draw is a function of its key.
+/// Gumbel-max draws: the argmax of logit plus noise. A draw depends on its key alone.
 partita::Result<void> draws(const Row& logits) {
   const partita::DrawKey first = {.seed = 1};
   Row noise;
@@ -90,7 +90,7 @@ partita::Result<void> draws(const Row& logits) {
 int main() {
   const Row logits = {2.0F, 1.5F, 0.25F, -1.0F}, other = {1.0F, 2.0F, 0.25F, -1.0F};
   if (auto done = distributions(logits); !done) return complain(done.error());
-  if (auto done = in_pieces(logits); !done) return complain(done.error());
+  if (auto done = in_parts(logits); !done) return complain(done.error());
   if (auto done = distances(logits, other); !done) return complain(done.error());
   if (auto done = draws(logits); !done) return complain(done.error());
 }

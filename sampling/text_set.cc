@@ -16,7 +16,7 @@ TextSet::TextSet(std::vector<std::string> texts) : texts_(std::move(texts)), nod
     const Node node = nodes_[state];
     nodes_[state].children = static_cast<State>(nodes_.size());
     std::uint32_t first = node.first;
-    if (first < node.last && texts_[first].size() == node.depth) {  // the text that is this state sorts first
+    if (first < node.last && texts_[first].size() == node.depth) {  // a text equal to this state sorts first
       nodes_[state].completes = true;
       ++first;
     }
@@ -28,7 +28,7 @@ TextSet::TextSet(std::vector<std::string> texts) : texts_(std::move(texts)), nod
       added.last = first;
       added.depth = node.depth + 1;
       added.byte = byte;
-      // Nodes come by depth, so whatever next() asks here is complete.
+      // Nodes are added by depth, so the nodes that next() reads here are complete.
       if (state == kNothing) {
         starts_[static_cast<unsigned char>(byte)] = static_cast<State>(nodes_.size());
       } else {

@@ -1,4 +1,4 @@
-// A few texts that are looked for in a stream of bytes.
+// Search for several texts at once in a stream of bytes (Aho-Corasick).
 #pragma once
 
 #include <array>
@@ -12,14 +12,15 @@
 
 namespace partita {
 
-/// The automaton of Aho & Corasick (1975). A state is the longest end of what was read that begins a text;
-/// there are at most as many as the texts have bytes, and one. Reading a byte takes constant time on average.
+/// The automaton of Aho & Corasick (1975). A state is the longest suffix of the bytes read so far that is a
+/// prefix of a text; there are at most as many states as the texts have bytes, plus one. Reading a byte takes
+/// constant time on average.
 class TextSet {
  public:
   using State = std::uint32_t;
   static constexpr State kNothing = 0;  // no text has begun
 
-  /// Precondition: no text is empty, and all together have fewer than 2^31 bytes. Duplicates count once.
+  /// Precondition: no text is empty, and together they have fewer than 2^31 bytes. Duplicates count once.
   explicit TextSet(std::vector<std::string> texts);
 
   bool empty() const { return texts_.empty(); }
@@ -32,15 +33,16 @@ class TextSet {
 
   struct Run {
     State state = kNothing;
-    bool completed = false;  // some text, at one of these bytes
+    bool completed = false;  // a text ended at one of these bytes
   };
   Run run(State state, std::string_view bytes) const;
   bool found_in(std::string_view bytes) const { return run(kNothing, bytes).completed; }
 
   std::size_t states() const { return nodes_.size(); }
-  /// The longest state that is a proper end of this one.
+  /// The longest state that is a proper suffix of this one (the failure link).
   State shorter(State state) const { return nodes_[state].shorter; }
-  /// How many bytes of a text have been read in this state; it is the beginning of these texts, in order.
+  /// The number of bytes of a text that have been read in this state, and the texts that begin with them,
+  /// sorted.
   std::size_t depth(State state) const { return nodes_[state].depth; }
   std::span<const std::string> begun(State state) const {
     return std::span(texts_).subspan(nodes_[state].first, nodes_[state].last - nodes_[state].first);

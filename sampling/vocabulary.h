@@ -1,4 +1,4 @@
-// What a stage may know about the tokens that it chooses among.
+// The tokens of a vocabulary as samplers see them: their bytes, and which ids end an answer.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ class Vocabulary {
   /// The ids that end an answer.
   virtual std::span<const std::int32_t> ends() const = 0;
 
-  /// The ids that have a text, in the order of their bytes. Sorted when first asked for, by one thread.
+  /// The ids that have a text, sorted by bytes. The first call sorts them; calls from several threads are
+  /// safe.
   std::span<const std::int32_t> by_text() const;
 
  private:

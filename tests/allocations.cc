@@ -18,7 +18,7 @@ std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_live_bytes{0};
 std::atomic<std::size_t> allocations{0};
 
-// Of a FailingAllocation.
+// State of FailingAllocation.
 std::atomic<std::size_t> first_failure{kNever};
 std::atomic<std::size_t> attempts{0};
 std::atomic<bool> failures_last{false};
@@ -45,7 +45,7 @@ void counted_free(void* memory) noexcept {
 
 }  // namespace
 
-// All forms without an alignment: AddressSanitizer brings its own of each, which do not call one another.
+// Replaces every form without an alignment: those of AddressSanitizer do not call one another.
 void* operator new(std::size_t size) { return allocate_or_throw(size); }
 void* operator new[](std::size_t size) { return allocate_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_allocate(size); }

@@ -1,34 +1,33 @@
-// Counts what operator new hands out in this test program, and makes allocations fail.
+// Counts the allocations of this test program through operator new, and injects allocation failures.
 #pragma once
 
 #include <cstddef>
 
 namespace partita::test {
 
-/// What has been allocated since construction: the largest amount of memory at one time, beyond what was
-/// then, and how often.
-/// One at a time; for one thread.
+/// Measures allocations since construction: the peak memory above the level at construction, and the number
+/// of allocations. Only one may exist at a time; for one thread.
 class AllocationWatch {
  public:
   AllocationWatch();
   std::size_t peak_bytes() const;
-  /// How often memory was allocated since.
+  /// The number of allocations since construction.
   std::size_t count() const;
 
  private:
   std::size_t before_, count_before_;
 };
 
-/// Bytes that operator new has handed out and that are not deleted yet.
+/// Bytes allocated by operator new and not deleted yet.
 std::size_t live_allocated_bytes();
 
-/// How long a failing allocation lasts.
+/// Whether one allocation fails, or all from then on.
 enum class Exhaustion { kOnce, kLasting };
 
-/// While one lives, allocation number `fails` (from 0) of this program fails, and with kLasting all after it:
-/// operator new throws std::bad_alloc or returns null. In programs with faults/mappings.cc aligned_alloc()
-/// and anonymous mmap(), which AlignedBytes calls, are such allocations too. One at a time; counts every
-/// thread.
+/// While it exists, allocation number `fails` (from 0) of this program fails, with kLasting also all later
+/// ones: operator new throws std::bad_alloc or returns null. In programs that link faults/mappings.cc,
+/// aligned_alloc() and anonymous mmap(), which AlignedBytes calls, count as allocations too. Only one may
+/// exist at a time; it counts the allocations of all threads.
 class FailingAllocation {
  public:
   FailingAllocation(std::size_t fails, Exhaustion exhaustion);
@@ -36,11 +35,11 @@ class FailingAllocation {
   FailingAllocation(const FailingAllocation&) = delete;
   FailingAllocation& operator=(const FailingAllocation&) = delete;
 
-  /// Allocations since its construction, those that failed included.
+  /// The number of allocations since construction, failed ones included.
   static std::size_t attempts_so_far();
 };
 
-/// Counts an allocation; whether it is to fail.
+/// Counts an allocation; returns whether it must fail.
 bool allocation_fails() noexcept;
 
 }  // namespace partita::test

@@ -8,7 +8,8 @@
 namespace partita::test {
 namespace {
 
-/// About normal, of variance 1: the sum of four uniform numbers. The same everywhere.
+/// Approximately normal with standard deviation `scale`: the sum of four uniform numbers. The same on every
+/// platform.
 std::vector<float> normal(std::uint32_t seed, std::size_t n, float scale) {
   std::mt19937 random(seed);
   std::vector<float> values(n);
@@ -84,7 +85,7 @@ void HeadWriter::classes() {
   }
 }
 
-/// Words are joined by twos, in a mixed order, until one tree is left.
+/// Joins nodes in pairs, in random order, until one tree is left.
 void HeadWriter::tree() {
   std::vector<std::int32_t> roots, children;
   for (std::size_t w = 0; w < spec_.vocab; ++w) roots.push_back(-1 - static_cast<std::int32_t>(w));

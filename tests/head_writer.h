@@ -1,4 +1,4 @@
-// Heads of all kinds with made-up weights, as they stand in model files.
+// Writes LM heads of all kinds with random weights to model files.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace partita::test {
 
-/// What made-up heads have in common.
+/// The parameters of a random LM head.
 struct HeadSpec {
   std::string kind;  // dense, adaptive, classes, tree or mixture
   Dtype dtype = Dtype::kF32;
@@ -16,11 +16,12 @@ struct HeadSpec {
   std::size_t hidden = 96;
 };
 
-/// Adds keys and tensors of such a head: weights of a seed, so scaled that some words are likely.
+/// Adds the keys and tensors of such a head. The weights come from a fixed seed, scaled so that a few tokens
+/// are likely.
 void add_head(const HeadSpec& spec, GgufWriter& file);
 
-/// The embedding in three bands, the first with a projection though it needs none; the order of the
-/// vocabulary is the head's.
+/// Adds an adaptive input embedding of three bands; the first one has a projection too, which it does not
+/// need. The vocabulary order is that of the head.
 void add_bands(const HeadSpec& spec, GgufWriter& file);
 
 }  // namespace partita::test

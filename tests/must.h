@@ -1,5 +1,5 @@
-// For what helpers of tests need to go on. They know nothing of Catch2, because fuzz targets share them: a
-// test fails with the message, a fuzz target aborts.
+// Assertions for test helpers. They do not use Catch2, because fuzz targets share them: a test fails with the
+// message, a fuzz target aborts.
 #pragma once
 
 #include <stdexcept>
@@ -14,7 +14,7 @@ inline void must(bool holds, const std::string& what) {
   if (!holds) throw std::runtime_error(what);
 }
 
-/// The value, or the error's message is thrown.
+/// Returns the value, or throws the error's message.
 template <class T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);

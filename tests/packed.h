@@ -1,4 +1,4 @@
-// A packed matrix with memory of its own, for tests and benchmarks of single matrices.
+// A packed matrix that owns its memory, for tests and benchmarks of single matrices.
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@ struct OwnedMatrix : PackedMatrix {
   PanelArena arena;
 };
 
-/// blocks: the matrix row by row as in a file. Ends the program where allocate_panels has an error.
+/// blocks: the matrix, row by row, in the file's encoding. Ends the program if allocate_panels fails.
 inline OwnedMatrix pack(Dtype type, std::size_t rows, std::size_t cols, std::span<const std::byte> blocks) {
   OwnedMatrix m;
   static_cast<PackedMatrix&>(m) = *allocate_panels(type, rows, cols, m.arena);

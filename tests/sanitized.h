@@ -1,10 +1,10 @@
-// Sanitizers look for faults that a few rows show as well as many: under them, where everything takes ten
-// times as long, tests of numbers over thousands of rows take a part.
+// Reduces tests over thousands of rows under sanitizers, where everything takes ten times as long: a few rows
+// show the same faults as many.
 #pragma once
 
 namespace partita::test {
 
-#if defined(__has_feature)  // clang's way to say so; g++ defines macros
+#if defined(__has_feature)  // clang; g++ defines macros
 #define PARTITA_HAS_FEATURE(feature) __has_feature(feature)
 #else
 #define PARTITA_HAS_FEATURE(feature) 0

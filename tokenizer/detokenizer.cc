@@ -6,8 +6,8 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-/// Moves what is decided out of `held`; bytes that may yet become a character stay.
-std::string take_whole(std::string& held) {
+/// Removes complete characters and invalid bytes from `held` and returns them; an incomplete character stays.
+std::string take_complete(std::string& held) {
   std::string text;
   std::string_view rest = held;
   while (!rest.empty()) {
@@ -26,14 +26,14 @@ Detokenizer::Detokenizer(const Tokenizer& tokenizer, bool show_control)
     : tokenizer_(&tokenizer), show_control_(show_control) {}
 
 std::string Detokenizer::push(TokenId id) {
-  // At the beginning of a text decode() leaves out the space that encode() put there.
+  // At the start of a text decode() removes the space that encode() added.
   held_ += first_ ? tokenizer_->decode({&id, 1}, show_control_) : tokenizer_->piece(id, show_control_);
   first_ = tokenizer_->kind(id) == TokenKind::kControl;
-  return take_whole(held_);
+  return take_complete(held_);
 }
 
 std::string Detokenizer::finish() {
-  std::string text = take_whole(held_);
+  std::string text = take_complete(held_);
   if (!held_.empty()) text += kReplacement;
   held_.clear();
   first_ = true;

@@ -1,5 +1,7 @@
 #include "tokenizer/gguf_vocabulary.h"
 
+#include "weights/try.h"
+
 #include <array>
 #include <cmath>
 #include <optional>
@@ -15,7 +17,7 @@ constexpr std::string_view kScores = "tokenizer.ggml.scores";
 
 Error bad_file(std::string message) { return {ErrorCode::kBadFile, std::move(message)}; }
 
-/// The numbers are those of llama_token_type; 0 is "undefined", which files use for plain words.
+/// The numbers are those of llama_token_type; 0 is "undefined", which files use for normal tokens.
 std::optional<TokenKind> kind_from_gguf(std::optional<std::int64_t> number) {
   constexpr std::array kKinds = {TokenKind::kNormal,  TokenKind::kNormal,      TokenKind::kUnknown,
                                  TokenKind::kControl, TokenKind::kUserDefined, TokenKind::kUnused,
@@ -36,7 +38,7 @@ Result<void> read_kinds(const Gguf& file, GgufTokens& tokens) {
   if (!tokens.has_kinds) return {};
   const auto types = file.get_array(kTypes);
   if (!types) return types.error();
-  if (auto same = check_same_size(kTypes, (*types)->size(), tokens.kinds.size()); !same) return same;
+  TRY(check_same_size(kTypes, (*types)->size(), tokens.kinds.size()));
   for (std::size_t i = 0; i < tokens.kinds.size(); ++i) {
     const auto kind = kind_from_gguf((*types)->int_at(i));
     if (!kind) {
@@ -59,8 +61,8 @@ Result<std::optional<TokenId>> read_id(const Gguf& file, std::string_view key, s
   return std::optional<TokenId>(static_cast<TokenId>(*id));
 }
 
-Result<void> read_into(const Gguf& file, std::string_view key, const GgufTokens& tokens,
-                       std::optional<TokenId> fallback, std::optional<TokenId>& id) {
+Result<void> read_special_id(const Gguf& file, std::string_view key, const GgufTokens& tokens,
+                             std::optional<TokenId> fallback, std::optional<TokenId>& id) {
   auto found = read_id(file, key, tokens.kinds.size());
   if (!found) return found.error();
   id = *found;
@@ -70,17 +72,17 @@ Result<void> read_into(const Gguf& file, std::string_view key, const GgufTokens&
   return {};
 }
 
-/// add_bos_token or add_eos_token. A default that cannot be followed is dropped; an order that cannot is
-/// wrong.
-Result<bool> read_adds(const Gguf& file, std::string_view key, bool missing, bool has_id) {
+/// Reads add_bos_token or add_eos_token. If the token has no id, a default of true becomes false, and an
+/// explicit true is an error.
+Result<bool> read_add_flag(const Gguf& file, std::string_view key, bool missing, bool has_id) {
   const auto adds = file.get_bool(key, missing);
   if (!adds || !*adds || has_id) return adds;
   if (file.find(key) == nullptr) return false;
   return bad_file(std::string(key) + " is true, but the file names no such token");
 }
 
-Result<std::vector<TokenId>> read_ends(const Gguf& file, const GgufTokens& tokens,
-                                       std::optional<TokenId> eos) {
+Result<std::vector<TokenId>> read_end_ids(const Gguf& file, const GgufTokens& tokens,
+                                          std::optional<TokenId> eos) {
   std::vector<TokenId> ends;
   if (eos) ends.push_back(*eos);
   for (const std::string_view key :
@@ -119,14 +121,14 @@ Result<GgufTokens> read_tokens(const Gguf& file) {
     return bad_file(std::string(kTokens) + " takes " + std::to_string(tokens.bytes) + " bytes, more than " +
                     std::to_string(kMaxText));
   }
-  if (auto done = read_kinds(file, tokens); !done) return done.error();
+  TRY(read_kinds(file, tokens));
   return tokens;
 }
 
 Result<std::vector<float>> read_scores(const Gguf& file, std::size_t count) {
   const auto array = file.get_array(kScores);
   if (!array) return array.error();
-  if (auto same = check_same_size(kScores, (*array)->size(), count); !same) return same.error();
+  TRY(check_same_size(kScores, (*array)->size(), count));
   std::vector<float> scores(count);
   for (std::size_t i = 0; i < count; ++i) {
     std::optional<double> score = (*array)->float_at(i);
@@ -153,13 +155,14 @@ Result<SpecialIds> read_specials(const Gguf& file, const GgufTokens& tokens,
                          Row{"tokenizer.ggml.eos_token_id", defaults.eos, &ids.eos},
                          Row{"tokenizer.ggml.unknown_token_id", defaults.unknown, &ids.unknown},
                          Row{"tokenizer.ggml.padding_token_id", std::nullopt, &ids.pad}}) {
-    if (auto done = read_into(file, row.key, tokens, row.fallback, *row.id); !done) return done.error();
+    TRY(read_special_id(file, row.key, tokens, row.fallback, *row.id));
   }
-  const auto add_bos = read_adds(file, "tokenizer.ggml.add_bos_token", defaults.add_bos, ids.bos.has_value());
+  const auto add_bos =
+      read_add_flag(file, "tokenizer.ggml.add_bos_token", defaults.add_bos, ids.bos.has_value());
   if (!add_bos) return add_bos.error();
-  const auto add_eos = read_adds(file, "tokenizer.ggml.add_eos_token", false, ids.eos.has_value());
+  const auto add_eos = read_add_flag(file, "tokenizer.ggml.add_eos_token", false, ids.eos.has_value());
   if (!add_eos) return add_eos.error();
-  auto ends = read_ends(file, tokens, ids.eos);
+  auto ends = read_end_ids(file, tokens, ids.eos);
   if (!ends) return ends.error();
   ids.add_bos = *add_bos;
   ids.add_eos = *add_eos;

@@ -1,4 +1,4 @@
-// The tokenizer.ggml.* metadata of a GGUF file, read with every size and id checked.
+// Reads the tokenizer.ggml.* metadata of a GGUF file; checks every size and id.
 #pragma once
 
 #include <optional>
@@ -15,27 +15,26 @@ namespace partita {
 /// tokenizer.ggml.tokens and tokenizer.ggml.token_type.
 struct GgufTokens {
   std::vector<std::string_view> spellings;  // views of the file
-  std::vector<TokenKind> kinds;             // as many; all kNormal if the file does not say
+  std::vector<TokenKind> kinds;             // same size; all kNormal if the file has no token types
   std::size_t bytes = 0;                    // of all spellings together
   bool has_kinds = false;
 };
 
-/// Errors: kNotFound without tokens; kBadFile naming the token with a wrong type or a spelling that is too
-/// long, or the array whose size is not that of the others.
+/// Errors: kNotFound without tokens; kBadFile with the token whose type is invalid or whose spelling is too
+/// long, or with the array whose size differs from the others.
 Result<GgufTokens> read_tokens(const Gguf& file);
 
 /// tokenizer.ggml.scores: one finite number for each of `count` tokens.
 Result<std::vector<float>> read_scores(const Gguf& file, std::size_t count);
 
-/// What holds where the metadata is silent.
+/// Defaults for missing metadata.
 struct SpecialDefaults {
   bool add_bos = false;
-  std::optional<TokenId> bos, eos, unknown;  // taken if such a token exists and is a control or unknown one
+  std::optional<TokenId> bos, eos, unknown;  // used if the token exists and is a control or unknown token
 };
 
-/// The ids that mean something, and whether BOS and EOS belong to a prompt.
-/// Errors: kBadFile naming the key whose id is outside the vocabulary, or a BOS or EOS that is asked for but
-/// not named.
+/// The ids of special tokens, and whether BOS and EOS are added to a prompt. Errors: kBadFile with the key
+/// whose id is outside the vocabulary, or with add_bos_token or add_eos_token if it is true without an id.
 Result<SpecialIds> read_specials(const Gguf& file, const GgufTokens& tokens, const SpecialDefaults& defaults);
 
 }  // namespace partita

@@ -8,21 +8,21 @@
 namespace partita {
 namespace {
 
-constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
+constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
 
 __extension__ using Wide = unsigned __int128;
 
-/// Both halves of the product: every bit of either factor reaches every bit of the result.
+/// XOR of both halves of the 128-bit product: every bit of either factor affects every bit of the result.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// Odd, and not to be guessed by whoever wrote the vocabulary: the clock and where the loader put us.
+/// An odd seed that the author of a vocabulary cannot predict: from the clock and the stack address (ASLR).
 std::uint64_t new_seed() {
   const auto ticks = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   const auto place = reinterpret_cast<std::uintptr_t>(&ticks);
-  return fold(ticks ^ kOdd, (place << 1) ^ kOdd) | 1;
+  return fold(ticks ^ kGoldenRatio, (place << 1) ^ kGoldenRatio) | 1;
 }
 
 std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
@@ -31,10 +31,10 @@ std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
     std::uint64_t chunk = 0;
     const std::size_t n = std::min(bytes.size(), sizeof chunk);
     std::memcpy(&chunk, bytes.data(), n);
-    hash = fold(hash ^ chunk, seed ^ kOdd);
+    hash = fold(hash ^ chunk, seed ^ kGoldenRatio);
     bytes.remove_prefix(n);
   }
-  return fold(hash, kOdd);
+  return fold(hash, kGoldenRatio);
 }
 
 std::size_t capacity(std::size_t entries) { return std::bit_ceil(2 * entries + 2); }
@@ -65,7 +65,7 @@ std::optional<std::int32_t> StringTable::find(std::string_view string) const {
   return slot.index;
 }
 
-/// The slot that holds `string`, or the free one where it would go.
+/// The slot that holds `string`, or the free slot for it.
 std::size_t StringTable::slot_of(std::string_view string, std::uint64_t hash) const {
   const auto tag = static_cast<std::uint32_t>(hash >> 32);
   const std::size_t mask = slots_.size() - 1;
@@ -101,7 +101,7 @@ std::optional<Merge> MergeTable::find(std::int32_t left, std::int32_t right) con
 
 std::size_t MergeTable::slot_of(std::uint64_t pair) const {
   const std::size_t mask = slots_.size() - 1;
-  std::size_t at = fold(pair ^ seed_, seed_ ^ kOdd) & mask;
+  std::size_t at = fold(pair ^ seed_, seed_ ^ kGoldenRatio) & mask;
   while (slots_[at].merge.id >= 0 && slots_[at].pair != pair) at = (at + 1) & mask;
   return at;
 }

@@ -1,6 +1,6 @@
-// Look-up tables over a vocabulary: strings to ids, and pairs of ids to their merge. Filled once in one pass
-// without growing, then only read. Both mix a seed into the hash that differs from run to run, so that a
-// vocabulary cannot be written to make every look-up collide.
+// Hash tables over a vocabulary: strings to ids, and pairs of ids to their merge. They are filled once, never
+// grow, and are read-only afterwards. Both hashes use a seed that differs from run to run, so that a crafted
+// vocabulary cannot make every look-up collide.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@
 
 namespace partita {
 
-/// Many strings in one buffer, numbered from 0, some of them found again by their bytes.
+/// Strings in one buffer, numbered from 0, with an index over some of them.
 class StringTable {
  public:
-  /// strings: how many will be added at most; bytes: their lengths together (a hint).
-  /// Precondition: fewer than 2^31 strings and 4 GiB.
+  /// strings: the maximum number of strings; bytes: their total length (a hint). Precondition: fewer than
+  /// 2^31 strings and 4 GiB.
   StringTable(std::size_t strings, std::size_t bytes);
 
-  /// The new string has the number size() - 1. `findable`: find() knows it; of equal strings the first
-  /// counts.
+  /// The new string has the number size() - 1. `findable`: find() finds it; of equal strings it finds the
+  /// last.
   void add(std::string_view string, bool findable);
 
   std::size_t size() const { return ends_.size() - 1; }
@@ -29,7 +29,7 @@ class StringTable {
   }
   std::optional<std::int32_t> find(std::string_view string) const;
 
-  /// The length of the longest string that find() knows.
+  /// The length of the longest string that find() can find.
   std::size_t longest() const { return longest_; }
 
  private:
@@ -46,7 +46,7 @@ class StringTable {
   std::size_t longest_ = 0;
 };
 
-/// What becomes of two neighbouring tokens. Lower ranks merge first.
+/// The result of merging two adjacent tokens. Lower ranks merge first.
 struct Merge {
   std::uint32_t rank;
   std::int32_t id;
@@ -58,7 +58,7 @@ class MergeTable {
   /// Precondition: fewer than 2^31 merges will be set.
   explicit MergeTable(std::size_t merges);
 
-  /// A pair that is set again has the later merge.
+  /// Setting a pair again replaces its merge.
   void set(std::int32_t left, std::int32_t right, Merge merge);
   std::optional<Merge> find(std::int32_t left, std::int32_t right) const;
 

@@ -12,15 +12,17 @@
 
 #include "weights/catch_all.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-// --- what the expressions are made of ---------------------------------------------------------------
+// --- character classes ---------------------------------------------------------------
 //
-// The reference implementations match with Oniguruma, whose classes follow Unicode 16. PCRE2's follow the
-// version it was built with (10.42: Unicode 14), so what was added since is listed here; and its \s has
-// U+180E, which is no space since Unicode 6.3. Sources: DerivedGeneralCategory.txt and PropList.txt.
+// The reference implementations match with Oniguruma, whose classes follow Unicode 16. PCRE2's classes follow
+// the version it was built with (10.42: Unicode 14), so the code points added since are listed here. PCRE2's
+// \s also has U+180E, which is not a space since Unicode 6.3. Sources: DerivedGeneralCategory.txt and
+// PropList.txt.
 
 constexpr std::string_view kSpace =
     R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
@@ -37,11 +39,11 @@ constexpr std::string_view kNumber =
     R"(\p{N}\x{10d40}-\x{10d49}\x{116d0}-\x{116e3}\x{11bf0}-\x{11bf9}\x{11f50}-\x{11f59}\x{16130}-\x{16139})"
     R"(\x{16d70}-\x{16d79}\x{1ccf0}-\x{1ccf9}\x{1d2c0}-\x{1d2d3}\x{1e4f0}-\x{1e4f9}\x{1e5f1}-\x{1e5fa})";
 
-/// Numbers of Unicode 17, which the reference knows where it splits digits without an expression.
+/// Numbers of Unicode 17, which the reference uses where it splits digits without an expression.
 constexpr std::string_view kNumberOf17 = R"(\x{11de0}-\x{11de9}\x{16ff4}-\x{16ff6})";
 
-/// Writes the classes out. In the expressions below %s, %L, %N and %D stand for what goes into the brackets
-/// for \s, \p{L}, \p{N} and a single digit.
+/// Expands the classes: in the expressions below %s, %L, %N and %D stand for the bracket contents of \s,
+/// \p{L}, \p{N} and a single digit.
 std::string expand(std::string_view shorthand) {
   std::string pattern;
   for (std::size_t i = 0; i < shorthand.size(); ++i) {
@@ -79,12 +81,13 @@ constexpr std::string_view kPunctuation = R"([\p{P}$+<=>^~|]+)";
 constexpr std::string_view kNumbers = "[%N]+";
 constexpr std::string_view kThreeDigits = "[0-9][0-9][0-9]";
 
-/// Each expression splits what the one before left whole: its matches are words, and so is what lies between.
+/// Each expression splits every word of the previous one: its matches are words, and so is the text between
+/// them.
 struct Scheme {
   std::string_view name;
   std::array<std::string_view, 4> expressions;
-  bool whole_words_first = false;
-  bool adds_bos = false;
+  bool ignore_merges = false;
+  bool add_bos = false;
 };
 
 constexpr std::array kSchemes = {
@@ -120,14 +123,15 @@ Result<Code> compile(std::string_view shorthand) {
                           PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &offset, nullptr));
   if (code == nullptr && error == PCRE2_ERROR_HEAP_FAILED) return no_memory();
   if (code == nullptr) {
-    return Error{ErrorCode::kUnsupported, "PCRE2 refuses the expression that splits words (error " +
+    return Error{ErrorCode::kUnsupported, "PCRE2 cannot compile the pre-tokenizer's expression (error " +
                                               std::to_string(error) + " at " + std::to_string(offset) + ")"};
   }
-  pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // without it (no such hardware) the interpreter matches
+  pcre2_jit_compile(code.get(),
+                    PCRE2_JIT_COMPLETE);  // if the JIT is not available, PCRE2 interprets the pattern
   return code;
 }
 
-/// Limits that the expressions above stay far below: each looks at a character a few times at most.
+/// Limits far above what the expressions need: each visits a character a few times at most.
 MatchContext limits_for(std::size_t bytes) {
   MatchContext context(pcre2_match_context_create(nullptr));
   if (context == nullptr) return context;
@@ -146,7 +150,7 @@ Result<void> split_by(const pcre2_code* code, std::string_view text, pcre2_match
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found == PCRE2_ERROR_NOMEMORY) return no_memory();
     if (found < 0) {
-      return Error{ErrorCode::kUnsupported, "splitting the text into words stopped at byte " +
+      return Error{ErrorCode::kUnsupported, "splitting the text into words failed at byte " +
                                                 std::to_string(at) + " (PCRE2 error " +
                                                 std::to_string(found) + ")"};
     }
@@ -201,7 +205,7 @@ Result<void> PreTokenizer::split(std::string_view text, std::vector<std::string_
   for (const Code& stage : impl_->stages) {
     parts.clear();
     for (const std::string_view word : whole) {
-      if (auto done = split_by(stage.get(), word, data.get(), limits.get(), parts); !done) return done;
+      TRY(split_by(stage.get(), word, data.get(), limits.get(), parts));
     }
     whole.swap(parts);
   }
@@ -209,8 +213,8 @@ Result<void> PreTokenizer::split(std::string_view text, std::vector<std::string_
   return {};
 }
 
-bool PreTokenizer::whole_words_first() const { return impl_->scheme->whole_words_first; }
+bool PreTokenizer::ignore_merges() const { return impl_->scheme->ignore_merges; }
 
-bool PreTokenizer::adds_bos() const { return impl_->scheme->adds_bos; }
+bool PreTokenizer::add_bos() const { return impl_->scheme->add_bos; }
 
 }  // namespace partita

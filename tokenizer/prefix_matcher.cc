@@ -25,7 +25,7 @@ PrefixMatcher::Match PrefixMatcher::longest_prefix(std::string_view text) const 
   if (text.empty()) return best;
   auto begin = sorted_.begin() + by_first_[byte_at(text, 0)];
   auto end = sorted_.begin() + by_first_[byte_at(text, 0) + 1u];
-  // [begin, end) are the spellings that agree with the first `depth` bytes of the text.
+  // [begin, end) are the spellings that match the first `depth` bytes of the text.
   for (std::size_t depth = 1; begin != end; ++depth) {
     if (begin->text.size() == depth) best = {0, depth, begin->id};
     if (depth == text.size()) break;

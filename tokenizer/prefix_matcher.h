@@ -1,4 +1,4 @@
-// Finds which of a set of spellings a text begins with: special tokens and user-defined pieces.
+// Finds special tokens and user-defined pieces in text: leftmost occurrence, longest match.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace partita {
 class PrefixMatcher {
  public:
   struct Spelling {
-    std::string_view text;  // must stay valid as long as the matcher
+    std::string_view text;  // must outlive the matcher
     std::int32_t id;
   };
   struct Match {
@@ -23,7 +23,7 @@ class PrefixMatcher {
 
   PrefixMatcher() = default;
 
-  /// Empty spellings are left out; of equal ones the last counts.
+  /// Ignores empty spellings; of equal ones the last wins.
   explicit PrefixMatcher(std::vector<Spelling> spellings);
 
   /// The longest spelling that `text` begins with. position is 0.
@@ -33,7 +33,7 @@ class PrefixMatcher {
   Match find(std::string_view text) const;
 
  private:
-  std::vector<Spelling> sorted_;               // by bytes, so that those with a common prefix stand together
+  std::vector<Spelling> sorted_;  // by bytes, so that spellings with a common prefix are adjacent
   std::array<std::uint32_t, 257> by_first_{};  // [by_first_[b], by_first_[b + 1]): those beginning with b
 };
 

@@ -1,4 +1,4 @@
-// Whether ids of one model mean the same to another.
+// Compares two vocabularies, for models that exchange token ids (draft models, ensembles).
 #pragma once
 
 #include <optional>
@@ -8,9 +8,9 @@
 
 namespace partita {
 
-/// How the second vocabulary differs from the first: in size, in the bytes, spelling or kind of an id (the
-/// first such id, and what it is in both), or in which ids are BOS and end an answer. Nothing where they are
-/// the same. In words that follow "the vocabularies differ: ".
+/// How the second vocabulary differs from the first: in size, in the bytes, spelling or kind of a token
+/// (reports the first such id with both tokens), in BOS or in the end-of-generation tokens. nullopt if they
+/// are the same. The text continues "the vocabularies differ: ".
 std::optional<std::string> vocabulary_difference(const Tokenizer& first, const Tokenizer& second);
 
 }  // namespace partita

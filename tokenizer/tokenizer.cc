@@ -6,6 +6,7 @@
 #include "tokenizer/models/byte_bpe.h"
 #include "tokenizer/models/piece_bpe.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 
@@ -23,14 +24,14 @@ Result<std::vector<TokenId>> Tokenizer::encode_prompt(std::string_view text, Spe
   std::vector<TokenId> out;
   const bool leads = ids.add_bos && ids.bos;
   if (leads) out.push_back(*ids.bos);
-  if (auto done = encode(text, parse, out); !done) return done.error();
+  TRY(encode(text, parse, out));
   const bool has_text = out.size() > (leads ? 1u : 0u);
   if (leads && has_text && parse == Specials::kParse && out[1] == *ids.bos) out.erase(out.begin());
   if (ids.add_eos && ids.eos && !(has_text && out.back() == *ids.eos)) out.push_back(*ids.eos);
   return out;
 }
 
-std::size_t Tokenizer::left_out(std::string_view) const { return 0; }
+std::size_t Tokenizer::dropped_bytes(std::string_view) const { return 0; }
 
 bool Tokenizer::ends_generation(TokenId id) const {
   const std::vector<TokenId>& ends = specials().end_of_generation;

@@ -1,4 +1,4 @@
-// Text to token ids and back, byte-exact. Immutable after opening, so threads share one.
+// Tokenizer: text to token ids and back, byte-exact. Immutable after opening, so threads can share one.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,17 @@ using TokenId = std::int32_t;
 
 enum class TokenKind : std::uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
-/// What to do with text that looks like a special token, such as "<|im_end|>".
+/// How to encode text that spells a special token, such as "<|im_end|>".
 enum class Specials : std::uint8_t {
   kParse,   // it becomes the special token
   kAsText,  // it stays text
 };
 
-/// BOS and EOS, as the model's metadata says.
+/// The special tokens, from the model's metadata.
 struct SpecialIds {
   std::optional<TokenId> bos, eos, unknown, pad;
-  std::vector<TokenId> end_of_generation;  // EOS, EOT and the like: any of them ends an answer; sorted
-  bool add_bos = false;                    // the model wants BOS at the start of a prompt
+  std::vector<TokenId> end_of_generation;  // EOS, EOT and similar: each ends the generation; sorted
+  bool add_bos = false;                    // a prompt starts with BOS
   bool add_eos = false;
 };
 
@@ -40,48 +40,48 @@ class Tokenizer {
   /// llama-bpe, qwen2, gpt-2, default) or "llama" (score-based SentencePiece).
   static Result<std::unique_ptr<Tokenizer>> from_gguf(const Gguf& file);
 
-  /// From a SentencePiece .model file, through the SentencePiece library. For models in directories of
-  /// safetensors; `partita convert` takes their words from a GGUF file, so that tests alone call this.
+  /// From a SentencePiece .model file, through the SentencePiece library, for safetensors checkpoints. Only
+  /// tests call this: `partita convert` takes the vocabulary from a GGUF file.
   static Result<std::unique_ptr<Tokenizer>> from_sentencepiece(const std::string& path);
 
   /// Appends the ids of `text` (any bytes; not necessarily valid UTF-8). Adds neither BOS nor EOS.
   virtual Result<void> encode(std::string_view text, Specials specials, std::vector<TokenId>& out) const = 0;
 
-  /// How many bytes of `text` encode() leaves out because the vocabulary has no token for them, which is what
-  /// the reference implementations do. 0 for nearly every model; SmolLM2 lacks 21 of the 256 bytes, in valid
-  /// text those of U+0004, U+0006, U+0013, U+0014, U+0016, U+001D and of U+40000 to U+BFFFF.
-  virtual std::size_t left_out(std::string_view text) const;
+  /// The number of bytes of `text` that encode() drops because the vocabulary has no token for them, as the
+  /// reference implementations do. 0 for nearly every model; SmolLM2 lacks 21 of the 256 bytes, in valid text
+  /// those of U+0004, U+0006, U+0013, U+0014, U+0016, U+001D and of U+40000 to U+BFFFF.
+  virtual std::size_t dropped_bytes(std::string_view text) const;
 
-  /// encode() with BOS/EOS as the metadata says; never a second BOS when the text brings its own.
+  /// encode() with BOS and EOS as the metadata says; adds no second BOS if the text begins with one.
   Result<std::vector<TokenId>> encode_prompt(std::string_view text,
                                              Specials specials = Specials::kParse) const;
 
-  /// The exact bytes a token stands for; empty for control tokens unless `show_control`.
+  /// The exact bytes of a token; empty for control tokens unless `show_control`.
   virtual std::string piece(TokenId id, bool show_control = false) const = 0;
 
-  /// The text of a sequence, exactly: decode(encode(s)) == s wherever left_out(s) is 0. Where the model puts
-  /// a space before a text, it is taken off again, at the start and after each control token.
+  /// The exact text of a sequence: decode(encode(s)) == s if dropped_bytes(s) is 0. If the model adds a space
+  /// before a text (add_space_prefix), decode() removes it at the start and after each control token.
   virtual std::string decode(std::span<const TokenId> ids, bool show_control = false) const = 0;
 
   virtual std::size_t size() const = 0;  // vocabulary
   virtual TokenKind kind(TokenId id) const = 0;
   virtual const SpecialIds& specials() const = 0;
 
-  /// The vocabulary entry's own spelling ("Ġthe", "▁the", "<0x0A>"), for people.
+  /// The entry as it is written in the vocabulary ("Ġthe", "▁the", "<0x0A>"), for display.
   virtual std::string_view spelling(TokenId id) const = 0;
 
   bool contains(TokenId id) const { return id >= 0 && static_cast<std::size_t>(id) < size(); }
   bool ends_generation(TokenId id) const;
 };
 
-/// Turns a stream of tokens into text, holding bytes back until a character is whole. Bytes that can never
-/// become valid UTF-8 come out as U+FFFD.
+/// Streaming detokenizer: turns tokens into text and buffers bytes until a UTF-8 character is complete.
+/// Invalid bytes become U+FFFD.
 class Detokenizer {
  public:
   explicit Detokenizer(const Tokenizer& tokenizer, bool show_control = false);
-  /// The characters that `id` completes (may be empty).
+  /// Adds a token; returns the characters that it completes (may be empty).
   std::string push(TokenId id);
-  /// What is left at the end: incomplete bytes as U+FFFD.
+  /// Returns the rest at the end: incomplete bytes become U+FFFD.
   std::string finish();
 
  private:

@@ -7,7 +7,7 @@ namespace {
 
 using Kind = Utf8Unit::Kind;
 
-/// What a lead byte announces: how many bytes, and which second bytes are well formed (table 3-7).
+/// A lead byte: the length of its character, and the range of valid second bytes (Unicode table 3-7).
 struct Lead {
   std::uint8_t length = 0;  // 0: no character begins with this byte
   std::uint8_t second_low = 0x80;

@@ -1,4 +1,4 @@
-// Where characters begin and end in bytes that may not be UTF-8.
+// UTF-8 decoding of bytes that may be invalid.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,15 @@
 
 namespace partita {
 
-/// The first thing in a stretch of bytes: a character, or bytes that are none.
+/// The first unit of a byte sequence: a character, or invalid bytes.
 struct Utf8Unit {
   enum class Kind : std::uint8_t {
     kCharacter,
-    kInvalid,    // `length` bytes that no continuation can repair
-    kTruncated,  // the text ends inside what may become a character
+    kInvalid,    // `length` bytes that are invalid whatever follows
+    kTruncated,  // the text ends within a character
   };
   Kind kind;
-  std::uint8_t length;  // 1 to 4; of invalid bytes the maximal subpart (Unicode 15, section 3.9, table 3-8)
+  std::uint8_t length;  // 1 to 4; for invalid bytes the maximal subpart (Unicode 15, section 3.9, table 3-8)
 };
 
 /// Precondition: text is not empty.
@@ -24,7 +24,7 @@ Utf8Unit first_unit(std::string_view text);
 /// The length of the longest prefix that is valid UTF-8.
 std::size_t valid_prefix(std::string_view text);
 
-/// The length of the longest prefix that has no character in it.
+/// The length of the longest prefix that contains no character.
 std::size_t invalid_prefix(std::string_view text);
 
 }  // namespace partita

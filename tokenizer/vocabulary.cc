@@ -9,18 +9,18 @@ namespace partita {
 
 VocabularyTokenizer::VocabularyTokenizer(TokenizerVocabulary vocabulary)
     : vocabulary_(std::move(vocabulary)) {
-  std::vector<PrefixMatcher::Spelling> parsed;
+  std::vector<PrefixMatcher::Spelling> special_tokens;
   std::vector<PrefixMatcher::Spelling> user_defined;
   for (std::size_t i = 0; i < vocabulary_.kinds.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
     const TokenKind kind = vocabulary_.kinds[i];
     if (kind == TokenKind::kControl || kind == TokenKind::kUnknown) {
-      parsed.push_back({vocabulary_.spellings[i], id});
+      special_tokens.push_back({vocabulary_.spellings[i], id});
     } else if (kind == TokenKind::kUserDefined) {
       user_defined.push_back({vocabulary_.surfaces[i], id});
     }
   }
-  parsed_ = PrefixMatcher(std::move(parsed));
+  special_tokens_ = PrefixMatcher(std::move(special_tokens));
   user_defined_ = PrefixMatcher(std::move(user_defined));
 }
 
@@ -36,7 +36,7 @@ Result<void> VocabularyTokenizer::encode(std::string_view text, Specials special
     return encode_text(stretch, out.empty() || begins_after(out.back()), out);
   };
   static const PrefixMatcher nothing;
-  const PrefixMatcher& special = specials == Specials::kParse ? parsed_ : nothing;
+  const PrefixMatcher& special = specials == Specials::kParse ? special_tokens_ : nothing;
   auto done = split_at_matches(special, text, on_text, [&out](TokenId id) { out.push_back(id); });
   if (!done) out.resize(size_before);
   return done;
@@ -48,13 +48,13 @@ std::string VocabularyTokenizer::piece(TokenId id, bool show_control) const {
 
 std::string VocabularyTokenizer::decode(std::span<const TokenId> ids, bool show_control) const {
   std::string text;
-  bool begins = vocabulary_.adds_space;
+  bool at_start = vocabulary_.add_space_prefix;
   for (const TokenId id : ids) {
     std::string_view bytes = shown(id, show_control);
     const bool after = begins_after(id);
-    if (begins && !after && bytes.starts_with(' ')) bytes.remove_prefix(1);
+    if (at_start && !after && bytes.starts_with(' ')) bytes.remove_prefix(1);
     text += bytes;
-    begins = vocabulary_.adds_space && after;
+    at_start = vocabulary_.add_space_prefix && after;
   }
   return text;
 }
@@ -67,7 +67,7 @@ std::string_view VocabularyTokenizer::spelling(TokenId id) const {
   return contains(id) ? vocabulary_.spellings[static_cast<std::size_t>(id)] : std::string_view();
 }
 
-/// What a reader sees of a token.
+/// The text of a token that decode() returns.
 std::string_view VocabularyTokenizer::shown(TokenId id, bool show_control) const {
   const TokenKind what = kind(id);
   if (what == TokenKind::kControl || what == TokenKind::kUnknown) {
@@ -76,7 +76,7 @@ std::string_view VocabularyTokenizer::shown(TokenId id, bool show_control) const
   return vocabulary_.surfaces[static_cast<std::size_t>(id)];
 }
 
-/// Whether what follows this token is the beginning of a text.
+/// Whether the token after this one starts a text.
 bool VocabularyTokenizer::begins_after(TokenId id) const { return kind(id) == TokenKind::kControl; }
 
 std::vector<TokenId> with_ends_by_spelling(std::vector<TokenId> ends,
@@ -87,7 +87,7 @@ std::vector<TokenId> with_ends_by_spelling(std::vector<TokenId> ends,
       "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
       "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
       "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<｜end▁of▁sentence｜>", "[e~[",
-      // in models that complete code: padding, the next repository, the next file
+      // for code completion: padding, the next repository, the next file
       "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<|fim_repo|>", "<|repo_name|>",
       "<fim-repo>", "<reponame>", "<|file_sep|>"};
   for (std::size_t i = 0; i < kinds.size(); ++i) {

@@ -1,5 +1,5 @@
-// What every tokenizer has whatever its algorithm: the words, what each is, and how special ones stand in
-// text.
+// The part of a tokenizer that does not depend on its algorithm: the vocabulary, token kinds, special tokens
+// in text, decoding.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include "tokenizer/lookup.h"
 #include "tokenizer/prefix_matcher.h"
 #include "tokenizer/tokenizer.h"
+#include "weights/try.h"
 
 namespace partita {
 
@@ -21,13 +22,13 @@ inline constexpr std::size_t kMaxVocabulary = std::size_t{1} << 22;  // tokens; 
 inline constexpr std::size_t kMaxSpelling = 4096;              // bytes; the longest in use have some 500
 inline constexpr std::size_t kMaxText = std::size_t{1} << 28;  // bytes in one call
 
-/// A vocabulary as a file gives it, every part checked.
+/// A vocabulary from a file, fully checked.
 struct TokenizerVocabulary {
   StringTable spellings;         // as in the file: "Ġthe", "▁the", "<0x0A>"
-  StringTable surfaces;          // the bytes that each token stands for: " the", " the", "\n"
-  std::vector<TokenKind> kinds;  // as many as spellings and surfaces
+  StringTable surfaces;          // the bytes of each token: " the", " the", "\n"
+  std::vector<TokenKind> kinds;  // same size as spellings and surfaces
   SpecialIds specials;
-  bool adds_space = false;  // a space is put before every text, and not shown again
+  bool add_space_prefix = false;  // encode() puts a space before every text, decode() removes it
 };
 
 /// The part of a tokenizer that needs only its vocabulary.
@@ -47,21 +48,22 @@ class VocabularyTokenizer : public Tokenizer {
   const TokenizerVocabulary& vocabulary() const { return vocabulary_; }
   const PrefixMatcher& user_defined() const { return user_defined_; }
 
-  /// Appends the ids of a stretch of text without control tokens.
-  /// begins: a text starts here, which is where some models want a space.
-  virtual Result<void> encode_text(std::string_view text, bool begins, std::vector<TokenId>& out) const = 0;
+  /// Appends the ids of text that contains no control tokens. at_start: the start of a text, where some
+  /// models add a space.
+  virtual Result<void> encode_text(std::string_view text, bool at_start, std::vector<TokenId>& out) const = 0;
 
  private:
   std::string_view shown(TokenId id, bool show_control) const;
   bool begins_after(TokenId id) const;
 
   TokenizerVocabulary vocabulary_;
-  PrefixMatcher parsed_;  // spellings that kParse recognises in text: control tokens and the unknown one
-  PrefixMatcher user_defined_;  // surfaces that are one token wherever they stand
+  PrefixMatcher
+      special_tokens_;  // spellings that kParse recognises in text: control tokens and the unknown one
+  PrefixMatcher user_defined_;  // surfaces that are always one token
 };
 
-/// Splits `text` where `matcher` finds something: calls on_text(stretch) -> Result<void> for what lies
-/// between (never empty) and on_match(id) for what was found, in order.
+/// Splits `text` at the matches of `matcher`: calls on_text(stretch) -> Result<void> for the text between
+/// matches (never empty) and on_match(id) for each match, in order.
 template <class OnText, class OnMatch>
 Result<void> split_at_matches(const PrefixMatcher& matcher, std::string_view text, OnText&& on_text,
                               OnMatch&& on_match) {
@@ -69,7 +71,7 @@ Result<void> split_at_matches(const PrefixMatcher& matcher, std::string_view tex
     const PrefixMatcher::Match match = matcher.find(text);
     const std::string_view before = match.length == 0 ? text : text.substr(0, match.position);
     if (!before.empty()) {
-      if (auto done = on_text(before); !done) return done;
+      TRY(on_text(before));
     }
     if (match.length > 0) on_match(match.id);
     text.remove_prefix(before.size() + match.length);
@@ -77,8 +79,8 @@ Result<void> split_at_matches(const PrefixMatcher& matcher, std::string_view tex
   return {};
 }
 
-/// SpecialIds::end_of_generation: `ends` and the control tokens whose spelling says that an answer ends
-/// there, as llama.cpp lists them.
+/// SpecialIds::end_of_generation: `ends` and the control tokens whose spelling marks the end of an answer,
+/// from llama.cpp's list.
 std::vector<TokenId> with_ends_by_spelling(std::vector<TokenId> ends,
                                            std::span<const std::string_view> spellings,
                                            std::span<const TokenKind> kinds);

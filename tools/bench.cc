@@ -1,4 +1,4 @@
-// partita bench: how fast a model runs here, and how far that is from what the memory allows.
+// partita bench: tokens/s of prefill and decode, and the share of the memory bandwidth that decode reaches.
 #include <algorithm>
 
 #include "tools/common.h"
@@ -85,22 +85,25 @@ int run(const Common& common, const partita::BenchOptions& options) {
 
 void add_bench(Command program, Common& common, Action& action) {
   auto options = std::make_shared<partita::BenchOptions>();
-  const Command command = add_command(program, common, "bench", kJson | kEngine,
-                                      "Measure prefill and decode, beside the memory's roof",
-                                      common.program + " bench -p 128 -n 16 --repeat 1");
-  command.add_option("-p,--prefill", options->prefill, "tokens of a prompt; 0: not measured")
+  const Command command = add_command(
+      program, common, "bench", kJson | kEngine,
+      "Measure prefill and decode, and compare with the memory bandwidth",
+      common.program + " bench -p 128 -n 16 --repeat 1",
+      {"--model", "--threads", "--prefill", "--decode", "--depth", "--sequences", "--repeat", "--json"});
+  command.heading(Heading::kMeasurement);
+  command.add_option("-p,--prefill", options->prefill, "tokens of the prompt; 0: not measured")
       .check(check_count)
       .show_default();
   command.add_option("-n,--decode", options->decode, "tokens generated; 0: not measured")
       .check(check_count)
       .show_default();
-  command.add_option("--depth", options->depth, "tokens in the cache before either")
+  command.add_option("--depth", options->depth, "tokens in the KV cache before prefill and decode")
       .check(check_count)
       .show_default();
-  command.add_option("--sequences", options->sequences, "sequences that share each step")
+  command.add_option("--sequences", options->sequences, "sequences in each batched step")
       .range(1, 512)
       .show_default();
-  command.add_option("--repeat", options->repeat, "measurements of each; the median counts")
+  command.add_option("--repeat", options->repeat, "measurements of each; the median is reported")
       .range(1, 1000000)
       .show_default();
   command.callback(

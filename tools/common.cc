@@ -33,7 +33,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 Result<std::string> read_all(int fd, const std::string& what) {
-  constexpr std::size_t kMost = std::size_t{1} << 30;
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
   FileBytes bytes(fd);
   std::string text;
   char buffer[1 << 16];
@@ -43,7 +43,7 @@ Result<std::string> read_all(int fd, const std::string& what) {
       return Error{ErrorCode::kIo, "cannot read " + what + ": " + got.error().message};
     if (!got) return got.error();
     if (got->ended) return text;
-    if (text.size() + got->bytes > kMost)
+    if (text.size() + got->bytes > kMaxBytes)
       return Error{ErrorCode::kInvalidArgument, what + " is longer than 1 GiB, the most that is read"};
     text.append(buffer, got->bytes);
   }
@@ -54,7 +54,7 @@ std::string check_cache(const std::string& cache) {
   return "it is f16 or i8, not \"" + cache + "\"";
 }
 
-/// Only what is a usage error; limits are the library's to check.
+/// Checks for usage errors only; the library checks limits.
 std::string check_sinks(const std::string& sinks) {
   std::size_t value = 0;
   const auto [stopped, problem] = std::from_chars(sinks.data(), sinks.data() + sinks.size(), value);
@@ -62,23 +62,21 @@ std::string check_sinks(const std::string& sinks) {
   return "it is a multiple of 64, not \"" + sinks + "\"";
 }
 
-/// --attention-window and what goes with it.
-void add_attention(Command command, Common& common, const std::string& group) {
-  const Option window =
-      command
-          .add_option("--attention-window", common.attention_window,
-                      "a token sees the last so many, itself included, and the sinks: memory and time a "
-                      "token stay the same as the text grows; 0: all that the model does")
-          .range(0, 1 << 24)
-          .show_default()
-          .group(group);
+/// --attention-window and --attention-sinks.
+void add_attention(Command command, Common& common, bool shown) {
+  const Option window = command
+                            .add_option("--attention-window", common.attention_window,
+                                        "attend to the last N tokens and the sinks; 0: to all")
+                            .range(0, 1 << 24)
+                            .show_default()
+                            .hide_unless(shown);
   command
       .add_option("--attention-sinks", common.attention_sinks,
-                  "the first so many tokens are always seen, with --attention-window; a multiple of 64")
-      .check(check_sinks, "0|64|128..")
+                  "with a window, attend to the first N too; multiple of 64")
+      .check(check_sinks, "N")
       .needs(window)
       .show_default()
-      .group(group);
+      .hide_unless(shown);
 }
 
 }  // namespace
@@ -93,73 +91,67 @@ std::string check_count(const std::string& text) {
 
 bool Common::shows_progress() const { return !quiet && isatty(STDERR_FILENO) != 0; }
 
-Command add_command(Command program, Common& common, const std::string& name, unsigned heeds,
-                    const std::string& about, const std::string& example) {
+Command add_command(Command program, Common& common, const std::string& name, unsigned groups,
+                    const std::string& about, const std::string& example,
+                    const std::vector<std::string>& most_used) {
   const Command command = program.add_command(name, about);
-  const auto shown = [&](unsigned kind) {
-    return (heeds & kind) != 0 ? "Options" : "";
-  };  // "": not in --help
-  command.add_option(
-      "-m,--model", common.model,
-      "a GGUF file or the name of a known model; without it $PARTITA_MODEL, else SmolLM2 where it "
-      "was fetched, else the small one inside the program, whose name is bundled");
+  const auto uses = [&](unsigned group) { return (groups & group) != 0; };
+  command.heading(Heading::kModel);
   command
-      .add_option("-t,--threads", common.threads,
-                  "threads, at most what the machine and its container really grant; 0: all of them")
+      .add_option("-m,--model", common.model,
+                  "GGUF file or known model; else $PARTITA_MODEL, SmolLM2, bundled")
+      .value_name("PATH");
+  command.add_option("-t,--threads", common.threads, "number of threads; 0: all of the machine or container")
       .range(0, 1024)
       .show_default()
-      .group(shown(kEngine | kThreads));
-  command.add_flag("--json", common.json, "one JSON value on stdout, nothing else").group(shown(kJson));
+      .hide_unless(uses(kEngine | kThreads));
+  command.add_flag("--exact", common.exact, "scalar float kernels: slow, the reference for the fast ones")
+      .hide_unless(uses(kEngine));
+  command.add_option("--cache", common.cache, "KV cache type; i8: values in 8 bits, 3/4 of the memory")
+      .check(check_cache, "f16|i8")
+      .show_default()
+      .hide_unless(uses(kEngine));
+  command
+      .add_option("--cache-bytes", common.cache_bytes, "memory limit of the KV cache, such as 2GB; 0: none")
+      .byte_size()
+      .show_default()
+      .hide_unless(uses(kEngine));
+  add_attention(command, common, uses(kEngine));
+  command.add_option("--head", common.head, "LM head; auto: screened if partita prepare made a screen")
+      .one_of({"auto", "full", "screened"})
+      .show_default()
+      .hide_unless(uses(kEngine));
+  command
+      .add_option("--head-budget", common.head_budget,
+                  "compute N logits a token, estimate the others; needs a screen")
+      .positive()
+      .hide_unless(uses(kEngine));
+
+  command.heading(Heading::kPrompt);
+  command.add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
+      .hide_unless(uses(kSpecials));
+
+  command.heading(Heading::kSampling);
   command.add_option("--seed", common.seed, "seed of the random draws")
       .check(check_count)
       .show_default()
-      .group(shown(kSeed));
-  command
-      .add_flag("--exact", common.exact,
-                "float activations and the scalar kernels: slow, the definition that the fast paths are held "
-                "against")
-      .group(shown(kEngine));
-  command
-      .add_option(
-          "--cache", common.cache,
-          "keys and values in the cache: f16, or i8 for values in 8 bits, three quarters of the memory")
-      .check(check_cache, "f16|i8")
-      .show_default()
-      .group(shown(kEngine));
-  command
-      .add_option("--cache-bytes", common.cache_bytes,
-                  "memory for all keys and values, such as 2GB; a request that it cannot hold fails alone; "
-                  "0: no limit")
-      .byte_size()
-      .show_default()
-      .group(shown(kEngine));
-  add_attention(command, common, shown(kEngine));
-  command
-      .add_option(
-          "--head-budget", common.head_budget,
-          "compute only so many logits of each token, those that the screen of partita prepare takes for "
-          "the largest, and take its estimates of the others: uncertified; score and bench tell the loss")
-      .positive()
-      .group(shown(kEngine));
-  command
-      .add_option("--head", common.head,
-                  "output head: the screened one of partita prepare, the full one, or auto: screened where "
-                  "there is one")
-      .one_of({"auto", "full", "screened"})
-      .show_default()
-      .group(shown(kEngine));
-  command.add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
-      .group(shown(kSpecials));
+      .hide_unless(uses(kSeed));
+
+  command.heading(Heading::kOutput);
+  command.add_flag("--json", common.json, "write one JSON value to stdout, and nothing else")
+      .hide_unless(uses(kJson));
   command.add_flag("-q,--quiet", common.quiet, "no progress, no statistics");
-  command.add_flag("-v,--verbose", common.verbose, "what is used: model, threads, kernels, samplers")
-      .group(shown(kEngine));
-  command.footer("Example:\n  " + example);
+  command.add_flag("-v,--verbose", common.verbose, "show model, threads, kernels and samplers on stderr")
+      .hide_unless(uses(kEngine));
+  command.help(example, most_used);
   return command;
 }
 
 void add_input(Command command, Input& input, const std::string& what) {
+  command.heading(Heading::kPrompt);
   input.text_option = command.add_option("-p,--prompt", input.text, what);
-  command.add_option("-f,--file", input.file, what + ", from a file; without -p and -f from stdin")
+  command.add_option("-f,--file", input.file, "file with " + what + "; without -p and -f: stdin")
+      .value_name("FILE")
       .excludes(input.text_option);
 }
 
@@ -223,7 +215,7 @@ void catch_signals(std::initializer_list<int> signals, void (*handler)(int)) {
 }
 
 void catch_interrupts() {
-  interrupted();  // made before the handler can run
+  interrupted();  // constructed before the handler can run
   catch_signals({SIGINT}, [](int) { interrupted().set(); });
 }
 
@@ -250,7 +242,7 @@ Result<Opened> open_model(const Common& common, bool text_only) {
 
 namespace {
 
-/// "ulimit -u 100, ulimit -v 500000": the limits of this process that keep it from making threads.
+/// "ulimit -u 100, ulimit -v 500000": the limits of this process that can prevent new threads.
 std::string limits_on_threads() {
   std::string limits;
   const auto add = [&](auto resource, const char* option, rlim_t unit) {
@@ -263,14 +255,15 @@ std::string limits_on_threads() {
   return limits.empty() ? "of the system or its container" : limits;
 }
 
-/// Once, for several models may want the same threads.
-void tell_refused_threads(const Common& common, const partita::ModelInfo& info) {
-  static bool told = false;
-  if (info.threads_refused == 0 || common.quiet || std::exchange(told, true)) return;
-  std::fprintf(stderr,
-               "partita: asked for %d threads, %d could be made (limit: %s); answers are the same, but come "
-               "later: raise the limit, or ask for fewer with --threads\n",
-               info.threads + info.threads_refused, info.threads, limits_on_threads().c_str());
+/// Warns once: several models may ask for the same threads.
+void warn_refused_threads(const Common& common, const partita::ModelInfo& info) {
+  static bool warned = false;
+  if (info.threads_refused == 0 || common.quiet || std::exchange(warned, true)) return;
+  std::fprintf(
+      stderr,
+      "partita: asked for %d threads, %d could be made (limit: %s); answers are the same but slower: "
+      "raise the limit, or ask for fewer with --threads\n",
+      info.threads + info.threads_refused, info.threads, limits_on_threads().c_str());
 }
 
 }  // namespace
@@ -302,7 +295,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   for (const std::string& warning : opened.model.info().warnings) {
     if (!common.quiet) std::fprintf(stderr, "partita: %s\n", warning.c_str());
   }
-  tell_refused_threads(common, opened.model.info());
+  warn_refused_threads(common, opened.model.info());
   if (const std::string& refused = opened.model.info().head_refused; !refused.empty() && !common.quiet)
     std::fprintf(stderr, "partita: %s; the full head is used\n", refused.c_str());
   if (common.verbose && !text_only) {
@@ -324,11 +317,11 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   return opened;
 }
 
-void tell_left_out(const Common& common, const partita::Model& model, std::string_view text) {
-  const std::size_t lost = common.quiet ? 0 : model.left_out(text);
-  if (lost == 0) return;
-  std::fprintf(stderr, "partita: %zu bytes of the text have no token in this vocabulary and are left out\n",
-               lost);
+void warn_unencodable_bytes(const Common& common, const partita::Model& model, std::string_view text) {
+  const std::size_t bytes = common.quiet ? 0 : model.left_out(text);
+  if (bytes == 0) return;
+  std::fprintf(stderr, "partita: %zu bytes of the text have no token in this vocabulary and are skipped\n",
+               bytes);
 }
 
 int fail(const Error& error) {
@@ -371,7 +364,7 @@ Json parse_json(const std::string& text, const partita::JsonLimits& limits) {
   const auto checked = partita::check_json(text, "it", limits);
   if (!checked && checked.error().code == ErrorCode::kOutOfMemory) throw std::bad_alloc();
   if (!checked) return Json(Json::value_t::discarded);
-  // Not into ordered objects: those look at all of their keys for each that comes.
+  // Not into ordered objects: inserting a key there compares it with all others.
   return Json(nlohmann::json::parse(text, nullptr, false));
 }
 
@@ -392,8 +385,8 @@ Json timing_json(double load_s, const partita::Timing& timing) {
           {"decode_tokens", timing.decode_tokens},
           {"decode_s", timing.decode_s},
           {"shared_tokens", timing.shared_tokens},
-          {"guessed", timing.guessed},
-          {"guessed_right", timing.guessed_right}};
+          {"draft_tokens", timing.draft_tokens},
+          {"accepted_tokens", timing.accepted_tokens}};
 }
 
 std::string rate_text(std::size_t tokens, double seconds) {

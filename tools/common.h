@@ -1,4 +1,4 @@
-// What the commands share: options that every one has, opening a model, reading input, reporting.
+// Shared by the commands: common options, opening a model, reading input, JSON, progress and errors.
 #pragma once
 
 #include <cstdio>
@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 /// Exit codes of the program (README.md).
 enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kInterrupted = 130 };
 
-/// What main() runs after the command line was understood.
+/// What main() runs after it has parsed the command line.
 using Action = std::function<int()>;
 
 struct Common {
@@ -41,11 +41,11 @@ struct Common {
   std::size_t head_budget = 0;  // 0: none
 
   bool shows_statistics() const { return !quiet; }
-  bool shows_progress() const;  // stderr is a terminal and nobody asked for quiet
+  bool shows_progress() const;  // stderr is a terminal, and --quiet is not given
 };
 
-/// The common options that a command heeds, besides --model and --quiet.
-enum Heeds : unsigned {
+/// Groups of common options. A command uses --model, --quiet and the groups that it names.
+enum OptionGroup : unsigned {
   kJson = 1,
   kSpecials = 2,  // --no-special
   kEngine = 4,    // --threads, --exact, --cache.., --attention-..., --head, --verbose
@@ -53,12 +53,14 @@ enum Heeds : unsigned {
   kThreads = 16  // --threads alone
 };
 
-/// A command with the common options and an example that works as printed. Every command takes all of them,
-/// so that scripts may give the same to each; --help shows those that it heeds.
-Command add_command(Command program, Common& common, const std::string& name, unsigned heeds,
-                    const std::string& about, const std::string& example);
+/// Adds a command with the common options. Every command accepts all of them, so that scripts can pass the
+/// same to each; its help shows the `groups` that it uses. about: one line. example: works as printed.
+/// most_used: the options that --help shows; none: all.
+Command add_command(Command program, Common& common, const std::string& name, unsigned groups,
+                    const std::string& about, const std::string& example,
+                    const std::vector<std::string>& most_used = {});
 
-/// -p TEXT, -f FILE or stdin.
+/// Text input: -p TEXT, -f FILE or stdin.
 struct Input {
   std::string text;
   std::string file;
@@ -70,16 +72,16 @@ void add_input(Command command, Input& input, const std::string& what);
 partita::Result<std::string> read_input(const Input& input);
 partita::Result<std::string> read_file(const std::string& path);
 
-/// Ids separated by commas or spaces. Error names the first thing that is not one.
+/// Parses ids separated by commas or spaces. The error names the first word that is no id.
 partita::Result<std::vector<partita::TokenId>> parse_ids(std::string_view text);
 
-/// A check of options that count something: what is wrong with the value, or nothing.
+/// Checks the value of an option that counts something: returns what is wrong with it, or nothing.
 std::string check_count(const std::string& text);
 
 /// A string, or an array of strings; nothing if it is something else.
 std::optional<std::vector<std::string>> texts_of(const Json& value);
 
-/// An open model and how long that took.
+/// An open model, and how long opening it took.
 struct Opened {
   partita::Model model;
   double load_s = 0;
@@ -87,41 +89,41 @@ struct Opened {
 /// Whether --model or $PARTITA_MODEL names a model.
 bool names_model(const Common& common);
 
-/// The path of the model that the options name. Where they name none and the small one inside the program
-/// stands for it, that is said on stderr, with what to do.
+/// The path of the model that the options name. If they name none and the bundled model is used instead, a
+/// message on stderr says so, and what to do.
 partita::Result<std::string> model_path(const Common& common);
 
-/// Says on stderr how many bytes of a text the vocabulary has no token for, where there are any.
-void tell_left_out(const Common& common, const partita::Model& model, std::string_view text);
+/// Warns on stderr if the vocabulary has no token for some bytes of a text: how many bytes.
+void warn_unencodable_bytes(const Common& common, const partita::Model& model, std::string_view text);
 
 /// Finds and opens the model that the options name; from here on Ctrl-C sets interrupted().
 partita::Result<Opened> open_model(const Common& common, bool text_only = false);
-/// The same for another model, or the same one in exact arithmetic.
+/// Opens another model, or the same model in exact arithmetic.
 partita::Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only,
                                       bool exact);
 
-/// A read that waits ends by them.
+/// Installs a handler that interrupts blocking reads (no SA_RESTART).
 void catch_signals(std::initializer_list<int> signals, void (*handler)(int));
 /// Set by Ctrl-C once catch_interrupts() was called.
 partita::CancelFlag& interrupted();
 void catch_interrupts();
 
-/// One sentence on stderr; the exit code that belongs to it.
+/// Prints one sentence on stderr; returns the exit code that belongs to it.
 int fail(const partita::Error& error);
 int usage_error(const std::string& message);
-/// Of a value that cannot be used; fail() where there was no memory to look at it.
+/// For a value that cannot be used; fail() if memory ran out while it was checked.
 int usage_error(const partita::Error& error);
 
-/// Text to stdout, at once. Error: kIo where it cannot be written.
+/// Writes text to stdout, unbuffered. Error: kIo if it cannot be written.
 partita::Result<void> write_out(std::string_view text);
-/// One JSON value and a newline; invalid UTF-8 becomes U+FFFD, NaN becomes null.
+/// Writes one JSON value and a newline; invalid UTF-8 becomes U+FFFD, NaN becomes null.
 partita::Result<void> write_json(const Json& value);
 std::string json_text(const Json& value, int indent = -1);
-/// What this program writes may be long: rows with the log-probabilities of many tokens.
+/// Limits for JSON that this program wrote itself: rows with log-probabilities of many tokens are long.
 inline constexpr partita::JsonLimits kOwnLimits = {.bytes = std::size_t{1} << 30,
                                                    .values = std::size_t{1} << 24};
 
-/// Text as JSON, its keys in alphabetical order; discarded where partita::check_json() refuses it.
+/// Parses JSON, keys in alphabetical order; the value is discarded() if partita::check_json() refuses it.
 Json parse_json(const std::string& text, const partita::JsonLimits& limits = {});
 
 /// A float as a JSON number; NaN and infinities as null.
@@ -131,12 +133,12 @@ Json number(double value);
 Json logprob_json(const partita::Token& token);
 
 Json timing_json(double load_s, const partita::Timing& timing);
-/// ", 830.0 tokens/s"; nothing where nothing was done.
+/// ", 830.0 tokens/s"; empty if there were no tokens.
 std::string rate_text(std::size_t tokens, double seconds);
 /// "prefill 12 tokens, 830 tokens/s; decode 39 tokens, 240 tokens/s, 23.2 GB/s" on stderr.
 void print_statistics(const Common& common, const partita::ModelInfo& info, const partita::Timing& timing);
 
-/// A bar on stderr that is redrawn in place and wiped at the end; draws nothing where !enabled.
+/// A progress bar on stderr, redrawn in place and erased at the end; draws nothing unless enabled.
 class Progress {
  public:
   Progress(std::string label, bool enabled) : label_(std::move(label)), enabled_(enabled) {}
@@ -152,8 +154,8 @@ class Progress {
   int percent_ = -1;
 };
 
-/// Lets Ctrl-C cancel a partita::Session or Ensemble, and shows how far it has read the prompt. Both outlive
-/// it.
+/// Lets Ctrl-C cancel a partita::Session or Ensemble, and shows the progress of its prefill. `progress` must
+/// outlive the source.
 template <class Source>
 void watch(Source& source, Progress& progress) {
   source.set_cancel(&interrupted());
@@ -164,7 +166,7 @@ void watch(Source& source, Progress& progress) {
 
 std::size_t peak_rss_bytes();
 
-// The commands, one file each. Each adds itself to the program and sets `action` when it is chosen.
+// The commands, one file each. Each adds itself to the program, and sets `action` when it is chosen.
 void add_generate(Command program, Common& common, Action& action);
 void add_chat(Command program, Common& common, Action& action);
 void add_batch(Command program, Common& common, Action& action);

@@ -1,4 +1,4 @@
-// partita convert: a checkpoint of Hugging Face's Llama, with any output head, to a model file.
+// partita convert: converts a Hugging Face checkpoint of a Llama, with any LM head, to a GGUF file.
 #include <algorithm>
 #include <cinttypes>
 
@@ -7,7 +7,7 @@
 namespace tools {
 namespace {
 
-constexpr std::size_t kNamed = 8;  // matrices that the report for people names
+constexpr std::size_t kMaxNamed = 8;  // matrices that the report names (all of them with --json)
 
 struct Paths {
   std::string checkpoint, output;
@@ -31,10 +31,11 @@ std::string report_text(const partita::ConvertResult& result, const std::string&
                 result.layers, result.vocab_size, result.head.c_str(), result.parameters, result.tensors,
                 static_cast<double>(result.file_bytes) * 1e-6);
   std::string text = result.path + line;
-  const std::size_t named = std::min(result.in_f16.size(), kNamed);
+  const std::size_t named = std::min(result.in_f16.size(), kMaxNamed);
   for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + result.in_f16[i];
   if (named < result.in_f16.size()) text += " and " + std::to_string(result.in_f16.size() - named) + " more";
-  if (named > 0) text += ": f16, for they are no whole blocks of " + type + " or have few rows\n";
+  if (named > 0)
+    text += ": stored as f16, because their rows are no whole blocks of " + type + " or too few\n";
   return text;
 }
 
@@ -43,9 +44,10 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
   if (!vocabulary) return fail(vocabulary.error());
   const bool asked = !options.vocabulary.empty() || names_model(common);
   if (*vocabulary == partita::kBundledModel && !asked) {
-    return fail({partita::ErrorCode::kNotFound,
-                 "the checkpoint's words are those of a model file, and there is none: give one with "
-                 "--vocabulary FILE"});
+    return fail(
+        {partita::ErrorCode::kNotFound,
+         "the tokenizer of the checkpoint is copied from a model file, and there is none: give one with "
+         "--vocabulary FILE"});
   }
   options.vocabulary = *vocabulary;
   catch_interrupts();
@@ -69,19 +71,18 @@ void add_convert(Command program, Common& common, Action& action) {
   auto options = std::make_shared<partita::ConvertOptions>();
   const Command command =
       add_command(program, common, "convert", kJson,
-                  "Make a model file of a checkpoint: config.json and safetensors of a Llama",
+                  "Convert a Llama checkpoint (config.json and safetensors) to a GGUF file",
                   common.program + " convert checkpoint -o model.gguf --type q8_0");
-  command
-      .add_option("CHECKPOINT", paths->checkpoint,
-                  "a directory with config.json and model.safetensors, or its index")
+  command.heading(Heading::kConversion);
+  command.add_option("CHECKPOINT", paths->checkpoint, "directory with config.json and safetensors files")
       .required();
-  command.add_option("-o,--output", paths->output, "the model file to write").required();
-  command.add_option(
-      "--vocabulary", options->vocabulary,
-      "a GGUF file that has the model's words and, where the checkpoint has no chat_template.jinja, its chat "
-      "template; without it the file of --model");
+  command.add_option("-o,--output", paths->output, "GGUF file to write").value_name("FILE").required();
+  command
+      .add_option("--vocabulary", options->vocabulary,
+                  "GGUF file with tokenizer and chat template; else that of --model")
+      .value_name("FILE");
   const auto types = partita::convert_types();
-  command.add_option("--type", options->type, "of matrices; biases and norms are f32")
+  command.add_option("--type", options->type, "type of matrices (biases, norms: f32)")
       .one_of({types.begin(), types.end()})
       .show_default();
   command.callback([&common, &action, paths, options] {

@@ -13,8 +13,8 @@ using partita::Result;
 
 namespace {
 
-/// "MODEL=WEIGHT" or "MODEL": what follows the last "=" is a weight if it is a number.
-Companion parse_companion(const std::string& text) {
+/// Parses "MODEL=WEIGHT" or "MODEL": the text after the last "=" is a weight if it is a number.
+AddedModel parse_added_model(const std::string& text) {
   const std::size_t at = text.rfind('=');
   if (at == std::string::npos) return {text};
   float weight = 0;
@@ -34,7 +34,7 @@ Error no_weight(const std::string& option, float weight) {
           option + " has the weight " + std::to_string(weight) + "; it must be finite and at least 0"};
 }
 
-/// The one of `members` that was opened from `path`, else a new one.
+/// The model that was opened from `path` before, if `members` has it; else opens it.
 Result<Opened> open_once(const Common& common, const std::string& path,
                          const std::vector<EnsembleMember>& members) {
   const auto same = std::find_if(members.begin(), members.end(),
@@ -45,14 +45,14 @@ Result<Opened> open_once(const Common& common, const std::string& path,
 
 }  // namespace
 
-Result<std::vector<Companion>> EnsembleFlags::companions() const {
-  std::vector<Companion> all;
+Result<std::vector<AddedModel>> EnsembleFlags::added_models() const {
+  std::vector<AddedModel> all;
   if (with.empty()) return all;
   const auto good = [](float w) { return w >= 0 && std::isfinite(w); };
   if (!good(weight)) return no_weight("--weight", weight);
   bool some = weight > 0;
   for (const std::string& text : with) {
-    all.push_back(parse_companion(text));
+    all.push_back(parse_added_model(text));
     if (!good(all.back().weight)) return no_weight("--with " + text, all.back().weight);
     some = some || all.back().weight > 0;
   }
@@ -66,31 +66,29 @@ Result<std::vector<Companion>> EnsembleFlags::companions() const {
 }
 
 void add_ensemble(Command command, EnsembleFlags& flags) {
-  const Option with =
-      command
-          .add_option("--with", flags.with,
-                      "MODEL or MODEL=WEIGHT: another model of the same vocabulary that answers "
-                      "together with the first; can be repeated")
-          .repeatable();
-  command.add_option("--weight", flags.weight, "of the first model, with --with").needs(with).show_default();
-  command
-      .add_option("--ensemble", flags.space,
-                  "what is averaged, with --with: probability, or logit (a geometric mean)")
+  command.heading(Heading::kEnsemble);
+  const Option with = command
+                          .add_option("--with", flags.with,
+                                      "another model of the same vocabulary that answers too; repeatable")
+                          .value_name("MODEL[=WEIGHT]")
+                          .repeatable();
+  command.add_option("--weight", flags.weight, "weight of the first model").needs(with).show_default();
+  command.add_option("--ensemble", flags.space, "average of these; logit: geometric")
       .needs(with)
       .check(check_space, "probability|logit")
       .show_default();
 }
 
 Result<OpenedEnsemble> open_ensemble(const Common& common, const EnsembleFlags& flags,
-                                     const std::vector<Companion>& companions, const Opened& first) {
+                                     const std::vector<AddedModel>& added_models, const Opened& first) {
   std::vector<EnsembleMember> members = {{first.model, flags.weight}};
   double load_s = first.load_s;
-  for (const Companion& companion : companions) {
-    auto path = partita::find_model(companion.model);
+  for (const AddedModel& added : added_models) {
+    auto path = partita::find_model(added.model);
     if (!path) return path.error();
     auto opened = open_once(common, *path, members);
     if (!opened) return opened.error();
-    members.push_back({opened->model, companion.weight});
+    members.push_back({opened->model, added.weight});
     load_s += opened->load_s;
   }
 

@@ -1,4 +1,4 @@
-// Several models that answer together: the options, and opening them.
+// Ensembles of models that answer together: their options, and opening them.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace tools {
 
-/// A model beside the main one.
-struct Companion {
+/// A model of --with, which joins the main model in an ensemble.
+struct AddedModel {
   std::string model;  // as on the command line
   float weight = 1;
 };
@@ -19,8 +19,9 @@ struct EnsembleFlags {
   float weight = 1;               // of the main model
   std::string space = "probability";
 
-  /// Those of --with; none: the model answers alone. Error: what can be no ensemble, whatever the models.
-  partita::Result<std::vector<Companion>> companions() const;
+  /// The models of --with; none: the model answers alone. Error: weights or a count that no ensemble can
+  /// have.
+  partita::Result<std::vector<AddedModel>> added_models() const;
 };
 
 /// --with, --weight, --ensemble.
@@ -28,13 +29,14 @@ void add_ensemble(Command command, EnsembleFlags& flags);
 
 struct OpenedEnsemble {
   partita::Ensemble ensemble;
-  partita::ModelInfo info;  // of the main model, with the bytes that all read for a token
-  double load_s = 0;        // of all
+  partita::ModelInfo info;  // of the main model, with the bytes that all models read for a token
+  double load_s = 0;        // of all models
   Json members;             // [{"model","weight"}]
 };
 
-/// Opens the companions of the model that is `first`; one that is named twice is opened once.
+/// Opens the models of --with, which join `first`; a model that is named twice is opened once.
 partita::Result<OpenedEnsemble> open_ensemble(const Common& common, const EnsembleFlags& flags,
-                                              const std::vector<Companion>& companions, const Opened& first);
+                                              const std::vector<AddedModel>& added_models,
+                                              const Opened& first);
 
 }  // namespace tools

@@ -20,7 +20,7 @@ struct Reserve {
   std::atomic<bool> used{false}, shown{false};
 };
 
-/// Memory of the program, not of a run: handlers reach it from anywhere.
+/// A global of the program: the handlers below need it.
 Reserve& reserve() {
   static Reserve the_one;
   return the_one;
@@ -33,7 +33,7 @@ void give_up_reserve() {
   std::free(kept);  // the allocation is tried again
 }
 
-/// Destructors that need memory (those of nlohmann::json do) cannot tell that there is none.
+/// Destructors that allocate (those of nlohmann::json do) cannot report that memory ran out.
 [[noreturn]] void end_program() {
   if (!memory_ran_out()) std::abort();
   constexpr std::string_view kSentence = "partita: no memory left\n";
@@ -56,7 +56,7 @@ void exhaustion_is_shown() { reserve().shown.store(true); }
 bool memory_ran_out() { return reserve().used.load(std::memory_order_relaxed); }
 
 partita::Error out_of_memory() noexcept {
-  return {partita::ErrorCode::kOutOfMemory, "no memory left"};  // short enough to take none
+  return {partita::ErrorCode::kOutOfMemory, "no memory left"};  // fits into std::string without an allocation
 }
 
 }  // namespace tools

@@ -1,22 +1,22 @@
-// What the program does where memory runs out: it stops in order, with one sentence.
+// Out-of-memory handling: the program stops in an orderly way, with one sentence.
 #pragma once
 
 #include <partita/result.hpp>
 
 namespace tools {
 
-/// Keeps some memory aside that is given back when there is no other, so that what is at hand can be ended in
-/// order. Where there is none even then, allocations throw std::bad_alloc; what cannot be told so ends the
-/// program with the same sentence and kFailed.
+/// Reserves some memory, which is freed when an allocation fails, so that running work can be finished. If
+/// an allocation fails after that, it throws std::bad_alloc; std::terminate() ends the program with the same
+/// sentence and kFailed.
 void keep_reserve();
 
-/// Whether the reserve is in use: work ends as soon as it can.
+/// True if the reserve is in use: work must end as soon as it can.
 bool memory_ran_out();
 
-/// To be called where an error of exhaustion is shown: what happens after that, on the way out, is not told.
+/// Called when an out-of-memory error was shown: later ones, during the exit, are not shown.
 void exhaustion_is_shown();
 
-/// The error of exhaustion; takes no memory.
+/// The out-of-memory error; allocates nothing.
 partita::Error out_of_memory() noexcept;
 
 }  // namespace tools

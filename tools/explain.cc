@@ -7,7 +7,7 @@
 namespace tools {
 namespace {
 
-/// The bytes of a token, or its spelling where it has none.
+/// The bytes of a token, or its spelling if it has none.
 std::string text_of(const partita::Model& model, partita::TokenId id) {
   const auto text = model.detokenize({&id, 1});
   return text ? *text : std::string(model.piece(id));
@@ -25,7 +25,7 @@ std::string explanation_text(const partita::Model& model, const partita::Token& 
   const partita::Explanation& e = *token.explanation;
   std::string out = std::to_string(number) + ". " + quoted_token(model, token.id) +
                     ", chosen with probability " + format("%.4f", token.probability);
-  if (token.head_bytes > 0) {  // an explanation wants the whole row, so that it is the full head's
+  if (token.head_bytes > 0) {  // explanations need full rows of logits, from the full head
     out +=
         format(" from every logit (%.1f MB read by the head)", static_cast<double>(token.head_bytes) * 1e-6);
   }

@@ -1,4 +1,4 @@
-// How a token was chosen, for people and for programs.
+// How a token was chosen (--explain, --confidence), as text and as JSON.
 #pragma once
 
 #include <cstddef>

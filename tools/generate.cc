@@ -1,4 +1,4 @@
-// partita generate: one prompt, one answer.
+// partita generate: the answer to one prompt, by sampling, speculative decoding, an ensemble or a search.
 #include <unistd.h>
 #include <algorithm>
 
@@ -65,15 +65,15 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
   return request;
 }
 
-/// What answers: a model, or several together.
+/// What generates the answer: a model, or an ensemble of several.
 struct Answering {
   const partita::Model& model;  // the first one of an ensemble
-  partita::ModelInfo info;  // of the model; of an ensemble the first one's, with what all read for a token
+  partita::ModelInfo info;      // of the first model, with the bytes that all models read for a token
   double load_s = 0;
   Json ensemble;  // [{"model","weight"}]; null for a model alone
 };
 
-/// Pulls the answer; streams its text to stdout, or what explains it, unless JSON is wanted.
+/// Generates the answer; without --json streams its text, or the explanation of each token, to stdout.
 partita::Result<Answer> pull(const Common& common, const partita::Model& model, partita::Stream& stream) {
   Answer answer;
   while (true) {
@@ -102,7 +102,7 @@ TokenColumns columns_of(const Options& options) {
           .unsure_only = marks && !options.confidence && options.logprobs < 0};
 }
 
-/// What stands behind the answer's text: a table of its tokens where one was asked for.
+/// The text after the answer: a table of its tokens if one was asked for.
 std::string text_after(const Options& options, const partita::Model& model, const Answer& answer) {
   std::string text = options.explain ? "\n" + answer.text + "\n" : "\n";
   const TokenColumns columns = columns_of(options);
@@ -112,7 +112,7 @@ std::string text_after(const Options& options, const partita::Model& model, cons
   return text + "\n" + (some ? token_table(model, answer.tokens, columns) : "no token was unsure\n");
 }
 
-/// Says on stderr why an answer ended that nobody ended.
+/// Says on stderr why an answer ended that neither the model nor the user ended.
 void print_ending(const Common& common, const Options& options, const partita::Stream& stream,
                   const Answer& answer) {
   const std::string why = ending_text({.finish = stream.finish(),
@@ -149,7 +149,7 @@ Json answer_json(const Answering& answering, const Options& options, const parti
   return out;
 }
 
-/// Generates on a partita::Session or partita::Ensemble.
+/// Generates with a partita::Session or partita::Ensemble.
 template <class Source>
 int run_on(const Common& common, const Options& options, const partita::Request& request, Source& source,
            const Answering& answering) {
@@ -182,10 +182,10 @@ int run(const Common& common, const Options& options) {
     auto possible = check(*request, options.search.resolved());
     if (!possible) return usage_error(possible.error());
   }
-  auto companions = options.ensemble.companions();
-  if (!companions) return usage_error(companions.error());
-  if (!companions->empty() && options.search.asked()) {
-    return usage_error("--with is for answers that are drawn: it does not go with a search");
+  auto added_models = options.ensemble.added_models();
+  if (!added_models) return usage_error(added_models.error());
+  if (!added_models->empty() && options.search.asked()) {
+    return usage_error("--with cannot be combined with a search (--beams, --best-of, --penalty-alpha)");
   }
 
   auto opened = open_model(common);
@@ -198,9 +198,10 @@ int run(const Common& common, const Options& options) {
   if (common.verbose)
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
-  tell_left_out(common, opened->model, options.chat ? request->messages.back().content : request->prompt);
-  if (!companions->empty()) {
-    auto joined = open_ensemble(common, options.ensemble, *companions, *opened);
+  warn_unencodable_bytes(common, opened->model,
+                         options.chat ? request->messages.back().content : request->prompt);
+  if (!added_models->empty()) {
+    auto joined = open_ensemble(common, options.ensemble, *added_models, *opened);
     if (!joined) return fail(joined.error());
     return run_on(common, options, *request, joined->ensemble,
                   {opened->model, joined->info, joined->load_s, joined->members});
@@ -226,31 +227,28 @@ void add_generate(Command program, Common& common, Action& action) {
       "Continue a prompt, or answer it with --chat",
       common.program + " generate -p 'The capital of France is' -n 16 --greedy\n  " + common.program +
           " generate -p 'The capital of France is' -n 16 --with SmolLM2=0.5\n  " + common.program +
-          " generate -p 'The capital of France is' -n 16 --beams 4 --n-best 2");
-  add_input(command, options->input, "the prompt, taken raw unless --chat");
-  command
-      .add_option("-n,--max-tokens", options->max_tokens,
-                  "at most this many tokens; -1: until the context is full")
-      .range(-1, 1 << 30)
-      .show_default();
+          " generate -p 'The capital of France is' -n 16 --beams 4 --n-best 2",
+      {"--model", "--threads", "--prompt", "--file", "--chat", "--system", "--temperature", "--greedy",
+       "--top-k", "--top-p", "--seed", "--beams", "--max-tokens", "--stop", "--json"});
+  add_input(command, options->input, "the prompt");
   const Option chat =
       command.add_flag("--chat", options->chat, "apply the model's chat template to the prompt");
   command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
   command.add_flag("--ids", options->ids, "the prompt is token ids, separated by commas or spaces")
       .excludes(chat);
+  command.heading(Heading::kOutput);
+  command.add_option("-n,--max-tokens", options->max_tokens, "maximum tokens; -1: until the context is full")
+      .range(-1, 1 << 30)
+      .show_default();
   command
       .add_option("--logprobs", options->logprobs,
-                  "log-probabilities of the tokens, and so many alternatives of each: a table behind the "
-                  "answer, or in the JSON")
+                  "show log-probabilities, with N alternatives of each token")
       .range(0, 1 << 30);
-  command.add_flag(
-      "--confidence", options->confidence,
-      "how sure the model was of each token: probability of the likeliest, its lead, entropy; a table behind "
-      "the answer, or in the JSON");
-  const Option explain = command.add_flag(
-      "--explain", options->explain,
-      "show for each token the candidates after every sampler, and which one removed the runner-up");
-  command.add_option("--explain-top", options->explain_top, "so many candidates")
+  command.add_flag("--confidence", options->confidence,
+                   "show probability, lead and entropy of the likeliest tokens");
+  const Option explain = command.add_flag("--explain", options->explain,
+                                          "show the candidates of each token after every sampler");
+  command.add_option("--explain-top", options->explain_top, "candidates shown, with --explain")
       .needs(explain)
       .range(1, 1000)
       .show_default();

@@ -1,4 +1,4 @@
-// partita inspect: what a model file says about itself.
+// partita inspect: metadata and tensors of a model file.
 #include <algorithm>
 
 #include "tools/common.h"
@@ -6,7 +6,7 @@
 namespace tools {
 namespace {
 
-constexpr std::size_t kLongestValue = 100;  // characters of a metadata value on a line for people
+constexpr std::size_t kMaxValueShown = 100;  // characters of a metadata value in a line of text output
 
 std::string shape_text(const Json& shape) {
   std::string out;
@@ -19,7 +19,7 @@ std::string table(const Json& file) {
                     json_text(file["version"]) + ", " + json_text(file["bytes"]) + " bytes\n\nmetadata\n";
   for (const auto& [key, value] : file["metadata"].items()) {
     std::string shown = json_text(value);
-    if (shown.size() > kLongestValue) shown = shown.substr(0, kLongestValue) + "...";
+    if (shown.size() > kMaxValueShown) shown = shown.substr(0, kMaxValueShown) + "...";
     out += "  " + partita::printable(key) + " = " + partita::printable(shown) + "\n";
   }
   out += "\ntensors\n";
@@ -52,9 +52,7 @@ void add_inspect(Command program, Common& common, Action& action) {
   const Command command =
       add_command(program, common, "inspect", kJson, "Metadata and tensors of a model file",
                   common.program + " inspect --json");
-  command
-      .add_option("--array-limit", *array_limit,
-                  "longer arrays are shown by their first values and their length")
+  command.add_option("--array-limit", *array_limit, "show the first N values of longer arrays")
       .check(check_count)
       .show_default();
   command.callback([&common, &action, array_limit] {

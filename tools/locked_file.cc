@@ -23,20 +23,20 @@ Error file_error(const char* what, const std::string& path) {
 }
 
 Result<int> open_locked(const std::string& path, int flags, mode_t mode) {
-  const Error taken = {ErrorCode::kInvalidArgument, "another process is writing \"" + path + "\""};
+  const Error locked = {ErrorCode::kInvalidArgument, "another process is writing \"" + path + "\""};
   for (int attempt = 0; attempt < 10; ++attempt) {
     Descriptor fd(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | flags, mode));
     if (fd.get() < 0 && errno == ENOENT && (flags & O_CREAT) == 0)
       return Error{ErrorCode::kNotFound, "there is no file \"" + path + "\""};
     if (fd.get() < 0) return file_error("cannot open", path);
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-      return errno == EWOULDBLOCK ? taken : file_error("cannot lock", path);
-    // Whoever had the lock a moment ago may have put another file in its place.
+      return errno == EWOULDBLOCK ? locked : file_error("cannot lock", path);
+    // The process that held the lock before may have replaced the file.
     if (!is_at(fd.get(), path)) continue;
     if (auto synced = sync_directory_of(path); !synced) return synced.error();
     return fd.take();
   }
-  return taken;
+  return locked;
 }
 
 bool is_at(int fd, const std::string& path) {

@@ -1,4 +1,4 @@
-// Files that one process at a time appends to.
+// Append-only files, locked so that one process at a time writes.
 #pragma once
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 namespace tools {
 
-/// A descriptor that is closed unless it is taken.
+/// A file descriptor, closed by the destructor unless it was taken.
 class Descriptor {
  public:
   explicit Descriptor(int fd = -1) : fd_(fd) {}
@@ -28,20 +28,20 @@ class Descriptor {
   int fd_;
 };
 
-/// One sentence of what was tried, and errno's.
+/// An error with what was tried, the path, and errno's text.
 partita::Error file_error(const char* what, const std::string& path);
 
-/// Opens a regular file to append to it, locked against other processes, and its name is on the disk. flags:
-/// O_CREAT creates it with this mode less the umask where it is missing, 0 does not. Errors: kNotFound
-/// without O_CREAT; kIo; kInvalidArgument where another process has locked it.
+/// Opens a regular file for appending, locks it against other processes, and syncs its directory entry.
+/// flags: O_CREAT creates a missing file with this mode less the umask, 0 does not. Errors: kNotFound without
+/// O_CREAT; kIo; kInvalidArgument if another process has locked it.
 partita::Result<int> open_locked(const std::string& path, int flags = O_CREAT, mode_t mode = 0666);
 
-/// Whether the open file is the one of this path.
+/// True if the open file is the one at this path.
 bool is_at(int fd, const std::string& path);
 
 partita::Result<void> write_all(int fd, std::string_view text, const std::string& path);
 
-/// A file's name is on the disk when its directory is. File systems that have no such thing refuse.
+/// Syncs the directory of a file, so that its name is on the disk. Ignores file systems that refuse this.
 partita::Result<void> sync_directory_of(const std::string& path);
 
 }  // namespace tools

@@ -12,7 +12,7 @@
 
 namespace {
 
-/// "help" and "help COMMAND" as "--help" and "COMMAND --help".
+/// Rewrites "help" and "help COMMAND" to "--help" and "COMMAND --help".
 void take_help(int argc, char** argv) {
   static char option[] = "--help";
   if (argc < 2 || std::strcmp(argv[1], "help") != 0) return;
@@ -28,10 +28,14 @@ int run(int argc, char** argv) {
 
   CLI::App program{"Partita: text generation on CPUs"};
   program.name(common.program);
-  program.set_version_flag("--version", "partita " + std::string(partita::version()));
-  program.require_subcommand(1);
-  program.footer("Each command has its own --help, with an example.");
   const tools::Command commands(program);
+  // Commands inherit the formatter, the heading and the help options.
+  program.formatter(tools::help_formatter({}));
+  commands.heading(tools::Heading::kHelp);
+  program.set_help_flag("-h,--help", "show the options that people use most, and an example");
+  program.set_help_all_flag("--help-all", "show all options, and an example");
+  program.set_version_flag("--version", "partita " + std::string(partita::version()), "show the version");
+  program.require_subcommand(1);
   tools::add_generate(commands, common, action);
   tools::add_chat(commands, common, action);
   tools::add_batch(commands, common, action);
@@ -48,7 +52,7 @@ int run(int argc, char** argv) {
     program.parse(argc, argv);
     return action();
   } catch (const CLI::ParseError& e) {
-    // "partita frobnicate --help" asks for help of what is not there.
+    // "partita frobnicate --help" asks for the help of an unknown command.
     const bool unknown_command = program.get_subcommands().empty() && !program.remaining().empty();
     if (e.get_exit_code() != 0 || unknown_command) return tools::usage_error(tools::usage_text(program, e));
     program.exit(e);  // --help or --version

@@ -7,7 +7,7 @@
 namespace tools {
 namespace {
 
-constexpr std::size_t kLongestName = 64;  // bytes; nothing longer is a mistyped name
+constexpr std::size_t kMaxNameBytes = 64;  // longer words are no mistyped names
 
 std::string folded(std::string_view text) {
   std::string out;
@@ -34,14 +34,14 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-/// So many edits of a name of this length are still taken for it.
-std::size_t most_edits(std::size_t length) { return length <= 2 ? 0 : length <= 4 ? 1 : length <= 7 ? 2 : 3; }
+/// The largest number of edits at which a name of this length is still suggested.
+std::size_t max_edits(std::size_t length) { return length <= 2 ? 0 : length <= 4 ? 1 : length <= 7 ? 2 : 3; }
 
 }  // namespace
 
 std::optional<Nearest> nearest(std::string_view word, const std::vector<std::string>& known) {
   std::optional<Nearest> best;
-  if (word.size() > kLongestName) return best;
+  if (word.size() > kMaxNameBytes) return best;
   const std::string meant = folded(word);
   for (const std::string& name : known) {
     const std::size_t edits = edits_between(meant, folded(name));
@@ -54,7 +54,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   const auto answer = [](const std::string& name) { return " (did you mean " + name + "?)"; };
   const std::string meant = folded(word);
   const auto near = nearest(word, known);
-  if (near && near->edits <= most_edits(std::min(meant.size(), folded(near->name).size()))) {
+  if (near && near->edits <= max_edits(std::min(meant.size(), folded(near->name).size()))) {
     return answer(near->name);
   }
   const auto begun = std::find_if(known.begin(), known.end(), [&](const std::string& name) {

@@ -1,4 +1,4 @@
-// The known name that a mistyped one most likely means.
+// Suggestions for mistyped names: the known name with the smallest edit distance.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ struct Nearest {
 /// The known name with the fewest edits to `word`; the first of several. Case, '-' and '_' do not count.
 std::optional<Nearest> nearest(std::string_view word, const std::vector<std::string>& known);
 
-/// " (did you mean NAME?)" where a known name is near enough or begins with `word`; else nothing.
+/// " (did you mean NAME?)" if a known name is near enough or begins with `word`; else empty.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace tools

@@ -2,14 +2,33 @@
 
 #include <CLI/CLI.hpp>
 #include <partita/partita.hpp>
+#include <type_traits>
+
+#include "tools/usage.h"
 
 namespace tools {
 namespace {
 
-/// What stands before CLI::AsSizeValue, which makes -1 a large number.
+// CLI11's descriptions of its checks are removed: help texts have value names instead.
+
+/// Runs before CLI::AsSizeValue, which turns -1 into a large number.
 std::string check_size(const std::string& text) {
   if (!text.empty() && text[0] >= '0' && text[0] <= '9') return {};
   return "it is a number of bytes, such as 2GB, not \"" + text + "\"";
+}
+
+/// "1..512"; "N" where the upper limit means "any number".
+template <class T>
+std::string range_name(T least, T most) {
+  constexpr T kMaxShown = 1024;
+  if (most > kMaxShown) return std::is_integral_v<T> ? "N" : "X";
+  return CLI::detail::to_string(least) + ".." + CLI::detail::to_string(most);
+}
+
+std::string joined(const std::vector<std::string>& values) {
+  std::string text;
+  for (const std::string& value : values) text += (text.empty() ? "" : "|") + value;
+  return text;
 }
 
 }  // namespace
@@ -19,32 +38,41 @@ std::string Option::name() const { return option_->get_name(); }
 std::size_t Option::count() const { return option_->count(); }
 
 Option Option::check(const Check& problem_of, const std::string& shown) const {
-  return Option(option_->check(CLI::Validator(problem_of, shown)));
+  option_->check(CLI::Validator(problem_of, ""));
+  return shown.empty() ? *this : value_name(shown);
 }
 
 Option Option::transform(const Transform& change) const {
   return Option(option_->transform(CLI::Validator(change, "")));
 }
 
-Option Option::range(int least, int most) const { return Option(option_->check(CLI::Range(least, most))); }
+Option Option::range(int least, int most) const {
+  option_->check(CLI::Range(least, most).description(""));
+  return value_name(range_name(least, most));
+}
 
 Option Option::range(std::size_t least, std::size_t most) const {
-  return Option(option_->check(CLI::Range(least, most)));
+  option_->check(CLI::Range(least, most).description(""));
+  return value_name(range_name(least, most));
 }
 
 Option Option::range(double least, double most) const {
-  return Option(option_->check(CLI::Range(least, most)));
+  option_->check(CLI::Range(least, most).description(""));
+  return value_name(range_name(least, most));
 }
 
-Option Option::positive() const { return Option(option_->check(CLI::PositiveNumber)); }
+Option Option::positive() const {
+  return Option(option_->check(CLI::Validator(CLI::PositiveNumber).description("")));
+}
 
 Option Option::one_of(const std::vector<std::string>& values) const {
-  return Option(option_->check(CLI::IsMember(values)));
+  option_->check(CLI::IsMember(values).description(""));
+  return value_name(joined(values));
 }
 
 Option Option::byte_size() const {
-  option_->transform(CLI::AsSizeValue(false));
-  return transform(check_size);  // the one given last comes first
+  option_->transform(CLI::AsSizeValue(false).description(""));
+  return transform(check_size).value_name("BYTES");  // the transform given last runs first
 }
 
 Option Option::required() const { return Option(option_->required()); }
@@ -66,7 +94,13 @@ Option Option::show_default(const std::string& text) const { return Option(optio
 
 Option Option::show_default(double number) const { return show_default(CLI::detail::to_string(number)); }
 
-Option Option::group(const std::string& heading) const { return Option(option_->group(heading)); }
+Option Option::value_name(const std::string& name) const { return Option(option_->type_name(name)); }
+
+Option Option::heading(Heading heading) const {
+  return Option(option_->group(kHeadings[static_cast<std::size_t>(heading)]));
+}
+
+Option Option::hide_unless(bool shown) const { return shown ? *this : Option(option_->group("")); }
 
 Command Command::add_command(const std::string& name, const std::string& about) const {
   return Command(*app_->add_subcommand(name, about));
@@ -91,7 +125,14 @@ Option Command::option(const std::string& name) const { return Option(app_->get_
 
 void Command::callback(const std::function<void()>& chosen) const { app_->callback(chosen); }
 
-void Command::footer(const std::string& text) const { app_->footer(text); }
+void Command::heading(Heading heading) const {
+  app_->option_defaults()->group(kHeadings[static_cast<std::size_t>(heading)]);
+}
+
+void Command::help(const std::string& example, const std::vector<std::string>& most_used) const {
+  app_->footer(example);
+  app_->formatter(help_formatter(most_used));
+}
 
 std::optional<double> read_number(const std::string& text) {
   double number = 0;

@@ -1,7 +1,8 @@
-// The options of a command line. Behind these handles is CLI11, which options.cc compiles for all commands:
-// each file that includes its header compiles hundreds of functions of it anew.
+// Command-line options: a facade over CLI11. options.cc alone compiles CLI11 for all commands, because each
+// file that includes its header compiles hundreds of its functions again.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -15,23 +16,41 @@ class Option;
 
 namespace tools {
 
-/// An option of a command, which belongs to the program's CLI::App. Every method that sets something returns
-/// the option again.
+/// The headings of --help, in the order in which they are shown.
+enum class Heading {
+  kModel,
+  kConversion,
+  kBatch,
+  kMeasurement,
+  kPrompt,
+  kSampling,
+  kSearch,
+  kSpeculation,
+  kEnsemble,
+  kOutput,
+  kHelp
+};
+inline constexpr std::array kHeadings = {"Model",    "Conversion", "Batch",  "Measurement",
+                                         "Prompt",   "Sampling",   "Search", "Speculative decoding",
+                                         "Ensemble", "Output",     "Help"};
+
+/// A handle of an option of a command; the program's CLI::App owns the option. Every method that sets
+/// something returns the handle.
 class Option {
  public:
-  /// What is wrong with a value, as a sentence; empty: nothing.
+  /// Returns what is wrong with a value, as a sentence; empty: nothing.
   using Check = std::function<std::string(const std::string& value)>;
   /// Changes a value; returns what is wrong with it, or nothing.
   using Transform = std::function<std::string(std::string& value)>;
 
-  Option() = default;  // none: nothing may be asked of it
+  Option() = default;  // no option: no method may be called
   explicit Option(CLI::Option* option) : option_(option) {}
 
   std::string name() const;
   /// How often it was given on the command line; for an option that takes several values, how many.
   std::size_t count() const;
 
-  // What is accepted. --help shows `shown` behind the type of the value.
+  // Accepted values. --help shows `shown` as the option's value.
   Option check(const Check& problem_of, const std::string& shown = "") const;
   Option transform(const Transform& change) const;
   Option range(int least, int most) const;
@@ -41,18 +60,20 @@ class Option {
   Option one_of(const std::vector<std::string>& values) const;
   Option byte_size() const;  // 1000, 2GB
 
-  // How often, and beside which others.
+  // How often an option is given, and with which others.
   Option required() const;
-  Option repeatable() const;  // one value each time, and all are taken
+  Option repeatable() const;  // one value each time; all are kept
   Option delimiter(char separator) const;
   Option needs(Option other) const;
   Option excludes(Option other) const;
 
   // What --help shows.
-  Option show_default() const;  // the variable's value now
+  Option value_name(const std::string& name) const;  // PATH of "--model PATH"
+  Option show_default() const;                       // the variable's current value
   Option show_default(const std::string& text) const;
   Option show_default(double number) const;
-  Option group(const std::string& heading) const;  // "": not in --help
+  Option heading(Heading heading) const;
+  Option hide_unless(bool shown) const;  // hidden: accepted, but not in --help
 
  private:
   CLI::Option* option_ = nullptr;
@@ -65,33 +86,38 @@ class Command {
 
   Command add_command(const std::string& name, const std::string& about) const;
 
-  /// An option whose value is put into `value`, which outlives the parsing. `names` is "-m,--model", or
-  /// without hyphens an argument that is known by its place. options.cc names the types at its end.
+  /// An option whose value is stored in `value`, which outlives the parsing. `names` is "-m,--model", or
+  /// without hyphens a positional argument. options.cc instantiates it for the types at its end.
   template <class T>
   Option add_option(const std::string& names, T& value, const std::string& help) const;
 
-  /// An option whose value is handed to `take`: double, int, or std::vector<std::string>.
+  /// An option whose value is passed to `take`: double, int, or std::vector<std::string>.
   template <class T>
   Option add_option_function(const std::string& names, const std::function<void(const T&)>& take,
                              const std::string& help) const;
 
   Option add_flag(const std::string& names, bool& value, const std::string& help) const;
 
+  /// The heading of the options that are added from here on.
+  void heading(Heading heading) const;
+
   /// The option of that name. Precondition: it was added.
   Option option(const std::string& name) const;
 
-  /// What is called when the command was chosen and its options are read.
+  /// `chosen` is called when the command was chosen and its options were read.
   void callback(const std::function<void()>& chosen) const;
-  void footer(const std::string& text) const;
+  /// The example that --help shows, and the names of the options that people use most: --help shows these
+  /// alone, --help-all shows all options. No names: both show all.
+  void help(const std::string& example, const std::vector<std::string>& most_used) const;
 
  private:
   CLI::App* app_;
 };
 
-/// A number as options read it; nothing if it is none.
+/// Reads a number as options do; nothing if the text is no number.
 std::optional<double> read_number(const std::string& text);
 
-/// Ends the parsing with a usage error, "OPTION: PROBLEM"; for what add_option_function() calls.
+/// Ends the parsing with a usage error, "OPTION: PROBLEM"; for functions given to add_option_function().
 [[noreturn]] void refuse_value(const std::string& option, const std::string& problem);
 
 }  // namespace tools

@@ -1,4 +1,4 @@
-// partita prepare: makes the screen of a model's head, once, so that tokens need fewer bytes.
+// partita prepare: makes the screen of a model's LM head once, so that each token reads fewer bytes.
 
 #include "tools/common.h"
 
@@ -23,7 +23,8 @@ std::string report_text(const partita::PrepareResult& result) {
                 static_cast<double>(result.head_bytes) * 1e-6, result.states, result.screened_s * 1e3,
                 result.full_s * 1e3, result.full_s / result.screened_s);
   const bool gains = result.screened_s < result.full_s;
-  return result.path + line + (gains ? "" : "It is no gain on this machine: delete it, or use --head full\n");
+  return result.path + line +
+         (gains ? "" : "The screen is not faster on this machine: delete it, or use --head full\n");
 }
 
 int run(const Common& common, partita::PrepareOptions options) {
@@ -50,11 +51,13 @@ void add_prepare(Command program, Common& common, Action& action) {
   auto options = std::make_shared<partita::PrepareOptions>();
   const Command command =
       add_command(program, common, "prepare", kJson | kThreads | kSeed,
-                  "Make a screen of a model's last matrix, once: the same tokens from fewer bytes",
+                  "Make a screen of the LM head once: the same tokens from fewer bytes",
                   common.program + " prepare --states 600 -o \"$(mktemp -d)/try.screen\"");
-  command.add_option("-o,--output", options->path,
-                     "where to put it; beside the model, where it is found, if empty");
-  command.add_option("--states", options->states, "hidden states to make it for; 0: 8 for each dimension")
+  command.heading(Heading::kOutput);
+  command.add_option("-o,--output", options->path, "file to write; else beside the model, where it is found")
+      .value_name("FILE");
+  command.heading(Heading::kModel);
+  command.add_option("--states", options->states, "hidden states to fit it to; 0: 8 a dimension")
       .range(std::size_t{0}, std::size_t{1} << 24)
       .show_default();
   command.callback(

@@ -66,17 +66,16 @@ Option add_option(Command command, SamplingFlags& flags, const SamplingOption& o
     case OptionKind::kTexts:
       return command
           .add_option_function<std::vector<std::string>>(
-              flag, [give](const std::vector<std::string>& texts) { give(texts); },
-              help + "; can be repeated")
+              flag, [give](const std::vector<std::string>& texts) { give(texts); }, help + "; repeatable")
           .repeatable();
     case OptionKind::kBiases:
       break;
   }
   return command
       .add_option_function<std::vector<std::string>>(
-          flag, [give, flag](const std::vector<std::string>& texts) { give(read_biases(texts, flag)); },
-          help + "; ID:NUMBER, separated by commas")
-      .delimiter(',');
+          flag, [give, flag](const std::vector<std::string>& texts) { give(read_biases(texts, flag)); }, help)
+      .delimiter(',')
+      .value_name("ID:NUMBER,...");
 }
 
 /// {"id": bias} or [[id, bias]].
@@ -97,27 +96,27 @@ std::optional<Biases> biases_of(const Json& value) {
   return biases;
 }
 
-/// "there is no X; there are ..." with the guess behind X.
-std::string with_guess(std::string sentence, const std::string& guess) {
-  return sentence.insert(std::min(sentence.find(';'), sentence.size()), guess);
+/// "there is no X; there are ...", with the suggestion inserted behind X.
+std::string with_suggestion(std::string sentence, const std::string& suggestion) {
+  return sentence.insert(std::min(sentence.find(';'), sentence.size()), suggestion);
 }
 
 Error must_be(std::string what) { return {ErrorCode::kInvalidArgument, std::move(what)}; }
 
 void add_abstain(Command command, AbstainFlags& flags) {
+  command.heading(Heading::kOutput);
   command.add_option("--abstain-probability", flags.probability,
-                     "end the answer where the likeliest token is less likely than this; 0: never");
+                     "end the answer where the likeliest token has less than X; 0: off");
   command.add_option("--abstain-margin", flags.margin,
-                     "end it where the likeliest leads the second by less than this; 0: never");
-  command.add_option("--abstain-entropy", flags.entropy,
-                     "end it where the entropy is above this many nats; without it never");
-  command.add_flag("--mark-unsure", flags.mark,
-                   "only mark such tokens as unsure, and go on: generate lists them behind the answer");
+                     "end it where the likeliest leads the second by less than X; 0: off");
+  command.add_option("--abstain-entropy", flags.entropy, "end it where the entropy is above X nats");
+  command.add_flag("--mark-unsure", flags.mark, "mark such tokens as unsure instead of ending the answer");
 }
 
 }  // namespace
 
 void add_sampling(Command command, SamplingFlags& flags) {
+  command.heading(Heading::kSampling);
   for_each_option([&](const SamplingOption& option) {
     const Option added = add_option(command, flags, option);
     if (option.name == "temperature") {
@@ -127,28 +126,23 @@ void add_sampling(Command command, SamplingFlags& flags) {
       added.show_default(option.neutral);
     }
   });
-  std::string names;
-  for (const partita::Sampler& sampler : partita::known_samplers())
-    names += (names.empty() ? "" : ",") + std::string(sampler.name);
   command
       .add_option("--samplers", flags.sampling.samplers,
-                  "the stages and their order, separated by commas; without it Hugging Face's: " + names)
+                  "samplers in their order (docs/sampling.md), separated by commas")
+      .value_name("A,B,...")
       .delimiter(',');
-  command.add_option(
-      "--preset", flags.preset,
-      "defaults and order of another program: llama.cpp or huggingface; other options change it");
-  const Option guidance =
-      command
-          .add_option("--guidance-scale", flags.guidance_scale,
-                      "classifier-free guidance: how far towards the prompt and away from the negative "
-                      "one; 1: off, else twice the time")
-          .show_default();
+  command.add_option("--preset", flags.preset, "defaults and order of another program")
+      .value_name("llama.cpp|huggingface");
+  const Option guidance = command
+                              .add_option("--guidance-scale", flags.guidance_scale,
+                                          "classifier-free guidance; 1: off, else half the speed")
+                              .show_default();
   command
       .add_option("--negative-prompt", flags.negative_prompt,
-                  "what guidance leads away from, taken raw; without it the prompt's last token")
+                  "guidance leads away from this raw text; else the prompt's last token")
       .needs(guidance);
-  command
-      .add_option("--stop", flags.stop, "a text that ends the answer and is not part of it; can be repeated")
+  command.heading(Heading::kOutput);
+  command.add_option("--stop", flags.stop, "text that ends the answer and is not part of it; repeatable")
       .repeatable();
   add_abstain(command, flags.abstain);
 }
@@ -175,7 +169,7 @@ Result<partita::Sampling> SamplingFlags::resolved(std::uint64_t seed) const {
 Result<partita::Sampling> named_preset(const std::string& name) {
   auto named = partita::preset(name);
   if (named) return named;
-  return must_be(with_guess(named.error().message, did_you_mean(name, {"huggingface", "llama.cpp"})));
+  return must_be(with_suggestion(named.error().message, did_you_mean(name, {"huggingface", "llama.cpp"})));
 }
 
 Result<void> check_names(const partita::Sampling& sampling) {
@@ -185,7 +179,7 @@ Result<void> check_names(const partita::Sampling& sampling) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto described = describe(sampling);
     const std::string why = described ? "there is no sampler '" + name + "'" : described.error().message;
-    return must_be(with_guess(why, did_you_mean(name, known)));
+    return must_be(with_suggestion(why, did_you_mean(name, known)));
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// The options of the samplers as flags and as JSON keys, made from what the library says it knows.
+// Options of the samplers as flags and as JSON keys, generated from partita::known_samplers().
 #pragma once
 
 #include <limits>
@@ -12,7 +12,7 @@
 
 namespace tools {
 
-/// --abstain-probability and its companions.
+/// --abstain-probability, --abstain-margin, --abstain-entropy and --mark-unsure.
 struct AbstainFlags {
   float probability = 0, margin = 0;
   float entropy = std::numeric_limits<float>::infinity();
@@ -20,9 +20,9 @@ struct AbstainFlags {
   partita::AbstainRule rule() const { return {probability, margin, entropy, !mark}; }
 };
 
-/// --temperature and its companions, as generate, chat and batch take them. The library's defaults leave the
-/// model's distribution alone; the program's differ in one thing: a temperature at which small models make
-/// sense, unless a preset is named. Nothing is cut off unless it is asked for.
+/// Sampling options of generate, chat and batch. The library's defaults do not change the model's
+/// distribution; the program's differ in one value: a temperature at which small models make sense, unless a
+/// preset is named. No token is cut off by default.
 struct SamplingFlags {
   SamplingFlags() { sampling.temperature = 0.7F; }
   partita::Sampling sampling;
@@ -34,7 +34,7 @@ struct SamplingFlags {
   float guidance_scale = 1;
   std::string negative_prompt;
 
-  /// With what the flags say. Error: what the library refuses.
+  /// The sampling that the flags describe. Error: a value that the library refuses.
   partita::Result<partita::Sampling> resolved(std::uint64_t seed) const;
 };
 void add_sampling(Command command, SamplingFlags& flags);
@@ -47,12 +47,12 @@ void for_each_option(Visit&& visit) {
   }
 }
 
-/// partita::preset(), whose error here suggests the name that was meant.
+/// partita::preset(), with an error that suggests the name that was probably meant.
 partita::Result<partita::Sampling> named_preset(const std::string& name);
-/// Whether all of `samplers` are known. Error: kInvalidArgument, with the name that was meant.
+/// Checks that all `samplers` are known. Error: kInvalidArgument, with the name that was probably meant.
 partita::Result<void> check_names(const partita::Sampling& sampling);
 
-/// The value of an option from JSON. Error: what it must be, "a number", as a message.
+/// The value of an option from JSON. The error's message is the expected type, such as "a number".
 partita::Result<partita::SamplingValue> sampling_value(partita::OptionKind kind,
                                                        const nlohmann::ordered_json& value);
 

@@ -1,4 +1,4 @@
-// partita score: how likely a text is to the model, and how far the model is from another.
+// partita score: log-probabilities and perplexity of a text, and the KL divergence from another model.
 
 #include "tools/common.h"
 #include "tools/token_text.h"
@@ -13,10 +13,10 @@ struct Options {
   std::string against;
 };
 
-/// A text scored, and what stands beside it.
+/// The score of a text, and comparisons with other models.
 struct Scored {
   partita::Score score;
-  std::optional<partita::Divergence> apart;       // from --against, or else from the full model
+  std::optional<partita::Divergence> divergence;  // from --against, or else from the full model
   std::optional<std::pair<double, double>> full;  // nll and perplexity of the full model
 };
 
@@ -25,8 +25,8 @@ partita::Result<std::vector<partita::TokenId>> ids_of(const Common& common, cons
   return options.ids ? parse_ids(text) : model.tokenize(text, !common.no_special);
 }
 
-/// Whether this is the model with something left out on purpose: what that costs is told.
-bool leaves_out(const Common& common) { return common.attention_window > 0 || common.head_budget > 0; }
+/// Whether options approximate the model; the report then includes the loss.
+bool approximates(const Common& common) { return common.attention_window > 0 || common.head_budget > 0; }
 
 Common without_budget(const Common& common) {
   Common whole = common;
@@ -34,7 +34,7 @@ Common without_budget(const Common& common) {
   return whole;
 }
 
-/// The session of --against: another model, or this one in exact arithmetic.
+/// Opens the model of --against: another model, or this one in exact arithmetic.
 partita::Result<partita::Session> open_reference(const Common& common, const Options& options,
                                                  const partita::Model& model) {
   const bool exact = options.against == "exact";
@@ -45,7 +45,7 @@ partita::Result<partita::Session> open_reference(const Common& common, const Opt
   return opened->model.session();
 }
 
-/// The session of this model with nothing left out.
+/// Opens this model without approximations.
 partita::Result<partita::Session> open_full(const Common& common, const partita::Model& model) {
   Common full = without_budget(common);
   full.attention_window = 0;
@@ -56,7 +56,7 @@ partita::Result<partita::Session> open_full(const Common& common, const partita:
 
 using Ids = std::span<const partita::TokenId>;
 
-/// The text read by both, side by side.
+/// Scores the text with both models.
 partita::Result<Scored> score_against(partita::Session& session, Ids ids,
                                       partita::Result<partita::Session> reference) {
   if (!reference) return reference.error();
@@ -75,13 +75,13 @@ partita::Result<Scored> score_alone(partita::Session& session, Ids ids) {
 partita::Result<Scored> score_text(const Common& common, const Options& options, const partita::Model& model,
                                    partita::Session& session, Ids ids) {
   if (options.against.empty()) {
-    if (!leaves_out(common)) return score_alone(session, ids);
+    if (!approximates(common)) return score_alone(session, ids);
     auto scored = score_against(session, ids, open_full(common, model));
-    if (scored) scored->full = {scored->apart->reference_nll, scored->apart->reference_perplexity};
+    if (scored) scored->full = {scored->divergence->reference_nll, scored->divergence->reference_perplexity};
     return scored;
   }
   auto scored = score_against(session, ids, open_reference(common, options, model));
-  if (!scored || !leaves_out(common)) return scored;
+  if (!scored || !approximates(common)) return scored;
   auto full = open_full(common, model);
   if (!full) return full.error();
   full->set_cancel(&interrupted());
@@ -101,10 +101,10 @@ Json score_json(const Scored& scored) {
   if (scored.full) {
     out["full"] = {{"nll", number(scored.full->first)}, {"perplexity", number(scored.full->second)}};
   }
-  if (scored.apart) {
-    out["kl_mean"] = number(scored.apart->kl_mean);
-    out["kl_max"] = number(scored.apart->kl_max);
-    out["same_top"] = number(scored.apart->same_top);
+  if (scored.divergence) {
+    out["kl_mean"] = number(scored.divergence->kl_mean);
+    out["kl_max"] = number(scored.divergence->kl_max);
+    out["same_top"] = number(scored.divergence->same_top);
   }
   return out;
 }
@@ -125,9 +125,9 @@ std::string totals(const Common& common, const Scored& scored) {
                   scored.full->first, scored.full->second);
     out += line;
   }
-  if (scored.apart) {
-    std::snprintf(line, sizeof line, "kl_mean %.3e  kl_max %.3e  same_top %.4f\n", scored.apart->kl_mean,
-                  scored.apart->kl_max, scored.apart->same_top);
+  if (scored.divergence) {
+    std::snprintf(line, sizeof line, "kl_mean %.3e  kl_max %.3e  same_top %.4f\n", scored.divergence->kl_mean,
+                  scored.divergence->kl_max, scored.divergence->same_top);
     out += line;
   }
   return out;
@@ -140,7 +140,7 @@ int run(const Common& common, const Options& options) {
   if (!opened) return fail(opened.error());
   auto ids = ids_of(common, options, opened->model, *text);
   if (!ids) return options.ids ? usage_error(ids.error()) : fail(ids.error());
-  if (!options.ids) tell_left_out(common, opened->model, *text);
+  if (!options.ids) warn_unencodable_bytes(common, opened->model, *text);
   auto session = opened->model.session();
   if (!session) return fail(session.error());
   session->set_cancel(&interrupted());
@@ -164,18 +164,18 @@ int run(const Common& common, const Options& options) {
 
 void add_score(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  const Command command =
-      add_command(program, common, "score", kJson | kSpecials | kEngine,
-                  "Log-probability and rank of every token of a text, and the totals (natural logarithms)",
-                  "echo 'The capital of France is Paris.' | " + common.program + " score --json");
+  const Command command = add_command(
+      program, common, "score", kJson | kSpecials | kEngine,
+      "Log-probability and rank of every token of a text, and perplexity",
+      "echo 'The capital of France is Paris.' | " + common.program + " score --json",
+      {"--model", "--threads", "--prompt", "--file", "--ids", "--against", "--totals", "--json", "--quiet"});
   add_input(command, options->input, "the text");
   command.add_flag("--ids", options->ids, "the text is token ids, separated by commas or spaces");
+  command.heading(Heading::kOutput);
+  command.add_option("--against", options->against, "KL divergence from MODEL, or from exact arithmetic")
+      .value_name("MODEL|exact");
   command.add_flag("--totals", options->totals,
-                   "only the totals: number of tokens, mean negative log-likelihood, perplexity");
-  command.add_option(
-      "--against", options->against,
-      "also the divergence from `exact` (this model in exact arithmetic) or from another MODEL of the "
-      "same vocabulary");
+                   "only number of tokens, mean negative log-likelihood, perplexity");
   command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }

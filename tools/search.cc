@@ -48,8 +48,8 @@ Json result_json(const Opened& opened, const partita::Request& request, const pa
   return out;
 }
 
-/// The best answer alone, or all that were asked for, each under its score; behind each a table of its
-/// tokens where log-probabilities were asked for.
+/// The best answer, or all --n-best answers, each under its score. With --logprobs a table of the tokens
+/// follows each answer.
 std::string result_text(const partita::Model& model, const partita::Request& request,
                         const partita::SearchResult& result) {
   std::string text;
@@ -67,40 +67,33 @@ std::string result_text(const partita::Model& model, const partita::Request& req
 void add_search(Command command, SearchFlags& flags) {
   partita::Search& s = flags.search;
   flags.temperature = command.option("--temperature");
-  command.add_option("--beams", s.beams, "beam search over this many beams, ranked by joint log-probability")
+  command.heading(Heading::kSearch);
+  command.add_option("--beams", s.beams, "beams of a beam search, ranked by joint log-probability")
       .range(1, 512)
       .show_default();
-  flags.length_penalty =
-      command
-          .add_option("--length-penalty", s.length_penalty,
-                      "answers are ranked by joint log-probability / length^this; above 0 favours long ones")
-          .show_default();
-  flags.of_beams = {
-      command
-          .add_option(
-              "--early-stopping", flags.early_stopping,
-              "when as many answers are complete as there are beams: true ends, false ends when the best "
-              "beam is no better now, never when none could become better")
-          .check(check_early, "true|false|never")
-          .show_default(),
-      command.add_option("--beam-groups", s.groups, "groups of beams that are kept diverse")
-          .range(1, 512)
-          .show_default(),
-      command
-          .add_option("--diversity-penalty", s.diversity_penalty,
-                      "for each beam of earlier groups that takes the same token in this step")
-          .show_default()};
+  flags.length_penalty = command
+                             .add_option("--length-penalty", s.length_penalty,
+                                         "rank by log-probability / length^X; > 0 favours long")
+                             .show_default();
+  flags.of_beams = {command
+                        .add_option("--early-stopping", flags.early_stopping,
+                                    "end at --beams complete answers; docs/search.md")
+                        .check(check_early, "true|false|never")
+                        .show_default(),
+                    command.add_option("--beam-groups", s.groups, "groups of beams that are kept diverse")
+                        .range(1, 512)
+                        .show_default(),
+                    command
+                        .add_option("--diversity-penalty", s.diversity_penalty,
+                                    "for each beam of earlier groups with the same token")
+                        .show_default()};
   flags.n_best = command.add_option("--n-best", s.n_best, "answers shown, best first").show_default();
-  command
-      .add_option("--best-of", s.best_of,
-                  "draw this many answers and take the best by their log-probability; 0: off")
+  command.add_option("--best-of", s.best_of, "number of draws, of which the likeliest is taken; 0: off")
       .range(0, 512)
       .show_default();
   command
-      .add_option(
-          "--penalty-alpha", s.penalty_alpha,
-          "contrastive search among the --top-k likeliest: how much likeness to what came before counts; "
-          "0: off")
+      .add_option("--penalty-alpha", s.penalty_alpha,
+                  "contrastive search: weight of the degeneration penalty; 0: off")
       .range(0.0, 1.0)
       .show_default();
 }

@@ -1,4 +1,4 @@
-// What `generate` asks of Session::search: its options, and how its answers are shown.
+// Decoding by search in `generate` (beam search, best-of-n, contrastive search): options and output.
 #pragma once
 
 #include <string>
@@ -12,26 +12,26 @@ struct SearchFlags {
   partita::Search search;
   std::string early_stopping = "false";
 
-  /// Whether answers are searched for at all.
+  /// Whether any search was asked for.
   bool asked() const { return search.beams > 1 || search.best_of > 0 || search.penalty_alpha > 0; }
-  /// What the program can refuse before it opens a model: options that say nothing without another. Empty if
-  /// there are none.
+  /// The usage error for options that have no effect without another, found before a model is opened. Empty:
+  /// none.
   std::string misused() const;
   partita::Search resolved() const;
-  /// A search that draws nothing has no temperature; the program's default is not for it. Whatever was given
-  /// stays, to be looked at.
+  /// Sets the temperature to 1 for searches that draw no tokens, unless one was given on the command line
+  /// (the library then refuses it).
   void settle(partita::Sampling& sampling) const;
 
-  std::vector<Option> of_beams;  // that need --beams
+  std::vector<Option> of_beams;  // options that need --beams
   Option n_best;
   Option length_penalty;
   Option temperature;
 };
-/// After add_sampling().
+/// Precondition: add_sampling() was called.
 void add_search(Command command, SearchFlags& flags);
 
-/// Searches and shows what was found; the exit code. With --json the fields of a generated answer for the
-/// best one, and "answers":[{"ids","text","score","finish"}].
+/// Searches and prints the answers; returns the exit code. With --json: the fields of a generated answer for
+/// the best one, and "answers":[{"ids","text","score","finish"}].
 int run_search(const Common& common, const Opened& opened, partita::Session& session,
                const partita::Request& request, const SearchFlags& flags);
 

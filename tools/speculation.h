@@ -1,4 +1,4 @@
-// --speculation and --draft, as generate, chat and batch take them.
+// Speculative decoding: the options --speculation and --draft of generate, chat and batch.
 #pragma once
 
 #include <optional>
@@ -11,10 +11,10 @@
 namespace tools {
 
 struct SpeculationFlags {
-  partita::Speculation kind = partita::Speculation::kWherePays;
-  std::string draft;  // a model; empty: none
+  partita::Speculation kind = partita::Speculation::kAuto;
+  std::string draft;  // draft model; empty: none
 
-  /// The model that --draft names, if it names one.
+  /// Opens the draft model that --draft names, if any.
   partita::Result<std::optional<partita::Model>> open_draft(const Common& common) const;
 };
 void add_speculation(Command command, SpeculationFlags& flags);

@@ -1,4 +1,4 @@
-// partita template: what a chat template makes of a conversation.
+// partita template: renders a conversation with a chat template (Jinja).
 
 #include "tools/common.h"
 
@@ -33,10 +33,10 @@ void add_template(Command program, Common& common, Action& action) {
   auto file = std::make_shared<std::string>();
   const Command command = add_command(
       program, common, "template", kJson,
-      "Render a conversation, given as JSON on stdin "
-      "({\"messages\":[],\"tools\":[],\"add_generation_prompt\":true})",
+      "Render a conversation, JSON on stdin: {\"messages\":[],\"add_generation_prompt\":true}",
       "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | " + common.program + " template");
-  command.add_option("--file", *file, "a Jinja template; without it the one in the model");
+  command.heading(Heading::kPrompt);
+  command.add_option("--file", *file, "Jinja template; without it: the model's").value_name("FILE");
   command.callback([&common, &action, file] { action = [&common, file] { return run(common, *file); }; });
 }
 

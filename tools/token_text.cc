@@ -34,7 +34,7 @@ std::string token_line(const partita::Model& model, const partita::Token& token,
   return line + "\n";
 }
 
-/// Each thing that the model was too unsure by.
+/// The limits of the rule that the token failed.
 std::string why_unsure(const partita::Confidence& c, const partita::AbstainRule& rule) {
   std::string why;
   const auto add = [&](bool so, const std::string& text) {
@@ -53,7 +53,7 @@ std::string why_unsure(const partita::Confidence& c, const partita::AbstainRule&
 
 std::string quoted_token(const partita::Model& model, partita::TokenId id) {
   const auto text = model.detokenize({&id, 1});
-  return json_text(Json(text ? *text : std::string(model.piece(id))));  // its spelling where it has no bytes
+  return json_text(Json(text ? *text : std::string(model.piece(id))));  // its spelling if it has no bytes
 }
 
 std::string token_table(const partita::Model& model, std::span<const partita::Token> tokens,

@@ -1,4 +1,4 @@
-// Tokens of an answer or of a text as tables, and why an answer ended, for people.
+// Text output: tables of tokens, and the reason why an answer ended.
 #pragma once
 
 #include <span>
@@ -8,29 +8,29 @@
 
 namespace tools {
 
-/// The text of a token in quotes, control characters and broken characters made visible.
+/// The text of a token in quotes, with control characters and invalid UTF-8 escaped.
 std::string quoted_token(const partita::Model& model, partita::TokenId id);
 
-/// What a table shows of each token besides its number, its id and its text.
+/// The columns of a table besides a token's number, id and text.
 struct TokenColumns {
-  bool logprobs = false;    // and the alternatives
-  bool confidence = false;  // of the likeliest: probability, lead; entropy; a mark where the model was unsure
-  bool unsure_only = false;  // leave out the tokens without such a mark
+  bool logprobs = false;     // and the alternatives
+  bool confidence = false;   // probability and lead of the likeliest token, entropy, a mark if it is unsure
+  bool unsure_only = false;  // only the tokens with such a mark
 
   bool any() const { return logprobs || confidence; }
 };
 
-/// A line for each token, under a line that names the columns.
+/// A header line and a line for each token.
 std::string token_table(const partita::Model& model, std::span<const partita::Token> tokens,
                         const TokenColumns& columns);
 
-/// The log-probability and rank of every token of a text, in the same form.
+/// The same for a text: log-probability and rank of every token.
 std::string score_table(const partita::Model& model, const partita::Score& score);
 
-/// Whether an answer of so many tokens ended because the context was full, not because it was long enough.
+/// True if an answer of `tokens` tokens ended because the context was full, not because of max_tokens.
 bool ended_with_context(partita::Finish finish, std::size_t tokens, int max_tokens);
 
-/// What is to be done about a full context, by generate.
+/// The remedy for a full context that generate names.
 inline constexpr const char* kShorterPrompt =
     "a shorter prompt leaves more of it (--attention-window makes long texts cheaper, not longer)";
 
@@ -42,8 +42,8 @@ struct Ending {
   const partita::Token* last = nullptr;  // of the answer; null: there is none
   partita::AbstainRule abstain = {};     // of the request
 };
-/// One sentence where an answer ended though neither the model nor its user ended it: by an AbstainRule, with
-/// what the model was unsure of, or by a full context, with `remedy`. Empty where it ended otherwise.
+/// One sentence if neither the model nor the user ended the answer: an AbstainRule did (with its reason), or
+/// the context was full (with `remedy`). Else empty.
 std::string ending_text(const Ending& ending, const std::string& remedy);
 
 }  // namespace tools

@@ -1,4 +1,4 @@
-// partita tokenize and detokenize: text to ids and back, byte for byte.
+// partita tokenize and detokenize: text to token ids and back, byte for byte.
 
 #include "tools/common.h"
 
@@ -18,7 +18,7 @@ int tokenize(const Common& common, const Input& input, bool no_bos) {
   if (!opened) return fail(opened.error());
   auto ids = opened->model.tokenize(*text, !common.no_special, !no_bos);
   if (!ids) return fail(ids.error());
-  tell_left_out(common, opened->model, *text);
+  warn_unencodable_bytes(common, opened->model, *text);
   if (common.json) {
     auto written = write_json({{"ids", *ids}, {"pieces", pieces_json(opened->model, *ids)}});
     return written ? kDone : fail(written.error());
@@ -62,7 +62,7 @@ void add_tokenize(Command program, Common& common, Action& action) {
       add_command(program, common, "tokenize", kJson | kSpecials, "The token ids of a text, exactly as given",
                   "printf 'Hello, world' | " + common.program + " tokenize --json");
   add_input(command, options->input, "the text");
-  command.add_flag("--no-bos", options->no_bos, "neither BOS nor EOS, also where the model wants them");
+  command.add_flag("--no-bos", options->no_bos, "add neither BOS nor EOS, even if the model asks for them");
   command.callback([&common, &action, options] {
     action = [&common, options] { return tokenize(common, options->input, options->no_bos); };
   });
@@ -73,7 +73,8 @@ void add_detokenize(Command program, Common& common, Action& action) {
   const Command command = add_command(
       program, common, "detokenize", kJson, "The text of token ids, byte for byte: the inverse of tokenize",
       "printf 'Hello, world' | " + common.program + " tokenize | " + common.program + " detokenize");
-  command.add_option("ids", *words, "token ids, separated by spaces or commas; without them from stdin");
+  command.heading(Heading::kPrompt);
+  command.add_option("ids", *words, "token ids, separated by spaces or commas; without them: stdin");
   command.callback(
       [&common, &action, words] { action = [&common, words] { return detokenize(common, *words); }; });
 }

@@ -3,9 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <vector>
+#include <utility>
 
 #include "tools/nearest.h"
+#include "tools/options.h"
 
 namespace tools {
 namespace {
@@ -33,7 +34,7 @@ std::vector<std::string> options_of(const CLI::App& command) {
   return names;
 }
 
-/// What was left over where no command was understood.
+/// The error where no command was recognised.
 std::string no_command(const CLI::App& program, const std::vector<std::string>& left) {
   const std::string lists = "; " + program.get_name() + " --help lists the commands";
   if (left.empty()) return "a command is needed, such as " + program.get_name() + " chat" + lists;
@@ -45,7 +46,8 @@ std::string no_command(const CLI::App& program, const std::vector<std::string>& 
   return "there is no command \"" + word + "\"" + did_you_mean(word, commands_of(program)) + lists;
 }
 
-/// What a command had no use for: the first option among it, which left the others over.
+/// The error for arguments that a command does not take: names the first option among them, or else the
+/// first argument.
 std::string left_over(const CLI::App& command, const std::vector<std::string>& left) {
   const auto option = std::find_if(left.begin(), left.end(), looks_like_an_option);
   if (option != left.end()) {
@@ -61,7 +63,92 @@ std::string left_over(const CLI::App& command, const std::vector<std::string>& l
                  : "");
 }
 
+/// "-m, --model PATH"
+std::string names_of(const CLI::Option& option) {
+  std::string names = option.get_positional() ? option.get_name(true) : "";
+  const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+  for (const std::string& name : option.get_snames()) add("-" + name);
+  for (const std::string& name : option.get_lnames()) add("--" + name);
+  if (option.get_positional() || option.get_type_size() == 0) return names;
+  const std::string type = option.get_type_name();
+  const bool whole = type == "INT" || type == "UINT", real = type == "FLOAT";
+  return names + " " + (whole ? "N" : real ? "X" : type);
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+std::string option_line(const CLI::Option& option) {
+  constexpr std::size_t kNamesWidth = 26;
+  std::string line = "  " + padded(names_of(option), kNamesWidth) + "  " + option.get_description();
+  if (option.get_required()) line += " (required)";
+  if (!option.get_default_str().empty()) line += " (default " + option.get_default_str() + ")";
+  return line + "\n";
+}
+
+class HelpFormatter : public CLI::FormatterBase {
+ public:
+  explicit HelpFormatter(std::vector<std::string> most_used) : most_used_(std::move(most_used)) {}
+
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    const bool is_program = app->get_parent() == nullptr;
+    const bool all = most_used_.empty() || mode == CLI::AppFormatMode::All;
+    std::string text = "Usage: " + name + (is_program ? " COMMAND" : "") + " [OPTIONS]" + arguments(*app) +
+                       "\n\n" + app->get_description() + "\n" + commands(*app);
+    for (const char* heading : kHeadings) text += section(*app, heading, all);
+    if (is_program) return text + "\n" + name + " COMMAND --help shows a command's options and an example\n";
+    text += "\nExample:\n  " + app->get_footer() + "\n";
+    if (all) return text;
+    return text + "\n" + name + " --help-all lists all " + std::to_string(shown(*app).size()) + " options\n";
+  }
+
+ private:
+  /// The options that are not hidden.
+  static std::vector<const CLI::Option*> shown(const CLI::App& app) {
+    return app.get_options([](const CLI::Option* option) { return !option->get_group().empty(); });
+  }
+
+  static std::string arguments(const CLI::App& app) {
+    std::string text;
+    for (const CLI::Option* option : shown(app)) {
+      if (option->get_positional()) text += " " + option->get_name(true);
+    }
+    return text;
+  }
+
+  static std::string commands(const CLI::App& app) {
+    constexpr std::size_t kNameWidth = 10;
+    std::string text;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+      text += "  " + padded(command->get_name(), kNameWidth) + "  " + command->get_description() + "\n";
+    }
+    return text.empty() ? text : "\nCommands:\n" + text;
+  }
+
+  /// All options of a heading, or the most used ones, in the order of their list.
+  std::string section(const CLI::App& app, const std::string& heading, bool all) const {
+    std::vector<const CLI::Option*> options = shown(app);
+    if (!all) {
+      options.clear();
+      for (const std::string& name : most_used_) options.push_back(app.get_option(name));
+    }
+    std::string text;
+    for (const CLI::Option* option : options) {
+      if (option->get_group() == heading) text += option_line(*option);
+    }
+    return text.empty() ? text : "\n" + heading + ":\n" + text;
+  }
+
+  std::vector<std::string> most_used_;
+};
+
 }  // namespace
+
+std::shared_ptr<CLI::FormatterBase> help_formatter(std::vector<std::string> most_used) {
+  return std::make_shared<HelpFormatter>(std::move(most_used));
+}
 
 std::string usage_text(const CLI::App& program, const CLI::ParseError& error) {
   const std::vector<CLI::App*> chosen = program.get_subcommands();
@@ -72,7 +159,7 @@ std::string usage_text(const CLI::App& program, const CLI::ParseError& error) {
   const std::string text = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !left.empty()
                                ? left_over(command, left)
                                : error.what();
-  return text + "; " + program.get_name() + " " + command.get_name() + " --help lists the options";
+  return text + "; " + program.get_name() + " " + command.get_name() + " --help-all lists the options";
 }
 
 }  // namespace tools

@@ -1,4 +1,5 @@
-// No exception crosses the public interface, nor the end of a thread's work: what is thrown becomes an Error.
+// catch_all() turns exceptions into Errors, so that none crosses the public interface or leaves a thread's
+// work.
 #pragma once
 
 #include <exception>
@@ -10,10 +11,11 @@
 
 namespace partita {
 
-/// The error of memory exhaustion, so short that its sentence takes no memory: neither does a copy of it.
+/// The error for exhausted memory. Its message fits the small-string buffer, so that neither making nor
+/// copying it allocates.
 inline Error out_of_memory() noexcept { return {ErrorCode::kOutOfMemory, "no memory left"}; }
 
-/// An error of this code whose sentence `make` writes; out_of_memory() where there is no memory for it.
+/// An error of this code with the message that `make` returns; out_of_memory() if building the message fails.
 template <class Make>
 Error error_of(ErrorCode code, Make&& make) noexcept {
   try {
@@ -23,9 +25,9 @@ Error error_of(ErrorCode code, Make&& make) noexcept {
   }
 }
 
-/// Runs f, which returns a Result, and turns what it throws into an Error.
+/// Runs f, which returns a Result; turns every exception it throws into an Error.
 template <class F>
-auto guarded(F&& f) noexcept -> decltype(std::forward<F>(f)()) {
+auto catch_all(F&& f) noexcept -> decltype(std::forward<F>(f)()) {
   try {
     return std::forward<F>(f)();
   } catch (const std::bad_alloc&) {

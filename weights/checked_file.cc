@@ -11,47 +11,49 @@
 #include <utility>
 
 #include "partita/text.hpp"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-constexpr int kMostNames = 100;
+constexpr int kMaxNameAttempts = 100;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
 }  // namespace
 
-NewFile::NewFile(const std::string& path) : path_(path), target_(path) {
+AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
   buffer_.reserve(kBufferBytes);
   std::error_code none;
   const auto real = std::filesystem::canonical(path, none);
   if (!none) target_ = real.string();
 }
 
-Result<NewFile> NewFile::create(const std::string& path, unsigned mode) {
-  NewFile file(path);
+Result<AtomicFile> AtomicFile::create(const std::string& path, unsigned mode) {
+  AtomicFile file(path);
   if (struct stat there = {}; ::stat(file.target_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     return Error{ErrorCode::kIo,
-                 "'" + printable(path) + "' cannot be written: it is there and is no regular file"};
+                 "'" + printable(path) + "' cannot be written: it exists and is not a regular file"};
   }
-  // A name that nobody has: others may be writing to the same place, and what was killed left its own behind.
-  for (int i = 0; file.fd_ < 0 && i < kMostNames; ++i) {
+  // Look for an unused name: another process may be writing to the same path, and a killed one leaves its
+  // temporary file behind.
+  for (int i = 0; file.fd_ < 0 && i < kMaxNameAttempts; ++i) {
     file.name_ = file.target_ + ".part" + std::to_string(::getpid()) + "." + std::to_string(i);
     file.fd_ = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file.fd_ < 0 && errno != EEXIST) break;
   }
   if (file.fd_ < 0) {
     file.reason_ = errno;
-    return file.failed();
+    return file.write_error();
   }
   struct stat old = {};
   if (::stat(file.target_.c_str(), &old) == 0 && ::fchmod(file.fd_, old.st_mode & 07777) != 0) {
     file.reason_ = errno;
-    return file.failed();
+    return file.write_error();
   }
   return file;
 }
 
-NewFile::NewFile(NewFile&& other) noexcept
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       target_(std::move(other.target_)),
       name_(std::move(other.name_)),
@@ -60,13 +62,13 @@ NewFile::NewFile(NewFile&& other) noexcept
       buffer_(std::move(other.buffer_)),
       hash_(other.hash_) {}
 
-NewFile::~NewFile() {
+AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
   ::unlink(name_.c_str());
 }
 
-bool NewFile::write_through(std::span<const std::byte> bytes) {
+bool AtomicFile::write_through(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -79,26 +81,26 @@ bool NewFile::write_through(std::span<const std::byte> bytes) {
   return true;
 }
 
-bool NewFile::flush() {
+bool AtomicFile::flush() {
   const bool written = write_through(buffer_);
   buffer_.clear();
   return written;
 }
 
-bool NewFile::write(std::span<const std::byte> bytes) {
+bool AtomicFile::write(std::span<const std::byte> bytes) {
   hash_.add(bytes);
   if (buffer_.size() + bytes.size() > kBufferBytes && !flush()) return false;
   if (bytes.size() >= kBufferBytes) return write_through(bytes);
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());  // which has that much capacity
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());  // within the reserved capacity
   return true;
 }
 
-Result<void> NewFile::finish() {
-  if (!write(hash_.sum())) return failed();
-  return finish_plain();
+Result<void> AtomicFile::finish() {
+  if (!write(hash_.sum())) return write_error();
+  return finish_without_checksum();
 }
 
-Result<void> NewFile::finish_plain() {
+Result<void> AtomicFile::finish_without_checksum() {
   bool done = flush();
   const auto check = [&](int outcome) {
     if (outcome != 0 && done) reason_ = errno;
@@ -109,10 +111,10 @@ Result<void> NewFile::finish_plain() {
   if (done) check(::rename(name_.c_str(), target_.c_str()));
   if (done) return {};
   ::unlink(name_.c_str());
-  return failed();
+  return write_error();
 }
 
-Error NewFile::failed() const {
+Error AtomicFile::write_error() const {
   return {ErrorCode::kIo, "cannot write \"" + printable(path_) + "\": " + std::strerror(reason_)};
 }
 
@@ -143,11 +145,11 @@ bool FileReader::skip_counted(std::size_t element) {
   return word(count) && count <= left_ / element && skip(static_cast<std::size_t>(count) * element);
 }
 
-Result<void> FileReader::check_sum() {
+Result<void> FileReader::verify_checksum() {
   std::uint64_t sum = 0;
   if (file_.size() < kSumBytes || left_ != 0) return damaged("it ends in its header");
-  if (auto done = file_.read(position_, std::as_writable_bytes(std::span(&sum, 1))); !done) return done;
-  if (sum != hash_.sum()) return damaged("its checksum does not fit its contents");
+  TRY(file_.read(position_, std::as_writable_bytes(std::span(&sum, 1))));
+  if (sum != hash_.sum()) return damaged("its checksum does not match its contents");
   return {};
 }
 

@@ -1,4 +1,5 @@
-// Files of Partita's own that end in a checksum: session files and screens. Little-endian words.
+// Reader and atomic writer for Partita's own file formats (session files, screens): little-endian words, with
+// a checksum at the end.
 #pragma once
 
 #include <algorithm>
@@ -15,67 +16,68 @@
 
 namespace partita {
 
-/// A file that is complete or not there: written beside its place and moved there at the end. It has the mode
-/// of the one that it replaces, else `mode` less the umask; of a link, what it points to is replaced.
-class NewFile {
+/// Writes a file atomically: into a temporary file in the same directory, which finish() renames to the path.
+/// The new file keeps the mode of the file it replaces, else it gets `mode` less the umask. If the path is a
+/// symbolic link, the link's target is replaced.
+class AtomicFile {
  public:
-  /// Error: kIo names the path and the system's reason.
-  static Result<NewFile> create(const std::string& path, unsigned mode = 0666);
-  NewFile(NewFile&& other) noexcept;
-  NewFile& operator=(NewFile&&) = delete;
-  ~NewFile();
+  /// Error: kIo with the path and the system's reason.
+  static Result<AtomicFile> create(const std::string& path, unsigned mode = 0666);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
 
   bool write(std::span<const std::byte> bytes);
   bool write(std::uint64_t word) { return write(std::as_bytes(std::span(&word, 1))); }
 
-  /// Adds the checksum; what was written is on the disk and at its path then, or nothing of it is left. The
-  /// last call either way.
+  /// Appends the checksum, syncs the file to disk and renames it to its path. On an error it removes the
+  /// temporary file. No other call may follow.
   Result<void> finish();
-  /// The same without a checksum, for formats that have none.
-  Result<void> finish_plain();
-  /// After a write() that returned false.
-  Error failed() const;
+  /// finish() without a checksum, for formats that have none.
+  Result<void> finish_without_checksum();
+  /// The error of a write() that returned false.
+  Error write_error() const;
 
  private:
-  explicit NewFile(const std::string& path);
+  explicit AtomicFile(const std::string& path);
   bool flush();
   bool write_through(std::span<const std::byte> bytes);
 
   std::string path_, target_, name_;
   int fd_ = -1;
-  int reason_ = 0;                 // errno of what failed
-  std::vector<std::byte> buffer_;  // written, and not yet given to the system
+  int reason_ = 0;                 // errno of the call that failed
+  std::vector<std::byte> buffer_;  // not yet written to the file
   Hash64 hash_;
 };
 
-/// Takes a file apart, front to back; every length is checked against what is left.
+/// Reads a file sequentially; checks every length against the bytes that are left.
 class FileReader {
  public:
-  /// The file must outlive it.
+  /// The file must outlive the reader.
   explicit FileReader(const InputFile& file)
       : file_(file), left_(file.size() - std::min(file.size(), kSumBytes)) {}
 
-  // Each says whether it could be read; damaged() says why not.
+  // Each returns whether it succeeded; damaged() returns the reason if not.
   bool read(std::span<std::byte> out);
   bool word(std::uint64_t& out) { return read(std::as_writable_bytes(std::span(&out, 1))); }
-  /// A length, and that many elements: at most `most` bytes, and no more than there are.
+  /// Reads a length and that many elements: at most `max_bytes`, and no more than are left.
   template <class List>
-  bool counted(std::size_t most, List& out) {
+  bool read_counted(std::size_t max_bytes, List& out) {
     std::uint64_t count = 0;
-    if (!word(count) || count > std::min(most, left_) / sizeof(typename List::value_type)) return false;
+    if (!word(count) || count > std::min(max_bytes, left_) / sizeof(typename List::value_type)) return false;
     out.resize(static_cast<std::size_t>(count));
     return read(std::as_writable_bytes(std::span(out)));
   }
-  /// The same without a look at the elements, each of `element` bytes.
+  /// Skips a length and that many elements of `element` bytes each.
   bool skip_counted(std::size_t element);
   bool skip(std::size_t count);
-  /// Before the checksum.
-  std::size_t left() const { return left_; }
+  /// Without the checksum.
+  std::size_t bytes_left() const { return left_; }
 
-  /// After everything else was read. Errors: kBadFile, kIo.
-  Result<void> check_sum();
+  /// Compares the checksum. Everything before it must have been read. Errors: kBadFile, kIo.
+  Result<void> verify_checksum();
 
-  /// kBadFile; or why the file could not be read, where that is what went wrong.
+  /// kBadFile, or the I/O error if a read failed.
   Error damaged(const std::string& what) const {
     return problem_ ? *problem_ : Error{ErrorCode::kBadFile, "\"" + file_.path() + "\" is damaged: " + what};
   }
@@ -89,7 +91,7 @@ class FileReader {
   const InputFile& file_;
   std::size_t left_;
   std::uint64_t position_ = 0;
-  Hash64 hash_;  // of what was read
+  Hash64 hash_;  // of the bytes read so far
   std::optional<Error> problem_;
 };
 

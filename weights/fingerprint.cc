@@ -9,8 +9,9 @@
 namespace partita {
 namespace {
 
-constexpr std::size_t kSample = 4096;   // bytes
-constexpr std::size_t kLongest = 4096;  // values of an array that are read; vocabularies are longer
+constexpr std::size_t kSampleBytes = 4096;  // bytes
+constexpr std::size_t kMaxArrayValues =
+    4096;  // longer arrays, such as vocabularies, are hashed by length alone
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
@@ -25,7 +26,7 @@ struct AddValue {
   void operator()(std::string_view text) const { hash.add(bytes_of(text)); }
   void operator()(const GgufArray& array) const {
     add_number(hash, array.size());
-    for (std::size_t i = 0; i < array.size() && array.size() <= kLongest; ++i) {
+    for (std::size_t i = 0; i < array.size() && array.size() <= kMaxArrayValues; ++i) {
       if (const auto whole = array.int_at(i)) (*this)(*whole);
       if (const auto real = array.float_at(i)) (*this)(*real);
       if (const auto flag = array.bool_at(i)) (*this)(*flag);
@@ -47,9 +48,9 @@ Result<std::uint64_t> fingerprint(const Gguf& file) {
     hash.add(bytes_of(tensor.name));
     add_number(hash, static_cast<std::uint64_t>(tensor.dtype));
     for (const std::uint64_t dimension : tensor.shape) add_number(hash, dimension);
-    const std::size_t sample = std::min(kSample, tensor.bytes.size());
-    for (const auto place : {tensor.bytes.first(sample), tensor.bytes.last(sample)}) {
-      const auto bytes = file.read(place, buffer);
+    const std::size_t sample = std::min(kSampleBytes, tensor.bytes.size());
+    for (const auto part : {tensor.bytes.first(sample), tensor.bytes.last(sample)}) {
+      const auto bytes = file.read(part, buffer);
       if (!bytes) return bytes.error();
       hash.add(*bytes);
     }

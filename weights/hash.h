@@ -1,4 +1,5 @@
-// A 64-bit checksum: fast, for damage and mix-ups, not against someone who wants a collision.
+// A 64-bit checksum (not cryptographic): fast; detects damaged and mixed-up files, does not resist deliberate
+// collisions.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace partita {
 
-/// Of any bytes, in pieces of any sizes: 64 bits at a time are mixed in by steps that can be undone, so that
-/// a change within one word always changes the sum.
+/// Streaming: the sum does not depend on how the bytes are split over calls of add(). Each 64-bit word is
+/// mixed in by an invertible step, so that a change within one word always changes the sum.
 class Hash64 {
  public:
   void add(std::span<const std::byte> bytes) {

@@ -15,6 +15,7 @@
 
 #include "weights/catch_all.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -35,11 +36,13 @@ class Descriptor {
   int fd_;
 };
 
-constexpr std::size_t kStep = std::size_t{64} << 10;  // read at a time by load(), at least
+constexpr std::size_t kLoadBytes = std::size_t{64} << 10;  // the least that load() reads at a time
 
 std::size_t page_bytes() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
-std::size_t in_pages(std::size_t bytes) { return (bytes + page_bytes() - 1) / page_bytes() * page_bytes(); }
+std::size_t round_up_to_pages(std::size_t bytes) {
+  return (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
+}
 
 Error system_error(const std::string& path, int reason) {
   if (reason == ENOMEM) return out_of_memory();
@@ -89,10 +92,11 @@ Result<InputFile> InputFile::open(const std::string& path) {
   if (fd.get() < 0) return system_error(name, reason);
   const Result<std::size_t> size = checked_size(name, fd.get());
   if (!size) return size.error();
-  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);  // a hint only
-  // Addresses without memory. A look at what was not loaded ends the process instead of finding zeros.
-  void* const address =
-      ::mmap(nullptr, in_pages(*size), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);  // only a hint
+  // Reserve addresses without memory. Access to bytes that are not loaded then faults instead of reading
+  // zeros.
+  void* const address = ::mmap(nullptr, round_up_to_pages(*size), PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) return system_error(name, errno);
   return InputFile(std::move(name), fd.take(), {static_cast<const std::byte*>(address), *size}, 0);
 }
@@ -118,14 +122,15 @@ InputFile& InputFile::operator=(InputFile&& other) noexcept {
 InputFile::~InputFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::munmap(const_cast<std::byte*>(bytes_.data()), in_pages(bytes_.size()));
+  ::munmap(const_cast<std::byte*>(bytes_.data()), round_up_to_pages(bytes_.size()));
 }
 
 Result<void> InputFile::load(std::size_t count) {
   if (count <= loaded_) return {};
-  const std::size_t end = std::min(std::max(count, loaded_ + kStep), size());
+  const std::size_t end = std::min(std::max(count, loaded_ + kLoadBytes), size());
   std::byte* const begin = const_cast<std::byte*>(bytes_.data());
-  if (::mprotect(begin, in_pages(end), PROT_READ | PROT_WRITE) != 0) return system_error(path_, errno);
+  if (::mprotect(begin, round_up_to_pages(end), PROT_READ | PROT_WRITE) != 0)
+    return system_error(path_, errno);
   if (auto done = read(loaded_, {begin + loaded_, end - loaded_}); !done) return done;
   loaded_ = end;
   return {};
@@ -137,7 +142,7 @@ Result<std::span<const std::byte>> InputFile::view(std::span<const std::byte> pa
   if (part.size() <= loaded_ && offset <= loaded_ - part.size()) return part;
   if (buffer.size() < part.size()) buffer.resize(part.size());
   const std::span<std::byte> out = std::span(buffer).first(part.size());
-  if (auto done = read(offset, out); !done) return done.error();
+  TRY(read(offset, out));
   return std::span<const std::byte>(out);
 }
 
@@ -153,7 +158,7 @@ Result<void> InputFile::read(std::uint64_t offset, std::span<std::byte> out) con
     if (count == 0) {
       return Error{ErrorCode::kIo, sentence("'", path_, "' was shortened while it was read: it had ", size(),
                                             " bytes, and now ends before byte ", offset + 1,
-                                            "; open it again when nothing writes to it any more")};
+                                            "; open it again when no program is writing to it")};
     }
     offset += static_cast<std::uint64_t>(count);
     out = out.subspan(static_cast<std::size_t>(count));
@@ -161,15 +166,15 @@ Result<void> InputFile::read(std::uint64_t offset, std::span<std::byte> out) con
   return {};
 }
 
-Result<std::string> read_text_file(const std::string& path, std::string_view what, std::size_t most) {
+Result<std::string> read_text_file(const std::string& path, std::string_view what, std::size_t max_bytes) {
   const auto file = InputFile::open(path);
   if (!file) return file.error();
-  if (file->size() > most) {
+  if (file->size() > max_bytes) {
     return Error{ErrorCode::kBadFile, sentence("'", file->path(), "' has ", file->size(), " bytes, and ",
-                                               what, " has at most ", most)};
+                                               what, " has at most ", max_bytes)};
   }
   std::string text(file->size(), '\0');
-  if (auto done = file->read(0, std::as_writable_bytes(std::span(text))); !done) return done.error();
+  TRY(file->read(0, std::as_writable_bytes(std::span(text))));
   return text;
 }
 

@@ -1,4 +1,4 @@
-// A file that is read piece by piece.
+// Read access to a file in parts (pread, no mmap of the file).
 #pragma once
 
 #include <cstddef>
@@ -11,40 +11,40 @@
 
 namespace partita {
 
-/// An open regular file, or bytes in memory in the place of one. Movable. The file is never mapped: when
-/// another program shortens it, a mapping ends the process by SIGBUS, and a read is an error like others.
+/// An open regular file, or a buffer in memory. Movable. The file is never memory-mapped: if another program
+/// truncates it, access to a mapping ends the process by SIGBUS, while a read returns an error.
 ///
-/// Errors of all that reads: kIo, the system's reason, or that the file has become shorter.
+/// Every function that reads can return kIo: the system's reason, or that the file was truncated.
 class InputFile {
  public:
-  /// Errors, one sentence each that names the path and says what to do: kNotFound (no such file); kIo
-  /// (directory, device or pipe, no permission, the system's reason otherwise); kBadFile (empty).
+  /// Errors, each with the path and what to do: kNotFound (no such file); kIo (directory, device or pipe, no
+  /// permission, other system errors); kBadFile (empty).
   static Result<InputFile> open(const std::string& path);
 
-  /// The bytes must outlive it. `name` is for error messages.
+  /// The bytes must outlive the InputFile. `name` is for error messages.
   static InputFile in_memory(std::span<const std::byte> bytes, std::string name);
 
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;
   ~InputFile();
 
-  /// For sentences, as printable() gives it.
+  /// For error messages: escaped by printable().
   const std::string& path() const { return path_; }
-  std::size_t size() const { return bytes_.size(); }  // when it was opened; of a file not 0
+  std::size_t size() const { return bytes_.size(); }  // when it was opened; never 0 for a file
 
-  /// Addresses for every byte. Only the first loaded() of them can be looked at, and stay where they are; the
-  /// others say to view() which bytes are meant.
+  /// Reserved addresses for every byte. Only the first loaded() bytes can be read, and they never move; the
+  /// other addresses only tell view() which bytes to read.
   std::span<const std::byte> bytes() const { return bytes_; }
   std::size_t loaded() const { return loaded_; }
 
-  /// Brings in at least the first `count` bytes. Precondition: count <= size().
+  /// Loads at least the first `count` bytes. Precondition: count <= size().
   Result<void> load(std::size_t count);
 
-  /// Part of bytes(), as it is in memory or read into `buffer`, which keeps its size where that is enough.
+  /// Part of bytes(): in place if it is loaded, else read into `buffer`, which grows if it is too small.
   Result<std::span<const std::byte>> view(std::span<const std::byte> part,
                                           std::vector<std::byte>& buffer) const;
 
-  /// Fills `out` with the bytes at `offset`. Precondition: they lie in the file as it was opened.
+  /// Reads out.size() bytes at `offset`. Precondition: the range lies within size().
   Result<void> read(std::uint64_t offset, std::span<std::byte> out) const;
 
  private:
@@ -52,13 +52,13 @@ class InputFile {
       : path_(std::move(path)), fd_(fd), bytes_(bytes), loaded_(loaded) {}
 
   std::string path_;
-  int fd_ = -1;  // none for bytes in memory
+  int fd_ = -1;  // -1: bytes in memory
   std::span<const std::byte> bytes_;
   std::size_t loaded_ = 0;
 };
 
-/// A whole file as text. Errors: also kBadFile for more than `most` bytes, where `what` is "a chat template"
-/// or the like.
-Result<std::string> read_text_file(const std::string& path, std::string_view what, std::size_t most);
+/// Reads a whole file as text. Error: also kBadFile if it has more than `max_bytes`; the message calls the
+/// file `what`, such as "a chat template".
+Result<std::string> read_text_file(const std::string& path, std::string_view what, std::size_t max_bytes);
 
 }  // namespace partita

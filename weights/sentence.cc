@@ -1,6 +1,7 @@
 #include "weights/sentence.h"
 
 #include <algorithm>
+#include <sstream>
 
 namespace partita {
 namespace {
@@ -19,7 +20,7 @@ void append_escaped(std::string_view bytes, std::string& out) {
   }
 }
 
-/// The bytes of the UTF-8 character that `text` begins with; 0 where it begins with none.
+/// The length of the UTF-8 character at the start of `text`; 0 if there is none.
 std::size_t character_bytes(std::string_view text) {
   const unsigned char first = byte_of(text, 0);
   const std::size_t count = first < 0x80   ? 1
@@ -35,9 +36,9 @@ std::size_t character_bytes(std::string_view text) {
   return count;
 }
 
-/// Whether a terminal does something else than show it: C0, DEL, C1, U+200E, U+200F, U+2028 to U+202E, U+2066
-/// to U+2069.
-bool is_command(std::string_view character) {
+/// Whether a terminal would act on the character instead of showing it: C0, DEL, C1, U+200E, U+200F, U+2028
+/// to U+202E, U+2066 to U+2069.
+bool is_terminal_control(std::string_view character) {
   const auto byte = [&](std::size_t i) { return byte_of(character, i); };
   if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
   if (character.size() == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
@@ -53,7 +54,7 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const std::size_t count = character_bytes(text);
     const std::string_view piece = text.substr(0, std::max<std::size_t>(count, 1));
-    if (count > 0 && !is_command(piece)) {
+    if (count > 0 && !is_terminal_control(piece)) {
       out += piece;
     } else {
       append_escaped(piece, out);
@@ -77,6 +78,12 @@ std::string shortened(std::string_view text) {
 }
 
 std::string quoted(std::string_view text) { return "'" + shortened(text) + "'"; }
+
+std::string to_text(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
 
 std::string shape_text(std::span<const std::uint64_t> shape) {
   std::string text = "[";

@@ -1,5 +1,5 @@
-// The sentences of errors, put together from text and numbers. What comes from a file stands in them by
-// quoted() or shortened(); paths, by printable(), which keeps letters of every alphabet.
+// Builds error messages from text and numbers. Text from a file must be escaped by quoted() or shortened(), a
+// path by printable(), which keeps the letters of every alphabet.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ void append_part(std::string& to, Number number) {
   to.append(std::to_string(number));
 }
 
-/// sentence("key ", quoted(key), " is ", 5)
+/// Builds an error message: sentence("key ", quoted(key), " is ", 5).
 template <class... Parts>
 std::string sentence(const Parts&... parts) {
   std::string text;
@@ -29,17 +29,20 @@ std::string sentence(const Parts&... parts) {
   return text;
 }
 
-/// `text` from a file or a user, fit for one line: cut after 64 bytes, control and non-ASCII bytes as \xNN.
+/// Escapes `text` from a file or a user for one line: at most 64 bytes, control and non-ASCII bytes as \xNN.
 std::string shortened(std::string_view text);
 
-/// The same in quotes.
+/// shortened(), in single quotes.
 std::string quoted(std::string_view text);
+
+/// A number with up to six digits, as messages show it: "1e-06".
+std::string to_text(double value);
 
 /// "[2, 3]"
 std::string shape_text(std::span<const std::uint64_t> shape);
 
-/// What looking a tensor up in a file finds: it must be there and have this shape. Errors: kNotFound;
-/// kBadFile with both shapes. Tensor: of TensorView's kind.
+/// Checks the result of a tensor look-up: `found` must not be null and must have this shape. Errors:
+/// kNotFound; kBadFile with both shapes. Tensor: a type with a member `shape`, such as TensorView.
 template <class Tensor>
 Result<void> check_found(const std::string& path, std::string_view name, const Tensor* found,
                          std::span<const std::uint64_t> shape) {
@@ -53,7 +56,7 @@ Result<void> check_found(const std::string& path, std::string_view name, const T
                         ", and ", shape_text(shape), " was expected")};
 }
 
-/// The end of a sentence about a file that contradicts its own format.
+/// The end of an error message about a file that violates its format.
 inline constexpr std::string_view kDownloadAgain = "; the file is damaged: download it again";
 
 }  // namespace partita

@@ -1,4 +1,4 @@
-// Checkpoints of Hugging Face's Llama to model files.
+// convert(): a Hugging Face checkpoint of a Llama to a GGUF model file.
 #include "partita/convert.hpp"
 
 #include <dirent.h>
@@ -18,10 +18,12 @@
 #include "api/convert/convert_head.h"
 #include "api/convert/convert_tensors.h"
 #include "api/model_file.h"
+#include "partita/model.hpp"
 #include "weights/catch_all.h"
 #include "weights/gguf/gguf.h"
 #include "weights/input_file.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -33,7 +35,7 @@ struct NamedType {
   Dtype type;
 };
 
-/// The types that values can be rounded to.
+/// The types that matrices can be converted to.
 constexpr NamedType kTypes[] = {{"f32", Dtype::kF32},   {"f16", Dtype::kF16},   {"bf16", Dtype::kBF16},
                                 {"q4_0", Dtype::kQ4_0}, {"q4_1", Dtype::kQ4_1}, {"q5_0", Dtype::kQ5_0},
                                 {"q5_1", Dtype::kQ5_1}, {"q8_0", Dtype::kQ8_0}};
@@ -49,9 +51,9 @@ Result<Dtype> find_type(std::string_view wanted) {
 }
 
 constexpr std::string_view kTemplateFile = "chat_template.jinja";  // as transformers names it
-constexpr std::size_t kMostTemplate = std::size_t{1} << 20;
+constexpr std::size_t kMaxTemplate = std::size_t{1} << 20;
 
-/// A file that a checkpoint is made of, by its name.
+/// Whether a file name is one of a checkpoint.
 bool is_of_checkpoint(const fs::path& file) {
   return file.extension() == ".json" || file.extension() == ".safetensors" ||
          file.filename() == kTemplateFile;
@@ -61,8 +63,8 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-/// Whether `path` is a file that the checkpoint is made of, by whatever name. (std::filesystem's iterators
-/// end the program where memory runs out.)
+/// Whether `path` is a file of the checkpoint, also under another name (a link). (std::filesystem's iterators
+/// end the program when memory runs out.)
 bool is_file_of(const std::string& checkpoint, const std::string& path) {
   const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(checkpoint.c_str()));
   if (directory == nullptr && errno == ENOMEM) throw std::bad_alloc();
@@ -74,14 +76,15 @@ bool is_file_of(const std::string& checkpoint, const std::string& path) {
   return false;
 }
 
-/// What would be noticed only after minutes of work, or too late.
+/// Errors of the path that would otherwise appear after minutes of work, or destroy a file of the caller.
 Result<void> check_target(const std::string& path, const std::string& checkpoint,
                           const std::string& vocabulary) {
   const fs::path directory = fs::path(path).parent_path();
   std::error_code none;
   if (path.empty() || fs::is_directory(path, none)) {
     return Error{ErrorCode::kInvalidArgument,
-                 sentence("'", printable(path), "' is no name of a file for the model")};
+                 sentence("'", printable(path),
+                          "' is not the name of a file to write: give a path that ends in a file name")};
   }
   if (vocabulary != kBundledModel && fs::equivalent(path, vocabulary, none)) {
     return Error{
@@ -108,19 +111,19 @@ Result<SafeTensors> open_weights(const std::string& directory) {
                         "save the model in that format")};
 }
 
-/// The checkpoint's own chat template; none without its file. It is taken as it is; who opens the model
-/// hears what is wrong with it. Errors: those of InputFile; kBadFile for one that is too large.
+/// The checkpoint's own chat template; none without its file. It is copied unchecked: opening the model
+/// reports what is wrong with it. Errors: those of InputFile; kBadFile for one that is too large.
 Result<std::optional<std::string>> read_chat_template(const std::string& directory) {
   const std::string path = sentence(directory, "/", kTemplateFile);
   std::optional<std::string> text;
   if (std::error_code none; !fs::exists(path, none)) return text;
-  auto file = read_text_file(path, "a chat template", kMostTemplate);
+  auto file = read_text_file(path, "a chat template", kMaxTemplate);
   if (!file) return file.error();
   text = *std::move(file);
   return text;
 }
 
-/// Everything about words: tokens, merges, special ids, the chat template, for which `chat` stands if there
+/// Copies the tokenizer (tokens, merges, special ids) and the chat template, which `chat` replaces if there
 /// is one.
 Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::optional<std::string>& chat,
                              GgufWriter& to) {
@@ -155,9 +158,9 @@ void add_sizes(const CheckpointConfig& c, GgufWriter& file) {
       .add("llama.vocab_size", c.vocab);
 }
 
-/// Rows of Q or K: in a checkpoint the two numbers of a rotary pair are half a head apart, in a file of this
-/// family beside each other. Row h * head_dim + 2 i + b (b = 0, 1) is row h * head_dim + i + b * head_dim
-/// / 2.
+/// Permutes the rows of Q or K for RoPE: the two rows of a rotary pair are half a head apart in a checkpoint,
+/// and adjacent in a GGUF file of this family. Row h * head_dim + 2 i + b (b = 0, 1) is row h * head_dim + i
+/// + b * head_dim / 2.
 std::vector<float> interleaved(std::span<const float> values, std::size_t head_dim, std::size_t cols) {
   std::vector<float> out(values.size());
   const std::size_t half = head_dim / 2;
@@ -203,7 +206,7 @@ void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter&
   tensors.check_leftovers();
 }
 
-/// What to call the model: the directory's name.
+/// The model's name: that of its directory.
 std::string name_of(const std::string& directory) {
   std::error_code none;
   const fs::path whole = fs::canonical(directory, none);
@@ -224,13 +227,13 @@ std::span<const std::string_view> convert_types() noexcept {
 
 Result<ConvertResult> convert(const std::string& checkpoint, const std::string& path,
                               const ConvertOptions& options) {
-  return guarded([&]() -> Result<ConvertResult> {
+  return catch_all([&]() -> Result<ConvertResult> {
     const auto type = find_type(options.type);
     if (!type) return type.error();
     if (checkpoint.empty()) {
       return Error{ErrorCode::kInvalidArgument, "the directory of the checkpoint has no name"};
     }
-    if (auto fine = check_target(path, checkpoint, options.vocabulary); !fine) return fine.error();
+    TRY(check_target(path, checkpoint, options.vocabulary));
     const auto config = read_checkpoint_config(checkpoint + "/config.json");
     if (!config) return config.error();
     const auto vocabulary = open_model_file(options.vocabulary);
@@ -243,12 +246,11 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     GgufWriter file;
     file.add("general.architecture", "llama").add("general.name", name_of(checkpoint));
     add_sizes(*config, file);
-    if (auto copied = copy_vocabulary(*vocabulary, config->vocab, *chat, file); !copied)
-      return copied.error();
+    TRY(copy_vocabulary(*vocabulary, config->vocab, *chat, file));
     TensorCopy tensors(*weights, *type, options.progress, file);
     convert_tensors(*config, tensors, file);
     if (tensors.error()) return *tensors.error();
-    // What takes memory comes before the file is there: a call that fails leaves none.
+    // Everything that allocates comes before writing, so that a failed call leaves no file.
     const fs::path target(path);
     ConvertResult result;
     result.path = path;
@@ -258,7 +260,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     result.tensors = tensors.tensors();
     result.parameters = tensors.parameters();
     result.in_f16 = tensors.in_f16();
-    if (auto written = file.write(path); !written) return written.error();
+    TRY(file.write(path));
     std::error_code none;
     result.file_bytes = fs::file_size(target, none);
     return result;

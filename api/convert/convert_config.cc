@@ -8,6 +8,7 @@
 
 #include "api/convert/json_fields.h"
 #include "engine/kernels/kernels.h"
+#include "engine/limits.h"
 #include "weights/input_file.h"
 #include "weights/json/reader.h"
 #include "weights/sentence.h"
@@ -17,14 +18,9 @@ namespace {
 
 using Kind = HeadConfig::Kind;
 
-// Limits, those of the engine (engine/config.cc).
-constexpr std::uint32_t kMaxLayers = 1024, kMaxWidth = 65536, kMaxFfn = 1u << 20, kMaxHeads = 4096;
-constexpr std::uint32_t kMaxVocab = 1u << 24, kMaxContext = 1u << 24;
-constexpr double kMaxRopeBase = 1e12;
-constexpr std::uint32_t kWhole = 16;  // widths are whole panels of rows
 constexpr std::size_t kMaxClusters = 16384;
 
-/// A list of children has two numbers for each word: enough for four million words.
+/// Enough for the children of a tree with four million words, two numbers a word.
 constexpr JsonLimits kConfigLimits = {.values = std::size_t{1} << 23};
 
 constexpr std::pair<std::string_view, Kind> kKinds[] = {{"dense", Kind::kDense},
@@ -33,20 +29,20 @@ constexpr std::pair<std::string_view, Kind> kKinds[] = {{"dense", Kind::kDense},
                                                         {"tree", Kind::kTree},
                                                         {"mixture", Kind::kMixture}};
 
-/// A key that may only have the value that changes nothing.
-void must_be_false(JsonFields& fields, const char* key) {
-  if (fields.flag(key, false)) fields.fail(ErrorCode::kUnsupported, key, "only models without it can be had");
+/// Refuses a feature that is not supported.
+void refuse_true(JsonFields& fields, const char* key) {
+  if (fields.flag(key, false))
+    fields.fail(ErrorCode::kUnsupported, key, "only models without it can be converted");
 }
 
-void check_architecture(JsonFields& fields, const nlohmann::json& config, bool own_pieces) {
+void check_architecture(JsonFields& fields, const nlohmann::json& config, bool own_parts) {
   if (fields.text("model_type", "") != "llama") {
     return fields.fail(ErrorCode::kUnsupported, "model_type", "only 'llama' can be converted");
   }
   const auto classes = config.find("architectures");
-  if (own_pieces || classes == config.end() || classes->is_null()) return;  // a class of the user's own
+  if (own_parts || classes == config.end() || classes->is_null()) return;  // a custom class
   const bool is_one = classes->is_array() && classes->size() == 1 && (*classes)[0].is_string();
-  // As a string: a comparison of JSON with text copies the text, and ends the program where there is no
-  // memory.
+  // As a string: comparing JSON with text copies the text, and ends the program when memory runs out.
   const std::string* const name = is_one ? &(*classes)[0].get_ref<const std::string&>() : nullptr;
   if (name != nullptr && *name == "LlamaForCausalLM") return;
   const std::string which = is_one ? sentence(", not ", partita::quoted(*name)) : "";
@@ -55,17 +51,17 @@ void check_architecture(JsonFields& fields, const nlohmann::json& config, bool o
 }
 
 void check_multiple(JsonFields& fields, const char* key, std::uint32_t value) {
-  if (value % kWhole == 0) return;
-  fields.fail(ErrorCode::kUnsupported, key, sentence("must be a multiple of ", kWhole));
+  if (value % kWidthMultiple == 0) return;
+  fields.fail(ErrorCode::kUnsupported, key, sentence("must be a multiple of ", kWidthMultiple));
 }
 
 void read_sizes(JsonFields& fields, CheckpointConfig& c) {
-  c.hidden = fields.count("hidden_size", kWhole, kMaxWidth);
-  c.ffn = fields.count("intermediate_size", kWhole, kMaxFfn);
+  c.hidden = fields.count("hidden_size", kWidthMultiple, kMaxWidth);
+  c.ffn = fields.count("intermediate_size", kWidthMultiple, kMaxFfn);
   c.layers = fields.count("num_hidden_layers", 1, kMaxLayers);
   c.heads = fields.count("num_attention_heads", 1, kMaxHeads);
   c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, c.heads);
-  c.head_dim = fields.count("head_dim", kWhole, kMaxHeadDim, c.hidden / c.heads);
+  c.head_dim = fields.count("head_dim", kWidthMultiple, kMaxHeadDim, c.hidden / c.heads);
   c.vocab = fields.count("vocab_size", 2, kMaxVocab);
   c.context = fields.count("max_position_embeddings", 1, kMaxContext, 2048);
   c.norm_eps =
@@ -78,9 +74,9 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
                 sentence("must be a multiple of the ", c.heads,
                          " of num_attention_heads where there is no head_dim"));
   }
-  if (c.head_dim % kWhole != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
+  if (c.head_dim % kWidthMultiple != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
     fields.fail(ErrorCode::kUnsupported, fields.has("head_dim") ? "head_dim" : "hidden_size",
-                sentence("heads of ", c.head_dim, " numbers are not possible: multiples of ", kWhole,
+                sentence("heads of ", c.head_dim, " numbers are not possible: multiples of ", kWidthMultiple,
                          " up to ", kMaxHeadDim, " are"));
   }
   if (c.heads % c.kv_heads != 0) {
@@ -93,7 +89,7 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   }
 }
 
-/// Refuses angles that are not the plain ones.
+/// Refuses RoPE scaling.
 void check_rope(JsonFields& rope) {
   const char* key = rope.has("rope_type") ? "rope_type" : "type";
   if (rope.text(key, "default") != "default") {
@@ -114,7 +110,7 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
   check_rope(scaling);
 }
 
-/// Where clusters begin: increasing places, of which the first is at least 1.
+/// Where clusters begin: increasing ranks in the vocabulary order, the first at least 1.
 std::vector<std::int32_t> read_cutoffs(JsonFields& fields, std::uint32_t vocab) {
   auto cutoffs = fields.integers("cutoffs", 1, kMaxClusters, 1, std::int64_t{vocab} - 1);
   const auto wrong = std::adjacent_find(cutoffs.begin(), cutoffs.end(), std::greater_equal<>());
@@ -125,7 +121,7 @@ std::vector<std::int32_t> read_cutoffs(JsonFields& fields, std::uint32_t vocab) 
   return cutoffs;
 }
 
-/// The places where classes begin, from their sizes.
+/// The ranks where classes begin, from their sizes.
 std::vector<std::int32_t> read_classes(JsonFields& fields, std::uint32_t vocab) {
   const auto sizes = fields.integers("sizes", 1, kMaxClusters, 1, vocab);
   std::vector<std::int32_t> cutoffs;
@@ -141,7 +137,7 @@ std::vector<std::int32_t> read_classes(JsonFields& fields, std::uint32_t vocab) 
   return cutoffs;
 }
 
-/// The token at each place: every id once.
+/// The vocabulary order, the id at each rank: every id once.
 std::vector<std::int32_t> read_order(JsonFields& fields, std::uint32_t vocab) {
   if (!fields.has("order")) return {};
   auto order = fields.integers("order", vocab, vocab, 0, std::int64_t{vocab} - 1);
@@ -156,8 +152,8 @@ std::vector<std::int32_t> read_order(JsonFields& fields, std::uint32_t vocab) {
   return order;
 }
 
-/// Of vocab - 1 nodes, each child a node before its parent or the word -1 - c; every node but the last and
-/// every word is a child once.
+/// The children of vocab - 1 tree nodes, each a node c before its parent or, if negative, the word -1 - c.
+/// Every node but the last and every word is a child once.
 std::vector<std::int32_t> read_children(JsonFields& fields, std::uint32_t vocab) {
   const std::size_t nodes = vocab - 1;
   auto children = fields.integers("children", 2 * nodes, 2 * nodes, -std::int64_t{vocab},
@@ -198,9 +194,9 @@ void read_head(JsonFields& fields, CheckpointConfig& c) {
   if (c.head.kind == Kind::kAdaptive) c.head.cutoffs = read_cutoffs(head, c.vocab);
   if (c.head.kind == Kind::kClasses) c.head.cutoffs = read_classes(head, c.vocab);
   if (c.head.kind == Kind::kTree) c.head.children = read_children(head, c.vocab);
-  const bool has_places = c.head.kind == Kind::kAdaptive || c.head.kind == Kind::kClasses;
-  if (has_places) c.head.order = read_order(head, c.vocab);
-  head.refuse_others();
+  const bool has_order = c.head.kind == Kind::kAdaptive || c.head.kind == Kind::kClasses;
+  if (has_order) c.head.order = read_order(head, c.vocab);
+  head.refuse_unknown_keys();
 }
 
 /// Whether the embedding can be the output matrix too.
@@ -219,13 +215,14 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
   const auto json = read_json(text, sentence("'", name, "'"), kConfigLimits);
   if (!json) return json.error();
   if (!json->is_object()) {
-    return Error{ErrorCode::kBadFile, sentence("'", name, "' is no JSON object, as a config.json is")};
+    return Error{ErrorCode::kBadFile,
+                 sentence("'", name, "' is not a JSON object, as a config.json must be")};
   }
   CheckpointConfig c;
   std::optional<Error> error;
   JsonFields fields(*json, sentence("'", name, "': "), error);
   check_architecture(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));
-  for (const char* key : {"attention_bias", "mlp_bias"}) must_be_false(fields, key);
+  for (const char* key : {"attention_bias", "mlp_bias"}) refuse_true(fields, key);
   if (fields.text("hidden_act", "silu") != "silu") {
     fields.fail(ErrorCode::kUnsupported, "hidden_act", "only \"silu\" can be converted");
   }
@@ -238,7 +235,7 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
   if (!error && fields.has("partita_embedding")) {
     JsonFields embedding = fields.object("partita_embedding");
     c.embedding_cutoffs = read_cutoffs(embedding, c.vocab);
-    embedding.refuse_others();
+    embedding.refuse_unknown_keys();
   }
   if (!error) check_tied(fields, c);
   if (error) return *error;

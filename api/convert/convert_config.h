@@ -1,4 +1,4 @@
-// What the config.json of a checkpoint says, checked. Internal to api/.
+// Reads and checks the config.json of a Hugging Face checkpoint. Internal to api/.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace partita {
 struct HeadConfig {
   enum class Kind : std::uint8_t { kDense, kAdaptive, kClasses, kTree, kMixture };
   Kind kind = Kind::kDense;
-  std::string name = "dense";          // of the kind, as it is written
-  std::vector<std::int32_t> cutoffs;   // adaptive and classes: where clusters begin, in places
+  std::string name = "dense";          // of the kind, as in config.json
+  std::vector<std::int32_t> cutoffs;   // adaptive and classes: where clusters begin in the order
   std::vector<std::int32_t> children;  // tree: of node i, left at 2 i and right at 2 i + 1
-  std::vector<std::int32_t> order;     // the token at each place; empty: its own id
+  std::vector<std::int32_t> order;     // vocabulary order: the id at each rank; empty: ids in order
 };
 
 struct CheckpointConfig {
@@ -25,7 +25,7 @@ struct CheckpointConfig {
   double norm_eps = 0, rope_base = 0;
   bool tied = false;  // the embedding is the output matrix too
   HeadConfig head;
-  std::vector<std::int32_t> embedding_cutoffs;  // none: one matrix of embeddings
+  std::vector<std::int32_t> embedding_cutoffs;  // empty: one embedding matrix
 };
 
 /// Reads `path`, a config.json. Errors: those of InputFile; kBadFile and kUnsupported naming key, value and

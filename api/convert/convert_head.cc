@@ -4,12 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "engine/limits.h"
 #include "weights/sentence.h"
 
 namespace partita {
 namespace {
-
-constexpr std::uint64_t kMostContexts = 256;  // of a mixture: the engine's (engine/output.cc)
 
 using Kind = HeadConfig::Kind;
 
@@ -19,7 +18,7 @@ std::string numbered(std::string_view before, std::size_t i, std::string_view af
   return sentence(before, i, after);
 }
 
-/// The place where cluster i begins: a cutoff, or behind the last word.
+/// The rank where cluster i begins: a cutoff, or vocab.
 std::size_t begin_of(const CheckpointConfig& c, std::span<const std::int32_t> cutoffs, std::size_t i) {
   return i < cutoffs.size() ? static_cast<std::size_t>(cutoffs[i]) : c.vocab;
 }
@@ -28,14 +27,14 @@ std::size_t words_of(const CheckpointConfig& c, std::span<const std::int32_t> cu
   return begin_of(c, cutoffs, i + 1) - begin_of(c, cutoffs, i);
 }
 
-/// Rows [first, first + rows) of a matrix with `cols` columns; nothing of an empty one, which a mistake left.
+/// Rows [first, first + rows) of a matrix with `cols` columns; empty for an empty one, left by an error.
 std::span<const float> slice(std::span<const float> values, std::size_t first, std::size_t rows,
                              std::size_t cols) {
   return values.empty() ? values : values.subspan(first * cols, rows * cols);
 }
 
-/// The bands of an embedding, "...I.0.weight" their words. A model's embed_tokens may be fairseq's
-/// AdaptiveInput itself, or the list in it.
+/// The name prefix of an embedding's bands, whose words are "...I.0.weight". A model's embed_tokens may be
+/// fairseq's AdaptiveInput itself, or the list in it.
 std::string bands_of(const TensorCopy& tensors) {
   const std::string inner = "model.embed_tokens.embeddings.";
   return tensors.has(inner + "0.0.weight") ? inner : "model.embed_tokens.";
@@ -68,11 +67,11 @@ void convert_adaptive(const CheckpointConfig& c, TensorCopy& tensors) {
     const std::size_t size = words_of(c, cutoffs, i);
     tensors.matrix(projection + ".weight", out + ".proj.weight", width, c.hidden);
     tensors.vector_if_there(projection + ".bias", out + ".proj.bias", width);
-    // Words that the embedding has too are in the file once.
+    // A matrix shared with the embedding is written once.
     const bool shared = c.embedding_cutoffs == cutoffs && tensors.cols(words + ".weight") == width &&
                         tensors.same(words + ".weight", numbered(bands, i + 1, ".0.weight"));
     if (shared) {
-      tensors.leave_out(words + ".weight");
+      tensors.skip(words + ".weight");
     } else {
       tensors.matrix(words + ".weight", out + ".weight", size, width);
     }
@@ -97,7 +96,7 @@ class TransformerXl {
     const bool biased = tensors_.has("lm_head.cluster_bias");
     if (biased != !root.bias.empty()) {
       tensors_.fail({ErrorCode::kBadFile,
-                     "of lm_head.out_layers.0.bias and lm_head.cluster_bias the checkpoint has only one"});
+                     "the checkpoint has only one of lm_head.out_layers.0.bias and lm_head.cluster_bias"});
     }
     if (biased) append(root.bias, tensors_.read("lm_head.cluster_bias", {clusters}));
     write("output", 0, root, begin_of(c_, c_.head.cutoffs, 0) + clusters);
@@ -154,7 +153,7 @@ class TransformerXl {
   Layer all_;  // with one layer
 };
 
-/// Classes of words: a root of classes alone, and one matrix of words in the order of places.
+/// Class-based softmax: a root of classes alone, and one matrix of words in the vocabulary order.
 void convert_classes(const CheckpointConfig& c, TensorCopy& tensors) {
   const std::vector<std::int32_t>& cutoffs = c.head.cutoffs;
   tensors.matrix("lm_head.classes.weight", "output.weight", cutoffs.size(), c.hidden);
@@ -182,9 +181,10 @@ void convert_mixture(const CheckpointConfig& c, TensorCopy& tensors) {
   const bool shares = c.tied && !tensors.has("lm_head.decoder.weight");
   const std::string words = shares ? kEmbedding : "lm_head.decoder.weight";
   const std::uint64_t kinds = tensors.rows("lm_head.prior.weight"), width = tensors.cols(words);
-  if (kinds > kMostContexts) {
-    return tensors.fail({ErrorCode::kUnsupported, sentence("lm_head.prior.weight has ", kinds,
-                                                           " contexts, and the limit is ", kMostContexts)});
+  if (kinds > kMaxMixtureContexts) {
+    return tensors.fail(
+        {ErrorCode::kUnsupported,
+         sentence("lm_head.prior.weight has ", kinds, " contexts, and the limit is ", kMaxMixtureContexts)});
   }
   tensors.matrix("lm_head.prior.weight", "output.prior.weight", kinds, c.hidden);
   tensors.vector_if_there("lm_head.prior.bias", "output.prior.bias", kinds);
@@ -194,9 +194,9 @@ void convert_mixture(const CheckpointConfig& c, TensorCopy& tensors) {
   tensors.vector_if_there("lm_head.decoder.bias", "output.bias", c.vocab);
 }
 
-/// With tied words a file without output.weight says so; a copy in the checkpoint is not needed.
+/// With tied embeddings the file has no output.weight; a copy in the checkpoint is skipped.
 void convert_dense(const CheckpointConfig& c, TensorCopy& tensors) {
-  if (c.tied) return tensors.leave_out("lm_head.weight");
+  if (c.tied) return tensors.skip("lm_head.weight");
   tensors.matrix("lm_head.weight", "output.weight", c.vocab, c.hidden);
 }
 

@@ -1,5 +1,5 @@
-// Output heads and embeddings of checkpoints, in the names of those who train them, to the tensors of a model
-// file (docs/convert.md has the table). Internal to api/.
+// Converts LM heads and embeddings from the tensor names of PyTorch, fairseq and Transformer-XL to those of a
+// model file (docs/convert.md has the table). Internal to api/.
 #pragma once
 
 #include "api/convert/convert_config.h"
@@ -8,10 +8,10 @@
 
 namespace partita {
 
-/// token_embd..., with its keys.
+/// Writes token_embd... and its metadata.
 void convert_embedding(const CheckpointConfig& config, TensorCopy& tensors, GgufWriter& file);
 
-/// output..., partita.head... and partita.vocabulary.order.
+/// Writes output..., partita.head... and partita.vocabulary.order.
 void convert_head(const CheckpointConfig& config, TensorCopy& tensors, GgufWriter& file);
 
 }  // namespace partita

@@ -10,19 +10,19 @@
 namespace partita {
 namespace {
 
-// Of a dimension that the checkpoint decides: the engine's (engine/tensor_loader.cc).
-constexpr std::uint64_t kMostSize = std::uint64_t{1} << 20;
-constexpr std::uint64_t kFewRows = 16;  // a matrix of fewer is not worth quantizing
+// Of a dimension that the checkpoint decides: limit of the engine (engine/tensor_loader.cc).
+constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMinQuantizedRows = 16;  // quantizing fewer saves nothing
 
-/// The largest number that a type holds, whose scales are f16 where it has any.
-float most_of(Dtype type) {
+/// The largest number that a type can hold; scales of quantized types are f16.
+float max_of(Dtype type) {
   if (type == Dtype::kF32) return std::numeric_limits<float>::max();
   return type == Dtype::kBF16 ? 0x1.FEp127F : 65504;
 }
 
-/// Buffers that checkpoints have beside their weights.
-bool is_no_weight(std::string_view name) {
-  return name.ends_with(".rotary_emb.inv_freq")            // angles, which rope_theta says
+/// Whether a tensor is a buffer, not a weight.
+bool is_buffer(std::string_view name) {
+  return name.ends_with(".rotary_emb.inv_freq")            // angles, given by rope_theta
          || name == "lm_head.version"                      // of fairseq's AdaptiveSoftmax
          || name.ends_with("embed_tokens._float_tensor");  // of fairseq's AdaptiveInput
 }
@@ -50,16 +50,16 @@ bool TensorCopy::same(const std::string& one, const std::string& other) {
 std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension) {
   if (error_) return 0;
   const SafeTensor* tensor = from_.find(name);
-  const std::string place = sentence("'", from_.path(), "'");
+  const std::string where = sentence("'", from_.path(), "'");
   if (tensor == nullptr) {
-    fail({ErrorCode::kNotFound, sentence(place, " has no tensor ", partita::quoted(name))});
+    fail({ErrorCode::kNotFound, sentence(where, " has no tensor ", partita::quoted(name))});
     return 0;
   }
-  const auto in_bounds = [](std::uint64_t size) { return size >= 1 && size <= kMostSize; };
+  const auto in_bounds = [](std::uint64_t size) { return size >= 1 && size <= kMaxSize; };
   if (tensor->shape.size() != 2 || !std::all_of(tensor->shape.begin(), tensor->shape.end(), in_bounds)) {
     fail({ErrorCode::kBadFile,
-          sentence(place, ": tensor ", partita::quoted(name), " has shape ", shape_text(tensor->shape),
-                   ", and a matrix of 1 to ", kMostSize, " rows and columns was expected")});
+          sentence(where, ": tensor ", partita::quoted(name), " has shape ", shape_text(tensor->shape),
+                   ", and a matrix of 1 to ", kMaxSize, " rows and columns was expected")});
     return 0;
   }
   return tensor->shape[dimension];
@@ -97,7 +97,7 @@ std::vector<float> TensorCopy::read(const std::string& name, std::initializer_li
 void TensorCopy::write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
                        std::span<const float> values) {
   if (error_) return;
-  const auto too_large = [most = most_of(type)](float value) { return std::abs(value) > most; };
+  const auto too_large = [max = max_of(type)](float value) { return std::abs(value) > max; };
   if (std::any_of(values.begin(), values.end(), too_large)) {
     const bool is_bf16 = type == Dtype::kBF16;
     return fail({ErrorCode::kBadNumbers,
@@ -113,7 +113,7 @@ void TensorCopy::write(const std::string& name, Dtype type, std::initializer_lis
 void TensorCopy::write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
                               std::span<const float> values) {
   const std::size_t block = block_elements(type_);
-  const bool fits = block == 1 || (cols % block == 0 && rows >= kFewRows);
+  const bool fits = block == 1 || (cols % block == 0 && rows >= kMinQuantizedRows);
   if (!fits && !error_) in_f16_.push_back(name);
   write(name, fits ? type_ : Dtype::kF16, {rows, cols}, values);
 }
@@ -138,10 +138,10 @@ void TensorCopy::vector_if_there(const std::string& from, const std::string& to,
 void TensorCopy::check_leftovers() {
   for (const SafeTensor& tensor : from_.tensors()) {
     if (error_) return;
-    if (used_.contains(tensor.name) || is_no_weight(tensor.name)) continue;
+    if (used_.contains(tensor.name) || is_buffer(tensor.name)) continue;
     fail({ErrorCode::kUnsupported,
           sentence("'", from_.path(), "' has a tensor ", partita::quoted(tensor.name),
-                   ", which is no piece of a Llama with this head: a model file would leave it out")});
+                   ", which is not part of a Llama with this head: the model file would lack it")});
   }
 }
 

@@ -1,4 +1,4 @@
-// Tensors of a checkpoint on their way into a model file. Internal to api/.
+// Copies the tensors of a checkpoint into a model file, with new names and types. Internal to api/.
 #pragma once
 
 #include <cstdint>
@@ -16,41 +16,43 @@
 
 namespace partita {
 
-/// Copies tensors, one at a time as floats. The first mistake is kept; calls after it do nothing and give
-/// nothing, so that callers say what a model has and look once.
+/// Copies tensors, one at a time as floats. It keeps the first error; later calls do nothing and return
+/// nothing, so callers list the tensors of a model and check error() once.
 class TensorCopy {
  public:
-  /// `type`: of the matrices that can have it. `progress` may be empty. All must outlive it.
+  /// `type`: of the matrices that can have it; the others are f16. `progress` may be empty. All arguments
+  /// must outlive it.
   TensorCopy(const SafeTensors& from, Dtype type, const std::function<bool(float)>& progress, GgufWriter& to);
 
   bool has(const std::string& name) const { return from_.find(name) != nullptr; }
 
-  /// Whether both are there and have the same shape, type and numbers.
+  /// Whether both tensors exist and have the same shape, type and numbers.
   bool same(const std::string& one, const std::string& other);
 
-  /// The rows or columns of a matrix whose size the checkpoint decides; 0 after a mistake.
+  /// The rows or columns of a matrix whose size the checkpoint decides; 0 after an error.
   std::uint64_t rows(const std::string& name) { return size_of(name, 0); }
   std::uint64_t cols(const std::string& name) { return size_of(name, 1); }
 
-  /// Elements of a tensor that must have this shape, all finite; nothing after a mistake.
+  /// Elements of a tensor that must have this shape, all finite; empty after an error.
   std::vector<float> read(const std::string& name, std::initializer_list<std::uint64_t> shape);
 
   void write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
                     std::span<const float> values);
   void write_vector(const std::string& name, std::span<const float> values);
 
-  // From one name to the other.
+  // Copies tensor `from` of the checkpoint to `to`.
   void matrix(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols);
   void vector(const std::string& from, const std::string& to, std::uint64_t size);
   void vector_if_there(const std::string& from, const std::string& to, std::uint64_t size);
 
   /// A tensor that need not be copied.
-  void leave_out(const std::string& name) { used_.insert(name); }
+  void skip(const std::string& name) { used_.insert(name); }
 
   void fail(Error error);
   const std::optional<Error>& error() const { return error_; }
 
-  /// A tensor that nothing asked for would be a piece of the model left out in silence.
+  /// Fails if the checkpoint has a weight that was neither copied nor skipped: the model would silently lack
+  /// it.
   void check_leftovers();
 
   std::size_t tensors() const { return tensors_; }

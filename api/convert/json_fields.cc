@@ -1,6 +1,5 @@
 #include "api/convert/json_fields.h"
 
-#include <sstream>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -10,22 +9,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kShown = 64;  // bytes of a value in a sentence
-
-std::string to_text(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
+constexpr std::size_t kMaxShown = 64;  // bytes of a value in an error message
 
 std::string shown(const Json* value) {
   if (value == nullptr) return "missing";
   if (value->is_structured()) return value->is_array() ? "an array" : "an object";
-  // Of a long string no more than will be shown is escaped.
-  const bool is_long = value->is_string() && value->get_ref<const std::string&>().size() > kShown;
-  const Json cut = is_long ? Json(value->get_ref<const std::string&>().substr(0, kShown)) : Json();
+  // Only the shown part of a long string is escaped.
+  const bool is_long = value->is_string() && value->get_ref<const std::string&>().size() > kMaxShown;
+  const Json cut = is_long ? Json(value->get_ref<const std::string&>().substr(0, kMaxShown)) : Json();
   const std::string text = (is_long ? cut : *value).dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() <= kShown && !is_long ? text : text.substr(0, kShown) + "...";
+  return text.size() <= kMaxShown && !is_long ? text : text.substr(0, kMaxShown) + "...";
 }
 
 }  // namespace
@@ -83,7 +76,7 @@ std::string JsonFields::text(const char* key, std::string_view missing) {
   return std::string(missing);
 }
 
-std::vector<std::int32_t> JsonFields::integers(const char* key, std::size_t least, std::size_t most,
+std::vector<std::int32_t> JsonFields::integers(const char* key, std::size_t min_count, std::size_t max_count,
                                                std::int64_t min, std::int64_t max) {
   std::vector<std::int32_t> numbers;
   const Json* value = find(key);
@@ -91,9 +84,9 @@ std::vector<std::int32_t> JsonFields::integers(const char* key, std::size_t leas
     fail(ErrorCode::kBadFile, key, "must be an array of whole numbers");
     return numbers;
   }
-  if (value->size() < least || value->size() > most) {
+  if (value->size() < min_count || value->size() > max_count) {
     keep(ErrorCode::kBadFile, sentence(prefix_, key, " has ", value->size(), " numbers, and must have ",
-                                       least, least == most ? "" : sentence(" to ", most)));
+                                       min_count, min_count == max_count ? "" : sentence(" to ", max_count)));
     return numbers;
   }
   numbers.reserve(value->size());
@@ -120,12 +113,12 @@ JsonFields JsonFields::object(const char* key) {
   return {usable ? *value : kNothing, sentence(prefix_, key, "."), error_};
 }
 
-void JsonFields::refuse_others() {
+void JsonFields::refuse_unknown_keys() {
   for (const auto& item : object_.items()) {
     if (asked_.contains(item.key())) continue;
     return keep(ErrorCode::kUnsupported,
                 sentence(std::string_view(prefix_).substr(0, prefix_.size() - 1), " has the key ",
-                         partita::quoted(item.key()), ", which is not known here"));
+                         partita::quoted(item.key()), ", which is unknown: remove it or check its spelling"));
   }
 }
 

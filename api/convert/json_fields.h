@@ -1,4 +1,4 @@
-// Typed, limited look-ups in a JSON object from a file that nobody vouches for. Internal to api/.
+// Typed look-ups with limits in a JSON object of an untrusted file. Internal to api/.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace partita {
 
-/// The first mistake is kept, in `error`, and answers after it are harmless values, so that callers ask for
-/// all that they need and look once. A value that is null counts as missing.
+/// It keeps the first error, in `error`; look-ups after it return values within the limits, so callers read
+/// all fields and check once. A null counts as missing.
 class JsonFields {
  public:
   /// `prefix` stands before the keys in error messages: "'config.json': ". All three must outlive it.
@@ -23,26 +23,26 @@ class JsonFields {
 
   bool has(const char* key) { return find(key) != nullptr; }
 
-  /// Without `missing` the key must be there.
+  /// missing: the value without the key; none: the key is required.
   std::uint32_t count(const char* key, std::uint32_t min, std::uint32_t max,
                       std::optional<std::uint32_t> missing = std::nullopt);
   double number(const char* key, double min, double max, double missing);
   bool flag(const char* key, bool missing);
   std::string text(const char* key, std::string_view missing);
 
-  /// An array of `least` to `most` whole numbers from min to max.
-  std::vector<std::int32_t> integers(const char* key, std::size_t least, std::size_t most, std::int64_t min,
-                                     std::int64_t max);
+  /// An array of min_count to max_count whole numbers from min to max.
+  std::vector<std::int32_t> integers(const char* key, std::size_t min_count, std::size_t max_count,
+                                     std::int64_t min, std::int64_t max);
 
-  /// The fields of an object; of an empty one where there is none.
+  /// The fields of an object; of an empty one without the key.
   JsonFields object(const char* key);
 
   /// "'config.json': KEY is VALUE, and REST"
   void fail(ErrorCode code, const char* key, std::string_view rest);
 
-  /// Of fields that object() gave: refuses keys that nobody has asked for, for a slip of the pen would be
-  /// left out in silence.
-  void refuse_others();
+  /// For the result of object(): an error if it has keys that were not looked up, such as misspelt ones,
+  /// which would be ignored silently.
+  void refuse_unknown_keys();
 
  private:
   const nlohmann::json* find(const char* key);

@@ -1,17 +1,18 @@
-// Beam search: the prompt is read once, and every beam has a cache that shares what it has in common with
-// the others (KvSequence::fork). All beams advance in one step of the engine.
+// Beam search. The prompt is read once. Every beam has a KV cache that shares pages with the others,
+// copy-on-write (KvSequence::fork). All beams advance in one step of the engine.
 #include <algorithm>
 #include <optional>
 
 #include "api/search/search.h"
 #include "sampling/search/beams.h"
 #include "sampling/search/continuations.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// Ids that end an answer, as far as they are counted: a file may name any number, but each costs candidates.
-constexpr std::size_t kMostEndings = 32;
+/// The most end tokens that are counted: a model file may name any number, and each costs candidates.
+constexpr std::size_t kMaxEndings = 32;
 
 /// Rows of logits held at a time where samplers act.
 constexpr std::size_t kLogitRows = 16;
@@ -35,8 +36,8 @@ BeamOptions beam_options(const SearchRun& run) {
   options.diversity_penalty = static_cast<double>(run.search.diversity_penalty);
   options.length_penalty = static_cast<double>(run.search.length_penalty);
   options.stop = stop_rule(run.search.early_stopping);
-  options.max_length = run.sequence().room();
-  options.endings = std::min(kMostEndings, run.model().tokenizer->specials().end_of_generation.size());
+  options.max_length = run.sequence().tokens_left();
+  options.endings = std::min(kMaxEndings, run.model().tokenizer->specials().end_of_generation.size());
   return options;
 }
 
@@ -57,15 +58,15 @@ class Driver {
     if (auto read = run_.read_prompt(run_.sequence().prompt().size(), hidden_.data()); !read) {
       return read.error();
     }
-    if (auto asked = ask(1); !asked) return asked.error();
+    TRY(ask(1));
     for (std::size_t i = 1; i < beams_.running().size(); ++i) likeliest_[i] = likeliest_[0];  // groups
     while (true) {
       beams_.advance(std::span(likeliest_).first(beams_.running().size()),
                      [&](std::size_t beam, TokenId id) { return completes(beam, id); });
       if (beams_.done()) break;
       follow_parents();
-      if (auto stepped = run_.step(caches_, last_, hidden_.data()); !stepped) return stepped.error();
-      if (auto asked = ask(beams_.running().size()); !asked) return asked.error();
+      TRY(run_.step(caches_, last_, hidden_.data()));
+      TRY(ask(beams_.running().size()));
     }
     return answers();
   }
@@ -79,7 +80,8 @@ class Driver {
     return trial_->stopped();
   }
 
-  /// Gives each running beam the cache and the text of its parent: the last to want it takes it.
+  /// Gives each running beam its parent's cache, chain state and text. The last child of a parent moves them,
+  /// the others fork.
   void follow_parents() {
     const auto parents = beams_.parents();
     last_.clear();
@@ -97,7 +99,7 @@ class Driver {
       }
     }
     caches_.swap(next_caches_);
-    next_caches_.clear();  // beams that nothing continues give their pages back
+    next_caches_.clear();  // releases pages of beams without children
     next_states_.clear();
     for (std::size_t i = 0; i < parents.size(); ++i) {
       next_states_.push_back(states_[parents[i]]);
@@ -165,20 +167,20 @@ class Driver {
       all.back().score = complete.rank;
     }
     if (!all.empty()) return all;
-    return Error{ErrorCode::kBadNumbers, "no token was possible any more before an answer was complete"};
+    return Error{ErrorCode::kBadNumbers, "no token was possible before an answer was complete"};
   }
 
   SearchRun& run_;
   BeamSearch beams_;
-  const std::size_t rows_;     // most beams at a time
+  const std::size_t rows_;     // the most running beams
   std::vector<float> hidden_;  // [rows_][hidden_size]
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<std::vector<Continuation>> likeliest_;  // [rows_]
   std::vector<KvSequence> caches_, next_caches_;      // of the running beams; empty while they are the prompt
   std::vector<TokenId> last_;                         // of the running beams
   std::vector<ChainState> states_, next_states_;      // of the running beams
-  std::vector<TextGate> texts_, next_texts_;          // of the running beams, where there are stop strings
-  std::optional<TextGate> trial_;
+  std::vector<StopFilter> texts_, next_texts_;        // of the running beams, where there are stop strings
+  std::optional<StopFilter> trial_;
   std::vector<Question> questions_;
   std::vector<Result<Answer>> answers_;
   std::vector<float> logits_;  // [up to kLogitRows][vocab]

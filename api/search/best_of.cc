@@ -1,9 +1,10 @@
-// Best of n: n answers of one request are drawn side by side, each with the sequence number that it would
-// have alone, and ranked by what the model itself thinks of them.
+// Best of n: n answers of one request are drawn in one batch, each with the sequence number that it would
+// have alone, and ranked by the model's own log-probabilities.
 #include <algorithm>
 #include <memory>
 
 #include "api/search/search.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -15,7 +16,7 @@ struct Draw {
   Hypothesis answer;
 };
 
-/// The n draws, with the prompt but its last token in their caches.
+/// The n draws. Their caches share all of the prompt but its last token.
 Result<std::vector<std::unique_ptr<Draw>>> make_draws(const SearchRun& run) {
   Request request = run.request;
   request.prompt.clear();
@@ -58,7 +59,7 @@ Result<void> draw_all(SearchRun& run, std::span<const std::unique_ptr<Draw>> dra
       if (draw->answer.finish == Finish::kNone) {
         draw->cache.release_unseen();
       } else {
-        draw->cache.truncate(0);  // its pages serve the others
+        draw->cache.truncate(0);  // frees its pages for the others
       }
     }
     std::erase_if(running, [](const Draw* draw) { return draw->answer.finish != Finish::kNone; });
@@ -71,11 +72,11 @@ Result<void> draw_all(SearchRun& run, std::span<const std::unique_ptr<Draw>> dra
 Result<std::vector<Hypothesis>> best_of(SearchRun& run) {
   std::vector<float> unused(run.model().info.hidden_size);
   const std::size_t prompt = run.sequence().prompt().size();
-  if (auto read = run.read_prompt(prompt - 1, unused.data()); !read) return read.error();
+  TRY(run.read_prompt(prompt - 1, unused.data()));
   run.session.scheduler.grow(static_cast<std::size_t>(run.search.best_of));
   auto draws = make_draws(run);
   if (!draws) return draws.error();
-  if (auto drawn = draw_all(run, *draws); !drawn) return drawn.error();
+  TRY(draw_all(run, *draws));
 
   std::vector<Hypothesis> answers;
   for (const auto& draw : *draws) {

@@ -1,9 +1,10 @@
-// Contrastive search: the k likeliest tokens are all tried, in k forks of the cache and one step, and the one
-// wins that is likely and whose hidden state is like none before it.
+// Contrastive search (Su et al. 2022): one step reads the k likeliest tokens in k forks of the KV cache. The
+// token is chosen that is likely and whose hidden state differs from all before it.
 #include <cmath>
 
 #include "api/search/search.h"
 #include "sampling/search/contrastive.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -27,7 +28,7 @@ class Driver {
     for (bool more = true; more;) {
       if (auto asked = ask(); !asked) return at_token(prompt.size() + ids_.size(), asked.error());
       fork();
-      if (auto stepped = run_.step(caches_, candidates_, hidden_.data()); !stepped) return stepped.error();
+      TRY(run_.step(caches_, candidates_, hidden_.data()));
       take(choose());
       more = !complete();
     }
@@ -77,7 +78,7 @@ class Driver {
   bool complete() {
     if (run_.model().tokenizer->ends_generation(ids_.back())) return true;
     text_.push(ids_.back());
-    return text_.stopped() || ids_.size() >= run_.sequence().room();
+    return text_.stopped() || ids_.size() >= run_.sequence().tokens_left();
   }
 
   SearchRun& run_;
@@ -85,7 +86,7 @@ class Driver {
   std::unique_ptr<HeadScratch> scratch_;
   HiddenHistory history_;
   std::vector<float> hidden_;  // [k_][width_] of the candidates; [0] is that of the last token taken
-  TextGate text_;
+  StopFilter text_;
   std::vector<KvSequence> caches_;  // of the candidates; [0] alone between steps
   Result<Answer> answer_ = Answer{};
   std::vector<TokenId> candidates_;

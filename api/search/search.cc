@@ -1,4 +1,4 @@
-// Session::search: what can be asked for, and what all searches share.
+// Session::search(): checks options, and the steps that all searches share.
 #include "api/search/search.h"
 
 #include <chrono>
@@ -8,32 +8,33 @@
 #include "api/clock.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 Error bad(const std::string& sentence) { return {ErrorCode::kInvalidArgument, sentence}; }
 
-Result<void> check_count(const char* name, int value, int least, int most) {
-  if (value >= least && value <= most) return {};
-  return bad(std::string(name) + " is " + std::to_string(value) + ", but it must be " +
-             std::to_string(least) + " to " + std::to_string(most));
+Result<void> check_count(const char* name, int value, int min, int max) {
+  if (value >= min && value <= max) return {};
+  return bad(std::string(name) + " is " + std::to_string(value) + ", but it must be " + std::to_string(min) +
+             " to " + std::to_string(max));
 }
 
-Result<void> check_number(const char* name, float value, float least, float most) {
-  if (value >= least && value <= most) return {};
-  return bad(std::string(name) + " is " + to_text(value) + ", but it must be " + to_text(least) + " to " +
-             to_text(most));
+Result<void> check_number(const char* name, float value, float min, float max) {
+  if (value >= min && value <= max) return {};
+  return bad(std::string(name) + " is " + to_text(value) + ", but it must be " + to_text(min) + " to " +
+             to_text(max));
 }
 
 Result<void> check_numbers(const Search& search) {
-  constexpr int kMost = static_cast<int>(kStepRows);
-  for (const auto& checked :
-       {check_count("beams", search.beams, 1, kMost), check_count("best_of", search.best_of, 0, kMost),
-        check_count("beam groups", search.groups, 1, search.beams),
-        check_number("length_penalty", search.length_penalty, -10, 10),
-        check_number("diversity_penalty", search.diversity_penalty, 0, 1e6F),
-        check_number("penalty_alpha", search.penalty_alpha, 0, 1)}) {
+  constexpr int kMaxAnswers = static_cast<int>(kStepRows);
+  for (const auto& checked : {check_count("beams", search.beams, 1, kMaxAnswers),
+                              check_count("best_of", search.best_of, 0, kMaxAnswers),
+                              check_count("beam groups", search.groups, 1, search.beams),
+                              check_number("length_penalty", search.length_penalty, -10, 10),
+                              check_number("diversity_penalty", search.diversity_penalty, 0, 1e6F),
+                              check_number("penalty_alpha", search.penalty_alpha, 0, 1)}) {
     if (!checked) return checked;
   }
   if (search.beams % search.groups != 0) {
@@ -43,7 +44,7 @@ Result<void> check_numbers(const Search& search) {
   return {};
 }
 
-/// What goes together, and how many answers there can be.
+/// Checks combinations of options, and n_best.
 Result<void> check_kind(const Request& request, const Search& search) {
   const bool best = search.best_of > 0, contrastive = search.penalty_alpha > 0;
   if (int{best} + int{contrastive} + int{search.beams > 1} > 1) {
@@ -60,25 +61,26 @@ Result<void> check_kind(const Request& request, const Search& search) {
       !n) {
     return n;
   }
-  if (request.guidance_scale != 1) return bad("guidance goes with neither searches nor ensembles");
+  if (request.guidance_scale != 1)
+    return bad("guidance cannot be used in searches and ensembles: set guidance_scale to 1");
   if (request.explain > 0 || request.confidence || request.abstain.asks()) {
     return bad("explanations, confidence and rules to abstain are for generate(), not for searches");
   }
   if (request.logprobs > 0) {
     return bad("logprobs is " + std::to_string(request.logprobs) +
-               ", but a search keeps those of its own tokens alone: 0 asks for them");
+               ", but a search returns only those of its own tokens: set 0");
   }
   return {};
 }
 
-/// The same samplers at temperature 1 and, for what contrastive search takes from it itself, without top_k.
+/// The same samplers at temperature 1 and without top_k, which contrastive search applies itself.
 Sampling without_draws(Sampling sampling) {
   sampling.temperature = 1;
   sampling.top_k = 0;
   return sampling;
 }
 
-/// Beams and contrastive search draw nothing, so that what shapes draws is refused instead of ignored.
+/// Beam search and contrastive search draw nothing: options of draws are refused, not ignored.
 Result<void> check_sampling(const Request& request, const Search& search) {
   if (search.best_of > 0) return {};
   const Sampling& s = request.sampling;
@@ -91,10 +93,10 @@ Result<void> check_sampling(const Request& request, const Search& search) {
   if (s.top_p != 1) return refused("top_p is " + to_text(s.top_p) + ", but it must be 1");
   if (s.min_p != 0) return refused("min_p is " + to_text(s.min_p) + ", but it must be 0");
   if (search.penalty_alpha > 0) {
-    constexpr int kMost = static_cast<int>(kStepRows);
-    if (s.top_k < 2 || s.top_k > kMost) {
+    constexpr int kMaxTopK = static_cast<int>(kStepRows);
+    if (s.top_k < 2 || s.top_k > kMaxTopK) {
       return bad("contrastive search chooses among top_k candidates: top_k is " + std::to_string(s.top_k) +
-                 ", but it must be 2 to " + std::to_string(kMost));
+                 ", but it must be 2 to " + std::to_string(kMaxTopK));
     }
   } else if (s.top_k != 0) {
     return refused("top_k is " + std::to_string(s.top_k) + ", but it must be 0");
@@ -111,7 +113,7 @@ Result<void> check_sampling(const Request& request, const Search& search) {
 }
 
 Result<std::vector<Hypothesis>> run_search(SearchRun& run) {
-  if (run.sequence().room() == 0) {  // nothing is wanted
+  if (run.sequence().tokens_left() == 0) {  // nothing is wanted
     std::vector<Hypothesis> answers(1);
     answers[0].finish = Finish::kLength;
     return answers;
@@ -131,22 +133,22 @@ Result<void> SearchRun::read_prompt(std::size_t end, float* hidden,
                                     const std::function<void(const float*)>& each) {
   const auto ids = sequence().prompt().first(end);
   const std::size_t width = model().info.hidden_size;
-  std::vector<float> piece;
+  std::vector<float> states;
   if (each) {
     session.cache.truncate(0);
-    piece.resize(std::min(ids.size(), kStepRows) * width);
+    states.resize(std::min(ids.size(), kStepRows) * width);
   }
   while (session.cache.length() < end) {
     const auto start = std::chrono::steady_clock::now();
-    auto read = session.scheduler.read_piece(ids, ids.size(), session.cache,
+    auto read = session.scheduler.read_chunk(ids, ids.size(), session.cache,
                                              each ? Scheduler::Outputs::kAll : Scheduler::Outputs::kLast,
-                                             each ? piece.data() : hidden, session.cancelled());
+                                             each ? states.data() : hidden, session.cancelled());
     if (!read) return read.error();
     release_unseen(model(), session.cache);
     timing.prefill_tokens += *read;
     timing.prefill_s += seconds_since(start);
-    for (std::size_t i = 0; each && i < *read; ++i) each(piece.data() + i * width);
-    if (each) std::copy_n(piece.data() + (*read - 1) * width, width, hidden);
+    for (std::size_t i = 0; each && i < *read; ++i) each(states.data() + i * width);
+    if (each) std::copy_n(states.data() + (*read - 1) * width, width, hidden);
     if (session.progress) session.progress(session.cache.length(), end);
   }
   return {};
@@ -158,7 +160,7 @@ Result<void> SearchRun::step(std::span<KvSequence> caches, std::span<const Token
   for (std::size_t i = 0; i < caches.size(); ++i) {
     chunks_.push_back({&caches[i], ids.subspan(i, 1), Role::kGenerated, 1});
   }
-  if (auto done = session.scheduler.engine().step(chunks_, hidden, session.cancelled()); !done) return done;
+  TRY(session.scheduler.engine().step(chunks_, hidden, session.cancelled()));
   for (KvSequence& cache : caches) cache.release_unseen();
   timing.decode_tokens += caches.size();
   timing.decode_s += seconds_since(start);
@@ -171,7 +173,7 @@ double SearchRun::rank(double sum, std::size_t length) const {
 
 Hypothesis SearchRun::hypothesis(std::vector<TokenId> ids, std::vector<float> logprobs) const {
   Hypothesis h;
-  TextGate text = sequence().text();
+  StopFilter text = sequence().text();
   h.finish = Finish::kLength;
   for (const TokenId id : ids) {
     if (model().tokenizer->ends_generation(id)) {
@@ -190,7 +192,7 @@ Hypothesis SearchRun::hypothesis(std::vector<TokenId> ids, std::vector<float> lo
 }
 
 Result<void> check(const Request& request, const Search& search) {
-  return guarded([&]() -> Result<void> {
+  return catch_all([&]() -> Result<void> {
     for (const auto& checked :
          {check_numbers(search), check_kind(request, search), check_sampling(request, search)}) {
       if (!checked) return checked;
@@ -200,8 +202,8 @@ Result<void> check(const Request& request, const Search& search) {
 }
 
 Result<SearchResult> Session::search(const Request& request, const Search& search) {
-  return guarded([&]() -> Result<SearchResult> {
-    if (auto possible = check(request, search); !possible) return possible.error();
+  return catch_all([&]() -> Result<SearchResult> {
+    TRY(check(request, search));
     Request taken = request;
     if (search.best_of == 0) taken.sampling = without_draws(taken.sampling);
     auto sequence =

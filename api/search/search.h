@@ -1,4 +1,4 @@
-// What the searches of Session::search share; one file each.
+// The shared part of searches (beam search, best of n, contrastive search), each in a file of its own.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace partita {
 
-/// A search on its way: the request, taken in by the session, and what it asks for.
+/// The state of a running search. The session's current sequence has the prompt.
 struct SearchRun {
   SearchRun(Session::Impl& of, const Request& asked, const Search& how)
       : session(of), request(asked), search(how) {}
@@ -20,11 +20,10 @@ struct SearchRun {
   Timing timing;
 
   const Model::Impl& model() const { return *session.model; }
-  const Sequence& sequence() const { return *session.current; }  // the prompt; answers are nowhere in it
+  const Sequence& sequence() const { return *session.current; }  // the prompt; it never has an answer
 
-  /// Reads ids of the prompt into the session's cache, up to `end`, with progress. hidden: [hidden_size] of
-  /// the last one. `each`, where there is one, gets the hidden state of every id, and the whole prompt is
-  /// read.
+  /// Reads the prompt up to index `end` into the session's cache, and reports progress. hidden: [hidden_size]
+  /// of the last id. `each` is called with the hidden state of every id; with it, cached ids are read again.
   Result<void> read_prompt(std::size_t end, float* hidden,
                            const std::function<void(const float*)>& each = nullptr);
 
@@ -34,14 +33,14 @@ struct SearchRun {
   /// sum / length^length_penalty.
   double rank(double sum, std::size_t length) const;
 
-  /// A complete answer of these ids: its text, its end, its joint log-probability.
+  /// The Hypothesis of a complete answer: text, finish, joint log-probability, score.
   Hypothesis hypothesis(std::vector<TokenId> ids, std::vector<float> logprobs) const;
 
  private:
   std::vector<Chunk> chunks_;
 };
 
-/// What is wrong with an answer of the head, said of the token it is about.
+/// An error of the head, with the position of the token before its message.
 Error at_token(std::size_t position, const Error& error);
 
 Result<std::vector<Hypothesis>> beam_search(SearchRun& run);

@@ -1,20 +1,22 @@
-// Batch: many requests at once, each as if it were alone.
+// Batch: continuous batching. Admits requests, runs steps, and reports events; answers do not depend on batch
+// composition.
 #include <algorithm>
 
 #include "api/serving/model_drafter.h"
 #include "api/serving/scheduler.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// A request of a batch with its own cache.
+/// A request of a batch with its own KV caches.
 struct Entry {
   Entry(Batch::Ticket number, int precedence, KvPool& pool)
       : ticket(number), priority(precedence), cache(pool), negative_cache(pool) {}
 
-  void give_up_caches() {
+  void evict_caches() {
     cache.truncate(0);
     negative_cache.truncate(0);
   }
@@ -60,18 +62,18 @@ struct Batch::Impl {
   std::size_t running() const { return std::min(entries.size(), max_sequences); }
   const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
   std::optional<Error> never_fits(const Entry& entry) const;
-  void report_over(std::vector<Event>& events);
+  void report_finished(std::vector<Event>& events);
   void report(Outcome& outcome, std::vector<Event>& events);
   void settle();
 
   std::shared_ptr<const Model::Impl> model;
   std::size_t max_sequences;
   KvPool pool;
-  std::unique_ptr<PrefixCache> prefixes;  // null: nothing is shared
+  std::unique_ptr<PrefixCache> prefixes;  // null: no prefix cache
   Scheduler scheduler;
-  std::shared_ptr<DraftLane> draft;             // null: guesses come from the text
+  std::shared_ptr<DraftRuntime> draft;          // null: prompt lookup
   std::vector<std::unique_ptr<Entry>> entries;  // by precedence; the first max_sequences run
-  std::vector<Sequence*> stepping;              // those that run; null once one is over
+  std::vector<Sequence*> stepping;              // of the running entries; null once one has ended
   std::vector<Outcome> outcomes;
   Ticket next_ticket = 1;
   const CancelFlag* cancel = nullptr;
@@ -79,13 +81,13 @@ struct Batch::Impl {
 };
 
 Result<Batch> Model::batch(const BatchOptions& options) const {
-  return guarded([&]() -> Result<Batch> {
-    if (auto checked = impl_->check_weights(); !checked) return checked.error();
-    if (auto checked = check(options); !checked) return checked.error();
+  return catch_all([&]() -> Result<Batch> {
+    TRY(impl_->check_weights());
+    TRY(check(options));
     auto batch = std::make_unique<Batch::Impl>(impl_, options);
     if (options.draft) {
-      if (auto checked = impl_->check_together(options.draft->impl()); !checked) return checked.error();
-      batch->draft = std::make_shared<DraftLane>(options.draft->impl_);
+      TRY(impl_->check_compatible(options.draft->impl()));
+      batch->draft = std::make_shared<DraftRuntime>(options.draft->impl_);
     }
     return Batch(std::move(batch));
   });
@@ -106,11 +108,11 @@ void Batch::Impl::insert(std::unique_ptr<Entry> entry) {
   auto at = entries.end();
   while (at != entries.begin() && (*std::prev(at))->priority < entry->priority) --at;
   entries.insert(at, std::move(entry));
-  if (entries.size() > max_sequences) entries[max_sequences]->give_up_caches();  // it may have run
+  if (entries.size() > max_sequences) entries[max_sequences]->evict_caches();  // it may have run
 }
 
 Result<Batch::Ticket> Batch::add(const Request& request) {
-  return guarded([&]() -> Result<Ticket> {
+  return catch_all([&]() -> Result<Ticket> {
     auto entry = std::make_unique<Entry>(impl_->next_ticket, request.priority, impl_->pool);
     auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache, kNoLimit,
                                      impl_->cancelled());
@@ -129,7 +131,7 @@ void Batch::cancel(Ticket ticket) noexcept {
 std::size_t Batch::running() const noexcept { return impl_->entries.size(); }
 
 std::size_t Batch::prompt_tokens(Ticket ticket) const noexcept {
-  // From the back: a program asks right after add().
+  // From the back: callers ask right after add().
   const auto found =
       std::find_if(impl_->entries.rbegin(), impl_->entries.rend(),
                    [&](const std::unique_ptr<Entry>& entry) { return entry->ticket == ticket; });
@@ -144,7 +146,7 @@ const Timing& Batch::timing() const noexcept { return impl_->timing; }
 
 const Counts& Batch::counts() const noexcept { return impl_->scheduler.counts(); }
 
-/// Precondition: `events` has room for one more, so that nothing here throws.
+/// Precondition: `events` has capacity for one more, so that nothing here throws.
 void Batch::Impl::report(Outcome& outcome, std::vector<Event>& events) {
   Event event;
   event.ticket = entries[outcome.index]->ticket;
@@ -158,7 +160,7 @@ void Batch::Impl::report(Outcome& outcome, std::vector<Event>& events) {
   if (!outcome.token || outcome.finish != Finish::kNone) stepping[outcome.index] = nullptr;
 }
 
-/// Why a request that has not been read yet can never be, whoever else gives up what they have.
+/// An error if the prompts of a request that has read nothing exceed the cache budget even if it runs alone.
 std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
   const std::size_t budget = pool.budget_bytes();
   if (budget == 0 || entry.cache.length() > 0) return std::nullopt;
@@ -166,7 +168,7 @@ std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
   for (std::size_t t = 0; t < entry.sequence->tracks(); ++t) {
     const std::size_t ids = entry.sequence->track(t).ids.size();
     tokens += ids;
-    bytes += pool.least_bytes_for(ids);
+    bytes += pool.min_bytes_for(ids);
   }
   if (bytes <= budget) return std::nullopt;
   return Error{ErrorCode::kOutOfMemory, "the prompt of " + std::to_string(tokens) + " tokens takes " +
@@ -174,8 +176,8 @@ std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
                                             std::to_string(budget)};
 }
 
-/// Of the requests that are to run, those that wanted no tokens at all, and those that cannot have any.
-void Batch::Impl::report_over(std::vector<Event>& events) {
+/// Reports and removes running requests that wanted no tokens, and those whose prompts never fit.
+void Batch::Impl::report_finished(std::vector<Event>& events) {
   for (std::size_t i = 0; i < running();) {
     const Finish finish = entries[i]->sequence->finish();
     std::optional<Error> error = finish == Finish::kNone ? never_fits(*entries[i]) : std::nullopt;
@@ -188,7 +190,7 @@ void Batch::Impl::report_over(std::vector<Event>& events) {
   }
 }
 
-/// After a step: who is over goes, and so do pages that nobody sees any more.
+/// After a step: removes requests that have ended, and releases pages that no later token attends to.
 void Batch::Impl::settle() {
   for (std::size_t i = 0; i < stepping.size(); ++i) {
     if (stepping[i] == nullptr) entries[i].reset();
@@ -202,18 +204,18 @@ void Batch::Impl::settle() {
 }
 
 Result<void> Batch::advance(std::vector<Event>& events) {
-  return guarded([&]() -> Result<void> {
+  return catch_all([&]() -> Result<void> {
     Impl& impl = *impl_;
-    impl.report_over(events);
+    impl.report_finished(events);
     impl.stepping.clear();
     for (std::size_t i = 0; i < impl.running(); ++i) impl.stepping.push_back(&*impl.entries[i]->sequence);
     impl.outcomes.clear();
-    // No token of a step may be lost: its events have their places before it begins.
-    const std::size_t room = events.size() + 2 * impl.stepping.size() + kMostGuesses;
-    if (room > events.capacity()) events.reserve(std::max(room, 2 * events.capacity()));
-    auto done = guarded(
+    // No token of a step may be lost: memory for its events is reserved before it begins.
+    const std::size_t capacity = events.size() + 2 * impl.stepping.size() + kMaxDraftTokensPerStep;
+    if (capacity > events.capacity()) events.reserve(std::max(capacity, 2 * events.capacity()));
+    auto done = catch_all(
         [&] { return impl.scheduler.step(impl.stepping, impl.cancelled(), impl.timing, impl.outcomes); });
-    // Also after a step that failed: a request may have ended while the step was planned.
+    // Also after a step that failed: a request may have failed while the step was planned.
     for (Outcome& outcome : impl.outcomes) impl.report(outcome, events);
     impl.settle();
     return done;

@@ -1,38 +1,41 @@
-// Guesses at the next tokens of a sequence, tried in one step and kept as far as they are what the sequence
-// would have had anyway: "speculative decoding" (Leviathan et al. 2023), here with every token drawn under
-// the key of its position, so that the answer is the same to the byte, whatever is guessed.
+// Speculative decoding (Leviathan et al. 2023): draft tokens of a sequence are verified in one step, and
+// accepted as long as they are the tokens that the sequence chooses itself. Every token is drawn under the
+// key of its position, so an answer has the same bytes with any draft.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 namespace partita {
 
-struct Guess {
+inline constexpr std::size_t kMaxDraftTokens = 16;  // of one call of draft()
+
+struct DraftToken {
   std::int32_t id = -1;
-  double probability = 0;  // that it is right if those before it are; an estimate
+  double probability = 0;  // estimate: that it is accepted if those before it are
 };
 
-/// What guesses are worth in a step, in seconds.
-struct GuessTerms {
-  std::size_t most = 0;  // guesses wanted
-  double per_token = 0;  // what a token takes without guesses
-  double per_row = 0;    // what one more row of the step takes
+/// How many draft tokens a step can use, and what they save and cost, in seconds.
+struct DraftTerms {
+  std::size_t max_tokens = 0;  // draft tokens wanted
+  double per_token = 0;        // time of a token without speculation
+  double per_row = 0;          // time of one more row in the step
 };
 
-/// One sequence's guesser. Not for two threads at once.
+/// Makes the draft tokens of one sequence. Not for two threads at once.
 class Drafter {
  public:
   virtual ~Drafter() = default;
 
-  /// Guesses at what follows ids: those of the last call and what has come since. Learns from that how good
-  /// its guesses are. The guesses are valid until the next call.
-  virtual std::span<const Guess> guess(std::span<const std::int32_t> ids, const GuessTerms& terms) = 0;
+  /// Draft tokens after ids, which begin with the ids of the last call: what came since tells how many of its
+  /// tokens were accepted. Valid until the next call.
+  virtual std::span<const DraftToken> draft(std::span<const std::int32_t> ids, const DraftTerms& terms) = 0;
 };
 
-/// Looks for what stands at the end of the text earlier in it, and guesses that the same follows: for answers
-/// that quote, as summaries and edits do. (Saxena 2023, prompt lookup decoding.)
+/// Prompt lookup decoding (Saxena 2023): finds the last tokens earlier in the text and drafts what followed
+/// there. It serves answers that quote, such as summaries and edits.
 std::unique_ptr<Drafter> make_prompt_lookup();
 
 }  // namespace partita

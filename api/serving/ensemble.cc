@@ -1,4 +1,4 @@
-// Ensemble: several models read the same ids, and one row chooses.
+// Ensemble: several models read the same ids; the token is chosen from one row, the mean of theirs.
 #include "sampling/chain/ensemble.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "api/serving/token_source.h"
 #include "sampling/heads/row_answer.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 
@@ -16,10 +17,10 @@ static_assert(Ensemble::kMaxMembers == kMaxEnsemble);
 
 namespace {
 
-/// One member's way through the sequence.
-struct Reader : Lane {
+/// One member, with its cache of the sequence.
+struct Reader : ModelRuntime {
   explicit Reader(std::shared_ptr<const Model::Impl> opened)
-      : Lane(std::move(opened)), hidden(model->info.hidden_size) {}
+      : ModelRuntime(std::move(opened)), hidden(model->info.hidden_size) {}
 
   std::vector<float> hidden;  // [hidden_size] of the last id of the sequence
 };
@@ -47,11 +48,11 @@ struct Ensemble::Impl final : TokenSource {
 
   EnsemblePool pool;
   std::vector<std::unique_ptr<Reader>> readers;  // one a member
-  std::size_t last = 0;                          // of those that count
-  std::size_t context = kNoLimit;                // of the member with the shortest
+  std::size_t last = 0;                          // member of weight > 0
+  std::size_t context = kNoLimit;                // the shortest of the members'
   std::size_t vocabulary = 0;
   std::vector<float> rows;  // [members][vocabulary]
-  std::vector<float> row;   // [vocabulary]: what they come to together
+  std::vector<float> row;   // [vocabulary]: their mean
   Candidates candidates;
 };
 
@@ -76,7 +77,7 @@ Result<void> Ensemble::Impl::read(std::size_t member, const Sequence& sequence, 
   while (reader.cache.length() < ids.size()) {
     const auto start = std::chrono::steady_clock::now();
     const std::size_t before = reader.cache.length();
-    auto done = reader.scheduler.read_piece(ids, prompt, reader.cache, Scheduler::Outputs::kLast,
+    auto done = reader.scheduler.read_chunk(ids, prompt, reader.cache, Scheduler::Outputs::kLast,
                                             reader.hidden.data(), cancelled());
     if (!done) return done.error();
     const std::size_t after = reader.cache.length();
@@ -106,7 +107,7 @@ Result<Token> Ensemble::Impl::answer(Sequence& sequence) {
 Result<void> Ensemble::Impl::next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) {
   for (std::size_t i = 0; i < readers.size(); ++i) {
     if (!pool.counts(i)) continue;
-    if (auto done = read(i, sequence, timing); !done) return done.error();
+    TRY(read(i, sequence, timing));
   }
   const auto start = std::chrono::steady_clock::now();
   double& seconds = sequence.ids().size() > sequence.prompt().size() ? timing.decode_s : timing.prefill_s;
@@ -123,7 +124,7 @@ Ensemble& Ensemble::operator=(Ensemble&&) noexcept = default;
 Ensemble::~Ensemble() = default;
 
 Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleSpace space) {
-  return guarded([&]() -> Result<Ensemble> {
+  return catch_all([&]() -> Result<Ensemble> {
     std::vector<float> weights;
     std::vector<std::shared_ptr<const Model::Impl>> models;
     for (const EnsembleMember& member : members) {
@@ -134,14 +135,14 @@ Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleS
         weights, space == EnsembleSpace::kLogit ? PoolSpace::kLogit : PoolSpace::kProbability);
     if (!pool) return pool.error();
     for (const auto& model : models) {
-      if (auto checked = models.front()->check_together(*model); !checked) return checked.error();
+      TRY(models.front()->check_compatible(*model));
     }
     return Ensemble(std::make_shared<Impl>(models, *pool));
   });
 }
 
 Result<Stream> Ensemble::generate(const Request& request) {
-  return guarded([&]() -> Result<Stream> {
+  return catch_all([&]() -> Result<Stream> {
     auto sequence = Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr,
                                      impl_->context, impl_->cancelled());
     if (!sequence) return sequence.error();

@@ -1,4 +1,4 @@
-// A smaller model that guesses.
+// Speculative decoding with a draft model: a smaller model of the same vocabulary.
 #pragma once
 
 #include <memory>
@@ -10,18 +10,18 @@
 
 namespace partita {
 
-/// Its side, for the sequences of one thread.
-struct DraftLane : Lane {
-  explicit DraftLane(std::shared_ptr<const Model::Impl> opened)
-      : Lane(std::move(opened)), hidden(model->info.hidden_size) {}
+/// A draft model and its cache, for the sequences of one thread.
+struct DraftRuntime : ModelRuntime {
+  explicit DraftRuntime(std::shared_ptr<const Model::Impl> opened)
+      : ModelRuntime(std::move(opened)), hidden(model->info.hidden_size) {}
 
   std::vector<float> hidden;  // [hidden_size]
 };
 
-/// Draws as the sequence does, by the same chain under the same keys, from the smaller model's logits: where
-/// the two models agree, so do the draws. Guesses nothing while that takes more time than it saves, and tries
-/// again from time to time. chain: one that remembers nothing; key: of the sequence's first position.
-std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftLane> lane, const Chain& chain, DrawKey key,
-                                            std::size_t prompt_size);
+/// Draws as the sequence does, with the same chain and keys, from the draft model's logits: where the two
+/// models agree, the draws are the same. It stops drafting while that takes more time than it saves, and
+/// tries again every 64 calls. chain: without state; key: of the sequence's first position.
+std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftRuntime> runtime, const Chain& chain,
+                                            DrawKey key, std::size_t prompt_size);
 
 }  // namespace partita

@@ -1,4 +1,5 @@
-// One model and one cache: what reads a single sequence.
+// A model, its scheduler and one KV cache: runs a single sequence (a session, an ensemble member, a draft
+// model).
 #pragma once
 
 #include <memory>
@@ -9,18 +10,18 @@
 
 namespace partita {
 
-/// With an attention window, what remembers a conversation keeps the pages for going back so far, and no
-/// more: a little beyond the window for what another tokenization of the last answer changes.
-inline constexpr std::size_t kWaysBack = 512;
+/// With an attention window, a conversation keeps the KV cache pages for rolling back this many tokens. The
+/// next prompt may tokenize the last answer differently, so some of it is read again.
+inline constexpr std::size_t kRollbackTokens = 512;
 
-/// Of a cache that may be gone back in: gives up what an attention window allows.
+/// Releases the pages that no later token attends to, even after rolling back kRollbackTokens.
 inline void release_unseen(const Model::Impl& model, KvSequence& cache) {
-  if (model.options.attention_window > 0) cache.release_unseen(kWaysBack);
+  if (model.options.attention_window > 0) cache.release_unseen(kRollbackTokens);
 }
 
-struct Lane {
+struct ModelRuntime {
   /// Precondition: the model has its weights. Throws std::bad_alloc.
-  explicit Lane(std::shared_ptr<const Model::Impl> opened)
+  explicit ModelRuntime(std::shared_ptr<const Model::Impl> opened)
       : model(std::move(opened)),
         scheduler(model, {}),
         pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),

@@ -9,7 +9,7 @@
 namespace partita {
 namespace {
 
-/// A first guess before anything is measured: all rows where a layer has up to 4 MB of weights, fewer for
+/// An estimate until step times are measured: all rows where a layer has up to 4 MB of weights, fewer for
 /// larger ones.
 std::size_t first_prompt_rows(const Model::Impl& model) {
   const std::size_t body =
@@ -19,7 +19,7 @@ std::size_t first_prompt_rows(const Model::Impl& model) {
 }
 
 /// Rows of hidden states that a step can ask for.
-std::size_t most_questions(std::size_t max_sequences) { return 2 * max_sequences + kMostGuesses; }
+std::size_t max_questions(std::size_t max_sequences) { return 2 * max_sequences + kMaxDraftTokensPerStep; }
 
 }  // namespace
 
@@ -33,34 +33,34 @@ Scheduler::Scheduler(std::shared_ptr<const Model::Impl> model, const SchedulerOp
 
 void Scheduler::grow(std::size_t max_sequences) {
   if (max_sequences <= max_sequences_) return;
-  hidden_.resize(most_questions(max_sequences) * model_->info.hidden_size);
-  head_scratch_ = model_->head_scratch(most_questions(max_sequences));
+  hidden_.resize(max_questions(max_sequences) * model_->info.hidden_size);
+  head_scratch_ = model_->head_scratch(max_questions(max_sequences));
   max_sequences_ = max_sequences;
 }
 
-Result<std::size_t> Scheduler::read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
+Result<std::size_t> Scheduler::read_chunk(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
                                           Outputs outputs, float* hidden, const std::atomic<bool>* cancel) {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t known = cache.length();
   const Role role = known < prompt ? Role::kPrompt : Role::kGenerated;
   const auto rest = ids.first(known < prompt ? prompt : ids.size()).subspan(known);
-  const auto piece = rest.first(std::min(rest.size(), planner_.prompt_rows(known)));
-  const std::size_t last = known + piece.size() == ids.size() ? 1 : 0;
-  const Chunk chunk{&cache, piece, role, outputs == Outputs::kAll ? piece.size() : last};
+  const auto tokens = rest.first(std::min(rest.size(), planner_.prompt_rows(known)));
+  const std::size_t last = known + tokens.size() == ids.size() ? 1 : 0;
+  const Chunk chunk{&cache, tokens, role, outputs == Outputs::kAll ? tokens.size() : last};
   if (auto done = engine_.step({&chunk, 1}, hidden, cancel); !done) return done.error();
   StepRows prompts;
-  prompts.add(piece.size(), known);
+  prompts.add(tokens.size(), known);
   planner_.learn({}, prompts, seconds_since(start));
-  return piece.size();
+  return tokens.size();
 }
 
 void Scheduler::make_chunks(Sequences sequences) {
   chunks_.clear();
-  for (const Piece& piece : pieces_) {
-    const Sequence::Track track = sequences[piece.index]->track(piece.track);
-    const auto ids = piece.guesses > 0 ? sequences[piece.index]->ids_with_guesses() : track.ids;
-    chunks_.push_back({track.cache, ids.subspan(track.cache->length(), piece.count + piece.guesses),
-                       piece.role, piece.outputs()});
+  for (const PlannedChunk& chunk : plan_) {
+    const Sequence::Track track = sequences[chunk.index]->track(chunk.track);
+    const auto ids = chunk.draft_tokens > 0 ? sequences[chunk.index]->ids_with_draft() : track.ids;
+    chunks_.push_back({track.cache, ids.subspan(track.cache->length(), chunk.count + chunk.draft_tokens),
+                       chunk.role, chunk.outputs()});
   }
 }
 
@@ -68,51 +68,52 @@ void Scheduler::ask(Sequences sequences) {
   questions_.clear();
   const float* hidden = hidden_.data();
   const std::size_t width = model_->info.hidden_size;
-  for (const Piece& piece : pieces_) {
-    if (piece.asks && piece.track == 0) {
-      const Sequence& sequence = *sequences[piece.index];
-      // Both tracks of a sequence are asked in one step, one piece after the other.
+  for (const PlannedChunk& chunk : plan_) {
+    if (chunk.asks && chunk.track == 0) {
+      const Sequence& sequence = *sequences[chunk.index];
+      // Both tracks of a sequence are asked in one step, one chunk after the other.
       const float* negative = sequence.tracks() == 1 ? nullptr : hidden + width;
-      for (std::size_t i = 0; i <= piece.guesses; ++i) {
+      for (std::size_t i = 0; i <= chunk.draft_tokens; ++i) {
         questions_.push_back(sequence.question(hidden + i * width, negative, i));
       }
     }
-    hidden += piece.outputs() * width;
+    hidden += chunk.outputs() * width;
   }
 }
 
-/// Takes in the answers after a piece: one, and those after guesses as long as these were right.
-void Scheduler::accept(Sequence& sequence, const Piece& piece, std::span<const Result<Answer>> answers,
+/// Accepts the answers after a chunk: the next token, and one more for each draft token that was right.
+void Scheduler::accept(Sequence& sequence, const PlannedChunk& chunk, std::span<const Result<Answer>> answers,
                        std::vector<Outcome>& outcomes) {
   for (const Result<Answer>& answer : answers) {
     if (!answer) {
       counts_.bad_rows += answer.error().code == ErrorCode::kBadNumbers ? 1 : 0;
       outcomes.push_back(
-          {piece.index, guarded([&]() -> Result<Token> { return sequence.at_next(answer.error()); })});
-      sequence.drop_guesses();
+          {chunk.index, catch_all([&]() -> Result<Token> { return sequence.at_next(answer.error()); })});
+      sequence.drop_draft();
       break;
     }
-    const TokenId guess = sequence.guesses() > 0 ? sequence.ids_with_guesses()[sequence.ids().size()] : -1;
-    Result<Token> token = guarded([&]() -> Result<Token> { return sequence.accept(*answer); });
-    if (!token) {  // what it remembers is not whole any more
-      outcomes.push_back({piece.index, token.error()});
-      sequence.drop_guesses();
+    const TokenId expected =
+        sequence.draft_size() > 0 ? sequence.ids_with_draft()[sequence.ids().size()] : -1;
+    Result<Token> token = catch_all([&]() -> Result<Token> { return sequence.accept(*answer); });
+    if (!token) {  // its state may be incomplete
+      outcomes.push_back({chunk.index, token.error()});
+      sequence.drop_draft();
       break;
     }
     ++counts_.tokens;
     counts_.unsure += token->unsure ? 1 : 0;
     counts_.abstained += sequence.finish() == Finish::kAbstain ? 1 : 0;
-    const bool goes_on = sequence.finish() == Finish::kNone && token->id == guess;
-    outcomes.push_back({piece.index, std::move(token), sequence.finish()});
+    const bool goes_on = sequence.finish() == Finish::kNone && token->id == expected;
+    outcomes.push_back({chunk.index, std::move(token), sequence.finish()});
     if (!goes_on) break;
   }
-  // What wrong guesses have left in the cache.
-  if (piece.guesses > 0)
+  // Removes rejected draft tokens from the cache.
+  if (chunk.draft_tokens > 0)
     sequence.cache().truncate(std::min(sequence.cache().length(), sequence.ids().size() - 1));
 }
 
 Result<void> Scheduler::compute_answers(Sequences sequences) {
-  return guarded([&]() -> Result<void> {
+  return catch_all([&]() -> Result<void> {
     ask(sequences);
     if (questions_.empty()) return {};
     answers_.assign(questions_.size(), Answer{});
@@ -121,36 +122,36 @@ Result<void> Scheduler::compute_answers(Sequences sequences) {
   });
 }
 
-/// After a step whose answers could not be had: the ids that ask are unread again.
-void Scheduler::take_back(Sequences sequences) {
-  for (const Piece& piece : pieces_) {
-    if (!piece.asks) continue;
-    KvSequence& cache = *sequences[piece.index]->track(piece.track).cache;
-    cache.truncate(cache.length() - 1 - piece.guesses);
+/// After a step whose answers failed: removes the ids that ask from the caches, so that they are read again.
+void Scheduler::roll_back(Sequences sequences) {
+  for (const PlannedChunk& chunk : plan_) {
+    if (!chunk.asks) continue;
+    KvSequence& cache = *sequences[chunk.index]->track(chunk.track).cache;
+    cache.truncate(cache.length() - 1 - chunk.draft_tokens);
   }
-  for (Sequence* sequence : sequences) sequence->drop_guesses();
+  for (Sequence* sequence : sequences) sequence->drop_draft();
 }
 
-void Scheduler::take_in(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes) {
+void Scheduler::accept_all(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes) {
   std::span<const Result<Answer>> rest = answers_;
-  for (const Piece& piece : pieces_) {
-    if (!piece.asks || piece.track != 0) continue;
-    Sequence& sequence = *sequences[piece.index];
+  for (const PlannedChunk& chunk : plan_) {
+    if (!chunk.asks || chunk.track != 0) continue;
+    Sequence& sequence = *sequences[chunk.index];
     const std::size_t before = sequence.ids().size();
-    accept(sequence, piece, rest.first(piece.outputs()), outcomes);
-    rest = rest.subspan(piece.outputs());
+    accept(sequence, chunk, rest.first(chunk.outputs()), outcomes);
+    rest = rest.subspan(chunk.outputs());
     const std::size_t more = sequence.ids().size() - before;
-    timing.guessed += piece.guesses;
-    timing.guessed_right += more - std::min<std::size_t>(more, 1);
+    timing.draft_tokens += chunk.draft_tokens;
+    timing.accepted_tokens += more - std::min<std::size_t>(more, 1);
   }
 }
 
 void Scheduler::learn(Sequences sequences, double seconds) {
   StepRows answers, prompts;
-  for (const Piece& piece : pieces_) {
-    const std::size_t after = sequences[piece.index]->track(piece.track).cache->length();
-    const bool is_answer = piece.count == 1 && piece.asks;
-    const std::size_t rows = piece.count + (is_answer ? piece.guesses : 0);
+  for (const PlannedChunk& chunk : plan_) {
+    const std::size_t after = sequences[chunk.index]->track(chunk.track).cache->length();
+    const bool is_answer = chunk.count == 1 && chunk.asks;
+    const std::size_t rows = chunk.count + (is_answer ? chunk.draft_tokens : 0);
     (is_answer ? answers : prompts).add(rows, after - std::min(after, rows));
   }
   planner_.learn(answers, prompts, seconds);
@@ -158,8 +159,8 @@ void Scheduler::learn(Sequences sequences, double seconds) {
 
 void Scheduler::count(double seconds, Timing& timing) {
   std::size_t prompt_rows = 0, generated_rows = 0;
-  for (const Piece& piece : pieces_)
-    (piece.role == Role::kPrompt ? prompt_rows : generated_rows) += piece.count;
+  for (const PlannedChunk& chunk : plan_)
+    (chunk.role == Role::kPrompt ? prompt_rows : generated_rows) += chunk.count;
   const double rows = static_cast<double>(prompt_rows + generated_rows);
   const double prompt_share = static_cast<double>(prompt_rows) / rows;
   timing.prefill_tokens += prompt_rows;
@@ -171,24 +172,24 @@ void Scheduler::count(double seconds, Timing& timing) {
 Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cancel, Timing& timing,
                              std::vector<Outcome>& outcomes) {
   const auto start = std::chrono::steady_clock::now();
-  // A token that is chosen must find its place: nothing may throw between the two.
-  outcomes.reserve(outcomes.size() + 2 * sequences.size() + kMostGuesses);
-  planner_.plan(sequences, timing, pieces_, outcomes);
-  if (pieces_.empty()) return {};
-  const auto planned = std::chrono::steady_clock::now();  // guesses may have taken time
+  // No chosen token may be lost: storing it must not throw.
+  outcomes.reserve(outcomes.size() + 2 * sequences.size() + kMaxDraftTokensPerStep);
+  planner_.plan(sequences, timing, plan_, outcomes);
+  if (plan_.empty()) return {};
+  const auto planned = std::chrono::steady_clock::now();  // drafting may have taken time
   make_chunks(sequences);
   if (auto done = engine_.step(chunks_, hidden_.data(), cancel); !done) {
-    for (Sequence* sequence : sequences) sequence->drop_guesses();
+    for (Sequence* sequence : sequences) sequence->drop_draft();
     return done;
   }
   if (auto done = compute_answers(sequences); !done) {
-    take_back(sequences);
+    roll_back(sequences);
     return done;
   }
-  const std::size_t right = timing.guessed_right;
-  take_in(sequences, timing, outcomes);
-  timing.decode_tokens += timing.guessed_right - right;
-  planner_.keep_prefixes(sequences, pieces_);
+  const std::size_t accepted_before = timing.accepted_tokens;
+  accept_all(sequences, timing, outcomes);
+  timing.decode_tokens += timing.accepted_tokens - accepted_before;
+  planner_.keep_prefixes(sequences, plan_);
   learn(sequences, seconds_since(planned));
   count(seconds_since(start), timing);
   return {};

@@ -1,5 +1,5 @@
-// From requests to ragged steps: prompts in pieces, generated tokens and guesses of many sequences share each
-// step.
+// Continuous batching: prompt chunks (chunked prefill), generated tokens and draft tokens of many sequences
+// share each ragged step of the engine.
 #pragma once
 
 #include <atomic>
@@ -16,31 +16,33 @@
 
 namespace partita {
 
-/// Owns the buffers of an engine and a head, so that a step allocates next to nothing. One thread at a time.
+/// Runs steps as StepPlanner plans them. It owns the buffers of an engine and a head, so a step allocates
+/// almost nothing. One thread at a time.
 class Scheduler {
  public:
   /// Throws std::bad_alloc, which the public calls turn into an Error.
   Scheduler(std::shared_ptr<const Model::Impl> model, const SchedulerOptions& options);
 
-  /// Advances what can be advanced; `sequences` are in order of precedence. Where the budget of the caches
-  /// does not let all go on, the first do, and the last give their pages up and are read again later (with
-  /// the same bits). A sequence may get several tokens, in order. Errors concern the step (kCancelled,
-  /// kOutOfMemory); no sequence has a token then, `outcomes` holds those that the step ends, and it can be
-  /// called again. Throws std::bad_alloc before anything has changed.
+  /// Runs one step. `sequences` are in order of precedence. Where the KV cache budget is too small for all,
+  /// the last sequences are preempted: their pages are evicted, and they are read again later, with the same
+  /// bits. A sequence may get several tokens, in order. Errors concern the step (kCancelled, kOutOfMemory):
+  /// no sequence gets a token, `outcomes` holds the sequences that failed, and the step can be called again.
+  /// Throws std::bad_alloc before anything has changed.
   Result<void> step(std::span<Sequence* const> sequences, const std::atomic<bool>* cancel, Timing& timing,
                     std::vector<Outcome>& outcomes);
 
-  /// Whose hidden states read_piece() gives.
+  /// Which hidden states read_chunk() writes.
   enum class Outputs : std::uint8_t { kLast, kAll };
 
-  /// Reads the next piece of one sequence by itself: ids[cache.length() ..], the first `prompt` of them its
-  /// prompt, as much as a step may and all of one role; returns how many ids that was. hidden: of the last of
-  /// the ids alone, [hidden_size], written once the piece reaches it; or of every id of the piece, [up to
-  /// kStepRows][hidden_size]. Errors: those of Engine::step.
-  Result<std::size_t> read_piece(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
+  /// Reads the next chunk of one sequence in a step of its own: ids from ids[cache.length()] on, of one role,
+  /// at most as many as a step takes. The first `prompt` of all ids are its prompt. Returns the size of the
+  /// chunk. hidden, with kLast: [hidden_size] of the last of all ids, written when the chunk contains it;
+  /// with kAll: [chunk size, up to kStepRows][hidden_size]. Errors: those of Engine::step.
+  Result<std::size_t> read_chunk(std::span<const TokenId> ids, std::size_t prompt, KvSequence& cache,
                                  Outputs outputs, float* hidden, const std::atomic<bool>* cancel);
 
-  /// Makes room for steps of so many sequences. Precondition: at most kStepRows. Throws std::bad_alloc.
+  /// Grows the buffers for steps of max_sequences sequences. Precondition: at most kStepRows. Throws
+  /// std::bad_alloc.
   void grow(std::size_t max_sequences);
 
   const Model::Impl& model() const { return *model_; }
@@ -55,9 +57,9 @@ class Scheduler {
   void make_chunks(Sequences sequences);
   void ask(Sequences sequences);
   Result<void> compute_answers(Sequences sequences);
-  void take_back(Sequences sequences);
-  void take_in(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
-  void accept(Sequence& sequence, const Piece& piece, std::span<const Result<Answer>> answers,
+  void roll_back(Sequences sequences);
+  void accept_all(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
+  void accept(Sequence& sequence, const PlannedChunk& chunk, std::span<const Result<Answer>> answers,
               std::vector<Outcome>& outcomes);
   void learn(Sequences sequences, double seconds);
   void count(double seconds, Timing& timing);
@@ -67,8 +69,8 @@ class Scheduler {
   StepPlanner planner_;
   std::unique_ptr<HeadScratch> head_scratch_;
   std::size_t max_sequences_;
-  std::vector<float> hidden_;  // [2 max_sequences_ + kMostGuesses][hidden_size], for each may have guidance
-  std::vector<Piece> pieces_;
+  std::vector<float> hidden_;  // [2 max_sequences_ + kMaxDraftTokensPerStep][hidden_size]; 2: with guidance
+  std::vector<PlannedChunk> plan_;
   std::vector<Chunk> chunks_;
   std::vector<Question> questions_;
   std::vector<Result<Answer>> answers_;

@@ -6,6 +6,7 @@
 #include "api/serving/model_drafter.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 
@@ -35,12 +36,12 @@ Result<void> check_guidance(const Request& request) {
     return refused("guidance_scale is " + to_text(scale) + ", but it must be a number of 0 or more (1: off)");
   }
   if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
-    return refused("a request has both negative_prompt and negative_ids; it can have one");
+    return refused("a request has both negative_prompt and negative_ids; give one");
   }
   return {};
 }
 
-/// What the second track begins with.
+/// The ids that the second track begins with.
 Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Request& request, TokenId last) {
   Request negative;
   negative.prompt = request.negative_prompt;
@@ -55,20 +56,20 @@ Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Req
 }  // namespace
 
 Result<void> check(const Request& request) {
-  return guarded([&]() -> Result<void> {
-    if (auto rule = check(request.abstain); !rule) return rule;
+  return catch_all([&]() -> Result<void> {
+    TRY(check(request.abstain));
     if (request.explain < 0) {
       return refused("explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more");
     }
-    if (auto checked = check_guidance(request); !checked) return checked;
-    return TextGate::check(request.stop);
+    TRY(check_guidance(request));
+    return StopFilter::check(request.stop);
   });
 }
 
 Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
                                   KvSequence* negative_cache, std::size_t context,
                                   const std::atomic<bool>* cancel) {
-  if (auto checked = check(request); !checked) return checked.error();
+  TRY(check(request));
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
     return Error{ErrorCode::kInvalidArgument, "logprobs is " + std::to_string(request.logprobs) +
@@ -77,13 +78,13 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   }
   if (request.guidance_scale != 1 && negative_cache == nullptr) {
     return refused("guidance_scale is " + to_text(request.guidance_scale) +
-                   ", but guidance goes with neither searches nor ensembles");
+                   ", but guidance cannot be used in searches and ensembles: set 1");
   }
   SamplingOptions options = sampling_options(request.sampling);
   options.constraint = request.constraint;
   auto chain = Chain::create(options, model.vocabulary.get());
   if (!chain) return chain.error();
-  auto text = TextGate::create(*model.tokenizer, request.stop);
+  auto text = StopFilter::create(*model.tokenizer, request.stop);
   if (!text) return text.error();
   auto prompt = model.prompt_ids(request, context, cancel);
   if (!prompt) return prompt.error();
@@ -93,7 +94,7 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
   sequence.prompt_size_ = sequence.ids_.size();
   sequence.text_.prime(sequence.ids_);
   const std::size_t limit = std::min(model.info.context_length, context);
-  std::size_t room = limit - sequence.prompt_size_;
+  std::size_t tokens_left = limit - sequence.prompt_size_;
   if (request.guidance_scale != 1) {
     auto negative = negative_prompt(model, request, sequence.ids_.back());
     if (!negative) return negative.error();
@@ -101,23 +102,24 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
     sequence.negative_cache_ = negative_cache;
     sequence.negative_ids_ = std::move(*negative);
     sequence.negative_size_ = sequence.negative_ids_.size();
-    room = std::min(room, limit - sequence.negative_size_);
+    tokens_left = std::min(tokens_left, limit - sequence.negative_size_);
   }
-  const std::size_t wanted = request.max_tokens < 0 ? room : static_cast<std::size_t>(request.max_tokens);
-  sequence.end_ = sequence.prompt_size_ + std::min(room, wanted);
-  sequence.ends_with_context_ = request.max_tokens < 0 || wanted > room;
+  const std::size_t wanted =
+      request.max_tokens < 0 ? tokens_left : static_cast<std::size_t>(request.max_tokens);
+  sequence.end_ = sequence.prompt_size_ + std::min(tokens_left, wanted);
+  sequence.ends_with_context_ = request.max_tokens < 0 || wanted > tokens_left;
   if (wanted == 0) sequence.finish_ = Finish::kLength;
   if (request.speculation != Speculation::kNever && sequence.negative_cache_ == nullptr &&
       !sequence.state_.remembers()) {
     sequence.drafter_ = make_prompt_lookup();
-    sequence.always_guesses_ = request.speculation == Speculation::kAlways;
+    sequence.always_speculates_ = request.speculation == Speculation::kAlways;
   }
   return sequence;
 }
 
-void Sequence::draft_with(const std::shared_ptr<DraftLane>& lane) {
-  if (drafter_ == nullptr || lane == nullptr) return;
-  drafter_ = make_model_drafter(lane, chain_, {seed_, number_, ids_.size()}, prompt_size_);
+void Sequence::draft_with(const std::shared_ptr<DraftRuntime>& runtime) {
+  if (drafter_ == nullptr || runtime == nullptr) return;
+  drafter_ = make_model_drafter(runtime, chain_, {seed_, number_, ids_.size()}, prompt_size_);
 }
 
 Sequence::Track Sequence::track(std::size_t which) const {
@@ -127,20 +129,20 @@ Sequence::Track Sequence::track(std::size_t which) const {
   return track;
 }
 
-void Sequence::guess(std::span<const Guess> guesses) {
-  for (const Guess& guess : guesses) {
-    ids_.push_back(guess.id);
-    ++guesses_;  // one by one: push_back may throw
+void Sequence::add_draft(std::span<const DraftToken> draft) {
+  for (const DraftToken& token : draft) {
+    ids_.push_back(token.id);
+    ++draft_size_;  // one by one: push_back may throw
   }
 }
 
-void Sequence::drop_guesses() {
-  ids_.resize(ids_.size() - guesses_);
-  guesses_ = 0;
+void Sequence::drop_draft() {
+  ids_.resize(ids_.size() - draft_size_);
+  draft_size_ = 0;
 }
 
-Question Sequence::question(const float* hidden, const float* negative, std::size_t after_guesses) const {
-  const auto history = std::span(ids_).first(ids().size() + after_guesses);
+Question Sequence::question(const float* hidden, const float* negative, std::size_t draft_tokens) const {
+  const auto history = std::span(ids_).first(ids().size() + draft_tokens);
   Question question;
   question.hidden = hidden;
   question.negative = negative;
@@ -177,10 +179,10 @@ Token Sequence::accept(const Answer& answer) {
   token.explanation = answer.explanation;
   token.head_bytes = answer.head_bytes;
   chain_.accept(answer.choice, state_);
-  if (guesses_ > 0 && ids_[ids().size()] == token.id) {
-    --guesses_;
+  if (draft_size_ > 0 && ids_[ids().size()] == token.id) {
+    --draft_size_;
   } else {
-    drop_guesses();
+    drop_draft();
     ids_.push_back(token.id);
   }
   if (negative_cache_ != nullptr) negative_ids_.push_back(token.id);
@@ -199,7 +201,7 @@ Token Sequence::accept(const Answer& answer) {
   if (finish_ != Finish::kNone) {
     token.text += text_.finish();
     if (text_.stopped()) finish_ = Finish::kStop;
-    drop_guesses();
+    drop_draft();
   }
   return token;
 }

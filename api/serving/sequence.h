@@ -1,4 +1,4 @@
-// One request on its way: what it has said so far, how it chooses, when it ends.
+// The state of one request in flight: its ids and KV cache, its sampler chain, its draft tokens, its end.
 #pragma once
 
 #include <optional>
@@ -15,71 +15,71 @@
 
 namespace partita {
 
-struct DraftLane;
+struct DraftRuntime;
 
 class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
-  /// that may be tighter than the model's own. Errors: what is wrong with the request, before anything is
-  /// computed; guidance without a cache for it; kCancelled.
+  /// in tokens that applies if it is below the model's own. Nothing is computed yet. Errors: what is wrong
+  /// with the request; guidance without a cache for it; kCancelled.
   static Result<Sequence> create(const Model::Impl& model, const Request& request, KvSequence& cache,
                                  KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit,
                                  const std::atomic<bool>* cancel = nullptr);
 
   /// Prompt, then generated ids. The first cache().length() of them are in the cache.
-  std::span<const TokenId> ids() const { return std::span(ids_).first(ids_.size() - guesses_); }
+  std::span<const TokenId> ids() const { return std::span(ids_).first(ids_.size() - draft_size_); }
   std::span<const TokenId> prompt() const { return ids().first(prompt_size_); }
   KvSequence& cache() const { return *cache_; }
   Finish finish() const { return finish_; }
-  /// Whether it ended with kLength because there was no more context, not because it was long enough.
+  /// Whether it ended with kLength because the context is full, not because max_tokens was reached.
   bool context_full() const { return finish_ == Finish::kLength && ends_with_context_; }
   const Chain& chain() const { return chain_; }
-  const TextGate& text() const { return text_; }            // gone through the prompt, and what was accepted
-  std::size_t room() const { return end_ - ids().size(); }  // tokens that the answer may still have
+  const StopFilter& text() const { return text_; }                 // after the prompt and all accepted tokens
+  std::size_t tokens_left() const { return end_ - ids().size(); }  // of the answer, at most
 
-  /// What the model reads for this sequence: prompt and answer, and with guidance the negative prompt and the
-  /// same answer. The next token is asked for when both are read to their ends in one step.
+  /// A text that the model reads for this sequence: prompt and answer, and with guidance a second one,
+  /// negative prompt and answer. The next token is chosen in the step that reads the last id of every track.
   struct Track {
     std::span<const TokenId> ids;
     std::size_t prompt_size = 0;
     KvSequence* cache = nullptr;
-    std::size_t pending = 0;  // ids that are not read yet; 0 when there is nothing left to do
+    std::size_t pending = 0;  // ids that the model has not read; 0 once the answer has ended
   };
   std::size_t tracks() const { return negative_cache_ == nullptr ? 1 : 2; }
   Track track(std::size_t which) const;
 
-  /// Ids that the model has not read yet; 0 when there is nothing left to do.
+  /// Ids of the first track that the model has not read; 0 once the answer has ended.
   std::size_t pending() const { return finish_ == Finish::kNone ? ids().size() - cache_->length() : 0; }
 
-  /// Who guesses for this sequence: a smaller model, or without one what the text said before. Nobody (null)
-  /// unless the request asks for it, the chain needs nothing but the ids to judge guesses, and there is one
-  /// track.
+  /// The drafter of this sequence: a draft model, or prompt lookup. Null without speculative decoding: if the
+  /// request turns it off, the chain has state beyond the ids, or there is guidance.
   Drafter* drafter() const { return drafter_.get(); }
-  bool always_guesses() const { return always_guesses_; }  // whether it pays or not
-  void draft_with(const std::shared_ptr<DraftLane>& lane);
+  bool always_speculates() const { return always_speculates_; }  // even if it saves no time
+  void draft_with(const std::shared_ptr<DraftRuntime>& runtime);
 
-  /// Puts guesses behind ids(), to be judged by the next calls of accept(). They are no more than room().
-  void guess(std::span<const Guess> guesses);
-  std::size_t guesses() const { return guesses_; }
-  std::span<const TokenId> ids_with_guesses() const { return ids_; }
-  void drop_guesses();
+  /// Appends draft tokens after ids(), to be verified by the next calls of accept(). Precondition: no more
+  /// than tokens_left().
+  void add_draft(std::span<const DraftToken> draft);
+  std::size_t draft_size() const { return draft_size_; }
+  std::span<const TokenId> ids_with_draft() const { return ids_; }
+  void drop_draft();
 
-  /// What this sequence asks about its next token, or about the one after so many of its guesses. hidden:
+  /// The head's question for the next token, or for the one after `draft_tokens` of the draft. hidden:
   /// [hidden_size]; negative: the same of the second track, null without one.
-  Question question(const float* hidden, const float* negative, std::size_t after_guesses = 0) const;
+  Question question(const float* hidden, const float* negative, std::size_t draft_tokens = 0) const;
 
-  /// What is wrong with the answer, said of the token it is about.
+  /// An error of the head, with the position of the next token before its message.
   Error at_next(Error error) const;
 
-  /// Takes the chosen token in. Its text is what may be shown now. A guess that it proves right is part of
-  /// ids() from now on; if it proves one wrong, or ends the answer, there are no guesses any more.
+  /// Appends the chosen token; its text is what the stop filter releases. If it equals the next draft token,
+  /// that one is accepted into ids(). If it differs, or ends the answer, the draft is dropped.
   Token accept(const Answer& answer);
 
-  /// Ends the answer as it is.
+  /// Ends the answer without another token.
   void end(Finish why) { finish_ = why; }
 
  private:
-  Sequence(const Model::Impl& model, const Request& request, KvSequence& cache, Chain chain, TextGate text)
+  Sequence(const Model::Impl& model, const Request& request, KvSequence& cache, Chain chain, StopFilter text)
       : tokenizer_(model.tokenizer.get()),
         cache_(&cache),
         chain_(std::move(chain)),
@@ -96,27 +96,27 @@ class Sequence {
   KvSequence* cache_;
   Chain chain_;
   ChainState state_;
-  TextGate text_;
+  StopFilter text_;
   int logprobs_;
   bool confidence_;
   AbstainRule abstain_;
   int explain_;
   std::uint64_t seed_, number_;
-  std::vector<TokenId> ids_;  // and guesses behind them
-  std::size_t guesses_ = 0;
-  std::unique_ptr<Drafter> drafter_;  // null: nobody guesses
-  bool always_guesses_ = false;
+  std::vector<TokenId> ids_;  // ids(), then draft tokens
+  std::size_t draft_size_ = 0;
+  std::unique_ptr<Drafter> drafter_;  // null: no speculative decoding
+  bool always_speculates_ = false;
   std::size_t prompt_size_ = 0;
-  std::size_t end_ = 0;                   // the size of ids_ at which the answer is long enough
-  bool ends_with_context_ = false;        // end_ is what the context holds, less than was asked for
+  std::size_t end_ = 0;                   // size of ids() at which the answer ends
+  bool ends_with_context_ = false;        // end_ is the context's, below max_tokens
   KvSequence* negative_cache_ = nullptr;  // null: no guidance
   std::vector<TokenId> negative_ids_;     // negative prompt, then generated ids
-  std::size_t negative_size_ = 0;         // the first so many of them are the prompt
+  std::size_t negative_size_ = 0;         // of the negative prompt
   float guidance_scale_ = 1;
   Finish finish_ = Finish::kNone;
 };
 
-/// The public options as the chain takes them.
+/// The public sampling options as options of a chain.
 SamplingOptions sampling_options(const Sampling& sampling);
 
 }  // namespace partita

@@ -1,14 +1,15 @@
-// Session: one conversation whose cache remembers.
+// Session: one conversation whose KV cache is kept between requests.
 #include <algorithm>
 
 #include "api/serving/session_impl.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 
 Result<Session> Model::session() const {
-  return guarded([&]() -> Result<Session> {
-    if (auto checked = impl_->check_weights(); !checked) return checked.error();
+  return catch_all([&]() -> Result<Session> {
+    TRY(impl_->check_weights());
     return Session(std::make_shared<Session::Impl>(impl_));
   });
 }
@@ -26,7 +27,7 @@ void Session::Impl::begin(Sequence sequence) {
   current = std::make_shared<Sequence>(std::move(sequence));
 }
 
-void Session::Impl::take_over(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size) {
+void Session::Impl::replace_cache(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size) {
   end_probe();
   current.reset();
   negative_cache.truncate(0);
@@ -50,7 +51,7 @@ void Session::Impl::begin_probe(std::span<const TokenId> ids) {
 }
 
 Result<Stream> Session::generate(const Request& request) {
-  return guarded([&]() -> Result<Stream> {
+  return catch_all([&]() -> Result<Stream> {
     auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache, kNoLimit,
                                      impl_->cancelled());
     if (!sequence) return sequence.error();
@@ -73,7 +74,7 @@ Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<
     if (progress && before < sequence.prompt().size()) progress(cache.length(), sequence.prompt().size());
   }
   for (Outcome& outcome : outcomes) {
-    // Tokens before an error are told first; it comes again with the next call.
+    // Tokens before an error are returned first; the next call meets the error again.
     if (!outcome.token) return tokens.empty() ? Result<void>(outcome.token.error()) : Result<void>();
     tokens.push_back(std::move(*outcome.token));
   }
@@ -81,9 +82,9 @@ Result<void> Session::Impl::next(Sequence& sequence, Timing& timing, std::deque<
 }
 
 Result<void> Session::draft_with(const Model& smaller) {
-  return guarded([&]() -> Result<void> {
-    if (auto checked = impl_->model->check_together(smaller.impl()); !checked) return checked;
-    impl_->draft = std::make_shared<DraftLane>(smaller.impl_);
+  return catch_all([&]() -> Result<void> {
+    TRY(impl_->model->check_compatible(smaller.impl()));
+    impl_->draft = std::make_shared<DraftRuntime>(smaller.impl_);
     return {};
   });
 }

@@ -1,4 +1,4 @@
-// Sessions as files: docs/session_files.md has the format.
+// Session files: saving, loading and forking a conversation's KV cache. docs/session_files.md has the format.
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -9,18 +9,19 @@
 #include "weights/checked_file.h"
 #include "weights/fingerprint.h"
 #include "weights/input_file.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'S'};
 constexpr std::uint64_t kVersion = 1;
-constexpr std::size_t kLongestName = 4096, kLongestNote = std::size_t{64} << 20;
-constexpr std::size_t kLongestList = 1 << 20;  // bytes of a layout, or of the numbers of first pages
+constexpr std::size_t kMaxName = 4096, kMaxNote = std::size_t{64} << 20;
+constexpr std::size_t kMaxList = 1 << 20;  // bytes of a layout, or of the numbers of first pages
 
 using Bytes = std::span<const std::byte>;
 
-/// Errors are about sessions where those of InputFile advise about models.
+/// Opens a file, with errors about sessions instead of InputFile's about models.
 Result<InputFile> open_session_file(const std::string& path) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none)) {
@@ -38,7 +39,7 @@ Result<InputFile> open_session_file(const std::string& path) {
   return file;
 }
 
-/// What keys and values depend on besides the model.
+/// A number for the arithmetic that keys and values depend on besides the model.
 std::uint64_t arithmetic(const Session::Impl& session) {
   const Transformer& transformer = *session.model->transformer;
   if (transformer.exact()) return 0;
@@ -53,7 +54,7 @@ std::string_view arithmetic_name(std::uint64_t which) {
   return which < std::size(kNames) ? kNames[which] : "an unknown arithmetic";
 }
 
-/// What a file says before its pages, checked against the session that is to take it.
+/// The contents of a file before its pages, checked against the session that loads it.
 struct Contents {
   std::vector<TokenId> ids;
   std::size_t prompt_size = 0;
@@ -76,13 +77,13 @@ Result<void> check_magic(FileReader& file) {
   return {};
 }
 
-/// Whether the session's model and pages are those of the file.
+/// Errors unless the file's model, arithmetic and page layout are those of the session.
 Result<void> check_model(FileReader& file, const Session::Impl& session) {
   std::uint64_t model = 0, how = 0;
   std::string name;
   std::vector<std::uint64_t> layout;
-  if (!file.word(model) || !file.counted(kLongestName, name) || !file.word(how) ||
-      !file.counted(kLongestList, layout)) {
+  if (!file.word(model) || !file.read_counted(kMaxName, name) || !file.word(how) ||
+      !file.read_counted(kMaxList, layout)) {
     return file.damaged("it ends in its header");
   }
   const auto own_model = fingerprint(session.model->file);
@@ -107,13 +108,13 @@ Result<void> check_model(FileReader& file, const Session::Impl& session) {
 }
 
 Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
-  if (auto checked = check_magic(file); !checked) return checked.error();
-  if (auto checked = check_model(file, session); !checked) return checked.error();
+  TRY(check_magic(file));
+  TRY(check_model(file, session));
   Contents contents;
   std::uint64_t prompt = 0;
   const std::size_t context = session.model->info.context_length;
-  if (!file.counted(context * sizeof(TokenId), contents.ids) || !file.word(prompt) ||
-      !file.counted(kLongestList, contents.first_pages) || !file.counted(kLongestNote, contents.note)) {
+  if (!file.read_counted(context * sizeof(TokenId), contents.ids) || !file.word(prompt) ||
+      !file.read_counted(kMaxList, contents.first_pages) || !file.read_counted(kMaxNote, contents.note)) {
     return file.damaged("it ends too early, or holds more than the model's context of " +
                         std::to_string(context));
   }
@@ -121,92 +122,92 @@ Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
   if (prompt > contents.ids.size()) return file.damaged("more of its ids are a prompt than there are");
   if (auto checked = session.model->check_ids(contents.ids); !checked)
     return file.damaged(checked.error().message);
-  if (!are_first_pages(session.pool, contents.ids.size(), contents.first_pages)) {
-    return file.damaged("pages are missing that the next token sees");
+  if (!are_valid_first_pages(session.pool, contents.ids.size(), contents.first_pages)) {
+    return file.damaged("pages are missing that the next token attends to");
   }
-  if (file.left() != kv_bytes(session.pool, contents.ids.size(), contents.first_pages)) {
-    return file.damaged("it has " + std::to_string(file.left()) + " bytes of pages where its " +
+  if (file.bytes_left() != kv_bytes(session.pool, contents.ids.size(), contents.first_pages)) {
+    return file.damaged("it has " + std::to_string(file.bytes_left()) + " bytes of pages where its " +
                         std::to_string(contents.ids.size()) + " tokens take " +
                         std::to_string(kv_bytes(session.pool, contents.ids.size(), contents.first_pages)));
   }
   return contents;
 }
 
-Result<void> write_contents(NewFile& file, const Session::Impl& session, std::string_view note) {
+Result<void> write_contents(AtomicFile& file, const Session::Impl& session, std::string_view note) {
   const auto model = fingerprint(session.model->file);
   if (!model) return model.error();
   const auto list = [&](auto span) { return file.write(span.size()) && file.write(std::as_bytes(span)); };
   const TokenSource::Held held = session.held(session.cache);
   const auto layout = kv_layout(session.pool), first = first_pages(session.cache);
-  const std::string_view name = std::string_view(session.model->info.path).substr(0, kLongestName);
+  const std::string_view name = std::string_view(session.model->info.path).substr(0, kMaxName);
   const bool written = file.write(std::as_bytes(std::span(kMagic))) && file.write(kVersion) &&
                        file.write(*model) && list(std::span(name)) && file.write(arithmetic(session)) &&
                        list(std::span(layout)) && list(held.ids) && file.write(held.prompt_size) &&
                        list(std::span(first)) && list(std::span(note)) &&
                        write_pages(session.cache, [&](Bytes page) { return file.write(page); });
-  return written ? Result<void>() : Result<void>(file.failed());
+  return written ? Result<void>() : Result<void>(file.write_error());
 }
 
 }  // namespace
 
 Result<std::uint64_t> Model::fingerprint() const {
-  return guarded([&] { return partita::fingerprint(impl_->file); });
+  return catch_all([&] { return partita::fingerprint(impl_->file); });
 }
 
 Result<void> Session::save(const std::string& path, std::string_view note) const {
-  return guarded([&]() -> Result<void> {
-    if (note.size() > kLongestNote) {
+  return catch_all([&]() -> Result<void> {
+    if (note.size() > kMaxNote) {
       return Error{ErrorCode::kInvalidArgument, "the note has " + std::to_string(note.size()) +
                                                     " bytes; a session file holds at most " +
-                                                    std::to_string(kLongestNote)};
+                                                    std::to_string(kMaxNote)};
     }
-    constexpr unsigned kOwnersAlone = 0600;  // what was said is nobody else's
-    auto file = NewFile::create(path, kOwnersAlone);
+    constexpr unsigned kOwnerOnly = 0600;  // conversations are private
+    auto file = AtomicFile::create(path, kOwnerOnly);
     if (!file) return file.error();
-    if (auto written = write_contents(*file, *impl_, note); !written) return written;
+    TRY(write_contents(*file, *impl_, note));
     return file->finish();
   });
 }
 
 Result<std::string> Session::load(const std::string& path) {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     const auto opened = open_session_file(path);
     if (!opened) return opened.error();
     FileReader file(*opened);
     auto contents = read_contents(file, *impl_);
     if (!contents) return contents.error();
-    // Into a cache of its own first: if there is no room for both, this session stays as it was.
+    // Into a new cache first: if memory is too small for both, this session stays as it was.
     KvSequence cache(impl_->pool);
     const auto read_page = [&](std::span<std::byte> page) { return file.read(page); };
     if (auto read = read_pages(read_page, contents->ids.size(), contents->first_pages, cache); !read) {
       return read.error().code == ErrorCode::kIo ? file.damaged("its pages end too early") : read.error();
     }
-    if (auto checked = file.check_sum(); !checked) return checked.error();
-    impl_->take_over(std::move(cache), std::move(contents->ids), contents->prompt_size);
+    TRY(file.verify_checksum());
+    impl_->replace_cache(std::move(cache), std::move(contents->ids), contents->prompt_size);
     return std::move(contents->note);
   });
 }
 
 Result<std::string> session_note(const std::string& path) {
-  return guarded([&]() -> Result<std::string> {
+  return catch_all([&]() -> Result<std::string> {
     const auto opened = open_session_file(path);
     if (!opened) return opened.error();
     FileReader file(*opened);
-    if (auto checked = check_magic(file); !checked) return checked.error();
+    TRY(check_magic(file));
     std::uint64_t word = 0;
     std::string note;
     const bool whole = file.word(word) && file.skip_counted(1) && file.word(word) &&
                        file.skip_counted(sizeof(std::uint64_t)) && file.skip_counted(sizeof(TokenId)) &&
                        file.word(word) && file.skip_counted(sizeof(std::uint64_t)) &&
-                       file.counted(kLongestNote, note) && file.skip(file.left());
+                       file.read_counted(kMaxNote, note) && file.skip(file.bytes_left());
     if (!whole) return file.damaged("it ends in its header");
-    if (auto checked = file.check_sum(); !checked) return checked.error();
+    TRY(file.verify_checksum());
     return note;
   });
 }
 
 Result<Session> Session::fork() const {
-  return guarded([&]() -> Result<Session> {
+  return catch_all([&]() -> Result<Session> {
     auto other = std::make_shared<Session::Impl>(impl_->model);
     const TokenSource::Held held = impl_->held(impl_->cache);
     std::vector<std::byte> pages;
@@ -221,10 +222,9 @@ Result<Session> Session::fork() const {
       rest = rest.subspan(page.size());
       return true;
     };
-    if (auto read = read_pages(read_page, held.ids.size(), first_pages(impl_->cache), cache); !read)
-      return read.error();
-    other->take_over(std::move(cache), {held.ids.begin(), held.ids.end()}, held.prompt_size);
-    other->draft = impl_->draft != nullptr ? std::make_shared<DraftLane>(impl_->draft->model) : nullptr;
+    TRY(read_pages(read_page, held.ids.size(), first_pages(impl_->cache), cache));
+    other->replace_cache(std::move(cache), {held.ids.begin(), held.ids.end()}, held.prompt_size);
+    other->draft = impl_->draft != nullptr ? std::make_shared<DraftRuntime>(impl_->draft->model) : nullptr;
     return Session(std::move(other));
   });
 }

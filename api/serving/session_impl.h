@@ -1,4 +1,4 @@
-// What a Session has behind it.
+// The implementation of Session: one conversation, its KV caches, and a cache for scoring.
 #pragma once
 
 #include "api/serving/model_drafter.h"
@@ -7,32 +7,33 @@
 
 namespace partita {
 
-struct Session::Impl final : Lane, TokenSource {
+struct Session::Impl final : ModelRuntime, TokenSource {
   /// Throws std::bad_alloc.
   explicit Impl(std::shared_ptr<const Model::Impl> opened)
-      : Lane(std::move(opened)), negative_cache(pool), probe(pool) {}
+      : ModelRuntime(std::move(opened)), negative_cache(pool), probe(pool) {}
 
   Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) override;
 
-  /// Takes a new request in: its prompt as far as the caches do not hold it yet is what is pending.
+  /// Makes `sequence` the current request. The caches keep what they have of its prompts; the rest is
+  /// pending.
   void begin(Sequence sequence);
 
-  /// Another cache in place of its own, that holds these ids, the first so many of them a prompt.
-  void take_over(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size);
+  /// Replaces the cache by one that holds `ids`, of which the first prompt_size are a prompt.
+  void replace_cache(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size);
 
-  /// Brings `probe` to the longest beginning of `ids` that it or the conversation holds.
+  /// Makes `probe` hold the longest prefix of `ids` that it or the conversation's cache has.
   void begin_probe(std::span<const TokenId> ids);
-  /// The conversation goes on: all memory is its own.
+  /// Empties `probe`, so that its memory serves the conversation.
   void end_probe() {
     probe.truncate(0);
     probe_ids.clear();
   }
 
-  std::shared_ptr<DraftLane> draft;  // null: guesses come from the text
-  KvSequence negative_cache;         // of the negative prompt, where there is guidance
-  std::vector<Outcome> outcomes;     // of the step at hand
-  KvSequence probe;                  // what logits() read last, pages of the conversation among it
-  std::vector<TokenId> probe_ids;    // [probe.length()]
+  std::shared_ptr<DraftRuntime> draft;  // null: prompt lookup
+  KvSequence negative_cache;            // of the negative prompt, with guidance
+  std::vector<Outcome> outcomes;        // of the current step
+  KvSequence probe;                     // what logits() read last; shares pages with the conversation
+  std::vector<TokenId> probe_ids;       // [probe.length()]
 };
 
 }  // namespace partita

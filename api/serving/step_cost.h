@@ -1,4 +1,5 @@
-// How long a step takes here: what decides how much is put into one.
+// A cost model of steps, learned from measured times: the planner uses it to choose the size of prompt chunks
+// and of drafts.
 #pragma once
 
 #include <array>
@@ -6,12 +7,11 @@
 
 namespace partita {
 
-/// seconds = x[0] * f[0] + x[1] * f[1], x learned from steps as they go by, older ones counting less.
-/// Least squares over them and one belief, x[1] = share * x[0], without which steps of one kind would say
-/// nothing.
+/// seconds = x[0] * f[0] + x[1] * f[1]. x is the least-squares fit over past steps, older ones weighing less,
+/// and over one prior, x[1] = share * x[0], without which steps of one kind would leave x undetermined.
 class CostFit {
  public:
-  /// weight: of the belief, in squares of f[1].
+  /// weight: of the prior, in squares of f[1].
   CostFit(double share, double weight) : share_(share), weight_(weight) {}
   void learn(const std::array<double, 2>& f, double seconds);
   bool known() const { return seen_; }
@@ -26,21 +26,23 @@ class CostFit {
 
 /// Rows of a step, as the sums that their time depends on.
 struct StepRows {
-  static constexpr double kFetch = 2;
+  static constexpr double kFetchRows = 2;  // fetching a sequence's keys and values costs as much as two rows
   double count = 0;
-  double reach = 0;  // what they attend to, and fetching that once per sequence, which is worth some two rows
+  double attended_tokens = 0;  // over all rows, and kFetchRows times per sequence
   void add(std::size_t rows, std::size_t depth) {
     count += static_cast<double>(rows);
-    reach += static_cast<double>(depth) * (static_cast<double>(rows) + kFetch);
+    attended_tokens += static_cast<double>(depth) * (static_cast<double>(rows) + kFetchRows);
   }
-  StepRows operator+(const StepRows& more) const { return {count + more.count, reach + more.reach}; }
+  StepRows operator+(const StepRows& more) const {
+    return {count + more.count, attended_tokens + more.attended_tokens};
+  }
 };
 
-/// Decisions that rest on it change when a token comes, never which.
+/// A step of n rows of answers and r rows of prompts takes a + b n + p r + q attended_tokens (those of all
+/// rows): reading the weights, the products of each row, its attention. For few answers, where memory
+/// bandwidth limits the step, a + b n is replaced by what as many answers took recently.
 ///
-/// A step of n rows of answers and r of prompts takes a + b n + p r + q reach, the reach that of both:
-/// reading the weights, the products of each row, its attention to what is before it. Of few answers, a + b n
-/// is what they took lately, for up to some number of rows the memory is what takes the time.
+/// Decisions based on it change when a token comes, never which.
 class StepCost {
  public:
   void learn(const StepRows& answers, const StepRows& prompts, double seconds);
@@ -48,19 +50,21 @@ class StepCost {
   bool knows_answers() const { return answers_.known(); }
   bool knows_prompts() const { return prompts_.known(); }
   double answers(const StepRows& rows) const;
-  double prompts(const StepRows& rows) const { return prompts_[0] * rows.count + prompts_[1] * rows.reach; }
-  /// How many prompt rows after `depth` tokens take so long.
+  double prompts(const StepRows& rows) const {
+    return prompts_[0] * rows.count + prompts_[1] * rows.attended_tokens;
+  }
+  /// How many prompt rows after `depth` tokens take `seconds`.
   double prompt_rows(double seconds, std::size_t depth) const;
 
  private:
-  /// Steps of so many answers: what they took, with which reach.
-  struct Seen {
-    double seconds = 0, reach = 0;
+  /// Average time and attended tokens of steps with a given number of answers.
+  struct Observed {
+    double seconds = 0, attended_tokens = 0;
   };
-  Seen usual(double count) const;
+  Observed typical(double count) const;
 
   CostFit answers_{0.15, 20}, prompts_{5e-4, 1e6};
-  std::array<Seen, 17> few_ = {};  // of 0 seconds: not seen yet
+  std::array<Observed, 17> few_ = {};  // [answers]; 0 seconds: not measured yet
 };
 
 }  // namespace partita

@@ -1,12 +1,14 @@
 #include "api/serving/stop_filter.h"
 
+#include "weights/try.h"
+
 #include <algorithm>
 #include <utility>
 
 namespace partita {
 namespace {
 
-/// Length of the longest suffix of `text` that is a beginning, but not all, of `stop`.
+/// Length of the longest suffix of `text` that is a proper prefix of `stop`.
 std::size_t possible_start(std::string_view text, std::string_view stop) {
   for (std::size_t n = std::min(text.size(), stop.size() - 1); n > 0; --n) {
     if (text.substr(text.size() - n) == stop.substr(0, n)) return n;
@@ -16,7 +18,7 @@ std::size_t possible_start(std::string_view text, std::string_view stop) {
 
 }  // namespace
 
-Result<void> TextGate::check(const std::vector<std::string>& stops) {
+Result<void> StopFilter::check(const std::vector<std::string>& stops) {
   if (std::find(stops.begin(), stops.end(), std::string()) != stops.end()) {
     return Error{ErrorCode::kInvalidArgument,
                  "a stop string is empty: it would end every answer before its first word"};
@@ -24,16 +26,16 @@ Result<void> TextGate::check(const std::vector<std::string>& stops) {
   return {};
 }
 
-Result<TextGate> TextGate::create(const Tokenizer& tokenizer, std::vector<std::string> stops) {
-  if (auto checked = check(stops); !checked) return checked.error();
-  return TextGate(tokenizer, std::move(stops));
+Result<StopFilter> StopFilter::create(const Tokenizer& tokenizer, std::vector<std::string> stops) {
+  TRY(check(stops));
+  return StopFilter(tokenizer, std::move(stops));
 }
 
-void TextGate::prime(std::span<const TokenId> prompt) {
+void StopFilter::prime(std::span<const TokenId> prompt) {
   for (const TokenId id : prompt) detokenizer_.push(id);
 }
 
-bool TextGate::cut_at_stop() {
+bool StopFilter::cut_at_stop() {
   std::size_t cut = std::string::npos;
   for (const std::string& stop : stops_) cut = std::min(cut, held_.find(stop));
   if (cut == std::string::npos) return false;
@@ -42,7 +44,7 @@ bool TextGate::cut_at_stop() {
   return true;
 }
 
-std::string TextGate::push(TokenId id) {
+std::string StopFilter::push(TokenId id) {
   if (stopped_) return {};
   if (tokenizer_->contains(id)) held_ += detokenizer_.push(id);
   if (cut_at_stop()) return std::exchange(held_, {});
@@ -53,7 +55,7 @@ std::string TextGate::push(TokenId id) {
   return out;
 }
 
-std::string TextGate::finish() {
+std::string StopFilter::finish() {
   if (stopped_) return {};
   held_ += detokenizer_.finish();
   cut_at_stop();

@@ -1,4 +1,5 @@
-// From tokens to text that may be shown: whole characters, and nothing that could still become a stop string.
+// Detokenizes an answer as a stream: releases whole characters, holds back text that may begin a stop string,
+// and ends at a stop string.
 #pragma once
 
 #include <string>
@@ -9,29 +10,30 @@
 
 namespace partita {
 
-/// Holds text back while it could be the beginning of a stop string, so that a stop which straddles tokens
-/// never leaks. What push() and finish() return, put together, is the whole text up to the stop.
-class TextGate {
+/// Holds text back while it may be the beginning of a stop string, so that no part of a stop string across
+/// several tokens is shown. What push() and finish() return is, in sequence, the whole text up to the stop.
+class StopFilter {
  public:
   /// Error: kInvalidArgument for an empty stop string.
   static Result<void> check(const std::vector<std::string>& stops);
   /// Errors: those of check().
-  static Result<TextGate> create(const Tokenizer& tokenizer, std::vector<std::string> stops);
+  static Result<StopFilter> create(const Tokenizer& tokenizer, std::vector<std::string> stops);
 
-  /// Goes through a prompt silently: what follows continues its last, perhaps unfinished, character.
+  /// Sets the state after a prompt, without text: the answer continues its last, perhaps incomplete,
+  /// character.
   void prime(std::span<const TokenId> prompt);
 
   /// The text that `id` releases (may be empty).
   std::string push(TokenId id);
 
-  /// The end of the answer: what was held back, incomplete bytes as U+FFFD.
+  /// Ends the answer: returns the text held back, with incomplete bytes as U+FFFD.
   std::string finish();
 
-  /// A stop string was met; nothing more will come.
+  /// Whether a stop string was found; then no more text comes.
   bool stopped() const { return stopped_; }
 
  private:
-  TextGate(const Tokenizer& tokenizer, std::vector<std::string> stops)
+  StopFilter(const Tokenizer& tokenizer, std::vector<std::string> stops)
       : tokenizer_(&tokenizer), detokenizer_(tokenizer), stops_(std::move(stops)) {}
   bool cut_at_stop();
 

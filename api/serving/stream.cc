@@ -1,4 +1,4 @@
-// Stream: pulling the tokens of one answer.
+// Stream: the tokens of one answer; and which ids a TokenSource's caches hold.
 #include <algorithm>
 
 #include "api/serving/token_source.h"
@@ -36,11 +36,12 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
 Result<std::optional<Token>> Stream::next() {
-  return guarded([&]() -> Result<std::optional<Token>> {
+  return catch_all([&]() -> Result<std::optional<Token>> {
     if (impl_->failed) return *impl_->failed;
     if (!impl_->is_current() || finish() != Finish::kNone) return std::optional<Token>();
     if (impl_->ready.empty()) {
-      auto made = guarded([&] { return impl_->source->next(*impl_->sequence, impl_->timing, impl_->ready); });
+      auto made =
+          catch_all([&] { return impl_->source->next(*impl_->sequence, impl_->timing, impl_->ready); });
       if (!made) {
         if (made.error().code != ErrorCode::kCancelled) impl_->failed = made.error();
         return made.error();

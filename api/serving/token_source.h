@@ -1,4 +1,4 @@
-// What makes the tokens of a Stream, and what the two share.
+// TokenSource produces the tokens of a Stream: a session or an ensemble. Stream::Impl queues them.
 #pragma once
 
 #include <deque>
@@ -16,16 +16,16 @@ class TokenSource {
  public:
   virtual ~TokenSource() = default;
 
-  /// Steps until the sequence has its next token, or several, and appends them. Precondition: it is
-  /// `current`, and not finished.
+  /// Runs steps until the sequence has at least one more token, and appends its tokens. Precondition: it is
+  /// `current`, and not finished. Errors: those of a step, and of the sequence.
   virtual Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) = 0;
 
-  /// Gives up what `cache` holds beyond the ids that this track of the last request, `current`, and of
-  /// `fresh` begin with; at least the last id of a prompt is read again, because its hidden state is what the
-  /// answer starts from. roles_differ: an id that was generated is not the same where it is part of a prompt.
+  /// Truncates `cache` to the ids that this track of the last request and of `fresh` both begin with. The
+  /// last id of a prompt is always read again, because the answer starts from its hidden state. roles_differ:
+  /// a generated id has other keys and values than the same id in a prompt.
   void keep_common(KvSequence& cache, const Sequence& fresh, std::size_t track, bool roles_differ) const;
 
-  /// The ids that the first track's cache holds, and how many of them were a prompt.
+  /// The ids that a track's cache holds, and how many of them were a prompt.
   struct Held {
     std::span<const TokenId> ids;
     std::size_t prompt_size = 0;
@@ -34,9 +34,9 @@ class TokenSource {
 
   const std::atomic<bool>* cancelled() const { return cancel != nullptr ? &cancel->flag() : nullptr; }
 
-  std::shared_ptr<Sequence> current;  // of the last generate(); caches hold what of it was read
-  std::vector<TokenId> loaded;        // without one: what the first track's cache was loaded with
-  std::size_t loaded_prompt = 0;      // the first so many of these were a prompt
+  std::shared_ptr<Sequence> current;  // of the last generate(); the caches hold its ids that were read
+  std::vector<TokenId> loaded;        // without `current`: the ids of a loaded session
+  std::size_t loaded_prompt = 0;      // how many of these were a prompt
   const CancelFlag* cancel = nullptr;
   std::function<void(std::size_t, std::size_t)> progress;
 };
@@ -50,7 +50,7 @@ struct Stream::Impl {
 
   std::shared_ptr<TokenSource> source;
   std::shared_ptr<Sequence> sequence;
-  std::deque<Token> ready;  // made and not yet pulled
+  std::deque<Token> ready;  // not yet pulled
   std::vector<TokenId> prompt, generated;
   Timing timing;
   std::optional<Error> failed;

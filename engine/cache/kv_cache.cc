@@ -26,10 +26,10 @@ struct KvSequence::State {
 
   std::size_t page_count() const { return tables.empty() ? 0 : tables[0].pages.size(); }
 
-  /// The page that the next token goes to, where another sequence has it too; else null.
+  /// The page of the next token, if another sequence or the prefix cache holds it too; else null.
   CachePage* shared_last(std::size_t cls) const;
   std::size_t bytes_needed(std::size_t pages) const;
-  void make_room(std::size_t pages);
+  void grow_to(std::size_t pages);
   bool grow(std::size_t pages);
   bool make_last_private(std::size_t cls);
   void shrink(std::size_t pages);
@@ -50,9 +50,8 @@ std::size_t KvSequence::State::bytes_needed(std::size_t pages) const {
   return bytes;
 }
 
-/// Capacity for that many entries, at least doubled when it grows. Throws std::bad_alloc, having changed
-/// nothing.
-void KvSequence::State::make_room(std::size_t pages) {
+/// Reserves capacity for `pages` table entries, at least doubling it. Throws std::bad_alloc without changes.
+void KvSequence::State::grow_to(std::size_t pages) {
   for (PageTable& table : tables) {
     if (pages > table.pages.capacity()) table.pages.reserve(std::max(pages, 2 * table.pages.capacity()));
   }
@@ -62,7 +61,7 @@ bool KvSequence::State::grow(std::size_t pages) {
   const std::size_t before = page_count();
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     while (tables[cls].pages.size() < pages) {
-      CachePage* page = pool->take(cls);
+      CachePage* page = pool->allocate(cls);
       if (page == nullptr) {
         shrink(before);
         return false;
@@ -76,11 +75,11 @@ bool KvSequence::State::grow(std::size_t pages) {
 bool KvSequence::State::make_last_private(std::size_t cls) {
   CachePage* shared = shared_last(cls);
   if (shared == nullptr) return true;
-  CachePage* copy = pool->take(cls);
+  CachePage* copy = pool->allocate(cls);
   if (copy == nullptr) return false;
   std::memcpy(copy->bytes, shared->bytes, pool->page_bytes(cls));
   tables[cls].pages[length / kTokens] = copy;
-  pool->drop(cls, shared);
+  pool->release(cls, shared);
   return true;
 }
 
@@ -88,7 +87,7 @@ void KvSequence::State::shrink(std::size_t pages) {
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     PageTable& table = tables[cls];
     while (table.pages.size() > pages) {
-      pool->drop(cls, table.pages.back());
+      pool->release(cls, table.pages.back());
       table.pages.pop_back();
     }
     if (pages == 0) table.first_page = 0;
@@ -118,7 +117,7 @@ Result<void> KvSequence::reserve(std::size_t n) {
   }
   const std::size_t pages = pages_for(s.length + n);
   const std::size_t bytes = s.bytes_needed(pages);
-  if (!pool.make_room(bytes)) {
+  if (!pool.evict_for(bytes)) {
     return no_room([&] {
       return "they take " + std::to_string(bytes) + " bytes, and " + std::to_string(pool.bytes_in_use()) +
              " of its " + std::to_string(pool.budget_bytes()) + " are in use";
@@ -128,7 +127,7 @@ Result<void> KvSequence::reserve(std::size_t n) {
     return no_room([&] { return "the machine cannot give it " + std::to_string(bytes) + " bytes"; });
   };
   try {
-    s.make_room(pages);
+    s.grow_to(pages);
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
@@ -155,7 +154,7 @@ void KvSequence::release_unseen(std::size_t back) {
     const std::size_t first_seen = s.pool->first_seen_page(cls, s.length - std::min(back, s.length));
     for (; table.first_page < first_seen; ++table.first_page) {
       if (table.first_page < s.pool->sink_pages(cls)) continue;
-      s.pool->drop(cls, std::exchange(table.pages[table.first_page], nullptr));
+      s.pool->release(cls, std::exchange(table.pages[table.first_page], nullptr));
     }
   }
 }
@@ -176,20 +175,20 @@ KvSequence KvSequence::fork() const {
   KvSequence other(*s.pool);
   State& o = *other.state_;
   const std::size_t pages = pages_for(s.length);
-  o.make_room(pages);
+  o.grow_to(pages);
   o.length = s.length;
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
     const PageTable& from = s.tables[cls];
     o.tables[cls].pages.assign(from.pages.begin(), from.pages.begin() + static_cast<std::ptrdiff_t>(pages));
     o.tables[cls].first_page = from.first_page;
     for (CachePage* page : o.tables[cls].pages) {
-      if (page != nullptr) s.pool->share(cls, page);
+      if (page != nullptr) s.pool->retain(cls, page);
     }
   }
   return other;
 }
 
-void KvSequence::take_over(std::size_t length, std::vector<PageTable> tables) {
+void KvSequence::adopt_pages(std::size_t length, std::vector<PageTable> tables) {
   State& s = *state_;
   s.shrink(0);
   s.length = length;
@@ -201,8 +200,8 @@ std::size_t KvSequence::first_page(std::size_t cls) const { return state_->table
 CachePage* KvSequence::held(std::size_t cls, std::size_t i) const { return state_->tables[cls].pages[i]; }
 
 void KvSequence::exchange(std::size_t cls, std::size_t i, CachePage* page) {
-  state_->pool->share(cls, page);
-  state_->pool->drop(cls, std::exchange(state_->tables[cls].pages[i], page));
+  state_->pool->retain(cls, page);
+  state_->pool->release(cls, std::exchange(state_->tables[cls].pages[i], page));
 }
 
 std::byte* KvSequence::page(std::size_t cls, std::size_t i) const {

@@ -1,5 +1,5 @@
-// Keys and values of one sequence: a page table over the pool, shared page by page with whoever has the same
-// beginning.
+// The KV cache of one sequence: a page table over the pool. Sequences share the pages of a common prefix; a
+// shared page is copied before it is written (copy-on-write).
 #pragma once
 
 #include <cstddef>
@@ -11,14 +11,14 @@
 
 namespace partita {
 
-/// The pages of one class, by 64 tokens.
+/// The pages of one class, 64 tokens each.
 struct PageTable {
   std::vector<CachePage*> pages;  // null in [KvPool::sink_pages(), first_page)
-  std::size_t first_page = 0;     // pages before it, but for sinks, lie behind the window and are not held
+  std::size_t first_page = 0;     // earlier pages, except sinks, are outside the window and not held
 };
 
-/// One sequence's view of the pool: a page table per class and a length. Movable; returns its pages when
-/// destroyed.
+/// The view of one sequence into the pool: a page table per class and a length. Movable. The destructor
+/// releases the pages.
 class KvSequence {
  public:
   explicit KvSequence(KvPool& pool);
@@ -29,41 +29,44 @@ class KvSequence {
   /// Tokens whose keys and values are stored.
   std::size_t length() const;
 
-  /// Makes room for tokens [length(), length() + n): new pages, and a private copy of a shared page that
-  /// would be written. Error: kOutOfMemory with the bytes needed and the budget; length and contents are then
-  /// unchanged.
+  /// Allocates slots for tokens [length(), length() + n): new pages, and a private copy of a shared page
+  /// before it is written (copy-on-write). Error: kOutOfMemory with the bytes needed and the budget; length
+  /// and contents are then unchanged.
   Result<void> reserve(std::size_t n);
 
-  /// Declares n more tokens stored (after a step wrote them). Precondition: reserved, and not forked since.
+  /// Adds n tokens to the length, after a step wrote them. Precondition: reserved, and not forked since.
   void advance(std::size_t n);
 
-  /// Forgets tokens from `length` on and gives their pages back, reserved ones too. What lies below
-  /// truncation_floor() cannot be gone back to: everything is forgotten then, and length() is 0.
+  /// Removes the tokens from `length` on and releases their pages, reserved pages too. If `length` is below
+  /// truncation_floor(), all tokens are removed and length() is 0.
   void truncate(std::size_t length);
 
-  /// Gives back pages that no token from length() - `back` on can see, because the windows of their layers
-  /// have moved on. For sequences that go back by `back` tokens at most; it raises truncation_floor().
+  /// Releases the pages that no token from length() - `back` on attends to, because they are outside the
+  /// sliding window of their layers. `back` is the largest number of tokens that truncate() may remove later;
+  /// this call raises truncation_floor().
   void release_unseen(std::size_t back = 0);
 
-  /// The shortest length besides 0 that truncate() can go back to; 0 unless release_unseen() gave pages back.
+  /// The shortest length other than 0 that truncate() can restore; 0 unless release_unseen() released pages.
   std::size_t truncation_floor() const;
 
-  /// Another sequence with the same contents, sharing every page until one of them writes.
+  /// A copy of the sequence. It shares every page until one of the two writes (copy-on-write).
   KvSequence fork() const;
 
-  /// The page of class `cls` that holds tokens [64 i, 64 i + 64); null if release_unseen() gave it back.
-  /// Slots from length() on hold anything: zeros in a new page, old keys and values in one used again.
+  /// The page of class `cls` that holds tokens [64 i, 64 i + 64); null if release_unseen() released it. The
+  /// contents of slots from length() on are unspecified: zeros in a new page, old keys and values in a reused
+  /// one.
   std::byte* page(std::size_t cls, std::size_t i) const;
 
-  /// Of the pages of a class, sinks apart, the first that is held.
+  /// The first page of a class that the sequence holds, sinks not counted.
   std::size_t first_page(std::size_t cls) const;
 
-  /// Takes other contents in place of its own: `length` tokens in pages that this sequence holds from now on,
-  /// a reference each. tables: [classes], pages_for(length) pages each.
-  void take_over(std::size_t length, std::vector<PageTable> tables);
+  /// Replaces the contents: `length` tokens in `tables`, whose references (one per page) this sequence takes
+  /// over. tables: [classes], pages_for(length) pages each.
+  void adopt_pages(std::size_t length, std::vector<PageTable> tables);
 
-  /// page(), for who shares it; and another page of the same contents in its place.
+  /// The page itself, to be shared; null like page().
   CachePage* held(std::size_t cls, std::size_t i) const;
+  /// Replaces the page by an identical one, `page`, and adjusts the reference counts of both.
   void exchange(std::size_t cls, std::size_t i, CachePage* page);
 
   KvPool& pool() const;

@@ -10,19 +10,19 @@ bool is_held(const KvPool& pool, std::size_t cls, std::uint64_t first, std::size
   return page >= first || page < pool.sink_pages(cls);
 }
 
-/// Zeros in the slots of a page from `tokens` on: kernels.h has the layout.
+/// Writes zeros to the slots of a page from `tokens` on; kernels.h has the layout.
 void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::byte* page) {
-  constexpr std::size_t kBlock = 16;  // keys side by side
+  constexpr std::size_t kKeyTile = 16;  // tokens whose keys lie side by side
   const KvType type = pool.type();
   const std::size_t dim = pool.head_dim(), key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type));
   const std::size_t scales = kv_scale_bytes(type), scale = scales / kPageTokens;
   const auto clear = [](std::byte* at, std::size_t bytes) { std::memset(at, 0, bytes); };
   for (std::byte* head = page; head < page + pool.page_bytes(cls);) {
-    for (std::size_t block = 0; block < kPageTokens / kBlock; ++block) {
+    for (std::size_t tile = 0; tile < kPageTokens / kKeyTile; ++tile) {
       const std::size_t kept =
-          std::clamp<std::size_t>(tokens, block * kBlock, (block + 1) * kBlock) - block * kBlock;
+          std::clamp<std::size_t>(tokens, tile * kKeyTile, (tile + 1) * kKeyTile) - tile * kKeyTile;
       for (std::size_t d = 0; d < dim; ++d) {
-        clear(head + ((block * dim + d) * kBlock + kept) * key, (kBlock - kept) * key);
+        clear(head + ((tile * dim + d) * kKeyTile + kept) * key, (kKeyTile - kept) * key);
       }
     }
     head += kv_key_bytes(type, dim);
@@ -32,13 +32,13 @@ void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::b
   }
 }
 
-/// Pages on their way into a sequence; what is left of them at the end is given back.
-struct TakenPages {
+/// New pages of a sequence; the destructor releases those that no sequence has taken over.
+struct NewPages {
   KvPool& pool;
   std::vector<PageTable> tables;  // [classes]; null: not held
-  ~TakenPages() {
+  ~NewPages() {
     for (std::size_t cls = 0; cls < tables.size(); ++cls) {
-      for (CachePage* page : tables[cls].pages) pool.drop(cls, page);
+      for (CachePage* page : tables[cls].pages) pool.release(cls, page);
     }
   }
 };
@@ -60,7 +60,7 @@ std::vector<std::uint64_t> first_pages(const KvSequence& sequence) {
   return first;
 }
 
-bool are_first_pages(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first) {
+bool are_valid_first_pages(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first) {
   if (first.size() != pool.classes()) return false;
   for (std::size_t cls = 0; cls < first.size(); ++cls) {
     if (first[cls] > pool.first_seen_page(cls, length)) return false;
@@ -101,20 +101,20 @@ Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, s
   KvPool& pool = sequence.pool();
   sequence.truncate(0);
   const std::uint64_t bytes = kv_bytes(pool, length, first);
-  if (!pool.make_room(static_cast<std::size_t>(bytes))) {
+  if (!pool.evict_for(static_cast<std::size_t>(bytes))) {
     return Error{ErrorCode::kOutOfMemory, "the KV cache has no room for " + std::to_string(length) +
                                               " tokens: they take " + std::to_string(bytes) + " bytes, and " +
                                               std::to_string(pool.bytes_in_use()) + " of its " +
                                               std::to_string(pool.budget_bytes()) + " are in use"};
   }
-  TakenPages taken{pool, std::vector<PageTable>(pool.classes())};
+  NewPages taken{pool, std::vector<PageTable>(pool.classes())};
   for (PageTable& table : taken.tables) table.pages.assign(pages_for(length), nullptr);
   for (std::size_t cls = 0; cls < taken.tables.size(); ++cls) {
     PageTable& table = taken.tables[cls];
     table.first_page = first[cls];
     for (std::size_t i = 0; i < table.pages.size(); ++i) {
       if (!is_held(pool, cls, first[cls], i)) continue;
-      table.pages[i] = pool.take(cls);
+      table.pages[i] = pool.allocate(cls);
       if (table.pages[i] == nullptr) {
         return Error{ErrorCode::kOutOfMemory,
                      "the machine has no memory for the KV cache of " + std::to_string(length) + " tokens"};
@@ -123,7 +123,7 @@ Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, s
         return Error{ErrorCode::kIo, "the pages of a session cannot be read"};
     }
   }
-  sequence.take_over(length, std::move(taken.tables));
+  sequence.adopt_pages(length, std::move(taken.tables));
   return {};
 }
 

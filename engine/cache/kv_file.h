@@ -1,4 +1,4 @@
-// The pages of a sequence as bytes of a file.
+// KV cache pages as bytes of a session file.
 #pragma once
 
 #include <cstddef>
@@ -11,26 +11,28 @@
 
 namespace partita {
 
-/// What the bytes of pages mean; pages go from one pool to another only where it is the same. As a file has
-/// it: little-endian words.
+/// The layout of the bytes of pages. Pages can move to another pool only if its layout is equal. In a file:
+/// little-endian words.
 std::vector<std::uint64_t> kv_layout(const KvPool& pool);
 
-/// The first page that a sequence holds of each class, sinks apart: what tells its pages together with its
-/// length. [classes]
+/// For each class, the first page that the sequence holds, sinks not counted. Together with the length it
+/// determines which pages are held. [classes]
 std::vector<std::uint64_t> first_pages(const KvSequence& sequence);
 
-/// Whether a sequence of so many tokens can have these: none but such as no token after it sees are missing.
-bool are_first_pages(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first);
+/// Whether `first` can be the first pages of a sequence of `length` tokens: true if every page that later
+/// tokens can attend to is present.
+bool are_valid_first_pages(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first);
 
-/// Bytes that its pages take in a file. Precondition: are_first_pages().
+/// Bytes that the pages take in a file. Precondition: are_valid_first_pages().
 std::uint64_t kv_bytes(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first);
 
-/// Hands out all pages in order of classes; slots beyond the length are zeros, so that the same sequence
-/// gives the same bytes. Stops when `write` says false; returns what it said last.
+/// Passes all pages to `write` in order of classes. Slots beyond the length are zeros, so that the same
+/// sequence gives the same bytes. Stops when `write` returns false; returns the last result of `write`.
 bool write_pages(const KvSequence& sequence, const std::function<bool(std::span<const std::byte>)>& write);
 
-/// Another sequence's pages in place of the own ones. `read` fills each of them, kv_bytes() together, and
-/// says whether it could. Errors: kOutOfMemory; kIo where `read` could not. The sequence is then empty.
+/// Replaces the contents of `sequence` by pages from a file. `read` fills each page, kv_bytes() in total, and
+/// returns whether it succeeded. Errors: kOutOfMemory; kIo if `read` failed. After an error the sequence is
+/// empty.
 Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, std::size_t length,
                         std::span<const std::uint64_t> first, KvSequence& sequence);
 

@@ -10,8 +10,8 @@
 namespace partita {
 namespace {
 
-/// The memory of some pages in one piece, so that it lies on few large pages of the machine: a token reads a
-/// little of every page. The machine gives it as it is touched.
+/// The memory of 16 pages in one allocation, so that it uses few huge pages: a token reads a little of every
+/// page. The system provides the memory when it is touched.
 struct Slab {
   static constexpr std::size_t kPages = 16;
   explicit Slab(std::size_t page_bytes) : memory(kPages * page_bytes) {
@@ -35,8 +35,8 @@ struct KvPool::Impl {
     std::size_t layers = 0;
     std::size_t page_bytes = 0;
     Slab* slabs = nullptr;
-    CachePage* free = nullptr;   // pages that nobody holds, to be used again
-    CachePage* empty = nullptr;  // pages whose memory the machine has
+    CachePage* free = nullptr;   // pages without references, with memory
+    CachePage* empty = nullptr;  // pages without memory
   };
   struct Place {  // of a layer
     std::size_t cls = 0;
@@ -49,23 +49,23 @@ struct KvPool::Impl {
   std::size_t key_bytes = 0, head_bytes = 0;  // K, and K with V, of one head in one page
   std::vector<Class> classes;
   std::vector<Place> places;   // [layers]
-  std::size_t live_bytes = 0;  // of pages that somebody holds
-  std::size_t idle_bytes = 0;  // of them, those that the keeper alone holds
+  std::size_t live_bytes = 0;  // of pages with at least one reference
+  std::size_t idle_bytes = 0;  // of these, the pages that only the idle cache holds
   std::size_t free_bytes = 0;  // of pages in the free lists
-  PageKeeper* keeper = nullptr;
+  IdlePageCache* idle_cache = nullptr;
 
   Impl(const Config& config, KvType kv_type, std::size_t budget_bytes);
   ~Impl();
 
-  bool is_idle(const CachePage& page) const { return page.kept && page.references == 1; }
+  bool is_idle(const CachePage& page) const { return page.cached && page.references == 1; }
 
-  /// Gives at least `bytes` of free pages back to the machine, as far as there are any.
+  /// Returns the memory of free pages to the system: at least `bytes`, or all if there is less.
   void trim(std::size_t bytes);
 
-  /// More empty pages; false when the machine has no memory for them.
+  /// Adds empty pages; false if the system has no memory for them.
   bool add_slab(Class& c);
 
-  void release(std::size_t cls, CachePage* page);
+  void free_page(std::size_t cls, CachePage* page);
 };
 
 KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_bytes)
@@ -96,7 +96,7 @@ void KvPool::Impl::trim(std::size_t bytes) {
   for (Class& cls : classes) {
     while (free_bytes > target && cls.free != nullptr) {
       CachePage* page = pop(cls.free);
-      give_back(page->bytes, cls.page_bytes);
+      release_memory(page->bytes, cls.page_bytes);
       push(cls.empty, page);
       free_bytes -= cls.page_bytes;
     }
@@ -114,7 +114,7 @@ bool KvPool::Impl::add_slab(Class& c) {
   return true;
 }
 
-void KvPool::Impl::release(std::size_t cls, CachePage* page) {
+void KvPool::Impl::free_page(std::size_t cls, CachePage* page) {
   Class& c = classes[cls];
   push(c.free, page);
   live_bytes -= c.page_bytes;
@@ -141,7 +141,7 @@ std::size_t KvPool::first_seen_page(std::size_t cls, std::size_t position) const
   return seen == 0 || position < seen ? 0 : (position - seen + 1) / kPageTokens;
 }
 
-std::size_t KvPool::least_bytes_for(std::size_t tokens) const {
+std::size_t KvPool::min_bytes_for(std::size_t tokens) const {
   std::size_t bytes = 0;
   for (std::size_t cls = 0; cls < classes() && tokens > 0; ++cls) {
     const std::size_t first_seen = first_seen_page(cls, tokens - 1);
@@ -158,15 +158,15 @@ std::size_t KvPool::v_offset(std::size_t layer, std::size_t head) const {
   return k_offset(layer, head) + impl_->key_bytes;
 }
 
-bool KvPool::make_room(std::size_t bytes) {
+bool KvPool::evict_for(std::size_t bytes) {
   Impl& pool = *impl_;
   if (pool.budget == 0) return true;
   const auto room = [&] { return pool.budget - std::min(pool.budget, pool.live_bytes); };
-  if (bytes > room() && bytes <= room() + pool.idle_bytes) pool.keeper->give_up(bytes - room());
+  if (bytes > room() && bytes <= room() + pool.idle_bytes) pool.idle_cache->evict(bytes - room());
   return bytes <= room();
 }
 
-CachePage* KvPool::take(std::size_t cls) {
+CachePage* KvPool::allocate(std::size_t cls) {
   Impl& pool = *impl_;
   Impl::Class& c = pool.classes[cls];
   CachePage* page = nullptr;
@@ -180,33 +180,33 @@ CachePage* KvPool::take(std::size_t cls) {
     page = pop(c.empty);
   }
   page->references = 1;
-  page->kept = false;
+  page->cached = false;
   pool.live_bytes += c.page_bytes;
   return page;
 }
 
-void KvPool::share(std::size_t cls, CachePage* page) {
+void KvPool::retain(std::size_t cls, CachePage* page) {
   if (impl_->is_idle(*page)) impl_->idle_bytes -= page_bytes(cls);
   ++page->references;
 }
 
-void KvPool::drop(std::size_t cls, CachePage* page) {
+void KvPool::release(std::size_t cls, CachePage* page) {
   if (page == nullptr) return;
-  if (--page->references == 0) return impl_->release(cls, page);
+  if (--page->references == 0) return impl_->free_page(cls, page);
   if (impl_->is_idle(*page)) impl_->idle_bytes += page_bytes(cls);
 }
 
-void KvPool::keep(CachePage* page) {
-  page->kept = true;
+void KvPool::retain_cached(CachePage* page) {
+  page->cached = true;
   ++page->references;
 }
 
-void KvPool::let_go(std::size_t cls, CachePage* page) {
+void KvPool::release_cached(std::size_t cls, CachePage* page) {
   if (impl_->is_idle(*page)) impl_->idle_bytes -= page_bytes(cls);
-  page->kept = false;
-  if (--page->references == 0) impl_->release(cls, page);
+  page->cached = false;
+  if (--page->references == 0) impl_->free_page(cls, page);
 }
 
-void KvPool::set_keeper(PageKeeper* keeper) { impl_->keeper = keeper; }
+void KvPool::set_idle_cache(IdlePageCache* cache) { impl_->idle_cache = cache; }
 
 }  // namespace partita

@@ -13,12 +13,12 @@ std::size_t common(std::span<const std::int32_t> a, std::span<const std::int32_t
 }  // namespace
 
 PrefixCache::PrefixCache(KvPool& pool, std::size_t limit_bytes) : pool_(pool), limit_(limit_bytes) {
-  pool_.set_keeper(this);
+  pool_.set_idle_cache(this);
 }
 
 PrefixCache::~PrefixCache() {
-  for (const Kept& kept : uses_) pool_.let_go(kept.cls, kept.node->pages[kept.cls]);
-  pool_.set_keeper(nullptr);
+  for (const LruEntry& entry : lru_) pool_.release_cached(entry.cls, entry.node->pages[entry.cls]);
+  pool_.set_idle_cache(nullptr);
 }
 
 std::size_t PrefixCache::find(std::span<const std::int32_t> keys, std::vector<Node*>& path) const {
@@ -46,8 +46,8 @@ std::size_t PrefixCache::find(std::span<const std::int32_t> keys, std::vector<No
 }
 
 std::size_t PrefixCache::usable(std::span<Node* const> path, std::size_t length) const {
-  std::vector<std::size_t> run(pool_.classes(), 0);    // pages in a row that are there, up to the last
-  std::vector<std::size_t> sinks(pool_.classes(), 0);  // of the sinks, those in a row from the first on
+  std::vector<std::size_t> run(pool_.classes(), 0);    // consecutive cached pages, up to the last
+  std::vector<std::size_t> sinks(pool_.classes(), 0);  // consecutive cached pages of sinks, from the first on
   std::size_t best = 0;
   for (std::size_t i = 0; i < path.size(); ++i) {
     const std::size_t end = std::min((i + 1) * kPageTokens, length);
@@ -66,7 +66,7 @@ std::size_t PrefixCache::usable(std::span<Node* const> path, std::size_t length)
 
 bool PrefixCache::leaves_room_to_write(std::size_t length) const {
   if (pool_.budget_bytes() == 0 || length % kPageTokens == 0) return true;
-  std::size_t bytes = 0;  // of the pages that are taken up, and of copies of the last ones
+  std::size_t bytes = 0;  // of the reused pages, and of copies of the last ones
   for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
     const std::size_t first_seen = pool_.first_seen_page(cls, length);
     const std::size_t pages = pages_for(length) - first_seen + std::min(first_seen, pool_.sink_pages(cls));
@@ -75,8 +75,9 @@ bool PrefixCache::leaves_room_to_write(std::size_t length) const {
   return bytes <= pool_.budget_bytes();
 }
 
-bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequence) {
-  const std::size_t found = find(keys, path_);  // before path_ is handed on: compilers differ in the order
+bool PrefixCache::reuse_prefix(std::span<const std::int32_t> keys, KvSequence& sequence) {
+  const std::size_t found =
+      find(keys, path_);  // a statement of its own: the evaluation order of arguments is unspecified
   std::size_t length = usable(path_, found);
   if (!leaves_room_to_write(length)) {
     path_.resize(length / kPageTokens);
@@ -84,18 +85,19 @@ bool PrefixCache::take_up(std::span<const std::int32_t> keys, KvSequence& sequen
   }
   if (length <= sequence.length()) return false;
   std::vector<PageTable> tables(pool_.classes());
-  for (PageTable& table : tables) table.pages.assign(pages_for(length), nullptr);  // the last that may throw
+  for (PageTable& table : tables)
+    table.pages.assign(pages_for(length), nullptr);  // nothing throws after this
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     PageTable& table = tables[cls];
     table.first_page = pool_.first_seen_page(cls, length);
     for (std::size_t i = table.pages.size(); i > 0; --i) {
       if (i <= table.first_page && i > pool_.sink_pages(cls)) continue;
       table.pages[i - 1] = path_[i - 1]->pages[cls];
-      pool_.share(cls, table.pages[i - 1]);
+      pool_.retain(cls, table.pages[i - 1]);
       touch(*path_[i - 1], cls);
     }
   }
-  sequence.take_over(length, std::move(tables));
+  sequence.adopt_pages(length, std::move(tables));
   return true;
 }
 
@@ -107,20 +109,20 @@ PrefixCache::Node* PrefixCache::child(Node& node, std::span<const std::int32_t> 
   fresh->parent = &node;
   fresh->keys.assign(keys.begin(), keys.end());
   fresh->pages.assign(pool_.classes(), nullptr);
-  fresh->use.assign(pool_.classes(), uses_.end());
+  fresh->lru_entry.assign(pool_.classes(), lru_.end());
   node.children.push_back(std::move(fresh));
   return node.children.back().get();
 }
 
-void PrefixCache::keep(Node& node, std::size_t index, KvSequence& sequence) {
+void PrefixCache::cache_page(Node& node, std::size_t index, KvSequence& sequence) {
   for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
     CachePage* page = sequence.held(cls, index);
     if (page == nullptr || page == node.pages[cls]) continue;
     if (node.pages[cls] != nullptr) {
       sequence.exchange(cls, index, node.pages[cls]);
     } else {
-      node.use[cls] = uses_.insert(uses_.end(), {&node, cls});  // may throw, so before anything changes
-      pool_.keep(page);
+      node.lru_entry[cls] = lru_.insert(lru_.end(), {&node, cls});  // may throw, so it comes before changes
+      pool_.retain_cached(page);
       node.pages[cls] = page;
     }
   }
@@ -131,36 +133,36 @@ void PrefixCache::insert(std::span<const std::int32_t> keys, KvSequence& sequenc
   try {
     for (std::size_t i = 0; i < sequence.length() / kPageTokens; ++i) {
       last = child(*last, keys.subspan(i * kPageTokens, kPageTokens));
-      keep(*last, i, sequence);
+      cache_page(*last, i, sequence);
     }
   } catch (const std::bad_alloc&) {
-    // What there is no memory to remember is not kept.
+    // If memory runs out, the rest is not cached.
   }
-  // From the end to the beginning, so that a node is always of later use than those below it.
+  // From the end to the beginning, so that a node is always more recently used than the nodes below it.
   for (Node* node = last; node != &root_; node = node->parent) {
     for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
       if (node->pages[cls] != nullptr) touch(*node, cls);
     }
   }
-  remove(last);
+  remove_empty(last);
 }
 
-void PrefixCache::touch(Node& node, std::size_t cls) { uses_.splice(uses_.end(), uses_, node.use[cls]); }
+void PrefixCache::touch(Node& node, std::size_t cls) { lru_.splice(lru_.end(), lru_, node.lru_entry[cls]); }
 
-void PrefixCache::forget(Node& node, std::size_t cls) {
+void PrefixCache::drop_page(Node& node, std::size_t cls) {
   if (node.pages[cls] == nullptr) return;
-  pool_.let_go(cls, node.pages[cls]);
+  pool_.release_cached(cls, node.pages[cls]);
   node.pages[cls] = nullptr;
-  uses_.erase(node.use[cls]);
+  lru_.erase(node.lru_entry[cls]);
 }
 
-bool PrefixCache::can_go(const Kept& kept) const {
-  if (kept.node->pages[kept.cls]->references > 1) return false;
-  return pool_.window(kept.cls) != 0 || kept.node->children.empty();
+bool PrefixCache::is_evictable(const LruEntry& entry) const {
+  if (entry.node->pages[entry.cls]->references > 1) return false;
+  return pool_.window(entry.cls) != 0 || entry.node->children.empty();
 }
 
-/// A node without which nothing is lost, and those above it that are so then.
-void PrefixCache::remove(Node* leaf) {
+/// Removes a leaf without pages, and its ancestors that then are such leaves.
+void PrefixCache::remove_empty(Node* leaf) {
   const auto holds_nothing = [](const Node& node) {
     return std::all_of(node.pages.begin(), node.pages.end(),
                        [](const CachePage* page) { return page == nullptr; });
@@ -172,27 +174,27 @@ void PrefixCache::remove(Node* leaf) {
   }
 }
 
-void PrefixCache::give_up(std::size_t bytes) {
+void PrefixCache::evict(std::size_t bytes) {
   const std::size_t idle = pool_.idle_bytes();
   const std::size_t target = idle - std::min(bytes, idle);
-  for (auto at = uses_.begin(); at != uses_.end() && pool_.idle_bytes() > target;) {
-    if (!can_go(*at)) {
+  for (auto at = lru_.begin(); at != lru_.end() && pool_.idle_bytes() > target;) {
+    if (!is_evictable(*at)) {
       ++at;
       continue;
     }
     Node* node = at->node;
     const bool whole = pool_.window(at->cls) == 0;
     const std::size_t cls = at->cls;
-    while (at != uses_.end() && at->node == node && (whole || at->cls == cls)) ++at;
+    while (at != lru_.end() && at->node == node && (whole || at->cls == cls)) ++at;
     for (std::size_t c = 0; c < pool_.classes(); ++c) {
-      if (whole || c == cls) forget(*node, c);
+      if (whole || c == cls) drop_page(*node, c);
     }
-    remove(node);
+    remove_empty(node);
   }
 }
 
 void PrefixCache::trim() {
-  if (pool_.idle_bytes() > limit_) give_up(pool_.idle_bytes() - limit_);
+  if (pool_.idle_bytes() > limit_) evict(pool_.idle_bytes() - limit_);
 }
 
 }  // namespace partita

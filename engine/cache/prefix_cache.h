@@ -1,10 +1,11 @@
-// What was read before, found again by content: a tree of pages, 64 tokens a node, so that sequences which
-// begin alike read their beginning once. (The radix tree of Zheng et al. 2023, SGLang, over whole pages; a
-// sequence may share the first part of a page and copies it when it writes on.)
+// The prefix cache (automatic prefix caching): a radix tree of KV cache pages, 64 tokens per node, found by
+// content. Sequences with a common prefix compute the prefix once. (RadixAttention, Zheng et al. 2023,
+// SGLang, over whole pages; a sequence may share the first part of a page and copies the page when it
+// writes.)
 //
-// The tree keeps pages as long as there is memory. The page used longest ago goes first; of a global class
-// only from a leaf, for what comes after is of no use without it. A page of a windowed class may go from
-// anywhere: a beginning can be taken up where the window before its end is still there.
+// The tree keeps pages while memory is free and evicts the least recently used (LRU) page first. A page of a
+// global class is evicted only from a leaf, because the pages after it are useless without it. A page of a
+// windowed class may be evicted anywhere: a prefix is usable if the window before its end is present.
 #pragma once
 
 #include <cstddef>
@@ -18,64 +19,65 @@
 
 namespace partita {
 
-/// Sequences of one pool. Tokens are named by keys: whatever their keys and values depend on besides what is
-/// before them, which is the id and, where roles compute differently, the role (Scheduler). Not for two
-/// threads at once.
-class PrefixCache final : public PageKeeper {
+/// The prefix cache of one pool. A token is identified by a key. The key covers everything besides the
+/// preceding tokens that its keys and values depend on: the id and, if roles compute differently, the role
+/// (Scheduler). Not thread-safe.
+class PrefixCache final : public IdlePageCache {
  public:
-  /// limit_bytes: what the pages may take that nobody uses besides. The pool outlives it.
+  /// limit_bytes: the limit for pages that no sequence uses. The pool must outlive the cache.
   PrefixCache(KvPool& pool, std::size_t limit_bytes);
   ~PrefixCache() override;
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
 
-  /// Gives `sequence` the longest beginning of `keys` that is known, if that is longer than what it has,
-  /// which are its own first keys. True if it did.
-  bool take_up(std::span<const std::int32_t> keys, KvSequence& sequence);
+  /// Looks up the longest cached prefix of `keys` and, if it is longer than the sequence, replaces the
+  /// contents of `sequence` by it. The tokens of `sequence` must be a prefix of `keys`. Returns whether it
+  /// did.
+  bool reuse_prefix(std::span<const std::int32_t> keys, KvSequence& sequence);
 
-  /// Keeps the whole pages of a sequence, whose tokens have these keys. Where the same is kept already, the
-  /// sequence goes on with that and gives its own page back.
+  /// Adds the whole pages of a sequence, whose tokens have these keys, to the cache. If an identical page is
+  /// cached already, the sequence uses that page and releases its own.
   void insert(std::span<const std::int32_t> keys, KvSequence& sequence);
 
-  /// Lets go of what is beyond the limit.
+  /// Evicts pages until the limit is met.
   void trim();
-  void give_up(std::size_t bytes) override;
+  void evict(std::size_t bytes) override;
 
  private:
   struct Node;
-  struct Kept {
+  struct LruEntry {
     Node* node;
     std::size_t cls;
   };
-  using Uses = std::list<Kept>;  // least recent first
+  using LruList = std::list<LruEntry>;  // least recently used first
 
   struct Node {
     Node* parent = nullptr;
-    std::vector<std::int32_t> keys;   // [64]
-    std::vector<CachePage*> pages;    // [classes], null where none is kept
-    std::vector<Uses::iterator> use;  // [classes], of the pages that are
+    std::vector<std::int32_t> keys;            // [64]
+    std::vector<CachePage*> pages;             // [classes], null: not cached
+    std::vector<LruList::iterator> lru_entry;  // [classes], valid for cached pages
     std::vector<std::unique_ptr<Node>> children;
   };
 
-  /// The nodes from the root's child on that hold the beginning of keys, and how long it is: whole nodes, and
-  /// part of the last perhaps.
+  /// The path of nodes, from a child of the root on, that matches a prefix of `keys`. Returns the length of
+  /// the match: whole nodes, and possibly a part of the last.
   std::size_t find(std::span<const std::int32_t> keys, std::vector<Node*>& path) const;
-  /// The longest beginning, up to `length`, all of whose pages are there that a token after it sees.
+  /// The longest usable prefix, at most `length`: all pages that a later token attends to are cached.
   std::size_t usable(std::span<Node* const> path, std::size_t length) const;
-  /// Whether a sequence that takes up so much can be written on with all of the budget: a last page that is
-  /// shared in part is copied first.
+  /// Whether a sequence that reuses a prefix of this length can still be written to within the budget: a
+  /// partly shared last page must be copied first.
   bool leaves_room_to_write(std::size_t length) const;
   Node* child(Node& node, std::span<const std::int32_t> keys);
-  void keep(Node& node, std::size_t index, KvSequence& sequence);
+  void cache_page(Node& node, std::size_t index, KvSequence& sequence);
   void touch(Node& node, std::size_t cls);
-  void forget(Node& node, std::size_t cls);
-  bool can_go(const Kept& kept) const;
-  void remove(Node* leaf);
+  void drop_page(Node& node, std::size_t cls);
+  bool is_evictable(const LruEntry& entry) const;
+  void remove_empty(Node* leaf);
 
   KvPool& pool_;
   const std::size_t limit_;
   Node root_;
-  Uses uses_;
+  LruList lru_;
   std::vector<Node*> path_;
 };
 

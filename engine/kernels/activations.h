@@ -1,4 +1,4 @@
-// Rows of activations, as a matrix product takes them.
+// Rows of activations, float and quantized, as inputs of matrix products.
 #pragma once
 
 #include <cstddef>
@@ -8,18 +8,18 @@
 
 namespace partita {
 
-/// From one row of quantized activations to the next. A tile walks over a dozen rows side by side; were they
-/// whole kilobytes apart, they would fight for a few lines of the cache.
+/// The distance between rows of quantized activations. A tile reads a dozen rows side by side; if they were
+/// whole kilobytes apart, they would compete for a few cache sets.
 constexpr std::size_t quant_stride(std::size_t cols) { return cols % 1024 == 0 ? cols + 32 : cols; }
 
-/// The largest magnitude of a quantized activation: with a quant of any type (-128 .. 127) added to it, it
-/// still fits 16 bits (matmul_winograd.h).
-inline constexpr float kMostQuant = 32767 - 128;
+/// The largest magnitude of a quantized activation: the sum with a quant of any type (-128 .. 127) still fits
+/// 16 bits (matmul_winograd.h).
+inline constexpr float kMaxQuant = 32767 - 128;
 
 /// A row whose largest magnitude is below this counts as zero (the inverse of its scale would overflow).
-inline constexpr float kLeastAmplitude = 1e-30F;
+inline constexpr float kMinAmplitude = 1e-30F;
 
-/// Rows of activations. Views; whoever makes them owns the memory.
+/// Rows of activations. A view; its creator owns the memory.
 struct Activations {
   std::size_t rows = 0;
   std::size_t cols = 0;

@@ -1,5 +1,6 @@
-// One page of fused attention, as a template over the vector type V: scores, online softmax, weighted values.
-// Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention by chunks of keys).
+// Fused attention over one page (flash attention), as a template over the vector type V: scores, online
+// softmax, weighted values. Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention by chunks
+// of keys).
 #pragma once
 
 #include <algorithm>
@@ -17,9 +18,9 @@ struct PageAttention {
   using F = typename V::F;
   static constexpr KvElement kKey = kv_keys(Type), kValue = kv_values(Type);
   static constexpr std::size_t kScales = kv_scale_bytes(Type);
-  static constexpr int kBlock = 16;  // tokens whose keys lie side by side; dimensions of a value in a vector
+  static constexpr int kWidth = 16;  // of a vector: tokens of keys, or dimensions of a value
   template <KvElement E>
-  static constexpr std::size_t kVector = kBlock* bytes_of(E);  // its bytes in the page
+  static constexpr std::size_t kVector = kWidth* bytes_of(E);  // its bytes in the page
   static constexpr std::size_t kMaxDepth = kMaxHeadDim;
   static_assert(kPageTokens <= kMaxDepth);
 
@@ -39,8 +40,8 @@ struct PageAttention {
     std::size_t ldo;
   };
 
-  /// Tiles of `x` for vectors [first, last). A sum waits for itself at every step, so where a tile has few
-  /// rows it takes several vectors side by side.
+  /// Tiles of `x` for vectors [first, last). Each sum depends on its previous step, so a tile with few rows
+  /// takes several vectors side by side.
   template <class Start, class Column>
   [[gnu::always_inline]] static void tiles(const Rows& x, int first, int last, Start&& start,
                                            Column&& column) {
@@ -49,11 +50,11 @@ struct PageAttention {
       const auto some = [&](auto side_by_side, int v) __attribute__((always_inline)) {
         constexpr int kVectors = decltype(side_by_side)::value;
         F acc[kRows][kVectors];
-        float* out = x.out + row * x.ldo + static_cast<std::size_t>(v) * kBlock;
+        float* out = x.out + row * x.ldo + static_cast<std::size_t>(v) * kWidth;
         for (int r = 0; r < kRows; ++r) {
           for (int c = 0; c < kVectors; ++c)
             acc[r][c] = start(row + static_cast<std::size_t>(r),
-                              out + static_cast<std::size_t>(r) * x.ldo + c * kBlock);
+                              out + static_cast<std::size_t>(r) * x.ldo + c * kWidth);
         }
         float_tile<V>(
             x.a + row * x.lda, x.lda,
@@ -61,37 +62,36 @@ struct PageAttention {
             acc);
         for (int r = 0; r < kRows; ++r) {
           for (int c = 0; c < kVectors; ++c)
-            V::store(out + static_cast<std::size_t>(r) * x.ldo + c * kBlock, acc[r][c]);
+            V::store(out + static_cast<std::size_t>(r) * x.ldo + c * kWidth, acc[r][c]);
         }
       };
-      constexpr int kMost = 4 * kRows <= V::kTileRows ? 4 : 2 * kRows <= V::kTileRows ? 2 : 1;
+      constexpr int kMax = 4 * kRows <= V::kTileRows ? 4 : 2 * kRows <= V::kTileRows ? 2 : 1;
       int v = first;
-      for (; v + kMost <= last; v += kMost) some(std::integral_constant<int, kMost>{}, v);
-      if constexpr (kMost > 1) {
+      for (; v + kMax <= last; v += kMax) some(std::integral_constant<int, kMax>{}, v);
+      if constexpr (kMax > 1) {
         for (; v < last; ++v) some(std::integral_constant<int, 1>{}, v);
       }
     });
   }
 
-  /// All vectors of a product. Where several tiles read them they are converted once.
+  /// All vectors of a product. If several tiles read them, they are converted once.
   template <KvElement E, class Start, class Column>
   [[gnu::always_inline]] static void product(const Rows& x, int vectors, Start&& start, Column&& column) {
     if (E == KvElement::kF32 || x.rows <= V::kTileRows) return tiles(x, 0, vectors, start, column);
-    alignas(64) float converted[kMaxDepth * kBlock];
+    alignas(64) float converted[kMaxDepth * kWidth];
     for (int v = 0; v < vectors; ++v) {
-      for (std::size_t k = 0; k < x.depth; ++k) V::store(converted + k * kBlock, column(k, v));
+      for (std::size_t k = 0; k < x.depth; ++k) V::store(converted + k * kWidth, column(k, v));
       tiles(
           x, v, v + 1, start, [&](std::size_t k, int) __attribute__((always_inline)) {
-            return V::load(converted + k * kBlock);
+            return V::load(converted + k * kWidth);
           });
     }
   }
 
-  /// The vector at `offset`; meanwhile the same of the page that comes next goes into the second level of
-  /// cache.
+  /// The vector at `offset`; prefetches the same offset of the next page into the second-level cache.
   template <KvElement E>
-  [[gnu::always_inline]] static F load_and_ask(const std::byte* side, const std::byte* next,
-                                               std::size_t offset) {
+  [[gnu::always_inline]] static F load_and_prefetch(const std::byte* side, const std::byte* next,
+                                                    std::size_t offset) {
     constexpr int kRead = 0, kSecondLevel = 2;
     __builtin_prefetch(next + offset, kRead, kSecondLevel);
     return load<E>(side + offset);
@@ -99,46 +99,48 @@ struct PageAttention {
 
   /// scores: [rows][kPageTokens]
   [[gnu::noinline]] static void scores(const QueryTile& tile, const std::byte* k, const std::byte* next,
-                                       int blocks, float* out) {
+                                       int vectors, float* out) {
     const auto dim = static_cast<std::size_t>(tile.head_dim);
     product<kKey>(
-        {static_cast<std::size_t>(tile.rows), dim, tile.q, dim, out, kPageTokens}, blocks,
+        {static_cast<std::size_t>(tile.rows), dim, tile.q, dim, out, kPageTokens}, vectors,
         [](std::size_t, const float*) { return V::set(0.0F); },
-        [&](std::size_t d, int block) {
-          return load_and_ask<kKey>(k, next, (static_cast<std::size_t>(block) * dim + d) * kVector<kKey>);
+        [&](std::size_t d, int vector) {
+          return load_and_prefetch<kKey>(k, next,
+                                         (static_cast<std::size_t>(vector) * dim + d) * kVector<kKey>);
         });
   }
 
-  /// Turns one row's scores into weights, zero outside [first, last), and updates its maximum and sum. The
-  /// scales of `v` go into the weights, not into the sum. Returns the factor for what was accumulated before.
-  static float weights(float* s, const std::byte* v, int blocks, int first, int last, float& max,
+  /// Turns the scores of one row into weights, zero outside [first, last), and updates its maximum and sum.
+  /// The scales of `v` multiply the weights, not the sum. Returns the factor for the values accumulated
+  /// before.
+  static float weights(float* s, const std::byte* v, int vectors, int first, int last, float& max,
                        float& sum) {
     const F nothing = V::set(-std::numeric_limits<float>::infinity());
     F most = nothing;
-    for (int b = 0; b < blocks; ++b) {
-      const F x = V::keep(V::load(s + b * kBlock), first - b * kBlock, last - b * kBlock, nothing);
-      V::store(s + b * kBlock, x);
+    for (int b = 0; b < vectors; ++b) {
+      const F x = V::keep(V::load(s + b * kWidth), first - b * kWidth, last - b * kWidth, nothing);
+      V::store(s + b * kWidth, x);
       most = V::max(most, x);
     }
     const float page_max = V::reduce_max(most);
     const float new_max = page_max > max ? page_max : max;
     if (new_max == -std::numeric_limits<float>::infinity() && page_max == new_max) {
-      bool any = false;  // nothing visible so far; NaN scores never compare equal and are not hidden here
-      for (int b = 0; b < blocks; ++b) any = any || V::has_nan(V::load(s + b * kBlock));
+      bool any = false;  // all scores so far are -inf; a NaN score counts as a score
+      for (int b = 0; b < vectors; ++b) any = any || V::has_nan(V::load(s + b * kWidth));
       if (!any) {
-        for (int b = 0; b < blocks; ++b) V::store(s + b * kBlock, V::set(0.0F));
+        for (int b = 0; b < vectors; ++b) V::store(s + b * kWidth, V::set(0.0F));
         return 1.0F;
       }
     }
     F total = V::set(0.0F);
-    for (int b = 0; b < blocks; ++b) {
-      const F p = exp2<V>(V::sub(V::load(s + b * kBlock), V::set(new_max)));
+    for (int b = 0; b < vectors; ++b) {
+      const F p = exp2<V>(V::sub(V::load(s + b * kWidth), V::set(new_max)));
       total = V::add(total, p);
-      if constexpr (kScales != 0) {  // where no key is seen there may be a NaN for a scale
-        const F scaled = V::mul(p, V::load(reinterpret_cast<const float*>(v) + b * kBlock));
-        V::store(s + b * kBlock, V::keep(scaled, first - b * kBlock, last - b * kBlock, V::set(0.0F)));
+      if constexpr (kScales != 0) {  // the scale of a hidden key may be NaN
+        const F scaled = V::mul(p, V::load(reinterpret_cast<const float*>(v) + b * kWidth));
+        V::store(s + b * kWidth, V::keep(scaled, first - b * kWidth, last - b * kWidth, V::set(0.0F)));
       } else {
-        V::store(s + b * kBlock, p);
+        V::store(s + b * kWidth, p);
       }
     }
     const float factor = exp2_one<V>(max - new_max);
@@ -154,21 +156,21 @@ struct PageAttention {
     product<kValue>(
         {static_cast<std::size_t>(tile.rows), static_cast<std::size_t>(n_keys), weights_of, kPageTokens, out,
          dim},
-        tile.head_dim / kBlock,
+        tile.head_dim / kWidth,
         [&](std::size_t row, const float* at) { return V::mul(V::load(at), V::set(factors[row])); },
-        [&](std::size_t key, int block) {
-          return load_and_ask<kValue>(
-              v, next, kScales + (key * dim + static_cast<std::size_t>(block) * kBlock) * bytes_of(kValue));
+        [&](std::size_t key, int vector) {
+          return load_and_prefetch<kValue>(
+              v, next, kScales + (key * dim + static_cast<std::size_t>(vector) * kWidth) * bytes_of(kValue));
         });
   }
 
-  /// Whether the values of the keys outside [first, last), which some row does not see, are finite.
+  /// Whether the values of the keys outside [first, last), which are hidden from some row, are finite.
   [[gnu::noinline]] static bool hidden_values_are_finite(const std::byte* v, std::size_t dim, int first,
                                                          int last, int n_keys) {
     F poison = V::set(0.0F);  // becomes NaN at the first value that is not finite
     const auto look = [&](int from, int to) {
       for (std::size_t i = static_cast<std::size_t>(from) * dim; i < static_cast<std::size_t>(to) * dim;
-           i += kBlock) {
+           i += kWidth) {
         const F zero = V::mul(load<kValue>(v + kScales + i * bytes_of(kValue)), V::set(0.0F));
         poison = V::add(poison, zero);
       }
@@ -181,23 +183,23 @@ struct PageAttention {
   static void run(const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
     float factors[kMaxQueryRows];
-    const int blocks = (n_keys + kBlock - 1) / kBlock;
-    int all_first = 0, all_last = n_keys;  // what all rows see
-    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, blocks, s);
+    const int vectors = (n_keys + kWidth - 1) / kWidth;
+    int all_first = 0, all_last = n_keys;  // keys that all rows attend to
+    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, vectors, s);
     for (int r = 0; r < tile.rows; ++r) {
       const int first = tile.first[r], last = std::min(tile.last[r], n_keys);
-      factors[r] = weights(s + r * kPageTokens, page.v, blocks, first, last, state.max[r], state.sum[r]);
+      factors[r] = weights(s + r * kPageTokens, page.v, vectors, first, last, state.max[r], state.sum[r]);
       all_first = std::max(all_first, first);
       all_last = std::min(all_last, last);
     }
-    // Values in 8 bits are always finite.
+    // 8-bit values are always finite.
     const bool none_hidden = kValue == KvElement::kI8 || (all_first == 0 && all_last == n_keys);
     const std::byte* const next_v = page.next_v != nullptr ? page.next_v : page.v;
     const auto dim = static_cast<std::size_t>(tile.head_dim);
     if (none_hidden || hidden_values_are_finite(page.v, dim, all_first, all_last, n_keys))
       return values(tile, s, factors, page.v, next_v, n_keys, state.out);
-    // A weight of 0 does not hide what is not finite: each row takes what it sees alone. The sums are in the
-    // same order.
+    // A weight of 0 does not hide a value that is not finite, so each row takes only its own keys. The order
+    // of the sums is the same.
     for (int r = 0; r < tile.rows; ++r) {
       const int first = std::clamp(tile.first[r], 0, n_keys);
       const int last = std::clamp(tile.last[r], first, n_keys);
@@ -209,7 +211,7 @@ struct PageAttention {
     }
   }
 
-  /// Sixteen elements.
+  /// Stores sixteen elements.
   template <KvElement E>
   static void store(std::byte* at, F x) {
     if constexpr (E == KvElement::kF32) V::store(reinterpret_cast<float*>(at), x);
@@ -225,13 +227,13 @@ struct PageAttention {
     const Amplitude of_v = amplitude<V>(v, static_cast<std::size_t>(head_dim));
     if (of_v.poison != 0.0F) return {std::numeric_limits<float>::quiet_NaN(), 0.0F};
     const float most = of_v.most;
-    return {most / 127.0F, most >= kLeastAmplitude ? 127.0F / most : 0.0F};
+    return {most / 127.0F, most >= kMinAmplitude ? 127.0F / most : 0.0F};
   }
 
   static void append(const float* k, const float* v, int head_dim, int token, std::byte* k_page,
                      std::byte* v_page) {
-    std::byte* k_at = k_page + static_cast<std::size_t>(token / kBlock * head_dim) * kVector<kKey> +
-                      static_cast<std::size_t>(token % kBlock) * bytes_of(kKey);
+    std::byte* k_at = k_page + static_cast<std::size_t>(token / kWidth * head_dim) * kVector<kKey> +
+                      static_cast<std::size_t>(token % kWidth) * bytes_of(kKey);
     std::byte* v_at = v_page + kScales + static_cast<std::size_t>(token * head_dim) * bytes_of(kValue);
     float inverse = 1.0F;
     if constexpr (kScales != 0) {
@@ -239,10 +241,10 @@ struct PageAttention {
       std::memcpy(v_page + static_cast<std::size_t>(token) * sizeof(float), &of_v.scale, sizeof(float));
       inverse = of_v.inverse;
     }
-    for (int d = 0; d < head_dim; d += kBlock) {
+    for (int d = 0; d < head_dim; d += kWidth) {
       std::byte cells[kVector<kKey>];
       store<kKey>(cells, V::load(k + d));
-      for (int i = 0; i < kBlock; ++i)
+      for (int i = 0; i < kWidth; ++i)
         std::memcpy(k_at + static_cast<std::size_t>(d + i) * kVector<kKey>,
                     cells + static_cast<std::size_t>(i) * bytes_of(kKey), bytes_of(kKey));
       F x = V::load(v + d);

@@ -1,4 +1,5 @@
-// How many members parallel regions should have, learned from how long these held each other up.
+// Chooses the number of members of parallel regions, from how long members of earlier regions delayed each
+// other.
 #pragma once
 
 #include <atomic>
@@ -7,7 +8,7 @@
 
 namespace partita {
 
-/// Shared by all regions of the process, which may run at once: what one has learned, the others need not.
+/// Shared by all regions of the process, which may run at once: all regions use what one has learned.
 class Contention {
  public:
   using Duration = std::chrono::nanoseconds;
@@ -15,23 +16,25 @@ class Contention {
 
   static Time now() { return std::chrono::steady_clock::now(); }
 
-  /// How many members the next region of a team of `threads` has.
-  int members(int threads) const { return threads < most_ ? threads : most_.load(std::memory_order_relaxed); }
+  /// The number of members of the next region of a team of `threads`.
+  int members(int threads) const {
+    return threads < max_members_ ? threads : max_members_.load(std::memory_order_relaxed);
+  }
 
-  /// The same; from time to time one more than the last, to try.
+  /// The same; from time to time one more, as a trial.
   int next_members(int threads, Time now);
 
-  /// Takes in that members waited for each other for `lost` of the last `elapsed`. True if the `members`
-  /// there are should be one fewer, as those of later regions then are.
-  bool take(Duration lost, Duration elapsed, int members, Time now);
+  /// Records that members waited for each other for `lost` of the last `elapsed`. Returns true if the region
+  /// should drop one of its `members`; later regions then have one fewer too.
+  bool record(Duration lost, Duration elapsed, int members, Time now);
 
  private:
   using Count = Duration::rep;  // nanoseconds
 
-  std::atomic<int> most_{1 << 16};  // members
-  std::atomic<Count> held_up_{0};   // what waiting has cost lately
-  std::atomic<Count> pause_{0};     // until it tries with one more
-  std::atomic<Count> changed_{0};   // when most_ did
+  std::atomic<int> max_members_{1 << 16};  // members
+  std::atomic<Count> held_up_{0};          // the cost of recent waiting
+  std::atomic<Count> pause_{0};            // until the next trial with one more
+  std::atomic<Count> changed_{0};          // when max_members_ changed
 };
 
 }  // namespace partita

@@ -29,8 +29,8 @@ void store_some(float* p, std::size_t n, typename V::F x) {
   for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
 }
 
-/// body(load, store) over [0, n) by sixteens, where load(p) gives the sixteen of p at hand as a vector and
-/// store(p, x) writes them; the last, partial sixteen goes through a copy.
+/// Calls body(load, store) for [0, n) in steps of sixteen: load(p) returns the current sixteen of p as a
+/// vector and store(p, x) writes them; the last, partial sixteen goes through a copy.
 template <class V, class Body>
 [[gnu::always_inline]] inline void for_lanes(std::size_t n, Body&& body) {
   std::size_t i = 0;
@@ -58,7 +58,7 @@ template <class V>
   return V::fma(p, f, V::set(1.0F));
 }
 
-/// n in [-127, 128] nearest to x; NaN stays NaN (the operand order of min and max sees to it).
+/// The integer in [-127, 128] nearest to x; NaN stays NaN because of the operand order of min and max.
 template <class V>
 [[gnu::always_inline]] inline typename V::F whole_exponent(typename V::F x) {
   return V::round(V::max(V::set(-127.0F), V::min(V::set(128.0F), x)));
@@ -95,8 +95,8 @@ template <class V>
   return exp<V>(x, V::set(0.0F));
 }
 
-/// e^(scale (x - shift)) of a scale in two parts. What the roundings of the difference (two-sum, Knuth 1969)
-/// and of the product lose is kept, so that the error does not grow with the exponent.
+/// e^(scale (x - shift)) with a scale in two parts. The rounding errors of the difference (two-sum, Knuth
+/// 1969) and of the product are kept, so that the error does not grow with the exponent.
 template <class V>
 [[gnu::always_inline]] inline typename V::F exp_difference(typename V::F x, typename V::F shift,
                                                            typename V::F scale, typename V::F scale_rest) {
@@ -106,12 +106,12 @@ template <class V>
   const typename V::F t = V::mul(d, scale);
   const typename V::F rest =
       V::fma(d, scale_rest, V::fma(lost, scale, V::fma(d, scale, V::sub(V::set(0.0F), t))));
-  // Infinite d: rest is NaN, and min gives its second operand. What it is does not matter then.
+  // If d is infinite, rest is NaN, and min returns its second operand. The value does not matter then.
   return exp<V>(t, V::max(V::min(rest, V::set(0x1p-4F)), V::set(-0x1p-4F)));
 }
 
-/// The largest magnitude of numbers, and what marks those that have none: 0, or NaN where one is NaN or
-/// infinite (whose row then poisons what it touches instead of looking like 0).
+/// The largest magnitude of numbers, and `poison`: 0, or NaN if a number is NaN or infinite (its row then
+/// becomes NaN instead of 0).
 struct Amplitude {
   float most, poison;
 };
@@ -132,13 +132,13 @@ template <class V>
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
   using F = typename V::F;
   const std::size_t groups = x.cols / kGroupCols;
-  const F low = V::set(-kMostQuant), high = V::set(kMostQuant);
+  const F low = V::set(-kMaxQuant), high = V::set(kMaxQuant);
   for (std::size_t r = first; r < last; ++r) {
     const float* row = x.values + r * x.cols;
     const auto [most, poison] = amplitude<V>(row, x.cols);
-    const bool usable = most >= kLeastAmplitude && most <= std::numeric_limits<float>::max();
-    const F inverse = V::set(usable ? kMostQuant / most : 0.0F);
-    x.scale[r] = most / kMostQuant + poison;
+    const bool usable = most >= kMinAmplitude && most <= std::numeric_limits<float>::max();
+    const F inverse = V::set(usable ? kMaxQuant / most : 0.0F);
+    x.scale[r] = most / kMaxQuant + poison;
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;

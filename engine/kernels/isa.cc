@@ -38,7 +38,7 @@ bool has_amx_bf16() {
   return (d & kBf16) != 0 && (d & kTile) != 0 && request_tiles();
 }
 
-/// Asked of cpuid: clang 14's __builtin_cpu_supports does not know the name.
+/// Uses cpuid directly: clang 14's __builtin_cpu_supports does not know the name.
 bool has_f16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
@@ -95,7 +95,7 @@ constexpr std::array kAll = {Isa::kScalar};
 constexpr std::array<Isa, 0> kForced = {};
 #endif
 
-/// The one of this architecture that has this name.
+/// The instruction set of this architecture with this name.
 std::optional<Isa> find(std::string_view wanted) {
   for (const Isa isa : kAll) {
     if (name(isa) == wanted) return isa;
@@ -152,7 +152,7 @@ Result<Isa> choose_isa() {
   }
   if (can_run(*isa)) return *isa;
   return Error{ErrorCode::kUnsupported, "PARTITA_ISA asks for " + wanted +
-                                            ", but this processor goes no further than " +
+                                            ", but the best that this processor has is " +
                                             std::string(name(best)) + "."};
 }
 

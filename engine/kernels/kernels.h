@@ -1,8 +1,8 @@
-// The arithmetic, behind one interface. A table of functions per instruction set; scalar.cc is the
-// definition.
+// The compute kernels: a table of functions per instruction set (runtime dispatch). scalar.cc is the
+// definition (reference implementation).
 //
-// Conventions: row-major float matrices, leading dimension in elements; pointers from AlignedBytes where a
-// comment says aligned; n any size unless stated. No function allocates, locks or throws.
+// Conventions: row-major float matrices, leading dimension in elements; pointers come from AlignedBytes if a
+// comment says aligned; n is any size unless stated otherwise. No function allocates, locks or throws.
 #pragma once
 
 #include <cstddef>
@@ -15,25 +15,24 @@
 
 namespace partita {
 
-/// Largest head_dim: that of the families in sight, and what attention keeps of one head on its stack.
+/// Largest head_dim: that of the supported families; attention keeps one head on its stack.
 inline constexpr std::uint32_t kMaxHeadDim = 256;
 
-/// Keys a page of the cache holds; also the chunk of the online softmax.
+/// Keys per page of the KV cache; also the chunk of the online softmax.
 inline constexpr int kPageTokens = 64;
 
-/// What keys and values are kept as. kF16I8: keys in f16; values as whole numbers in [-127, 127] times a
-/// scale for each token and KV head, max |v| / 127 over that value alone. A NaN scale marks a value with NaN
-/// or inf.
+/// The types of the KV cache. kF16I8: keys in f16; values as integers in [-127, 127] times a scale for each
+/// token and KV head, max |v| / 127 over that value. A NaN scale marks a value with NaN or inf.
 enum class KvType : std::uint8_t { kF16, kF32, kF16I8 };
 inline constexpr KvType kKvTypes[] = {KvType::kF16, KvType::kF32, KvType::kF16I8};
 
-/// An element of a key or value, by its bytes.
+/// The type of an element of a key or value; the enumerator is its size in bytes.
 enum class KvElement : std::size_t { kI8 = 1, kF16 = 2, kF32 = 4 };
 constexpr std::size_t bytes_of(KvElement element) { return static_cast<std::size_t>(element); }
 constexpr KvElement kv_keys(KvType type) { return type == KvType::kF32 ? KvElement::kF32 : KvElement::kF16; }
 constexpr KvElement kv_values(KvType type) { return type == KvType::kF16I8 ? KvElement::kI8 : kv_keys(type); }
 
-/// Bytes of one KV head in one page: of K, of the scales that stand before V's elements, of all of V.
+/// Bytes of one KV head in one page: of K, of the scales before V's elements, of all of V.
 constexpr std::size_t kv_key_bytes(KvType type, std::size_t head_dim) {
   return kPageTokens * head_dim * bytes_of(kv_keys(type));
 }
@@ -44,9 +43,9 @@ constexpr std::size_t kv_value_bytes(KvType type, std::size_t head_dim) {
   return kv_scale_bytes(type) + kPageTokens * head_dim * bytes_of(kv_values(type));
 }
 
-/// One page of one KV head. K: [4 blocks of 16 tokens][head_dim][16]; V: scales [64 tokens] in float where
-/// the type has them, then [64 tokens][head_dim]. next_k, next_v: those of the page that will be asked for
-/// after it, to be fetched meanwhile, or null.
+/// One page of one KV head. K: [4 tiles of 16 tokens][head_dim][16]; V: scales [64 tokens] in float if the
+/// type has them, then [64 tokens][head_dim]. next_k, next_v: the page that is processed next, to be
+/// prefetched, or null.
 struct KvPage {
   const std::byte* k = nullptr;
   const std::byte* v = nullptr;
@@ -61,13 +60,14 @@ struct SoftmaxState {
   float* out = nullptr;  // [rows][head_dim], not yet divided by sum
 };
 
-/// A tile of query rows that see keys of the same KV head.
+/// A tile of query rows that attend to keys of the same KV head.
 struct QueryTile {
-  const float* q = nullptr;             // [rows][head_dim], scaled by attention_scale * log2(e)
-  int rows = 0;                         // at most kMaxQueryRows
-  int head_dim = 0;                     // multiple of 16, at most kMaxHeadDim
-  const std::int32_t* first = nullptr;  // [rows]: first key this row sees, relative to the page (may be < 0)
-  const std::int32_t* last = nullptr;   // [rows]: one past the last key it sees, relative to the page
+  const float* q = nullptr;  // [rows][head_dim], scaled by attention_scale * log2(e)
+  int rows = 0;              // at most kMaxQueryRows
+  int head_dim = 0;          // multiple of 16, at most kMaxHeadDim
+  const std::int32_t* first =
+      nullptr;  // [rows]: first key that the row attends to, relative to the page (may be < 0)
+  const std::int32_t* last = nullptr;  // [rows]: one past the last key, relative to the page
 };
 inline constexpr int kMaxQueryRows = 48;
 
@@ -76,7 +76,7 @@ enum class GateFunction : std::uint8_t { kSilu, kGeluTanh };
 struct Kernels {
   Isa isa;
 
-  /// Fills q, scale, sum of `out` rows [first, last) from out.values.
+  /// Quantizes out.values: fills q, scale, sum of rows [first, last).
   void (*quantize)(const Activations& out, std::size_t first, std::size_t last);
 
   /// y[r][16 p + i] = W[16 p + i] . x[r] for p in panels, r in [0, x.rows); columns past w.rows are not
@@ -86,17 +86,17 @@ struct Kernels {
                  std::byte* scratch);
 
   /// Bounds of the outputs of panels [first_panel, last_panel), for rows r of x: with a = wide_scale[r] * (q
-  /// of wide places . wide[r]), b = narrow_scale[r] * (q of the others . narrow[r]) and t = a + b -
-  /// offset[r], output i is within step * (reach[r] + rounding * (|a| + |b| + |offset[r]|)) + slack[r] +
-  /// rounding * |base| of base + step * t. upper: [rows][ld], the upper bounds, ld >= 16 * panels. lower:
-  /// [rows]: raised to the largest lower bound. The same bits in all tables.
+  /// of wide columns . wide[r]), b = narrow_scale[r] * (q of the others . narrow[r]) and t = a + b -
+  /// offset[r], output i is within step * (error_bound[r] + rounding * (|a| + |b| + |offset[r]|)) + slack[r]
+  /// + rounding * |base| of base + step * t. upper: [rows][ld], the upper bounds, ld >= 16 * panels. lower:
+  /// [rows]: raised to the largest lower bound. All tables give the same bits.
   void (*screen)(const ScreenPanels& w, std::size_t first_panel, std::size_t last_panel, const ScreenQuery& x,
                  float* upper, std::size_t ld, float* lower);
 
-  /// y[i] = the sum over k in [0, n) of (x[k] - mean[k]) * columns[k * ld + i], i in [0, count), in double, k
-  /// ascending, each product and each sum rounded. The same bits in all tables.
-  void (*turn)(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
-               std::size_t count, double* y);
+  /// A change of basis: y[i] = the sum over k in [0, n) of (x[k] - mean[k]) * columns[k * ld + i], i in [0,
+  /// count), in double, k ascending, each product and each sum rounded. All tables give the same bits.
+  void (*change_basis)(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
+                       std::size_t count, double* y);
 
   /// out[k][0 .. 16) = the values of panel `panel`, in float: [w.cols][ld].
   void (*unpack)(const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld);
@@ -118,22 +118,22 @@ struct Kernels {
   void (*append)(KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
                  std::byte* v_page);
 
-  /// Continues the online softmax over one page's first n_keys tokens. A row's bits do not depend on the
-  /// others.
+  /// Continues the online softmax over the first n_keys tokens of one page. The bits of a row do not depend
+  /// on the other rows.
   void (*attend)(KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
                  const SoftmaxState& state);
 
-  /// Merges the partial result `part` into `into` (same rows): the other half of chunked softmax.
+  /// Merges the partial result `part` into `into` (same rows), as in flash-decoding.
   void (*merge)(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState& into);
 
-  /// out[rows][head_dim] /= sum; a row that saw no key is zero.
+  /// out[rows][head_dim] /= sum; a row that attended to no key is zero.
   void (*finish)(const SoftmaxState& state, int rows, int head_dim);
 
   /// The largest x (NaN if any x is NaN), n >= 1.
   float (*max)(const float* x, std::size_t n);
 
-  /// y = exp(scale * (x - shift)), returning the sum of y. scale: its float is finite and not 0. y may be x,
-  /// or null for the sum alone. -inf gives 0. The same bits in all tables but exact_kernels(), so that the
+  /// y = exp(scale * (x - shift)), returning the sum of y. scale: finite and not 0 as a float. y may be x, or
+  /// null to get only the sum. -inf gives 0. All tables but exact_kernels() give the same bits, so that the
   /// same logits give the same token.
   double (*exp_sum)(const float* x, std::size_t n, float shift, double scale, float* y);
 };
@@ -141,12 +141,12 @@ struct Kernels {
 /// Bytes that matmul needs per thread.
 std::size_t matmul_scratch_bytes(std::size_t cols);
 
-/// The table of an instruction set (kAmx: that of kVnni; kAmxEmulated: that, or where the processor lacks it
-/// that of kAvx512; their tiles live in tile_products.h). Precondition: can_run().
+/// The table of an instruction set (kAmx: that of kVnni; kAmxEmulated: that of kVnni, or of kAvx512 if the
+/// processor lacks VNNI; their tile products are in tile_products.h). Precondition: can_run().
 const Kernels& kernels(Isa isa);
 
-/// The definition of the whole engine in float: no activation is quantized, products are summed in double.
-/// Slow; what `--exact` runs and what the tables above are tested against.
+/// The definition of the engine in float: activations are not quantized, products are summed in double. Slow;
+/// used by `--exact`, and the reference for tests of the tables above.
 const Kernels& exact_kernels();
 
 }  // namespace partita

@@ -1,9 +1,9 @@
-// Products of quantized panels by dot products of bytes, for vector types that have them (V::Columns): the
-// same integers as by pairs, in half the instructions.
+// Products of quantized panels by byte dot products, for vector types that have them (V::Columns): the same
+// integers as by pairs, in half the instructions.
 //
-// A 16-bit activation is q = 256 h + l with a signed byte h and an unsigned byte l, a quant w an unsigned
-// byte, and sum q w = 256 sum h w + sum l w. Signed dot products take w as it is below 128; quants of 8 bits
-// enter them less their offset of 128, which leaves 128 sum l to be taken off.
+// A 16-bit activation is q = 256 h + l with a signed byte h and an unsigned byte l, a quant w is an unsigned
+// byte, and sum q w = 256 sum h w + sum l w. Signed dot products use w directly if it is below 128; 8-bit
+// quants are used minus their offset of 128, so 128 sum l must be subtracted.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,9 @@
 namespace partita {
 namespace {
 
-inline constexpr int kEights = kGroupCols / 8;  // of columns in a group
+inline constexpr int kEights = kGroupCols / 8;  // eights of columns in a group
 
-/// acc[r] = the sum over the columns of half a group (or all of it) of q * w, q being those of row row + r.
+/// acc[r] = the sum over the columns of half a group (or all of it) of q * w, where q is in row row + r.
 template <class V, int R, class Panel>
 [[gnu::always_inline]] inline void byte_sums(const Panel& panel, const Activations& x, std::size_t row,
                                              std::size_t g, int half, typename V::I (&acc)[R]) {
@@ -52,17 +52,19 @@ template <class V, int R, class Panel>
   }
 }
 
-/// A panel as it lies in the file's precision, read as bytes.
+/// A panel in its packed form, read as bytes.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   using Base = PackedPanel<V, Bits, Kind, Offset>;
   using I = typename V::I;
   static constexpr bool kOwnSums = true, kEightBits = Bits == 8;
   static constexpr int kOffset = Offset;
-  static constexpr int kSumOffset = kEightBits ? 0 : Base::kSumOffset;  // what sums() leaves to do
+  static constexpr int kSumOffset =
+      kEightBits ? 0 : Base::kSumOffset;  // the offset that sums() does not subtract
   static_assert(!kEightBits || (Offset == 128 && Base::kHalves == 1));
 
-  /// body(t, first, second) for every eight columns of the half: lane r holds four of row r, one a byte.
+  /// Calls body(t, first, second) for every eight columns of the half: lane r holds four columns of row r,
+  /// one per byte.
   template <class Body>
   [[gnu::always_inline]] void eights(std::size_t g, int half, Body&& body) const {
     constexpr int kCount = kEights / Base::kHalves;
@@ -88,7 +90,8 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   }
 
  private:
-  /// w with the bits from the fourth on: bytes 0 and 2 are those of pair `pair`, bytes 1 and 3 of pair + 2.
+  /// w with its upper bits (from the fourth on) added: bytes 0 and 2 are those of pair `pair`, bytes 1 and 3
+  /// of pair + 2.
   [[gnu::always_inline]] static I high_bits(const std::byte* group, int pair, I w) {
     constexpr int kHigh = Bits - 4;
     if constexpr (kHigh > 0) {
@@ -106,7 +109,7 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   }
 };
 
-/// The same panel taken apart: one byte a quant, scales and minima as floats.
+/// The unpacked panel: one byte per quant, scales and minima as floats.
 template <class V, class Packed>
 struct UnpackedBytePanel {
   using I = typename V::I;
@@ -169,7 +172,7 @@ struct UnpackedBytePanel {
 };
 
 /// Two rows at a time: their 16 accumulators leave registers for a vector of weights, and each byte dot
-/// product is worth two of pairs.
+/// product replaces two of pairs.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 requires requires { typename V::Columns; }
 struct PanelReading<V, Bits, Kind, Offset> {

@@ -1,9 +1,10 @@
-// Matrix products on panels, as templates over the vector type V (simd_avx2.h, simd_avx512.h, simd_neon.h).
+// Matrix products on packed panels, as templates over the vector type V (simd_avx2.h, simd_avx512.h,
+// simd_neon.h).
 //
 // A tile is one panel (16 outputs) times R rows of activations, all columns. For few rows the quants are
-// taken apart while they are read; for many, a panel is taken apart once into 16-bit pairs that all tiles
-// then share. Both do the same arithmetic in the same order (panels.h), so how many rows there are never
-// shows in the bits.
+// unpacked while they are read; for many rows a panel is unpacked once into 16-bit pairs that all tiles
+// share. Both do the same arithmetic in the same order (panels.h), so the number of rows does not affect the
+// bits.
 #pragma once
 
 #include <cstddef>
@@ -64,12 +65,12 @@ struct Quants {
   }
 };
 
-/// Scales of a panel by their kind: scale(g, half) and, where kHasMinimum, what is added: minimum(g).
+/// The scales of a panel by their kind: scale(g, half) and, if kHasMinimum, the added minimum(g).
 template <class V, ScaleKind Kind>
 struct Scales {
   static constexpr bool kHasMinimum = Kind == ScaleKind::kF16Min || Kind == ScaleKind::kSuper;
   static constexpr int kHalves = Kind == ScaleKind::kSuperI8 ? 2 : 1;  // groups of 16 columns in 32
-  static constexpr std::size_t kGroupBytes =                           // of scales, on the average
+  static constexpr std::size_t kGroupBytes =                           // of scales, on average
       Kind == ScaleKind::kF16      ? 32
       : Kind == ScaleKind::kF16Min ? 64
       : Kind == ScaleKind::kSuper  ? 40
@@ -98,15 +99,15 @@ struct Scales {
   const std::byte* own(std::size_t g) const { return super(g) + kSuperBytes + g % kSuperGroups * 32; }
 };
 
-/// A panel as it lies in the file's precision.
+/// A panel in its packed form, in the precision of the file.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 struct PackedPanel {
   using Q = Quants<V, Bits>;
   using S = Scales<V, Kind>;
   static constexpr int kHalves = S::kHalves;
   static constexpr bool kHasMinimum = S::kHasMinimum;
-  // With two scales in a group one sum of activations does not do: the offset is taken from the quants
-  // instead.
+  // With two scales in a group one sum of activations is not enough, so the offset is subtracted from the
+  // quants.
   static constexpr int kSumOffset = kHalves == 1 ? Offset : 0;
 
   const std::byte* quants;
@@ -128,9 +129,8 @@ struct PackedPanel {
   typename V::F scale(std::size_t g, int half) const { return scales.scale(g, half); }
   typename V::F minimum(std::size_t g) const { return scales.minimum(g); }
 
-  /// Asks for group g of the next panel, into the second level of cache: while one panel is multiplied the
-  /// next one comes. With few rows the processor's own prefetching leaves half of the memory's bandwidth
-  /// unused.
+  /// Prefetches group g of the next panel into the second-level cache while the current panel is multiplied.
+  /// With few rows the hardware prefetcher leaves half of the memory bandwidth unused.
   void prefetch(std::size_t g) const {
     constexpr int kRead = 0, kSecondLevel = 2;
     const std::byte* at = quants + to_next + g * Q::kGroupBytes;
@@ -139,7 +139,7 @@ struct PackedPanel {
   }
 };
 
-/// The same panel taken apart: pairs as 16 x 2 x int16 less the offset, scales and minima as floats.
+/// The unpacked panel: pairs as 16 x 2 x int16 minus the offset, scales and minima as floats.
 template <class V, int Halves, bool HasMinimum>
 struct UnpackedPanel {
   static constexpr int kHalves = Halves;
@@ -165,7 +165,7 @@ struct UnpackedPanel {
     fill(packed, groups, [](std::size_t, int, typename V::I) {});
   }
 
-  /// also(g, i, w) is told pair i of each group.
+  /// Calls also(g, i, w) for pair i of each group.
   template <class Packed, class Also>
   [[gnu::always_inline]] void fill(const Packed& packed, std::size_t groups, Also&& also) {
     const auto offset = V::set_i(Packed::kSumOffset << 16 | Packed::kSumOffset);
@@ -198,7 +198,7 @@ struct UnpackedPanel {
   void prefetch(std::size_t) const {}
 };
 
-/// Where a tile's results go: y[r][0..16), of which `lanes` exist.
+/// The destination of a tile: y[r][0..16), of which `lanes` exist.
 struct TileOut {
   float* y;
   std::size_t ld;
@@ -283,8 +283,9 @@ typename V::F load_elements(const std::byte* at) {
   return V::load(reinterpret_cast<const float*>(at));
 }
 
-/// acc[r][c] += sum over k of a[r][k] * b(k, c), k ascending, one rounding each: the float product of the
-/// house, for float panels and for attention. a: [R][lda]; b(k, c): a vector, the c-th of C side by side.
+/// acc[r][c] += sum over k of a[r][k] * b(k, c), k ascending, one rounding per step: the float product of
+/// this engine, for float panels and for attention. a: [R][lda]; b(k, c): a vector, the c-th of C side by
+/// side.
 template <class V, int R, int C, class B>
 [[gnu::always_inline]] inline void float_tile(const float* a, std::size_t lda, std::size_t depth, B&& b,
                                               typename V::F (&acc)[R][C]) {
@@ -301,11 +302,11 @@ template <class V, int R, int C, class B>
   }
 }
 
-/// Calls f(integral constant R, first row) for tiles of `Most` rows, then of 4, then for what is left (of 2
-/// and 1 where `Most` is below 4).
-template <class V, int Most = V::kTileRows, class F>
+/// Calls f(integral constant R, first row) for tiles of `Max` rows, then of 4, then for the rest (of 2 and 1
+/// if `Max` is below 4).
+template <class V, int Max = V::kTileRows, class F>
 [[gnu::always_inline]] inline void for_tiles(std::size_t rows, F&& f) {
-  constexpr std::size_t kRows = Most;
+  constexpr std::size_t kRows = Max;
   std::size_t row = 0;
   for (; row + kRows <= rows; row += kRows) f(std::integral_constant<int, kRows>{}, row);
   if constexpr (kRows > 4) {
@@ -323,7 +324,7 @@ struct Float {};
 template <int Bits, ScaleKind Kind, int Offset>
 struct Quantized {};
 
-/// What a type's panels hold: the one list of types that the kernels know.
+/// The panel layout of each type: the one list of types that the kernels support.
 template <class OnFloat, class OnQuantized>
 void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
   switch (type) {
@@ -352,8 +353,8 @@ void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
   }
 }
 
-/// How the panels of a quantized type are read, by how many rows and, taken apart, how many panels at most.
-/// matmul_bytes.h and matmul_winograd.h have other ways.
+/// How the panels of a quantized type are read: the maximum numbers of rows and, when unpacked, of panels in
+/// a tile. matmul_bytes.h and matmul_winograd.h have other ways.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 struct PanelReading {
   using Packed = PackedPanel<V, Bits, Kind, Offset>;
@@ -363,7 +364,7 @@ struct PanelReading {
 
 template <class V>
 struct Matmul {
-  /// From this many rows on a panel is taken apart first.
+  /// From this many rows on, a panel is unpacked first.
   static constexpr std::size_t kUnpackRows = 14;
 
   struct Job {
@@ -405,7 +406,7 @@ struct Matmul {
     }
   }
 
-  /// All rows by the panels `which`, taken apart.
+  /// Multiplies all rows by the panels `which`, unpacked.
   template <int Rows, class Unpacked, std::size_t P, class Packed>
   static void unpacked_tiles(const Job& job, const std::size_t (&which)[P], const Packed& packed) {
     const std::size_t groups = job.w.cols / kGroupCols;
@@ -466,7 +467,7 @@ struct Matmul {
   /// The values of one panel: [cols][ld].
   template <int Bits, ScaleKind Kind, int Offset>
   static void unpack_quantized(const PackedMatrix& w, std::size_t p, float* out, std::size_t ld) {
-    constexpr int kFirstColumn[4] = {0, 4, 1, 5};  // of the pairs of eight columns; the second is two further
+    constexpr int kFirstColumn[4] = {0, 4, 1, 5};  // of each pair in eight columns; the second is at + 2
     using Panel = PackedPanel<V, Bits, Kind, Offset>;
     const Panel panel{w.quants(p), {w.scales(p)}, 0};
     const auto offset = V::set_i(Panel::kSumOffset);

@@ -1,13 +1,13 @@
 // Products of quantized panels by many rows with half of the multiplications (Winograd 1968, "A New Algorithm
-// for Inner Product"), for vector types that ask for it (V::kWinograd).
+// for Inner Product"), for vector types with V::kWinograd.
 //
 //   w0 a0 + w1 a1 = (w0 + a1) (w1 + a0) - w0 w1 - a0 a1
 //
-// The last two terms belong to a row of weights and a row of activations alone: they are made once, not for
-// every product. What is left is one multiplication where there were two, and two additions, which run on
-// pipes that multiplications leave idle. With pairs in the place of w0, w1, a0, a1 one vpdpwssd multiplies
-// four columns of 16 rows. All sums are of integers modulo 2^32 and the result is below that: it is exact,
-// the same that other ways have.
+// The last two terms depend on one row of weights or one row of activations alone: they are computed once,
+// not for every product. The rest is one multiplication instead of two, and two additions, which run on pipes
+// that multiplications leave idle. With pairs in place of w0, w1, a0, a1 one vpdpwssd multiplies four columns
+// of 16 rows. All sums are of integers modulo 2^32 and the result is below that, so it is exact and equal to
+// that of the other ways.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 namespace partita {
 namespace {
 
-/// A panel taken apart, with the sums of w0 w1.
+/// An unpacked panel, with the sums of w0 w1.
 template <class V, bool HasMinimum>
 struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
   using Base = UnpackedPanel<V, 1, HasMinimum>;
@@ -86,8 +86,8 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
   }
 };
 
-/// Two panels share each broadcast activation. Not with two scales in a group: half as many columns do not
-/// pay for what comes before and after them.
+/// Two panels share each broadcast activation. Not used with two scales in a group: half as many columns do
+/// not pay for the work before and after them.
 template <class V, int Bits, ScaleKind Kind, int Offset>
 requires(requires { V::kWinograd; } &&
          Scales<V, Kind>::kHalves == 1) struct PanelReading<V, Bits, Kind, Offset> {

@@ -1,6 +1,6 @@
-// NEON with dot products of bytes. Compiled with exactly those flags (engine/CMakeLists.txt).
+// NEON with byte dot products. Compiled with exactly those flags (engine/CMakeLists.txt).
 #include "engine/kernels/simd_neon_dot.h"
-// After the type that it reads panels for:
+// Included after the type whose panels it reads:
 #include "engine/kernels/matmul_bytes.h"
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"

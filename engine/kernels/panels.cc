@@ -17,10 +17,10 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
-/// Columns of the 8 that a lane's nibbles hold, lowest nibble first.
+/// The columns, within each 8, of the nibbles of a lane, lowest nibble first.
 constexpr int kNibbleColumn[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
-/// The pair p (0..15) and half (0, 1) under which the kernels meet column c (0..31) of a group.
+/// The pair p (0..15) and half (0, 1) in which the kernels read column c (0..31) of a group.
 struct PairPlace {
   int pair, half;
 };
@@ -93,7 +93,7 @@ unsigned get_quant(const std::byte* group, int bits, int lane, int column) {
   return q | (high & ((1U << high_bits) - 1)) << 4;
 }
 
-/// Where the scales of group g begin, and the f16 factors of its block of 256 for the super kinds.
+/// The offset of the scales of group g and, for the super kinds, of the f16 factors of its super-block.
 struct ScalePlace {
   std::size_t group, super;
 };
@@ -119,7 +119,7 @@ float get_f16(const std::byte* at, int lane) {
   return f16_to_f32(bits);
 }
 
-/// value = scale * q + added; the first and the second half of a group may differ in scale.
+/// value = scale * q + added; the two halves of a group may differ in scale.
 struct LaneScales {
   float scale[2];
   float added;
@@ -153,7 +153,7 @@ LaneScales lane_scales(const PackedMatrix& matrix, std::size_t panel, std::size_
   return {};
 }
 
-/// One block, the b-th of its row, into lane `lane` of a panel.
+/// Packs one quantization block, the b-th of its row, into lane `lane` of a panel.
 template <int bits>
 void put_block(const QuantLayout& layout, const QuantBlock& block, std::size_t b, int lane, std::byte* quants,
                std::byte* scales) {
@@ -187,8 +187,8 @@ void put_block(const QuantLayout& layout, const QuantBlock& block, std::size_t b
   }
 }
 
-/// Rows of blocks into the lanes of a panel, block by block, so that what is written stays in the cache until
-/// it is whole. rows: [lanes]
+/// Packs rows of quantization blocks into the lanes of a panel, block by block, so that the written bytes
+/// stay in the cache until they are complete. rows: [lanes]
 template <int bits>
 void pack_quantized(const Codec& type, const std::byte* const* rows, int lanes, std::size_t cols,
                     std::byte* quants, std::byte* scales) {
@@ -220,8 +220,8 @@ AlignedBytes::AlignedBytes(std::size_t bytes) {
     std::memset(base_, 0, room);
     data_ = static_cast<std::byte*>(base_);
   } else {
-    // Straight from the system: zero, and in memory only once touched. Large pages spare the decoder, which
-    // walks all weights for every token, most of its TLB misses.
+    // Directly from the system: zero, and in memory only when touched. Huge pages avoid most TLB misses of
+    // the decoder, which reads all weights for every token.
     const std::size_t room = bytes + kHugePage;
     if (room < bytes) return;
     void* p = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -252,14 +252,14 @@ AlignedBytes::~AlignedBytes() {
   }
 }
 
-void give_back(std::byte* at, std::size_t bytes) {
+void release_memory(std::byte* at, std::size_t bytes) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const std::uintptr_t begin = round_up(reinterpret_cast<std::uintptr_t>(at), page);
   const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(at) + bytes) / page * page;
   if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
-std::byte* PanelArena::take(std::size_t bytes) {
+std::byte* PanelArena::allocate(std::size_t bytes) {
   const std::size_t room = round_up(bytes, kCacheLine);
   if (room <= block_.size() - used_) {
     std::byte* at = block_.data() + used_;
@@ -290,7 +290,7 @@ Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols)
 Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols, PanelArena& arena) {
   auto m = panels_for(dtype, rows, cols);
   if (!m) return m;
-  m->storage = arena.take(m->bytes());
+  m->storage = arena.allocate(m->bytes());
   if (m->storage == nullptr) {
     return Error{ErrorCode::kOutOfMemory, "No memory for a matrix of " + std::to_string(rows) + " x " +
                                               std::to_string(cols) + " elements (" +

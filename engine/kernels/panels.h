@@ -1,4 +1,5 @@
-// Weight matrices in the layout that the kernels load: panels of 16 output rows.
+// Packed weight matrices (repacked quantized weights): panels of 16 output rows, in the layout that the
+// kernels load.
 //
 // A matrix W has `rows` outputs and `cols` inputs (y = W x). Panel p holds rows 16p .. 16p+15, padded with
 // zero rows at the end; within it the 16 rows are the 16 lanes of every load, so that a dot product needs no
@@ -24,8 +25,8 @@
 //
 // Activations are 16-bit integers under one float scale per row, stored in the order in which the panels
 // yield pairs: within every 8 columns 0 2 4 6 1 3 5 7. Products are summed exactly in 32-bit integers within
-// a group; across groups one fused multiply-add per group in column order; the scale comes last. So the bits
-// of an output depend on its row of W and its activations alone.
+// a group; across groups there is one fused multiply-add per group in column order; the scale comes last. So
+// the bits of an output depend only on its row of W and its activations.
 #pragma once
 
 #include <cstddef>
@@ -43,14 +44,14 @@ namespace partita {
 inline constexpr int kPanelRows = 16;
 inline constexpr int kGroupCols = 32;   // columns of a quantized panel under one scale (or two)
 inline constexpr int kSuperGroups = 8;  // groups in a 256-element block
-/// The column, of each eight, that stands at place i of the pair order.
+/// The column, within each eight columns, at position i of the pair order.
 inline constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
-/// Zero-filled bytes on a 64-byte boundary; large ones take memory only where they are touched. Movable.
+/// Zero-filled bytes on a 64-byte boundary; large blocks take memory only where they are touched. Movable.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
-  /// Throws nothing; data() is null when the machine has no such memory.
+  /// Does not throw; data() is null if the allocation failed.
   explicit AlignedBytes(std::size_t bytes);
   AlignedBytes(AlignedBytes&& other) noexcept;
   AlignedBytes& operator=(AlignedBytes&& other) noexcept;
@@ -67,17 +68,18 @@ class AlignedBytes {
   std::size_t size_ = 0;
 };
 
-/// Gives memory in [at, at + bytes) back to the machine, as far as whole pages of the machine lie in it; they
-/// read as zero when they are next used.
-void give_back(std::byte* at, std::size_t bytes);
+/// Returns memory in [at, at + bytes) to the system, as far as it consists of whole system pages; they read
+/// as zero on the next access.
+void release_memory(std::byte* at, std::size_t bytes);
 
-/// Memory of many matrices, small ones side by side in one block, so that all lie on few large pages.
+/// An arena for matrices: small ones lie side by side in one block, so that all of them use few huge pages.
 class PanelArena {
  public:
-  /// A block for `bytes` in all; what does not fit (or all, when the machine has no such block) stands alone.
+  /// A block of `bytes`; a matrix that does not fit (or all, if the block cannot be allocated) gets its own
+  /// allocation.
   explicit PanelArena(std::size_t bytes = 0) : block_(bytes) {}
-  /// Zero bytes on a 64-byte boundary, there as long as the arena; null when the machine has no such memory.
-  std::byte* take(std::size_t bytes);
+  /// Zero bytes on a 64-byte boundary, valid as long as the arena; null if the allocation failed.
+  std::byte* allocate(std::size_t bytes);
 
  private:
   AlignedBytes block_;
@@ -85,7 +87,7 @@ class PanelArena {
   std::vector<AlignedBytes> alone_;
 };
 
-/// A packed matrix; its memory is the arena's. Immutable after pack_panels().
+/// A packed matrix; its memory belongs to the arena. Immutable after pack_panels().
 struct PackedMatrix {
   std::size_t rows = 0;  // outputs
   std::size_t cols = 0;  // inputs
@@ -103,8 +105,7 @@ struct PackedMatrix {
   bool quantized() const { return layout.bits != 0; }
 };
 
-/// Panels [first, last) of a matrix, and the one that is asked for after them: what is fetched while they are
-/// multiplied.
+/// Panels [first, last) of a matrix, and the panel that is needed next, which is prefetched meanwhile.
 struct PanelRange {
   constexpr PanelRange(std::size_t first_panel, std::size_t last_panel)
       : PanelRange(first_panel, last_panel, last_panel) {}
@@ -113,31 +114,33 @@ struct PanelRange {
   std::size_t first, last, next;
 };
 
-/// A matrix of this shape without storage. Error: kUnsupported for a column count that is not whole blocks.
+/// A matrix of this shape without storage. Error: kUnsupported if the columns are not whole quantization
+/// blocks.
 Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols);
 
-/// The same with zero-filled storage. Error: also kOutOfMemory.
+/// The same with zero-filled storage. Errors: also kOutOfMemory.
 Result<PackedMatrix> allocate_panels(Dtype dtype, std::size_t rows, std::size_t cols, PanelArena& arena);
 
-/// Rows of a matrix as a file has them, one after the other.
+/// Rows of a matrix as stored in a file, one after the other.
 struct RowBlocks {
   std::span<const std::byte> bytes;
   std::size_t first_row = 0;  // of the matrix in the file, where `bytes` begins
 };
 
 /// Fills panels [first, last): row r of the matrix is row `row_map[r]` of the file (an empty map is the
-/// identity), which `blocks` has. Different threads may fill different panels of one matrix.
+/// identity), which must be in `blocks`. Different threads may fill different panels of one matrix.
 void pack_panels(PackedMatrix& matrix, const RowBlocks& blocks, std::span<const std::uint32_t> row_map,
                  std::size_t first, std::size_t last);
 
-/// The values of one row, exactly as the codec's dequantize gives them. out: [cols], `stride` apart.
+/// Dequantizes one row, exactly as the dequantize function of the codec. out: [cols], `stride` apart.
 void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::size_t stride = 1);
 
-/// What a group of a panel holds, for the scalar kernels. quants: [32 columns in pair order][16 rows], less
-/// the offset. Precondition: quantized().
+/// Unpacks a group of a panel, for the scalar kernels. quants: [32 columns in pair order][16 rows], minus the
+/// offset. Precondition: quantized().
 void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t group, std::int16_t* quants);
 
-/// scales: [3][16]: the scale of columns 0..15, of columns 16..31, and what is added to every column.
+/// scales: [3][16]: the scale of columns 0..15, the scale of columns 16..31, and the value added to every
+/// column.
 void unpack_scales(const PackedMatrix& matrix, std::size_t panel, std::size_t group, float* scales);
 
 }  // namespace partita

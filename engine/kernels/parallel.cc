@@ -13,11 +13,11 @@ Team::Team(int threads) : Team(threads > 1 ? ThreadPool::shared() : nullptr, thr
 Team::Team(std::shared_ptr<ThreadPool> pool, int threads) : pool_(std::move(pool)) {
   if (pool_ == nullptr || threads <= 1) return;
   threads_ = pool_->grow(threads);
-  region_ = pool_->take_region();
+  region_ = pool_->acquire_region();
 }
 
 Team::~Team() {
-  if (region_ != nullptr) pool_->give_back(region_);
+  if (region_ != nullptr) pool_->release_region(region_);
 }
 
 int Team::members() const { return threads_ == 1 ? 1 : pool_->contention().members(threads_); }

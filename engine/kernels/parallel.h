@@ -1,5 +1,6 @@
-// Threads: teams enter parallel regions, one a step and one for its head. Ownership of work is static between
-// two barriers, which spin and then sleep.
+// Parallel regions on a thread pool: one region per step and one for its LM head. The members of a region are
+// its caller and threads of the pool. Work is divided statically between two barriers, which spin and then
+// sleep.
 #pragma once
 
 #include <cstddef>
@@ -14,27 +15,27 @@ class Region;
 class ThreadPool;
 struct PoolThread;
 
-/// How many threads this process may really use: the smallest of the affinity mask, the container's CPU quota
-/// (cgroup v1 and v2, rounded up) and the online processors; at least 1. `root` is where /proc and /sys
-/// stand.
+/// The number of threads that this process can use: the smallest of the affinity mask, the CPU quota of the
+/// container (cgroup v1 and v2, rounded up) and the online processors; at least 1. `root` is the directory
+/// that contains /proc and /sys.
 int usable_threads(const std::string& root = "");
 
-/// One member of the team inside a parallel region. wait() may change index and count, where a member that
-/// holds up the others is dropped: a share is valid until the next wait().
+/// One member of a parallel region: a thread of the pool, or the caller. wait() may change index and count,
+/// because a member that delays the others is dropped: a share is valid until the next wait().
 struct Worker {
-  mutable int index = 0;  // 0: the thread that called Team::run(), which is never dropped
+  mutable int index = 0;  // 0: the caller of Team::run(), which is never dropped
   mutable int count = 1;
   Region* region = nullptr;
   PoolThread* thread = nullptr;  // null: the caller of Team::run()
 
-  /// Returns when all members have called it. A member that is dropped leaves the region here, by an
-  /// exception, possibly after Team::run() has returned: destructors of what it holds then must not touch
+  /// The barrier: returns when all members have called it. A dropped member leaves the region here, by an
+  /// exception, possibly after Team::run() has returned: the destructors of its objects then must not touch
   /// what others own.
   void wait() const {
-    if (count > 1) meet();
+    if (count > 1) wait_at_barrier();
   }
 
-  /// This worker's share [first, last) of n items, in multiples of `unit` where possible.
+  /// The share [first, last) of this worker of n items, in multiples of `unit` if possible.
   std::pair<std::size_t, std::size_t> share(std::size_t n, std::size_t unit = 1) const {
     const std::size_t units = (n + unit - 1) / unit;
     const std::size_t first = units * static_cast<std::size_t>(index) / static_cast<std::size_t>(count);
@@ -43,29 +44,29 @@ struct Worker {
   }
 
  private:
-  void meet() const;
+  void wait_at_barrier() const;
 };
 
-/// A caller and threads of the process's pool that enter parallel regions together. Where other programs hold
-/// some of them up, the region goes on with fewer, and later regions try with one more from time to time: so
-/// a busy core costs what it would compute, not what everyone waits for it. One thread at a time may use a
-/// team; several teams may run at once.
+/// A caller and threads of the thread pool that enter parallel regions together. If other programs delay some
+/// of the threads, the region continues with fewer members, and later regions try one more from time to time.
+/// So a busy core costs only what it would compute, not the wait of all others. Only one thread at a time may
+/// use a team; several teams may run at once.
 class Team {
  public:
-  /// A team of at most `threads`, fewer where the system creates no more.
+  /// A team of at most `threads`; fewer if the system refuses to create threads.
   Team(int threads);  // NOLINT(google-explicit-constructor)
   Team(std::shared_ptr<ThreadPool> pool, int threads);
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
   ~Team();
 
-  /// The most members that a region can have.
+  /// The maximum number of members of a region.
   int threads() const { return threads_; }
-  /// How many the next region will have, if as many threads of the pool are idle.
+  /// The number of members of the next region, if enough threads of the pool are idle.
   int members() const;
 
-  /// Runs f(worker) on the members and returns when all are done. Where f throws on one of them, the others
-  /// leave at their next wait(), and the first exception is thrown here.
+  /// Runs f(worker) on all members and returns when all are done. If f throws on a member, the others leave
+  /// at their next wait(), and run() throws the first exception.
   template <class F>
   void run(F&& f) {
     enter([](void* c, const Worker& w) { (*static_cast<std::remove_reference_t<F>*>(c))(w); }, &f);
@@ -76,10 +77,10 @@ class Team {
 
   std::shared_ptr<ThreadPool> pool_;  // null for a team of one
   int threads_ = 1;
-  Region* region_ = nullptr;  // the pool's
+  Region* region_ = nullptr;  // owned by the pool
 };
 
-/// One region of a team of `threads`.
+/// Runs one region with a team of `threads`.
 template <class F>
 void parallel(int threads, F&& f) {
   Team(threads).run(f);

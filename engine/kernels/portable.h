@@ -1,5 +1,5 @@
-// Sixteen floats in plain C++: what the vector types do, operation by operation, where bits must not depend
-// on the instruction set.
+// Sixteen floats in plain C++: the operations of the vector types, one by one, for results whose bits must
+// not depend on the instruction set.
 #pragma once
 
 #include <bit>
@@ -42,11 +42,11 @@ struct Portable {
   static F min(const F& x, const F& y) {
     return each([&](int i) { return x.lane[i] < y.lane[i] ? x.lane[i] : y.lane[i]; });
   }
-  /// To the nearest whole number, ties to the even one.
+  /// To the nearest integer, ties to even.
   static F round(const F& x) {
     return each([&](int i) { return std::nearbyint(x.lane[i]); });
   }
-  /// 2^n for whole n in [-127, 128]: 0 at -127, infinity at 128; NaN for NaN.
+  /// 2^n for integer n in [-127, 128]: 0 at -127, infinity at 128; NaN for NaN.
   static F power_of_two(const F& n) {
     return each([&](int i) {
       if (std::isnan(n.lane[i])) return n.lane[i];
@@ -54,7 +54,7 @@ struct Portable {
                                   << 23);
     });
   }
-  /// ((i, i+8), then (i, i+4), (i, i+2), (i, i+1)): the order every instruction set uses.
+  /// ((i, i+8), then (i, i+4), (i, i+2), (i, i+1)): the same order in every instruction set.
   static float reduce_add(F x) {
     for (int half = 8; half > 0; half /= 2) {
       for (int i = 0; i < half; ++i) x.lane[i] += x.lane[i + half];

@@ -11,10 +11,10 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-// Longer than any phase's imbalance when cores are free.
+// Longer than the imbalance of any phase if cores are free.
 constexpr nanoseconds kSpin = microseconds(100);
 
-constexpr int kTimeBits = 48;  // of waiting_since_; the generation's last bits are above
+constexpr int kTimeBits = 48;  // of waiting_since_; above them are the low bits of the generation
 
 std::uint64_t stamp(std::uint32_t generation, Contention::Time time) {
   const auto us = std::chrono::duration_cast<microseconds>(time.time_since_epoch()).count();
@@ -26,7 +26,7 @@ bool same_generation(std::uint64_t a, std::uint64_t b) { return a >> kTimeBits =
 
 }  // namespace
 
-void Worker::meet() const { region->wait(*this); }
+void Worker::wait_at_barrier() const { region->wait(*this); }
 
 void PoolThread::set_idle() {
   if (state.exchange(kIdle) == kQuit) state.store(kQuit);
@@ -52,15 +52,15 @@ void Region::start(Contention::Time now, bool spins) {
 void Region::finish(const Worker& caller) {
   if (!abandoned_) arrive(caller);
   const Contention::Time now = Contention::now();
-  contention_.take({}, now - accounted_, count_, now);
+  contention_.record({}, now - accounted_, count_, now);
 }
 
 void Region::leave(const Worker& worker) {
   const std::uint32_t generation = this->generation();
   members_[static_cast<std::size_t>(worker.index) - 1] = nullptr;
-  // Idle first: when its caller goes on, it may call at once. What it is called for then is not read here.
+  // Idle first: the caller may start the next region at once. Its new call is not read here.
   worker.thread->set_idle();
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == worker.count) pass_last(generation, 0);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == worker.count) complete_barrier(generation, 0);
 }
 
 void Region::wait(const Worker& worker) {
@@ -80,14 +80,14 @@ void Region::fail(std::exception_ptr exception) {
 void Region::arrive(const Worker& worker) {
   const std::uint32_t generation = this->generation();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == worker.count) {
-    pass_last(generation, worker.index);
+    complete_barrier(generation, worker.index);
   } else {
     wait_past(generation);
   }
 }
 
-/// What the last member to arrive does, which holds all others. `last`: its index if it can be dropped.
-void Region::pass_last(std::uint32_t generation, int last) {
+/// Run by the last member to arrive, which has delayed all others. `last`: its index if it can be dropped.
+void Region::complete_barrier(std::uint32_t generation, int last) {
   arrived_.store(0, std::memory_order_relaxed);
   if (failing_.load(std::memory_order_relaxed)) {
     abandoned_ = true;
@@ -100,7 +100,8 @@ void Region::pass_last(std::uint32_t generation, int last) {
   release(generation);
 }
 
-/// Where members have slept while they waited for the last one: is it worth its while?
+/// Records how long members have slept while they waited for the last one, and drops a member if the delay is
+/// too long.
 void Region::account(std::uint32_t generation, int last) {
   const Contention::Time now = Contention::now();
   const std::uint64_t since = waiting_since_.load(std::memory_order_relaxed), until = stamp(generation, now);
@@ -109,12 +110,13 @@ void Region::account(std::uint32_t generation, int last) {
     const int waited = std::min(asleep_.load(std::memory_order_relaxed), count_ - 1);
     lost = microseconds(until - since) * waited / (count_ - 1);
   }
-  const bool too_slow = contention_.take(lost, now - accounted_, count_, now);
+  const bool too_slow = contention_.record(lost, now - accounted_, count_, now);
   accounted_ = now;
   if (too_slow) drop(last > 0 ? last : count_ - 1);
 }
 
-/// The late one itself if it is not the caller, else the last. At the end of the region they leave anyway.
+/// Drops the late member, or the last member if the late one is the caller. A member that has left already is
+/// not dropped.
 void Region::drop(int index) {
   PoolThread* const thread = members_[static_cast<std::size_t>(index) - 1];
   if (thread == nullptr) return;
@@ -129,7 +131,8 @@ void Region::release(std::uint32_t generation) {
   if (asleep_.load() > 0) wake_all(generation_);
 }
 
-/// Waits until the generation is another: awake for a while, unless there are more members than cores.
+/// Waits until the generation changes: spins for a while, unless there are more members than cores, then
+/// sleeps.
 void Region::wait_past(std::uint32_t generation) {
   Contention::Time since{};
   const auto passed = [&] { return generation_.load(std::memory_order_acquire) != generation; };

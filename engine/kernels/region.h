@@ -1,5 +1,4 @@
-// A parallel region: the barrier that its members meet at, which drops one of them where they hold each other
-// up.
+// A parallel region: the barrier of its members. The barrier drops a member that delays the others.
 #pragma once
 
 #include <pthread.h>
@@ -20,16 +19,16 @@ using RegionBody = void (*)(void* context, const Worker& worker);
 struct alignas(64) PoolThread {
   enum State : std::uint32_t {
     kIdle,    // spins for a while, then sleeps
-    kTaken,   // by a caller, which writes what it calls it for
-    kCalled,  // may accept; the caller may withdraw
-    kBusy,    // has accepted
+    kTaken,   // reserved by a caller, which fills in the call
+    kCalled,  // the thread may accept, the caller may withdraw
+    kBusy,    // the thread has accepted
     kQuit
   };
   std::atomic<std::uint32_t> state{kIdle};
   std::atomic<std::uint32_t> asleep{0};
-  std::atomic<bool> dropped{false};  // from the region, which it has yet to leave
+  std::atomic<bool> dropped{false};  // from the region; the thread has not left it yet
 
-  // Written by the caller: before kCalled, and index and count before the region starts.
+  // Written by the caller: before kCalled; index and count before the region starts.
   Region* region = nullptr;
   RegionBody body = nullptr;
   void* context = nullptr;
@@ -38,37 +37,37 @@ struct alignas(64) PoolThread {
 
   pthread_t handle{};
 
-  /// From kBusy, unless it is to quit.
+  /// Changes kBusy to kIdle; keeps kQuit.
   void set_idle();
 };
 
-/// What a member that leaves at a wait() throws there.
+/// The exception by which a member leaves the region in wait().
 struct LeftRegion {};
 
-/// Used for one region after the other. It lives as long as the pool: a member that was dropped may be late
-/// to notice.
+/// A region object is reused. It lives as long as the pool, because a dropped member may notice late.
 class Region {
  public:
   explicit Region(Contention& contention) : contention_(contention) {}
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
-  /// The threads of the pool that the next region begins with, for ThreadPool::call() to fill.
+  /// The threads of the pool that start the next region; ThreadPool::call() fills it.
   std::vector<PoolThread*>& members() { return members_; }
 
-  // By the thread that runs the region: before the body, and after it, when it waits for all others.
-  // `spins`: there is a core for every member.
+  // Called by the thread that runs the region: start() before the body, finish() after it, which waits for
+  // all others. `spins`: there is a core for every member.
   void start(Contention::Time now, bool spins);
   void finish(const Worker& caller);
 
-  // By a thread of the pool: before the body, and after it; it does not wait for others, and is idle again.
+  // Called by a thread of the pool: wait_for_start() before the body, leave() after it; leave() does not wait
+  // for others and makes the thread idle.
   void wait_for_start(std::uint32_t generation) { wait_past(generation); }
   void leave(const Worker& worker);
 
-  /// By a member within the body. Throws LeftRegion where it was dropped or another member has failed.
+  /// Called by a member within the body. Throws LeftRegion if it was dropped or another member has failed.
   void wait(const Worker& worker);
 
-  /// By a member whose body threw, before it leaves or finishes. The first exception is kept.
+  /// Called by a member whose body threw, before it leaves or finishes. The first exception is kept.
   void fail(std::exception_ptr exception);
   std::exception_ptr failure() const { return failure_; }
 
@@ -77,24 +76,24 @@ class Region {
  private:
   void arrive(const Worker& worker);
   void wait_past(std::uint32_t generation);
-  void pass_last(std::uint32_t generation, int last);
+  void complete_barrier(std::uint32_t generation, int last);
   void account(std::uint32_t generation, int last);
   void drop(int index);
   void release(std::uint32_t generation);
 
   Contention& contention_;
   std::vector<PoolThread*> members_;  // by index - 1; null: has left
-  int count_ = 1;                     // members, the caller included
-  int dropped_ = 0;                   // the index of the one that was dropped last
-  bool abandoned_ = false;            // all leave, as one has failed
-  Contention::Time accounted_{};      // up to when contention_ knows how it went
+  int count_ = 1;                     // members, including the caller
+  int dropped_ = 0;                   // the index of the last dropped member
+  bool abandoned_ = false;            // a member has failed, all leave
+  Contention::Time accounted_{};      // the time up to which contention_ has records
   std::exception_ptr failure_;
   std::atomic<bool> failing_{false};
   std::atomic<bool> spins_{true};
 
   alignas(64) std::atomic<int> arrived_{0};
-  std::atomic<int> asleep_{0};                   // members that wait, and those late to notice
-  std::atomic<std::uint64_t> waiting_since_{0};  // the first of them: generation and microseconds
+  std::atomic<int> asleep_{0};                   // waiting members, including those that notice late
+  std::atomic<std::uint64_t> waiting_since_{0};  // of the first of them: generation and microseconds
   alignas(64) std::atomic<std::uint32_t> generation_{0};
 };
 

@@ -1,6 +1,6 @@
-// The definition of every kernel: plain loops, sums in double where rounding matters. What the vector
-// variants are tested against, what runs on a processor without AVX2, and (with products in float, at the
-// end) the exact mode.
+// The definition (reference implementation) of every kernel: plain loops, sums in double where rounding
+// matters. Tests compare the vector tables with it; it also runs on processors without AVX2 and, with
+// products in float (at the end), in the exact mode.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -23,15 +23,15 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       finite = finite && std::isfinite(row[i]);
       most = std::max(most, std::abs(row[i]));
     }
-    const float inverse = finite && most >= kLeastAmplitude ? kMostQuant / most : 0.0F;
-    x.scale[r] = finite ? most / kMostQuant : std::numeric_limits<float>::quiet_NaN();
+    const float inverse = finite && most >= kMinAmplitude ? kMaxQuant / most : 0.0F;
+    x.scale[r] = finite ? most / kMaxQuant : std::numeric_limits<float>::quiet_NaN();
     for (std::size_t g = 0; g < groups; ++g) {
       const float* v = row + g * kGroupCols;
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
       std::int32_t sum = 0;
       for (int i = 0; i < kGroupCols; ++i) {
         const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
-        const float scaled = finite ? std::clamp(value * inverse, -kMostQuant, kMostQuant) : 0.0F;
+        const float scaled = finite ? std::clamp(value * inverse, -kMaxQuant, kMaxQuant) : 0.0F;
         to[i] = static_cast<std::int16_t>(std::lrint(scaled));
         sum += to[i];
       }
@@ -67,9 +67,9 @@ void screen(const ScreenPanels& w, std::size_t first, std::size_t last, const Sc
         const float t = (a + b) - x.offset[r];
         const float estimate = std::fma(step, t, base);
         const float size = (std::abs(a) + std::abs(b)) + std::abs(x.offset[r]);
-        const float reach = std::fma(size, kScreenRounding, x.reach[r]);
+        const float error_bound = std::fma(size, kScreenRounding, x.error_bound[r]);
         const float slack = std::fma(std::abs(base), kScreenRounding, x.slack[r]);
-        const float width = std::fma(step, reach, slack);
+        const float width = std::fma(step, error_bound, slack);
         upper[r * ld + p * kPanelRows + lane] = estimate + width;
         lower[r] = std::max(lower[r], estimate - width);
       }
@@ -77,8 +77,8 @@ void screen(const ScreenPanels& w, std::size_t first, std::size_t last, const Sc
   }
 }
 
-void turn(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
-          std::size_t count, double* y) {
+void change_basis(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
+                  std::size_t count, double* y) {
   for (std::size_t i = 0; i < count; ++i) {
     y[i] = 0;
     for (std::size_t k = 0; k < n; ++k) {
@@ -215,7 +215,7 @@ float get(KvElement element, const std::byte* at) {
   return f16_to_f32(bits);
 }
 
-/// How a value goes into the cache: v ~ scale * element. An inverse of 0: all elements are 0.
+/// The scale of a value in the cache: v ~ scale * element. An inverse of 0: all elements are 0.
 struct ValueScale {
   float scale = 1;
   float inverse = 1;
@@ -228,10 +228,10 @@ ValueScale value_scale(KvType type, const float* v, int head_dim) {
     if (!std::isfinite(v[d])) return {std::numeric_limits<float>::quiet_NaN(), 0};
     most = std::max(most, std::abs(v[d]));
   }
-  return {most / 127.0F, most >= kLeastAmplitude ? 127.0F / most : 0.0F};
+  return {most / 127.0F, most >= kMinAmplitude ? 127.0F / most : 0.0F};
 }
 
-/// Element d of token t in K's layout, [4 blocks of 16 tokens][head_dim][16].
+/// Element d of token t in K's layout, [4 tiles of 16 tokens][head_dim][16].
 std::size_t key_index(int token, int d, int head_dim) {
   return static_cast<std::size_t>((token / 16 * head_dim + d) * 16 + token % 16);
 }
@@ -321,8 +321,8 @@ float max(const float* x, std::size_t n) {
   return most;
 }
 
-/// In double: the exact mode's. Elsewhere a draw is to be the same on every processor, so the scalar table
-/// has portable_exp_sum.
+/// In double, for the exact mode. The scalar table has portable_exp_sum instead, so that a draw is the same
+/// on every processor.
 double exp_sum(const float* x, std::size_t n, float shift, double scale, float* y) {
   double total = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -338,7 +338,7 @@ constexpr Kernels scalar_table() {
                  .quantize = quantize,
                  .matmul = matmul,
                  .screen = screen,
-                 .turn = turn,
+                 .change_basis = change_basis,
                  .unpack = unpack,
                  .rms_norm = rms_norm,
                  .add = add,

@@ -1,5 +1,6 @@
-// A cheap look at a large matrix product: bounds of every output, from four bits a weight. Where the bounds
-// come from is sampling/heads/screen.h's matter; this is what the kernels are given, and the arithmetic.
+// Screening of the LM head: cheap bounds of every output of a large matrix product, from four bits per
+// weight. sampling/heads/screen.h derives the bounds; this file has the input of the kernels and the
+// arithmetic.
 #pragma once
 
 #include <cstddef>
@@ -9,28 +10,28 @@
 
 namespace partita {
 
-/// The first places of a row, in pair order, are multiplied with 16-bit numbers, all others with bytes.
+/// The first columns of a row, in pair order, are multiplied with 16-bit integers, all others with bytes.
 inline constexpr std::size_t kScreenWide = 64;
 
-/// 15 * 32767 * kScreenWide and 15 * 127 * kMostScreenCols fit the 32-bit sums.
-inline constexpr std::size_t kMostScreenCols = 4096;
+/// 15 * 32767 * kScreenWide and 15 * 127 * kMaxScreenCols fit the 32-bit sums.
+inline constexpr std::size_t kMaxScreenCols = 4096;
 
-/// The place of each eight that the bytes of a query have in this order: so that the low nibbles of a word
-/// meet the first four, the high ones the others.
+/// The position, within each eight columns, of the bytes of a query: the low nibbles of a word meet the first
+/// four bytes, the high nibbles the last four.
 inline constexpr std::size_t kNibbleOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
-/// The value of a row that pads the last panel: below every bound.
+/// The base of a row that pads the last panel: below every bound.
 inline constexpr float kNoScreenRow = -1e38F;
 
-/// Rows of whole numbers q in [0, 15] with a step and a base each, in panels of 16 rows: 4-bit quants as
-/// panels.h lays them out, [cols / 32][256 bytes]; then 16 steps and 16 bases, floats. Rows past the last
-/// have step 0 and base kNoScreenRow. A view.
+/// Rows of integers q in [0, 15] with a step and a base each, in panels of 16 rows: 4-bit quants in the
+/// layout of panels.h, [cols / 32][256 bytes]; then 16 steps and 16 bases, floats. Padding rows have step 0
+/// and base kNoScreenRow. A view.
 struct ScreenPanels {
   static constexpr std::size_t kGroupBytes = 256;
   static constexpr std::size_t kTailBytes = 2 * kPanelRows * sizeof(float);
 
   std::size_t rows = 0;
-  std::size_t cols = 0;                // multiple of 32, kScreenWide to kMostScreenCols
+  std::size_t cols = 0;                // multiple of 32, kScreenWide to kMaxScreenCols
   const std::byte* storage = nullptr;  // aligned
 
   std::size_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
@@ -44,9 +45,9 @@ struct ScreenPanels {
   const float* bases(std::size_t panel) const { return steps(panel) + kPanelRows; }
 };
 
-/// Where a panel keeps the quant at `place` (in pair order) of a row: four bits of a 32-bit word.
+/// The position in a panel of the quant of a row at `place` (in pair order): four bits of a 32-bit word.
 struct ScreenPlace {
-  std::size_t byte = 0;  // where the word begins
+  std::size_t byte = 0;  // the start of the word
   int shift = 0;
 };
 constexpr ScreenPlace screen_place(std::size_t lane, std::size_t place) {
@@ -54,7 +55,8 @@ constexpr ScreenPlace screen_place(std::size_t lane, std::size_t place) {
   return {place / 8 * 64 + lane * 4, static_cast<int>(4 * pair + 16 * half)};
 }
 
-/// What rows of hidden states ask of a screen. A view; all floats finite, reach and slack not negative.
+/// Hidden states, prepared as queries of a screen. A view; all floats are finite, error_bound and slack are
+/// not negative.
 struct ScreenQuery {
   std::size_t rows = 0;
   std::size_t cols = 0;
@@ -63,12 +65,12 @@ struct ScreenQuery {
   const float* wide_scale = nullptr;    // [rows]
   const float* narrow_scale = nullptr;  // [rows]
   const float* offset = nullptr;        // [rows]
-  const float* reach = nullptr;  // [rows]: how far an output may be from its estimate, in steps of its row
-  const float* slack = nullptr;  // [rows]: and beyond that
+  const float* error_bound = nullptr;   // [rows]: bound of |output - estimate|, in steps of the row
+  const float* slack = nullptr;         // [rows]: added to the bound
 };
 
-/// How much more, of the numbers that enter an estimate, covers the rounding of its floats: some eight
-/// roundings of 2^-24 each, twice over.
+/// The factor, relative to the magnitudes in an estimate, that covers the float rounding: about eight
+/// roundings of 2^-24 each, doubled.
 inline constexpr float kScreenRounding = 0x1p-20F;
 
 }  // namespace partita

@@ -1,4 +1,4 @@
-// Kernels::screen, as a template over the vector type.
+// Kernels::screen and Kernels::change_basis, as templates over the vector type.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@ template <class V>
 struct Screen {
   using F = typename V::F;
   using I = typename V::I;
-  static constexpr int kRows = 4;  // of a query at a time, while the quants are taken apart
+  static constexpr int kRows = 4;  // queries at a time, per unpacking of the quants
 
   struct Bounds {
     F lower, upper;
@@ -24,7 +24,7 @@ struct Screen {
     I wide, narrow;
   };
 
-  /// The bounds of 16 outputs whose products with row r of x are known.
+  /// The bounds of 16 outputs, from their products with row r of x.
   static Bounds bounds(const Sums& sums, F step, F base, const ScreenQuery& x, std::size_t r) {
     const F offset = V::set(x.offset[r]), rounding = V::set(kScreenRounding);
     const F a = V::mul(V::to_float(sums.wide), V::set(x.wide_scale[r]));
@@ -32,13 +32,13 @@ struct Screen {
     const F t = V::sub(V::add(a, b), offset);
     const F estimate = V::fma(step, t, base);
     const F size = V::add(V::add(V::abs(a), V::abs(b)), V::abs(offset));
-    const F reach = V::fma(size, rounding, V::set(x.reach[r]));
+    const F error_bound = V::fma(size, rounding, V::set(x.error_bound[r]));
     const F slack = V::fma(V::abs(base), rounding, V::set(x.slack[r]));
-    const F width = V::fma(step, reach, slack);
+    const F width = V::fma(step, error_bound, slack);
     return {V::sub(estimate, width), V::add(estimate, width)};
   }
 
-  /// One group of 32 narrow places: bytes of nibbles with bytes of the query.
+  /// One group of 32 narrow columns: bytes of nibbles times bytes of the query.
   template <int R>
   static void narrow_group(const std::byte* quants, const std::int8_t* y, std::size_t stride, Sums* sums) {
     const I mask = V::set_i(0x0F0F0F0F);
@@ -108,12 +108,12 @@ struct Screen {
   }
 };
 
-/// Kernels::turn: plain loops, which the compiler turns into what the table's instruction set has for
-/// doubles. Four columns at a time, so that y is read and written a fourth as often, while the next four are
-/// fetched.
+/// Kernels::change_basis: plain loops that the compiler vectorizes for doubles with the instruction set of
+/// the table. Four columns at a time, so that y is read and written a fourth as often, while the next four
+/// are prefetched.
 template <class V>
-void turn(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
-          std::size_t count, double* y) {
+void change_basis(const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
+                  std::size_t count, double* y) {
   constexpr std::size_t kLine = 64 / sizeof(float);
   const auto centred = [&](std::size_t k) {
     return static_cast<double>(x[k]) - static_cast<double>(mean[k]);

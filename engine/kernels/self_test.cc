@@ -12,7 +12,7 @@
 namespace partita {
 namespace {
 
-/// Whole 256ths in [-4, 4) and bits, the same on every machine.
+/// Random multiples of 1/256 in [-4, 4), and random bits; the same on every machine.
 class Numbers {
  public:
   std::uint32_t bits() {
@@ -25,21 +25,21 @@ class Numbers {
     std::generate(x.begin(), x.end(), [&] { return fraction(); });
     return x;
   }
-  static constexpr float kSteps = 256, kMost = 4;
+  static constexpr float kSteps = 256, kMax = 4;
 
  private:
   std::uint64_t state_ = 1;
 };
 
-/// An unsigned 16-bit word of an f16 between 2^-7 and 2^-4, where scales are; as bytes they are scales too.
-constexpr std::uint32_t kLeastScale = 0x2000, kScales = 0x0C00;
-constexpr float kMostScale = 0x1p-4F;
+/// The bits of f16 scales between 2^-7 and 2^-4; their bytes are valid 8-bit scales too.
+constexpr std::uint32_t kMinScale = 0x2000, kScales = 0x0C00;
+constexpr float kMaxScale = 0x1p-4F;
 
-/// A matrix with memory of its own: whatever its quants and scales may be.
+/// A random matrix with memory of its own.
 struct TestMatrix {
   PanelArena arena;
   PackedMatrix panels;
-  float largest = Numbers::kMost;  // no weight is larger
+  float largest = Numbers::kMax;  // no weight is larger
 
   TestMatrix(Dtype type, std::size_t rows, std::size_t cols, Numbers& numbers) {
     Result<PackedMatrix> made = allocate_panels(type, rows, cols, arena);
@@ -51,14 +51,14 @@ struct TestMatrix {
     }
     if (!panels.quantized()) return;
     const bool super = panels.layout.scale == ScaleKind::kSuper || panels.layout.scale == ScaleKind::kSuperI8;
-    largest = kMostScale * static_cast<float>(1 << panels.layout.bits) * (super ? 256.0F : 1.0F);
+    largest = kMaxScale * static_cast<float>(1 << panels.layout.bits) * (super ? 256.0F : 1.0F);
   }
 
  private:
   void fill_quants(std::byte* at, Numbers& numbers) const {
     for (std::size_t i = 0; i < panels.quant_bytes; ++i) at[i] = static_cast<std::byte>(numbers.bits());
     for (std::size_t i = 0; i < panels.scale_bytes; i += 2) {
-      const auto scale = static_cast<std::uint16_t>(kLeastScale + numbers.bits() % kScales);
+      const auto scale = static_cast<std::uint16_t>(kMinScale + numbers.bits() % kScales);
       std::memcpy(at + panels.quant_bytes + i, &scale, 2);
     }
   }
@@ -77,19 +77,19 @@ struct TestMatrix {
 
 bool near(float got, float expected, float tolerance) { return std::abs(got - expected) <= tolerance; }
 
-/// Whether all are as near as `relative`, of 1 or of what is expected if that is more. A NaN is not.
+/// Whether all values differ by at most `relative` times max(1, |expected|). False for NaN.
 bool all_near(const std::vector<float>& got, const std::vector<float>& expected, float relative) {
   return std::equal(got.begin(), got.end(), expected.begin(), expected.end(),
                     [&](float g, float e) { return near(g, e, relative * std::max(1.0F, std::abs(e))); });
 }
 
-/// As many activations as fill the largest tile of every table and leave some over, and by themselves so few
-/// that a panel is read as it is.
+/// kManyRows fills the largest tile of every table with rows left over; for kFewRows a panel is read in its
+/// packed form.
 constexpr std::size_t kManyRows = 15, kFewRows = 5;
-/// A panel that is full and one that is not; a block of every type.
+/// A full panel and a partial one; a quantization block of every type.
 constexpr std::size_t kOutputs = 21, kCols = 256;
 
-/// Rows of activations, quantized by a table where that is asked for.
+/// Rows of activations, optionally quantized by a table.
 struct TestRows {
   ActivationBuffer buffer{kManyRows, kCols};
   Activations view;
@@ -126,7 +126,7 @@ bool same_unpacked(const Kernels& table, const PackedMatrix& w) {
   return got == expected;
 }
 
-/// Products of a type. `tiles`: what unpacks it for these as well.
+/// Tests the products of a type. `tiles`: also the unpacking for tile products.
 std::string differing_product(const Kernels& table, Dtype type, bool tiles) {
   const Kernels& definition = kernels(Isa::kScalar);
   Numbers numbers;
@@ -138,9 +138,9 @@ std::string differing_product(const Kernels& table, Dtype type, bool tiles) {
 
   AlignedBytes scratch(matmul_scratch_bytes(kCols));
   if (scratch.data() == nullptr) throw std::bad_alloc();
-  // Sums of kCols terms that differ in how they were rounded. A single wrong term is some thousand times as
+  // Sums of kCols terms with different roundings. A single wrong term differs by about a thousand times as
   // much.
-  const float bound = 4 * static_cast<float>(kCols) * 0x1p-24F * w.largest * Numbers::kMost;
+  const float bound = 4 * static_cast<float>(kCols) * 0x1p-24F * w.largest * Numbers::kMax;
   const std::vector<float> expected = defined.times(definition, w.panels, kManyRows, scratch);
   for (const std::size_t rows : {kManyRows, kFewRows, std::size_t{1}}) {
     const std::vector<float> got = x.times(table, w.panels, rows, scratch);
@@ -152,7 +152,7 @@ std::string differing_product(const Kernels& table, Dtype type, bool tiles) {
   return tiles && !same_unpacked(table, w.panels) ? "unpack of " + std::string(name(type)) : "";
 }
 
-/// Keys and values of a page and queries that see part of them; what attention over them gives.
+/// Keys and values of a page, and queries that attend to a part of them.
 class TestAttention {
  public:
   explicit TestAttention(const KernelUse& use)
@@ -160,7 +160,7 @@ class TestAttention {
     Numbers numbers;
     keys_and_values_ = numbers.fractions(2 * kKeys * size_);
     queries_ = numbers.fractions(kQueries * size_);
-    for (float& q : queries_) q /= std::sqrt(static_cast<float>(dim_)) * Numbers::kMost;
+    for (float& q : queries_) q /= std::sqrt(static_cast<float>(dim_)) * Numbers::kMax;
   }
 
   struct Page {
@@ -176,7 +176,7 @@ class TestAttention {
     return page;
   }
 
-  /// Two pages, the same twice; then merged with itself. [kQueries][dim], then sums.
+  /// Attends to the page twice, then merges the result with itself. [kQueries][dim], then sums.
   std::vector<float> run(const Kernels& table, const Page& page) const {
     const std::int32_t first[kQueries] = {-1, 2, 5}, last[kQueries] = {kKeys, kKeys - 1, 9};
     const QueryTile tile{queries_.data(), kQueries, dim_, first, last};
@@ -190,7 +190,7 @@ class TestAttention {
   }
 
  private:
-  static constexpr int kQueries = 3, kKeys = 18;  // a block of keys and a part of one
+  static constexpr int kQueries = 3, kKeys = 18;  // a tile of keys and a partial one
 
   struct State {
     explicit State(std::size_t dim) : out(kQueries * dim) {}
@@ -220,14 +220,14 @@ std::string differing_attention(const Kernels& table, const KernelUse& use) {
   return agrees ? "" : "attend";
 }
 
-/// Those that take rows of numbers. One and a half vectors of 16 and a rest.
+/// Tests the elementwise kernels on 2 vectors of 16 and a rest.
 std::string differing_elementwise(const Kernels& table, GateFunction gate) {
   constexpr std::size_t kSize = 43;
   constexpr float kRounding = 2e-6F;
   const Kernels& definition = kernels(Isa::kScalar);
   Numbers numbers;
   std::vector<float> x = numbers.fractions(kSize);
-  x.back() = Numbers::kMost;  // the largest
+  x.back() = Numbers::kMax;  // the largest
   const std::vector<float> w = numbers.fractions(kSize), rows = numbers.fractions(kSize * kSize);
   const auto by = [&](const Kernels& k, auto&& kernel) {
     std::vector<float> y = x;
@@ -249,7 +249,7 @@ std::string differing_elementwise(const Kernels& table, GateFunction gate) {
       })) {
     return "gate";
   }
-  if (differs(kRounding * Numbers::kMost, [&](const Kernels& k, std::vector<float>& y) {
+  if (differs(kRounding * Numbers::kMax, [&](const Kernels& k, std::vector<float>& y) {
         k.rope(y.data(), w.data(), rows.data(), kSize / 2);
       })) {
     return "rope";
@@ -259,26 +259,26 @@ std::string differing_elementwise(const Kernels& table, GateFunction gate) {
     y.push_back(static_cast<float>(k.exp_sum(x.data(), kSize, 0.25F, 1.5, y.data())));
   };
   if (differs(0, exponentials)) return "exp_sum";
-  const auto turned = [&](const Kernels& k, std::vector<float>& y) {
+  const auto changed = [&](const Kernels& k, std::vector<float>& y) {
     std::vector<double> sums(kSize);
-    k.turn(x.data(), w.data(), kSize, rows.data(), kSize, kSize, sums.data());
+    k.change_basis(x.data(), w.data(), kSize, rows.data(), kSize, kSize, sums.data());
     std::transform(sums.begin(), sums.end(), y.begin(), [](double s) { return static_cast<float>(s); });
   };
-  return differs(0, turned) ? "turn" : "";
+  return differs(0, changed) ? "change_basis" : "";
 }
 
 float to_bf16(float value) { return bf16_to_f32(f32_to_bf16(value)); }
 
-/// A few rows by one panel, against sums in double of the same rounded factors.
+/// Multiplies a few rows by one panel and compares with sums in double of the same rounded factors.
 bool tiles_agree(TileProducts& tiles, std::size_t cols) {
   constexpr std::size_t kRows = 3;
   Numbers numbers;
   TestMatrix w(Dtype::kF32, kPanelRows, cols, numbers);
   auto* weights = reinterpret_cast<float*>(w.panels.storage);  // [cols][16]
   std::vector<float> x = numbers.fractions(kRows * cols);
-  for (float& v : x) v += 0x1p-9F;  // what bf16 has to round
+  for (float& v : x) v += 0x1p-9F;  // so that bf16 rounds
   std::vector<float> y(kRows * kPanelRows, std::numeric_limits<float>::quiet_NaN());
-  tiles.take_rows(x.data(), kRows, cols, 0, kRows);
+  tiles.convert_rows(x.data(), kRows, cols, 0, kRows);
   if (!tiles.multiply(0, w.panels, 0, 1, kRows, y.data(), kPanelRows)) return false;
   for (std::size_t i = 0; i < cols * kPanelRows; ++i) weights[i] = to_bf16(weights[i]);
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -291,7 +291,7 @@ bool tiles_agree(TileProducts& tiles, std::size_t cols) {
         magnitude[lane] += std::abs(term);
       }
     }
-    // Float sums in any order.
+    // The bound of float sums in any order.
     const double rounding = static_cast<double>(cols) * 0x1p-24;
     for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
       if (!(std::abs(y[r * kPanelRows + lane] - sum[lane]) <= rounding * magnitude[lane])) return false;
@@ -300,7 +300,7 @@ bool tiles_agree(TileProducts& tiles, std::size_t cols) {
   return true;
 }
 
-/// Where to go from a table that differs.
+/// The table to use instead of one that differs.
 std::optional<Isa> next_below(Isa isa) {
   switch (isa) {
     case Isa::kScalar:

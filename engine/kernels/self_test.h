@@ -1,5 +1,6 @@
-// A table of kernels against the definition, when a model is opened: small products, attention, norms. What a
-// processor, an emulator of one or a library computes differently is found before any answer rests on it.
+// The self-test of a kernel table when a model is opened: it compares small products, attention and norms
+// with the definition. So a fault of a processor, an emulator or a library is found before an answer depends
+// on it.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@
 
 namespace partita {
 
-/// What is about to be asked of a table.
+/// What a model needs of a table.
 struct KernelUse {
   std::vector<Dtype> types = {};  // of matrices
   std::vector<std::size_t> cols =
@@ -22,16 +23,15 @@ struct KernelUse {
   GateFunction gate = GateFunction::kSilu;
 };
 
-/// The first kernel of a table that differs from kernels(Isa::kScalar) beyond rounding: "matmul of Q4_1".
-/// Empty if none does. Every draw of numbers is fixed. Throws std::bad_alloc.
+/// The first kernel of a table that differs from kernels(Isa::kScalar) by more than rounding: "matmul of
+/// Q4_1". Empty if none does. All random numbers are fixed. Throws std::bad_alloc.
 std::string differing_kernel(const Kernels& table, const KernelUse& use);
 
-/// What is wrong with oneDNN's products in bf16 for matrices of these widths: that they differ from the sums
-/// of rounded factors by more than float sums can, that it has none here, or that it failed. Empty if nothing
-/// is. Throws std::bad_alloc.
+/// The fault of oneDNN's products in bf16 for matrices of these widths: they differ from the sums of rounded
+/// factors by more than float sums can, are not available, or failed. Empty: none. Throws std::bad_alloc.
 std::string differing_tiles(const Kernels& table, std::span<const std::size_t> cols);
 
-/// Where tables come from and what tests their tiles; tests hand in wrong ones.
+/// The source of tables and the test of tile products; tests replace them by wrong ones.
 struct KernelSource {
   const Kernels& (*table)(Isa) = kernels;
   std::string (*differing_tiles)(const Kernels&, std::span<const std::size_t>) = partita::differing_tiles;
@@ -40,11 +40,11 @@ struct KernelSource {
 struct TestedKernels {
   Isa isa = Isa::kScalar;
   const Kernels* table = nullptr;
-  std::string refused;  // "vnni (matmul of Q4_1)": what differs and is not used, with why; empty: nothing
+  std::string refused;  // "vnni (matmul of Q4_1)": tables that are not used, and why; empty: none
 };
 
-/// `first`, or where it differs the next below it that does not; the scalar table is the definition. forced:
-/// then it is an error, kUnsupported. Precondition: can_run(first), or the source has its table.
+/// Selects `first`, or if it differs the next lower table that does not; the scalar table is the definition.
+/// forced: a difference is an error, kUnsupported. Precondition: can_run(first), or the source has its table.
 Result<TestedKernels> test_kernels(Isa first, bool forced, const KernelUse& use,
                                    const KernelSource& source = {});
 

@@ -1,8 +1,8 @@
-// Sixteen lanes on AVX2: two registers. The vector type that the kernel templates take; simd_avx512.h has its
-// twin.
+// Sixteen lanes on AVX2: two registers. A vector type for the kernel templates; simd_avx512.h has the same
+// interface.
 //
-// In an unnamed namespace on purpose: every instruction set's file gets types, and so template instances, of
-// its own.
+// In an unnamed namespace on purpose: the file of every instruction set gets its own types, and so its own
+// template instances.
 #pragma once
 
 #include <immintrin.h>
@@ -148,8 +148,8 @@ struct Avx2 {
     // Without this fence g++ computes the products of all rows of a tile first and spills the sums.
     asm volatile("" : "+x"(sum.a), "+x"(sum.b));
   }
-  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; of eight such sums of products nibble_total()
-  /// makes int32.
+  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; nibble_total() turns a sum of up to eight
+  /// such products into int32.
   static void nibble_dot(I& sum, I x, const std::int8_t* y) {
     std::int32_t four;
     std::memcpy(&four, y, 4);

@@ -1,5 +1,5 @@
-// Sixteen lanes on AVX-512: one register. Twin of simd_avx2.h; see there. Includes no intrinsics header
-// itself, so that a test may put an emulation of AVX-512 in its place.
+// Sixteen lanes on AVX-512: one register. Same interface as simd_avx2.h. Includes no intrinsics header, so
+// that a test can provide an emulation of AVX-512.
 #pragma once
 
 #include <cstddef>
@@ -111,8 +111,8 @@ struct Avx512 {
     std::memcpy(&four, p, 4);
     return _mm512_set1_epi32(four);
   }
-  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; of eight such sums of products nibble_total()
-  /// makes int32.
+  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; nibble_total() turns a sum of up to eight
+  /// such products into int32.
   static void nibble_dot(I& sum, I x, const std::int8_t* y) {
     sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(x, four_bytes(y)));
   }

@@ -1,4 +1,4 @@
-// Sixteen lanes on NEON (ASIMD of ARMv8): four registers. Twin of simd_avx2.h; see there.
+// Sixteen lanes on NEON (ASIMD of ARMv8): four registers. Same interface as simd_avx2.h.
 #pragma once
 
 #include <arm_neon.h>
@@ -80,7 +80,7 @@ struct Neon {
   static F sub(F x, F y) { return each<F>(vsubq_f32, x, y); }
   static F mul(F x, F y) { return each<F>(vmulq_f32, x, y); }
   static F div(F x, F y) { return each<F>(vdivq_f32, x, y); }
-  /// y where either is NaN, which vmaxq and vminq would keep.
+  /// y if either is NaN (vmaxq and vminq would return NaN).
   static float32x4_t max_4(float32x4_t x, float32x4_t y) { return vbslq_f32(vcgtq_f32(x, y), x, y); }
   static float32x4_t min_4(float32x4_t x, float32x4_t y) { return vbslq_f32(vcltq_f32(x, y), x, y); }
   static F max(F x, F y) { return each<F>(max_4, x, y); }
@@ -146,7 +146,7 @@ struct Neon {
   }
   static I bits_and(I x, I y) { return each<I>(vandq_s32, x, y); }
   static I bits_or(I x, I y) { return each<I>(vorrq_s32, x, y); }
-  // By the compiler's own operators: the intrinsics want constants, or a register of counts.
+  // With the operators of the compiler: the intrinsics need constants, or a register of counts.
   static I shift_right(I x, int n) {
     return each<I>(
         [n](int32x4_t v) {
@@ -173,9 +173,8 @@ struct Neon {
         },
         x, y);
   }
-  /// sum += x.lo * y[0] + x.hi * y[1] per lane, in int32. The low halves of eight
-  /// lanes and their high halves come to lie side by side, once for all rows of a tile, and no product needs
-  /// a sum across lanes.
+  /// sum += x.lo * y[0] + x.hi * y[1] per lane, in int32. The low halves of eight lanes and their high halves
+  /// are placed side by side, once for all rows of a tile, so that no product needs a sum across lanes.
   static void dot(I& sum, I x, const std::int16_t* y) {
     const int16x4_t both = vget_low_s16(vreinterpretq_s16_s32(pair(y).a));
     const auto eight = [&](int32x4_t& first, int32x4_t& second, int32x4_t v, int32x4_t w) {
@@ -187,8 +186,8 @@ struct Neon {
     eight(sum.a, sum.b, x.a, x.b);
     eight(sum.c, sum.d, x.c, x.d);
   }
-  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; of eight such sums of products nibble_total()
-  /// makes int32.
+  /// sum += x.bytes . y[0..3] per lane, for bytes 0 .. 15 of x; nibble_total() turns a sum of up to eight
+  /// such products into int32.
   static void nibble_dot(I& sum, I x, const std::int8_t* y) {
     std::int32_t four;
     std::memcpy(&four, y, 4);

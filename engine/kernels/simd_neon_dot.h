@@ -1,4 +1,4 @@
-// Neon with dot products of bytes (ARMv8.2's udot and sdot), for matmul_bytes.h.
+// Neon with byte dot products (udot and sdot of ARMv8.2), for matmul_bytes.h.
 #pragma once
 
 #include "engine/kernels/simd_neon.h"
@@ -35,7 +35,7 @@ struct NeonDot : Neon {
           return vdotq_laneq_s32(s, vreinterpretq_s8_s32(v), vreinterpretq_s8_u8(x), 2 + Half);
         },
         sum, w);
-    // As in Avx2::dot: without it g++ takes many columns apart at once and spills.
+    // As in Avx2::dot: without it g++ unpacks many columns at once and spills.
     asm volatile("" : "+w"(result.a), "+w"(result.b), "+w"(result.c), "+w"(result.d));
     return result;
   }

@@ -11,11 +11,11 @@ struct Vnni : Avx512 {
 
   [[gnu::always_inline]] static void dot(I& sum, I x, const std::int16_t* y) {
 #if defined(__AVX512VNNI__)
-    // In assembly, as g++ 12 would load every pair into a register of its own and copy every sum twice.
+    // In assembly, because g++ 12 would load every pair into a register of its own and copy every sum twice.
     asm("vpdpwssd %2%{1to16%}, %1, %0"
         : "+v"(sum)
         : "v"(x), "m"(*reinterpret_cast<const std::int32_t(*)[1]>(y)));
-#else  // a test's emulation
+#else  // emulated in a test
     sum = _mm512_dpwssd_epi32(sum, x, pair(y));
 #endif
   }
@@ -31,7 +31,7 @@ struct Vnni : Avx512 {
   static I nibble_total(I sum) { return sum; }
 };
 
-/// Vnni with what matmul_winograd.h needs.
+/// Vnni with the operations that matmul_winograd.h needs.
 struct VnniWinograd : Vnni {
   static constexpr Isa kIsa = Isa::kVnniWinograd;
   static constexpr bool kWinograd = true;

@@ -1,4 +1,4 @@
-// Waiting for another thread: first awake, then asleep in the kernel.
+// Waiting for another thread: spins first, then sleeps on a futex.
 #pragma once
 
 #include <linux/futex.h>
@@ -20,11 +20,11 @@ inline void relax() {
 #endif
 }
 
-/// Returns done() as soon as it is true, or after `most`. Reads the clock a few microseconds after the start
-/// at the earliest, and then calls see(now).
+/// Spins until done() is true, at most for `most`; returns done(). Reads the clock a few microseconds after
+/// the start at the earliest, and then calls see(now).
 template <class Done, class See>
 bool spin(std::chrono::nanoseconds most, Done&& done, See&& see) {
-  constexpr int kBetween = 64;  // looks at the clock
+  constexpr int kBetween = 64;  // iterations between clock reads
   const auto some = [&] {
     for (int i = 0; i < kBetween; ++i) {
       if (done()) return true;
@@ -41,7 +41,7 @@ bool spin(std::chrono::nanoseconds most, Done&& done, See&& see) {
   return true;
 }
 
-/// Sleeps while the word has this value, unless woken before. May return early.
+/// Sleeps while the word has this value, unless it is woken before. May return early.
 inline void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value) {
   static_assert(sizeof word == sizeof value);
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);

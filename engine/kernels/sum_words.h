@@ -1,4 +1,4 @@
-// Reading memory as fast as it gives: what the measurements of its speed share.
+// Reads memory at full bandwidth; shared by the measurements of memory bandwidth.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,8 @@
 
 namespace partita {
 
-/// The sum of n words, but for the last n % 32, in 32 independent sums, so that neither latency nor the adder
-/// is the limit. With the vectors of whoever calls it.
+/// The sum of n words, except the last n % 32, in 32 independent sums, so that neither latency nor the adder
+/// is the bottleneck. Vectorized with the instruction set of the caller.
 [[gnu::always_inline]] inline std::uint64_t sum_words(const std::uint64_t* words, std::size_t n) {
   std::uint64_t sums[32] = {};
   for (std::size_t i = 0; i + 32 <= n; i += 32) {

@@ -1,4 +1,4 @@
-// The table of kernels for a vector type.
+// The kernel table of a vector type.
 #pragma once
 
 #include "engine/kernels/attention_simd.h"
@@ -29,7 +29,7 @@ constexpr Kernels make_table() {
       .quantize = quantize<V>,
       .matmul = Matmul<V>::run,
       .screen = Screen<V>::run,
-      .turn = turn<V>,
+      .change_basis = change_basis<V>,
       .unpack = Matmul<V>::unpack,
       .rms_norm = rms_norm<V>,
       .add = add<V>,

@@ -1,4 +1,4 @@
-// The tables that the dispatcher chooses from; each is defined in the file of its instruction set.
+// The kernel tables of the runtime dispatch; each is defined in the file of its instruction set.
 #pragma once
 
 #include "engine/kernels/kernels.h"
@@ -17,7 +17,7 @@ extern const Kernels kNeonKernels;
 extern const Kernels kNeonDotKernels;
 #endif
 
-/// Kernels::exp_sum in plain C++ with the bits of the vector types.
+/// Kernels::exp_sum in plain C++, with the same bits as the vector types.
 double portable_exp_sum(const float* x, std::size_t n, float shift, double scale, float* y);
 
 }  // namespace partita

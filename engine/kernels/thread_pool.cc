@@ -16,19 +16,19 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// How long a thread stays awake for the next region. What comes between the step of an engine and its head,
-// and between two steps, is mostly shorter.
+// How long a thread spins for the next region. The time between the step of an engine and its LM head, and
+// between two steps, is mostly shorter.
 constexpr nanoseconds kIdleSpin = milliseconds(1);
 
-// How long a caller waits for threads to accept. To wake up takes a twentieth of it where a core is free.
+// How long a caller waits for threads to accept. A wakeup takes a twentieth of it if a core is free.
 constexpr nanoseconds kAcceptSpin = milliseconds(1);
 
-// Ours need a tenth of it; oneDNN and sanitizers have more in their frames.
+// Our own frames need a tenth of it; oneDNN and sanitizers need more.
 constexpr std::size_t kStackBytes = std::size_t{2} << 20;
 
-/// What all pools share.
+/// State shared by all pools.
 struct Process {
-  std::mutex mutex;  // of `pool`, and of what pools hold
+  std::mutex mutex;  // protects `pool` and the contents of pools
   std::weak_ptr<ThreadPool> pool;
   std::atomic<std::uint32_t> forks{0};
 };
@@ -37,7 +37,7 @@ struct Process {
 Process& process() {
   static Process* const made = [] {
     auto* const p = new Process;
-    // A child of a fork must not find the mutex locked by a thread that it does not have.
+    // A child of a fork must not inherit the mutex locked by a thread that does not exist there.
     pthread_atfork([] { process().mutex.lock(); }, [] { process().mutex.unlock(); },
                    [] {
                      process().mutex.unlock();
@@ -48,7 +48,7 @@ Process& process() {
   return *made;
 }
 
-/// Signals go to the program's own threads, but for faults and for what profilers send.
+/// Blocks signals, so that they go to the threads of the program; except faults and the signals of profilers.
 void block_signals() {
   sigset_t all;
   sigfillset(&all);
@@ -57,7 +57,7 @@ void block_signals() {
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-/// Until a caller's call is accepted. False: the thread is to quit.
+/// Waits until it accepts a call. Returns false if the thread must quit.
 bool accept_call(PoolThread& self) {
   for (;;) {
     const auto called = [&] { return self.state.load(std::memory_order_relaxed) != PoolThread::kIdle; };
@@ -69,11 +69,11 @@ bool accept_call(PoolThread& self) {
     std::uint32_t state = PoolThread::kCalled;
     if (self.state.compare_exchange_strong(state, PoolThread::kBusy)) return true;
     if (state == PoolThread::kQuit) return false;
-    relax();  // kTaken: called in a moment
+    relax();  // kTaken: a call follows shortly
   }
 }
 
-void take_part(PoolThread& self) {
+void run_region(PoolThread& self) {
   Region& region = *self.region;
   const RegionBody body = self.body;
   self.dropped.store(false, std::memory_order_relaxed);
@@ -93,11 +93,11 @@ void take_part(PoolThread& self) {
 void* work(void* thread) {
   PoolThread& self = *static_cast<PoolThread*>(thread);
   block_signals();
-  while (accept_call(self)) take_part(self);
+  while (accept_call(self)) run_region(self);
   return nullptr;
 }
 
-/// Whether the thread has accepted; else it is no longer called.
+/// Returns whether the thread has accepted the call; otherwise withdraws it.
 bool has_accepted(PoolThread& thread) {
   std::uint32_t state = PoolThread::kCalled;
   return !thread.state.compare_exchange_strong(state, PoolThread::kIdle);
@@ -135,7 +135,7 @@ bool ThreadPool::forked() const { return process().forks.load(std::memory_order_
 int ThreadPool::grow(int threads) {
   const std::lock_guard lock(process().mutex);
   if (forked()) return 1;
-  while (size_ + 1 < threads && size_ < kMostThreads && add_thread()) {
+  while (size_ + 1 < threads && size_ < kMaxThreads && add_thread()) {
   }
   return std::clamp(threads, 1, size_ + 1);
 }
@@ -153,12 +153,12 @@ bool ThreadPool::add_thread() {
   return true;
 }
 
-Region* ThreadPool::take_region() {
+Region* ThreadPool::acquire_region() {
   const std::lock_guard lock(process().mutex);
   if (free_regions_.empty()) {
     auto region = std::make_unique<Region>(contention_);
-    region->members().reserve(kMostThreads);
-    free_regions_.reserve(regions_.size() + 1);  // so that give_back() does not allocate
+    region->members().reserve(kMaxThreads);
+    free_regions_.reserve(regions_.size() + 1);  // so that release_region() does not allocate
     regions_.push_back(std::move(region));
     return regions_.back().get();
   }
@@ -167,7 +167,7 @@ Region* ThreadPool::take_region() {
   return region;
 }
 
-void ThreadPool::give_back(Region* region) {
+void ThreadPool::release_region(Region* region) {
   const std::lock_guard lock(process().mutex);
   free_regions_.push_back(region);
 }
@@ -199,7 +199,7 @@ void ThreadPool::call(Region& region, int threads, RegionBody body, void* contex
   const auto called = static_cast<int>(members.size());
   std::erase_if(members, [](PoolThread* thread) { return !has_accepted(*thread); });
   const int missing = called - static_cast<int>(members.size());
-  contention_.take(kAcceptSpin * missing / called, {}, called + 1, Contention::now());
+  contention_.record(kAcceptSpin * missing / called, {}, called + 1, Contention::now());
 }
 
 }  // namespace partita

@@ -1,4 +1,5 @@
-// The threads of the process that help in parallel regions. Teams (parallel.h) are all that other files need.
+// The thread pool: the threads of the process that run parallel regions. Other files use only Team
+// (parallel.h).
 #pragma once
 
 #include <pthread.h>
@@ -15,32 +16,32 @@
 namespace partita {
 
 /// Threads that sleep until a region calls them. One pool serves all teams of the process, so that threads
-/// which one team has just used are awake for the next.
+/// that one team has just used are awake for the next.
 class ThreadPool {
  public:
   using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 
-  /// The process's, which lives as long as somebody holds it.
+  /// The pool of the process, alive as long as it is referenced.
   static std::shared_ptr<ThreadPool> shared();
 
-  /// A pool by itself. `create` stands for pthread_create.
+  /// A separate pool. `create` replaces pthread_create in tests.
   explicit ThreadPool(Create create = pthread_create);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
 
-  /// Creates what a team of `threads` lacks beside its caller, as far as the system does. Returns how many
-  /// members such a team then has.
+  /// Creates the threads that a team of `threads` lacks besides its caller, as far as the system permits.
+  /// Returns the resulting number of members of the team.
   int grow(int threads);
 
-  /// True in the child of a fork, which the threads did not come along to.
+  /// True in the child of a fork, which has none of the threads.
   bool forked() const;
 
-  Region* take_region();
-  void give_back(Region* region);
+  Region* acquire_region();
+  void release_region(Region* region);
 
-  /// Calls up to `threads` idle threads and leaves those that accept in region.members(). One that does not
-  /// accept soon, as it gets no core, is not waited for.
+  /// Calls up to `threads` idle threads and stores those that accept in region.members(). It does not wait
+  /// for a thread that does not accept soon, because it gets no core.
   void call(Region& region, int threads, RegionBody body, void* context);
 
   Contention& contention() { return contention_; }
@@ -48,7 +49,7 @@ class ThreadPool {
   int cores() const { return cores_; }
 
  private:
-  static constexpr int kMostThreads = 1023;
+  static constexpr int kMaxThreads = 1023;
 
   bool add_thread();
 
@@ -57,7 +58,7 @@ class ThreadPool {
   const int cores_;
   Contention contention_;
   std::atomic<int> size_{0};
-  std::array<std::unique_ptr<PoolThread>, kMostThreads> threads_;
+  std::array<std::unique_ptr<PoolThread>, kMaxThreads> threads_;
   std::vector<std::unique_ptr<Region>> regions_;
   std::vector<Region*> free_regions_;
 };

@@ -18,9 +18,9 @@ namespace {
 
 using dnnl::memory;
 
-/// While it lives, oneDNN sees one thread: the caller's, a member of a team. It would otherwise share a
-/// product out over all cores, however few threads were asked for, and sum it in another order; and OpenMP
-/// ends the process where it cannot create threads.
+/// Limits oneDNN to one thread, the calling member of a team, while it exists. Otherwise oneDNN would divide
+/// a product among all cores, regardless of the requested number of threads, and sum in another order; and
+/// OpenMP ends the process if it cannot create threads.
 class OneThread {
  public:
   OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
@@ -41,17 +41,17 @@ memory::desc plain(memory::data_type type, std::size_t rows, std::size_t cols) {
   return {dims(rows, cols), type, memory::format_tag::ab};
 }
 
-/// block [64][cols] x slice [cols][64], the slice in whatever layout the primitive likes best.
+/// tile [64][cols] x slice [cols][64]; oneDNN chooses the layout of the slice.
 dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, memory::data_type type, std::size_t cols) {
-  const memory::desc block = plain(type, TileProducts::kBlockRows, cols);
+  const memory::desc tile = plain(type, TileProducts::kTileRows, cols);
   const memory::desc slice(dims(cols, TileProducts::kSliceRows), type, memory::format_tag::any);
-  const memory::desc out = plain(memory::data_type::f32, TileProducts::kBlockRows, TileProducts::kSliceRows);
+  const memory::desc out = plain(memory::data_type::f32, TileProducts::kTileRows, TileProducts::kSliceRows);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 #if DNNL_VERSION_MAJOR >= 3
-  return dnnl::matmul::primitive_desc(engine, block, slice, out, attributes);
+  return dnnl::matmul::primitive_desc(engine, tile, slice, out, attributes);
 #else
-  return dnnl::matmul::primitive_desc(dnnl::matmul::desc(block, slice, out), attributes, engine);
+  return dnnl::matmul::primitive_desc(dnnl::matmul::desc(tile, slice, out), attributes, engine);
 #endif
 }
 
@@ -71,8 +71,8 @@ struct Shape {
         reorder(dnnl::reorder::primitive_desc(engine, plain_slice, engine, description.weights_desc())) {}
 };
 
-/// Memory that one thread's calls use.
-struct Member {
+/// Memory of one thread.
+struct ThreadMemory {
   dnnl::stream stream;
   AlignedBytes plain_slice, slice, out, scratchpad;
 };
@@ -85,17 +85,17 @@ struct TileProducts::Impl {
   std::size_t element = 2;
   const Kernels* kernels = nullptr;
   std::vector<Shape> shapes;
-  std::vector<Member> members;
-  AlignedBytes taken;  // [max_rows rounded up to blocks][cols]
+  std::vector<ThreadMemory> per_thread;
+  AlignedBytes converted;  // [max_rows rounded up to tiles][cols]
   std::atomic<bool> out_of_memory{false};
 
   const Shape& shape(std::size_t cols) const {
     return *std::find_if(shapes.begin(), shapes.end(), [&](const Shape& s) { return s.cols == cols; });
   }
 
-  /// y's columns of panels [first, last), at most four.
-  void run_slice(Member& member, const PackedMatrix& w, std::size_t first, std::size_t last, std::size_t rows,
-                 float* y, std::size_t ld);
+  /// Computes the columns of y of panels [first, last), at most four.
+  void run_slice(ThreadMemory& own, const PackedMatrix& w, std::size_t first, std::size_t last,
+                 std::size_t rows, float* y, std::size_t ld);
 };
 
 TileProducts::TileProducts(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -117,14 +117,15 @@ Result<std::unique_ptr<TileProducts>> TileProducts::create(TileType type, std::s
     slice_bytes = std::max(slice_bytes, description.weights_desc().get_size());
     scratchpad_bytes = std::max(scratchpad_bytes, description.scratchpad_desc().get_size());
   }
-  const std::size_t blocks = (max_rows + kBlockRows - 1) / kBlockRows;
-  impl->taken = AlignedBytes(blocks * kBlockRows * widest * impl->element);
-  bool complete = impl->taken.data() != nullptr;
+  const std::size_t tiles = (max_rows + kTileRows - 1) / kTileRows;
+  impl->converted = AlignedBytes(tiles * kTileRows * widest * impl->element);
+  bool complete = impl->converted.data() != nullptr;
   for (int t = 0; t < threads; ++t) {
-    impl->members.push_back({dnnl::stream(impl->engine), AlignedBytes(widest * kSliceRows * sizeof(float)),
-                             AlignedBytes(slice_bytes), AlignedBytes(kBlockRows * kSliceRows * sizeof(float)),
-                             AlignedBytes(std::max<std::size_t>(scratchpad_bytes, 64))});
-    const Member& m = impl->members.back();
+    impl->per_thread.push_back({dnnl::stream(impl->engine), AlignedBytes(widest * kSliceRows * sizeof(float)),
+                                AlignedBytes(slice_bytes),
+                                AlignedBytes(kTileRows * kSliceRows * sizeof(float)),
+                                AlignedBytes(std::max<std::size_t>(scratchpad_bytes, 64))});
+    const ThreadMemory& m = impl->per_thread.back();
     complete = complete && m.plain_slice.data() != nullptr && m.slice.data() != nullptr &&
                m.out.data() != nullptr && m.scratchpad.data() != nullptr;
   }
@@ -138,26 +139,26 @@ Result<std::unique_ptr<TileProducts>> TileProducts::create(TileType type, std::s
                std::string("oneDNN has no such matrix product for this processor: ") + e.what()};
 }
 
-void TileProducts::take_rows(const float* x, std::size_t rows, std::size_t cols, std::size_t first,
-                             std::size_t last) {
-  std::byte* taken = impl_->taken.data();
+void TileProducts::convert_rows(const float* x, std::size_t rows, std::size_t cols, std::size_t first,
+                                std::size_t last) {
+  std::byte* converted = impl_->converted.data();
   if (impl_->type == memory::data_type::f32) {
-    std::memcpy(taken + first * cols * sizeof(float), x + first * cols,
+    std::memcpy(converted + first * cols * sizeof(float), x + first * cols,
                 (last - first) * cols * sizeof(float));
   } else {
-    auto* out = reinterpret_cast<std::uint16_t*>(taken);
+    auto* out = reinterpret_cast<std::uint16_t*>(converted);
     for (std::size_t i = first * cols; i < last * cols; ++i) out[i] = f32_to_bf16(x[i]);
   }
   if (last == rows) {
-    const std::size_t padded = (rows + kBlockRows - 1) / kBlockRows * kBlockRows;
-    std::memset(taken + rows * cols * impl_->element, 0, (padded - rows) * cols * impl_->element);
+    const std::size_t padded = (rows + kTileRows - 1) / kTileRows * kTileRows;
+    std::memset(converted + rows * cols * impl_->element, 0, (padded - rows) * cols * impl_->element);
   }
 }
 
-void TileProducts::Impl::run_slice(Member& member, const PackedMatrix& w, std::size_t first, std::size_t last,
-                                   std::size_t rows, float* y, std::size_t ld) {
+void TileProducts::Impl::run_slice(ThreadMemory& own, const PackedMatrix& w, std::size_t first,
+                                   std::size_t last, std::size_t rows, float* y, std::size_t ld) {
   const Shape& shape = this->shape(w.cols);
-  auto* plain_slice = reinterpret_cast<float*>(member.plain_slice.data());
+  auto* plain_slice = reinterpret_cast<float*>(own.plain_slice.data());
   for (std::size_t i = 0; i < kSliceRows / kPanelRows; ++i) {
     float* at = plain_slice + i * kPanelRows;
     if (first + i < last) {
@@ -167,22 +168,22 @@ void TileProducts::Impl::run_slice(Member& member, const PackedMatrix& w, std::s
     }
   }
   memory from(shape.plain_slice, engine, plain_slice);
-  memory slice(shape.description.weights_desc(), engine, member.slice.data());
-  shape.reorder.execute(member.stream, from, slice);
+  memory slice(shape.description.weights_desc(), engine, own.slice.data());
+  shape.reorder.execute(own.stream, from, slice);
 
-  auto* out = reinterpret_cast<float*>(member.out.data());
+  auto* out = reinterpret_cast<float*>(own.out.data());
   memory result(shape.description.dst_desc(), engine, out);
-  memory scratchpad(shape.description.scratchpad_desc(), engine, member.scratchpad.data());
+  memory scratchpad(shape.description.scratchpad_desc(), engine, own.scratchpad.data());
   const std::size_t column = first * kPanelRows;
   const std::size_t columns = std::min(last * kPanelRows, w.rows) - column;
-  for (std::size_t row = 0; row < rows; row += kBlockRows) {
-    memory block(shape.description.src_desc(), engine, taken.data() + row * w.cols * element);
-    shape.product.execute(member.stream, {{DNNL_ARG_SRC, block},
-                                          {DNNL_ARG_WEIGHTS, slice},
-                                          {DNNL_ARG_DST, result},
-                                          {DNNL_ARG_SCRATCHPAD, scratchpad}});
-    member.stream.wait();
-    for (std::size_t r = row; r < std::min(row + kBlockRows, rows); ++r) {
+  for (std::size_t row = 0; row < rows; row += kTileRows) {
+    memory tile(shape.description.src_desc(), engine, converted.data() + row * w.cols * element);
+    shape.product.execute(own.stream, {{DNNL_ARG_SRC, tile},
+                                       {DNNL_ARG_WEIGHTS, slice},
+                                       {DNNL_ARG_DST, result},
+                                       {DNNL_ARG_SCRATCHPAD, scratchpad}});
+    own.stream.wait();
+    for (std::size_t r = row; r < std::min(row + kTileRows, rows); ++r) {
       std::copy_n(out + (r - row) * kSliceRows, columns, y + r * ld + column);
     }
   }
@@ -192,9 +193,9 @@ bool TileProducts::multiply(int thread, const PackedMatrix& w, std::size_t first
                             std::size_t last_panel, std::size_t rows, float* y, std::size_t ld) try {
   constexpr std::size_t kSlicePanels = kSliceRows / kPanelRows;
   const OneThread one_thread;
-  Member& member = impl_->members[static_cast<std::size_t>(thread)];
+  ThreadMemory& own = impl_->per_thread[static_cast<std::size_t>(thread)];
   for (std::size_t p = first_panel; p < last_panel; p += kSlicePanels) {
-    impl_->run_slice(member, w, p, std::min(p + kSlicePanels, last_panel), rows, y, ld);
+    impl_->run_slice(own, w, p, std::min(p + kSlicePanels, last_panel), rows, y, ld);
   }
   return true;
 } catch (const dnnl::error& e) {
@@ -207,7 +208,8 @@ bool TileProducts::multiply(int thread, const PackedMatrix& w, std::size_t first
 
 Error TileProducts::failure() const {
   if (impl_->out_of_memory.exchange(false, std::memory_order_relaxed)) return out_of_memory();
-  return {ErrorCode::kUnsupported, "oneDNN could not run a matrix product; PARTITA_ISA=vnni does without it"};
+  return {ErrorCode::kUnsupported,
+          "oneDNN could not run a matrix product; set PARTITA_ISA=vnni to run without oneDNN"};
 }
 
 }  // namespace partita

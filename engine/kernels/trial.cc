@@ -10,7 +10,7 @@ namespace partita {
 Isa faster(Isa a, Isa b) {
   using Clock = std::chrono::steady_clock;
   constexpr std::size_t kOutputs = 64, kCols = 1024, kRows = 32;
-  constexpr int kTurns = 12;
+  constexpr int kRounds = 12;
 
   PanelArena arena;
   const Result<PackedMatrix> w = allocate_panels(Dtype::kQ4_0, kOutputs, kCols, arena);
@@ -19,11 +19,12 @@ Isa faster(Isa a, Isa b) {
   if (!w || !buffer.ok() || y.data() == nullptr || scratch.data() == nullptr) return a;
   const Activations x = buffer.view(kRows, kCols);
 
-  Clock::duration best[2] = {Clock::duration::max(), Clock::duration::max()};  // what nothing held up
-  for (int turn = 0; turn < kTurns; ++turn) {
-    const int which = turn % 2;
+  Clock::duration best[2] = {Clock::duration::max(),
+                             Clock::duration::max()};  // the shortest times are undisturbed
+  for (int round = 0; round < kRounds; ++round) {
+    const int which = round % 2;
     const Kernels& table = kernels(which == 0 ? a : b);
-    table.quantize(x, 0, kRows);  // each table fills in what its products read
+    table.quantize(x, 0, kRows);  // each table prepares the input of its own products
     const Clock::time_point start = Clock::now();
     table.matmul(*w, {0, w->panels()}, x, reinterpret_cast<float*>(y.data()), kOutputs, scratch.data());
     best[which] = std::min<Clock::duration>(best[which], Clock::now() - start);

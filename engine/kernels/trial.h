@@ -1,13 +1,13 @@
-// Which of two tables with the same bits multiplies many rows faster here and now.
+// Measures which of two tables with the same bits multiplies many rows faster on this machine.
 #pragma once
 
 #include "engine/kernels/isa.h"
 
 namespace partita {
 
-/// Times products of both, in turn, for about a millisecond; the shortest times count. It depends on the
-/// processor (has it pipes for additions alone?) and on its other tenants (do they use them?), so nobody can
-/// know it beforehand. `a` when there is no memory to try.
+/// Times products of both, alternately, for about a millisecond; the shortest times count. The result depends
+/// on the processor (does it have pipes for additions alone?) and on its other tenants (do they use them?),
+/// so it must be measured. Returns `a` if there is no memory for the trial.
 Isa faster(Isa a, Isa b);
 
 }  // namespace partita

@@ -14,9 +14,9 @@ namespace {
 
 /// CPUs that the calling thread may run on.
 int allowed_cpus() {
-  constexpr int kMostCpus = 1 << 16;
+  constexpr int kMaxCpus = 1 << 16;
   int allowed = 0;
-  for (int cpus = CPU_SETSIZE; allowed == 0 && cpus <= kMostCpus;
+  for (int cpus = CPU_SETSIZE; allowed == 0 && cpus <= kMaxCpus;
        cpus *= 2) {  // the kernel's set may be larger
     cpu_set_t* const set = CPU_ALLOC(static_cast<std::size_t>(cpus));
     if (set == nullptr) break;
@@ -27,7 +27,7 @@ int allowed_cpus() {
   return allowed > 0 ? allowed : static_cast<int>(std::thread::hardware_concurrency());
 }
 
-/// The path of this process's group in the unified hierarchy ("0::/path") or of a version 1 controller.
+/// The cgroup path of this process in the unified hierarchy ("0::/path") or for a version 1 controller.
 std::string cgroup_path(const std::string& root, const std::string& controller) {
   std::ifstream file(root + "/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -43,7 +43,7 @@ std::string cgroup_path(const std::string& root, const std::string& controller) 
   return "/";
 }
 
-/// CPUs that quota and period (microseconds) grant; infinity when there is no quota.
+/// The CPUs that quota and period (microseconds) allow; infinity if there is no quota.
 double granted(double quota, double period) { return quota > 0 && period > 0 ? quota / period : INFINITY; }
 
 double quota_v2(const std::string& folder) {
@@ -60,7 +60,7 @@ double quota_v1(const std::string& folder) {
   return quota_file >> quota && period_file >> period ? granted(quota, period) : INFINITY;
 }
 
-/// The tightest quota between this process's group and the root of the hierarchy.
+/// The smallest quota between this process's cgroup and the root of the hierarchy.
 template <class Quota>
 double tightest(const std::string& root, std::string path, Quota quota) {
   double least = quota(root);

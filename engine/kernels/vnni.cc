@@ -1,5 +1,5 @@
-// AVX-512 with VNNI: the pair product and its sum in one instruction. The same integers, so the same bits as
-// AVX-512.
+// AVX-512 with VNNI: the pair product and its sum in one instruction. It computes the same integers, so its
+// bits are those of AVX-512.
 #include <immintrin.h>
 
 #include "engine/kernels/simd_avx512.h"

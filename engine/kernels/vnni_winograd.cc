@@ -1,5 +1,5 @@
-// AVX-512 with VNNI, with half of the multiplications in products of many rows. The same integers, so the
-// same bits as VNNI.
+// AVX-512 with VNNI, with half of the multiplications in products of many rows. It computes the same
+// integers, so its bits are those of VNNI.
 #include <immintrin.h>
 
 #include "engine/kernels/matmul_winograd.h"

@@ -10,12 +10,12 @@ constexpr float kNothing = -std::numeric_limits<float>::infinity();
 constexpr float kLog2e = 1.44269504088896340736F;
 constexpr std::size_t kPagesPerSpan = kSpanTokens / kPageTokens;
 
-/// Fewer units than this many a thread: worth splitting deep ones by spans.
+/// With fewer units than this per thread, deep units are split by spans.
 constexpr std::size_t kEnoughUnitsPerThread = 4;
 
 std::size_t group_of(const Config& c) { return c.heads / c.kv_heads; }
 
-/// One unit: the queries of `range` under heads [head, head + heads) of KV head `kv_head`.
+/// A unit of work: the queries of `range` under heads [head, head + heads) of KV head `kv_head`.
 struct Unit {
   QueryRange range;
   std::size_t kv_head, head, heads;
@@ -33,15 +33,15 @@ Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
 
 std::size_t spans_of(std::size_t keys) { return (keys + kSpanTokens - 1) / kSpanTokens; }
 
-/// The most spans that the last of so many tokens sees in a layer.
-std::size_t most_spans(const LayerKind& kind, std::size_t tokens) {
+/// The maximum number of spans that the last of `tokens` tokens attends to in a layer.
+std::size_t max_spans(const LayerKind& kind, std::size_t tokens) {
   const std::size_t all = spans_of(tokens);
-  // Of keys that do not begin with a span, one more span may have some.
+  // A window that does not start at a span boundary touches one more span.
   return kind.window == 0 ? all : std::min(all, spans_of(kind.sinks) + spans_of(kind.window) + 1);
 }
 
-/// The keys that the queries of a unit see, where they lie in the cache of a layer: those of the sinks, then
-/// those of the window.
+/// The keys that the queries of a unit attend to, and their pages in the cache of a layer: first the sinks,
+/// then the window.
 class UnitKeys {
  public:
   UnitKeys(const Workspace& ws, const Unit& unit, std::size_t layer)
@@ -53,24 +53,22 @@ class UnitKeys {
         last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1),
         sink_spans_(std::min(spans_of(kind_.sinks), first_ / kSpanTokens)) {}
 
-  /// The first key that the query at `position` sees of the page that begins at key `start`, and of those
-  /// after it.
-  std::size_t oldest_seen(std::size_t position, std::size_t start) const {
+  /// The first key that the query at `position` attends to in the page that begins at key `start`.
+  std::size_t first_attended(std::size_t position, std::size_t start) const {
     return start < kind_.sinks ? start : oldest_in_window(position);
   }
   std::size_t last() const { return last_; }
 
-  /// Spans that are seen, in order, and the i-th of them: those of sinks alone, then from the window's first
-  /// on.
+  /// The attended spans, in order, and the i-th of them: those of sinks alone, then those from the start of
+  /// the window on.
   std::size_t spans() const { return sink_spans_ + spans_of(last_) - first_ / kSpanTokens; }
   std::size_t span(std::size_t i) const {
     return i < sink_spans_ ? i : first_ / kSpanTokens + i - sink_spans_;
   }
 
-  /// The pages of a span that are seen: first_page(), then next_page() of it, as long as they are before
-  /// last_page().
-  std::size_t first_page(std::size_t span) const { return seen_from(span * kPagesPerSpan); }
-  std::size_t next_page(std::size_t page) const { return seen_from(page + 1); }
+  /// The attended pages of a span: first_page(), then next_page() of each, while they are before last_page().
+  std::size_t first_page(std::size_t span) const { return next_attended(span * kPagesPerSpan); }
+  std::size_t next_page(std::size_t page) const { return next_attended(page + 1); }
   std::size_t last_page(std::size_t span) const {
     return std::min(pages_for(last_), (span + 1) * kPagesPerSpan);
   }
@@ -86,15 +84,15 @@ class UnitKeys {
   std::size_t oldest_in_window(std::size_t position) const {
     return kind_.window != 0 && position + 1 > kind_.window ? position + 1 - kind_.window : 0;
   }
-  std::size_t seen_from(std::size_t page) const {
+  std::size_t next_attended(std::size_t page) const {
     return page * kPageTokens < kind_.sinks ? page : std::max(page, first_ / kPageTokens);
   }
 
   const KvSequence& sequence_;
   const std::size_t layer_, kv_head_;
   const LayerKind kind_;
-  const std::size_t first_, last_;  // keys: the oldest in a window, and the end
-  const std::size_t sink_spans_;    // before the window's first
+  const std::size_t first_, last_;  // keys: the oldest in the window, and the end
+  const std::size_t sink_spans_;    // before the first span of the window
 };
 
 class UnitAttention {
@@ -111,7 +109,7 @@ class UnitAttention {
 
   const UnitKeys& keys() const { return keys_; }
 
-  /// Everything, into ws.attention. `after`: the page that is read next, to be fetched meanwhile.
+  /// Computes all spans, into ws.attention. `after`: the page that is read next, to be prefetched.
   void all_spans(const KvPage& after) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
@@ -124,7 +122,7 @@ class UnitAttention {
     scatter(whole.out);
   }
 
-  /// The i-th span alone, into `part`, which it first clears.
+  /// Computes the i-th span alone, into `part`, which it clears first.
   void one_span(std::size_t i, const SoftmaxState& part, const KvPage& after) {
     clear(part);
     const std::size_t span = keys_.span(i), last_page = keys_.last_page(span);
@@ -142,7 +140,7 @@ class UnitAttention {
     }
   }
 
-  /// The merge of all spans' results, which stand one after the other from `part` on, into ws.attention.
+  /// Merges the results of all spans, consecutive from `part` on, into ws.attention.
   void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
@@ -183,7 +181,8 @@ class UnitAttention {
     std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
   }
 
-  /// What each row sees of the page that begins at key `start`: causal, and a sink or within the window.
+  /// The range of keys that each row attends to in the page that begins at key `start`: causal, and a sink or
+  /// within the window.
   void limits(std::size_t start) {
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
       const std::size_t position = ws_.rows[unit_.range.row + t].position;
@@ -192,7 +191,7 @@ class UnitAttention {
         return static_cast<std::int32_t>(std::clamp<std::ptrdiff_t>(d, -1, kPageTokens));
       };
       for (std::size_t h = 0; h < unit_.heads; ++h) {
-        scratch_.first[t * unit_.heads + h] = relative(keys_.oldest_seen(position, start));
+        scratch_.first[t * unit_.heads + h] = relative(keys_.first_attended(position, start));
         scratch_.last[t * unit_.heads + h] = relative(position + 1);
       }
     }
@@ -213,14 +212,14 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
   plan.heads_per_unit = std::min<std::size_t>(group_of(c), kMaxQueryRows);
   plan.head_parts = (group_of(c) + plan.heads_per_unit - 1) / plan.heads_per_unit;
   plan.spans = 1;
-  const std::size_t most_tokens = std::max<std::size_t>(1, kMaxQueryRows / plan.heads_per_unit);
+  const std::size_t max_tokens = std::max<std::size_t>(1, kMaxQueryRows / plan.heads_per_unit);
 
   plan.ranges.clear();
   std::size_t deepest = 0, longest = 0;
   for (std::size_t row = 0; row < rows.size();) {
     const KvSequence* sequence = ws.rows[rows[row]].sequence;
     std::size_t n = 1;
-    while (n < most_tokens && row + n < rows.size() && ws.rows[rows[row + n]].sequence == sequence) ++n;
+    while (n < max_tokens && row + n < rows.size() && ws.rows[rows[row + n]].sequence == sequence) ++n;
     plan.ranges.push_back({row, n});
     deepest = std::max(deepest, ws.rows[rows[row + n - 1]].position + 1);
     longest = std::max(longest, n);
@@ -230,13 +229,13 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
 
   const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
   if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
-    for (const LayerKind& kind : c.layer_kinds) plan.spans = std::max(plan.spans, most_spans(kind, deepest));
+    for (const LayerKind& kind : c.layer_kinds) plan.spans = std::max(plan.spans, max_spans(kind, deepest));
     const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
     if (needed > ws.span_max.size()) {
       ws.span_max.resize(2 * needed);
       ws.span_sum.resize(2 * needed);
       ws.span_out = FloatBuffer(2 * needed, c.head_dim);
-      if (!ws.span_out.ok()) {  // no memory for it: slower, not wrong
+      if (!ws.span_out.ok()) {  // no memory: slower, but correct
         ws.span_max.clear();
         plan.spans = 1;
       }
@@ -246,18 +245,18 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
 
 void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {
   AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
-  // Pieces of work, (unit, span) or whole units, are handed out in order; the one that lies as many further
-  // as the team has members will most likely be this worker's next.
-  const std::size_t pieces = plan.units * plan.spans;
-  const auto first_page_after = [&](std::size_t piece) -> KvPage {
-    const std::size_t next = piece + static_cast<std::size_t>(worker.count);
-    if (next >= pieces) return {};
+  // Work items, (unit, span) or whole units, are handed out in order. The next item of this worker will most
+  // likely be the one that is as many items ahead as the team has members.
+  const std::size_t items = plan.units * plan.spans;
+  const auto first_page_after = [&](std::size_t item) -> KvPage {
+    const std::size_t next = item + static_cast<std::size_t>(worker.count);
+    if (next >= items) return {};
     const UnitKeys keys(ws, unit_at(ws, plan, next / plan.spans), layer);
     const std::size_t i = next % plan.spans;
     return i < keys.spans() ? keys.page(keys.first_page(keys.span(i))) : KvPage{};
   };
   if (plan.spans == 1) {
-    for (std::size_t i = ws.next_unit++; i < pieces; i = ws.next_unit++) {
+    for (std::size_t i = ws.next_unit++; i < items; i = ws.next_unit++) {
       UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).all_spans(first_page_after(i));
     }
     return;
@@ -267,7 +266,7 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
     const std::size_t at = (i * plan.spans + span) * stride;
     return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at)};
   };
-  for (std::size_t j = ws.next_unit++; j < pieces; j = ws.next_unit++) {
+  for (std::size_t j = ws.next_unit++; j < items; j = ws.next_unit++) {
     const std::size_t i = j / plan.spans, span = j % plan.spans;
     UnitAttention unit(ws, scratch, unit_at(ws, plan, i), layer);
     if (span < unit.keys().spans()) unit.one_span(span, partial(i, span), first_page_after(j));

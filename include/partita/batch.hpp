@@ -1,4 +1,4 @@
-// Many requests at once; part of partita.hpp.
+// Continuous batching: many requests share each step of one model.
 #pragma once
 
 #include <cstddef>
@@ -7,55 +7,64 @@
 #include <optional>
 #include <vector>
 
-#include "partita/partita.hpp"
+#include "partita/cancel.hpp"
+#include "partita/export.hpp"
+#include "partita/model.hpp"
+#include "partita/request.hpp"
+#include "partita/result.hpp"
+#include "partita/token.hpp"
 
 namespace partita {
 
+/// Limits of a batch. Errors of Model::batch(): kInvalidArgument naming the option, its value and its limits.
 struct BatchOptions {
   std::size_t max_sequences = 16;  // that run together; others wait; 1 .. 512
-  std::size_t step_tokens = 512;   // of one step at most, prompts and answers; max_sequences (and 2) .. 512
-  /// While answers run, so much of the waiting prompts is read in each step that it takes at most so many
-  /// times what it would take without; at least 1, infinity: as much as step_tokens allow.
+  std::size_t step_tokens = 512;  // token budget of a step, prompts and answers; max_sequences (and 2) .. 512
+  /// Chunked prefill: while answers run, a step reads as much of the waiting prompts as makes it take at most
+  /// this many times as long as without. At least 1; infinity: as much as step_tokens allow.
   double most_delay = 2.5;
-  /// What may stay in the caches of prompts and answers that are complete, for prompts that begin alike;
-  /// within OpenOptions::cache_bytes, and given up where others need it. 0: nothing is shared between
-  /// requests.
+  /// Size of the prefix cache, in bytes: KV cache pages that complete requests leave for prompts with the
+  /// same beginning. Part of OpenOptions::cache_bytes; evicted when running requests need the memory. 0: no
+  /// prefix cache.
   std::size_t prefix_bytes = std::size_t{512} << 20;
-  /// A smaller model of the same vocabulary that guesses at what comes next (Request::speculation).
+  /// The draft model of speculative decoding, with the same vocabulary (Request::speculation); without one,
+  /// prompt lookup.
   std::optional<Model> draft = std::nullopt;
 };
 
-/// Many requests at once, advanced together: prompts in pieces and generated tokens share each step. What a
-/// request gets does not depend on its company, on what was read before, or on when it came. One thread at a
-/// time.
+/// Continuous batching with chunked prefill: prompt chunks and generated tokens of many requests share each
+/// step. An answer does not depend on batch composition, on the prefix cache, or on when its request came.
+/// One thread at a time.
 ///
-/// Who runs: the max_sequences first by priority, then age; one that falls behind is read again later. Every
-/// running answer gets a token in every step that has rows and memory for it. Of P prompts that are being
-/// read, those whose rest is no more than a P-th of the step's rows and time for prompts are read at once;
-/// the first of the others gets what is left. A prompt that begins with whole pages of one being read waits
-/// for it, and takes them up. docs/many_sequences.md says more.
+/// The first max_sequences requests by priority, then age, run. A request that is preempted for lack of
+/// memory or by priority is read again later. Every running answer gets a token in every step that has rows
+/// and memory for it. Of P prompts being read, those whose rest is at most a P-th of the step's rows and time
+/// for prompts are read at once; the first of the others gets what is left. A prompt that shares whole pages
+/// with one being read waits for it and reuses them. docs/many_sequences.md says more.
 class PARTITA_API Batch {
  public:
-  using Ticket = std::uint64_t;
+  using Ticket = std::uint64_t;  // identifies a request in its batch; never reused
 
+  /// What a step did for one request: a token, the end of the answer (maybe both), or an error.
   struct Event {
     Ticket ticket = 0;
     std::optional<Token> token;     // a token of this request
-    std::optional<Error> error;     // the request failed, alone; it is gone
+    std::optional<Error> error;     // this request failed and is removed; the others go on
     Finish finish = Finish::kNone;  // the request is complete
   };
 
-  /// Queues a request. Errors: what is wrong with it alone.
+  /// Queues a request. Errors: what is wrong with this request, as of Session::generate().
   Result<Ticket> add(const Request& request);
-  void cancel(Ticket ticket) noexcept;
+  void cancel(Ticket ticket) noexcept;   // removes the request; unknown tickets are ignored
   std::size_t running() const noexcept;  // admitted and waiting
   /// How many tokens the prompt of a request has; 0 once the request is gone.
   std::size_t prompt_tokens(Ticket ticket) const noexcept;
   bool full() const noexcept;  // max_sequences are running
 
-  /// One step for all; appends what happened. Errors (kCancelled) concern the step; it can be called again.
+  /// One step for all; appends its events. Errors (kCancelled, kOutOfMemory) concern the step, which can be
+  /// called again.
   Result<void> advance(std::vector<Event>& events);
-  void set_cancel(const CancelFlag* flag) noexcept;
+  void set_cancel(const CancelFlag* flag) noexcept;  // must outlive the batch, or null
   const Timing& timing() const noexcept;
   const Counts& counts() const noexcept;
 

@@ -1,4 +1,4 @@
-// What a random draw depends on, and all it depends on.
+// The key of a random draw. A draw depends on nothing else.
 #pragma once
 
 #include <cstdint>

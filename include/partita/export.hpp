@@ -1,4 +1,4 @@
-// Marks what a shared library shows.
+// PARTITA_API marks the symbols that the shared library exports.
 #pragma once
 
 #if defined(__GNUC__)

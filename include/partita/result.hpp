@@ -9,19 +9,19 @@
 
 namespace partita {
 
-/// What kind of thing went wrong. Programs branch on it; people read Error::message.
+/// The kind of an error, for programs to branch on; people read Error::message.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument,  // an option or a call that can never work
+  kInvalidArgument,  // an option or a call that is wrong in itself
   kNotFound,         // a file, a tensor, a metadata key that is not there
   kIo,               // the operating system refused
   kBadFile,          // a file that contradicts its own format
-  kUnsupported,      // well formed, but not something this version can do
+  kUnsupported,      // well formed, but not supported by this version
   kOutOfMemory,      // a stated budget, or the machine, is too small
-  kBadNumbers,       // NaN or nothing finite where a probability was needed
+  kBadNumbers,       // NaN, or no finite value where a probability is needed
   kCancelled,        // the caller asked to stop
 };
 
-/// One sentence that names the thing, the value and the limit.
+/// message: one sentence that names the thing, the value and the limit.
 struct Error {
   ErrorCode code = ErrorCode::kInvalidArgument;
   std::string message;

@@ -1,5 +1,5 @@
-// What the samplers of this library are called and what can be set: known_samplers() of partita.hpp lists
-// them, so that programs make their flags, keys and help from it.
+// The samplers (logits processors) of this library with their names and options. known_samplers() lists them,
+// so that programs can generate flags, keys and help.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace partita {
 
-/// The value of an option: a number, texts, or ids each with a number.
+/// The value of an option: a number, texts, or (id, number) pairs.
 using SamplingValue =
     std::variant<double, std::vector<std::string>, std::vector<std::pair<std::int32_t, float>>>;
 
@@ -23,15 +23,15 @@ enum class OptionKind : std::uint8_t {
   kBiases        // (token id, number)
 };
 
-/// One option of a sampler. A sampler whose options are neutral does nothing.
+/// One option of a sampler. A sampler does nothing while all its options are neutral.
 struct SamplingOption {
   std::string_view name;  // in snake_case, as a key; a flag has dashes instead
   OptionKind kind = OptionKind::kNumber;
-  double neutral = 0;     // of a number, which is also its default; lists are neutral and by default empty
+  double neutral = 0;     // value and default of a neutral number; a list is neutral, and by default, empty
   std::string_view help;  // one line
 };
 
-/// One stage between logits and draw.
+/// One stage between the logits and the draw.
 struct Sampler {
   std::string_view name;     // as Sampling::samplers names it
   std::string_view summary;  // one line

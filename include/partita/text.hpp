@@ -1,4 +1,4 @@
-// Text from outside, fit for a terminal; part of partita.hpp.
+// Escaping untrusted text for a terminal.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace partita {
 
-/// `text` with what a terminal obeys instead of showing it as \xNN: control characters (C0, DEL, C1), marks
-/// and overrides of the direction of writing, line separators, and bytes that are not UTF-8. Error messages
-/// of the library are such text already.
+/// `text` with everything that a terminal would act on written as \xNN: control characters (C0, DEL, C1),
+/// marks and overrides of the writing direction, line separators, and bytes that are not UTF-8. Error
+/// messages of the library are escaped already.
 PARTITA_API std::string printable(std::string_view text);
 
 }  // namespace partita

@@ -12,16 +12,16 @@ namespace {
 constexpr std::size_t kGroup = 16;
 constexpr float kUnsettled = std::numeric_limits<float>::quiet_NaN();
 
-/// How many of a group are not below `least`. Out of line, where g++ turns it into four compares of
-/// registers.
+/// The number of values in a group that are at least `least`. Out of line, so that g++ compiles it to four
+/// vector compares.
 [[gnu::noinline]] int count_from(const float* group, float least) {
   int n = 0;
   for (std::size_t i = 0; i < kGroup; ++i) n += group[i] >= least ? 1 : 0;
   return n;
 }
 
-/// Calls visit(i) for the entries of [first, last) that are not below `least` and perhaps for some of their
-/// neighbours: groups that hold none are passed over.
+/// Calls visit(i) for the entries of [first, last) that are at least `least` and possibly for some of their
+/// neighbours. Skips groups without such an entry.
 template <class Visit>
 void visit_groups(const float* values, std::size_t first, std::size_t last, float least, Visit&& visit) {
   std::size_t i = first;
@@ -40,10 +40,10 @@ Result<void> Candidates::start(const LogitRow& row, const Kernels& kernels) {
   full_ = true;
   problem_.reset();
   inverse_temperature_ = 1;
-  if (row.block_maxima.empty()) {
+  if (row.tile_maxima.empty()) {
     find_max(kernels);
   } else {
-    maxima_ = row.block_maxima;
+    maxima_ = row.tile_maxima;
     max_ = kernels.max(maxima_.data(), maxima_.size());
   }
   if (!std::isfinite(max_)) return bad_logits(row.logits);
@@ -54,7 +54,7 @@ void Candidates::find_max(const Kernels& kernels) {
   max_ = -std::numeric_limits<float>::infinity();
   if (count_ == 0) return;
   if (full_) {
-    own_maxima_.assign(blocks_of(count_), kUnsettled);
+    own_maxima_.assign(tiles_of(count_), kUnsettled);
     maxima_ = own_maxima_;
     settle(kernels);
   } else {
@@ -64,7 +64,7 @@ void Candidates::find_max(const Kernels& kernels) {
 
 float& Candidates::own(std::size_t i) {
   if (values_ != logits_.data()) {
-    std::copy_n(values_, count_, room(logits_, count_).begin());
+    std::copy_n(values_, count_, grow_to(logits_, count_).begin());
     values_ = logits_.data();
   }
   if (full_) {
@@ -72,7 +72,7 @@ float& Candidates::own(std::size_t i) {
       own_maxima_.assign(maxima_.begin(), maxima_.end());
       maxima_ = own_maxima_;
     }
-    own_maxima_[i / kBlockValues] = kUnsettled;
+    own_maxima_[i / kLogitTile] = kUnsettled;
   }
   return logits_[i];
 }
@@ -82,8 +82,8 @@ void Candidates::set(std::size_t i, float value) { own(i) = value; }
 void Candidates::add(std::size_t i, double amount) {
   float& value = own(i);
   const double sum = double{value} + amount / inverse_temperature_;
-  constexpr double kMost = std::numeric_limits<float>::max();
-  value = static_cast<float>(std::isinf(sum) ? sum : std::clamp(sum, -kMost, kMost));
+  constexpr double kMax = std::numeric_limits<float>::max();
+  value = static_cast<float>(std::isinf(sum) ? sum : std::clamp(sum, -kMax, kMax));
 }
 
 void Candidates::mask_unset(std::span<const std::uint64_t> words) {
@@ -110,8 +110,8 @@ void Candidates::settle(const Kernels& kernels) {
   if (maxima_.data() != own_maxima_.data()) return;  // nothing was set
   for (std::size_t b = 0; b < maxima_.size(); ++b) {
     if (!std::isnan(own_maxima_[b])) continue;
-    const std::size_t first = b * kBlockValues;
-    own_maxima_[b] = kernels.max(values_ + first, std::min(kBlockValues, count_ - first));
+    const std::size_t first = b * kLogitTile;
+    own_maxima_[b] = kernels.max(values_ + first, std::min(kLogitTile, count_ - first));
   }
   max_ = kernels.max(maxima_.data(), maxima_.size());
 }
@@ -131,34 +131,34 @@ std::optional<std::size_t> Candidates::find(std::int32_t id) const {
 std::size_t Candidates::best() const {
   std::size_t i = 0;
   if (full_) {
-    const auto block = std::find(maxima_.begin(), maxima_.end(), max_);
-    i = static_cast<std::size_t>(block - maxima_.begin()) * kBlockValues;
+    const auto tile = std::find(maxima_.begin(), maxima_.end(), max_);
+    i = static_cast<std::size_t>(tile - maxima_.begin()) * kLogitTile;
   }
   while (i + 1 < count_ && values_[i] != max_) ++i;
   return i;
 }
 
 double Candidates::weight_factor(double inverse_temperature) {
-  constexpr double kLeast = std::numeric_limits<float>::min();
-  constexpr double kMost = std::numeric_limits<float>::max();
-  return std::clamp(inverse_temperature, kLeast, kMost);
+  constexpr double kMin = std::numeric_limits<float>::min();
+  constexpr double kMax = std::numeric_limits<float>::max();
+  return std::clamp(inverse_temperature, kMin, kMax);
 }
 
 template <class Visit>
 void Candidates::visit_from(float least, Visit&& visit) const {
-  for (std::size_t first = 0; first < count_; first += kBlockValues) {
-    if (full_ && maxima_[first / kBlockValues] < least) continue;
-    visit_groups(values_, first, std::min(first + kBlockValues, count_), least, visit);
+  for (std::size_t first = 0; first < count_; first += kLogitTile) {
+    if (full_ && maxima_[first / kLogitTile] < least) continue;
+    visit_groups(values_, first, std::min(first + kLogitTile, count_), least, visit);
   }
 }
 
 void Candidates::keep(const Cut& cut) {
-  room(ids_, count_);
-  room(logits_, count_);
+  grow_to(ids_, count_);
+  grow_to(logits_, count_);
   std::size_t ties = std::isinf(cut.least) ? 0 : cut.ties;
   std::size_t kept = 0;
   visit_from(cut.least, [&](std::size_t i) {
-    const float value = values_[i];  // kept <= i: logits_ may be what values_ points to
+    const float value = values_[i];  // values_ may point to logits_; kept <= i
     const bool tie = value == cut.least && ties > 0;
     ids_[kept] = id(i);
     logits_[kept] = value;
@@ -171,11 +171,11 @@ void Candidates::keep(const Cut& cut) {
 }
 
 void Candidates::keep_between(float least, float most) {
-  room(ids_, count_);
-  room(logits_, count_);
+  grow_to(ids_, count_);
+  grow_to(logits_, count_);
   std::size_t kept = 0;
   visit_from(least, [&](std::size_t i) {
-    const float value = values_[i];  // kept <= i: logits_ may be what values_ points to
+    const float value = values_[i];  // values_ may point to logits_; kept <= i
     ids_[kept] = id(i);
     logits_[kept] = value;
     kept += value >= least && value <= most ? 1 : 0;
@@ -193,7 +193,7 @@ void Candidates::replace(const Kernels& kernels) {
 }
 
 std::span<float> Candidates::collect(float least) {
-  const std::span<float> out = room(scratch.values, count_);
+  const std::span<float> out = grow_to(scratch.values, count_);
   std::size_t kept = 0;
   visit_from(least, [&](std::size_t i) {
     out[kept] = values_[i];

@@ -1,9 +1,8 @@
-// The candidates that a row has left on its way through a chain of stages.
+// The candidate tokens of one row of logits while samplers (logits processors) filter them.
 //
-// They stay in ascending id order from the first stage to the draw, so that nothing ever depends on how a
-// filter found them. A row begins as a view of the logits, every id a candidate; it is copied only when a
-// stage filters or changes it. The temperature is a factor kept aside, for no filter here needs the divided
-// logits.
+// Candidates stay in ascending id order from the first stage to the draw, so that no result depends on how a
+// filter found them. A row begins as a view of the logits, with every id a candidate; it is copied only when
+// a stage filters or changes it. The temperature is stored as a factor: no filter here needs divided logits.
 #pragma once
 
 #include <cstddef>
@@ -20,40 +19,40 @@
 
 namespace partita {
 
-/// Candidates under one maximum and one partial sum: what lets a stage pass over most of a vocabulary, and
-/// what fixes the order of every sum.
-inline constexpr std::size_t kBlockValues = 256;
+/// The number of candidates in a logit tile. Each tile has one maximum and one partial sum: a stage skips
+/// most tiles by their maxima, and the tiles fix the order of every sum.
+inline constexpr std::size_t kLogitTile = 256;
 
-/// Logits [vocab] and, where whoever wrote them has them at hand, the maxima of their blocks of kBlockValues
-/// (NaN for a block that holds NaN); no maxima: they are found when they are needed.
+/// Logits [vocab] and, where their producer computed them, the maxima of their logit tiles (NaN for a tile
+/// that holds NaN). Without maxima, Candidates computes them when needed.
 struct LogitRow {
   LogitRow() = default;
   LogitRow(std::span<const float> all, std::span<const float> maxima = {})
-      : logits(all), block_maxima(maxima) {}
+      : logits(all), tile_maxima(maxima) {}
   LogitRow(const std::vector<float>& all) : logits(all) {}
 
   std::span<const float> logits;
-  std::span<const float> block_maxima;
+  std::span<const float> tile_maxima;
 };
 
-/// How many blocks n candidates make.
-constexpr std::size_t blocks_of(std::size_t n) { return (n + kBlockValues - 1) / kBlockValues; }
+/// The number of logit tiles of n candidates.
+constexpr std::size_t tiles_of(std::size_t n) { return (n + kLogitTile - 1) / kLogitTile; }
 
-/// The first n entries of a buffer that grows when it must and never shrinks, so that no token clears or
-/// allocates it.
+/// The first n entries of a buffer, which grows if it is smaller and never shrinks, so that steady decoding
+/// neither clears nor allocates it.
 template <class T>
-std::span<T> room(std::vector<T>& buffer, std::size_t n) {
+std::span<T> grow_to(std::vector<T>& buffer, std::size_t n) {
   if (buffer.size() < n) buffer.resize(n);
   return std::span<T>(buffer).first(n);
 }
 
 class Candidates {
  public:
-  /// Begins a row: every id at temperature 1. What `row` views must stay as it is until the draw. Errors:
+  /// Begins a row: every id, at temperature 1. The viewed logits must stay unchanged until the draw. Errors:
   /// kBadNumbers naming the first NaN or +inf, or that nothing is finite.
   Result<void> start(const LogitRow& row, const Kernels& kernels);
 
-  /// How many ids there are, candidates or not: the size of the logits.
+  /// The number of ids, candidates or not: the size of the logits.
   std::size_t vocab() const { return vocab_; }
   std::size_t count() const { return count_; }
   bool full() const { return full_; }
@@ -62,71 +61,73 @@ class Candidates {
   std::span<const float> values() const { return {values_, count_}; }
   std::int32_t id(std::size_t i) const { return full_ ? static_cast<std::int32_t>(i) : ids_[i]; }
 
-  /// Where an id stands among the candidates, if it still is one.
+  /// The index of an id among the candidates, if it still is one.
   std::optional<std::size_t> find(std::int32_t id) const;
 
-  /// The largest value. Finite unless a stage broke the row.
+  /// The largest value. Finite unless a stage masked every candidate or made bad numbers.
   float max() const { return max_; }
-  /// The first candidate whose value is max(): of equals, the lowest id. Precondition: max() is finite.
+  /// The index of the first candidate whose value is max(), so the lowest id of a tie. Precondition: max() is
+  /// finite.
   std::size_t best() const;
 
   double inverse_temperature() const { return inverse_temperature_; }
   void divide_by(double temperature) { inverse_temperature_ /= temperature; }
 
-  /// The factor of Kernels::exp_sum under which weights are exp(factor * (value - max())):
-  /// inverse_temperature(), held to numbers whose floats are finite and not 0, so that no temperature makes a
+  /// The factor for Kernels::exp_sum, such that weights are exp(factor * (value - max())):
+  /// inverse_temperature(), clamped so that it is finite and not 0 as a float, and no temperature makes a
   /// NaN.
   double weight_factor() const { return weight_factor(inverse_temperature_); }
   static double weight_factor(double inverse_temperature);
 
-  /// Drops all candidates but those of the cut, and masked ones (-inf) always.
+  /// Drops all candidates except those of the cut. Masked candidates (-inf) are always dropped.
   void keep(const Cut& cut);
 
-  /// Drops all candidates but those from `least` to `most`, both of which are finite and one has `most`.
+  /// Drops all candidates except those from `least` to `most`. Both are finite, and some candidate has
+  /// `most`.
   void keep_between(float least, float most);
 
-  /// Gives every candidate the value at its place in scratch.values [count].
+  /// Replaces the values of all candidates by scratch.values [count].
   void replace(const Kernels& kernels);
 
-  /// Gives single candidates another value, none larger than any float. After the last one, settle() must
-  /// follow before anything else is asked of the row.
+  /// Replaces the value of one candidate by a float that is not +inf. After the last change, call settle()
+  /// before any other use of the row.
   void set(std::size_t i, float value);
-  /// The same with `amount` added to the logit, whatever the temperature so far; sums are held to finite
-  /// floats unless one of the two is -inf.
+  /// Adds `amount` to the logit, at any temperature so far. The sum is clamped to finite floats unless one of
+  /// the two is -inf. Needs settle() likewise.
   void add(std::size_t i, double amount);
   void mask(std::size_t i) { set(i, -std::numeric_limits<float>::infinity()); }
-  /// mask() of every candidate whose bit is 0: id 64 w + b has bit b of word w; ids past the words stay.
+  /// Masks every candidate whose bit is 0: id 64 w + b has bit b of word w. Ids past the words stay.
   void mask_unset(std::span<const std::uint64_t> words);
   void settle(const Kernels& kernels);
 
-  /// Says why the row cannot go on; for a stage that fails for other reasons than its numbers.
+  /// Sets the error of the row; for a stage that fails for another reason than bad numbers.
   void fail(Error problem) { problem_ = std::move(problem); }
-  /// Nothing where no stage has failed.
+  /// Empty if no stage has failed.
   const std::optional<Error>& problem() const { return problem_; }
 
   /// The values not below `least`, which is finite, in scratch.values.
   std::span<float> collect(float least);
 
-  /// Of a full row: the maxima of its blocks of kBlockValues. Else empty.
-  std::span<const float> block_maxima() const { return full_ ? maxima_ : std::span<const float>(); }
+  /// The maxima of the logit tiles of a full row; empty for another row.
+  std::span<const float> tile_maxima() const { return full_ ? maxima_ : std::span<const float>(); }
 
-  /// Memory for whoever works on the row; no content is expected from one call to the next.
+  /// Memory for the current stage. A stage must not rely on its content, except `counts`.
   struct Scratch {
     std::vector<float> values;
     std::vector<float> weights;
     std::vector<double> sums;
     std::vector<std::uint32_t> matches;
     std::vector<std::uint64_t> words;
-    std::vector<std::uint32_t> counts;  // unlike the others 0 wherever nobody is at work: who counts, clears
+    std::vector<std::uint32_t> counts;  // all 0 between stages: the stage that counts clears it
   };
   Scratch scratch;
 
  private:
   void find_max(const Kernels& kernels);
-  /// The value of candidate i, in memory of this row.
+  /// The value of candidate i in this object's own memory; copies the caller's logits at the first change.
   float& own(std::size_t i);
 
-  /// Calls visit(i) at least for every candidate whose value is not below `least`, in order.
+  /// Calls visit(i) in order for every candidate whose value is at least `least`, and possibly for others.
   template <class Visit>
   void visit_from(float least, Visit&& visit) const;
 

@@ -8,6 +8,7 @@
 
 #include "sampling/chain/draw.h"
 #include "sampling/stages/stages.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -22,10 +23,10 @@ Error unknown_stage(std::string_view name) {
 
 using MadeStages = std::vector<std::shared_ptr<const Stage>>;
 
-/// One for each of known_stages(), null where it does nothing. Every option is checked, whether its stage is
+/// One for each of known_stages(), null if its options are neutral. Checks every option, whether its stage is
 /// used or not.
 Result<MadeStages> make_stages(const SamplingOptions& options, const Vocabulary* vocabulary) {
-  if (Result<void> kinds = options.check(); !kinds) return kinds.error();
+  TRY(options.check());
   MadeStages stages;
   for (const StageDescriptor* stage : known_stages()) {
     MadeStage made = stage->make(options, vocabulary);
@@ -35,8 +36,8 @@ Result<MadeStages> make_stages(const SamplingOptions& options, const Vocabulary*
   return stages;
 }
 
-/// The place of a stage in known_stages(), or their number.
-std::size_t place_of(std::string_view name) {
+/// The index of a stage in known_stages(), or their number.
+std::size_t stage_index(std::string_view name) {
   const auto known = known_stages();
   const auto at = std::find_if(known.begin(), known.end(),
                                [&](const auto* stage) { return stage->sampler.name == name; });
@@ -50,22 +51,22 @@ Result<Chain> Chain::create(const SamplingOptions& options, const Vocabulary* vo
   if (!made) return made.error();
   Chain chain;
   chain.greedy_ = options.real("temperature") == 0;
-  const auto add = [&](std::size_t place) {
-    const std::shared_ptr<const Stage>& stage = (*made)[place];
+  const auto add = [&](std::size_t index) {
+    const std::shared_ptr<const Stage>& stage = (*made)[index];
     if (stage == nullptr) return;
     chain.stages_.push_back(stage);
-    chain.asks_probability_ = chain.asks_probability_ || stage->asks_probability();
+    chain.needs_probability_ = chain.needs_probability_ || stage->needs_probability();
   };
   const auto begin = options.samplers.begin(), end = options.samplers.end();
-  if (std::find(begin, end, "constraint") == end) add(place_of("constraint"));
+  if (std::find(begin, end, "constraint") == end) add(stage_index("constraint"));
   for (auto name = begin; name != end; ++name) {
-    const std::size_t place = place_of(*name);
-    if (place == known_stages().size()) return unknown_stage(*name);
+    const std::size_t index = stage_index(*name);
+    if (index == known_stages().size()) return unknown_stage(*name);
     if (std::find(begin, name, *name) != name) {
       return Error{ErrorCode::kInvalidArgument,
                    "the sampler '" + *name + "' is named twice, but each can be used once"};
     }
-    add(place);
+    add(index);
   }
   return chain;
 }
@@ -92,8 +93,8 @@ void Chain::accept(const Choice& choice, ChainState& state) const {
 
 Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, const ChainState* state,
                            Candidates& row) const {
-  if (Result<void> started = row.start(logits, *context.kernels); !started) return started;
-  if (context.observer != nullptr) context.observer->see(row, *context.kernels, "model");
+  TRY(row.start(logits, *context.kernels));
+  if (context.observer != nullptr) context.observer->record(row, *context.kernels, "model");
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const Stage* stage = stages_[i].get();
     stage->apply(row, context, state == nullptr ? nullptr : state->of(i));
@@ -103,39 +104,39 @@ Result<void> Chain::filter(const LogitRow& logits, const StageContext& context, 
     }
     if (!std::isfinite(row.max())) {
       return Error{ErrorCode::kBadNumbers,
-                   "after " + stage->describe() + " the largest logit is no finite number"};
+                   "after " + stage->describe() + " the largest logit is not a finite number"};
     }
-    if (context.observer != nullptr) context.observer->see(row, *context.kernels, stage->describe());
+    if (context.observer != nullptr) context.observer->record(row, *context.kernels, stage->describe());
   }
   return {};
 }
 
 Result<Choice> Chain::choose(const LogitRow& logits, const StageContext& context, const ChainState* state,
                              Candidates& scratch) const {
-  if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered.error();
+  TRY(filter(logits, context, state, scratch));
   if (greedy_) return Choice{scratch.id(scratch.best()), 1};
-  const std::size_t place = draw(scratch, context.key);
-  const bool asked = context.probability || asks_probability_;
-  return Choice{scratch.id(place), asked ? probability(scratch, *context.kernels, place) : 0};
+  const std::size_t index = draw(scratch, context.key);
+  const bool asked = context.probability || needs_probability_;
+  return Choice{scratch.id(index), asked ? probability(scratch, *context.kernels, index) : 0};
 }
 
 Result<void> Chain::distribution(const LogitRow& logits, const StageContext& context, const ChainState* state,
                                  Candidates& scratch, std::span<float> probabilities) const {
   if (probabilities.size() != logits.logits.size()) {
-    return Error{ErrorCode::kInvalidArgument, "there is room for " + std::to_string(probabilities.size()) +
+    return Error{ErrorCode::kInvalidArgument, "the output holds " + std::to_string(probabilities.size()) +
                                                   " probabilities, but there are " +
                                                   std::to_string(logits.logits.size()) + " logits"};
   }
-  if (Result<void> filtered = filter(logits, context, state, scratch); !filtered) return filtered;
+  TRY(filter(logits, context, state, scratch));
   std::fill(probabilities.begin(), probabilities.end(), 0.0F);
   if (greedy_) {
     probabilities[static_cast<std::size_t>(scratch.id(scratch.best()))] = 1;
     return {};
   }
   const double total = sum_weights(scratch, *context.kernels, scratch.scratch.sums);
-  std::array<float, kBlockValues> weights;
-  for (std::size_t first = 0; first < scratch.count(); first += kBlockValues) {
-    const std::size_t n = block_weights(scratch, *context.kernels, first / kBlockValues, weights.data());
+  std::array<float, kLogitTile> weights;
+  for (std::size_t first = 0; first < scratch.count(); first += kLogitTile) {
+    const std::size_t n = tile_weights(scratch, *context.kernels, first / kLogitTile, weights.data());
     for (std::size_t i = 0; i < n; ++i) {
       const auto id = static_cast<std::size_t>(scratch.id(first + i));
       probabilities[id] = static_cast<float>(static_cast<double>(weights[i]) / total);
@@ -144,34 +145,35 @@ Result<void> Chain::distribution(const LogitRow& logits, const StageContext& con
   return {};
 }
 
-Reach Chain::reach(const StageContext& context) const {
+LogitsNeeded Chain::logits_needed(const StageContext& context) const {
   double temperature = 1;
   std::size_t lowered = 0;
-  std::optional<Reach> cut;      // of the first stage that leaves candidates out
-  bool needs_all_of_it = false;  // of what that leaves
+  std::optional<LogitsNeeded> cut;  // of the first stage that removes candidates
+  bool needs_all_of_it = false;     // a later stage needs all that remain
   for (const auto& stage : stages_) {
-    const Reach reach = stage->reach(context);
+    const LogitsNeeded needed = stage->logits_needed(context);
     if (cut) {
-      needs_all_of_it |= reach.kind == Reach::kAll || reach.kind == Reach::kLower;
-    } else if (reach.kind == Reach::kAll) {
+      needs_all_of_it |= needed.kind == LogitsNeeded::kAll || needed.kind == LogitsNeeded::kLower;
+    } else if (needed.kind == LogitsNeeded::kAll) {
       return {};
-    } else if (reach.kind == Reach::kLower) {
-      lowered += reach.lowered;
-    } else if (reach.kind == Reach::kEach) {
-      temperature *= reach.temperature;
+    } else if (needed.kind == LogitsNeeded::kLower) {
+      lowered += needed.lowered;
+    } else if (needed.kind == LogitsNeeded::kEach) {
+      temperature *= needed.temperature;
     } else {
-      if (!greedy_ && reach.kind == Reach::kNucleus && stage != stages_.back()) return {};
-      cut = reach;
+      if (!greedy_ && needed.kind == LogitsNeeded::kNucleus && stage != stages_.back()) return {};
+      cut = needed;
       cut->distance *= temperature;
       cut->temperature = temperature;
     }
   }
-  // What nothing lowers keeps its place among itself: for the places that lowered ids can lose stand as many
-  // more candidates.
-  if (greedy_ && !needs_all_of_it) return {.kind = Reach::kLargest, .count = 1 + lowered, .lowered = lowered};
-  if (!cut) cut = {.kind = Reach::kEach, .temperature = temperature};
-  if (greedy_ && cut->kind == Reach::kNucleus) return {};
-  if (lowered > 0 && cut->kind != Reach::kLargest) return {};
+  // Ids that no stage lowers keep their order. `lowered` ids may fall behind, so as many more candidates are
+  // needed.
+  if (greedy_ && !needs_all_of_it)
+    return {.kind = LogitsNeeded::kLargest, .count = 1 + lowered, .lowered = lowered};
+  if (!cut) cut = {.kind = LogitsNeeded::kEach, .temperature = temperature};
+  if (greedy_ && cut->kind == LogitsNeeded::kNucleus) return {};
+  if (lowered > 0 && cut->kind != LogitsNeeded::kLargest) return {};
   cut->count += lowered;
   cut->lowered = lowered;
   return *cut;
@@ -179,7 +181,7 @@ Reach Chain::reach(const StageContext& context) const {
 
 std::string Chain::shapes_draws() const {
   for (const auto& stage : stages_) {
-    if (known_stages()[place_of(stage->name())]->shapes_draws) return stage->describe();
+    if (known_stages()[stage_index(stage->name())]->shapes_draws) return stage->describe();
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// The draw from what the stages left, and the weights of candidates.
+// The draw of a token from the remaining candidates (Gumbel-max), and the weights of candidates.
 #pragma once
 
 #include <cstdint>
@@ -10,23 +10,23 @@
 
 namespace partita {
 
-/// The sum over all candidates of their weights, exp(inverse_temperature * (value - max)); block_sums: those
-/// of every kBlockValues candidates, in order (replaced), 0 below 2^-100. Precondition: row.max() is finite,
-/// so the sum is at least 1.
-double sum_weights(const Candidates& row, const Kernels& kernels, std::vector<double>& block_sums);
+/// The sum of the weights of all candidates, exp(inverse_temperature * (value - max)). tile_sums: replaced by
+/// the sum of each logit tile, in order, 0 if below 2^-100. Precondition: row.max() is finite, so the sum is
+/// at least 1.
+double sum_weights(const Candidates& row, const Kernels& kernels, std::vector<double>& tile_sums);
 
-/// Whether a block is known to weigh less than 2^-100 without looking at its candidates.
-bool weighs_nothing(const Candidates& row, std::size_t block);
+/// Whether the maximum of a tile proves that the tile weighs less than 2^-100.
+bool weighs_nothing(const Candidates& row, std::size_t tile);
 
-/// The weights of the candidates of one block; returns how many there are. out: [kBlockValues].
-std::size_t block_weights(const Candidates& row, const Kernels& kernels, std::size_t block, float* out);
+/// The weights of the candidates of one tile; returns their number. out: [kLogitTile].
+std::size_t tile_weights(const Candidates& row, const Kernels& kernels, std::size_t tile, float* out);
 
-/// The place of the candidate that is drawn: the argmax of weight_factor() * (value - max) + noise (noise.h),
-/// so that an id is drawn with its probability, and the id depends on the key and the candidates alone. It
-/// looks at few of them, and sums nothing. Precondition: row.max() is finite.
+/// The index of the drawn candidate: the argmax of weight_factor() * (value - max) + noise (noise.h). Each id
+/// is drawn with its probability, and the result depends on the key and the candidates alone. Reads few
+/// candidates and needs no sum. Precondition: row.max() is finite.
 std::size_t draw(const Candidates& row, const DrawKey& key);
 
-/// The probability of the candidate at this place. Precondition: row.max() is finite.
-float probability(Candidates& row, const Kernels& kernels, std::size_t place);
+/// The probability of the candidate at an index. Precondition: row.max() is finite.
+float probability(Candidates& row, const Kernels& kernels, std::size_t index);
 
 }  // namespace partita

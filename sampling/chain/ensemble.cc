@@ -7,6 +7,7 @@
 
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -31,12 +32,12 @@ Result<void> check_weights(std::span<const float> weights) {
   }
   if (std::all_of(weights.begin(), weights.end(), [](float w) { return w == 0; })) {
     return Error{ErrorCode::kInvalidArgument,
-                 "all weights of the ensemble are 0; one at least must be more than that"};
+                 "all weights of the ensemble are 0; at least one must be above 0"};
   }
   return {};
 }
 
-/// A row whose entry x adds exp((x - max) - shift) to its id: shift is its log-sum, less its log-weight.
+/// A row whose entry x adds exp((x - max) - shift) to its id. shift: the row's log-sum less its log-weight.
 struct Term {
   const float* row = nullptr;  // [vocab]
   double max = 0, shift = 0;
@@ -46,7 +47,7 @@ struct Term {
 }  // namespace
 
 Result<EnsemblePool> EnsemblePool::create(std::span<const float> weights, PoolSpace space) {
-  if (auto checked = check_weights(weights); !checked) return checked.error();
+  TRY(check_weights(weights));
   double sum = 0;
   for (const float weight : weights) sum += static_cast<double>(weight);
   EnsemblePool pool;
@@ -88,7 +89,7 @@ Result<void> EnsemblePool::add_probabilities(std::span<const float> rows, std::s
     if (largest > kMasked) {
       for (std::size_t i = 0; i < count; ++i) sum += logs[i] == largest ? 1 : std::exp(logs[i] - largest);
     }
-    // A float may be too small for it: then it is masked.
+    // A result below the range of floats becomes -inf: masked.
     out[id] = static_cast<float>(sum > 1 ? largest + std::log(sum) : largest);
   }
   return {};
@@ -102,7 +103,7 @@ Result<void> EnsemblePool::add_logits(std::span<const float> rows, std::span<flo
     if (!std::isfinite(kernels.max(row.data(), row.size()))) return of_member(i, bad_logits(row));
   }
   for (std::size_t id = 0; id < out.size(); ++id) {
-    double sum = -0.0;  // what adding to leaves every number as it is, -0 too
+    double sum = -0.0;  // so that a sum of one term keeps its bits, also those of -0
     for (std::size_t i = 0; i < members_; ++i) {
       if (counts(i)) sum += weights_[i] * static_cast<double>(rows[i * out.size() + id]);
     }

@@ -4,68 +4,68 @@
 #include <cmath>
 
 #include "sampling/chain/surprisal.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// The k largest candidates, largest first, ties by id: where they stand.
+/// The indices of the k largest candidates, largest first, ties by id.
 std::vector<std::size_t> largest(const Candidates& row, std::size_t k) {
-  std::vector<std::size_t> places(row.count());
-  for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
+  std::vector<std::size_t> indices(row.count());
+  for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = i;
   const std::span<const float> values = row.values();
-  const auto end = places.begin() + static_cast<std::ptrdiff_t>(std::min(k, places.size()));
-  std::partial_sort(places.begin(), end, places.end(), [&](std::size_t a, std::size_t b) {
+  const auto end = indices.begin() + static_cast<std::ptrdiff_t>(std::min(k, indices.size()));
+  std::partial_sort(indices.begin(), end, indices.end(), [&](std::size_t a, std::size_t b) {
     return values[a] != values[b] ? values[a] > values[b] : a < b;
   });
-  places.erase(end, places.end());
-  return places;
+  indices.erase(end, indices.end());
+  return indices;
 }
 
-double probability(const Candidates& row, std::size_t place, double sum) {
-  const double below = static_cast<double>(row.values()[place]) - static_cast<double>(row.max());
+double probability(const Candidates& row, std::size_t index, double sum) {
+  const double below = static_cast<double>(row.values()[index]) - static_cast<double>(row.max());
   return std::exp(row.weight_factor() * below) / sum;
 }
 
 }  // namespace
 
 StageView view_of(Candidates& row, const Kernels& kernels, std::string stage, std::size_t top) {
-  const Spread spread_of_row = spread(row, kernels);
+  const SurprisalStatistics surprisal = surprisal_statistics(row, kernels);
   StageView view;
   view.stage = std::move(stage);
   const std::span<const float> values = row.values();
   view.candidates = static_cast<std::size_t>(
       std::count_if(values.begin(), values.end(), [](float x) { return !std::isinf(x); }));
-  view.entropy = static_cast<float>(spread_of_row.entropy());
-  for (const std::size_t place : largest(row, top)) {
-    if (std::isinf(values[place])) break;
-    view.top.emplace_back(row.id(place), static_cast<float>(probability(row, place, spread_of_row.weights)));
+  view.entropy = static_cast<float>(surprisal.entropy());
+  for (const std::size_t index : largest(row, top)) {
+    if (std::isinf(values[index])) break;
+    view.top.emplace_back(row.id(index), static_cast<float>(probability(row, index, surprisal.weights)));
   }
   return view;
 }
 
 Result<Confidence> confidence(const LogitRow& logits, const Kernels& kernels, Candidates& scratch) {
-  if (Result<void> started = scratch.start(logits, kernels); !started) return started.error();
-  const Spread spread_of_row = spread(scratch, kernels);
-  // The two largest, block after block; blocks whose maximum is below the second so far are passed over.
+  TRY(scratch.start(logits, kernels));
+  const SurprisalStatistics surprisal = surprisal_statistics(scratch, kernels);
+  // The two largest, tile by tile; skips tiles whose maximum is not above the second largest so far.
   constexpr float kNone = -std::numeric_limits<float>::infinity();
   float first = kNone, second = kNone;
   const std::span<const float> values = scratch.values();
-  for (std::size_t b = 0; b < scratch.block_maxima().size(); ++b) {
-    if (scratch.block_maxima()[b] <= second) continue;
-    const std::size_t end = std::min((b + 1) * kBlockValues, values.size());
-    for (std::size_t i = b * kBlockValues; i < end; ++i) {
+  for (std::size_t b = 0; b < scratch.tile_maxima().size(); ++b) {
+    if (scratch.tile_maxima()[b] <= second) continue;
+    const std::size_t end = std::min((b + 1) * kLogitTile, values.size());
+    for (std::size_t i = b * kLogitTile; i < end; ++i) {
       second = std::max(second, std::min(first, values[i]));
       first = std::max(first, values[i]);
     }
   }
-  const double likeliest = 1 / spread_of_row.weights;
-  const double other =
-      std::exp(static_cast<double>(second) - static_cast<double>(first)) / spread_of_row.weights;
+  const double likeliest = 1 / surprisal.weights;
+  const double other = std::exp(static_cast<double>(second) - static_cast<double>(first)) / surprisal.weights;
   return Confidence{static_cast<float>(likeliest), static_cast<float>(likeliest - other),
-                    static_cast<float>(spread_of_row.entropy())};
+                    static_cast<float>(surprisal.entropy())};
 }
 
-void Observer::see(Candidates& row, const Kernels& kernels, std::string stage) {
+void Observer::record(Candidates& row, const Kernels& kernels, std::string stage) {
   Explanation& e = explanation_;
   if (e.views.empty()) {
     const std::vector<std::size_t> two = largest(row, 2);

@@ -1,4 +1,5 @@
-// Looking at a row on its way through a chain. For people: it costs several passes a view.
+// Explanations of a choice (--explain): records a row after each stage of a chain. Each record costs several
+// passes over the row.
 #pragma once
 
 #include <optional>
@@ -10,20 +11,20 @@
 
 namespace partita {
 
-/// The candidates as they are, with the `top` likeliest. Precondition: row.max() is finite.
+/// The current candidates, with the `top` likeliest. Precondition: row.max() is finite.
 StageView view_of(Candidates& row, const Kernels& kernels, std::string stage, std::size_t top);
 
-/// Of the softmax of a row. Errors: those of Candidates::start.
+/// Confidence of the softmax of a row. Errors: those of Candidates::start.
 Result<Confidence> confidence(const LogitRow& logits, const Kernels& kernels, Candidates& scratch);
 
-/// Watches one row pass through a chain.
+/// Records one row after each stage of a chain.
 class Observer {
  public:
-  /// `top`: how many candidates a view shows.
+  /// top: the number of candidates in each view.
   explicit Observer(std::size_t top) : top_(top) {}
 
-  /// After the stage of this description; the first call is before all of them.
-  void see(Candidates& row, const Kernels& kernels, std::string stage);
+  /// Records the row after the stage with this description. The first call comes before all stages.
+  void record(Candidates& row, const Kernels& kernels, std::string stage);
 
   Explanation take() { return std::move(explanation_); }
 

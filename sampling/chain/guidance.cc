@@ -18,7 +18,7 @@ Result<void> guide(std::span<const float> own, std::span<float> other, float sca
     return error;
   }
   constexpr float kMasked = -std::numeric_limits<float>::infinity();
-  constexpr double kMost = std::numeric_limits<float>::max();
+  constexpr double kMax = std::numeric_limits<float>::max();
   const auto logprob = [](float logit, const LogPartition& partition) {
     return double{logit} - double{partition.max} - partition.log_sum;
   };
@@ -29,7 +29,7 @@ Result<void> guide(std::span<const float> own, std::span<float> other, float sca
     }
     const double b = logprob(other[i], *theirs);
     const double guided = b + double{scale} * (logprob(own[i], *mine) - b);
-    other[i] = static_cast<float>(std::clamp(guided, -kMost, kMost));
+    other[i] = static_cast<float>(std::clamp(guided, -kMax, kMax));
   }
   return {};
 }

@@ -6,8 +6,8 @@
 namespace partita {
 namespace {
 
-// Lanes of DrawKey: one for each block, one for each id.
-constexpr std::uint32_t kBlockLanes = 0x40000000, kIdLanes = 0x80000000;
+// Draw streams: one for each noise tile, one for each id.
+constexpr std::uint32_t kTileStreams = 0x40000000, kIdStreams = 0x80000000;
 
 /// Exp(1) from 52 random bits: -log u, u an odd multiple of 2^-53 in (0, 1).
 double exponential(const std::array<std::uint32_t, 4>& bits) {
@@ -17,19 +17,19 @@ double exponential(const std::array<std::uint32_t, 4>& bits) {
 
 }  // namespace
 
-Noise::Block Noise::block(std::size_t b) const {
-  const auto bits = random_bits(key_, kBlockLanes | static_cast<std::uint32_t>(b));
-  Block block;
-  block.first = exponential(bits) / static_cast<double>(kNoiseBlock);
-  block.which = bits[2] % kNoiseBlock;
-  block.most = -std::log(block.first);
-  return block;
+NoiseTile Noise::tile(std::size_t t) const {
+  const auto bits = random_bits(key_, kTileStreams | static_cast<std::uint32_t>(t));
+  NoiseTile tile;
+  tile.first = exponential(bits) / static_cast<double>(kNoiseTile);
+  tile.which = bits[2] % kNoiseTile;
+  tile.most = -std::log(tile.first);
+  return tile;
 }
 
-double Noise::of(const Block& block, std::int32_t id) const {
-  const auto lane = static_cast<std::uint32_t>(id);
-  if (lane % kNoiseBlock == block.which) return block.most;
-  return -std::log(block.first + exponential(random_bits(key_, kIdLanes | lane)));
+double Noise::of(const NoiseTile& tile, std::int32_t id) const {
+  const auto index = static_cast<std::uint32_t>(id);
+  if (index % kNoiseTile == tile.which) return tile.most;
+  return -std::log(tile.first + exponential(random_bits(key_, kIdStreams | index)));
 }
 
 }  // namespace partita

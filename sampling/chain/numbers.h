@@ -1,4 +1,4 @@
-// Numbers at the edge of floats: what a logit may be, how bad ones are named, how bounds are rounded.
+// Checks of logits, messages about bad ones, and rounding of bounds.
 #pragma once
 
 #include <span>
@@ -8,14 +8,14 @@
 
 namespace partita {
 
-/// Whether a logit can stand in a row: finite, or -inf for a masked entry.
+/// Whether a value is valid as a logit: finite, or -inf for a masked entry.
 bool is_logit(float value);
 
-/// kBadNumbers naming the first entry that is no logit, else that nothing is finite.
-/// Precondition: `logits` is such a row.
+/// kBadNumbers naming the first entry that is not a valid logit, or saying that no entry is finite.
+/// Precondition: one of the two holds.
 Error bad_logits(std::span<const float> logits);
 
-/// The smallest finite float that is not below x. Precondition: x <= FLT_MAX, not NaN.
+/// The smallest finite float that is at least x. Precondition: x <= FLT_MAX, not NaN.
 float round_up(double x);
 
 /// The shortest decimal that reads back as this float: "0.95", "nan", "-inf".

@@ -10,7 +10,7 @@
 namespace partita {
 namespace {
 
-constexpr double kMostWhole = std::numeric_limits<std::int32_t>::max();
+constexpr double kMaxWhole = std::numeric_limits<std::int32_t>::max();
 
 const SamplingOption* find_option(std::string_view name) {
   for (const StageDescriptor* stage : known_stages()) {
@@ -61,7 +61,7 @@ std::string_view name_of(OptionKind kind) {
   }
 }
 
-bool is_whole(double value) { return std::trunc(value) == value && std::abs(value) <= kMostWhole; }
+bool is_whole(double value) { return std::trunc(value) == value && std::abs(value) <= kMaxWhole; }
 
 }  // namespace
 

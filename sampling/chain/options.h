@@ -1,4 +1,4 @@
-// The options of a chain, by name. Which there are, the files in stages/ say.
+// Sampling options by name. The files in stages/ define them.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace partita {
 
 using TokenBiases = std::vector<std::pair<std::int32_t, float>>;
 
-/// Named values, nothing checked: Chain::create does that. A name that is not set has its neutral value.
+/// Named values. Chain::create checks them. An option that is not set has its neutral value.
 class SamplingOptions {
  public:
   struct Setting {
@@ -30,31 +30,33 @@ class SamplingOptions {
     SamplingValue value;
   };
 
-  /// With every stage in the default order, which is Hugging Face's.
+  /// All stages in the default order, Hugging Face's.
   SamplingOptions();
   SamplingOptions(std::initializer_list<Setting> settings);
 
-  /// The last value that a name is given counts.
+  /// A later value of a name replaces an earlier one.
   void set(std::string_view name, SamplingValue value);
   void set(std::string_view name, double number) { set(name, SamplingValue(number)); }
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
-  /// Names that no stage knows, values of the wrong kind, and what is no whole number where it must be one.
+  /// Errors: kInvalidArgument for a name that no stage knows, a value of the wrong kind, or a fraction where
+  /// a whole number is required.
   Result<void> check() const;
 
-  // The value of an option. Precondition: a stage declares it so, and check() found nothing.
+  // The value of an option. Precondition: a stage declares an option of this kind, and check() succeeded.
   double number(std::string_view name) const;
-  float real(std::string_view name) const;  // number() as a float; infinite beyond the floats
+  float real(std::string_view name) const;  // number() as a float; infinite if too large for one
   std::int64_t whole(std::string_view name) const;
   const std::vector<std::string>& texts(std::string_view name) const;
   const TokenBiases& biases(std::string_view name) const;
 
-  /// Order, by name, each at most once; a stage that is not named is not applied, but temperature 0 always
-  /// is.
+  /// The stages to apply, in order, each at most once. A stage that is not named is not applied, except
+  /// temperature 0.
   std::vector<std::string> samplers;
 
-  /// What a caller allows, token by token; null: everything. Its stage is used even where it is not named.
+  /// Constrained decoding; null: every token is allowed. Its stage is applied even if `samplers` does not
+  /// name it.
   std::shared_ptr<const Constraint> constraint;
 
  private:

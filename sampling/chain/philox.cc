@@ -24,14 +24,14 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
   return counter;
 }
 
-std::array<std::uint32_t, 4> random_bits(const DrawKey& key, std::uint32_t lane) {
-  // Positions stay far below 2^32, so their upper word is free to tell the lanes apart.
-  return philox4x32({low(key.position), high(key.position) ^ lane, low(key.sequence), high(key.sequence)},
+std::array<std::uint32_t, 4> random_bits(const DrawKey& key, std::uint32_t stream) {
+  // Positions stay far below 2^32, so their upper word can hold the stream.
+  return philox4x32({low(key.position), high(key.position) ^ stream, low(key.sequence), high(key.sequence)},
                     {low(key.seed), high(key.seed)});
 }
 
-double uniform(const DrawKey& key, std::uint32_t lane) {
-  const auto bits = random_bits(key, lane);
+double uniform(const DrawKey& key, std::uint32_t stream) {
+  const auto bits = random_bits(key, stream);
   const std::uint64_t word = (std::uint64_t{bits[0]} << 32) | bits[1];
   return static_cast<double>(word >> 11) * 0x1p-53;
 }

@@ -20,19 +20,19 @@ struct Bins {
   }
 };
 
-/// How many of n equal weights on top of `above` reach the target.
+/// The number of the n equal weights that, added to `above`, reach the target.
 std::size_t ties_needed(double above, double weight, double target, std::size_t n) {
   if (!(weight > 0)) return n;
-  const double wanted = std::ceil((target - above) / weight);
-  if (!(wanted < static_cast<double>(n))) return n;
-  auto ties = static_cast<std::size_t>(std::max(wanted, 1.0));
-  // The quotient is rounded; the sums decide.
+  const double needed = std::ceil((target - above) / weight);
+  if (!(needed < static_cast<double>(n))) return n;
+  auto ties = static_cast<std::size_t>(std::max(needed, 1.0));
+  // The quotient is rounded, so the sums decide.
   while (ties > 1 && above + static_cast<double>(ties - 1) * weight >= target) --ties;
   while (ties < n && above + static_cast<double>(ties) * weight < target) ++ties;
   return ties;
 }
 
-/// Moves the entries of one bin to the front; returns how many there are.
+/// Moves the entries of one bin to the front; returns their number.
 std::size_t keep_bin(const Bins& bins, std::uint32_t bin, std::size_t n, std::span<float> values,
                      std::span<float> weights) {
   std::size_t kept = 0;
@@ -49,7 +49,7 @@ struct Range {
   float low, high;
 };
 
-/// The extremes of n >= 1 values, in lanes so that no comparison waits for the one before.
+/// The extremes of n >= 1 values, in lanes so that no comparison depends on the previous one.
 Range range_of(const float* values, std::size_t n) {
   constexpr std::size_t kLanes = 8;
   std::array<float, kLanes> low, high;
@@ -76,7 +76,7 @@ Cut select_largest(std::span<float> values, std::span<float> weights, double tar
   std::size_t n = values.size();
   if (n == 0) return {};
   std::array<double, kBins> sums;
-  double above = 0;  // the weight of all values larger than the n still looked at
+  double above = 0;  // the weight of all values above the n remaining ones
   while (true) {
     const auto [low, high] = range_of(values.data(), n);
     if (low == high) {
@@ -90,7 +90,7 @@ Cut select_largest(std::span<float> values, std::span<float> weights, double tar
     }
     std::uint32_t bin = 0;
     while (bin < kBins && above + sums[bin] < target) above += sums[bin++];
-    if (bin == kBins) return {low, Cut::kAllTies};  // all together fall short, be it by rounding
+    if (bin == kBins) return {low, Cut::kAllTies};  // the sum of all is below the target, perhaps by rounding
     n = keep_bin(bins, bin, n, values, weights);
   }
 }

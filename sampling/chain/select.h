@@ -1,5 +1,5 @@
-// Weighted selection without sorting: which values stay when the largest are taken until their weights
-// suffice.
+// Weighted selection without sorting: the smallest set of largest values whose weights reach a target, as
+// top-k and top-p need it.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@ struct Cut {
   std::size_t ties = kAllTies;
 };
 
-/// The smallest such set whose weights sum to at least `target`, never empty; all of them if they do not sum
-/// to it. values: [n], no NaN; masked entries (-inf) are passed over. weights: [n], >= 0, equal for equal
-/// values; or empty, and every weight is 1. Both are overwritten. Each pass narrows the range of values
-/// 1024-fold, so two or three are usual and about thirty the most that floats allow.
+/// The smallest such set whose weights sum to at least `target`; never empty, and all values if the sum of
+/// all is smaller. values: [n], no NaN; masked entries (-inf) are ignored. weights: [n], >= 0, equal for
+/// equal values; or empty: every weight is 1. Both are overwritten. Each pass narrows the range of values
+/// 1024-fold: two or three passes are usual, about thirty the most that floats allow.
 Cut select_largest(std::span<float> values, std::span<float> weights, double target);
 
 }  // namespace partita

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kLanes = 8;
 
-/// Sums in lanes, so that no addition waits for the one before.
+/// Sums in lanes, so that no addition depends on the previous one.
 struct Sum {
   std::array<double, kLanes> lanes{};
   double total() const { return std::accumulate(lanes.begin(), lanes.end(), 0.0); }
@@ -31,16 +31,16 @@ void in_lanes(std::size_t n, Visit&& visit) {
 
 }  // namespace
 
-Spread spread(const Candidates& row, const Kernels& kernels) {
+SurprisalStatistics surprisal_statistics(const Candidates& row, const Kernels& kernels) {
   const double factor = row.weight_factor();
   const auto max = static_cast<double>(row.max());
   Sum sum, first, second;
-  std::array<float, kBlockValues> weights;
-  const std::size_t blocks = (row.count() + kBlockValues - 1) / kBlockValues;
-  for (std::size_t b = 0; b < blocks; ++b) {
+  std::array<float, kLogitTile> weights;
+  const std::size_t tiles = (row.count() + kLogitTile - 1) / kLogitTile;
+  for (std::size_t b = 0; b < tiles; ++b) {
     if (weighs_nothing(row, b)) continue;
-    const std::size_t n = block_weights(row, kernels, b, weights.data());
-    const float* const values = row.values().data() + b * kBlockValues;
+    const std::size_t n = tile_weights(row, kernels, b, weights.data());
+    const float* const values = row.values().data() + b * kLogitTile;
     in_lanes(n, [&](std::size_t i, std::size_t lane) {
       const auto w = static_cast<double>(weights[i]);
       const double d = w > 0 ? factor * (max - static_cast<double>(values[i])) : 0;
@@ -49,7 +49,7 @@ Spread spread(const Candidates& row, const Kernels& kernels) {
       second.lanes[lane] += w * d * d;
     });
   }
-  Spread result;
+  SurprisalStatistics result;
   result.weights = sum.total();
   result.mean = first.total() / result.weights;
   result.variance = std::max(0.0, second.total() / result.weights - result.mean * result.mean);

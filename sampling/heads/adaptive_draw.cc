@@ -6,19 +6,20 @@
 #include <limits>
 
 #include "sampling/chain/draw.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 constexpr double kNoBound = std::numeric_limits<double>::infinity();
 
-/// More than what float weights over a vocabulary, summed in whatever order, are apart.
+/// An upper bound of the relative difference between float sums of weights over a vocabulary in any order.
 constexpr double kRounding = 1e-5;
 
-/// Draws end long before: each has a chance of at least a half to be the last, but for one of every part.
-constexpr std::uint64_t kMostAttempts = 1 << 20;
+/// Draws end long before: except once for each part, an attempt is the last with probability at least 1/2.
+constexpr std::uint64_t kMaxAttempts = 1 << 20;
 
-/// Masses are kept as logarithms: at low temperatures they differ by more than a double holds.
+/// Masses are stored as logarithms: at low temperatures they differ by more than the range of doubles.
 using Logs = std::vector<double>;
 
 /// The sum of masses in units of exp(unit).
@@ -28,7 +29,7 @@ double sum_of(const Logs& logs, double unit) {
   return sum;
 }
 
-/// The part in which a point of the sum lies.
+/// The part that contains the point u (a fraction) of the sum.
 std::size_t choose(const Logs& logs, double u) {
   const double most = *std::max_element(logs.begin(), logs.end());
   double left = u * sum_of(logs, most);
@@ -47,7 +48,7 @@ bool is_no_mass(double log_mass) { return std::isnan(log_mass) || log_mass == kN
 
 }  // namespace
 
-/// What a draw looks at: log-probabilities of the parts that are known.
+/// The row of a draw: log-probabilities of the parts that are computed.
 struct AdaptiveDraw::Row {
   std::size_t row = 0;
   AdaptiveScratch& scratch;
@@ -62,22 +63,22 @@ AdaptiveDraw::AdaptiveDraw(const AdaptiveParts& parts, const Kernels& kernels, d
       factor_(Candidates::weight_factor(1 / temperature)),
       top_p_(top_p) {}
 
-/// The logarithm of the sum of p^(1/T) over the words of a part; -inf where there is none.
+/// The logarithm of the sum of p^(1/T) over the words of a part; -inf without words.
 double AdaptiveDraw::log_mass(const Row& row, std::size_t part) const {
   const std::size_t words = parts_.words(part);
   if (words == 0) return -kNoBound;
   const float most = kernels_.max(row.part(part), words);
   if (std::isinf(most)) return static_cast<double>(most);
   double sum = 0;
-  for (std::size_t first = 0; first < words; first += kBlockValues) {
-    const std::size_t n = std::min(kBlockValues, words - first);
+  for (std::size_t first = 0; first < words; first += kLogitTile) {
+    const std::size_t n = std::min(kLogitTile, words - first);
     sum += kernels_.exp_sum(row.part(part) + first, n, most, factor_, nullptr);
   }
   return factor_ * static_cast<double>(most) + std::log(sum);
 }
 
-/// Of all words with one sum, the p^(1/T) together are most or least where one word has it all, and least or
-/// most where all are equal.
+/// Bounds of the masses. For a given sum of p, the sum of p^(1/T) has its extremes where one word has all of
+/// p and where all words are equal.
 void AdaptiveDraw::bound(const Row& row, Memory& memory) const {
   const std::size_t parts = parts_.parts();
   for (Logs* logs : {&memory.drawn_by, &memory.least, &memory.most}) logs->assign(parts, -kNoBound);
@@ -100,12 +101,12 @@ void AdaptiveDraw::bound(const Row& row, Memory& memory) const {
   }
 }
 
-/// The sum over known words that stand before this one in the order of the nucleus, likelier ones and of
-/// equals those with a lower id, in units of exp(unit).
+/// The sum over known words before this one in the order of the nucleus (likelier, or equal with a lower id),
+/// in units of exp(unit).
 double AdaptiveDraw::mass_before(const Row& row, std::size_t part, std::size_t word, double unit) const {
   const float value = row.part(part)[word];
-  const std::int32_t id = parts_.id_at(parts_.first_place(part) + word);
-  std::array<float, kBlockValues> weights;
+  const std::int32_t id = parts_.id_at(parts_.first_rank(part) + word);
+  std::array<float, kLogitTile> weights;
   double total = 0;
   for (std::size_t p = 0; p < parts_.parts(); ++p) {
     const float* const values = row.part(p);
@@ -113,13 +114,13 @@ double AdaptiveDraw::mass_before(const Row& row, std::size_t part, std::size_t w
     const float most = kernels_.max(values, parts_.words(p));
     if (most < value) continue;
     double sum = 0;
-    for (std::size_t first = 0; first < parts_.words(p); first += kBlockValues) {
-      const std::size_t n = std::min(kBlockValues, parts_.words(p) - first);
+    for (std::size_t first = 0; first < parts_.words(p); first += kLogitTile) {
+      const std::size_t n = std::min(kLogitTile, parts_.words(p) - first);
       if (kernels_.max(values + first, n) < value) continue;
       kernels_.exp_sum(values + first, n, most, factor_, weights.data());
       for (std::size_t i = 0; i < n; ++i) {
         const float v = values[first + i];
-        const bool before = v > value || (v == value && parts_.id_at(parts_.first_place(p) + first + i) < id);
+        const bool before = v > value || (v == value && parts_.id_at(parts_.first_rank(p) + first + i) < id);
         if (before) sum += static_cast<double>(weights[i]);
       }
     }
@@ -128,13 +129,13 @@ double AdaptiveDraw::mass_before(const Row& row, std::size_t part, std::size_t w
   return total;
 }
 
-/// Whether the nucleus has the word; nothing where the bounds do not tell.
+/// Whether the nucleus contains the word; empty if the bounds do not decide it.
 std::optional<bool> AdaptiveDraw::in_nucleus(const Row& row, std::size_t part, std::size_t word,
                                              const Memory& memory) const {
   const float value = row.part(part)[word];
   const double unit = *std::max_element(memory.most.begin(), memory.most.end());
   const double before = mass_before(row, part, word, unit);
-  double above = before;  // with all of the clusters that may have likelier words
+  double above = before;  // plus all mass of the clusters that may contain likelier words
   bool all_known = true;
   for (std::size_t p = 1; p < parts_.parts(); ++p) {
     if (row.part(p) != nullptr) continue;
@@ -153,32 +154,32 @@ Result<AdaptiveDraw::Step> AdaptiveDraw::step(std::size_t r, const DrawKey& key,
   const Row row{r, scratch};
   bound(row, memory);
   if (std::any_of(memory.most.begin(), memory.most.end(), is_no_mass)) {
-    return Error{ErrorCode::kBadNumbers, "the probabilities of the clusters are no numbers"};
+    return Error{ErrorCode::kBadNumbers, "the probabilities of the clusters are not finite numbers"};
   }
-  for (std::uint64_t attempt = 0; attempt < kMostAttempts; ++attempt) {
+  for (std::uint64_t attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const DrawKey own{key.seed + attempt * 0x9E3779B97F4A7C15U, key.sequence, key.position};
-    const std::size_t part = choose(memory.drawn_by, uniform(own, kPartLane));
+    const std::size_t part = choose(memory.drawn_by, uniform(own, kPartStream));
     if (row.part(part) == nullptr) return Step{part};
     if (memory.exact[part] == 0) {
       const double chance = std::exp(memory.least[part] - memory.drawn_by[part]);
       memory.drawn_by[part] = memory.least[part];
       memory.exact[part] = 1;
-      if (uniform(own, kPartLane + 1) >= chance) continue;
+      if (uniform(own, kPartStream + 1) >= chance) continue;
     }
     const std::span<const float> words(row.part(part), parts_.words(part));
-    if (auto started = memory.candidates.start(LogitRow(words), kernels_); !started) return started.error();
+    TRY(memory.candidates.start(LogitRow(words), kernels_));
     memory.candidates.divide_by(temperature_);
     const std::size_t word = draw(memory.candidates, own);
-    const Step chosen{std::nullopt, parts_.id_at(parts_.first_place(part) + word)};
+    const Step chosen{std::nullopt, parts_.id_at(parts_.first_rank(part) + word)};
     if (top_p_ >= 1) return chosen;
     const std::optional<bool> in = in_nucleus(row, part, word, memory);
     if (in && *in) return chosen;
     if (in) continue;
-    // The part whose mass says most.
+    // Asks for the unread part with the largest possible mass.
     Step more;
     for (std::size_t p = 1; p < parts_.parts(); ++p) {
-      if (row.part(p) == nullptr && (!more.wanted || memory.most[p] > memory.most[*more.wanted]))
-        more.wanted = p;
+      if (row.part(p) == nullptr && (!more.needed_part || memory.most[p] > memory.most[*more.needed_part]))
+        more.needed_part = p;
     }
     return more;
   }

@@ -1,12 +1,11 @@
-// A draw from the words of an adaptive softmax that reads few of its parts: first the part, then the word in
-// it.
+// A draw from an adaptive softmax that reads few of its parts: first a part is drawn, then a word in it.
 //
-// At a temperature other than 1 the mass of a part that was not read has only bounds. One that is drawn by
-// its upper bound is read, accepted with the chance that its mass is of the bound, and else drawn for again,
-// now by its mass (rejection sampling, von Neumann 1951). Of the nucleus (top-p) too: a word drawn from all
-// is accepted if it is in the nucleus, which the bounds tell of most words without another part. So words
-// have the chances that the whole row would give them, and which one is drawn depends on the row and the key
-// alone, not on what happened to be read.
+// At a temperature other than 1 only bounds of the mass of an unread part are known. A part drawn by its
+// upper bound is read and accepted with probability mass / bound; otherwise the draw is repeated, now with
+// the exact mass of that part (rejection sampling, von Neumann 1951). A nucleus (top-p) is drawn likewise: a
+// word drawn from all words is accepted if it is in the nucleus, which the bounds usually decide without
+// reading another part. Words therefore have the probabilities of the full row, and the drawn word depends on
+// the row and the key alone, not on which parts were read.
 #pragma once
 
 #include <cstdint>
@@ -21,25 +20,26 @@ namespace partita {
 
 class AdaptiveDraw {
  public:
-  /// One thread's.
+  /// Buffers of one thread.
   struct Memory {
     Candidates candidates;
-    // [parts], logarithms of masses: what a part is drawn by, and bounds, the same for a part that was read.
+    // [parts], logarithms of masses: the mass used for drawing a part, and bounds (equal for a part that was
+    // read).
     std::vector<double> drawn_by, least, most;
-    std::vector<char> exact;  // [parts]: whether a part is drawn by its mass
+    std::vector<char> exact;  // [parts]: whether a part is drawn by its exact mass
   };
 
-  /// A word, or the part that must be computed before it can be told.
+  /// The drawn word, or the part that must be computed first.
   struct Step {
-    std::optional<std::size_t> wanted;
+    std::optional<std::size_t> needed_part;
     std::int32_t id = -1;
   };
 
   /// top_p: 1 for all words.
   AdaptiveDraw(const AdaptiveParts& parts, const Kernels& kernels, double temperature, double top_p);
 
-  /// Of a row whose root was computed. Errors: kBadNumbers for a part whose numbers are bad, or that has none
-  /// that is finite.
+  /// One step of the draw for a row whose root is computed. Errors: kBadNumbers for a part with bad numbers,
+  /// or without a finite one.
   Result<Step> step(std::size_t row, const DrawKey& key, AdaptiveScratch& scratch, Memory& memory) const;
 
  private:

@@ -1,7 +1,7 @@
-// The adaptive head: of a softmax in parts, those parts that a question needs. A word is at most as likely as
-// its cluster, so that the root says which clusters can hold one of the likeliest words; a draw from the
-// whole softmax looks at one part. Words whose part was not read are masked in the row that the answer is
-// made from.
+// The LM head of an adaptive softmax: computes the parts that a question needs. A word is at most as likely
+// as its cluster, so the root shows which clusters can contain one of the likeliest words; a draw from the
+// full softmax usually reads one part. Words of unread parts are masked in the row that the answer is
+// computed from.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -11,11 +11,13 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/heads/adaptive_draw.h"
 #include "sampling/heads/adaptive_parts.h"
+#include "sampling/heads/heads.h"
 #include "sampling/heads/masked_row.h"
 #include "sampling/heads/row_answer.h"
 #include "sampling/heads/row_head.h"
 #include "sampling/heads/split_head.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -23,7 +25,7 @@ namespace {
 constexpr float kMasked = MaskedRow::kMasked;
 
 /// Rows whose parts are computed together.
-constexpr std::size_t kMostRows = 16;
+constexpr std::size_t kMaxRows = 16;
 
 class AdaptiveSourceScratch : public SourceScratch {
  public:
@@ -36,7 +38,7 @@ class AdaptiveSourceScratch : public SourceScratch {
   std::vector<PartOfRow> all;
 };
 
-/// Whole rows of log-probabilities.
+/// Full rows of log-probabilities.
 class AdaptiveSource : public LogitSource {
  public:
   AdaptiveSource(const OutputWeights& weights, const Kernels& kernels)
@@ -76,38 +78,40 @@ void AdaptiveSource::rows(const Worker& worker, const float* hidden, std::size_t
   parts_.compute(worker, all.first(rows), hidden, scratch.parts);
   parts_.compute(worker, all.subspan(rows), hidden, scratch.parts);
   for (std::size_t part = 0; part < parts_.parts(); ++part) {
-    const auto [first, last] = worker.share(parts_.words(part), kBlockValues);
-    const std::size_t place = parts_.first_place(part);
+    const auto [first, last] = worker.share(parts_.words(part), kLogitTile);
+    const std::size_t rank = parts_.first_rank(part);
     for (std::size_t r = 0; r < rows; ++r) {
       const float* const values = scratch.parts.values(r, part);
       float* const row = out.logits + r * out.ld;
       if (weights_.id_of.empty()) {
-        std::copy(values + first, values + last, row + place + first);
+        std::copy(values + first, values + last, row + rank + first);
       } else {
-        for (std::size_t i = first; i < last; ++i) row[weights_.id_of[place + i]] = values[i];
+        for (std::size_t i = first; i < last; ++i) row[weights_.id_of[rank + i]] = values[i];
       }
     }
   }
   worker.wait();
   if (out.maxima == nullptr) return;
-  const auto [first, last] = worker.share(blocks_of(weights_.vocab_size));
+  const auto [first, last] = worker.share(tiles_of(weights_.vocab_size));
   for (std::size_t b = first; b < last; ++b) {
-    const std::size_t id = b * kBlockValues, n = std::min(kBlockValues, weights_.vocab_size - id);
+    const std::size_t id = b * kLogitTile, n = std::min(kLogitTile, weights_.vocab_size - id);
     for (std::size_t r = 0; r < rows; ++r) {
-      out.maxima[r * out.blocks + b] = kernels_.max(out.logits + r * out.ld + id, n);
+      out.maxima[r * out.tiles + b] = kernels_.max(out.logits + r * out.ld + id, n);
     }
   }
   worker.wait();
 }
 
-/// Of smaller ones too many draws from all words are refused.
-constexpr double kLeastNucleus = 0.5;
+/// A draw from a smaller nucleus rejects too many draws from all words.
+constexpr double kMinNucleusMass = 0.5;
 
-/// Beyond that most parts are read, one after the other.
-constexpr std::size_t kMostCount = 4096;
-constexpr double kMostDistance = 20;
+/// Beyond these limits most parts would be read, one after the other.
+constexpr std::size_t kMaxCount = 4096;
+constexpr double kMaxDistance = 20;
 
-bool is_drawn(const Reach& reach) { return reach.kind == Reach::kEach || reach.kind == Reach::kNucleus; }
+bool is_drawn(const LogitsNeeded& needed) {
+  return needed.kind == LogitsNeeded::kEach || needed.kind == LogitsNeeded::kNucleus;
+}
 
 class AdaptiveHeadScratch : public HeadScratch {
  public:
@@ -120,17 +124,18 @@ class AdaptiveHeadScratch : public HeadScratch {
   };
 
   AdaptiveHeadScratch(const OutputWeights& weights, std::size_t max_rows, int threads)
-      : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
+      : rows(std::clamp<std::size_t>(max_rows, 1, kMaxRows)),
         hidden(rows * weights.hidden_size * sizeof(float)),
         team(threads),
         members(static_cast<std::size_t>(team.threads()), Member(weights.vocab_size)),
         parts(weights, rows, team.threads()),
-        wanted(rows),
-        settled(rows),
+        requested(rows),
+        done(rows),
         failed(rows),
         drawn(rows, AdaptiveDraw::Step{}) {
     list.reserve(rows * (weights.clusters.size() + 1));
-    for (std::vector<std::uint32_t>& parts_of_row : wanted) parts_of_row.reserve(weights.clusters.size() + 1);
+    for (std::vector<std::uint32_t>& parts_of_row : requested)
+      parts_of_row.reserve(weights.clusters.size() + 1);
   }
 
   bool complete() const { return parts.ok() && hidden.data() != nullptr; }
@@ -141,11 +146,11 @@ class AdaptiveHeadScratch : public HeadScratch {
   Team team;
   std::vector<Member> members;
   AdaptiveScratch parts;
-  std::vector<std::vector<std::uint32_t>> wanted;  // [rows]: parts to be computed next
-  std::vector<char> settled;                       // [rows]: nothing is wanted any more
-  std::vector<char> failed;                        // [rows]: memory ran out before it could be answered
-  std::vector<Result<AdaptiveDraw::Step>> drawn;   // [rows]: where nothing is wanted, by draw_of()
-  std::vector<PartOfRow> list;                     // `wanted` of all rows, by part
+  std::vector<std::vector<std::uint32_t>> requested;  // [rows]: parts to be computed next
+  std::vector<char> done;                             // [rows]: no further part is needed
+  std::vector<char> failed;                           // [rows]: memory ran out before the answer
+  std::vector<Result<AdaptiveDraw::Step>> drawn;      // [rows]: the last step of the row's draw
+  std::vector<PartOfRow> list;                        // `requested` of all rows, by part
 };
 
 using Member = AdaptiveHeadScratch::Member;
@@ -161,15 +166,16 @@ class AdaptiveHead : public SplitHead {
   std::size_t bytes_per_row() const override { return parts_.bytes(0); }
 
  protected:
-  /// Not by parts: a chain that looks at all words, guidance.
-  Way way(const Question& question) const override {
-    if (question.negative != nullptr) return Way::kWhole;
-    const Reach reach = question.chain == nullptr ? Reach{.kind = Reach::kEach} : reach_of(question);
-    const bool all = reach.kind == Reach::kAll ||
-                     (reach.kind == Reach::kNucleus && reach.mass < kLeastNucleus) ||
-                     (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
-                     (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance));
-    return all ? Way::kWhole : Way::kFew;
+  /// The full row serves guidance and chains that need all words.
+  Route route(const Question& question) const override {
+    if (question.negative != nullptr) return Route::kFullRow;
+    const LogitsNeeded needed =
+        question.chain == nullptr ? LogitsNeeded{.kind = LogitsNeeded::kEach} : logits_needed(question);
+    const bool all = needed.kind == LogitsNeeded::kAll ||
+                     (needed.kind == LogitsNeeded::kNucleus && needed.mass < kMinNucleusMass) ||
+                     (needed.kind == LogitsNeeded::kLargest && needed.count > kMaxCount) ||
+                     (needed.kind == LogitsNeeded::kNear && !(needed.distance <= kMaxDistance));
+    return all ? Route::kFullRow : Route::kFewLogits;
   }
   std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
     auto scratch = std::make_unique<AdaptiveHeadScratch>(weights_, max_rows, threads);
@@ -180,29 +186,31 @@ class AdaptiveHead : public SplitHead {
                   std::span<Result<Answer>> answers) const override;
 
  private:
-  void compute_wanted(const Worker& worker, AdaptiveHeadScratch& scratch) const;
+  void compute_requested(const Worker& worker, AdaptiveHeadScratch& scratch) const;
 
-  void want_or_fail(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
-                    Member& member) const;
-  /// Writes to scratch.wanted[r] what must be computed before the question can be answered, if anything.
-  void want(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch, Member& member) const;
-  void want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const;
-  void want_drawn(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
-                  Member& member) const;
-  bool outdone(const Reach& reach, float bound, std::size_t r, AdaptiveHeadScratch& scratch) const;
+  void request_or_fail(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                       Member& member) const;
+  /// Writes to scratch.requested[r] the parts that must be computed before the question can be answered.
+  void request_parts(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                     Member& member) const;
+  void request_likeliest(const LogitsNeeded& needed, std::size_t r, AdaptiveHeadScratch& scratch) const;
+  void request_for_draw(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                        Member& member) const;
+  bool rules_out(const LogitsNeeded& needed, float bound, std::size_t r, AdaptiveHeadScratch& scratch) const;
 
   Result<Answer> answer_from(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                              Member& member) const;
-  /// What else was asked for, from a row in which all is shown.
+  /// Adds the other requested results, from a row in which all words are shown.
   Result<void> complete(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch, Member& member,
                         Answer& answer) const;
   Result<void> score(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                      Answer& answer) const;
   Result<Choice> choose(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                         Member& member) const;
-  /// Shows known words that are not below `least`.
+  /// Shows the known words of at least `least`.
   void show(float least, std::size_t r, AdaptiveHeadScratch& scratch, MaskedRow& row) const;
-  float least_of(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch, Member& member) const;
+  float least_of(const LogitsNeeded& needed, std::size_t r, AdaptiveHeadScratch& scratch,
+                 Member& member) const;
   float value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const;
 
   std::span<const float> values(std::size_t r, std::size_t part, AdaptiveHeadScratch& scratch) const {
@@ -223,28 +231,28 @@ void AdaptiveHead::answer_few(std::span<const Question> questions, HeadScratch& 
   scratch.team.run([&](const Worker& worker) {
     Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
     for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
-      const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
+      const auto chunk = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
       const auto for_my_rows = [&](auto&& visit) {
-        const auto [mine, end] = worker.share(block.size());
+        const auto [mine, end] = worker.share(chunk.size());
         for (std::size_t r = mine; r < end; ++r) visit(r);
       };
       if (worker.index == 0) scratch.parts.clear();
       for_my_rows([&](std::size_t r) {
-        std::copy_n(block[r].hidden, weights_.hidden_size, scratch.hidden_rows() + r * weights_.hidden_size);
-        scratch.wanted[r].assign(1, 0);  // the root
-        scratch.settled[r] = 0;
+        std::copy_n(chunk[r].hidden, weights_.hidden_size, scratch.hidden_rows() + r * weights_.hidden_size);
+        scratch.requested[r].assign(1, 0);  // the root
+        scratch.done[r] = 0;
         scratch.failed[r] = 0;
       });
-      for (compute_wanted(worker, scratch); !scratch.list.empty(); compute_wanted(worker, scratch)) {
+      for (compute_requested(worker, scratch); !scratch.list.empty(); compute_requested(worker, scratch)) {
         for_my_rows([&](std::size_t r) {
-          if (scratch.settled[r] == 0) want_or_fail(block[r], r, scratch, member);
-          scratch.settled[r] = scratch.wanted[r].empty() ? 1 : 0;
+          if (scratch.done[r] == 0) request_or_fail(chunk[r], r, scratch, member);
+          scratch.done[r] = scratch.requested[r].empty() ? 1 : 0;
         });
       }
       for_my_rows([&](std::size_t r) {
-        answers[first + r] = guarded([&]() -> Result<Answer> {
+        answers[first + r] = catch_all([&]() -> Result<Answer> {
           if (scratch.failed[r] != 0) return out_of_memory();
-          return answer_from(block[r], r, scratch, member);
+          return answer_from(chunk[r], r, scratch, member);
         });
         member.row.clear();
       });
@@ -253,14 +261,14 @@ void AdaptiveHead::answer_few(std::span<const Question> questions, HeadScratch& 
   });
 }
 
-/// All workers together, when all have said what they want; scratch.list is then what was computed.
-void AdaptiveHead::compute_wanted(const Worker& worker, AdaptiveHeadScratch& scratch) const {
+/// All workers call it together after all have requested parts; scratch.list then has the computed parts.
+void AdaptiveHead::compute_requested(const Worker& worker, AdaptiveHeadScratch& scratch) const {
   worker.wait();
   if (worker.index == 0) {
     scratch.list.clear();
     for (std::uint32_t r = 0; r < scratch.rows; ++r) {
-      for (const std::uint32_t part : scratch.wanted[r]) scratch.list.push_back({part, r});
-      scratch.wanted[r].clear();
+      for (const std::uint32_t part : scratch.requested[r]) scratch.list.push_back({part, r});
+      scratch.requested[r].clear();
     }
     std::sort(scratch.list.begin(), scratch.list.end(), [](const PartOfRow& a, const PartOfRow& b) {
       return a.part != b.part ? a.part < b.part : a.row < b.row;
@@ -270,68 +278,70 @@ void AdaptiveHead::compute_wanted(const Worker& worker, AdaptiveHeadScratch& scr
   parts_.compute(worker, scratch.list, scratch.hidden_rows(), scratch.parts);
 }
 
-/// A row that memory runs out for wants nothing more and fails alone.
-void AdaptiveHead::want_or_fail(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
-                                Member& member) const {
+/// If memory runs out, the row requests no further part and fails alone.
+void AdaptiveHead::request_or_fail(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                   Member& member) const {
   try {
-    want(question, r, scratch, member);
+    request_parts(question, r, scratch, member);
   } catch (const std::bad_alloc&) {
-    scratch.wanted[r].clear();
+    scratch.requested[r].clear();
     scratch.failed[r] = 1;
   }
 }
 
-void AdaptiveHead::want(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
-                        Member& member) const {
-  std::vector<std::uint32_t>& wanted = scratch.wanted[r];
+void AdaptiveHead::request_parts(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                 Member& member) const {
+  std::vector<std::uint32_t>& requested = scratch.requested[r];
   const auto add = [&](std::size_t part) {
-    if (is_known(r, part, scratch) || std::find(wanted.begin(), wanted.end(), part) != wanted.end()) return;
-    wanted.push_back(static_cast<std::uint32_t>(part));
+    if (is_known(r, part, scratch) || std::find(requested.begin(), requested.end(), part) != requested.end())
+      return;
+    requested.push_back(static_cast<std::uint32_t>(part));
   };
   if (asks_for_more(question)) {
     for (std::uint32_t part = 1; part < parts_.parts(); ++part) {
-      if (!is_known(r, part, scratch)) wanted.push_back(part);
+      if (!is_known(r, part, scratch)) requested.push_back(part);
     }
-    if (!wanted.empty()) return;
+    if (!requested.empty()) return;
   }
   for (const std::int32_t id : question.score) {
     if (id >= 0 && static_cast<std::size_t>(id) < weights_.vocab_size)
-      add(parts_.part_of(parts_.place_of(id)));
+      add(parts_.part_of(parts_.rank_of(id)));
   }
-  if (!wanted.empty() || question.chain == nullptr) return;
-  const Reach reach = reach_of(question);
-  if (is_drawn(reach)) {
-    want_drawn(question, r, scratch, member);
+  if (!requested.empty() || question.chain == nullptr) return;
+  const LogitsNeeded needed = logits_needed(question);
+  if (is_drawn(needed)) {
+    request_for_draw(question, r, scratch, member);
   } else {
-    want_likely(reach, r, scratch);
+    request_likeliest(needed, r, scratch);
   }
 }
 
-/// The likeliest clusters that are not known, as many as are, unless none of their words can matter.
-void AdaptiveHead::want_likely(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch) const {
+/// Requests the likeliest unknown clusters, as many as are known, unless the known words rule them out.
+void AdaptiveHead::request_likeliest(const LogitsNeeded& needed, std::size_t r,
+                                     AdaptiveHeadScratch& scratch) const {
   const float* const root = scratch.parts.values(r, 0);
-  std::vector<std::uint32_t>& wanted = scratch.wanted[r];
+  std::vector<std::uint32_t>& requested = scratch.requested[r];
   std::size_t known = 0;
   for (std::uint32_t part = 1; part < parts_.parts(); ++part) {
     if (is_known(r, part, scratch)) {
       ++known;
     } else {
-      wanted.push_back(part);
+      requested.push_back(part);
     }
   }
-  const std::size_t count = std::min(wanted.size(), std::max<std::size_t>(known, 1));
-  std::partial_sort(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(count), wanted.end(),
-                    [&](std::uint32_t a, std::uint32_t b) {
+  const std::size_t count = std::min(requested.size(), std::max<std::size_t>(known, 1));
+  std::partial_sort(requested.begin(), requested.begin() + static_cast<std::ptrdiff_t>(count),
+                    requested.end(), [&](std::uint32_t a, std::uint32_t b) {
                       return parts_.cluster_value(root, a) > parts_.cluster_value(root, b);
                     });
-  wanted.resize(count);
-  if (!wanted.empty() && outdone(reach, parts_.cluster_value(root, wanted.front()), r, scratch))
-    wanted.clear();
+  requested.resize(count);
+  if (!requested.empty() && rules_out(needed, parts_.cluster_value(root, requested.front()), r, scratch))
+    requested.clear();
 }
 
-/// Whether what is known leaves out all words that are not above `bound`.
-bool AdaptiveHead::outdone(const Reach& reach, float bound, std::size_t r,
-                           AdaptiveHeadScratch& scratch) const {
+/// Whether the known words rule out all words with at most `bound`.
+bool AdaptiveHead::rules_out(const LogitsNeeded& needed, float bound, std::size_t r,
+                             AdaptiveHeadScratch& scratch) const {
   if (bound == kMasked) return true;
   float most = kMasked;
   std::size_t above = 0;
@@ -339,25 +349,25 @@ bool AdaptiveHead::outdone(const Reach& reach, float bound, std::size_t r,
     if (!is_known(r, part, scratch) || parts_.words(part) == 0) continue;
     const std::span<const float> known = values(r, part, scratch);
     most = std::max(most, kernels_.max(known.data(), known.size()));
-    if (reach.kind == Reach::kLargest && reach.count > 1) {
+    if (needed.kind == LogitsNeeded::kLargest && needed.count > 1) {
       above += static_cast<std::size_t>(
           std::count_if(known.begin(), known.end(), [&](float v) { return v > bound; }));
     }
   }
-  if (reach.kind == Reach::kNear) {
-    return static_cast<double>(bound) < static_cast<double>(most) - reach.distance * (1 + 1e-9) - 1e-9;
+  if (needed.kind == LogitsNeeded::kNear) {
+    return static_cast<double>(bound) < static_cast<double>(most) - needed.distance * (1 + 1e-9) - 1e-9;
   }
-  return reach.count > 1 ? above >= reach.count : most > bound;
+  return needed.count > 1 ? above >= needed.count : most > bound;
 }
 
-void AdaptiveHead::want_drawn(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
-                              Member& member) const {
-  const Reach reach = reach_of(question);
-  const AdaptiveDraw draw(parts_, kernels_, reach.temperature,
-                          reach.kind == Reach::kNucleus ? reach.mass : 1);
+void AdaptiveHead::request_for_draw(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
+                                    Member& member) const {
+  const LogitsNeeded needed = logits_needed(question);
+  const AdaptiveDraw draw(parts_, kernels_, needed.temperature,
+                          needed.kind == LogitsNeeded::kNucleus ? needed.mass : 1);
   scratch.drawn[r] = draw.step(r, question.key, scratch.parts, member.draw);
-  if (scratch.drawn[r] && scratch.drawn[r]->wanted) {
-    scratch.wanted[r].push_back(static_cast<std::uint32_t>(*scratch.drawn[r]->wanted));
+  if (scratch.drawn[r] && scratch.drawn[r]->needed_part) {
+    scratch.requested[r].push_back(static_cast<std::uint32_t>(*scratch.drawn[r]->needed_part));
   }
 }
 
@@ -366,58 +376,58 @@ void AdaptiveHead::show(float least, std::size_t r, AdaptiveHeadScratch& scratch
     if (!is_known(r, part, scratch)) continue;
     const std::span<const float> words = values(r, part, scratch);
     for (std::size_t i = 0; i < words.size(); ++i) {
-      if (words[i] < least) continue;  // what is NaN is shown
-      row.show(parts_.id_at(parts_.first_place(part) + i), words[i]);
+      if (words[i] < least) continue;  // NaN is shown
+      row.show(parts_.id_at(parts_.first_rank(part) + i), words[i]);
     }
   }
 }
 
-/// A bound that all words reach which a chain of this reach can choose.
-float AdaptiveHead::least_of(const Reach& reach, std::size_t r, AdaptiveHeadScratch& scratch,
+/// A lower bound of the words that a chain with these needs can choose.
+float AdaptiveHead::least_of(const LogitsNeeded& needed, std::size_t r, AdaptiveHeadScratch& scratch,
                              Member& member) const {
   std::vector<float>& maxima = member.maxima;
   maxima.clear();
   for (std::size_t part = 0; part < parts_.parts(); ++part) {
     if (!is_known(r, part, scratch)) continue;
     const std::span<const float> words = values(r, part, scratch);
-    for (std::size_t first = 0; first < words.size(); first += kBlockValues) {
-      const float most = kernels_.max(words.data() + first, std::min(kBlockValues, words.size() - first));
+    for (std::size_t first = 0; first < words.size(); first += kLogitTile) {
+      const float most = kernels_.max(words.data() + first, std::min(kLogitTile, words.size() - first));
       if (std::isnan(most)) return kMasked;
       maxima.push_back(most);
     }
   }
   if (maxima.empty()) return kMasked;
-  if (reach.kind == Reach::kNear) {
+  if (needed.kind == LogitsNeeded::kNear) {
     const double most = static_cast<double>(*std::max_element(maxima.begin(), maxima.end()));
-    return static_cast<float>(most - reach.distance * (1 + 1e-6) - 1e-4);
+    return static_cast<float>(most - needed.distance * (1 + 1e-6) - 1e-4);
   }
-  // As many words are not below the count-th largest maximum.
-  if (reach.count > maxima.size()) return kMasked;
-  const auto kth = maxima.begin() + static_cast<std::ptrdiff_t>(reach.count - 1);
+  // At least `count` words reach the count-th largest maximum.
+  if (needed.count > maxima.size()) return kMasked;
+  const auto kth = maxima.begin() + static_cast<std::ptrdiff_t>(needed.count - 1);
   std::nth_element(maxima.begin(), kth, maxima.end(), std::greater<>());
   return *kth;
 }
 
 float AdaptiveHead::value_of(std::int32_t id, std::size_t r, AdaptiveHeadScratch& scratch) const {
-  const std::size_t place = parts_.place_of(id), part = parts_.part_of(place);
-  return scratch.parts.values(r, part)[place - parts_.first_place(part)];
+  const std::size_t rank = parts_.rank_of(id), part = parts_.part_of(rank);
+  return scratch.parts.values(r, part)[rank - parts_.first_rank(part)];
 }
 
 Result<Choice> AdaptiveHead::choose(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                                     Member& member) const {
-  const Reach reach = reach_of(question);
-  if (is_drawn(reach)) {
+  const LogitsNeeded needed = logits_needed(question);
+  if (is_drawn(needed)) {
     if (scratch.drawn[r]) return Choice{scratch.drawn[r]->id, 0};
-    show(kMasked, r, scratch, member.row);  // by which it can be said which id is bad
+    show(kMasked, r, scratch, member.row);  // to find the bad id
     const std::span<const float> row = member.row.row().logits;
     const bool told = std::any_of(row.begin(), row.end(), [](float v) { return !is_logit(v); });
     const Error error = told ? bad_logits(row) : scratch.drawn[r].error();
     member.row.clear();
     return error;
   }
-  show(least_of(reach, r, scratch, member), r, scratch, member.row);
+  show(least_of(needed, r, scratch, member), r, scratch, member.row);
   Question choice = choice_of(question);
-  choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // and so its probability
+  choice.chosen_logprob = question.chosen_logprob || question.explain > 0;  // for the probability
   const Result<Answer> answer =
       answer_row(choice, member.row.row(), member.row.row(), kernels_, member.candidates);
   member.row.clear();
@@ -436,7 +446,7 @@ Result<Answer> AdaptiveHead::answer_from(const Question& question, std::size_t r
     if (!chosen) return chosen.error();
     answer.choice = *chosen;
   }
-  if (auto done = score(question, r, scratch, answer); !done) return done.error();
+  TRY(score(question, r, scratch, answer));
   if (!asks_for_more(question)) return answer;
   show(kMasked, r, scratch, member.row);
   const Result<void> done = complete(question, r, scratch, member, answer);
@@ -448,7 +458,7 @@ Result<Answer> AdaptiveHead::answer_from(const Question& question, std::size_t r
 Result<void> AdaptiveHead::score(const Question& question, std::size_t r, AdaptiveHeadScratch& scratch,
                                  Answer& answer) const {
   for (const std::int32_t id : question.score) {
-    if (auto checked = check_scored(id, weights_.vocab_size); !checked) return checked;
+    TRY(check_scored(id, weights_.vocab_size));
     const float value = value_of(id, r, scratch);
     if (std::isnan(value)) return bad_logits(std::span(&value, 1));
     answer.score.push_back(value);
@@ -473,7 +483,7 @@ Result<void> AdaptiveHead::complete(const Question& question, std::size_t r, Ada
   if (question.chain == nullptr) return {};
 
   if (question.chosen_logprob) answer.logprob = value_of(answer.choice.id, r, scratch);
-  if (!is_drawn(reach_of(question)) || !(question.explain > 0 || question.chosen_logprob)) return {};
+  if (!is_drawn(logits_needed(question)) || !(question.explain > 0 || question.chosen_logprob)) return {};
   member.probabilities.resize(weights_.vocab_size);
   const StageContext context{question.history, question.prompt_size, question.key, &kernels_};
   auto done =

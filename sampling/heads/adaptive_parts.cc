@@ -6,8 +6,9 @@
 namespace partita {
 namespace {
 
-/// Pairs of row and part that are computed together: they share barriers, and those of one part its weights.
-constexpr std::size_t kFewestPairs = 64;
+/// The number of (row, part) pairs that are computed together: they share barriers, and pairs of one part
+/// share its weights.
+constexpr std::size_t kMinPairs = 64;
 
 std::size_t widest(const OutputWeights& w) {
   std::size_t width = w.root.weight.cols;
@@ -21,7 +22,7 @@ std::size_t largest(const OutputWeights& w) {
   return rows;
 }
 
-/// Floats of all parts of a row.
+/// The number of floats of all parts of a row.
 std::size_t row_floats(const OutputWeights& w) {
   std::size_t floats = whole_panels(w.root.weight.rows);
   for (const Cluster& cluster : w.clusters) floats += whole_panels(cluster.words.weight.rows);
@@ -31,7 +32,7 @@ std::size_t row_floats(const OutputWeights& w) {
 bool has(const AlignedBytes& bytes) { return bytes.data() != nullptr; }
 float* floats(AlignedBytes& bytes) { return reinterpret_cast<float*>(bytes.data()); }
 
-/// Rows of one part that stand side by side, as Activations take them: those of the first `count` pairs.
+/// The number of leading pairs with the same part; their rows are adjacent, as Activations require.
 std::size_t run_of(std::span<const PartOfRow> pairs) {
   std::size_t n = 0;
   while (n < pairs.size() && pairs[n].part == pairs[0].part) ++n;
@@ -42,17 +43,17 @@ std::size_t run_of(std::span<const PartOfRow> pairs) {
 
 AdaptiveScratch::AdaptiveScratch(const OutputWeights& weights, std::size_t rows, int threads)
     : parts_(weights.clusters.size() + 1),
-      pairs_(std::max(rows, kFewestPairs)),
+      pairs_(std::max(rows, kMinPairs)),
       width_(widest(weights)),
       hidden_(weights.hidden_size),
-      blocks_(blocks_of(largest(weights))),
+      tiles_(tiles_of(largest(weights))),
       values_(rows * parts_, nullptr),
       memory_(rows * row_floats(weights) * sizeof(float)),
       products_(pairs_, std::max(width_, hidden_), threads),
       gathered_(pairs_ * hidden_ * sizeof(float)),
       projected_(pairs_ * width_ * sizeof(float)),
-      maxima_(pairs_ * blocks_),
-      sums_(pairs_ * blocks_) {}
+      maxima_(pairs_ * tiles_),
+      sums_(pairs_ * tiles_) {}
 
 bool AdaptiveScratch::ok() const {
   return has(memory_) && products_.ok() && has(gathered_) && has(projected_);
@@ -84,13 +85,13 @@ std::size_t AdaptiveParts::words(std::size_t part) const {
   return part == 0 ? weights_.shortlist : rows(part).weight.rows;
 }
 
-std::size_t AdaptiveParts::first_place(std::size_t part) const {
+std::size_t AdaptiveParts::first_rank(std::size_t part) const {
   return part == 0 ? 0 : weights_.clusters[part - 1].begin;
 }
 
-std::size_t AdaptiveParts::part_of(std::size_t place) const {
+std::size_t AdaptiveParts::part_of(std::size_t rank) const {
   const auto after =
-      std::upper_bound(weights_.clusters.begin(), weights_.clusters.end(), place,
+      std::upper_bound(weights_.clusters.begin(), weights_.clusters.end(), rank,
                        [](std::size_t p, const Cluster& cluster) { return p < cluster.begin; });
   return static_cast<std::size_t>(after - weights_.clusters.begin());
 }
@@ -104,26 +105,26 @@ double AdaptiveParts::log_probability(std::size_t row, std::size_t part, Adaptiv
   return static_cast<double>(scratch.values(row, 0)[weights_.shortlist + part - 1]);
 }
 
-void AdaptiveParts::compute(const Worker& worker, std::span<const PartOfRow> wanted, const float* hidden,
+void AdaptiveParts::compute(const Worker& worker, std::span<const PartOfRow> requested, const float* hidden,
                             AdaptiveScratch& scratch) const {
-  while (!wanted.empty()) {
-    const std::size_t n = std::min(wanted.size(), scratch.pairs_);
-    compute_some(worker, wanted.first(n), hidden, scratch);
-    wanted = wanted.subspan(n);
+  while (!requested.empty()) {
+    const std::size_t n = std::min(requested.size(), scratch.pairs_);
+    compute_some(worker, requested.first(n), hidden, scratch);
+    requested = requested.subspan(n);
   }
 }
 
-void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow> wanted, const float* hidden,
-                                 AdaptiveScratch& scratch) const {
-  const std::size_t n = wanted.size();
+void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow> requested,
+                                 const float* hidden, AdaptiveScratch& scratch) const {
+  const std::size_t n = requested.size();
   float* const gathered = floats(scratch.gathered_);
   float* const projected = floats(scratch.projected_);
   const auto [mine, end] = worker.share(n);
   for (std::size_t i = mine; i < end; ++i) {
-    std::copy_n(hidden + wanted[i].row * scratch.hidden_, scratch.hidden_, gathered + i * scratch.hidden_);
+    std::copy_n(hidden + requested[i].row * scratch.hidden_, scratch.hidden_, gathered + i * scratch.hidden_);
   }
   if (worker.index == 0) {
-    for (const PartOfRow& pair : wanted) {
+    for (const PartOfRow& pair : requested) {
       scratch.values_[pair.row * scratch.parts_ + pair.part] =
           scratch.take(whole_panels(rows(pair.part).weight.rows));
     }
@@ -132,8 +133,8 @@ void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow
 
   // Each run of pairs is one product, with its projection before it.
   for (std::size_t first = 0, count = 0; first < n; first += count) {
-    count = run_of(wanted.subspan(first));
-    const std::size_t part = wanted[first].part;
+    count = run_of(requested.subspan(first));
+    const std::size_t part = requested[first].part;
     const Linear& words = rows(part);
     const float* from = gathered + first * scratch.hidden_;
     if (projection(part).weight.rows != 0) {
@@ -148,47 +149,46 @@ void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow
       kernels_.quantize(x, begin, last);
       worker.wait();
     }
-    // The rows of a run were taken one after the other.
-    float* const y = scratch.values(wanted[first].row, part);
+    // take() made the rows of a run adjacent.
+    float* const y = scratch.values(requested[first].row, part);
     const std::size_t ld = whole_panels(words.weight.rows);
-    const auto [begin, last] = worker.share(words.weight.panels(), kBlockPanels);
-    for (std::size_t panel = begin; panel < last; panel += kBlockPanels) {
-      multiply_panels(worker, words, panel, std::min(panel + kBlockPanels, last), x, kernels_,
+    const auto [begin, last] = worker.share(words.weight.panels(), kTilePanels);
+    for (std::size_t panel = begin; panel < last; panel += kTilePanels) {
+      multiply_panels(worker, words, panel, std::min(panel + kTilePanels, last), x, kernels_,
                       scratch.products_, y, ld);
-      const std::size_t at = panel * kPanelRows, size = std::min(kBlockValues, words.weight.rows - at);
+      const std::size_t at = panel * kPanelRows, size = std::min(kLogitTile, words.weight.rows - at);
       for (std::size_t r = 0; r < count; ++r) {
-        scratch.maxima_[(first + r) * scratch.blocks_ + panel / kBlockPanels] =
+        scratch.maxima_[(first + r) * scratch.tiles_ + panel / kTilePanels] =
             kernels_.max(y + r * ld + at, size);
       }
     }
     worker.wait();  // the next run uses the same activations
   }
 
-  const auto for_my_blocks = [&](auto&& visit) {
+  const auto for_my_tiles = [&](auto&& visit) {
     for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t size = rows(wanted[i].part).weight.rows;
-      const auto [begin, last] = worker.share(blocks_of(size));
-      float* const values = scratch.values(wanted[i].row, wanted[i].part);
-      const float most = kernels_.max(scratch.maxima_.data() + i * scratch.blocks_, blocks_of(size));
+      const std::size_t size = rows(requested[i].part).weight.rows;
+      const auto [begin, last] = worker.share(tiles_of(size));
+      float* const values = scratch.values(requested[i].row, requested[i].part);
+      const float most = kernels_.max(scratch.maxima_.data() + i * scratch.tiles_, tiles_of(size));
       for (std::size_t b = begin; b < last; ++b) {
-        visit(i, b, most,
-              std::span(values + b * kBlockValues, std::min(kBlockValues, size - b * kBlockValues)));
+        visit(i, b, most, std::span(values + b * kLogitTile, std::min(kLogitTile, size - b * kLogitTile)));
       }
     }
   };
-  for_my_blocks([&](std::size_t i, std::size_t b, float most, std::span<float> values) {
-    scratch.sums_[i * scratch.blocks_ + b] = kernels_.exp_sum(values.data(), values.size(), most, 1, nullptr);
+  for_my_tiles([&](std::size_t i, std::size_t b, float most, std::span<float> values) {
+    scratch.sums_[i * scratch.tiles_ + b] = kernels_.exp_sum(values.data(), values.size(), most, 1, nullptr);
   });
   worker.wait();
-  std::size_t summed = n;  // whose partition is at hand
+  std::size_t summed = n;  // the pair whose `shift` is current
   double shift = 0;
-  for_my_blocks([&](std::size_t i, std::size_t, float most, std::span<float> values) {
+  for_my_tiles([&](std::size_t i, std::size_t, float most, std::span<float> values) {
     if (i != summed) {
       double sum = 0;
-      const double* const sums = scratch.sums_.data() + i * scratch.blocks_;
-      for (std::size_t k = 0; k < blocks_of(rows(wanted[i].part).weight.rows); ++k) sum += sums[k];
+      const double* const sums = scratch.sums_.data() + i * scratch.tiles_;
+      for (std::size_t k = 0; k < tiles_of(rows(requested[i].part).weight.rows); ++k) sum += sums[k];
       // At least 1, so that no word is likelier than its cluster.
-      shift = log_probability(wanted[i].row, wanted[i].part, scratch) - std::log(std::max(sum, 1.0)) -
+      shift = log_probability(requested[i].row, requested[i].part, scratch) - std::log(std::max(sum, 1.0)) -
               static_cast<double>(most);
       summed = i;
     }

@@ -1,12 +1,13 @@
-// The budgeted head: a row of estimates from a screen, in which the words that look likeliest are computed.
-// Nothing certifies that it holds the words that matter: what that costs is measured (Session::score_against,
-// bench).
+// The budgeted head, an approximation: a row of estimates from a screen (screen.h), in which the logits of
+// the words with the largest estimates are exact. The error is not bounded; it is measured
+// (Session::score_against, bench).
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <utility>
 #include <vector>
 
+#include "sampling/heads/heads.h"
 #include "sampling/heads/products.h"
 #include "sampling/heads/row_head.h"
 #include "sampling/heads/screen.h"
@@ -15,17 +16,17 @@ namespace partita {
 namespace {
 
 /// Rows that share each read of the screen.
-constexpr std::size_t kMostRows = 16;
+constexpr std::size_t kMaxRows = 16;
 
 float* floats(AlignedBytes& bytes) { return reinterpret_cast<float*>(bytes.data()); }
 
 class BudgetedScratch : public SourceScratch {
  public:
   BudgetedScratch(const PackedMatrix& matrix, std::size_t most_rows, int threads)
-      : rows(std::min(most_rows, kMostRows)),
+      : rows(std::min(most_rows, kMaxRows)),
         ld(whole_panels(matrix.rows)),
         products(rows, matrix.cols, threads),
-        taken(rows * matrix.cols),
+        inputs(rows * matrix.cols),
         query(rows, matrix.cols),
         estimates(rows * ld * sizeof(float)),
         lower(static_cast<std::size_t>(threads), std::vector<float>(rows)),
@@ -34,12 +35,12 @@ class BudgetedScratch : public SourceScratch {
 
   const std::size_t rows, ld;
   ProductScratch products;
-  std::vector<float> taken;  // [rows][hidden]: the numbers that products take
-  ScreenRows query;
-  AlignedBytes estimates;                          // [rows][ld], of logits less their shift
-  std::vector<std::vector<float>> lower;           // [threads][rows]: what the kernel says besides
+  std::vector<float> inputs;  // [rows][hidden]: product_input()
+  ScreenQueries query;
+  AlignedBytes estimates;                          // [rows][ld], of logits less Screen::shift()
+  std::vector<std::vector<float>> lower;           // [threads][rows]: lower bounds of the kernel, unused
   std::vector<std::vector<float>> maxima;          // [threads][2][panels]
-  std::vector<std::vector<std::uint32_t>> listed;  // [threads]: panels that are computed
+  std::vector<std::vector<std::uint32_t>> listed;  // [threads]: panels to compute
 };
 
 class BudgetedSource : public LogitSource {
@@ -63,7 +64,7 @@ class BudgetedSource : public LogitSource {
     for (std::size_t first = 0; first < rows; first += own.rows) {
       RowOutput part = out;
       part.logits += first * out.ld;
-      if (out.maxima != nullptr) part.maxima += first * out.blocks;
+      if (out.maxima != nullptr) part.maxima += first * out.tiles;
       some_rows(worker, hidden + first * matrix_.cols, std::min(own.rows, rows - first), own, part);
     }
   }
@@ -84,10 +85,10 @@ void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::s
                                BudgetedScratch& scratch, const RowOutput& out) const {
   const std::size_t cols = matrix_.cols;
   const Activations x = scratch.products.view(hidden, n, cols);
-  ask_together(worker, matrix_, screen_, Certificate::kNone, x, kernels_, scratch.taken.data(),
+  make_queries(worker, matrix_, screen_, Certificate::kNone, x, kernels_, scratch.inputs.data(),
                scratch.query);
   const ScreenPanels panels = screen_.panels();
-  const auto [first, last] = worker.share(panels.panels(), kBlockPanels);
+  const auto [first, last] = worker.share(panels.panels(), kTilePanels);
   kernels_.screen(panels, first, last, scratch.query.query(n), floats(scratch.estimates), scratch.ld,
                   scratch.lower[static_cast<std::size_t>(worker.index)].data());
   worker.wait();
@@ -97,20 +98,20 @@ void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::s
   for (std::size_t r = mine; r < end; ++r) {
     const float* const estimates = floats(scratch.estimates) + r * scratch.ld;
     float* const logits = out.logits + r * out.ld;
-    const double shift = screen_.shift(scratch.taken.data() + r * cols);
+    const double shift = screen_.shift(scratch.inputs.data() + r * cols);
     for (std::size_t i = 0; i < matrix_.rows; ++i) {
       logits[i] = static_cast<float>(static_cast<double>(estimates[i]) + shift);
     }
     compute_likeliest(worker, x.from(r), maxima, scratch, logits);
-    for (std::size_t b = 0; out.maxima != nullptr && b < out.blocks; ++b) {
-      const std::size_t id = b * kBlockValues;
-      out.maxima[r * out.blocks + b] = kernels_.max(logits + id, std::min(kBlockValues, matrix_.rows - id));
+    for (std::size_t b = 0; out.maxima != nullptr && b < out.tiles; ++b) {
+      const std::size_t id = b * kLogitTile;
+      out.maxima[r * out.tiles + b] = kernels_.max(logits + id, std::min(kLogitTile, matrix_.rows - id));
     }
   }
   worker.wait();
 }
 
-/// The panels with the largest estimates; of equal ones the first.
+/// Computes the panels with the largest estimates; the first panels win a tie.
 void BudgetedSource::compute_likeliest(const Worker& worker, const Activations& x, std::vector<float>& maxima,
                                        BudgetedScratch& scratch, float* logits) const {
   const std::size_t all = matrix_.panels();
@@ -120,7 +121,7 @@ void BudgetedSource::compute_likeliest(const Worker& worker, const Activations& 
     of_panel[p] = kernels_.max(logits + id, std::min<std::size_t>(kPanelRows, matrix_.rows - id));
   }
   if (std::any_of(of_panel.begin(), of_panel.end(), [](float most) { return std::isnan(most); })) {
-    return;  // the row is bad, as whoever answers from it will find
+    return;  // the row is bad; its answer reports it
   }
   std::copy(of_panel.begin(), of_panel.end(), ordered.begin());
   const auto least = ordered.begin() + static_cast<std::ptrdiff_t>(panels_ - 1);

@@ -1,6 +1,7 @@
-// The dense head: one matrix product gives every logit of every row.
+// The dense LM head: one matrix product gives every logit of every row.
 #include <algorithm>
 
+#include "sampling/heads/heads.h"
 #include "sampling/heads/products.h"
 #include "sampling/heads/row_head.h"
 
@@ -44,18 +45,18 @@ void DenseSource::rows(const Worker& worker, const float* hidden, std::size_t ro
     kernels_.quantize(x, first, last);
     worker.wait();
   }
-  const auto [first, last] = worker.share(matrix_.panels(), kBlockPanels);
+  const auto [first, last] = worker.share(matrix_.panels(), kTilePanels);
   std::byte* own = products.of(worker);
   if (out.maxima == nullptr) {
     kernels_.matmul(matrix_, {first, last}, x, out.logits, out.ld, own);
   } else {
-    // A block at a time, so that its maximum is taken while it is in the first cache.
-    for (std::size_t panel = first; panel < last; panel += kBlockPanels) {
-      kernels_.matmul(matrix_, {panel, std::min(panel + kBlockPanels, last)}, x, out.logits, out.ld, own);
+    // One logit tile at a time, so that it is in the L1 cache when its maximum is computed.
+    for (std::size_t panel = first; panel < last; panel += kTilePanels) {
+      kernels_.matmul(matrix_, {panel, std::min(panel + kTilePanels, last)}, x, out.logits, out.ld, own);
       const std::size_t id = panel * kPanelRows;
-      const std::size_t n = std::min(kBlockValues, matrix_.rows - id);
+      const std::size_t n = std::min(kLogitTile, matrix_.rows - id);
       for (std::size_t r = 0; r < rows; ++r) {
-        out.maxima[r * out.blocks + id / kBlockValues] = kernels_.max(out.logits + r * out.ld + id, n);
+        out.maxima[r * out.tiles + id / kLogitTile] = kernels_.max(out.logits + r * out.ld + id, n);
       }
     }
   }

@@ -1,4 +1,4 @@
-// A row of logits in which all is masked but a few: what a question is answered from that needs no more.
+// A row of logits in which all but a few are masked, for questions that need only those few.
 #pragma once
 
 #include <cmath>
@@ -14,21 +14,21 @@ class MaskedRow {
  public:
   static constexpr float kMasked = -std::numeric_limits<float>::infinity();
 
-  explicit MaskedRow(std::size_t vocab) : logits_(vocab, kMasked), maxima_(blocks_of(vocab), kMasked) {}
+  explicit MaskedRow(std::size_t vocab) : logits_(vocab, kMasked), maxima_(tiles_of(vocab), kMasked) {}
 
   void show(std::int32_t id, float value) {
     const auto i = static_cast<std::size_t>(id);
-    shown_.push_back(id);  // first, as it may throw: clear() masks whatever is listed
+    shown_.push_back(id);  // first, since it may throw; clear() masks what is listed
     logits_[i] = value;
-    float& most = maxima_[i / kBlockValues];
-    if (value > most || std::isnan(value)) most = value;  // what is NaN stays so
+    float& most = maxima_[i / kLogitTile];
+    if (value > most || std::isnan(value)) most = value;  // a NaN maximum stays
   }
 
   /// Masks everything again.
   void clear() {
     for (const std::int32_t id : shown_) {
       logits_[static_cast<std::size_t>(id)] = kMasked;
-      maxima_[static_cast<std::size_t>(id) / kBlockValues] = kMasked;
+      maxima_[static_cast<std::size_t>(id) / kLogitTile] = kMasked;
     }
     shown_.clear();
   }
@@ -37,7 +37,7 @@ class MaskedRow {
 
  private:
   std::vector<float> logits_;  // [vocab]
-  std::vector<float> maxima_;  // of its blocks
+  std::vector<float> maxima_;  // of its logit tiles
   std::vector<std::int32_t> shown_;
 };
 

@@ -1,11 +1,12 @@
-// The head of a mixture of softmaxes (Yang et al. 2018): each context is a hidden state of its own over the
-// same words, and the distribution is the mean of their softmaxes by the prior's weights. The words are read
-// once for all contexts; the mean is taken in log space. A draw from the whole of it draws a context first,
-// and then a word of that one's softmax.
+// The LM head of a mixture of softmaxes (Yang et al. 2018): each context is a hidden state of its own over
+// the same words, and the distribution is the mean of their softmaxes, weighted by the prior. The matrix is
+// read once for all contexts; the mean is computed in log space. A draw from the full mixture draws a context
+// first, and then a word of its softmax.
 #include <array>
 #include <cmath>
 #include <limits>
 
+#include "sampling/heads/heads.h"
 #include "sampling/heads/products.h"
 #include "sampling/heads/row_answer.h"
 #include "sampling/heads/row_head.h"
@@ -15,8 +16,8 @@
 namespace partita {
 namespace {
 
-/// Contexts, of one row or several, whose logits are held at a time.
-constexpr std::size_t kMostContexts = 64;
+/// The number of contexts, of one row or several, whose logits are stored at a time.
+constexpr std::size_t kMaxContexts = 64;
 
 constexpr float kMasked = -std::numeric_limits<float>::infinity();
 
@@ -30,13 +31,13 @@ class MixtureScratch : public SourceScratch, public HeadScratch {
       : contexts(w.prior.weight.rows),
         width(w.root.weight.cols),
         rows(most_rows),
-        at_a_time(std::min(rows, std::max<std::size_t>(kMostContexts / contexts, 1))),
+        at_a_time(std::min(rows, std::max<std::size_t>(kMaxContexts / contexts, 1))),
         ld(whole_panels(w.vocab_size)),
-        blocks(blocks_of(w.vocab_size)),
+        tiles(tiles_of(w.vocab_size)),
         prior(rows * contexts),
         latent(rows * contexts * width * sizeof(float)),
         logits(at_a_time * contexts * ld * sizeof(float)),
-        maxima(at_a_time * contexts * blocks),
+        maxima(at_a_time * contexts * tiles),
         sums(maxima.size()),
         shifts(at_a_time * contexts),
         products(std::max(rows, at_a_time * contexts), std::max(w.hidden_size, width), threads),
@@ -47,20 +48,20 @@ class MixtureScratch : public SourceScratch, public HeadScratch {
 
   bool ok() const { return has(latent) && has(logits) && has(hidden) && products.ok(); }
 
-  const std::size_t contexts, width, rows, at_a_time, ld, blocks;
+  const std::size_t contexts, width, rows, at_a_time, ld, tiles;
   std::vector<float> prior;    // [rows][contexts], log-probabilities
   AlignedBytes latent;         // [rows][contexts][width]
   AlignedBytes logits;         // [at_a_time][contexts][ld]
-  std::vector<float> maxima;   // [at_a_time * contexts][blocks]
+  std::vector<float> maxima;   // [at_a_time * contexts][tiles]
   std::vector<double> sums;    // the same
-  std::vector<double> shifts;  // [at_a_time * contexts]: what makes logits parts of the mixture
+  std::vector<double> shifts;  // [at_a_time * contexts]: added to logits, gives log(prior * p)
   ProductScratch products;
 
-  // For draws alone.
+  // Only for draws.
   Team team;
-  std::vector<Candidates> candidates;  // one a thread
+  std::vector<Candidates> candidates;  // one per thread
   AlignedBytes hidden;                 // [rows][hidden]
-  std::vector<float> drawn;            // [at_a_time][width]: the contexts that were drawn
+  std::vector<float> drawn;            // [at_a_time][width]: the drawn contexts
 };
 
 class MixtureSource : public LogitSource {
@@ -82,12 +83,12 @@ class MixtureSource : public LogitSource {
 
   /// Prior and contexts of rows. hidden: [rows][hidden_size].
   void contexts(const Worker& worker, const float* hidden, std::size_t rows, MixtureScratch& scratch) const;
-  /// Logits of `n` contexts and the maxima of their blocks.
+  /// Logits of `n` contexts and the maxima of their tiles.
   void words(const Worker& worker, const float* contexts, std::size_t n, MixtureScratch& scratch) const;
 
  private:
   void normalize(const Worker& worker, std::size_t row, std::size_t n, MixtureScratch& scratch) const;
-  void mix(std::size_t row, std::size_t block, MixtureScratch& scratch, std::span<float> out) const;
+  void mix(std::size_t row, std::size_t tile, MixtureScratch& scratch, std::span<float> out) const;
 
   const OutputWeights& w_;
   const Kernels& kernels_;
@@ -123,32 +124,32 @@ void MixtureSource::words(const Worker& worker, const float* contexts, std::size
     worker.wait();
   }
   float* const logits = floats(scratch.logits);
-  const auto [first, last] = worker.share(w_.root.weight.panels(), kBlockPanels);
-  for (std::size_t panel = first; panel < last; panel += kBlockPanels) {
-    multiply_panels(worker, w_.root, panel, std::min(panel + kBlockPanels, last), x, kernels_,
+  const auto [first, last] = worker.share(w_.root.weight.panels(), kTilePanels);
+  for (std::size_t panel = first; panel < last; panel += kTilePanels) {
+    multiply_panels(worker, w_.root, panel, std::min(panel + kTilePanels, last), x, kernels_,
                     scratch.products, logits, scratch.ld);
-    const std::size_t id = panel * kPanelRows, size = std::min(kBlockValues, w_.vocab_size - id);
+    const std::size_t id = panel * kPanelRows, size = std::min(kLogitTile, w_.vocab_size - id);
     for (std::size_t c = 0; c < n; ++c) {
-      scratch.maxima[c * scratch.blocks + panel / kBlockPanels] =
+      scratch.maxima[c * scratch.tiles + panel / kTilePanels] =
           kernels_.max(logits + c * scratch.ld + id, size);
     }
   }
   worker.wait();
 }
 
-/// scratch.shifts: of the n rows from `row` on.
+/// Computes scratch.shifts for the n rows from `row` on.
 void MixtureSource::normalize(const Worker& worker, std::size_t row, std::size_t n,
                               MixtureScratch& scratch) const {
   const std::size_t all = n * scratch.contexts;
   const auto most_of = [&](std::size_t c) {
-    return kernels_.max(scratch.maxima.data() + c * scratch.blocks, scratch.blocks);
+    return kernels_.max(scratch.maxima.data() + c * scratch.tiles, scratch.tiles);
   };
-  const auto [first, last] = worker.share(scratch.blocks);
+  const auto [first, last] = worker.share(scratch.tiles);
   for (std::size_t c = 0; c < all; ++c) {
     const float most = most_of(c);
     for (std::size_t b = first; b < last; ++b) {
-      const std::size_t id = b * kBlockValues, size = std::min(kBlockValues, w_.vocab_size - id);
-      scratch.sums[c * scratch.blocks + b] =
+      const std::size_t id = b * kLogitTile, size = std::min(kLogitTile, w_.vocab_size - id);
+      scratch.sums[c * scratch.tiles + b] =
           kernels_.exp_sum(floats(scratch.logits) + c * scratch.ld + id, size, most, 1, nullptr);
     }
   }
@@ -156,23 +157,23 @@ void MixtureSource::normalize(const Worker& worker, std::size_t row, std::size_t
   const auto [mine, end] = worker.share(all);
   for (std::size_t c = mine; c < end; ++c) {
     double sum = 0;
-    for (std::size_t b = 0; b < scratch.blocks; ++b) sum += scratch.sums[c * scratch.blocks + b];
+    for (std::size_t b = 0; b < scratch.tiles; ++b) sum += scratch.sums[c * scratch.tiles + b];
     scratch.shifts[c] = static_cast<double>(scratch.prior[row * scratch.contexts + c]) -
                         static_cast<double>(most_of(c)) - std::log(sum);
   }
   worker.wait();
 }
 
-/// The mixture over the words of a block. row: among those whose logits are held.
-void MixtureSource::mix(std::size_t row, std::size_t block, MixtureScratch& scratch,
+/// The mixture over the words of a tile. row: its index among the rows whose logits are stored.
+void MixtureSource::mix(std::size_t row, std::size_t tile, MixtureScratch& scratch,
                         std::span<float> out) const {
-  std::array<float, kBlockValues> most, sum, part;
+  std::array<float, kLogitTile> most, sum, part;
   const std::size_t n = out.size();
   most.fill(kMasked);
   sum.fill(0);
   const auto part_of = [&](std::size_t k, std::size_t i) {
     const std::size_t c = row * scratch.contexts + k;
-    const float logit = floats(scratch.logits)[c * scratch.ld + block * kBlockValues + i];
+    const float logit = floats(scratch.logits)[c * scratch.ld + tile * kLogitTile + i];
     return static_cast<float>(static_cast<double>(logit) + scratch.shifts[c]);
   };
   for (std::size_t k = 0; k < scratch.contexts; ++k) {
@@ -196,13 +197,13 @@ void MixtureSource::rows(const Worker& worker, const float* hidden, std::size_t 
     words(worker, floats(scratch.latent) + row * scratch.contexts * scratch.width, n * scratch.contexts,
           scratch);
     normalize(worker, row, n, scratch);
-    const auto [first, last] = worker.share(scratch.blocks);
+    const auto [first, last] = worker.share(scratch.tiles);
     for (std::size_t r = 0; r < n; ++r) {
       for (std::size_t b = first; b < last; ++b) {
-        const std::size_t id = b * kBlockValues, size = std::min(kBlockValues, w_.vocab_size - id);
+        const std::size_t id = b * kLogitTile, size = std::min(kLogitTile, w_.vocab_size - id);
         const std::span<float> to(out.logits + (row + r) * out.ld + id, size);
         mix(r, b, scratch, to);
-        if (out.maxima != nullptr) out.maxima[(row + r) * out.blocks + b] = kernels_.max(to.data(), size);
+        if (out.maxima != nullptr) out.maxima[(row + r) * out.tiles + b] = kernels_.max(to.data(), size);
       }
     }
     worker.wait();
@@ -220,15 +221,15 @@ class MixtureHead : public SplitHead {
   std::size_t bytes_per_row() const override { return w_.bytes(); }
 
  protected:
-  Way way(const Question& question) const override {
-    if (question.negative != nullptr || question.chain == nullptr) return Way::kWhole;
-    const Reach reach = reach_of(question);
-    if (reach.kind != Reach::kEach || reach.temperature != 1) return Way::kWhole;
-    return asks_for_more(question) || !question.score.empty() ? Way::kFewAndWhole : Way::kFew;
+  Route route(const Question& question) const override {
+    if (question.negative != nullptr || question.chain == nullptr) return Route::kFullRow;
+    const LogitsNeeded needed = logits_needed(question);
+    if (needed.kind != LogitsNeeded::kEach || needed.temperature != 1) return Route::kFullRow;
+    return asks_for_more(question) || !question.score.empty() ? Route::kFewAndFullRow : Route::kFewLogits;
   }
   std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
     auto scratch =
-        std::make_unique<MixtureScratch>(w_, std::clamp<std::size_t>(max_rows, 1, kMostContexts), threads);
+        std::make_unique<MixtureScratch>(w_, std::clamp<std::size_t>(max_rows, 1, kMaxContexts), threads);
     if (!scratch->ok()) return nullptr;
     return scratch;
   }
@@ -241,9 +242,9 @@ class MixtureHead : public SplitHead {
   MixtureSource source_;
 };
 
-/// The context that a draw falls into. log_prior: [contexts].
+/// Draws a context by the prior. log_prior: [contexts].
 std::size_t draw_context(std::span<const float> log_prior, const DrawKey& key) {
-  double left = uniform(key, kPartLane);
+  double left = uniform(key, kPartStream);
   std::size_t k = 0;
   for (; k + 1 < log_prior.size(); ++k) {
     left -= std::exp(static_cast<double>(log_prior[k]));
@@ -257,34 +258,35 @@ void MixtureHead::answer_few(std::span<const Question> questions, HeadScratch& h
   auto& scratch = static_cast<MixtureScratch&>(head_scratch);
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size(); first += scratch.at_a_time) {
-      const auto block = questions.subspan(first, std::min(scratch.at_a_time, questions.size() - first));
+      const auto chunk = questions.subspan(first, std::min(scratch.at_a_time, questions.size() - first));
       const auto for_my_rows = [&](auto&& visit) {
-        const auto [mine, end] = worker.share(block.size());
+        const auto [mine, end] = worker.share(chunk.size());
         for (std::size_t r = mine; r < end; ++r) visit(r);
       };
       for_my_rows([&](std::size_t r) {
-        std::copy_n(block[r].hidden, w_.hidden_size, floats(scratch.hidden) + r * w_.hidden_size);
+        std::copy_n(chunk[r].hidden, w_.hidden_size, floats(scratch.hidden) + r * w_.hidden_size);
       });
       worker.wait();
-      source_.contexts(worker, floats(scratch.hidden), block.size(), scratch);
+      source_.contexts(worker, floats(scratch.hidden), chunk.size(), scratch);
       for_my_rows([&](std::size_t r) {
         const std::span<const float> prior(scratch.prior.data() + r * scratch.contexts, scratch.contexts);
-        const std::size_t context = r * scratch.contexts + draw_context(prior, block[r].key);
+        const std::size_t context = r * scratch.contexts + draw_context(prior, chunk[r].key);
         std::copy_n(floats(scratch.latent) + context * scratch.width, scratch.width,
                     scratch.drawn.data() + r * scratch.width);
       });
       worker.wait();
-      source_.words(worker, scratch.drawn.data(), block.size(), scratch);
+      source_.words(worker, scratch.drawn.data(), chunk.size(), scratch);
       Candidates& candidates = scratch.candidates[static_cast<std::size_t>(worker.index)];
       for_my_rows([&](std::size_t r) {
         if (!std::isfinite(scratch.prior[r * scratch.contexts])) {
-          answers[first + r] = error_of(ErrorCode::kBadNumbers,
-                                        [] { return std::string("the prior of the mixture is no number"); });
+          answers[first + r] = error_of(ErrorCode::kBadNumbers, [] {
+            return std::string("the prior of the mixture is not a finite number");
+          });
           return;
         }
         const LogitRow row{{floats(scratch.logits) + r * scratch.ld, w_.vocab_size},
-                           {scratch.maxima.data() + r * scratch.blocks, scratch.blocks}};
-        answers[first + r] = guarded([&] { return answer_row(block[r], row, row, kernels_, candidates); });
+                           {scratch.maxima.data() + r * scratch.tiles, scratch.tiles}};
+        answers[first + r] = catch_all([&] { return answer_row(chunk[r], row, row, kernels_, candidates); });
         if (answers[first + r]) answers[first + r]->head_bytes = w_.bytes();
       });
       worker.wait();  // the next rows overwrite these

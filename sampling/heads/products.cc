@@ -20,7 +20,7 @@ void multiply(const Worker& worker, const Linear& linear, const Activations& x, 
     kernels.quantize(x, first, last);
     worker.wait();
   }
-  const auto [first, last] = worker.share(linear.weight.panels(), kBlockPanels);
+  const auto [first, last] = worker.share(linear.weight.panels(), kTilePanels);
   multiply_panels(worker, linear, first, last, x, kernels, scratch, y, ld);
   worker.wait();
 }

@@ -1,4 +1,4 @@
-// Products of rows with the matrices of a head, shared out to the workers of a team.
+// Matrix products of an LM head, divided among the workers of a thread team.
 #pragma once
 
 #include <algorithm>
@@ -14,13 +14,13 @@
 
 namespace partita {
 
-/// Panels that write one block of kBlockValues.
-inline constexpr std::size_t kBlockPanels = kBlockValues / kPanelRows;
+/// Weight panels that write one logit tile.
+inline constexpr std::size_t kTilePanels = kLogitTile / kPanelRows;
 
-/// Columns of a row of logits, so that whole panels can be written.
+/// The length of a row of n logits, rounded up so that whole panels can be written.
 constexpr std::size_t whole_panels(std::size_t n) { return (n + kPanelRows - 1) / kPanelRows * kPanelRows; }
 
-/// What products of up to `rows` rows of `cols` columns need beside their operands.
+/// Buffers for products of up to `rows` rows of `cols` columns.
 class ProductScratch {
  public:
   ProductScratch(std::size_t rows, std::size_t cols, int threads) : activations_(rows, cols) {
@@ -44,21 +44,21 @@ class ProductScratch {
 
  private:
   ActivationBuffer activations_;
-  std::vector<AlignedBytes> matmul_;  // one a thread
+  std::vector<AlignedBytes> matmul_;  // one per thread
 };
 
-/// y [rows][ld] = W x + b. All workers call it together; x is complete before, y after.
+/// y [rows][ld] = W x + b. All workers call it together; x must be complete before, y is after.
 void multiply(const Worker& worker, const Linear& linear, const Activations& x, const Kernels& kernels,
               ProductScratch& scratch, float* y, std::size_t ld);
 
-/// The same for panels [first, last) alone, after the rows of x have been quantized where the matrix asks for
-/// it; by one worker, who waits for nobody.
+/// The same for panels [first, last), by one worker without a barrier. The rows of x must be quantized
+/// already if the matrix is.
 void multiply_panels(const Worker& worker, const Linear& linear, std::size_t first, std::size_t last,
                      const Activations& x, const Kernels& kernels, ProductScratch& scratch, float* y,
                      std::size_t ld);
 
-/// y[16 p + i] = W[16 p + i] . x for the panels p that `which` lists and the first row of x; each is fetched
-/// while the one before it is multiplied. scratch: as Kernels::matmul asks for.
+/// y[16 p + i] = W[16 p + i] . x for the panels p in `which` and the first row of x; each panel is prefetched
+/// while the previous one is multiplied. scratch: as in Kernels::matmul.
 void multiply_listed(const PackedMatrix& w, std::span<const std::uint32_t> which, Activations x,
                      const Kernels& kernels, std::byte* scratch, float* y);
 

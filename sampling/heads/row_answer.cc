@@ -6,6 +6,7 @@
 
 #include "sampling/softmax/softmax.h"
 #include "sampling/stages/top_k.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -23,13 +24,13 @@ struct LogProbabilities {
 std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& logprobs, std::size_t k,
                                                       const Kernels& kernels, Candidates& row) {
   std::vector<std::pair<std::int32_t, float>> top;
-  if (!row.start(logprobs.row, kernels)) return top;  // not reached: log_partition took the same row
+  if (!row.start(logprobs.row, kernels)) return top;  // not reached: log_partition() accepted the row
   keep_top_k(row, k);
   top.reserve(row.count());
   for (std::size_t i = 0; i < row.count(); ++i) {
     if (!std::isinf(row.values()[i])) top.emplace_back(row.id(i), row.values()[i]);
   }
-  // By logit, not by its log-probability, which has fewer bits left to tell two ids apart.
+  // By logit: two different logits can have the same log-probability in float.
   std::sort(top.begin(), top.end(), [](const auto& a, const auto& b) {
     return a.second != b.second ? a.second > b.second : a.first < b.first;
   });
@@ -37,7 +38,7 @@ std::vector<std::pair<std::int32_t, float>> likeliest(const LogProbabilities& lo
   return top;
 }
 
-/// 1 for the largest logit; of equal ones the lowest id comes first.
+/// 1 for the largest logit; the lower id ranks first in a tie.
 std::int32_t rank_of(std::int32_t id, std::span<const float> logits) {
   const auto own = static_cast<std::size_t>(id);
   const float value = logits[own];
@@ -86,7 +87,7 @@ Result<Answer> answer_row(const Question& question, const LogitRow& own, const L
   if (of_chosen) answer.logprob = logprobs.of(answer.choice.id);
   const std::size_t vocab = own.logits.size();
   for (const std::int32_t id : question.score) {
-    if (auto checked = check_scored(id, vocab); !checked) return checked.error();
+    TRY(check_scored(id, vocab));
     answer.score.push_back(logprobs.of(id));
   }
   if (question.top > 0) {

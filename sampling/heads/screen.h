@@ -1,19 +1,20 @@
-// The first stage of a two-stage head: bounds of every logit, proven from four bits a weight.
+// A screen: a second, quantized copy of an LM head's matrix, four bits a weight. It gives a cheap lower and
+// upper bound of every logit. A token whose upper bound is below what the choice needs is ruled out; exact
+// logits are computed only for the rest (two-stage top-k).
 //
 // A logit is w . h. With the mean m of hidden states and a basis A, it is w . m + u . g for u = A^T w and
-// g = A^-1 (h - m). A row's u is rounded to whole steps, u = step * (n - delta) + e; the estimate takes the
-// rounded one, and the error is e . g.
+// g = A^-1 (h - m). A row's u is rounded to whole steps, u = step * (n - delta) + e; the estimate uses the
+// rounded u, and its error is e . g.
 //
-// - A is balanced: hidden states and rows of the matrix have the same diagonal covariance in it, largest
+// - A is balanced: in it, hidden states and rows of the matrix have the same diagonal covariance, largest
 //   first (a Karhunen-Loeve basis of both). Rows then have few large components, the first ones, which get
-//   eight bits; the others fit steps that are small against the logits.
+//   eight bits; the others fit steps that are small compared with the logits.
 // - delta is dither: one random shift for each column, the same for all rows. It makes e uniform and
 //   independent of u, so that e . g is sub-Gaussian with variance step^2 |g|^2 / 12 and exceeds nine
-//   deviations once in 10^17 (Hoeffding 1963; Gray & Stockham 1993). Certificate::kStrict asks no luck:
-//   |e . g| <= |e| |g| (Cauchy & Schwarz).
-// - What is rounded besides (g to 11 bits where rows have eight, to 8 where they have four, floats, the exact
-// product itself) is measured or bounded, and
-//   added.
+//   deviations once in 10^17 (Hoeffding 1963; Gray & Stockham 1993). Certificate::kStrict needs no
+//   probability: |e . g| <= |e| |g| (Cauchy & Schwarz).
+// - Other rounding (of g to 11 bits where rows have eight, to 8 bits where they have four, of floats, and of
+//   the exact product itself) is measured or bounded, and added.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +32,13 @@ namespace partita {
 /// Dimensions of the basis whose components have eight bits.
 inline constexpr std::size_t kWideDims = kScreenWide / 2;
 
-/// What the bounds rest on: chance (below 10^-6 that one of 10^6 tokens x 2^18 rows is outside), or nothing.
-/// kNone: there are no bounds, both are the estimate, to its rounding.
+/// The guarantee of the bounds. kDithered: they hold with high probability (below 10^-6 that one of 10^6
+/// tokens x 2^18 rows is outside). kStrict: they always hold. kNone: both bounds are the estimate, up to its
+/// rounding.
 enum class Certificate : std::uint8_t { kDithered, kStrict, kNone };
 
-/// First and second moments of hidden states: what a screen is made for. It is right for all states; those
-/// like these get narrow bounds.
+/// First and second moments of sample hidden states, from which a screen is made. Its bounds hold for all
+/// states and are narrow for states like the samples.
 class HiddenMoments {
  public:
   explicit HiddenMoments(std::size_t hidden_size)
@@ -58,7 +60,7 @@ class HiddenMoments {
 struct ScreenOptions {
   std::uint64_t seed = 1;  // of the dither
   int threads = 1;
-  std::function<bool(float)> progress = nullptr;  // told the fraction done; false stops with kCancelled
+  std::function<bool(float)> progress = nullptr;  // called with the fraction done; false cancels (kCancelled)
 };
 
 /// A screen as it is stored.
@@ -67,10 +69,11 @@ struct ScreenData {
   std::size_t hidden_size = 0;  // multiple of 32
   std::vector<float> mean;      // [hidden_size]
   std::vector<float> basis;     // A^-1, transposed: [hidden_size in][hidden_size out]
-  std::vector<float> mean_row;  // [hidden_size]: taken from every row; a screen is of logits less this . h
-  std::vector<float> dither;    // delta: [hidden_size], by dimension of the basis
-  AlignedBytes panels;          // ScreenPanels::storage
-  // The largest of any row:
+  std::vector<float>
+      mean_row;               // [hidden_size]: subtracted from every row; bounds are of logits less this . h
+  std::vector<float> dither;  // delta: [hidden_size], by dimension of the basis
+  AlignedBytes panels;        // ScreenPanels::storage
+  // The maximum over all rows of:
   double error = 0;     // |e|, in steps
   double length = 0;    // |u|, in steps
   double narrow = 0;    // the same of u without its wide components
@@ -79,27 +82,27 @@ struct ScreenData {
   double rounding = 0;  // of the exact product, relative to |w| |h|
 };
 
-/// Rows of hidden states as a screen takes them, and room to make them.
-class ScreenRows {
+/// Buffers of a ScreenQuery: quantized hidden states in the basis of a screen.
+class ScreenQueries {
  public:
-  ScreenRows(std::size_t rows, std::size_t hidden_size);
-  /// The first n rows, all of which were asked.
+  ScreenQueries(std::size_t rows, std::size_t hidden_size);
+  /// The first n rows. Precondition: make_query() was called for each.
   ScreenQuery query(std::size_t n) const;
 
  private:
   friend class Screen;
   std::size_t columns_;
-  std::vector<std::int16_t> wide_;                                         // [rows][kScreenWide]
-  std::vector<std::int8_t> narrow_;                                        // [rows][columns - kScreenWide]
-  std::vector<double> turned_;                                             // g: [rows][hidden_size]
-  std::vector<float> wide_scale_, narrow_scale_, offset_, reach_, slack_;  // [rows]
+  std::vector<std::int16_t> wide_;   // [rows][kScreenWide]
+  std::vector<std::int8_t> narrow_;  // [rows][columns - kScreenWide]
+  std::vector<double> transformed_;  // g: [rows][hidden_size]
+  std::vector<float> wide_scale_, narrow_scale_, offset_, error_bound_, slack_;  // [rows]
 };
 
-/// The numbers that the product of one row takes, in the order of columns: its values, or for a quantized
-/// matrix its 16-bit integers times their scale. out: [matrix.cols].
-void taken_numbers(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out);
+/// The input of the exact product of one row, in the order of columns: its values, or for a quantized matrix
+/// its 16-bit integers times their scale. out: [matrix.cols].
+void product_input(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out);
 
-/// The rows of a screen of such a matrix, and the bytes that they take.
+/// The layout of a screen's rows for a matrix of this shape.
 constexpr ScreenPanels screen_panels(std::size_t rows, std::size_t hidden_size,
                                      const std::byte* storage = nullptr) {
   return {rows, hidden_size + kWideDims, storage};
@@ -107,18 +110,18 @@ constexpr ScreenPanels screen_panels(std::size_t rows, std::size_t hidden_size,
 
 class Screen {
  public:
-  /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that no screen has or a type
-  /// of fewer than six bits (some have minima, whose rounding no bound here covers),
+  /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that screens do not support
+  /// or a type of fewer than six bits (some have minima, whose rounding the bounds do not cover),
   /// kInvalidArgument for moments of another size or of fewer states than dimensions, kOutOfMemory,
   /// kCancelled.
   static Result<Screen> make(const PackedMatrix& matrix, const HiddenMoments& moments,
                              const ScreenOptions& options);
-  /// Of data that a screen had; check_shape() holds, and no number is larger than 10^7.
+  /// From stored data. Precondition: check_shape() succeeds, and no number is larger than 10^7.
   explicit Screen(ScreenData data) : data_(std::move(data)) {}
 
-  /// Error: kUnsupported for a hidden size that no screen has.
+  /// Error: kUnsupported for a hidden size that screens do not support.
   static Result<void> check_shape(std::size_t hidden_size);
-  /// What make() refuses before it begins. Error: kUnsupported for the shape or the type.
+  /// The checks of make() that need no work. Error: kUnsupported for the shape or the type.
   static Result<void> check_matrix(const PackedMatrix& matrix);
   static Error no_memory(std::size_t bytes);
 
@@ -126,14 +129,14 @@ class Screen {
   ScreenPanels panels() const;
   std::size_t columns() const { return data_.hidden_size + kWideDims; }
 
-  /// Components [first, last) of g of one row: what the members of a team share out. hidden: [hidden_size],
-  /// finite: the numbers that the exact product takes, rounded to float at most once.
-  void turn(const float* hidden, std::size_t row, std::size_t first, std::size_t last, const Kernels& kernels,
-            ScreenRows& rows) const;
-  /// After turn() of all components: the query's row.
-  void ask(const float* hidden, std::size_t row, Certificate certificate, ScreenRows& rows) const;
+  /// Computes components [first, last) of g for one row; the workers of a team divide the components. hidden:
+  /// [hidden_size], finite: product_input(), rounded to float at most once.
+  void change_basis(const float* hidden, std::size_t row, std::size_t first, std::size_t last,
+                    const Kernels& kernels, ScreenQueries& rows) const;
+  /// Makes a row of the query, after change_basis() of all its components.
+  void make_query(const float* hidden, std::size_t row, Certificate certificate, ScreenQueries& rows) const;
 
-  /// mean_row . hidden: bounds are of logits less this.
+  /// mean_row . hidden. Bounds are of logits less this.
   double shift(const float* hidden) const;
 
  private:
@@ -141,10 +144,11 @@ class Screen {
   ScreenData data_;
 };
 
-/// All rows of x, quantized if the matrix asks for it, turned and asked, by all workers of a team together;
-/// its values are complete before, `rows` after. taken: [x.rows][hidden_size], taken_numbers() of each.
-void ask_together(const Worker& worker, const PackedMatrix& matrix, const Screen& screen,
-                  Certificate certificate, const Activations& x, const Kernels& kernels, float* taken,
-                  ScreenRows& rows);
+/// Makes the queries of all rows of x (quantizes x if the matrix is quantized, then change_basis() and
+/// make_query()). All workers call it together; x.values must be complete before, `rows` is after. inputs:
+/// [x.rows][hidden_size], receives product_input() of each row.
+void make_queries(const Worker& worker, const PackedMatrix& matrix, const Screen& screen,
+                  Certificate certificate, const Activations& x, const Kernels& kernels, float* inputs,
+                  ScreenQueries& rows);
 
 }  // namespace partita

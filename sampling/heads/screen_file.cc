@@ -10,6 +10,7 @@
 #include "weights/checked_file.h"
 #include "weights/hash.h"
 #include "weights/input_file.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -17,8 +18,9 @@ namespace {
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'H'};
 constexpr std::uint64_t kVersion = 2;
 
-/// No number of a screen is near it; with such numbers no float of a query or its bounds overflows.
-constexpr double kMostStored = 1e7;
+/// The limit of stored numbers, far above those of real screens; below it no float of a query or its bounds
+/// overflows.
+constexpr double kMaxStored = 1e7;
 
 std::uint64_t content_sum(const PackedMatrix& matrix) {
   const std::uint64_t shape[] = {static_cast<std::uint64_t>(matrix.dtype), matrix.rows, matrix.cols};
@@ -28,19 +30,19 @@ std::uint64_t content_sum(const PackedMatrix& matrix) {
   return hash.sum();
 }
 
-/// What is stored as numbers: six bounds, four arrays.
+/// The stored numbers: six bounds, four arrays.
 auto bounds_of(auto& data) {
   return std::array{&data.error, &data.length, &data.narrow, &data.residue, &data.norm, &data.rounding};
 }
 auto arrays_of(auto& data) { return std::array{&data.mean, &data.basis, &data.mean_row, &data.dither}; }
 
-bool is_sound(std::span<const float> values, double least = -kMostStored, double most = kMostStored) {
+bool is_sound(std::span<const float> values, double least = -kMaxStored, double most = kMaxStored) {
   return std::all_of(values.begin(), values.end(), [&](float x) {
     return static_cast<double>(x) >= least && static_cast<double>(x) <= most;
   });
 }
 
-/// Steps and bases of every panel.
+/// Checks the steps and bases of every panel.
 bool are_sound(const ScreenPanels& panels) {
   for (std::size_t p = 0; p < panels.panels(); ++p) {
     const std::size_t n = std::min<std::size_t>(kPanelRows, panels.rows - p * kPanelRows);
@@ -52,17 +54,17 @@ bool are_sound(const ScreenPanels& panels) {
   return true;
 }
 
-/// What is the matter with the numbers of a screen; empty: nothing.
+/// Describes the first invalid number of a screen; empty: none.
 std::string_view fault_of(const ScreenData& data) {
   for (const double* bound : bounds_of(data)) {
-    if (!(*bound >= 0 && *bound <= kMostStored)) return "one of its bounds is no such number";
+    if (!(*bound >= 0 && *bound <= kMaxStored)) return "a bound is negative, too large or not a number";
   }
   for (const auto* array : arrays_of(data)) {
-    const double most = array == &data.dither ? 0.5 : kMostStored;
-    if (!is_sound(*array, -most, most)) return "its basis has numbers that no screen has";
+    const double most = array == &data.dither ? 0.5 : kMaxStored;
+    if (!is_sound(*array, -most, most)) return "a number of its basis is out of range";
   }
   if (!are_sound(screen_panels(data.rows, data.hidden_size, data.panels.data())))
-    return "its rows have numbers that no screen has";
+    return "a number of its rows is out of range";
   return {};
 }
 
@@ -75,7 +77,7 @@ Result<void> check_header(FileReader& file, const PackedMatrix& matrix) {
   if (version != kVersion) {
     return file.refused("is a screen of version " + std::to_string(version) +
                         "; this program reads version " + std::to_string(kVersion) +
-                        (version < kVersion ? ": make it anew with partita prepare" : ""));
+                        (version < kVersion ? ": make it again with partita prepare" : ""));
   }
   if (!file.word(sum) || !file.word(rows) || !file.word(size)) return file.damaged("it ends in its header");
   if (rows != matrix.rows || size != matrix.cols || sum != content_sum(matrix))
@@ -92,7 +94,7 @@ Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, cons
   if (const std::string_view fault = fault_of(data); !fault.empty()) {
     return Error{ErrorCode::kUnsupported, "a screen of this head cannot be stored: " + std::string(fault)};
   }
-  auto file = NewFile::create(path);
+  auto file = AtomicFile::create(path);
   if (!file) return file.error();
   bool written = file->write(std::as_bytes(std::span(kMagic))) && file->write(kVersion) &&
                  file->write(content_sum(matrix)) && file->write(data.rows) && file->write(data.hidden_size);
@@ -101,7 +103,7 @@ Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, cons
   for (const auto* array : arrays_of(data))
     written = written && file->write(std::as_bytes(std::span(*array)));
   written = written && file->write({data.panels.data(), data.panels.size()});
-  if (!written) return file->failed();
+  if (!written) return file->write_error();
   return file->finish();
 }
 
@@ -109,11 +111,11 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
   const auto opened = InputFile::open(path);
   if (!opened) return opened.error();
   FileReader file(*opened);
-  if (auto checked = check_header(file, matrix); !checked) return checked.error();
+  TRY(check_header(file, matrix));
   ScreenData data;
   data.rows = matrix.rows;
   data.hidden_size = matrix.cols;
-  if (auto checked = Screen::check_shape(matrix.cols); !checked) return checked.error();
+  TRY(Screen::check_shape(matrix.cols));
   for (double* bound : bounds_of(data)) {
     std::uint64_t word = 0;
     if (!file.word(word)) return file.damaged("it ends in its bounds");
@@ -121,19 +123,19 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
   }
   for (auto* array : arrays_of(data)) {
     const std::size_t count = data.hidden_size * (array == &data.basis ? data.hidden_size : 1);
-    if (count * sizeof(float) > file.left()) return file.damaged("it ends in its basis");
+    if (count * sizeof(float) > file.bytes_left()) return file.damaged("it ends in its basis");
     array->resize(count);
     if (!file.read(std::as_writable_bytes(std::span(*array)))) return file.damaged("it ends in its basis");
   }
   const ScreenPanels shape = screen_panels(data.rows, data.hidden_size);
-  if (file.left() != shape.bytes()) {
-    return file.damaged("it has " + std::to_string(file.left()) + " bytes of rows; its " +
+  if (file.bytes_left() != shape.bytes()) {
+    return file.damaged("it has " + std::to_string(file.bytes_left()) + " bytes of rows; its " +
                         std::to_string(data.rows) + " rows take " + std::to_string(shape.bytes()));
   }
   data.panels = AlignedBytes(shape.bytes());
   if (data.panels.data() == nullptr) return Screen::no_memory(shape.bytes());
   if (!file.read({data.panels.data(), shape.bytes()})) return file.damaged("it ends in its rows");
-  if (auto checked = file.check_sum(); !checked) return checked.error();
+  TRY(file.verify_checksum());
   if (const std::string_view fault = fault_of(data); !fault.empty()) return file.damaged(std::string(fault));
   return Screen(std::move(data));
 }

@@ -1,4 +1,4 @@
-// Screens as files beside the model (docs/heads.md has the format).
+// Files of screens, stored beside the model (docs/heads.md has the format).
 #pragma once
 
 #include <string>
@@ -7,16 +7,16 @@
 
 namespace partita {
 
-/// Where the screen of a model is looked for: "MODEL.gguf.screen".
+/// The path of a model's screen: "MODEL.gguf.screen".
 std::string screen_path(const std::string& model_path);
 
-/// Replaces the file. matrix: that the screen was made of. Errors: kIo; kUnsupported for numbers that
-/// read_screen() would refuse.
+/// Replaces the file. matrix: the one that the screen was made from. Errors: kIo; kUnsupported for numbers
+/// that read_screen() would refuse.
 Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, const std::string& path);
 
-/// Errors that name the path: kNotFound; kIo; kBadFile for a file that is damaged; kInvalidArgument for
-/// another kind of file, a newer version, or the screen of another matrix. And kOutOfMemory, kUnsupported for
-/// a hidden size that no screen has.
+/// Errors that name the path: kNotFound; kIo; kBadFile for a damaged file; kInvalidArgument for another kind
+/// of file, another version, or the screen of another matrix. Also kOutOfMemory, and kUnsupported for a
+/// hidden size that screens do not support.
 Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix);
 
 }  // namespace partita

@@ -1,4 +1,4 @@
-// A screen in the making: the balanced basis, and the rows rounded in it.
+// Makes a screen (screen.h): computes the balanced basis and rounds the rows of the matrix in it.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -14,6 +14,7 @@
 #include "sampling/chain/philox.h"
 #include "sampling/heads/screen.h"
 #include "sampling/heads/screen_places.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -26,7 +27,7 @@ struct Basis {
   Matrix inverse, forward;
 };
 
-/// The eigenvalues of a covariance, none so small that it means nothing.
+/// The eigenvalues of a covariance, raised to a minimum relative to their mean.
 Eigen::VectorXd held_up(const Eigen::VectorXd& values, double least) {
   return values.cwiseMax(least * std::max(values.mean(), 1e-30));
 }
@@ -64,22 +65,22 @@ class CentredRows {
   /// [rows of the panel][hidden]
   Matrix panel(std::size_t p) const {
     const std::size_t first = p * kPanelRows, n = std::min<std::size_t>(kPanelRows, matrix_->rows - first);
-    Matrix block(n, cols());
+    Matrix panel_rows(n, cols());
     RowVector row(cols());
     for (std::size_t i = 0; i < n; ++i)
-      block.row(static_cast<Eigen::Index>(i)) = whole(first + i, row) - mean_;
-    return block;
+      panel_rows.row(static_cast<Eigen::Index>(i)) = whole(first + i, row) - mean_;
+    return panel_rows;
   }
 
   Matrix covariance() const {
-    // Of 32 k rows all over the matrix: a basis need not be exact.
+    // Samples 32 k rows from the entire matrix: the basis need not be exact.
     const std::size_t every = std::max<std::size_t>(matrix_->panels() / 2048, 1);
     Matrix sum = Matrix::Zero(cols(), cols());
     Eigen::Index count = 0;
     for (std::size_t p = 0; p < matrix_->panels(); p += every) {
-      const Matrix block = panel(p);
-      sum.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
-      count += block.rows();
+      const Matrix panel_rows = panel(p);
+      sum.selfadjointView<Eigen::Lower>().rankUpdate(panel_rows.transpose());
+      count += panel_rows.rows();
     }
     sum.triangularView<Eigen::StrictlyUpper>() = sum.transpose();
     return sum / static_cast<double>(count);
@@ -98,7 +99,7 @@ class CentredRows {
   RowVector mean_;
 };
 
-/// What the rows that one thread rounds come to, at most.
+/// Maxima over the rows that one thread rounds.
 struct Extremes {
   double error = 0, length = 0, narrow = 0, centred = 0, norm = 0;
   void take(const Extremes& other) {
@@ -123,9 +124,9 @@ float round_row(const Eigen::Ref<const RowVector>& u, const std::vector<float>& 
                 std::size_t lane, Extremes& extremes) {
   const auto wide = static_cast<Eigen::Index>(kWideDims);
   const double least =
-      std::max(u.head(wide).cwiseAbs().maxCoeff() / kWideReach,
-               u.size() == wide ? 0 : u.tail(u.size() - wide).cwiseAbs().maxCoeff() / kNarrowReach);
-  // Rounded up, so that the reach holds.
+      std::max(u.head(wide).cwiseAbs().maxCoeff() / kWideRange,
+               u.size() == wide ? 0 : u.tail(u.size() - wide).cwiseAbs().maxCoeff() / kNarrowRange);
+  // Rounded up, so that the quants stay in range.
   const float step = std::max(std::nextafter(static_cast<float>(least), 1e30F), 1e-30F);
   double error = 0;
   for (Eigen::Index i = 0; i < u.size(); ++i) {
@@ -145,7 +146,7 @@ float round_row(const Eigen::Ref<const RowVector>& u, const std::vector<float>& 
   return step;
 }
 
-/// The relative error of the exact product: a rounding for each scale or column, and a few more.
+/// A bound of the relative error of the exact product: one rounding for each scale or column, and 16 more.
 double rounding_of(const PackedMatrix& matrix) {
   const std::size_t scales = matrix.layout.scale == ScaleKind::kSuperI8 ? 2 : 1;  // of a group
   const std::size_t sums = matrix.quantized() ? scales * matrix.cols / kGroupCols : matrix.cols;
@@ -161,10 +162,10 @@ Eigen::Map<const RowVector> as_row(const std::vector<double>& values) {
 Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& moments,
                             const ScreenOptions& options) {
   const std::size_t size = matrix.cols;
-  if (auto checked = check_matrix(matrix); !checked) return checked.error();
+  TRY(check_matrix(matrix));
   if (moments.hidden_size() != size || moments.count() < size) {
     return Error{ErrorCode::kInvalidArgument, "a screen for a hidden size of " + std::to_string(size) +
-                                                  " needs as many hidden states of it, not " +
+                                                  " needs at least as many hidden states of that size, not " +
                                                   std::to_string(moments.count()) + " of size " +
                                                   std::to_string(moments.hidden_size())};
   }
@@ -197,7 +198,7 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   const ScreenPanels panels = screen.panels();
   const std::vector<double> mean(data.mean.begin(), data.mean.end());
   std::vector<Extremes> extremes(static_cast<std::size_t>(std::max(options.threads, 1)));
-  std::vector<std::exception_ptr> thrown(extremes.size());  // what no parallel region lets out
+  std::vector<std::exception_ptr> thrown(extremes.size());  // a parallel region must not throw
   std::atomic<bool> cancelled = !goes_on(0);
   const auto round_share = [&](const Worker& worker) {
     const auto [first, last] = worker.share(panels.panels());
@@ -207,15 +208,15 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
           !goes_on(static_cast<float>(p - first) / static_cast<float>(last - first))) {
         cancelled = true;
       }
-      const Matrix block = rows.panel(p), turned = block * basis.forward;
+      const Matrix panel_rows = rows.panel(p), turned = panel_rows * basis.forward;
       std::byte* const quants = data.panels.data() + p * panels.panel_bytes();
       float tail[2 * kPanelRows] = {};
       std::fill(tail + kPanelRows, tail + 2 * kPanelRows, kNoScreenRow);
-      for (Eigen::Index i = 0; i < block.rows(); ++i) {
+      for (Eigen::Index i = 0; i < panel_rows.rows(); ++i) {
         const auto lane = static_cast<std::size_t>(i);
         tail[lane] = round_row(turned.row(i), data.dither, quants, lane, own);
-        tail[kPanelRows + lane] = static_cast<float>(block.row(i).dot(as_row(mean)));
-        own.centred = std::max(own.centred, block.row(i).norm());
+        tail[kPanelRows + lane] = static_cast<float>(panel_rows.row(i).dot(as_row(mean)));
+        own.centred = std::max(own.centred, panel_rows.row(i).norm());
         own.norm = std::max(own.norm, rows.norm(p * kPanelRows + lane));
       }
       std::memcpy(quants + panels.quant_bytes(), tail, sizeof tail);

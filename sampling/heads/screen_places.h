@@ -1,4 +1,5 @@
-// The numbers of a screen: how quants stand for dimensions. Of screen.cc and screen_making.cc alone.
+// The layout of a screen's quants: how they encode the dimensions of the basis. For screen.cc and
+// screen_making.cc only.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +8,15 @@
 
 namespace partita {
 
-// A narrow dimension's quant has 0 .. 15, a wide one's 0 .. 255 in two places of four bits each.
+// The quant of a narrow dimension is 0 .. 15, that of a wide one 0 .. 255 in two columns of four bits each.
 inline constexpr double kNarrowZero = 8, kWideZero = 128;
-inline constexpr double kNarrowReach = 7, kWideReach = 127;  // so that the dither still fits
+inline constexpr double kNarrowRange = 7, kWideRange = 127;  // leaves a step for the dither
 inline constexpr int kWideFactor = 16;
 
 inline bool is_wide(std::size_t dim) { return dim < kWideDims; }
 inline double zero_of(std::size_t dim) { return is_wide(dim) ? kWideZero : kNarrowZero; }
-/// The place of a dimension's (low) quant; that of a wide one's high quant is the dimension.
+/// The column of a dimension's (low) quant. The column of a wide dimension's high quant is the dimension
+/// itself.
 inline std::size_t place_of(std::size_t dim) { return kWideDims + dim; }
 
 }  // namespace partita

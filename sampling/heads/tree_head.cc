@@ -1,32 +1,34 @@
-// The head of a binary tree over the words (Morin & Bengio 2005; Huffman's, Mikolov et al. 2013): at every
-// inner node a decision goes left with probability sigmoid(w . h + b), and a word is as likely as its path.
-// No word below a node is likelier than the node: the likeliest are found from the root, the best node first.
-// A draw from the whole walks down one path.
+// The LM head of a hierarchical softmax, a binary tree over the words (Morin & Bengio 2005; Huffman's,
+// Mikolov et al. 2013): every inner node goes left with probability sigmoid(w . h + b), and the probability
+// of a word is that of its path. No word below a node is likelier than the node, so a best-first search from
+// the root finds the likeliest. A draw from the full softmax follows one path.
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "sampling/chain/numbers.h"
+#include "sampling/heads/heads.h"
 #include "sampling/heads/masked_row.h"
 #include "sampling/heads/products.h"
 #include "sampling/heads/row_answer.h"
 #include "sampling/heads/row_head.h"
 #include "sampling/heads/split_head.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-constexpr std::size_t kMostRows = 16;
+constexpr std::size_t kMaxRows = 16;
 
-/// Beyond that a walk is longer than a whole row.
-constexpr std::size_t kMostCount = 1024;
-constexpr double kMostDistance = 12;
+/// Beyond these limits a search takes longer than a full row.
+constexpr std::size_t kMaxCount = 1024;
+constexpr double kMaxDistance = 12;
 
 /// log sigmoid(x), without loss at either end.
 double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
 
-/// Of a child, from its parent's and the parent's score; side 0 is left.
+/// The log-probability of a child, from that of its parent and the parent's score; side 0 is left.
 double log_probability(double parent, float score, std::size_t side) {
   const auto x = static_cast<double>(score);
   return parent + log_sigmoid(side == 0 ? x : -x);
@@ -73,7 +75,7 @@ class TreeSource : public LogitSource {
     for (std::size_t r = first; r < last; ++r) {
       float* const row = out.logits + r * out.ld;
       nodes.back() = 0;
-      for (std::size_t node = nodes.size(); node-- > 0;) {  // parents stand behind their children
+      for (std::size_t node = nodes.size(); node-- > 0;) {  // parents follow their children
         for (const std::size_t side : {0, 1}) {
           const std::int32_t child = w_.children[2 * node + side];
           const double p = log_probability(nodes[node], scores[r * scratch.ld + node], side);
@@ -84,9 +86,9 @@ class TreeSource : public LogitSource {
           }
         }
       }
-      for (std::size_t b = 0; out.maxima != nullptr && b < blocks_of(w_.vocab_size); ++b) {
-        const std::size_t id = b * kBlockValues;
-        out.maxima[r * out.blocks + b] = kernels_.max(row + id, std::min(kBlockValues, w_.vocab_size - id));
+      for (std::size_t b = 0; out.maxima != nullptr && b < tiles_of(w_.vocab_size); ++b) {
+        const std::size_t id = b * kLogitTile;
+        out.maxima[r * out.tiles + b] = kernels_.max(row + id, std::min(kLogitTile, w_.vocab_size - id));
       }
     }
     worker.wait();
@@ -97,7 +99,7 @@ class TreeSource : public LogitSource {
   const Kernels& kernels_;
 };
 
-/// A node or word that was reached, likelier ones first.
+/// A node or word that the search reached; a heap has the likeliest first.
 struct Reached {
   double log_probability = 0;
   std::int32_t child = 0;  // as in OutputWeights::children
@@ -117,12 +119,12 @@ class TreeHeadScratch : public HeadScratch {
     std::size_t panels = 0;  // computed in this round
     std::vector<Reached> heap;
     std::vector<std::int32_t> shown;                        // words
-    std::vector<float> logits, maxima;                      // [vocab], masked but for `shown`; [blocks]
+    std::vector<float> logits, maxima;                      // [vocab], masked but for `shown`; [tiles]
     std::vector<std::pair<std::size_t, std::size_t>> path;  // node and side, from a word up
   };
 
   TreeHeadScratch(const OutputWeights& w, std::size_t max_rows, int threads)
-      : rows(std::clamp<std::size_t>(max_rows, 1, kMostRows)),
+      : rows(std::clamp<std::size_t>(max_rows, 1, kMaxRows)),
         hidden(rows * w.hidden_size * sizeof(float)),
         products(rows, w.hidden_size, threads),
         team(threads),
@@ -144,7 +146,7 @@ class TreeHead : public SplitHead {
   std::size_t bytes_per_row() const override { return w_.bytes(); }
 
  protected:
-  Way way(const Question& question) const override;
+  Route route(const Question& question) const override;
   std::unique_ptr<HeadScratch> make_few_scratch(std::size_t max_rows, int threads) const override {
     auto scratch = std::make_unique<TreeHeadScratch>(w_, max_rows, threads);
     if (scratch->hidden.data() == nullptr || !scratch->products.ok()) return nullptr;
@@ -154,7 +156,7 @@ class TreeHead : public SplitHead {
                   std::span<Result<Answer>> answers) const override;
 
  private:
-  /// One row, walked by one worker.
+  /// The search in the tree for one row, by one worker.
   struct Walk {
     const Worker& worker;
     Activations x;  // the row first
@@ -164,7 +166,7 @@ class TreeHead : public SplitHead {
 
   Result<Answer> answer_one(const Question& question, const Walk& walk) const;
   float score(std::size_t node, const Walk& walk) const;
-  void show_likeliest(const Reach& reach, const Walk& walk) const;
+  void show_likeliest(const LogitsNeeded& needed, const Walk& walk) const;
   void show_drawn(const DrawKey& key, const Walk& walk) const;
   double log_probability_of(std::int32_t word, const Walk& walk) const;
 
@@ -185,20 +187,20 @@ TreeHead::TreeHead(const OutputWeights& weights, const Kernels& kernels)
   }
 }
 
-Way TreeHead::way(const Question& question) const {
-  if (question.negative != nullptr) return Way::kWhole;
-  if (question.chain == nullptr) return asks_for_more(question) ? Way::kWhole : Way::kFew;
-  const Reach reach = reach_of(question);
-  if (reach.kind == Reach::kAll || reach.kind == Reach::kNucleus ||
-      (reach.kind == Reach::kLargest && reach.count > kMostCount) ||
-      (reach.kind == Reach::kNear && !(reach.distance <= kMostDistance))) {
-    return Way::kWhole;
+Route TreeHead::route(const Question& question) const {
+  if (question.negative != nullptr) return Route::kFullRow;
+  if (question.chain == nullptr) return asks_for_more(question) ? Route::kFullRow : Route::kFewLogits;
+  const LogitsNeeded needed = logits_needed(question);
+  if (needed.kind == LogitsNeeded::kAll || needed.kind == LogitsNeeded::kNucleus ||
+      (needed.kind == LogitsNeeded::kLargest && needed.count > kMaxCount) ||
+      (needed.kind == LogitsNeeded::kNear && !(needed.distance <= kMaxDistance))) {
+    return Route::kFullRow;
   }
-  if (reach.kind == Reach::kEach) {
-    if (reach.temperature != 1) return Way::kWhole;
-    return asks_for_more(question) ? Way::kFewAndWhole : Way::kFew;
+  if (needed.kind == LogitsNeeded::kEach) {
+    if (needed.temperature != 1) return Route::kFullRow;
+    return asks_for_more(question) ? Route::kFewAndFullRow : Route::kFewLogits;
   }
-  return asks_for_more(question) ? Way::kWhole : Way::kFew;  // which choose the same
+  return asks_for_more(question) ? Route::kFullRow : Route::kFewLogits;  // both choose the same token
 }
 
 void TreeHead::answer_few(std::span<const Question> questions, HeadScratch& head_scratch,
@@ -207,19 +209,19 @@ void TreeHead::answer_few(std::span<const Question> questions, HeadScratch& head
   float* const hidden = reinterpret_cast<float*>(scratch.hidden.data());
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size(); first += scratch.rows) {
-      const auto block = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
-      const Activations x = scratch.products.view(hidden, block.size(), w_.hidden_size);
-      const auto [mine, end] = worker.share(block.size());
+      const auto chunk = questions.subspan(first, std::min(scratch.rows, questions.size() - first));
+      const Activations x = scratch.products.view(hidden, chunk.size(), w_.hidden_size);
+      const auto [mine, end] = worker.share(chunk.size());
       for (std::size_t r = mine; r < end; ++r) {
-        std::copy_n(block[r].hidden, w_.hidden_size, hidden + r * w_.hidden_size);
+        std::copy_n(chunk[r].hidden, w_.hidden_size, hidden + r * w_.hidden_size);
       }
       if (w_.root.weight.quantized()) kernels_.quantize(x, mine, end);
       for (std::size_t r = mine; r < end; ++r) {
         Activations one = x.from(r);
         one.rows = 1;
         Member& member = scratch.members[static_cast<std::size_t>(worker.index)];
-        answers[first + r] = guarded([&] {
-          return answer_one(block[r], {worker, one, scratch.products, member});
+        answers[first + r] = catch_all([&] {
+          return answer_one(chunk[r], {worker, one, scratch.products, member});
         });
         member.row.clear();
       }
@@ -246,18 +248,18 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
   member.panels = 0;
   Answer scored;
   for (const std::int32_t id : question.score) {
-    if (auto checked = check_scored(id, w_.vocab_size); !checked) return checked.error();
+    TRY(check_scored(id, w_.vocab_size));
     const auto value = static_cast<float>(log_probability_of(id, walk));
     if (std::isnan(value)) return bad_logits(std::span(&value, 1));
     scored.score.push_back(value);
   }
   Result<Answer> answer = Answer{};
   if (question.chain != nullptr) {
-    const Reach reach = reach_of(question);
-    if (reach.kind == Reach::kEach) {
+    const LogitsNeeded needed = logits_needed(question);
+    if (needed.kind == LogitsNeeded::kEach) {
       show_drawn(question.key, walk);
     } else {
-      show_likeliest(reach, walk);
+      show_likeliest(needed, walk);
     }
     answer = answer_row(choice_of(question), member.row.row(), member.row.row(), kernels_, member.candidates);
   }
@@ -267,11 +269,11 @@ Result<Answer> TreeHead::answer_one(const Question& question, const Walk& walk) 
   return answer;
 }
 
-void TreeHead::show_likeliest(const Reach& reach, const Walk& walk) const {
+void TreeHead::show_likeliest(const LogitsNeeded& needed, const Walk& walk) const {
   std::vector<Reached>& heap = walk.member.heap;
   heap.assign(1, {0, static_cast<std::int32_t>(w_.root.weight.rows) - 1});
   std::size_t words = 0;
-  float least = MaskedRow::kMasked;  // once it is known that no word below it matters
+  float least = MaskedRow::kMasked;  // no word below it is needed
   while (!heap.empty() && !(static_cast<float>(heap.front().log_probability) < least)) {
     std::pop_heap(heap.begin(), heap.end());
     const Reached best = heap.back();
@@ -279,10 +281,10 @@ void TreeHead::show_likeliest(const Reach& reach, const Walk& walk) const {
     if (best.child < 0) {
       walk.member.row.show(-1 - best.child, static_cast<float>(best.log_probability));
       ++words;
-      if (reach.kind == Reach::kLargest && words == reach.count)
+      if (needed.kind == LogitsNeeded::kLargest && words == needed.count)
         least = static_cast<float>(best.log_probability);
-      if (reach.kind == Reach::kNear && words == 1) {
-        least = static_cast<float>(best.log_probability - reach.distance * (1 + 1e-6) - 1e-6);
+      if (needed.kind == LogitsNeeded::kNear && words == 1) {
+        least = static_cast<float>(best.log_probability - needed.distance * (1 + 1e-6) - 1e-6);
       }
       continue;
     }
@@ -303,7 +305,7 @@ void TreeHead::show_drawn(const DrawKey& key, const Walk& walk) const {
     const auto node = static_cast<std::size_t>(child);
     const float s = score(node, walk);
     const std::size_t side =
-        uniform(key, kPartLane + depth) < std::exp(log_sigmoid(static_cast<double>(s))) ? 0 : 1;
+        uniform(key, kPartStream + depth) < std::exp(log_sigmoid(static_cast<double>(s))) ? 0 : 1;
     p = log_probability(p, s, side);
     child = w_.children[2 * node + side];
   }

@@ -8,9 +8,9 @@ namespace partita {
 BeamSearch::BeamSearch(const BeamOptions& options)
     : options_(options),
       group_size_(options.beams / options.groups),
-      // So many that as many can go on as there are beams, even if every beam could end in every way.
+      // Enough for all beams of the group to continue even if each of them also ends with every end id.
       kept_(std::max<std::size_t>(2, options.endings + 1) * group_size_),
-      // A penalised id may fall behind: as many more can move up as ids can be penalised.
+      // A penalised id may fall behind, so as many more continuations are needed as ids can be penalised.
       wanted_(kept_ + (options.diversity_penalty > 0 ? options.beams - group_size_ : 0)),
       groups_(options.groups),
       running_(options.beams),
@@ -26,7 +26,7 @@ void BeamSearch::advance(std::span<const std::vector<Continuation>> likeliest, c
   running_.swap(previous_);
   running_count_ = 0;
   parents_.clear();
-  taken_.clear();
+  chosen_ids_.clear();
   ++length_;
   for (Group& group : groups_) {
     if (group.count == 0) continue;
@@ -48,7 +48,7 @@ void BeamSearch::gather(const Group& group, std::span<const std::vector<Continua
     for (const Continuation& next : likeliest[beam]) {
       double score = previous_[beam].score + static_cast<double>(next.score);
       if (options_.diversity_penalty > 0) {
-        const auto same = std::count(taken_.begin(), taken_.end(), next.id);
+        const auto same = std::count(chosen_ids_.begin(), chosen_ids_.end(), next.id);
         score -= options_.diversity_penalty * static_cast<double>(same);
       }
       candidates_.push_back({beam, next, score, false});
@@ -64,7 +64,8 @@ void BeamSearch::gather(const Group& group, std::span<const std::vector<Continua
   candidates_.resize(kept);
 }
 
-/// Those after the first group_size_ are there to go on with: their completions do not count.
+/// Completions beyond the first group_size_ candidates do not count; those candidates only supply running
+/// beams.
 void BeamSearch::collect_complete(Group& group) {
   for (std::size_t i = 0; i < std::min(group_size_, candidates_.size()); ++i) {
     const Candidate& c = candidates_[i];
@@ -81,7 +82,7 @@ void BeamSearch::collect_complete(Group& group) {
   }
 }
 
-/// The best that do not end are taken, and go on while there is room.
+/// Chooses the best candidates that do not end; they continue unless the length limit is reached.
 void BeamSearch::collect_running(Group& group) {
   group.first = running_count_;
   group.count = 0;
@@ -89,10 +90,10 @@ void BeamSearch::collect_running(Group& group) {
   for (const Candidate& c : candidates_) {
     if (c.ends) continue;
     if (taken++ == group_size_) break;
-    taken_.push_back(c.next.id);
+    chosen_ids_.push_back(c.next.id);
     if (at_limit()) continue;
     Beam& beam = running_[running_count_++];
-    beam = previous_[c.beam];  // into memory that it has
+    beam = previous_[c.beam];  // reuses its memory
     beam.ids.push_back(c.next.id);
     beam.logprobs.push_back(c.next.logprob);
     beam.score = c.score;

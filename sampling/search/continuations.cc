@@ -5,6 +5,7 @@
 
 #include "sampling/softmax/softmax.h"
 #include "sampling/stages/top_k.h"
+#include "weights/try.h"
 
 namespace partita {
 
@@ -14,11 +15,11 @@ Result<void> likeliest_after(const Chain& chain, std::span<const float> logits, 
   out.clear();
   const Result<LogPartition> partition = log_partition(logits, *context.kernels);
   if (!partition) return partition.error();
-  const std::span<float> scores = room(scratch.scores, logits.size());
+  const std::span<float> scores = grow_to(scratch.scores, logits.size());
   std::transform(logits.begin(), logits.end(), scores.begin(),
                  [&](float logit) { return partition->log_probability(logit); });
   Candidates& row = scratch.row;
-  if (Result<void> filtered = chain.filter(LogitRow(scores), context, state, row); !filtered) return filtered;
+  TRY(chain.filter(LogitRow(scores), context, state, row));
 
   keep_top_k(row, k);
   for (std::size_t i = 0; i < row.count(); ++i) {

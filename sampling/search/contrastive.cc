@@ -7,7 +7,7 @@
 namespace partita {
 namespace {
 
-/// In double, over four sums so that one addition need not wait for the last.
+/// In double, with four sums so that no addition depends on the previous one.
 double dot(const float* a, const float* b, std::size_t n) {
   std::array<double, 4> sums = {};
   std::size_t i = 0;

@@ -1,4 +1,5 @@
-// Contrastive search without a model: Su et al., "A Contrastive Framework for Neural Text Generation", 2022.
+// The scoring of contrastive search, independent of a model: Su et al., "A Contrastive Framework for Neural
+// Text Generation", 2022.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,7 @@
 
 namespace partita {
 
-/// The hidden states of everything read so far, made unit length.
+/// The hidden states of all tokens so far, scaled to unit length.
 class HiddenHistory {
  public:
   explicit HiddenHistory(std::size_t width) : width_(width), unit_(width) {}
@@ -25,7 +26,7 @@ class HiddenHistory {
   void normalise(const float* hidden);
 
   std::size_t width_;
-  std::vector<float> unit_;    // [width] of the state at hand
+  std::vector<float> unit_;    // [width], the last normalised state
   std::vector<float> states_;  // [size()][width]
 };
 
@@ -35,7 +36,7 @@ struct ContrastiveCandidate {
   double closest = 0;
 };
 
-/// The index of the best; the first of equals. Precondition: there is one.
+/// The index of the best candidate, the first of a tie. Precondition: `candidates` is not empty.
 std::size_t choose_contrastive(std::span<const ContrastiveCandidate> candidates, double alpha);
 
 }  // namespace partita

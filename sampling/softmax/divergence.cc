@@ -1,5 +1,5 @@
-// Entropy, Kullback-Leibler divergence and cross-entropy, each as a sum of terms that are not negative, so
-// that small results keep their bits.
+// Entropy, Kullback-Leibler divergence and cross-entropy, each as a sum of non-negative terms, so that small
+// results keep their precision.
 #include <array>
 #include <cmath>
 #include <limits>
@@ -7,6 +7,7 @@
 
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -23,7 +24,7 @@ Error about(const char* row, Error error) {
   return {error.code, std::string("in ") + row + ", " + error.message};
 }
 
-/// The exponentials of a row by blocks, over their sum.
+/// The exponentials of a row, tile by tile, divided by their sum.
 class Probabilities {
  public:
   Probabilities(std::span<const float> logits, const LogPartition& partition, const Kernels& kernels)
@@ -32,7 +33,7 @@ class Probabilities {
   void read(std::size_t first, std::size_t n) {
     kernels_.exp_sum(logits_.data() + first, n, partition_.max, 1, e_.data());
   }
-  /// Of the i-th of the block that was read.
+  /// The probability of entry i of the last tile read.
   double operator[](std::size_t i) const { return static_cast<double>(e_[i]) * inverse_; }
 
  private:
@@ -40,11 +41,11 @@ class Probabilities {
   const LogPartition& partition_;
   const Kernels& kernels_;
   double inverse_;
-  std::array<float, kSoftmaxBlock> e_;
+  std::array<float, kSoftmaxTile> e_;
 };
 
-/// p log(p / q) + q - p, of which the sum over all entries is the divergence, since p and q sum to one. No
-/// term is negative, and where log(p / q) is off by a little that all entries share, the sum is not.
+/// p log(p / q) + q - p. Its sum over all entries is the divergence, since p and q each sum to 1. No term is
+/// negative, and a small error of log(p / q) that all entries share cancels in the sum.
 double divergence_term(double p, double q, double log_ratio) {
   if (std::abs(log_ratio) < 0.5) return p * (std::expm1(-log_ratio) + log_ratio);
   return p * log_ratio + (q - p);
@@ -58,7 +59,7 @@ Result<double> entropy(std::span<const float> logits, const Kernels& kernels) {
   // -sum(p log p) = log_sum + sum(p (max - x))
   Probabilities p(logits, *partition, kernels);
   double mean_depth = 0;
-  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+  for_softmax_tiles(logits.size(), [&](std::size_t first, std::size_t n) {
     p.read(first, n);
     for (std::size_t i = 0; i < n; ++i) {
       const double depth = static_cast<double>(partition->max) - static_cast<double>(logits[first + i]);
@@ -82,7 +83,7 @@ Result<double> kl_divergence(std::span<const float> p_logits, std::span<const fl
   constexpr float kMasked = -std::numeric_limits<float>::infinity();
   Probabilities p(p_logits, *p_partition, kernels), q(q_logits, *q_partition, kernels);
   double sum = 0;
-  for_blocks(p_logits.size(), [&](std::size_t first, std::size_t n) {
+  for_softmax_tiles(p_logits.size(), [&](std::size_t first, std::size_t n) {
     p.read(first, n);
     q.read(first, n);
     for (std::size_t i = 0; i < n; ++i) {
@@ -101,7 +102,7 @@ Result<double> kl_divergence(std::span<const float> p_logits, std::span<const fl
 }
 
 Result<double> cross_entropy(std::span<const float> logits, std::int32_t target, const Kernels& kernels) {
-  if (Result<void> there = check_target(logits, target); !there) return there.error();
+  TRY(check_target(logits, target));
   const Result<LogPartition> partition = log_partition(logits, kernels);
   if (!partition) return partition.error();
   return -partition->exact_log_probability(logits[static_cast<std::size_t>(target)]);
@@ -111,7 +112,7 @@ Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_
                                       std::span<float> out, const Kernels& kernels) {
   const Result<double> loss = cross_entropy(logits, target, kernels);
   if (!loss) return loss.error();
-  if (Result<void> done = softmax(logits, out, kernels); !done) return done.error();
+  TRY(softmax(logits, out, kernels));
   out[static_cast<std::size_t>(target)] = static_cast<float>(std::expm1(-*loss));
   return *loss;
 }

@@ -1,10 +1,11 @@
-// Softmax in pieces: a maximum and a sum relative to it, which is rescaled when the maximum grows.
+// Online softmax: a maximum and a sum relative to it, which is rescaled when the maximum grows.
 // (Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018)
 #include <cmath>
 
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/try.h"
 
 namespace partita {
 
@@ -15,7 +16,7 @@ Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const
     return masked ? Result<void>{} : peak.error();
   }
   OnlineSoftmax seen{peak->max, 0};
-  for_blocks(piece.size(), [&](std::size_t first, std::size_t n) {
+  for_softmax_tiles(piece.size(), [&](std::size_t first, std::size_t n) {
     seen.sum += kernels.exp_sum(piece.data() + first, n, peak->max, 1, nullptr);
   });
   state.merge(seen);
@@ -41,7 +42,7 @@ double OnlineSoftmax::log_sum_exp() const noexcept { return static_cast<double>(
 
 Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const float> piece,
                                  std::span<float> out, const Kernels& kernels) {
-  if (Result<void> sizes = check_sizes(piece.size(), out.size()); !sizes) return sizes;
+  TRY(check_sizes(piece.size(), out.size()));
   if (state.empty()) return Error{ErrorCode::kBadNumbers, "no finite logit was added to the online softmax"};
   const auto odd = std::find_if_not(piece.begin(), piece.end(), [&](float x) { return x <= state.max; });
   if (odd != piece.end()) {
@@ -50,7 +51,7 @@ Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const flo
                  "the logit of id " + std::to_string(odd - piece.begin()) + " is " + to_text(*odd) +
                      ", but the largest that was added is " + to_text(state.max)};
   }
-  for_blocks(piece.size(), [&](std::size_t first, std::size_t n) {
+  for_softmax_tiles(piece.size(), [&](std::size_t first, std::size_t n) {
     kernels.exp_sum(piece.data() + first, n, state.max, 1, out.data() + first);
   });
   for (float& p : out) p = static_cast<float>(static_cast<double>(p) / state.sum);

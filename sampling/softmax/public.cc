@@ -1,4 +1,4 @@
-// partita/softmax.hpp: the family under the table that this machine is best served by.
+// partita/softmax.hpp: the softmax family with the kernel table chosen for this machine.
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"
@@ -6,10 +6,10 @@
 namespace partita {
 namespace {
 
-/// f(table), or why there is none. Choosing a table and writing an error's sentence want memory.
+/// f(table), or the error of choosing a table. Choosing a table and writing an error message allocate memory.
 template <class F>
 auto with_table(F&& f) -> decltype(f(exact_kernels())) {
-  return guarded([&]() -> decltype(f(exact_kernels())) {
+  return catch_all([&]() -> decltype(f(exact_kernels())) {
     const Result<const Kernels*> table = family_kernels();
     if (!table) return table.error();
     return f(**table);

@@ -12,7 +12,7 @@ namespace partita {
 Result<Peak> find_peak(std::span<const float> logits, const Kernels& kernels) {
   Peak peak{-std::numeric_limits<float>::infinity(), 0};
   bool nan = false;
-  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+  for_softmax_tiles(logits.size(), [&](std::size_t first, std::size_t n) {
     const float most = kernels.max(logits.data() + first, n);
     nan = nan || most != most;
     if (most > peak.max) peak = {most, first};

@@ -8,17 +8,18 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "weights/catch_all.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// The sum of exp(x - max) over a block but for the first entry equal to max.
-double sum_beside_peak(std::span<const float> block, float max, const Kernels& kernels) {
-  std::array<float, kSoftmaxBlock> e;
-  kernels.exp_sum(block.data(), block.size(), max, 1, e.data());
-  const auto peak = std::find(block.begin(), block.end(), max) - block.begin();
+/// The sum of exp(x - max) over a tile except the first entry equal to max.
+double sum_beside_peak(std::span<const float> tile, float max, const Kernels& kernels) {
+  std::array<float, kSoftmaxTile> e;
+  kernels.exp_sum(tile.data(), tile.size(), max, 1, e.data());
+  const auto peak = std::find(tile.begin(), tile.end(), max) - tile.begin();
   double sum = 0;
-  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(block.size()); ++i) {
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(tile.size()); ++i) {
     if (i != peak) sum += static_cast<double>(e[static_cast<std::size_t>(i)]);
   }
   return sum;
@@ -29,21 +30,22 @@ double sum_beside_peak(std::span<const float> block, float max, const Kernels& k
 Result<LogPartition> log_partition(std::span<const float> logits, const Kernels& kernels) {
   const Result<Peak> peak = find_peak(logits, kernels);
   if (!peak) return peak.error();
-  double rest = 0;  // The peak's own 1 would drown what a lone outstanding logit leaves to the others.
-  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
-    rest += first == peak->block ? sum_beside_peak(logits.subspan(first, n), peak->max, kernels)
-                                 : kernels.exp_sum(logits.data() + first, n, peak->max, 1, nullptr);
+  double rest = 0;  // Without the peak's own 1, so that the sum of the others keeps its precision beside a
+                    // dominant logit.
+  for_softmax_tiles(logits.size(), [&](std::size_t first, std::size_t n) {
+    rest += first == peak->tile ? sum_beside_peak(logits.subspan(first, n), peak->max, kernels)
+                                : kernels.exp_sum(logits.data() + first, n, peak->max, 1, nullptr);
   });
   const double log_sum = std::log1p(rest);
   return LogPartition{peak->max, static_cast<double>(peak->max) + log_sum, log_sum};
 }
 
 Result<void> softmax(std::span<const float> logits, std::span<float> probabilities, const Kernels& kernels) {
-  if (Result<void> sizes = check_sizes(logits.size(), probabilities.size()); !sizes) return sizes;
+  TRY(check_sizes(logits.size(), probabilities.size()));
   const Result<Peak> peak = find_peak(logits, kernels);
   if (!peak) return peak.error();
   double sum = 0;
-  for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+  for_softmax_tiles(logits.size(), [&](std::size_t first, std::size_t n) {
     sum += kernels.exp_sum(logits.data() + first, n, peak->max, 1, probabilities.data() + first);
   });
   for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
@@ -51,7 +53,7 @@ Result<void> softmax(std::span<const float> logits, std::span<float> probabiliti
 }
 
 Result<void> log_softmax(std::span<const float> logits, std::span<float> out, const Kernels& kernels) {
-  if (Result<void> sizes = check_sizes(logits.size(), out.size()); !sizes) return sizes;
+  TRY(check_sizes(logits.size(), out.size()));
   const Result<LogPartition> partition = log_partition(logits, kernels);
   if (!partition) return partition.error();
   std::transform(logits.begin(), logits.end(), out.begin(),
@@ -63,13 +65,13 @@ Result<std::int32_t> argmax(std::span<const float> logits) {
   float best = -std::numeric_limits<float>::infinity();
   std::size_t at = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (!is_logit(logits[i])) return guarded([&]() -> Result<std::int32_t> { return bad_logits(logits); });
+    if (!is_logit(logits[i])) return catch_all([&]() -> Result<std::int32_t> { return bad_logits(logits); });
     if (logits[i] > best) {
       best = logits[i];
       at = i;
     }
   }
-  if (std::isinf(best)) return guarded([&]() -> Result<std::int32_t> { return bad_logits(logits); });
+  if (std::isinf(best)) return catch_all([&]() -> Result<std::int32_t> { return bad_logits(logits); });
   return static_cast<std::int32_t>(at);
 }
 

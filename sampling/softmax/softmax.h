@@ -1,5 +1,5 @@
-// The softmax family over one row of logits, under a table of kernels of the caller's: what the library uses
-// itself. partita/softmax.hpp has the same functions without that argument, and says what each one promises.
+// The softmax family over one row of logits with the caller's kernel table, for use inside the library.
+// partita/softmax.hpp has the same functions without that argument and documents each one.
 //
 // -inf is a masked entry (probability exactly 0). A row that holds NaN or +inf, or in which nothing is
 // finite, is an error (kBadNumbers), never a distribution. All reductions run in a fixed order: the same row,
@@ -15,7 +15,7 @@
 
 namespace partita {
 
-/// max and log(sum(exp(x))) of a row; computed once, shared by everything below.
+/// max and log(sum(exp(x))) of a row: the normalizer that the functions below share.
 struct LogPartition {
   float max = 0;
   double log_sum_exp = 0;
@@ -26,8 +26,8 @@ struct LogPartition {
   }
 };
 
-/// log_sum is right within 3e-7 of itself, however far one logit stands above all others. Errors: kBadNumbers
-/// naming the first bad index and its value, or that nothing is finite.
+/// log_sum has a relative error of at most 3e-7, however far one logit exceeds all others. Errors:
+/// kBadNumbers naming the first bad index and its value, or saying that nothing is finite.
 Result<LogPartition> log_partition(std::span<const float> logits, const Kernels& kernels);
 
 Result<void> softmax(std::span<const float> logits, std::span<float> probabilities, const Kernels& kernels);

@@ -4,8 +4,8 @@
 //
 //   p(d) = (t + e d)^(1/e) = q (1 + e d / t)^(1/e) where t + e d > 0, else 0;   t = q^e.
 //
-// One number is unknown, log q in [-log n, 0], and the sum of p grows with it. No id lower than 1/e below the
-// maximum has a share, so the sums go over few of a vocabulary. The second form keeps its bits for alpha near
+// The one unknown is log q in [-log n, 0], and the sum of p increases with it. An id more than 1/e below the
+// maximum has p = 0, so the sums cover few ids of a vocabulary. The second form stays precise for alpha near
 // 1, where it becomes q exp(d).
 #include <array>
 #include <charconv>
@@ -16,23 +16,24 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// The logits within `reach` of the maximum, less it. Where there are more than fit, they are read from the
-/// row again each time.
+/// The logits within `depth_limit` of the maximum, relative to it. If they exceed kCapacity, each pass reads
+/// the row again.
 class Near {
  public:
-  Near(std::span<const float> logits, float max, double reach, const Kernels& kernels)
-      : logits_(logits), max_(max), least_(-reach) {
-    for_blocks(logits.size(), [&](std::size_t first, std::size_t n) {
+  Near(std::span<const float> logits, float max, double depth_limit, const Kernels& kernels)
+      : logits_(logits), max_(max), least_(-depth_limit) {
+    for_softmax_tiles(logits.size(), [&](std::size_t first, std::size_t n) {
       if (!fits_ || depth(kernels.max(logits.data() + first, n)) <= least_) return;
       for (const float x : logits.subspan(first, n)) keep(depth(x));
     });
   }
 
-  /// f(d) for every one above `least`, in the order of the row.
+  /// Calls f(d) for every value above `least`, in the order of the row.
   template <class F>
   void each(double least, F&& f) const {
     const double bound = std::max(least, least_);
@@ -48,13 +49,13 @@ class Near {
   }
 
  private:
-  static constexpr std::size_t kRoom = 2048;
+  static constexpr std::size_t kCapacity = 2048;
 
   double depth(float x) const { return static_cast<double>(x) - static_cast<double>(max_); }
 
   void keep(double d) {
     if (d <= least_ || !fits_) return;
-    if (count_ == kRoom) {
+    if (count_ == kCapacity) {
       fits_ = false;
       return;
     }
@@ -66,7 +67,7 @@ class Near {
   double least_;
   bool fits_ = true;
   std::size_t count_ = 0;
-  std::array<double, kRoom> kept_;
+  std::array<double, kCapacity> kept_;
 };
 
 /// p(d) for one alpha and one q.
@@ -91,8 +92,8 @@ class Power {
   double e_, log_q_, t_;
 };
 
-/// log q, by Newton's method on the logarithm of the sum (linear in log q where alpha is 1), halving the
-/// bracket wherever that does not halve the step.
+/// log q, by Newton's method on the logarithm of the sum (linear in log q for alpha = 1), with bisection
+/// wherever the step is not halved.
 double solve(const Near& near, double e, std::size_t n) {
   constexpr double kLastBits = 4e-15;
   double low = -std::log(static_cast<double>(n)) - 1, high = 0;
@@ -111,8 +112,8 @@ double solve(const Near& near, double e, std::size_t n) {
     double next = at - log_sum * sum / rise;
     const bool short_step = std::abs(next - at) <= kLastBits;
     if (short_step && std::abs(log_sum) < 1e-9) return std::min(next, 0.0);
-    // Beyond alpha = 2 an id that just enters the support makes the sum as steep as a wall: a short step says
-    // little there.
+    // Beyond alpha = 2 the sum is very steep where an id enters the support, so a short step does not prove
+    // convergence there.
     if (short_step || !(next > low && next < high) || std::abs(next - at) > step / 2) next = (low + high) / 2;
     step = std::abs(next - at);
     at = next;
@@ -120,8 +121,8 @@ double solve(const Near& near, double e, std::size_t n) {
   return at;
 }
 
-/// The threshold of those above `threshold`, for sparsemax and 1.5-entmax in closed form: exact, to the
-/// rounding of the result, where sums of logits and of their squares are.
+/// The threshold in closed form, for sparsemax and 1.5-entmax, with the support of `threshold`: exact up to
+/// the rounding of the result if the sums of logits and of their squares are exact.
 double closed_form(const Near& near, double e, double threshold) {
   double count = 0, sum = 0, squares = 0;
   near.each(threshold, [&](double d) {
@@ -147,7 +148,7 @@ Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::s
     return Error{ErrorCode::kInvalidArgument,
                  "alpha is " + text_of(alpha) + ", but entmax takes 1 (softmax) to 32"};
   }
-  if (Result<void> sizes = check_sizes(logits.size(), out.size()); !sizes) return sizes.error();
+  TRY(check_sizes(logits.size(), out.size()));
   const Result<Peak> peak = find_peak(logits, kernels);
   if (!peak) return peak.error();
   SparseSupport support{peak->max, -std::numeric_limits<double>::infinity(), 0};
@@ -155,7 +156,7 @@ Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::s
     support.size =
         logits.size() - static_cast<std::size_t>(std::count(logits.begin(), logits.end(),
                                                             -std::numeric_limits<float>::infinity()));
-    if (Result<void> done = softmax(logits, out, kernels); !done) return done.error();
+    TRY(softmax(logits, out, kernels));
     return support;
   }
 

@@ -1,15 +1,16 @@
-// Banned strings: texts that the answer never contains, however it is cut into tokens. Masks every id whose
-// bytes would complete one: because they contain it, or because the answer so far ends with its beginning and
-// they start with the rest. Nothing else is masked, and what the prompt says does not count. Bytes are
-// compared as they are: case matters, and half a character is as good as a whole one.
+// Banned strings: texts that the answer never contains, however it is tokenized. Masks every id whose bytes
+// would complete one: they contain it, or the answer so far ends with its beginning and they start with the
+// rest. No other id is masked, and the prompt does not count. Bytes are compared exactly: case matters, and a
+// part of a UTF-8 character can match.
 //
-// Where every candidate would complete a banned string, the row fails, naming this stage.
+// If every candidate would complete a banned string, the row fails with an error that names this stage.
 #include <array>
 #include <utility>
 
 #include "sampling/stages/history.h"
 #include "sampling/stages/stages.h"
 #include "sampling/text_set.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -50,22 +51,22 @@ class BannedStrings : public Stage {
   std::size_t count_;
   TextSet texts_;
   const Vocabulary* vocabulary_;
-  std::vector<std::uint64_t> harmless_;  // a bit an id: its bytes alone complete nothing
-  std::vector<Range> completing_;        // by state: ids that start with the rest of a text it has begun
+  std::vector<std::uint64_t> harmless_;  // one bit per id: its bytes alone complete no text
+  std::vector<Range> completing_;        // by state: ids that start with the rest of a begun text
   std::vector<std::size_t> begins_;      // [states + 1], in completing_
 };
 
 BannedStrings::BannedStrings(std::vector<std::string> texts, const Vocabulary* vocabulary)
     : count_(texts.size()), texts_(std::move(texts)), vocabulary_(vocabulary) {
-  if (vocabulary == nullptr) return;  // nothing to mask, for nothing is known of any id
+  if (vocabulary == nullptr) return;  // no texts are known, so no id is masked
   harmless_.assign((vocabulary->size() + 63) / 64, ~std::uint64_t{0});
   for (const std::int32_t id : vocabulary->by_text()) {
     const auto at = static_cast<std::size_t>(id);
     if (texts_.found_in(vocabulary->text(id))) harmless_[at / 64] &= ~(std::uint64_t{1} << (at % 64));
   }
-  begins_.assign(2, 0);  // kNothing: what starts with all of a text is not harmless
+  begins_.assign(2, 0);  // kNothing: an id that starts with a full text is not harmless
   for (TextSet::State state = 1; state < texts_.states(); ++state) {
-    std::size_t covered = 0;  // rests come in order, so one that starts with another one adds nothing
+    std::size_t covered = 0;  // rests are sorted, so a rest that starts with an earlier one adds no ids
     for (const std::string& text : texts_.begun(state)) {
       if (text.size() == texts_.depth(state)) continue;
       const Range range = starting_with(*vocabulary, std::string_view(text).substr(texts_.depth(state)));
@@ -106,14 +107,14 @@ void BannedStrings::apply(Candidates& row, const StageContext& context, const St
 }
 
 constexpr std::array kOptions = {
-    SamplingOption{"banned_strings", OptionKind::kTexts, 0, "a text that the answer must not contain"}};
+    SamplingOption{"banned_strings", OptionKind::kTexts, 0, "text that the answer must not contain"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   std::vector<std::string> texts = options.texts("banned_strings");
   if (std::find(texts.begin(), texts.end(), std::string()) != texts.end()) {
     return bad_option("a text of banned_strings", "empty", "at least one byte long");
   }
-  if (const Result<void> checked = check_size("banned_strings", texts); !checked) return checked.error();
+  TRY(check_size("banned_strings", texts));
   return texts.empty() ? no_stage() : make_stage<BannedStrings>(std::move(texts), vocabulary);
 }
 

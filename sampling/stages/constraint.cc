@@ -1,5 +1,6 @@
-// Constraint: masks what a caller's object does not allow next. Its fork, one a sequence, is the state of the
-// stage; what it throws is kept until the sequence is next asked about, and fails that row alone.
+// Constrained decoding: masks the ids that the caller's Constraint does not allow. Each sequence has a fork
+// of it as the state of this stage. An exception from it is stored and fails the next row of that sequence
+// alone.
 #include <exception>
 #include <new>
 #include <optional>
@@ -12,7 +13,7 @@
 namespace partita {
 namespace {
 
-/// Runs code of a caller; on return `problem` says what it threw, if it did.
+/// Calls code of the caller; stores an exception that it throws in `problem`.
 template <class F>
 void run_foreign(std::optional<Error>& problem, F&& f) noexcept {
   try {
@@ -40,7 +41,7 @@ struct ConstraintState : StageState {
     if (state->problem) return state;
     run_foreign(state->problem, [&] { state->constraint = from->fork(); });
     if (state->constraint == nullptr && !state->problem) {
-      state->problem = Error{ErrorCode::kInvalidArgument, "the constraint has no fork: fork() gave null"};
+      state->problem = Error{ErrorCode::kInvalidArgument, "fork() of the constraint returned null"};
     }
     return state;
   }
@@ -59,7 +60,7 @@ class ConstraintStage : public Stage {
   void apply(Candidates& row, const StageContext& context, const StageState* state) const override {
     const auto& own = static_cast<const ConstraintState&>(*state);
     std::optional<Error> problem = own.problem;
-    const std::span<std::uint64_t> allowed = room(row.scratch.words, (row.vocab() + 63) / 64);
+    const std::span<std::uint64_t> allowed = grow_to(row.scratch.words, (row.vocab() + 63) / 64);
     std::fill(allowed.begin(), allowed.end(), ~std::uint64_t{0});
     if (!problem) run_foreign(problem, [&] { own.constraint->allow(allowed); });
     if (problem) return row.fail(*problem);

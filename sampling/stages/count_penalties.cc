@@ -1,7 +1,7 @@
-// Presence and frequency penalties, as OpenAI's interface defines them: the logit of every id that was
-// generated is lowered by the presence penalty once, and by the frequency penalty as often as it was
-// generated. Prompts do not count (vLLM's reading; llama.cpp counts the last so many ids of everything).
-// Negative penalties make repetition likelier.
+// Presence and frequency penalties, as OpenAI's API defines them: the logit of every generated id is lowered
+// by the presence penalty once, and by the frequency penalty times the number of its occurrences. The prompt
+// does not count (as in vLLM; llama.cpp counts the last ids of prompt and answer). Negative penalties make
+// repetition likelier.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -25,9 +25,9 @@ class CountPenalties : public Stage {
     return text + within_last(last_);
   }
 
-  Reach reach(const StageContext& context) const override {
+  LogitsNeeded logits_needed(const StageContext& context) const override {
     if (presence_ < 0 || frequency_ < 0) return {};
-    return {.kind = Reach::kLower,
+    return {.kind = LogitsNeeded::kLower,
             .lowered = last_of(context.history.subspan(context.prompt_size), last_).size()};
   }
 
@@ -52,9 +52,9 @@ class CountPenalties : public Stage {
 };
 
 constexpr std::array kOptions = {SamplingOption{"presence_penalty", OptionKind::kNumber, 0,
-                                                "lowers logits of ids that were generated; 0: off"},
+                                                "subtracted from logits of generated ids; 0: off"},
                                  SamplingOption{"frequency_penalty", OptionKind::kNumber, 0,
-                                                "lowers them as often as the id was generated; 0: off"}};
+                                                "subtracted for each time an id was generated; 0: off"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   for (const SamplingOption& option : kOptions) {
@@ -72,8 +72,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor count_penalties = {
-    {"count_penalties", "makes tokens that were generated less likely, once or by how often", kOptions},
-    make};
+    {"count_penalties", "makes generated tokens less likely, once or for each occurrence", kOptions}, make};
 }
 
 }  // namespace partita

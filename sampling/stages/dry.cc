@@ -1,11 +1,11 @@
 // DRY, "don't repeat yourself" (p-e-w 2024, in text-generation-webui, koboldcpp and llama.cpp): an id that
-// would continue a repetition is lowered by multiplier * base^(length - allowed_length), where `length` is
-// how many ids before it repeat what stands before an earlier occurrence of it; the longest counts, and
-// shorter ones than allowed_length are left alone. A repetition does not reach back beyond a sequence
-// breaker, and a token that has a breaker in its own text is never lowered.
+// would continue a repetition is lowered by multiplier * base^(length - allowed_length). `length` is the
+// length of the longest suffix of the history that also stands before an earlier occurrence of the id;
+// lengths below allowed_length are not penalised. A repetition does not extend back across a sequence
+// breaker, and a token whose text contains a breaker is never lowered.
 //
-// As llama.cpp, save that breakers are found in the text itself, however it is cut into tokens; llama.cpp
-// looks for one way of cutting it.
+// As llama.cpp, except that breakers are found in the text, however it is tokenized; llama.cpp searches for
+// one tokenization of them.
 #include <array>
 #include <cmath>
 #include <limits>
@@ -24,7 +24,7 @@ struct DryNumbers {
   std::size_t allowed_length = 0, last_n = 0;
 };
 
-/// By multiplications alone, so that the bits are the same everywhere.
+/// Multiplications only, so that the bits are the same on all machines.
 double power(double base, std::size_t exponent) {
   double result = 1;
   for (; exponent != 0; exponent /= 2, base *= base) {
@@ -44,7 +44,7 @@ class Dry : public Stage {
   void apply(Candidates& row, const StageContext& context, const StageState*) const override;
 
  private:
-  /// How many ids at the end, at most `most`, come after the last one that completes a breaker.
+  /// The number of ids after the last one that completes a breaker, at most `most`.
   std::size_t since_breaker(std::span<const std::int32_t> history, std::size_t most) const;
   double penalty(std::size_t length) const;
 
@@ -56,7 +56,7 @@ class Dry : public Stage {
 void Dry::apply(Candidates& row, const StageContext& context, const StageState*) const {
   const std::span<const std::int32_t> ids = last_of(context.history, numbers_.last_n);
   if (ids.size() < 2) return;
-  const std::span<std::uint32_t> matches = room(row.scratch.matches, ids.size() + 1);
+  const std::span<std::uint32_t> matches = grow_to(row.scratch.matches, ids.size() + 1);
   suffix_matches(ids, matches);
   const std::span<const std::uint32_t> earlier = matches.subspan(1, ids.size() - 1);
   const std::size_t longest = *std::max_element(earlier.begin(), earlier.end());
@@ -64,7 +64,7 @@ void Dry::apply(Candidates& row, const StageContext& context, const StageState*)
   const std::size_t most = since_breaker(context.history, longest);
   if (most < numbers_.allowed_length) return;
 
-  // The longest repetition that each candidate would continue, plus one: 0 is none.
+  // The longest repetition that each candidate would continue, plus one; 0: none.
   const CandidateCounts lengths(row);
   const auto visit = [&](auto&& take) {
     for (std::size_t k = 1; k < ids.size(); ++k) {
@@ -85,7 +85,7 @@ void Dry::apply(Candidates& row, const StageContext& context, const StageState*)
 
 std::size_t Dry::since_breaker(std::span<const std::int32_t> history, std::size_t most) const {
   const std::size_t first = history.size() - most;
-  // So far back that every breaker which ends behind `first` is seen whole.
+  // Far enough back that every breaker which ends after `first` is complete.
   std::size_t begin = first;
   for (std::size_t bytes = 0; begin > 0 && bytes + 1 < breakers_.longest();) {
     bytes += text_of(vocabulary_, history[--begin]).size();
@@ -99,7 +99,7 @@ std::size_t Dry::since_breaker(std::span<const std::int32_t> history, std::size_
   return since;
 }
 
-/// Held to floats: a token that has been punished without end is still possible where no other is.
+/// Clamped to finite floats, so that a penalised token remains possible if no other is.
 double Dry::penalty(std::size_t length) const {
   const double raised = numbers_.multiplier * power(numbers_.base, length - numbers_.allowed_length);
   return std::min(raised, double{std::numeric_limits<float>::max()});
@@ -107,13 +107,14 @@ double Dry::penalty(std::size_t length) const {
 
 constexpr std::array kOptions = {
     SamplingOption{"dry_multiplier", OptionKind::kNumber, 0,
-                   "how much repetitions are lowered (DRY); 0: off"},
-    SamplingOption{"dry_base", OptionKind::kNumber, 1.75, "how fast that grows with their length"},
-    SamplingOption{"dry_allowed_length", OptionKind::kWholeNumber, 2, "ids that may be repeated for nothing"},
-    SamplingOption{"dry_last_n", OptionKind::kWholeNumber, 0, "how many ids are looked back on; 0: all"},
+                   "DRY: strength of the penalty on repetitions; 0: off"},
+    SamplingOption{"dry_base", OptionKind::kNumber, 1.75, "DRY: growth of the penalty with their length"},
+    SamplingOption{"dry_allowed_length", OptionKind::kWholeNumber, 2,
+                   "DRY: length of repetitions without a penalty"},
+    SamplingOption{"dry_last_n", OptionKind::kWholeNumber, 0,
+                   "DRY: number of last ids that are searched; 0: all"},
     SamplingOption{"dry_sequence_breakers", OptionKind::kTexts, 0,
-                   "texts that no repetition reaches across, instead of newline, colon, quote and asterisk; "
-                   "an empty one: none"}};
+                   "DRY: text that no repetition crosses; empty: none"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   const float multiplier = options.real("dry_multiplier"), base = options.real("dry_base");
@@ -140,7 +141,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
 
 namespace stages {
 extern const StageDescriptor dry = {
-    {"dry", "makes tokens less likely that would continue a repetition, the more the longer it is", kOptions},
+    {"dry", "makes tokens that would continue a repetition less likely, more so the longer it is", kOptions},
     make};
 }
 

@@ -1,5 +1,5 @@
-// Epsilon sampling (Hewitt et al. 2022): drops what is less likely than epsilon, but never the likeliest. As
-// EpsilonLogitsWarper.
+// Epsilon sampling (Hewitt et al. 2022): drops candidates less likely than epsilon, but never the likeliest.
+// As EpsilonLogitsWarper.
 #include <array>
 
 #include "sampling/chain/draw.h"
@@ -26,7 +26,7 @@ class EpsilonCutoff : public Stage {
 };
 
 constexpr std::array kOptions = {SamplingOption{"epsilon_cutoff", OptionKind::kNumber, 0,
-                                                "only those of at least this probability; 0: all"}};
+                                                "keep tokens of at least this probability; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float epsilon = options.real("epsilon_cutoff");

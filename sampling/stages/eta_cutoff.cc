@@ -1,5 +1,5 @@
-// Eta sampling (Hewitt et al. 2022): drops what is less likely than min(epsilon, sqrt(epsilon) exp(-H)), H
-// the entropy of what is left so far, but never the likeliest. As EtaLogitsWarper.
+// Eta sampling (Hewitt et al. 2022): drops candidates less likely than min(epsilon, sqrt(epsilon) exp(-H)), H
+// the entropy of the current candidates, but never the likeliest. As EtaLogitsWarper.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,7 +18,7 @@ class EtaCutoff : public Stage {
   std::string describe() const override { return "eta_cutoff " + to_text(epsilon_); }
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
-    const Spread s = spread(row, *context.kernels);
+    const SurprisalStatistics s = surprisal_statistics(row, *context.kernels);
     const auto epsilon = static_cast<double>(epsilon_);
     const double eta = std::min(epsilon, std::sqrt(epsilon) * std::exp(-s.entropy()));
     row.keep({least_of_weight(row, eta * s.weights), Cut::kAllTies});
@@ -28,9 +28,8 @@ class EtaCutoff : public Stage {
   float epsilon_;
 };
 
-constexpr std::array kOptions = {
-    SamplingOption{"eta_cutoff", OptionKind::kNumber, 0,
-                   "only those of at least this probability, less of it where much is uncertain; 0: all"}};
+constexpr std::array kOptions = {SamplingOption{"eta_cutoff", OptionKind::kNumber, 0,
+                                                "as epsilon-cutoff, but lower at high entropy; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float epsilon = options.real("eta_cutoff");

@@ -15,9 +15,9 @@ std::string within_last(std::size_t n) {
 Result<void> check_size(std::string_view option, const std::vector<std::string>& texts) {
   std::size_t bytes = 0;
   for (const std::string& text : texts) bytes += text.size();
-  if (bytes <= kMostTextBytes) return {};
+  if (bytes <= kMaxOptionBytes) return {};
   return bad_option(option, std::to_string(bytes) + " bytes long in all",
-                    "at most " + std::to_string(kMostTextBytes));
+                    "at most " + std::to_string(kMaxOptionBytes));
 }
 
 }  // namespace partita

@@ -1,4 +1,4 @@
-// What the stages share that look back on what was said: windows of ids, and lists of texts.
+// Shared by the stages that read the history of ids: windows of ids, and options that are lists of texts.
 #pragma once
 
 #include <algorithm>
@@ -14,34 +14,34 @@
 
 namespace partita {
 
-/// The last n ids; all of them if n is 0 or more than there are.
+/// The last n ids; all ids if n is 0 or larger than their number.
 inline std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, std::size_t n) {
   return n == 0 ? ids : ids.last(std::min(n, ids.size()));
 }
 
-/// The n of an option that says how far a stage looks back; 0: all the way.
+/// The value of an option that limits how many ids a stage looks back; 0: all.
 Result<std::size_t> last_n(const SamplingOptions& options, std::string_view option);
 
-/// " of the last 64 ids"; nothing if n is 0.
+/// " of the last 64 ids"; empty if n is 0.
 std::string within_last(std::size_t n);
 
-/// What the texts of an option may have in all, so that no request makes a chain that is large or slow.
-inline constexpr std::size_t kMostTextBytes = 65536;
+/// The limit of the total size of an option's texts, which bounds the memory and time of a request's chain.
+inline constexpr std::size_t kMaxOptionBytes = 65536;
 
-/// Error: kInvalidArgument if they have more.
+/// Error: kInvalidArgument if the texts are larger in total.
 Result<void> check_size(std::string_view option, const std::vector<std::string>& texts);
 
-/// The bytes of an id; none without a vocabulary or outside of it.
+/// The bytes of an id; empty without a vocabulary, or for an id outside it.
 inline std::string_view text_of(const Vocabulary* vocabulary, std::int32_t id) {
   const bool known = vocabulary != nullptr && id >= 0 && static_cast<std::size_t>(id) < vocabulary->size();
   return known ? vocabulary->text(id) : std::string_view();
 }
 
-/// A counter for each candidate of a row, all 0. Whoever counts sets what it has counted to 0 again; where an
-/// exception ends its work, all are.
+/// A counter for each candidate of a row, all 0. The user resets the counters it changed to 0; if an
+/// exception is thrown, the destructor resets all.
 class CandidateCounts {
  public:
-  explicit CandidateCounts(Candidates& row) : counts_(room(row.scratch.counts, row.count())) {}
+  explicit CandidateCounts(Candidates& row) : counts_(grow_to(row.scratch.counts, row.count())) {}
   CandidateCounts(const CandidateCounts&) = delete;
   CandidateCounts& operator=(const CandidateCounts&) = delete;
   ~CandidateCounts() {

@@ -1,12 +1,13 @@
-// Logit bias: adds a number to the logits of given ids, before or after the temperature as the order says. As
-// SequenceBiasLogitsProcessor with sequences of one token. A bias of -inf forbids an id; -100, which OpenAI's
-// interface calls a ban, is nothing but added. Of several biases of one id the last counts.
+// Logit bias: adds a number to the logits of given ids, before or after the temperature, by the order of
+// samplers. As SequenceBiasLogitsProcessor with sequences of one token. A bias of -inf forbids an id; -100,
+// which OpenAI's API calls a ban, is only added. The last of several biases of one id counts.
 #include <algorithm>
 #include <array>
 #include <limits>
 
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -19,10 +20,10 @@ class LogitBias : public Stage {
     return "logit_bias of " + std::to_string(biases_.size()) + (biases_.size() == 1 ? " id" : " ids");
   }
 
-  Reach reach(const StageContext&) const override {
+  LogitsNeeded logits_needed(const StageContext&) const override {
     const bool lowers =
         std::all_of(biases_.begin(), biases_.end(), [](const auto& b) { return b.second <= 0; });
-    return lowers ? Reach{.kind = Reach::kLower, .lowered = biases_.size()} : Reach{};
+    return lowers ? LogitsNeeded{.kind = LogitsNeeded::kLower, .lowered = biases_.size()} : LogitsNeeded{};
   }
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
@@ -36,13 +37,13 @@ class LogitBias : public Stage {
   TokenBiases biases_;  // by id, each once
 };
 
-constexpr std::array kOptions = {SamplingOption{"logit_bias", OptionKind::kBiases, 0,
-                                                "adds a number to the logit of an id; -inf: never it"}};
+constexpr std::array kOptions = {
+    SamplingOption{"logit_bias", OptionKind::kBiases, 0, "added to the logit of an id; -inf forbids it"}};
 
-/// kInvalidArgument naming the first id or bias that cannot be.
+/// kInvalidArgument naming the first invalid id or bias.
 Result<void> check(const TokenBiases& biases, const Vocabulary* vocabulary) {
-  constexpr std::size_t kMostIds = std::size_t{std::numeric_limits<std::int32_t>::max()} + 1;
-  const std::size_t ids = vocabulary == nullptr ? kMostIds : vocabulary->size();
+  constexpr std::size_t kMaxIds = std::size_t{std::numeric_limits<std::int32_t>::max()} + 1;
+  const std::size_t ids = vocabulary == nullptr ? kMaxIds : vocabulary->size();
   for (const auto& [id, bias] : biases) {
     if (id < 0 || static_cast<std::size_t>(id) >= ids) {
       return bad_option("an id of logit_bias", std::to_string(id),
@@ -58,8 +59,8 @@ Result<void> check(const TokenBiases& biases, const Vocabulary* vocabulary) {
 
 MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   TokenBiases biases = options.biases("logit_bias");
-  if (const Result<void> checked = check(biases, vocabulary); !checked) return checked.error();
-  // The last of each id to the front of its kind, then only those.
+  TRY(check(biases, vocabulary));
+  // Keeps the last bias of each id.
   std::reverse(biases.begin(), biases.end());
   std::stable_sort(biases.begin(), biases.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -1,5 +1,5 @@
-// Min-p (Nguyen et al. 2024): drops what is less likely than p times the likeliest, which is a bound on the
-// logit and needs no sum. As MinPLogitsWarper.
+// Min-p (Nguyen et al. 2024): drops candidates less likely than p times the likeliest: a bound on the logit,
+// which needs no sum. As MinPLogitsWarper.
 #include <array>
 #include <cmath>
 
@@ -20,16 +20,16 @@ class MinP : public Stage {
         static_cast<double>(row.max()) + std::log(static_cast<double>(p_)) / row.inverse_temperature();
     row.keep({round_up(least), Cut::kAllTies});
   }
-  Reach reach(const StageContext&) const override {
-    return {.kind = Reach::kNear, .distance = -std::log(static_cast<double>(p_))};
+  LogitsNeeded logits_needed(const StageContext&) const override {
+    return {.kind = LogitsNeeded::kNear, .distance = -std::log(static_cast<double>(p_))};
   }
 
  private:
   float p_;
 };
 
-constexpr std::array kOptions = {SamplingOption{"min_p", OptionKind::kNumber, 0,
-                                                "only those this likely relative to the likeliest; 0: all"}};
+constexpr std::array kOptions = {
+    SamplingOption{"min_p", OptionKind::kNumber, 0, "keep tokens of at least X times the largest p; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float p = options.real("min_p");

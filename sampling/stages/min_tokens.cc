@@ -1,5 +1,5 @@
-// Minimum length: masks the ids that end an answer until so many tokens were generated. As
-// MinNewTokensLengthLogitsProcessor. Stop strings are another matter: they end an answer all the same.
+// Minimum length: masks the ids that end an answer until `min_tokens` tokens are generated. As
+// MinNewTokensLengthLogitsProcessor. Stop strings still end an answer earlier.
 #include <array>
 
 #include "sampling/stages/stages.h"
@@ -15,8 +15,8 @@ class MinTokens : public Stage {
   std::string_view name() const override { return "min_tokens"; }
   std::string describe() const override { return "min_tokens " + std::to_string(least_); }
 
-  Reach reach(const StageContext& context) const override {
-    return {.kind = Reach::kLower, .lowered = is_over(context) ? 0 : ends_.size()};
+  LogitsNeeded logits_needed(const StageContext& context) const override {
+    return {.kind = LogitsNeeded::kLower, .lowered = is_over(context) ? 0 : ends_.size()};
   }
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
@@ -37,7 +37,7 @@ class MinTokens : public Stage {
 };
 
 constexpr std::array kOptions = {SamplingOption{"min_tokens", OptionKind::kWholeNumber, 0,
-                                                "no end of the answer before so many tokens; 0: off"}};
+                                                "no end of the answer before N tokens; 0: off"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
   const std::int64_t least = options.whole("min_tokens");
@@ -49,7 +49,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
 
 namespace stages {
 extern const StageDescriptor min_tokens = {
-    {"min_tokens", "lets no answer end before so many tokens", kOptions}, make};
+    {"min_tokens", "masks the end of the answer before a number of tokens", kOptions}, make};
 }
 
 }  // namespace partita

@@ -1,14 +1,14 @@
-// Mirostat (Basu et al. 2020): holds the surprise of the text near tau bits by learning how much to cut off.
-// mu begins at 2 tau; after each token of probability p, mu falls by eta (-log2(p) - tau). p is that under
-// the distribution which the token was drawn from, as in llama.cpp; the paper's own program takes the
-// distribution before the cut.
+// Mirostat (Basu et al. 2020): keeps the surprise of the text near tau bits by adapting the cut. mu begins at
+// 2 tau; after each token of probability p, mu falls by eta (-log2(p) - tau). p is the probability in the
+// distribution that the token was drawn from, as in llama.cpp; the paper's program uses the distribution
+// before the cut.
 //
 // Version 1 estimates the exponent s of Zipf's law from the 100 likeliest candidates and keeps the k
-// likeliest, k = (e 2^mu / (1 - N^-e))^(1/s), e = s - 1, N the size of the vocabulary; at e = 0 the limit,
-// where llama.cpp divides 0 by 0. Version 2 drops what is more surprising than mu bits. At least one
+// likeliest, k = (e 2^mu / (1 - N^-e))^(1/s), e = s - 1, N the size of the vocabulary; at e = 0 its limit,
+// where llama.cpp divides 0 by 0. Version 2 drops candidates more surprising than mu bits. At least one
 // candidate stays. Ties by id.
 //
-// llama.cpp applies nothing else but the temperature with it; here other stages do what their options say.
+// llama.cpp applies only the temperature with it; here all enabled stages apply.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -47,16 +47,16 @@ class Mirostat : public Stage {
     version_ == 1 ? keep_zipf(row, mu) : keep_surprises(row, mu, *context.kernels);
   }
 
-  bool asks_probability() const override { return true; }
+  bool needs_probability() const override { return true; }
 
   void accept(const Choice& choice, StageState* state) const override {
-    const double p = std::max(static_cast<double>(choice.probability), kLeastProbability);
+    const double p = std::max(static_cast<double>(choice.probability), kMinProbability);
     double& mu = static_cast<Mu*>(state)->value;
     mu -= static_cast<double>(eta_) * (-std::log2(p) - static_cast<double>(tau_));
   }
 
  private:
-  static constexpr double kLeastProbability = std::numeric_limits<float>::min();
+  static constexpr double kMinProbability = std::numeric_limits<float>::min();
   double start() const { return 2 * static_cast<double>(tau_); }
   static void keep_zipf(Candidates& row, double mu);
   static void keep_surprises(Candidates& row, double mu, const Kernels& kernels);
@@ -65,7 +65,7 @@ class Mirostat : public Stage {
   float tau_, eta_;
 };
 
-/// The exponent of Zipf's law: the slope of log p over log rank, by least squares through the likeliest.
+/// The exponent of Zipf's law: the slope of log p over log rank, by least squares over the likeliest.
 double zipf_exponent(Candidates& row) {
   std::array<float, kZipf> best;
   const std::size_t n = largest(row, best);
@@ -84,21 +84,21 @@ void Mirostat::keep_zipf(Candidates& row, double mu) {
   const double log_vocab = std::log(static_cast<double>(row.vocab()));
   const double scale = e == 0 ? 1 / log_vocab : e / -std::expm1(-e * log_vocab);
   const double k = std::pow(scale * std::exp2(mu), 1 / s);
-  // Where floats have no answer (one id, an exponent of 0) nothing is cut off.
+  // Nothing is dropped if k is NaN (a single id, an exponent of 0).
   if (std::isnan(k) || k >= static_cast<double>(row.count())) return;
   keep_top_k(row, std::max<std::size_t>(static_cast<std::size_t>(k), 1));
 }
 
 void Mirostat::keep_surprises(Candidates& row, double mu, const Kernels& kernels) {
   const double total = sum_weights(row, kernels, row.scratch.sums);
-  const double light = std::exp2(-mu) * total;  // the weight of what is just not too surprising
+  const double light = std::exp2(-mu) * total;  // the smallest weight that is kept
   row.keep(light > 1 ? Cut{row.max(), 1} : Cut{least_of_weight(row, light), Cut::kAllTies});
 }
 
 constexpr std::array kOptions = {
     SamplingOption{"mirostat", OptionKind::kWholeNumber, 0, "version 1 or 2 of Mirostat; 0: off"},
-    SamplingOption{"mirostat_tau", OptionKind::kNumber, 5, "the surprise that Mirostat aims at, in bits"},
-    SamplingOption{"mirostat_eta", OptionKind::kNumber, 0.1, "how fast Mirostat learns"}};
+    SamplingOption{"mirostat_tau", OptionKind::kNumber, 5, "Mirostat: target surprise, in bits"},
+    SamplingOption{"mirostat_eta", OptionKind::kNumber, 0.1, "Mirostat: learning rate"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const std::int64_t version = options.whole("mirostat");
@@ -116,9 +116,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor mirostat = {
-    {"mirostat", "holds the surprise of the text near a target, cutting off more or less", kOptions},
-    make,
-    true};
+    {"mirostat", "keeps the surprise of the text near a target by adapting a cut", kOptions}, make, true};
 }
 
 }  // namespace partita

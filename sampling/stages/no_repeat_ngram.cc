@@ -1,5 +1,5 @@
-// No n-gram twice (Paulus et al. 2017): masks every id that would complete n ids in a row which stand in the
-// history, prompt included, already. As NoRepeatNGramLogitsProcessor, in time linear in the history.
+// No repeated n-grams (Paulus et al. 2017): masks every id that would complete an n-gram that is already in
+// the history, prompt included. As NoRepeatNGramLogitsProcessor, in time linear in the history.
 #include <array>
 
 #include "sampling/stages/stages.h"
@@ -17,7 +17,7 @@ class NoRepeatNgram : public Stage {
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     const std::span<const std::int32_t> ids = context.history;
     if (ids.size() < size_) return;
-    const std::span<std::uint32_t> matches = room(row.scratch.matches, ids.size() + 1);
+    const std::span<std::uint32_t> matches = grow_to(row.scratch.matches, ids.size() + 1);
     suffix_matches(ids, matches);
     for (std::size_t k = 1; k <= ids.size(); ++k) {
       if (matches[k] + 1 < size_) continue;
@@ -31,7 +31,7 @@ class NoRepeatNgram : public Stage {
 };
 
 constexpr std::array kOptions = {SamplingOption{"no_repeat_ngram_size", OptionKind::kWholeNumber, 0,
-                                                "no so many ids in a row twice, prompt included; 0: off"}};
+                                                "no n-gram of N ids twice, prompt included; 0: off"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const std::int64_t size = options.whole("no_repeat_ngram_size");

@@ -1,7 +1,7 @@
 // Repetition penalty (Keskar et al. 2019, CTRL): the logit of every id in the history, once however often it
-// stands there, is divided by the penalty if it is positive and multiplied by it if it is negative. As
-// RepetitionPenaltyLogitsProcessor, which looks at the whole history; penalty_last_n makes it the last so
-// many ids. It commutes with the temperature, so it works on undivided logits.
+// occurs, is divided by the penalty if positive and multiplied by it if negative. As
+// RepetitionPenaltyLogitsProcessor, which uses the full history; penalty_last_n limits it to the last ids. It
+// commutes with the temperature, so it works on undivided logits.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -19,18 +19,19 @@ class RepeatPenalty : public Stage {
   std::string_view name() const override { return "repeat_penalty"; }
   std::string describe() const override { return "repeat_penalty " + to_text(penalty_) + within_last(last_); }
 
-  Reach reach(const StageContext& context) const override {
+  LogitsNeeded logits_needed(const StageContext& context) const override {
     if (penalty_ < 1) return {};
-    return {.kind = Reach::kLower, .lowered = last_of(context.history, last_).size()};
+    return {.kind = LogitsNeeded::kLower, .lowered = last_of(context.history, last_).size()};
   }
 
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     if (context.history.empty()) return;
     const std::span<const float> before = row.values();
-    const std::span<float> after = room(row.scratch.values, before.size());
+    const std::span<float> after = grow_to(row.scratch.values, before.size());
     std::copy(before.begin(), before.end(), after.begin());
     for (const std::int32_t id : last_of(context.history, last_)) {
-      // Reads the row as it was, so a second time changes nothing. Ids past the vocabulary are no candidates.
+      // Reads the unchanged row, so a second occurrence has no effect. Ids outside the vocabulary are not
+      // found.
       const std::optional<std::size_t> at = row.find(id);
       if (!at) continue;
       const float logit = before[*at];
@@ -47,7 +48,7 @@ class RepeatPenalty : public Stage {
 constexpr std::array kOptions = {
     SamplingOption{"repeat_penalty", OptionKind::kNumber, 1, "divides logits of ids that occurred; 1: off"},
     SamplingOption{"penalty_last_n", OptionKind::kWholeNumber, 0,
-                   "how many ids the repeat, presence and frequency penalties look back on; 0: all"}};
+                   "last ids that the three penalties look at; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float penalty = options.real("repeat_penalty");

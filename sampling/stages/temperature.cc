@@ -1,10 +1,10 @@
-// Temperature: logits divided by T, as TemperatureLogitsWarper, save that the division is carried out on
-// differences from the maximum when weights are taken, so that no T overflows. T = 0 is no stage: the chain
-// takes the argmax.
+// Temperature: logits divided by T, as TemperatureLogitsWarper, except that differences from the maximum are
+// divided when weights are computed, so that no T overflows. T = 0 is no stage: the chain takes the argmax
+// (greedy).
 //
-// With a range, the temperature is dynamic, as llama.cpp's temp_ext: between max(0, T - range) and T + range,
-// by (H / log n)^exponent, H the entropy of the n candidates. llama.cpp counts masked ones too; here n is
-// what is not masked. T = 0 stays the argmax.
+// With a range, the temperature is dynamic (dynatemp), as llama.cpp's temp_ext: between max(0, T - range) and
+// T + range, by (H / log n)^exponent, H the entropy of the n candidates. llama.cpp counts masked ids too;
+// here n counts only ids that are not masked. T = 0 remains the argmax.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -24,8 +24,8 @@ class Temperature : public Stage {
   void apply(Candidates& row, const StageContext&, const StageState*) const override {
     row.divide_by(static_cast<double>(temperature_));
   }
-  Reach reach(const StageContext&) const override {
-    return {.kind = Reach::kEach, .temperature = static_cast<double>(temperature_)};
+  LogitsNeeded logits_needed(const StageContext&) const override {
+    return {.kind = LogitsNeeded::kEach, .temperature = static_cast<double>(temperature_)};
   }
 
  private:
@@ -45,25 +45,25 @@ class DynamicTemperature : public Stage {
   void apply(Candidates& row, const StageContext& context, const StageState*) const override {
     const std::size_t n = unmasked(row).count;
     if (n < 2) return;
-    const double entropy = std::max(0.0, spread(row, *context.kernels).entropy());
+    const double entropy = std::max(0.0, surprisal_statistics(row, *context.kernels).entropy());
     const double uncertainty = std::min(1.0, entropy / std::log(static_cast<double>(n)));
     const double least = std::max(0.0, static_cast<double>(temperature_) - static_cast<double>(range_));
     const double most = static_cast<double>(temperature_) + static_cast<double>(range_);
     const double raised = std::pow(uncertainty, static_cast<double>(exponent_));
-    row.divide_by(std::min(least + (most - least) * raised, kMost));
+    row.divide_by(std::min(least + (most - least) * raised, kMax));
   }
 
  private:
-  static constexpr double kMost = std::numeric_limits<float>::max();
+  static constexpr double kMax = std::numeric_limits<float>::max();
   float temperature_, range_, exponent_;
 };
 
 constexpr std::array kOptions = {
-    SamplingOption{"temperature", OptionKind::kNumber, 1, "0 takes the likeliest token"},
-    SamplingOption{"dynatemp_range", OptionKind::kNumber, 0,
-                   "the temperature moves by so much either way with the entropy; 0: it is fixed"},
+    SamplingOption{"temperature", OptionKind::kNumber, 1,
+                   "divides the logits; 0: always the likeliest token"},
+    SamplingOption{"dynatemp_range", OptionKind::kNumber, 0, "temperature +/- this, by entropy; 0: fixed"},
     SamplingOption{"dynatemp_exponent", OptionKind::kNumber, 1,
-                   "how the entropy moves it: above 1 later, below 1 sooner"}};
+                   "curve of that: above 1 rises later, below 1 sooner"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float temperature = options.real("temperature");
@@ -87,7 +87,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor temperature = {
-    {"temperature", "divides the logits: below 1 surer, above 1 more varied, 0 greedy", kOptions},
+    {"temperature", "divides the logits: below 1 more certain, above 1 more varied, 0 greedy", kOptions},
     make,
     true};
 }

@@ -1,5 +1,5 @@
 // Top-k (Fan et al. 2018). TopKLogitsWarper keeps everything that equals the k-th largest logit, so more than
-// k ids on ties; here ties are broken by the lowest id, and never more than k are left.
+// k ids on ties; here the lowest ids win a tie, and at most k remain.
 #include "sampling/stages/top_k.h"
 
 #include <algorithm>
@@ -21,20 +21,20 @@ class TopK : public Stage {
   void apply(Candidates& row, const StageContext&, const StageState*) const override {
     keep_top_k(row, static_cast<std::size_t>(k_));
   }
-  Reach reach(const StageContext&) const override {
-    return {.kind = Reach::kLargest, .count = static_cast<std::size_t>(k_)};
+  LogitsNeeded logits_needed(const StageContext&) const override {
+    return {.kind = LogitsNeeded::kLargest, .count = static_cast<std::size_t>(k_)};
   }
 
  private:
   std::int64_t k_;
 };
 
-/// A value that at least k candidates reach: the k-th largest block maximum, for k blocks hold one such each.
-/// The lowest float if there are not as many blocks.
+/// A value that at least k candidates reach: the k-th largest tile maximum, since k tiles each contain such a
+/// candidate. The lowest float if there are fewer tiles.
 float lower_bound_of_kth(Candidates& row, std::size_t k) {
   constexpr float kLowest = std::numeric_limits<float>::lowest();
-  const std::span<const float> maxima = row.block_maxima();
-  const std::span<float> finite = room(row.scratch.values, maxima.size());
+  const std::span<const float> maxima = row.tile_maxima();
+  const std::span<float> finite = grow_to(row.scratch.values, maxima.size());
   const auto end =
       std::copy_if(maxima.begin(), maxima.end(), finite.begin(), [](float x) { return std::isfinite(x); });
   const std::size_t n = static_cast<std::size_t>(end - finite.begin());
@@ -42,7 +42,7 @@ float lower_bound_of_kth(Candidates& row, std::size_t k) {
 }
 
 constexpr std::array kOptions = {
-    SamplingOption{"top_k", OptionKind::kWholeNumber, 0, "only the k likeliest; 0: all"}};
+    SamplingOption{"top_k", OptionKind::kWholeNumber, 0, "keep the k likeliest tokens; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const std::int64_t k = options.whole("top_k");

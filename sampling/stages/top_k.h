@@ -1,4 +1,4 @@
-// Top-k selection, which the filter and the list of likeliest ids share.
+// Top-k selection, shared by the top-k filter and the list of likeliest ids (top log-probabilities).
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace partita {
 
-/// Keeps the k largest, ties broken by the lowest id. Masked candidates are dropped even if fewer than k are
-/// left.
+/// Keeps the k largest candidates; the lowest ids win a tie. Masked candidates are dropped even if fewer than
+/// k candidates remain.
 void keep_top_k(Candidates& row, std::size_t k);
 
-/// The largest values, descending, as many as `out` holds or are not masked; returns how many.
+/// Writes the largest unmasked values, descending, at most out.size(); returns their number.
 std::size_t largest(Candidates& row, std::span<float> out);
 
 }  // namespace partita

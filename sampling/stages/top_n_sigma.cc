@@ -1,6 +1,6 @@
 // Top-n-sigma (Tang et al. 2024): drops logits that lie more than n standard deviations of all logits below
-// the largest. Masked ones do not count, and the deviation divides by how many there are, as llama.cpp has
-// it. The temperature does not change what is kept.
+// the largest. Masked logits do not count, and the deviation divides by the number of logits, as in
+// llama.cpp. The temperature does not change which are kept.
 #include <array>
 #include <cmath>
 
@@ -26,9 +26,8 @@ class TopNSigma : public Stage {
   float n_;
 };
 
-constexpr std::array kOptions = {
-    SamplingOption{"top_n_sigma", OptionKind::kNumber, 0,
-                   "only logits within so many standard deviations of the largest; 0: all"}};
+constexpr std::array kOptions = {SamplingOption{"top_n_sigma", OptionKind::kNumber, 0,
+                                                "keep logits within N sigma of the largest; 0: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float n = options.real("top_n_sigma");

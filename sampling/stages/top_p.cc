@@ -1,6 +1,6 @@
-// Top-p, nucleus sampling (Holtzman et al. 2019): the fewest largest candidates whose probabilities sum to at
-// least p, at least one, ties broken by the lowest id. As TopPLogitsWarper, whose sort leaves the order of
-// ties open.
+// Top-p, nucleus sampling (Holtzman et al. 2019): the smallest set of largest candidates whose probabilities
+// sum to at least p; at least one candidate, and the lowest ids win a tie. As TopPLogitsWarper, whose sort
+// leaves the order of ties open.
 #include <array>
 #include <cmath>
 
@@ -17,7 +17,9 @@ class TopP : public Stage {
   std::string_view name() const override { return "top_p"; }
   std::string describe() const override { return "top_p " + to_text(p_); }
   void apply(Candidates& row, const StageContext& context, const StageState*) const override;
-  Reach reach(const StageContext&) const override { return {.kind = Reach::kNucleus, .mass = p()}; }
+  LogitsNeeded logits_needed(const StageContext&) const override {
+    return {.kind = LogitsNeeded::kNucleus, .mass = p()};
+  }
 
  private:
   double p() const { return static_cast<double>(p_); }
@@ -26,18 +28,18 @@ class TopP : public Stage {
 
 void TopP::apply(Candidates& row, const StageContext& context, const StageState*) const {
   const double total = sum_weights(row, *context.kernels, row.scratch.sums);
-  // All candidates lighter than (1 - p) total / n weigh less than (1 - p) total together, so none of them is
-  // needed. Half of that, for the rounding of exp.
+  // All candidates lighter than (1 - p) total / n weigh less than (1 - p) total together, so the set needs
+  // none of them. Half of that bound covers the rounding of exp.
   const double light = 0.5 * (1 - p()) * total / static_cast<double>(row.count());
   const double least = static_cast<double>(row.max()) + std::log(light) / row.weight_factor();
   const std::span<float> values = row.collect(round_up(least));
-  const std::span<float> weights = room(row.scratch.weights, values.size());
+  const std::span<float> weights = grow_to(row.scratch.weights, values.size());
   context.kernels->exp_sum(values.data(), values.size(), row.max(), row.weight_factor(), weights.data());
   row.keep(select_largest(values, weights, p() * total));
 }
 
-constexpr std::array kOptions = {SamplingOption{
-    "top_p", OptionKind::kNumber, 1, "only the likeliest that have this probability together; 1: all"}};
+constexpr std::array kOptions = {SamplingOption{"top_p", OptionKind::kNumber, 1,
+                                                "keep the likeliest with this total probability; 1: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float p = options.real("top_p");

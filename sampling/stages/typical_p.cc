@@ -1,6 +1,6 @@
-// Locally typical sampling (Meister et al. 2022): the fewest candidates whose surprise -log p is nearest to
-// the entropy and whose probabilities sum to at least p. As TypicalLogitsWarper: of candidates that are
-// equally near the last, all stay. (llama.cpp wants more than p, and cuts ties as its sort leaves them.)
+// Locally typical sampling (Meister et al. 2022): the smallest set of candidates whose surprise -log p is
+// nearest to the entropy and whose probabilities sum to at least p. As TypicalLogitsWarper: all candidates as
+// near as the last one stay. (llama.cpp requires more than p, and its sort decides which ties stay.)
 //
 // With d = log(largest p / p) and its mean D, surprise and entropy differ by d - D, so the nearest are an
 // interval of logits, found without sorting.
@@ -28,20 +28,20 @@ class TypicalP : public Stage {
 };
 
 void TypicalP::apply(Candidates& row, const StageContext& context, const StageState*) const {
-  const Spread s = spread(row, *context.kernels);
+  const SurprisalStatistics s = surprisal_statistics(row, *context.kernels);
   const auto p = static_cast<double>(p_), max = static_cast<double>(row.max()), factor = row.weight_factor();
   // At most variance / r^2 of the probability is farther than r from the mean (Chebyshev), so the nearest
-  // that have p together lie within the r for which that is 1 - p. A little more, for roundings.
+  // with total probability p lie within the r for which that is 1 - p. A little more covers rounding.
   const double variance = 1.02 * s.variance + 1e-12 * (1 + s.mean * s.mean);
   const double farthest = s.mean + std::sqrt(variance / (1 - p));
   const float least = round_up(max - farthest / factor);
-  // Falls on either side of the mean, roundings included: equal floats are ties.
+  // Decreases on both sides of the mean, also after rounding; equal floats are ties.
   const auto nearness = [&](float value) {
     return static_cast<float>(-std::abs(factor * (max - static_cast<double>(value)) - s.mean));
   };
 
   std::span<float> values = row.collect(least);
-  const std::span<float> weights = room(row.scratch.weights, values.size());
+  const std::span<float> weights = grow_to(row.scratch.weights, values.size());
   context.kernels->exp_sum(values.data(), values.size(), row.max(), row.weight_factor(), weights.data());
   std::transform(values.begin(), values.end(), values.begin(), nearness);
   const float last = select_largest(values, weights, p * s.weights).least;
@@ -56,9 +56,8 @@ void TypicalP::apply(Candidates& row, const StageContext& context, const StageSt
   row.keep_between(low, high);
 }
 
-constexpr std::array kOptions = {SamplingOption{
-    "typical_p", OptionKind::kNumber, 1,
-    "only those nearest to the expected surprise that have this probability together; 1: all"}};
+constexpr std::array kOptions = {SamplingOption{"typical_p", OptionKind::kNumber, 1,
+                                                "keep the most typical with this probability; 1: all"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   const float p = options.real("typical_p");

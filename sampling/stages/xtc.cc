@@ -1,7 +1,7 @@
-// Exclude top choices (XTC; its author's pull request 6335 to text-generation-webui, and llama.cpp): at a
-// token whose lane of random numbers says so, drops all candidates of at least the threshold but the least
-// likely of them, so that something sensible is left. Ties by id: of equals the highest id is the least
-// likely.
+// Exclude top choices (XTC; its author's pull request 6335 to text-generation-webui, and llama.cpp): with
+// probability `xtc_probability` per token, by its own draw stream, drops all candidates of at least the
+// threshold except the least likely of them, so that a sensible one remains. In a tie the highest id is the
+// least likely.
 #include <array>
 
 #include "sampling/chain/draw.h"
@@ -26,7 +26,7 @@ class Xtc : public Stage {
 };
 
 void Xtc::apply(Candidates& row, const StageContext& context, const StageState*) const {
-  if (uniform(context.key, kXtcLane) >= static_cast<double>(probability_)) return;
+  if (uniform(context.key, kXtcStream) >= static_cast<double>(probability_)) return;
   const double total = sum_weights(row, *context.kernels, row.scratch.sums);
   const double heavy = static_cast<double>(threshold_) * total;
   if (heavy > 1) return;  // even the likeliest is below the threshold
@@ -43,11 +43,10 @@ void Xtc::apply(Candidates& row, const StageContext& context, const StageState*)
   row.settle(*context.kernels);
 }
 
-constexpr std::array kOptions = {
-    SamplingOption{"xtc_probability", OptionKind::kNumber, 0,
-                   "how often to drop the likeliest tokens, all but one; 0: never"},
-    SamplingOption{"xtc_threshold", OptionKind::kNumber, 0.1,
-                   "the probability from which --xtc-probability takes tokens for the likeliest"}};
+constexpr std::array kOptions = {SamplingOption{"xtc_probability", OptionKind::kNumber, 0,
+                                                "XTC: how often top choices are dropped; 0: never"},
+                                 SamplingOption{"xtc_threshold", OptionKind::kNumber, 0.1,
+                                                "XTC: probability from which a token is a top choice"}};
 
 MadeStage make(const SamplingOptions& options, const Vocabulary*) {
   for (const SamplingOption& option : kOptions) {
@@ -62,7 +61,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 namespace stages {
 extern const StageDescriptor xtc = {
-    {"xtc", "now and then drops the likeliest tokens, all but the last of them", kOptions}, make, true};
+    {"xtc", "at random drops the likeliest tokens, all but the last of them", kOptions}, make, true};
 }
 
 }  // namespace partita

@@ -1,5 +1,4 @@
-// A NaN in a weight is an error of whoever asks for a token, wherever it stands and however long the prompt
-// is; it never becomes an answer.
+// A NaN in any weight is an error of the next token, for prompts of any length; it never becomes an answer.
 #include <algorithm>
 #include <cstring>
 #include <fstream>

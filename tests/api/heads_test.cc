@@ -37,7 +37,7 @@ std::vector<Request> requests() {
 }
 
 TEST_CASE(
-    "Answers of every head are the same alone, in company and on two threads, and with all that can be "
+    "Answers of every head are the same alone, in a batch and on two threads, and with all that can be "
     "asked") {
   for (const std::string kind : {"adaptive", "classes", "tree", "mixture"}) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kQ8_0}) {
@@ -54,13 +54,13 @@ TEST_CASE(
       BatchOptions batch_options;
       Batch batch = must(two.batch(batch_options));
       std::vector<std::vector<TokenId>> together(alone.size());
-      std::map<Batch::Ticket, std::size_t> places;
-      for (std::size_t i = 0; i < alone.size(); ++i) places[must(batch.add(requests()[i]))] = i;
+      std::map<Batch::Ticket, std::size_t> indices;
+      for (std::size_t i = 0; i < alone.size(); ++i) indices[must(batch.add(requests()[i]))] = i;
       for (std::vector<Batch::Event> events; batch.running() > 0; events.clear()) {
         REQUIRE(batch.advance(events));
         for (const Batch::Event& event : events) {
           REQUIRE_FALSE(event.error.has_value());
-          if (event.token) together[places.at(event.ticket)].push_back(event.token->id);
+          if (event.token) together[indices.at(event.ticket)].push_back(event.token->id);
         }
       }
       for (std::size_t i = 0; i < alone.size(); ++i) {

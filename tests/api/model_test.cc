@@ -165,7 +165,7 @@ TEST_CASE("Text merges across the border of template and message as in one go") 
   CHECK(with_typed == Ids{V::kHello} + bytes(" <|im_end|>"));
 }
 
-TEST_CASE("BOS comes once, whoever asks for it") {
+TEST_CASE("BOS comes once, from the template or the tokenizer") {
   for (const bool in_template : {false, true}) {
     for (const std::string typed : {"hello", "<|im_end|>"}) {
       ChatFile what;

@@ -17,12 +17,12 @@ namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 
 /// A directory that is deleted with its owner.
-class Place {
+class TempDirectory {
  public:
-  Place() : path_(fs::temp_directory_path() / ("partita-open-" + std::to_string(getpid()))) {
+  TempDirectory() : path_(fs::temp_directory_path() / ("partita-open-" + std::to_string(getpid()))) {
     fs::create_directories(path_);
   }
-  ~Place() { fs::remove_all(path_); }
+  ~TempDirectory() { fs::remove_all(path_); }
   std::string write(const std::string& name, const std::string& bytes) const {
     std::ofstream(path_ / name, std::ios::binary) << bytes;
     return (path_ / name).string();
@@ -45,7 +45,7 @@ std::string error_of(const std::string& path, const OpenOptions& options = {}) {
   return model.error().message;
 }
 
-/// Bytes of the chat model's file with one string in the place of another of the same length.
+/// Bytes of the chat model's file with one string replaced by another of the same length.
 std::string changed(std::string bytes, const std::string& from, const std::string& to) {
   const std::size_t at = bytes.find(from);
   if (at == bytes.npos || from.size() != to.size()) throw std::runtime_error("no '" + from + "'");
@@ -65,16 +65,16 @@ std::string with_type(std::string bytes, const std::string& tensor, std::size_t 
   return bytes;
 }
 
-TEST_CASE("All that a file has and is not supported is listed in one message; its text side works") {
-  const Place place;
+TEST_CASE("Everything in a file that is not supported is listed in one message; text_only works") {
+  const TempDirectory directory;
   const ChatModelFile file;
   std::string bytes = with_type(bytes_of(file.path()), "output_norm.weight", 1, 23);
-  const std::string types = place.write("types.gguf", bytes);
+  const std::string types = directory.write("types.gguf", bytes);
   CHECK_THAT(error_of(types), Contains("tensor 'output_norm.weight' has the element type IQ4_XS"));
   // general.architecture is the first string of the value "llama".
   bytes = changed(std::move(bytes), std::string("\x05\0\0\0\0\0\0\0llama", 13),
                   std::string("\x05\0\0\0\0\0\0\0l\x1b[2J", 13));
-  const std::string both = place.write("both.gguf", bytes);
+  const std::string both = directory.write("both.gguf", bytes);
   CHECK_THAT(error_of(both), Contains("the family 'l\\x1b[2J'") && Contains("the families known here are") &&
                                  Contains("; ") && Contains("IQ4_XS"));
   OpenOptions text_only;
@@ -86,7 +86,7 @@ TEST_CASE("All that a file has and is not supported is listed in one message; it
 }
 
 TEST_CASE("A template needs neither a family nor a tokenizer that is supported") {
-  const Place place;
+  const TempDirectory directory;
   GgufWriter writer;
   const std::vector<std::string> tokens = {"<s>", "</s>"};
   writer.add("general.architecture", "nothing")
@@ -94,7 +94,7 @@ TEST_CASE("A template needs neither a family nor a tokenizer that is supported")
       .add("tokenizer.ggml.tokens", tokens)
       .add("tokenizer.ggml.bos_token_id", std::uint64_t{0})
       .add("tokenizer.chat_template", "{{ bos_token }}{{ messages[0].content }}{{ eos_token is defined }}");
-  const std::string path = place.write("m.gguf", writer);
+  const std::string path = directory.write("m.gguf", writer);
   OpenOptions text_only;
   text_only.text_only = true;
   const Model model = must(Model::open(path, text_only));
@@ -115,9 +115,9 @@ TEST_CASE("A pre-tokenizer that the file does not name is told once") {
   const bool named = must(inspect_json(file.path())).find("tokenizer.ggml.pre") != std::string::npos;
   REQUIRE(named);
   CHECK(model.info().warnings.empty());
-  const Place place;
+  const TempDirectory directory;
   const std::string path =
-      place.write("m.gguf", changed(bytes_of(file.path()), "tokenizer.ggml.pre", "tokenizer.ggml.pra"));
+      directory.write("m.gguf", changed(bytes_of(file.path()), "tokenizer.ggml.pre", "tokenizer.ggml.pra"));
   const Model nameless = must(Model::open(path));
   REQUIRE(nameless.info().warnings.size() == 1);
   CHECK_THAT(nameless.info().warnings[0], Contains(path) && Contains("tokenizer.ggml.pre is missing"));
@@ -125,11 +125,11 @@ TEST_CASE("A pre-tokenizer that the file does not name is told once") {
 
 TEST_CASE("A model file that is cut while it is loaded is an error, whenever that is") {
   const ChatModelFile file;
-  const Place place;
+  const TempDirectory directory;
   const std::string bytes = bytes_of(file.path());
   int cut = 0;
   for (int i = 0; i < 20; ++i) {
-    const std::string path = place.write("m.gguf", bytes);
+    const std::string path = directory.write("m.gguf", bytes);
     int calls = 0;
     OpenOptions options;
     options.progress = [&](float) {
@@ -150,8 +150,8 @@ TEST_CASE("A model file that is cut while it is loaded is an error, whenever tha
 
 TEST_CASE("A model file that is cut after it was loaded answers; what reads it again says so") {
   const ChatModelFile file;
-  const Place place;
-  const std::string path = place.write("m.gguf", bytes_of(file.path()));
+  const TempDirectory directory;
+  const std::string path = directory.write("m.gguf", bytes_of(file.path()));
   const Model model = must(Model::open(path));
   Session session = must(model.session());
   REQUIRE(::truncate(path.c_str(), 0) == 0);
@@ -159,7 +159,8 @@ TEST_CASE("A model file that is cut after it was loaded answers; what reads it a
   request.prompt = "hello";
   request.max_tokens = 3;
   CHECK(pull_all(must(session.generate(request))).ids.size() == 3);
-  CHECK_THAT(session.save(place.path() + "/s").error().message, Contains("was shortened while it was read"));
+  CHECK_THAT(session.save(directory.path() + "/s").error().message,
+             Contains("was shortened while it was read"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Screens beside a model: made, found, refused when they are not what they should be.
+// Screens of LM heads: made, found, refused when damaged or of another model.
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -27,7 +27,7 @@ Bytes read(const std::string& path) {
 void write(const std::string& path, const Bytes& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
-/// As if whoever changed the bytes had known about the checksum.
+/// Makes the checksum fit the changed bytes.
 Bytes summed(Bytes bytes) {
   Hash64 hash;
   hash.add(std::as_bytes(std::span(bytes)).first(bytes.size() - sizeof(std::uint64_t)));
@@ -36,7 +36,7 @@ Bytes summed(Bytes bytes) {
   return bytes;
 }
 
-/// A model file whose screen goes when it goes.
+/// A model file; its screen is deleted with it.
 struct Prepared {
   explicit Prepared(std::uint64_t seed = 1) : file(with_seed(seed)) { result = must(prepare(file.path())); }
   ~Prepared() {
@@ -206,7 +206,7 @@ TEST_CASE("A screen that is damaged or another model's is refused with a sentenc
   newer[8] = 3;
   refused(summed(newer), "version 3");
   newer[8] = 1;
-  refused(summed(newer), "make it anew with partita prepare");
+  refused(summed(newer), "make it again with partita prepare");
   refused(Bytes(100, 'x'), "is not a screen");
   for (const std::size_t length : {std::size_t{1}, std::size_t{7}, std::size_t{20}, std::size_t{60},
                                    std::size_t{200}, good.size() / 2, good.size() - 9, good.size() - 1}) {

@@ -17,7 +17,7 @@ double log_probability(std::span<const float> logits, TokenId id) {
   return static_cast<double>(logits[static_cast<std::size_t>(id)]) - std::log(sum);
 }
 
-TEST_CASE("Scores are the log-softmax of the logits at every position, over pieces and head blocks") {
+TEST_CASE("Scores are the log-softmax of the logits at every position, over chunks and groups of head rows") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   Session session = must(model.session());

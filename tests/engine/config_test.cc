@@ -1,4 +1,4 @@
-// Metadata to Config: what a family's row says, and every number that is refused.
+// Metadata to Config: the settings of each family, and every refused value.
 #include "engine/config.h"
 
 #include <cmath>
@@ -19,7 +19,7 @@ Config config_of(const TinySpec& spec) {
   return *config;
 }
 
-/// The smallest llama file that has sizes as given; `more` adds keys before the tensors.
+/// The smallest llama file with the given sizes; `more` adds keys before the tensors.
 template <class F>
 Result<Config> config_with(const TinySpec& spec, F more) {
   GgufWriter writer = tiny_metadata(spec);
@@ -35,7 +35,7 @@ void require_error(const Result<Config>& config, ErrorCode code, const std::stri
   CHECK(config.error().code == code);
 }
 
-/// A file with nothing but these keys and an embedding of `hidden` columns, for sizes too large to build.
+/// A file with only these keys and an embedding of `hidden` columns, for sizes too large to allocate.
 struct Sizes {
   std::uint32_t layers = 1, context = 64, hidden = 32, ffn = 32, heads = 1, kv_heads = 1;
   float eps = 1e-5f;
@@ -75,10 +75,7 @@ TEST_CASE("llama: sizes, angles and scales") {
   CHECK(c.norm_eps == 1e-5f);
   CHECK(c.embedding_scale == 1.0f);
   CHECK(c.attention_scale == static_cast<float>(1 / std::sqrt(32.0)));
-  CHECK(c.gate == GateFunction::kSilu);
-  CHECK(c.interleaved_qk);
-  CHECK_FALSE(c.qk_norm);
-  CHECK_FALSE(c.post_norms);
+  CHECK(c.activation == GateFunction::kSilu);
   REQUIRE(c.layer_kinds.size() == 2);
   CHECK(c.layer_kinds[1].window == 0);
   REQUIRE(c.rope.size() == 1);
@@ -94,10 +91,7 @@ TEST_CASE("gemma3: five local layers to one global, two bases, only the global o
   const Config c = config_of(spec);
   CHECK(c.embedding_scale == 8.0f);
   CHECK(c.attention_scale == static_cast<float>(1 / std::sqrt(32.0)));
-  CHECK(c.gate == GateFunction::kGeluTanh);
-  CHECK_FALSE(c.interleaved_qk);
-  CHECK(c.qk_norm);
-  CHECK(c.post_norms);
+  CHECK(c.activation == GateFunction::kGeluTanh);
   REQUIRE(c.rope.size() == 2);
   CHECK(c.rope[0].inverse_frequency[0] == 0.125f);
   CHECK(c.rope[0].inverse_frequency[8] == 0.000125f);
@@ -137,7 +131,7 @@ TEST_CASE("gemma3: the pattern of local layers may be given as a period or layer
   CHECK(globals(config_with(no_window, [](GgufWriter&) {})).size() == 7);
 }
 
-TEST_CASE("An attention window limits the layers that see farther, and them alone") {
+TEST_CASE("An attention window limits only the layers that attend farther") {
   TinySpec spec = tiny_gemma3(Dtype::kF32);
   spec.layers = 7;
   const Config own = config_of(spec);
@@ -199,18 +193,18 @@ TEST_CASE("Angles are divided by rope_freqs.weight, by linear factors under both
   CHECK(wrong_shape.error().message.find("rope_freqs.weight") != std::string::npos);
 }
 
-TEST_CASE("A family that is not known is named, with those that are") {
+TEST_CASE("The error for an unknown family names it and the supported families") {
   GgufWriter writer;
   writer.add("general.architecture", "rwkv7");
   const TinyFile file(writer);
-  require_error(
-      read_config(file.gguf()), ErrorCode::kUnsupported,
-      "'tiny.gguf' holds a model of the family 'rwkv7', and the families known here are llama, gemma3");
+  require_error(read_config(file.gguf()), ErrorCode::kUnsupported,
+                "'tiny.gguf' holds a model of the family 'rwkv7', and the families known here are gemma3, "
+                "llama, qwen2, qwen3");
   const TinyFile empty{GgufWriter()};
   CHECK(read_config(empty.gguf()).error().code == ErrorCode::kNotFound);
 }
 
-TEST_CASE("Files that are no whole model are named") {
+TEST_CASE("Files that are not a whole model are refused with the reason") {
   const auto refused = [](const GgufWriter& writer, const std::string& rest) {
     const TinyFile file(writer);
     require_error(read_config(file.gguf()), ErrorCode::kUnsupported, "'tiny.gguf' " + rest);
@@ -269,7 +263,7 @@ TEST_CASE("Every size has limits") {
   refused({.base = INFINITY}, "rope.freq_base is inf, and must be between 1 and 1e+12");
 }
 
-TEST_CASE("Pieces that are not built are refused by name, keys of the wrong type too") {
+TEST_CASE("Unsupported features are refused by name, keys of the wrong type too") {
   const TinySpec spec = tiny_llama(Dtype::kF32);
   const auto with = [&](const char* key, auto value) {
     return config_with(spec, [&](GgufWriter& w) { w.add(key, value); });

@@ -32,9 +32,9 @@ Deviation deviation(const std::vector<T>& found, const Doubles& expected) {
   return d;
 }
 
-/// What the fast paths may round: keys and values to f16 (half a unit in the last place: at most 2^-11 of the
-/// value), activations to 15 bits of the largest of 32, and with tiles both factors of a prompt's products to
-/// bf16.
+/// The rounding of the fast paths: keys and values to f16 (half a unit in the last place: at most 2^-11 of
+/// the value), activations to 15 bits of the largest of 32, and with tiles both factors of the products of a
+/// prompt to bf16.
 Rounding allowed_rounding(bool tiles) {
   Rounding r;
   r.cache = 0x1p-11;
@@ -55,7 +55,7 @@ Deviation rounding_noise(const TinyFile& file, const TinySpec& spec, std::span<c
   return worst;
 }
 
-/// The prompt in two pieces, the last tokens one by one as generated ones.
+/// The prompt in two chunks, the last tokens one by one as generated ones.
 std::vector<float> engine_logits(const std::shared_ptr<const Transformer>& model,
                                  std::span<const std::int32_t> tokens) {
   Runner runner(model, 1);
@@ -101,6 +101,8 @@ TEST_CASE("Every option of a Config does what it says") {
   TinySpec spec = tiny_llama(Dtype::kQ8_0);
   SECTION("separate head") { spec.tied = false; }
   SECTION("frequencies with factors") { spec.rope_factors = true; }
+  SECTION("biases of Q, K and V") { spec = tiny_qwen(2, Dtype::kQ8_0); }
+  SECTION("norms of queries and keys") { spec = tiny_qwen(3, Dtype::kF16); }
   SECTION("linear scaling") { spec.linear_factor = 4; }
   SECTION("a window on all layers, shorter than a page") { spec.window = 5; }
   SECTION("a window on all layers, longer than a page") { spec.window = 100; }

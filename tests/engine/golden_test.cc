@@ -19,15 +19,15 @@ using Tokens = std::vector<std::int32_t>;
 
 constexpr int kThreads = 2;
 
-/// How far a model may be from the record.
+/// The allowed difference of a model from the record.
 struct Bounds {
   double mean;    // of |difference of log-probabilities|
   double logits;  // of a row, relative to its largest
   double same_top;
 };
 
-/// A cache may hold values in 8 bits (0.0080 on SmolLM2, 0.0133 on Gemma); the others' 1.8e-3 at most and the
-/// 4.4e-6 of --exact have some room.
+/// Limits: with 8-bit values in the cache (measured 0.0080 on SmolLM2, 0.0133 on Gemma), otherwise (1.8e-3 at
+/// most), and with --exact (4.4e-6), each with a margin.
 Bounds bounds_of(const Transformer& model) {
   if (model.exact()) return {.mean = 2e-5, .logits = 1e-5, .same_top = 1};
   const double mean = uses_tiles(model.isa()) || model.kv_type() == KvType::kF16I8 ? 0.015 : 0.004;
@@ -35,8 +35,9 @@ Bounds bounds_of(const Transformer& model) {
 }
 
 /// Tiles round both factors of every product of a prompt to the 8 bits of bf16, an error of up to 2^-9 each.
-/// Tiny models, whose weights are random and whose logits lie close, feel it most: log-probabilities by 0.042
-/// in the mean (of 7 tokens; 0.031 of 300), logits by 0.019, and of 300 likeliest tokens 6 are others.
+/// Tiny models are affected most, because their weights are random and their logits are close:
+/// log-probabilities by 0.042 on average (of 7 tokens; 0.031 of 300), logits by 0.019, and 6 of 300 most
+/// likely tokens differ.
 Bounds tiny_bounds_of(const Transformer& model) {
   if (uses_tiles(model.isa())) return {.mean = 0.05, .logits = 0.025, .same_top = 0.975};
   return bounds_of(model);
@@ -49,8 +50,8 @@ nlohmann::json read_record(const std::string& name) {
   return nlohmann::json::parse(in);
 }
 
-/// Log-probabilities and most probable tokens of a sequence, as a record has them; the first log-probability
-/// is NaN.
+/// Log-probabilities and most probable tokens of a sequence, as in a record; the first log-probability is
+/// NaN.
 struct Scores {
   std::vector<double> logprobs;
   Tokens top_ids;
@@ -110,7 +111,7 @@ void check(const Agreement& a, const Transformer& model, const Bounds& bounds) {
   if (model.exact()) CHECK(a.largest <= 10 * bounds.mean);
 }
 
-/// Recorded rows of logits: the largest difference relative to the largest logit of the row.
+/// Rows of recorded logits: the largest difference relative to the largest logit of the row.
 double logit_difference(const Transformer& model, std::span<const float> hidden, const nlohmann::json& rows) {
   const std::size_t width = model.config().hidden_size;
   double worst = 0;
@@ -167,8 +168,8 @@ void check_scores(const std::shared_ptr<const Transformer>& model, const nlohman
   check(agreement, *model, bounds_of(*model));
 }
 
-/// Continues a recorded prompt greedily; a step may differ where the record's two best are closer than
-/// rounding.
+/// Continues a recorded prompt greedily; a step may differ if the two best tokens of the record are closer
+/// than rounding.
 void check_greedy(const std::shared_ptr<const Transformer>& model, const nlohmann::json& continuation,
                   std::size_t steps) {
   const auto prompt = continuation["prompt_ids"].get<Tokens>(), expected = continuation["ids"].get<Tokens>();
@@ -188,9 +189,9 @@ void check_greedy(const std::shared_ptr<const Transformer>& model, const nlohman
   }
 }
 
-// The slow arithmetics score the beginning of a text only, and continue one prompt a little: a position does
-// not depend on what comes after it. With sanitizers, which look at every access rather than at the numbers,
-// all of them do.
+// The slow instruction sets score only the beginning of a text and continue one prompt a little: a position
+// does not depend on later tokens. With sanitizers, which check accesses and not numbers, all instruction
+// sets do so.
 constexpr std::size_t kTokens = test::all_or(10000, 200), kSlowTokens = test::all_or(160, 8);
 constexpr std::size_t kSteps = test::all_or(64, 8), kSlowSteps = test::all_or(6, 2);
 bool is_slow(const Transformer& model) { return model.exact() || model.isa() == Isa::kScalar; }
@@ -217,8 +218,8 @@ void check_model(const std::string& path, const std::string& record_name) {
 }  // namespace
 
 TEST_CASE("Tiny models: logits of transformers, whole, in chunks and token by token") {
-  for (const char* model_name :
-       {"tiny_llama_tied_f32", "tiny_llama_untied_rope_f16", "tiny_gemma3_f16", "tiny_gemma3_f32"}) {
+  for (const char* model_name : {"tiny_llama_tied_f32", "tiny_llama_untied_rope_f16", "tiny_gemma3_f16",
+                                 "tiny_gemma3_f32", "tiny_qwen2_f32", "tiny_qwen3_f16"}) {
     SECTION(model_name) {
       const nlohmann::json record = read_record(std::string(model_name) + ".json");
       auto file = Gguf::open(std::string(PARTITA_TEST_DATA) + "/engine/" + model_name + ".gguf");
@@ -263,7 +264,7 @@ TEST_CASE("SmolLM2: log-probabilities and greedy text of transformers", "[smollm
 }
 
 TEST_CASE("Gemma 3: log-probabilities and greedy text of transformers, where the file is", "[gemma]") {
-  // Its terms keep it out of what is fetched for everyone.
+  // Its license does not allow fetching it automatically.
   const std::string path = find_test_model("gemma-3-270m-q4_k_m.gguf");
   if (path.empty()) {
     WARN("skipped: gemma-3-270m-q4_k_m.gguf is not in models/");  // tests/CMakeLists.txt looks for this

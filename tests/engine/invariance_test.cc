@@ -1,5 +1,5 @@
-// A token's bits depend on the model, the instruction set and the token's own history: not on threads, not on
-// how the prompt was cut, not on company.
+// Batch invariance: the bits of a token depend on the model, the instruction set and the history of the
+// token; not on threads, on the prompt chunks, or on the other sequences of the batch.
 #include <algorithm>
 #include <cstring>
 
@@ -24,23 +24,23 @@ int first_difference(const Hidden& a, const Hidden& b, std::size_t hidden_size) 
   return -1;
 }
 
-/// A way to get the same tokens through.
+/// A way to process the same tokens.
 struct Way {
   int threads;
   std::size_t chunk;
-  std::size_t strangers;
+  std::size_t background;
 };
 
 std::string describe(const Way& way) {
   return std::to_string(way.threads) + " threads, chunks of " + std::to_string(way.chunk) + ", " +
-         std::to_string(way.strangers) + " strangers";
+         std::to_string(way.background) + " background sequences";
 }
 
 const std::vector<Way> kAllWays = {{2, 512, 0}, {3, 512, 0}, {1, 1, 0},  {2, 7, 0}, {1, 64, 0},
                                    {2, 100, 0}, {1, 512, 7}, {2, 64, 7}, {2, 1, 7}, {3, 7, 7}};
 
-/// A prompt and an answer, taken every way, against one thread, the prompt whole and the answer token by
-/// token.
+/// Compares a prompt and an answer, processed every way, with one thread, the whole prompt at once and the
+/// answer token by token.
 void check_ways(const std::shared_ptr<const Transformer>& model, const Tokens& prompt, const Tokens& answer,
                 const std::vector<Way>& ways) {
   const std::size_t hidden_size = model->config().hidden_size;
@@ -50,14 +50,14 @@ void check_ways(const std::shared_ptr<const Transformer>& model, const Tokens& p
   const Hidden answer_rows = alone.run(sequence, answer, 1, Role::kGenerated);
   for (const Way& way : ways) {
     INFO(describe(way));
-    Runner runner(model, way.threads, way.strangers);
+    Runner runner(model, way.threads, way.background);
     KvSequence other = runner.sequence();
     CHECK(first_difference(prompt_rows, runner.run(other, prompt, way.chunk), hidden_size) == -1);
     CHECK(first_difference(answer_rows, runner.run(other, answer, 1, Role::kGenerated), hidden_size) == -1);
   }
 }
 
-/// Several sequences decode in the same step, forks of one prompt, while another prompt comes in.
+/// Several sequences, forks of one prompt, decode in the same step while another prompt is processed.
 void check_forks(const std::shared_ptr<const Transformer>& model, const Tokens& prompt) {
   const std::size_t hidden_size = model->config().hidden_size, vocab = model->config().vocab_size;
   constexpr std::size_t kForks = 20, kSteps = 2;
@@ -90,7 +90,7 @@ void check_forks(const std::shared_ptr<const Transformer>& model, const Tokens& 
     alone.run(single, prompt, prompt.size());
     CHECK(first_difference(alone.run(single, answers[i], 1, Role::kGenerated), rows[i], hidden_size) == -1);
   }
-  // The parent, whose pages all of them shared, goes on as if they had never been.
+  // The parent, which shared all its pages with the forks, continues unaffected.
   const Tokens more = random_tokens(5, static_cast<std::uint32_t>(vocab), 99);
   KvSequence single = alone.sequence();
   alone.run(single, prompt, prompt.size());
@@ -98,7 +98,7 @@ void check_forks(const std::shared_ptr<const Transformer>& model, const Tokens& 
                          together.run(parent, more, 1, Role::kGenerated), hidden_size) == -1);
 }
 
-/// Going back, giving up pages behind the window, asking for fewer rows: none of it shows.
+/// Truncating, releasing pages outside the window and computing fewer rows do not change any bit.
 void check_history(const std::shared_ptr<const Transformer>& model, const Tokens& prompt) {
   const std::size_t hidden_size = model->config().hidden_size;
   Runner runner(model, 2);
@@ -155,6 +155,15 @@ TEST_CASE("Tiny models: the same bits every way", "[slow]") {
   }
 }
 
+TEST_CASE("Tiny models: the same bits every way, with biases", "[slow]") {
+  const TinySpec spec = tiny_qwen(2, Dtype::kQ8_0);
+  const TinyFile file(spec);
+  const Tokens prompt = random_tokens(150, spec.vocab, 1), answer = random_tokens(6, spec.vocab, 2);
+  for_each_arithmetic(file.gguf(), spec, [&](const auto& model) {
+    check_ways(model, prompt, answer, {{2, 31, 7}, {1, 100, 0}, {2, 1, 0}});
+  });
+}
+
 TEST_CASE("Tiny models: other types, fewer ways", "[slow]") {
   for (const Dtype dtype : all_dtypes()) {
     for (const TinySpec& spec : tiny_specs(dtype)) {
@@ -168,8 +177,10 @@ TEST_CASE("Tiny models: other types, fewer ways", "[slow]") {
   }
 }
 
-TEST_CASE("Tiny models: forks, returns and pages given back do not show") {
-  for (TinySpec spec : tiny_specs(Dtype::kQ5_0)) {
+TEST_CASE("Tiny models: forks, truncation and released pages do not change bits") {
+  std::vector<TinySpec> specs = tiny_specs(Dtype::kQ5_0);
+  specs.push_back(tiny_qwen(2, Dtype::kQ5_0));
+  for (const TinySpec& spec : specs) {
     INFO(describe(spec));
     const TinyFile file(spec);
     const Tokens prompt = random_tokens(190, spec.vocab, 5);

@@ -1,4 +1,4 @@
-// Files to weights: what is packed, what is released, what is refused.
+// Loading models: packing, releasing memory, refusing bad files.
 #include "engine/model.h"
 
 #include <algorithm>
@@ -71,22 +71,41 @@ TEST_CASE("Every weight of every type arrives exactly") {
             const std::size_t head = r / d, i = r % d;
             return head * d + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1);
           };
-      CHECK(holds(layer.q, tensor("attn_q"), rotary));
-      CHECK(holds(layer.k, tensor("attn_k"), rotary));
-      CHECK(holds(layer.v, tensor("attn_v"), kSameRow));
-      CHECK(holds(layer.attention_out, tensor("attn_output"), kSameRow));
-      CHECK(holds(layer.gate, tensor("ffn_gate"), kSameRow));
-      CHECK(holds(layer.up, tensor("ffn_up"), kSameRow));
-      CHECK(holds(layer.down, tensor("ffn_down"), kSameRow));
-      CHECK(layer.attention_norm == tensor("attn_norm"));
-      CHECK(layer.ffn_norm == tensor("ffn_norm"));
-      CHECK(layer.q_norm == (spec.gemma() ? tensor("attn_q_norm") : Vector()));
-      CHECK(layer.k_norm == (spec.gemma() ? tensor("attn_k_norm") : Vector()));
-      CHECK(layer.attention_post_norm == (spec.gemma() ? tensor("post_attention_norm") : Vector()));
-      CHECK(layer.ffn_post_norm == (spec.gemma() ? tensor("post_ffw_norm") : Vector()));
-      CHECK(layer.kind.window == model->config().layer_kinds[last].window);
+      CHECK(holds(layer.attention.q.weight, tensor("attn_q"), rotary));
+      CHECK(holds(layer.attention.k.weight, tensor("attn_k"), rotary));
+      CHECK(holds(layer.attention.v.weight, tensor("attn_v"), kSameRow));
+      CHECK(holds(layer.attention.out.weight, tensor("attn_output"), kSameRow));
+      CHECK(holds(layer.ffn.gate.weight, tensor("ffn_gate"), kSameRow));
+      CHECK(holds(layer.ffn.up.weight, tensor("ffn_up"), kSameRow));
+      CHECK(holds(layer.ffn.down.weight, tensor("ffn_down"), kSameRow));
+      CHECK(layer.pre.weight == tensor("attn_norm"));
+      CHECK(layer.ffn_pre.weight == tensor("ffn_norm"));
+      CHECK(layer.attention.q_norm.weight == (spec.gemma() ? tensor("attn_q_norm") : Vector()));
+      CHECK(layer.attention.k_norm.weight == (spec.gemma() ? tensor("attn_k_norm") : Vector()));
+      CHECK(layer.post.weight == (spec.gemma() ? tensor("post_attention_norm") : Vector()));
+      CHECK(layer.ffn_post.weight == (spec.gemma() ? tensor("post_ffw_norm") : Vector()));
     }
   }
+}
+
+TEST_CASE("Biases of Q and K are reordered with the rows of their matrices") {
+  const TinySpec spec = tiny_llama(Dtype::kF32);
+  GgufWriter writer = tiny_metadata(spec);
+  add_tiny_tensors(spec, writer);
+  std::vector<float> bias(std::size_t{spec.heads} * spec.head_dim);
+  for (std::size_t r = 0; r < bias.size(); ++r) bias[r] = static_cast<float>(r);
+  writer.add_tensor("blk.0.attn_q.bias", Dtype::kF32, {bias.size()}, std::span<const float>(bias));
+  const TinyFile file(writer);
+  const auto model = load(file.gguf(), {.exact = true});
+  const Vector& packed = model->layers()[0].attention.q.bias;
+  REQUIRE(packed.size() == bias.size());
+  const std::size_t d = spec.head_dim;
+  for (std::size_t r = 0; r < packed.size();
+       ++r) {  // adjacent pairs (2i, 2i + 1) become halves (i, i + d / 2)
+    const std::size_t i = r % d;
+    CHECK(packed[r] == static_cast<float>(r - i + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1)));
+  }
+  CHECK(model->layers()[0].attention.k.bias.empty());
 }
 
 TEST_CASE("A tied head is the embedding, and embeddings are scaled") {
@@ -145,7 +164,7 @@ TEST_CASE("Progress climbs to one, and can stop the loading") {
                                           seen.push_back(done);
                                           return true;
                                         }});
-  // Of every layer, queries, keys and values are one.
+  // Q, K and V of a layer are one progress step.
   CHECK(seen.size() == file.gguf().tensors().size() - 2 * model->layers().size());
   CHECK(std::is_sorted(seen.begin(), seen.end()));
   CHECK(seen.front() > 0);
@@ -179,7 +198,7 @@ TEST_CASE("What is missing, misshapen or left over is named") {
   const TinySpec spec = tiny_llama(Dtype::kF32);
   const TinyFile good(spec);
 
-  // The file again, with one tensor left out or given another shape.
+  // The file again, with one tensor missing or with another shape.
   const auto without = [&](std::string_view name, std::span<const std::uint64_t> shape) {
     GgufWriter writer = tiny_metadata(spec);
     for (const TensorView& tensor : good.gguf().tensors()) {
@@ -211,10 +230,11 @@ TEST_CASE("What is missing, misshapen or left over is named") {
                       std::span<const float>(std::vector<float>(spec.hidden)));
     return writer;
   };
-  const Error bias = error_of(with_extra("blk.0.attn_q.bias"));
-  CHECK(bias.code == ErrorCode::kUnsupported);
-  CHECK(bias.message ==
-        "'tiny.gguf' has a tensor 'blk.0.attn_q.bias', which is no piece that a model of the family 'llama' "
+  const Error extra = error_of(with_extra("blk.0.attn_sinks.weight"));
+  CHECK(extra.code == ErrorCode::kUnsupported);
+  CHECK(extra.message ==
+        "'tiny.gguf' has a tensor 'blk.0.attn_sinks.weight', which is no piece that a model of the family "
+        "'llama' "
         "can use "
         "here");
   CHECK(error_of(with_extra("blk.2.attn_norm.weight")).code == ErrorCode::kUnsupported);

@@ -1,4 +1,4 @@
-// What stands before and behind the layers: embeddings in bands and outputs of all kinds, loaded or refused.
+// Embeddings in bands and output weights (LM heads) of all kinds: loading and refusing.
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -25,7 +25,7 @@ struct Loaded {
   Result<void> result;
 };
 
-/// Of a file that `write` fills, the embedding where it has one and then the output.
+/// Loads a file that `write` fills: the embedding if there is one, then the output.
 std::unique_ptr<Loaded> load_from(const std::function<void(GgufWriter&)>& write) {
   auto loaded = std::make_unique<Loaded>();
   GgufWriter writer;
@@ -50,7 +50,7 @@ void matrix(GgufWriter& file, const std::string& name, std::size_t rows, std::si
                   std::span<const std::byte>(random_blocks(Dtype::kF32, rows, cols, rows)));
 }
 
-/// An adaptive head whose cutoffs, order and second projection can be spoilt.
+/// An adaptive head whose cutoffs, order and second projection can be made invalid.
 struct Adaptive {
   Words cutoffs = {10, 30};
   Words order = {};
@@ -118,7 +118,7 @@ TEST_CASE("Outputs that are not what they say are refused with one sentence") {
           a.order = {0, 1};
         }) == "'head.gguf': partita.vocabulary.order has 2 elements, and the vocabulary has 64 words");
   CHECK(adaptive([](Adaptive& a) { a.order = identity(), a.order[5] = 2; }) ==
-        "'head.gguf': partita.vocabulary.order[5] is 2, which stands at 2 already");
+        "'head.gguf': partita.vocabulary.order[5] is 2, which is already at rank 2");
   CHECK(adaptive([](Adaptive& a) { a.order = identity(), a.order[5] = 64; }) ==
         "'head.gguf': partita.vocabulary.order[5] is 64, and must be between 0 and 63");
   CHECK_THAT(adaptive([](Adaptive& a) { a.root_rows = 11; }), Catch::Matchers::Contains("output.weight"));
@@ -134,7 +134,7 @@ TEST_CASE("Outputs that are not what they say are refused with one sentence") {
              Catch::Matchers::Contains("output.prior.weight"));
 }
 
-/// A comb: node i has word i + 1 and what came before.
+/// A degenerate tree: node i has word i + 1 and node i - 1.
 Words comb() {
   Words children = {-1, -2};
   for (std::int32_t node = 1; node + 1 < static_cast<std::int32_t>(kVocab); ++node) {
@@ -188,7 +188,7 @@ TEST_CASE("Words of a cluster may be those of the embedding's band") {
   INFO((tied->result ? "" : tied->result.error().message));
   REQUIRE(tied->result);
   CHECK(tied->output.clusters[1].words.weight.storage == tied->embedding.bands[2].rows.storage);
-  const auto other = with_bands(31);  // other places
+  const auto other = with_bands(31);  // other ranks
   REQUIRE_FALSE(other->result);
   CHECK_THAT(other->result.error().message, Catch::Matchers::Contains("output.1.weight"));
 }
@@ -251,7 +251,7 @@ TEST_CASE("Bands that do not fit are refused") {
   CHECK_THAT(error({11}, 8), Catch::Matchers::Contains("token_embd.0.weight"));
   CHECK(error({10}, 33) == "'head.gguf': token_embd.1.weight has 33 columns, and the hidden size is 32");
   CHECK(error({10}, 8) ==
-        "'head.gguf': there is no output.weight, and an embedding in bands cannot stand for it");
+        "'head.gguf': there is no output.weight, and an adaptive embedding cannot be used in its place");
   CHECK_THAT(error({10, 20}, 8), Catch::Matchers::Contains("token_embd.1.weight"));
 }
 

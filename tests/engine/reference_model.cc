@@ -23,6 +23,7 @@ class Reference {
   Doubles weights(const std::string& name, std::size_t size) const;
   Doubles rounded(Doubles values, double relative);
   Doubles times(const std::string& name, std::size_t rows, const Doubles& x);
+  Doubles linear(const std::string& name, std::size_t rows, const Doubles& x);
   Doubles norm(const std::string& name, const Doubles& x, std::size_t size) const;
   void rotate(Doubles& x, std::size_t heads, bool local) const;
   Doubles attention(const Doubles& q, const Doubles& k, const Doubles& v, std::size_t window,
@@ -69,7 +70,8 @@ Doubles Reference::times(const std::string& name, std::size_t rows, const Double
       std::for_each(first, last, [&](double& v) { v += error(random_); });
     }
   }
-  // Each sum in the order of its columns; those of all tokens side by side, which compilers make quick.
+  // Each sum in the order of its columns; the sums of all tokens side by side, so that the compiler
+  // vectorizes them.
   Doubles by_column(in.size()), y(n_ * rows), sums(n_);
   for (std::size_t i = 0; i < in.size(); ++i) by_column[i % cols * n_ + i / cols] = in[i];
   for (std::size_t r = 0; r < rows; ++r) {
@@ -81,6 +83,15 @@ Doubles Reference::times(const std::string& name, std::size_t rows, const Double
     }
     for (std::size_t t = 0; t < n_; ++t) y[t * rows + r] = sums[t];
   }
+  return y;
+}
+
+/// A product with the optional bias of the matrix.
+Doubles Reference::linear(const std::string& name, std::size_t rows, const Doubles& x) {
+  Doubles y = times(name + ".weight", rows, x);
+  if (!spec_.has_qkv_bias()) return y;
+  const Doubles bias = weights(name + ".bias", rows);
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] += bias[i % rows];
   return y;
 }
 
@@ -100,6 +111,7 @@ Doubles Reference::norm(const std::string& name, const Doubles& x, std::size_t s
 /// x: [n][heads][head_dim]. llama files have pairs (2i, 2i + 1), gemma3 files (i, i + head_dim / 2).
 void Reference::rotate(Doubles& x, std::size_t heads, bool local) const {
   const std::size_t d = spec_.head_dim;
+  const bool halves = spec_.gemma() || spec_.qwen();
   const double base = spec_.gemma() && !local ? 1e6 : 1e4;
   const Doubles factors = spec_.rope_factors ? weights("rope_freqs.weight", d / 2) : Doubles(d / 2, 1.0);
   for (std::size_t t = 0; t < n_; ++t) {
@@ -109,8 +121,8 @@ void Reference::rotate(Doubles& x, std::size_t heads, bool local) const {
       if (!local) angle /= factors[i] * spec_.linear_factor;
       for (std::size_t h = 0; h < heads; ++h) {
         double* head = x.data() + (t * heads + h) * d;
-        double& a = spec_.gemma() ? head[i] : head[2 * i];
-        double& b = spec_.gemma() ? head[i + d / 2] : head[2 * i + 1];
+        double& a = halves ? head[i] : head[2 * i];
+        double& b = halves ? head[i + d / 2] : head[2 * i + 1];
         const double rotated = a * std::cos(angle) - b * std::sin(angle);
         b = a * std::sin(angle) + b * std::cos(angle);
         a = rotated;
@@ -119,7 +131,7 @@ void Reference::rotate(Doubles& x, std::size_t heads, bool local) const {
   }
 }
 
-/// Token t sees s where s <= t and, with a window, s < sinks or t - s < window.
+/// Token t attends to s if s <= t and, with a window, s < sinks or t - s < window.
 Doubles Reference::attention(const Doubles& q, const Doubles& k, const Doubles& v, std::size_t window,
                              std::size_t sinks) const {
   const std::size_t d = spec_.head_dim, heads = spec_.heads, kv_heads = spec_.kv_heads;
@@ -169,10 +181,10 @@ void Reference::layer(std::size_t index, Doubles& x) {
   }
 
   const Doubles in = norm(p + "attn_norm.weight", x, hidden);
-  Doubles q = times(p + "attn_q.weight", spec_.heads * d, in);
-  Doubles k = times(p + "attn_k.weight", spec_.kv_heads * d, in);
-  const Doubles v = rounded(times(p + "attn_v.weight", spec_.kv_heads * d, in), rounding_.cache);
-  if (spec_.gemma()) {
+  Doubles q = linear(p + "attn_q", spec_.heads * d, in);
+  Doubles k = linear(p + "attn_k", spec_.kv_heads * d, in);
+  const Doubles v = rounded(linear(p + "attn_v", spec_.kv_heads * d, in), rounding_.cache);
+  if (spec_.has_qk_norm()) {
     q = norm(p + "attn_q_norm.weight", q, d);
     k = norm(p + "attn_k_norm.weight", k, d);
   }

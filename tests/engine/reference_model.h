@@ -1,5 +1,5 @@
-// The forward pass written down as plainly as it can be: double precision, weights as the codecs define them,
-// no cache, n x n attention, rotary pairs as the file has them. What the engine is held against.
+// The reference forward pass, as simple as possible: double precision, weights as the codecs define them, no
+// cache, n x n attention, rotary pairs as in the file. Tests compare the engine with it.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace partita::testing {
 
 using Doubles = std::vector<double>;
 
-/// Rounding as a random experiment: what an arithmetic's rounding does to the logits, found by putting errors
-/// of its size into the reference. All zero: the reference itself.
+/// Rounding as a random experiment: the effect of rounding on the logits, found by adding errors of its size
+/// to the reference. All zero: the reference itself.
 struct Rounding {
   double weights = 0;      // relative
   double activations = 0;  // relative to the value

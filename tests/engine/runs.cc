@@ -45,11 +45,11 @@ std::int32_t argmax(std::span<const float> logits) {
   return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-Runner::Runner(std::shared_ptr<const Transformer> model, int threads, std::size_t strangers)
+Runner::Runner(std::shared_ptr<const Transformer> model, int threads, std::size_t background)
     : model_(std::move(model)),
       pool_(model_->config(), model_->kv_type(), 0),
       engine_(model_, threads, kMaxRows) {
-  for (std::size_t i = 0; i < strangers; ++i) strangers_.push_back({KvSequence(pool_), {}});
+  for (std::size_t i = 0; i < background; ++i) background_.push_back({KvSequence(pool_), {}});
 }
 
 std::vector<float> Runner::run(KvSequence& sequence, std::span<const std::int32_t> tokens, std::size_t chunk,
@@ -57,20 +57,21 @@ std::vector<float> Runner::run(KvSequence& sequence, std::span<const std::int32_
   std::vector<float> hidden;
   chunk = std::min(chunk, kMaxRows);
   for (std::size_t at = 0; at < tokens.size(); at += chunk) {
-    const auto piece = tokens.subspan(at, std::min(chunk, tokens.size() - at));
-    const std::vector<float> rows = step({{&sequence, piece, role, piece.size()}});
+    const auto part = tokens.subspan(at, std::min(chunk, tokens.size() - at));
+    const std::vector<float> rows = step({{&sequence, part, role, part.size()}});
     hidden.insert(hidden.end(), rows.begin(), rows.end());
   }
   return hidden;
 }
 
-/// Half of the strangers come before the chunks given, half behind them; their hidden states are dropped.
+/// Half of the background sequences come before the given chunks, half after them; their hidden states are
+/// dropped.
 std::vector<float> Runner::step(std::vector<Chunk> chunks) {
-  const std::size_t before = strangers_.size() / 2;
+  const std::size_t before = background_.size() / 2;
   std::vector<Chunk> all;
-  for (std::size_t i = 0; i < before; ++i) all.push_back(next_chunk(strangers_[i]));
+  for (std::size_t i = 0; i < before; ++i) all.push_back(next_chunk(background_[i]));
   all.insert(all.end(), chunks.begin(), chunks.end());
-  for (std::size_t i = before; i < strangers_.size(); ++i) all.push_back(next_chunk(strangers_[i]));
+  for (std::size_t i = before; i < background_.size(); ++i) all.push_back(next_chunk(background_[i]));
 
   const std::size_t hidden_size = model_->config().hidden_size;
   std::size_t rows = 0, skipped = 0, wanted = 0;
@@ -90,12 +91,12 @@ std::vector<float> Runner::step(std::vector<Chunk> chunks) {
   return out;
 }
 
-Chunk Runner::next_chunk(Stranger& stranger) {
-  if (stranger.sequence.length() > 200) stranger.sequence.truncate(random_() % 100);
-  const bool generates = stranger.sequence.length() != 0 && random_() % 2 == 0;
-  stranger.tokens = random_tokens(generates ? 1 : 1 + random_() % 12, model_->config().vocab_size, random_());
-  const std::size_t outputs = random_() % (stranger.tokens.size() + 1);
-  return {&stranger.sequence, stranger.tokens, generates ? Role::kGenerated : Role::kPrompt, outputs};
+Chunk Runner::next_chunk(BackgroundSequence& other) {
+  if (other.sequence.length() > 200) other.sequence.truncate(random_() % 100);
+  const bool generates = other.sequence.length() != 0 && random_() % 2 == 0;
+  other.tokens = random_tokens(generates ? 1 : 1 + random_() % 12, model_->config().vocab_size, random_());
+  const std::size_t outputs = random_() % (other.tokens.size() + 1);
+  return {&other.sequence, other.tokens, generates ? Role::kGenerated : Role::kPrompt, outputs};
 }
 
 void Runner::poison(KvSequence& sequence, std::size_t more) {

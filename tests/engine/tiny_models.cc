@@ -45,7 +45,7 @@ std::vector<float> random_values(std::size_t n, float low, float high, std::uint
   return values;
 }
 
-/// A name's own seed, so that adding a tensor does not change the others.
+/// A seed per name, so that adding a tensor does not change the others.
 std::uint64_t seed_of(const TinySpec& spec, const std::string& name) {
   std::uint64_t hash = 14695981039346656037u ^ spec.seed;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
@@ -73,16 +73,23 @@ void add_layer(const TinySpec& spec, std::uint32_t index, GgufWriter& file) {
                   {"attn_v", kv_rows, spec.hidden},    {"attn_output", spec.hidden, q_rows},
                   {"ffn_gate", spec.ffn, spec.hidden}, {"ffn_up", spec.ffn, spec.hidden},
                   {"ffn_down", spec.hidden, spec.ffn}};
-  std::size_t turn = index;
+  if (spec.has_qkv_bias()) {
+    add_norm(spec, p + "attn_q.bias", q_rows, file);
+    add_norm(spec, p + "attn_k.bias", kv_rows, file);
+    add_norm(spec, p + "attn_v.bias", kv_rows, file);
+  }
+  std::size_t next = index;
   for (const auto& [name, rows, cols] : matrices) {
-    const Dtype dtype = spec.mix.empty() ? spec.dtype : spec.mix[turn++ % spec.mix.size()];
+    const Dtype dtype = spec.mix.empty() ? spec.dtype : spec.mix[next++ % spec.mix.size()];
     add_matrix(spec, p + name + ".weight", rows, cols, dtype, file);
   }
   add_norm(spec, p + "attn_norm.weight", spec.hidden, file);
   add_norm(spec, p + "ffn_norm.weight", spec.hidden, file);
+  if (spec.has_qk_norm()) {
+    add_norm(spec, p + "attn_q_norm.weight", spec.head_dim, file);
+    add_norm(spec, p + "attn_k_norm.weight", spec.head_dim, file);
+  }
   if (!spec.gemma()) return;
-  add_norm(spec, p + "attn_q_norm.weight", spec.head_dim, file);
-  add_norm(spec, p + "attn_k_norm.weight", spec.head_dim, file);
   add_norm(spec, p + "post_attention_norm.weight", spec.hidden, file);
   add_norm(spec, p + "post_ffw_norm.weight", spec.hidden, file);
 }
@@ -112,6 +119,12 @@ TinySpec tiny_gemma3(Dtype dtype) {
   spec.ffn = 96;
   spec.heads = 4;
   spec.kv_heads = 2;
+  return spec;
+}
+
+TinySpec tiny_qwen(int generation, Dtype dtype) {
+  TinySpec spec = tiny_llama(dtype);
+  spec.family = "qwen" + std::to_string(generation);
   return spec;
 }
 

@@ -1,4 +1,4 @@
-// Whole models of a few thousand weights, built in memory from a seed, as GGUF files.
+// Whole models of a few thousand random weights, built in memory from a seed, as GGUF files.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace partita::testing {
 struct TinySpec {
   std::string family = "llama";
   Dtype dtype = Dtype::kF32;    // of the matrices; norms are F32
-  std::vector<Dtype> mix = {};  // if any: the matrices of the layers have these types in turn instead
+  std::vector<Dtype> mix = {};  // if any: the matrices of the layers have these types, cyclically, instead
   std::uint64_t seed = 1;
   std::uint32_t layers = 2;
   std::uint32_t hidden = 96;
@@ -32,11 +32,14 @@ struct TinySpec {
   bool bands = false;         // no token_embd.weight: it is added in bands (head_writer.h)
   bool rope_factors = false;  // a tensor rope_freqs.weight
   float linear_factor = 1;    // rope.scaling.factor
-  // Not in the file, but how it is opened (with_attention): LoadOptions has them.
+  // Not part of the file, but options of loading (with_attention): LoadOptions has them.
   std::uint32_t attention_window = 0;
   std::uint32_t attention_sinks = 0;
 
   bool gemma() const { return family == "gemma3"; }
+  bool qwen() const { return family.starts_with("qwen"); }
+  bool has_qkv_bias() const { return family == "qwen2"; }
+  bool has_qk_norm() const { return gemma() || family == "qwen3"; }
 };
 
 /// A small model of each family that `dtype` can hold (256 columns for types of 256-element blocks). The
@@ -45,13 +48,16 @@ TinySpec tiny_llama(Dtype dtype);
 TinySpec tiny_gemma3(Dtype dtype);
 std::vector<TinySpec> tiny_specs(Dtype dtype);
 
+/// Qwen 2, with biases of Q, K and V, or Qwen 3, with norms of queries and keys.
+TinySpec tiny_qwen(int generation, Dtype dtype);
+
 /// Every type that a codec exists for.
 const std::vector<Dtype>& all_dtypes();
 
 /// "gemma3 Q4_K"
 std::string describe(const TinySpec& spec);
 
-/// The file before it is closed, so that tests can spoil it.
+/// The file before it is closed, so that tests can change it.
 GgufWriter tiny_metadata(const TinySpec& spec);
 void add_tiny_tensors(const TinySpec& spec, GgufWriter& file);
 
@@ -71,14 +77,14 @@ class TinyFile {
   std::unique_ptr<Gguf> gguf_;
 };
 
-/// What a model can compute with here: supported_isas(), and the route of processors with AMX where it can be
-/// emulated.
+/// The instruction sets that a model can use here: supported_isas(), and the route of processors with AMX if
+/// it can be emulated.
 std::vector<Isa> engine_isas();
 
 /// Loads a file, failing the test with the message if it cannot.
 std::shared_ptr<const Transformer> load(const Gguf& file, const LoadOptions& options);
 
-/// The options with the attention window and sinks that a spec asks for.
+/// The options with the attention window and sinks of a spec.
 LoadOptions with_attention(const TinySpec& spec, LoadOptions options);
 
 /// Token ids for a prompt of n words.

@@ -1,5 +1,5 @@
 // aligned_alloc() and anonymous mmap() that fail when a FailingAllocation says so: the linker's --wrap puts
-// these in the place of the system's calls.
+// these in place of the system's calls.
 #include <sys/mman.h>
 #include <sys/types.h>
 

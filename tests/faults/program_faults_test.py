@@ -307,7 +307,7 @@ class Streams(Sweep):
     def test_unwritable_output(self):
         rows = self.dir / "in.jsonl"
         rows.write_text('{"id":1,"prompt":"hello","n":2}\n')
-        nowhere = "/proc/self/nothing/made"  # where nobody may write
+        nowhere = "/proc/self/nothing/made"  # not writable
         self.fails(run("batch", "-i", rows, "-o", nowhere, "-q"), nowhere)
         self.fails(run("convert", CHECKPOINT, "-o", nowhere, "-q"), "/proc/self/nothing")
         self.fails(run("prepare", "-o", nowhere, "-q"), nowhere)

@@ -2,9 +2,9 @@
 //
 //   PARTITA_FAULT=write:ENOSPC:3+   writes fail from the fourth one on
 //   PARTITA_FAULT=read:short:7      the eighth read gives half of what it could
-//   PARTITA_FAULT=new:ENOMEM:12     the 13th allocation of operator new fails, of those that the program's
-//   handler
-//                                   is there for: what is made before main() has nobody to tell
+//   PARTITA_FAULT=new:ENOMEM:12     the 13th allocation of operator new fails, counted
+//                                   after the program has set its handler (before main() no error is
+//                                   reported)
 //   PARTITA_FAULT_COUNTS=FILE       where to write, at the end, how many calls there were: {"read": 12, ...}
 //
 // Not seen: what libc calls inside itself, as its stdio does. Writes to stderr are not counted.
@@ -78,7 +78,7 @@ __attribute__((destructor)) void end() {
   std::fclose(out);
 }
 
-/// Whether the call at hand fails.
+/// Whether the present call fails.
 bool fails(Kind kind) {
   if (!ready) return false;
   const long n = calls[kind].fetch_add(1);

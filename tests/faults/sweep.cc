@@ -15,7 +15,7 @@ namespace {
 using test::Exhaustion;
 using test::FailingAllocation;
 
-/// Sanitized programs run ten times as long: so many positions of a sweep are enough.
+/// Sanitized programs run ten times as long, so a sweep has fewer positions.
 constexpr std::size_t kSanitizedPositions = 60;
 
 constexpr std::size_t kKeptBytes = std::size_t{32} << 10;
@@ -41,7 +41,7 @@ bool fails_well(const SweptCall& call, std::size_t n, Exhaustion exhaustion, con
   std::string message;
   {
     const FailingAllocation failing(n, exhaustion);
-    Result<std::string> result = guarded(call);  // the text of what came is the test's to allocate
+    Result<std::string> result = catch_all(call);  // the text of what came is the test's to allocate
     ok = result.ok();
     if (ok) {
       got = std::move(*result);

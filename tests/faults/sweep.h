@@ -1,4 +1,4 @@
-// A call with the nth allocation failing, for every n.
+// Fault injection: repeats a call with the nth allocation failing, for every n.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,12 @@
 
 namespace partita::testing {
 
-/// A public call and what came of it as text, the same each time; or its error. Called again and again: what
-/// it is made on may live from one call to the next.
+/// Makes a public call; its result as text, the same each time, or its error. It is called repeatedly, and
+/// objects that it uses may live from one call to the next.
 using SweptCall = std::function<Result<std::string>()>;
 
 struct SweepLimits {
-  std::size_t positions = 100'000;  // where a call makes more allocations, about so many of them fail
+  std::size_t positions = 100'000;  // about this many allocations fail, if a call makes more
   bool lasting = true;              // also all allocations from one on
 };
 

@@ -11,17 +11,17 @@ std::string text_of(const tools::ChatRecord& record) {
   return text;
 }
 
-/// What is shown of a chat: the messages up to its head.
+/// The visible chat: the messages up to its head.
 std::string shown(const tools::ChatRecord& record) {
   std::string text;
   for (const Message& message : record.messages()) text += message.role + "\n" + message.content + "\n";
   return text;
 }
 
-/// Read again, a record is the same, and nothing of it is left out.
+/// A record that is read again is the same, without damaged lines.
 void require_same(const tools::ChatRecord& record) {
   const auto again = tools::ChatRecord::read(text_of(record), "again");
-  require(again.ok() && !again->torn && again->left_out == 0);
+  require(again.ok() && !again->torn && again->damaged == 0);
   require(again->record.head() == record.head() && shown(again->record) == shown(record));
 }
 

@@ -6,7 +6,7 @@
 namespace partita::fuzz {
 namespace {
 
-/// A plain one, one that writes everything, one that goes as deep as the values, one that calculates.
+/// Templates: a plain one, one that prints everything, one that recurses into values, one that calculates.
 constexpr std::array<std::string_view, 4> kTemplates = {
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",

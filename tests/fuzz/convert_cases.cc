@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kMostData = 1 << 20;
 
-/// The last byte that a tensor has, as far as the header can be read.
+/// The end of the last tensor, as far as the header can be read.
 std::uint64_t data_bytes(std::string_view header) {
   const auto json = read_json(header, "the header", JsonLimits());
   if (!json || !json->is_object()) return 0;

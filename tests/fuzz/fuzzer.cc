@@ -1,5 +1,5 @@
-// What libFuzzer calls. One program is all targets, linked once; the name that it is started by says which:
-// build/fuzz/gguf_fuzz is a link to it.
+// The entry point of libFuzzer. One program, linked once, has all targets; the name of the symbolic link that
+// starts it chooses the target: build/fuzz/gguf_fuzz is such a link.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// Any bytes as a GGUF file. Whatever the reader accepts is then read to its end.
+// Any bytes as a GGUF file. A file that the reader accepts is then read to its end.
 #include <cstddef>
 #include <span>
 #include <variant>
@@ -11,7 +11,7 @@
 namespace partita::fuzz {
 namespace {
 
-/// Reads every byte of a view, so that a sanitizer sees a view that leaves the file.
+/// Reads every byte of a view, so that a sanitizer detects a view past the end of the file.
 std::size_t sum(std::string_view text) {
   std::size_t total = 0;
   for (const char c : text) total += static_cast<unsigned char>(c);

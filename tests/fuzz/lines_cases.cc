@@ -1,5 +1,5 @@
-// Any bytes as the input of a batch: packed or plain, in lines. However the bytes come, in large pieces or
-// small ones, the lines are the same.
+// Any bytes as the input of a batch, compressed or plain. The lines are the same however the bytes are split
+// into reads.
 #include "tools/batch/lines.h"
 
 #include <algorithm>
@@ -13,17 +13,16 @@
 namespace partita::fuzz {
 namespace {
 
-constexpr std::size_t kLongestLine = 1000, kMostUnpacked = std::size_t{1} << 20;
+constexpr std::size_t kMaxLineBytes = 1000, kMaxDecompressed = std::size_t{1} << 20;
 
-/// Gives `bytes` in pieces of up to `piece`; each comes only when it is asked for the second time, unless the
-/// reader waits.
-class Pieces : public tools::ByteSource {
+/// Returns `bytes` in chunks of up to `chunk` bytes; without `wait` each chunk only at the second call.
+class Chunks : public tools::ByteSource {
  public:
-  Pieces(std::string_view bytes, std::size_t piece) : bytes_(bytes), piece_(piece) {}
+  Chunks(std::string_view bytes, std::size_t chunk) : bytes_(bytes), chunk_(chunk) {}
 
   Result<Got> read(char* to, std::size_t size, bool wait) override {
     if (!wait && (late_ = !late_)) return Got{};
-    const std::size_t count = std::min({bytes_.size() - at_, piece_, size});
+    const std::size_t count = std::min({bytes_.size() - at_, chunk_, size});
     if (count > 0) std::memcpy(to, bytes_.data() + at_, count);
     at_ += count;
     return Got{count, count == 0};
@@ -32,11 +31,11 @@ class Pieces : public tools::ByteSource {
 
  private:
   std::string_view bytes_;
-  std::size_t piece_, at_ = 0;
+  std::size_t chunk_, at_ = 0;
   bool late_ = false;
 };
 
-/// Ends after a megabyte: a few bytes can be packed for many.
+/// Ends after a megabyte: a few compressed bytes can expand to many.
 class Limited : public tools::ByteSource {
  public:
   explicit Limited(std::unique_ptr<tools::ByteSource> source) : source_(std::move(source)) {}
@@ -51,7 +50,7 @@ class Limited : public tools::ByteSource {
 
  private:
   std::unique_ptr<tools::ByteSource> source_;
-  std::size_t left_ = kMostUnpacked;
+  std::size_t left_ = kMaxDecompressed;
 };
 
 struct Read {
@@ -61,16 +60,16 @@ struct Read {
   bool operator==(const Read&) const = default;
 };
 
-Read read_lines(std::string_view bytes, std::size_t piece, bool wait) {
-  tools::LineReader reader(std::make_unique<Limited>(std::make_unique<tools::UnpackedBytes>(
-                               std::make_unique<Pieces>(bytes, piece))),
-                           kLongestLine);
+Read read_lines(std::string_view bytes, std::size_t chunk, bool wait) {
+  tools::LineReader reader(std::make_unique<Limited>(std::make_unique<tools::DecompressedBytes>(
+                               std::make_unique<Chunks>(bytes, chunk))),
+                           kMaxLineBytes);
   Read read;
   std::string line;
   while (true) {
     const tools::LineEnd end = reader.next(line, wait);
     if (end == tools::LineEnd::kNotYet) continue;
-    require(end != tools::LineEnd::kInterrupted && line.size() <= kLongestLine);
+    require(end != tools::LineEnd::kInterrupted && line.size() <= kMaxLineBytes);
     read.lines.emplace_back(end, line);
     if (end == tools::LineEnd::kLine || end == tools::LineEnd::kTooLong) continue;
     if (end == tools::LineEnd::kError) read.error = reader.error().message;
@@ -85,10 +84,10 @@ Read read_lines(std::string_view bytes, std::size_t piece, bool wait) {
 
 void run_lines(Bytes bytes) {
   Input input(bytes);
-  const std::size_t piece = std::size_t{1} + input.byte();
+  const std::size_t chunk = std::size_t{1} + input.byte();
   const Read whole = read_lines(input.rest(), input.rest().size() + 1, true);
-  require(read_lines(input.rest(), piece, true) == whole);
-  require(read_lines(input.rest(), piece, false) == whole);
+  require(read_lines(input.rest(), chunk, true) == whole);
+  require(read_lines(input.rest(), chunk, false) == whole);
 }
 
 }  // namespace partita::fuzz

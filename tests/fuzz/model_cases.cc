@@ -1,6 +1,5 @@
-// Changes to a tiny model that parses as GGUF: other metadata, other shapes and types of tensors. It is
-// refused, or it runs. Bytes: which model; then the changes, each of them a kind, what it changes and to
-// what.
+// A tiny model with changed metadata, tensor shapes and tensor types, which still parses as GGUF. It must be
+// refused or run. Bytes: the model, then the changes: kind, target and new value of each.
 #include <array>
 #include <memory>
 #include <string>
@@ -14,7 +13,7 @@
 namespace partita::fuzz {
 namespace {
 
-/// A model file that stays open, for its entries to be copied from.
+/// An open model file, from which entries are copied.
 struct Base {
   explicit Base(testing::ChatFile what)
       : file(std::move(what)), gguf(testing::must(Gguf::open_whole(file.path()))) {}
@@ -45,7 +44,7 @@ const Gguf& base_model(std::size_t which) {
   return models[which % models.size()]->gguf;
 }
 
-/// What a change may name: an entry or tensor by its number, or a name.
+/// The target of a change: an entry or tensor by number, or a name.
 template <class Named>
 std::string read_name(Input& input, const Named& named, std::size_t count) {
   const std::size_t number = input.byte();
@@ -81,17 +80,17 @@ void add_value(const std::string& key, Input& input, GgufWriter& file) {
       return void(file.add(key, values));
     }
     default:
-      return;  // the key goes
+      return;  // the key is removed
   }
 }
 
-/// A tensor of another shape and type, whose bytes repeat those that it had.
+/// Gives a tensor another shape and type; its new data repeats its old bytes.
 void add_tensor(const TensorView& tensor, Input& input, GgufWriter& file) {
   constexpr std::array kTypes = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
                                  Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
                                  Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
   const unsigned how = input.byte();
-  if (how == 255) return;  // the tensor goes
+  if (how == 255) return;  // the tensor is removed
   const Dtype type = how % 16 < kTypes.size() ? kTypes[how % 16] : tensor.dtype;
   std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
   if (how & 64) shape.resize(1 + input.byte() % 4, 1);

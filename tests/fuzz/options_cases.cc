@@ -1,4 +1,4 @@
-// Values of the command line, an argument a line: the flags of the samplers, and lists of token ids.
+// Any bytes as command-line arguments, one a line: flags of the samplers, and lists of token ids.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <vector>
@@ -55,7 +55,7 @@ void run_options(Bytes bytes) {
   CLI::App program;
   tools::SamplingFlags flags;
   tools::add_sampling(tools::Command(program), flags);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 parses them from the back
   try {
     program.parse(arguments);
   } catch (const CLI::ParseError&) {

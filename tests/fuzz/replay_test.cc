@@ -1,5 +1,5 @@
-// Every target over its corpus, so that what the fuzzers have reached is gone over by every test run. An
-// input that a target cannot take ends the program.
+// Replays the corpus of every target, so that every test run covers what the fuzzers have reached. An input
+// that violates an invariant aborts the program.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>

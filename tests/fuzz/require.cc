@@ -1,4 +1,4 @@
-// Of support.h, what needs no model.
+// The functions of support.h that need no model.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -25,8 +25,8 @@ std::uint64_t Input::number(std::size_t bytes) {
   return value;
 }
 
-std::string Input::string(std::size_t longest) {
-  const std::size_t wanted = byte() % (longest + 1);
+std::string Input::string(std::size_t max_length) {
+  const std::size_t wanted = byte() % (max_length + 1);
   const std::string_view taken = rest_.substr(0, wanted);
   rest_.remove_prefix(taken.size());
   return std::string(taken);

@@ -1,4 +1,4 @@
-// Any bytes as the output file of a batch: the first says whether rows of errors are dropped.
+// Any bytes as the output file of a batch: the first byte decides whether error rows are dropped.
 #include "tools/batch/batch_resume.h"
 
 #include <unistd.h>
@@ -11,7 +11,7 @@
 namespace partita::fuzz {
 namespace {
 
-/// What the file holds afterwards; nothing where it is refused, and then the file is as it was.
+/// The file's contents afterwards; nothing if it was refused, and then it must be unchanged.
 std::optional<tools::Resumed> resume_once(const std::string& path, bool drop_errors) {
   const std::string before = contents_of(path);
   const auto fd = tools::open_locked(path);

@@ -1,5 +1,5 @@
-// Any bytes as rows of a batch, plain ones and OpenAI's: each becomes a request that a tiny model answers, or
-// an error; and the row that is written says whose it is.
+// Any bytes as rows of a batch, plain and OpenAI format: each becomes a request that a tiny model answers, or
+// an error; the output row must name its input row.
 #include <algorithm>
 #include <utility>
 
@@ -49,14 +49,14 @@ Result<RowAnswer> answer(Request request) {
   return answer;
 }
 
-/// What is written of a row can be read again and names its owner.
+/// An output row can be parsed, and names its owner.
 void check_written(const Json& row, const RowId& id, bool failed) {
   const Json again = tools::parse_json(tools::json_text(row));
   require(again.is_object() && again.contains("id") && again.contains("error"));
   require(tools::is_error_row(again) == failed);
   tools::BatchLedger ledger;
   ledger.written(again);
-  if (id.spare) return require(again.contains("line"));
+  if (id.duplicate) return require(again.contains("line"));
   require(tools::json_text(tools::id_of_written(again)) == tools::json_text(id.id));
   require(ledger.has_owner(id.id) && ledger.claim(id.id) && !ledger.claim(id.id));
 }

@@ -1,10 +1,10 @@
-// Changes to the screen of a small matrix, with a right checksum: refused, or a head answers with it.
+// A changed screen of a small matrix, with a valid checksum: it is refused, or a head answers with it.
 #include "sampling/heads/screen_file.h"
 
 #include <cmath>
 #include <vector>
 
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "tests/fuzz/support.h"
 #include "tests/must.h"
 #include "tests/packed.h"

@@ -1,5 +1,4 @@
-// Any bytes as a SentencePiece model. Whatever is accepted encodes texts, names only ids that exist, and
-// decodes them.
+// Any bytes as a SentencePiece model. An accepted model encodes texts to ids that exist, and decodes them.
 #include "tests/fuzz/support.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/utf8.h"

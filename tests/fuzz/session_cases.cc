@@ -1,4 +1,4 @@
-// Changes to a session file of a tiny model, with a right checksum: refused, or loaded and continued.
+// A changed session file of a tiny model, with a valid checksum: it is refused, or loaded and continued.
 #include "tests/fuzz/session_cases.h"
 
 #include "tests/api/tiny_chat.h"
@@ -18,7 +18,7 @@ void go_on(Session& session, const std::string& note) {
   request.max_tokens = 2;
   auto stream = session.generate(request);
   require(stream.ok());
-  while (auto token = stream->next()) {  // pages that are no numbers end it with an error
+  while (auto token = stream->next()) {  // NaN in the KV cache ends it with an error
     if (!*token) break;
   }
   require(session.save(saved_path(), note).ok());

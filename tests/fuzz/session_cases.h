@@ -1,5 +1,5 @@
-// Any bytes as a session file of a tiny model: refused, or loaded and continued. The fuzz target shares it
-// with a test that changes single words.
+// Any bytes as a session file of a tiny model: it is refused, or loaded and continued. Shared by the fuzz
+// target and a test that changes single words.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace partita::fuzz {
 /// A session file of the tiny model.
 std::string session_case();
 
-/// Loads bytes, whose last eight are replaced by the checksum of those before them; where they load,
+/// Loads bytes, whose last eight are replaced by the checksum of those before them; if they load,
 /// generates and saves.
 void run_session_case(std::string bytes);
 

@@ -116,7 +116,7 @@ bool runs(const std::string& model_path) {
   if (!stream) return require_message(stream.error()), false;
   while (true) {
     const auto token = stream->next();
-    if (!token) return require_message(token.error()), false;  // weights that are no numbers
+    if (!token) return require_message(token.error()), false;  // NaN weights
     if (!*token) return true;
   }
 }

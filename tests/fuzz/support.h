@@ -1,4 +1,4 @@
-// What the fuzz targets share.
+// Helpers of the fuzz targets.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,28 @@
 
 namespace partita::fuzz {
 
-/// Aborts, naming the line, where a target's promise is broken. (clang 14 has no std::source_location.)
+/// Aborts with file and line unless a target's invariant holds. (clang 14 has no std::source_location.)
 void require(bool holds, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
-/// An error is one sentence.
+/// Requires that an error's message is one sentence.
 void require_message(const Error& error, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
 inline std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// Takes the fuzzer's bytes from the front; zeros where there are none left.
+/// Reads the fuzzer's bytes from the front; zeros after the end.
 class Input {
  public:
   explicit Input(Bytes bytes) : rest_(text_of(bytes)) {}
 
   std::uint8_t byte() { return static_cast<std::uint8_t>(number(1)); }
   std::uint16_t word() { return static_cast<std::uint16_t>(number(2)); }
-  /// Of so many bytes, little-endian.
+  /// A little-endian number of `bytes` bytes.
   std::uint64_t number(std::size_t bytes);
-  /// A length in a byte, and at most that many bytes.
-  std::string string(std::size_t longest);
-  /// Up to the next NUL, which is passed over.
+  /// A string: a length byte, then at most that many bytes, and at most `max_length`.
+  std::string string(std::size_t max_length);
+  /// The text up to the next NUL, which is skipped.
   std::string_view text();
   bool empty() const { return rest_.empty(); }
   std::string_view rest() const { return rest_; }
@@ -41,7 +41,7 @@ class Input {
   std::string_view rest_;
 };
 
-/// A file in memory that has a path for as long as this lives.
+/// A file in memory, with a path that is valid as long as this object.
 class MemoryFile {
  public:
   explicit MemoryFile(std::string_view contents);
@@ -55,24 +55,23 @@ class MemoryFile {
   std::string path_;
 };
 
-/// A directory of this process alone, in memory where the system has such; it goes with the process.
+/// A directory of this process, in memory if the system has such a directory; removed when the process ends.
 const std::string& scratch_directory();
 
 std::string contents_of(const std::string& path);
 void put(const std::string& path, std::string_view contents);
 
-/// Puts the checksum of all before them in place of the last eight bytes, as checked files end.
+/// Overwrites the last eight bytes with the checksum of the bytes before them, as in checked files.
 void renew_checksum(std::string& bytes);
 
-/// Changes a file that is right, so that the fuzzer need not find the thousands of bytes that are all alike
-/// to a reader. A change is a place (three bytes), a kind (overwrite, insert, erase, end the file there) and
-/// a string.
+/// Mutates a valid file, so that the fuzzer need not find thousands of bytes that a reader treats alike. A
+/// change is an offset (three bytes), a kind (overwrite, insert, erase, truncate) and a string.
 std::string with_changes(std::string bytes, Input& changes);
 
-/// A tiny model that can chat, on one thread.
+/// A tiny model with a chat template, on one thread.
 const Model& tiny_model();
 
-/// Opens one, reads a prompt, generates two tokens and says whether all of it went well.
+/// Opens a model, generates two tokens after a prompt, and returns whether all of it succeeded.
 bool runs(const std::string& model_path);
 
 }  // namespace partita::fuzz

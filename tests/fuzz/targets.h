@@ -1,5 +1,5 @@
-// The fuzz targets: a function each, from any bytes to nothing, that aborts where something is wrong. The
-// fuzzers (fuzzer.cc) and the tests, which replay the corpus (replay_test.cc), call the same functions.
+// The fuzz targets: functions that take any bytes and abort if an invariant is violated. The fuzzers
+// (fuzzer.cc) and the test that replays the corpus (replay_test.cc) call the same functions.
 #pragma once
 
 #include <cstddef>
@@ -15,23 +15,23 @@ struct Target {
   void (*run)(Bytes);
 };
 
-/// All of them, by name.
+/// All targets, sorted by name.
 std::span<const Target> targets();
-/// Null where no target has the name.
+/// Null if no target has the name.
 const Target* find_target(std::string_view name);
 
 void run_chat(Bytes bytes);           // the file of a chat
 void run_config(Bytes bytes);         // config.json of a checkpoint
-void run_context(Bytes bytes);        // the JSON that a chat template gets
+void run_context(Bytes bytes);        // the JSON context of a chat template
 void run_convert(Bytes bytes);        // config.json and safetensors to a model file, which then runs
 void run_gguf(Bytes bytes);           // a GGUF file, read to its end
 void run_lines(Bytes bytes);          // the input of a batch: gzip, Zstandard or plain, in lines
-void run_model(Bytes bytes);          // a GGUF file that parses, as a model that runs
+void run_model(Bytes bytes);          // a GGUF file that parses, run as a model
 void run_options(Bytes bytes);        // values of the command line
-void run_resume(Bytes bytes);         // the output file of a batch, which the next run goes on with
-void run_rows(Bytes bytes);           // rows of a batch, plain ones and OpenAI's
+void run_resume(Bytes bytes);         // the output file of a batch, which the next run resumes
+void run_rows(Bytes bytes);           // rows of a batch, plain and OpenAI format
 void run_safetensors(Bytes bytes);    // a safetensors file, and the index of several
-void run_screen(Bytes bytes);         // a screen of an output head
+void run_screen(Bytes bytes);         // a screen of an LM head
 void run_sentencepiece(Bytes bytes);  // a SentencePiece model
 void run_session(Bytes bytes);        // a session file
 void run_template(Bytes bytes);       // a chat template

@@ -1,4 +1,4 @@
-// Any bytes as a chat template, rendered with a conversation: an error or a text, and never anything else.
+// Any bytes as a chat template, rendered with a conversation: the result is a text or an error.
 #include <nlohmann/json.hpp>
 #include <string>
 

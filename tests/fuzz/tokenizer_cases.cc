@@ -1,5 +1,5 @@
-// A vocabulary and a text from the same bytes. Whatever vocabulary is accepted must encode the text without
-// harm, name only ids that exist, and where it can write every text give it back.
+// A vocabulary and a text from the same bytes. An accepted vocabulary must encode the text to ids that exist,
+// and decode it to the same text if it can represent every text.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +27,7 @@ Settings read_settings(Input& input) {
   return {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 56) == 0};
 }
 
-/// A vocabulary of up to 40 tokens, with or without all byte tokens in front.
+/// A vocabulary of up to 40 tokens, with or without all byte tokens at its start.
 GgufWriter read_vocabulary(Input& input, const Settings& settings) {
   constexpr const char* kPre[] = {"smollm", "llama-bpe", "qwen2", "gpt-2", "default"};
   std::vector<std::string> tokens;
@@ -58,12 +58,12 @@ GgufWriter read_vocabulary(Input& input, const Settings& settings) {
   return file;
 }
 
-/// comes_back: the vocabulary can write every text.
-void check_text(const Tokenizer& tokenizer, std::string_view text, bool comes_back) {
+/// round_trips: the vocabulary can represent every text.
+void check_text(const Tokenizer& tokenizer, std::string_view text, bool round_trips) {
   for (const Specials specials : {Specials::kParse, Specials::kAsText}) {
     std::vector<TokenId> ids;
     if (!tokenizer.encode(text, specials, ids)) {
-      require(ids.empty() && !comes_back);
+      require(ids.empty() && !round_trips);
       continue;
     }
     std::string streamed;
@@ -76,7 +76,7 @@ void check_text(const Tokenizer& tokenizer, std::string_view text, bool comes_ba
     require(valid_prefix(streamed) == streamed.size());
     const std::string decoded = tokenizer.decode(ids, true);
     require(decoded == streamed || valid_prefix(decoded) < decoded.size());
-    require(decoded == text || !comes_back);
+    require(decoded == text || !round_trips);
     require(tokenizer.encode_prompt(text, specials).ok());
   }
 }
@@ -87,13 +87,13 @@ void run_tokenizer(Bytes bytes) {
   Input input(bytes);
   const Settings settings = read_settings(input);
   const auto written = read_vocabulary(input, settings).bytes();
-  if (!written) return;  // a key too long, or the like
+  if (!written) return;  // for instance, a key is too long
   const auto file = Gguf::parse(*written, "fuzz");
   require(file.ok());
   const auto tokenizer = Tokenizer::from_gguf(*file);
   if (!tokenizer) return require_message(tokenizer.error());
-  const bool comes_back = !settings.is_byte_level && settings.has_bytes && !settings.collapses_spaces;
-  check_text(**tokenizer, input.rest(), comes_back);
+  const bool round_trips = !settings.is_byte_level && settings.has_bytes && !settings.collapses_spaces;
+  check_text(**tokenizer, input.rest(), round_trips);
 }
 
 }  // namespace partita::fuzz

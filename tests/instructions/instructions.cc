@@ -2,7 +2,7 @@
 // small model of each kind of scales. Everything is made from seeds, so that every run does the same.
 #include "engine/cache/kv_cache.h"
 #include "engine/step.h"
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 

@@ -42,6 +42,22 @@ def gemma3_config(hidden, intermediate, heads, kv_heads, head_dim, layers):
         tie_word_embeddings=True, attn_implementation="eager")
 
 
+def qwen2_config(heads, kv_heads, layers):
+    return transformers.Qwen2Config(
+        vocab_size=VOCAB, hidden_size=64, intermediate_size=96, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=kv_heads, max_position_embeddings=CONTEXT,
+        rms_norm_eps=1e-6, tie_word_embeddings=True, rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        attn_implementation="eager")
+
+
+def qwen3_config(heads, kv_heads, head_dim, layers):
+    return transformers.Qwen3Config(
+        vocab_size=VOCAB, hidden_size=64, intermediate_size=96, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=kv_heads, head_dim=head_dim, max_position_embeddings=CONTEXT,
+        rms_norm_eps=1e-6, tie_word_embeddings=False, rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        attn_implementation="eager")
+
+
 # name: (config, seed, type of the matrices)
 MODELS = {
     "tiny_llama_tied_f32": (
@@ -50,6 +66,8 @@ MODELS = {
         llama_config(False, 4, 1, 3, {"rope_theta": 5e5, **LLAMA3_SCALING}), 12, torch.float16),
     "tiny_gemma3_f16": (gemma3_config(64, 64, 2, 1, 16, 6), 13, torch.float16),
     "tiny_gemma3_f32": (gemma3_config(32, 32, 4, 2, 16, 7), 14, torch.float32),
+    "tiny_qwen2_f32": (qwen2_config(4, 2, 3), 15, torch.float32),
+    "tiny_qwen3_f16": (qwen3_config(4, 2, 32, 3), 16, torch.float16),
 }
 
 
@@ -65,6 +83,8 @@ def random_model(config, seed, dtype):
     for name, weight in sorted(model.named_parameters()):
         if name.endswith("norm.weight"):
             weight.copy_((0.0 if gemma else 1.0) + normal(weight.shape, 0.25))
+        elif name.endswith("bias"):
+            weight.copy_(normal(weight.shape, 0.5))
         elif name.endswith(("embed_tokens.weight", "lm_head.weight")):
             weight.copy_(normal(weight.shape, 0.3).to(dtype))
         else:
@@ -129,7 +149,7 @@ def sentencepiece_vocabulary():
 
 
 def add_tokenizer(writer, architecture):
-    if architecture == "llama":
+    if architecture != "gemma3":
         tokens, kinds, merges = byte_level_vocabulary()
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre("gpt-2")
@@ -170,6 +190,11 @@ def add_config(writer, name, config, architecture):
     if architecture == "llama":
         writer.add_rope_dimension_count(config.head_dim)
         writer.add_rope_freq_base(rope["rope_theta"])
+    elif architecture.startswith("qwen"):
+        if architecture == "qwen3":
+            writer.add_key_length(config.head_dim)
+            writer.add_value_length(config.head_dim)
+        writer.add_rope_freq_base(rope["rope_theta"])
     else:
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
@@ -179,8 +204,7 @@ def add_config(writer, name, config, architecture):
 
 def tensors(model, config, architecture):
     """(name in the file, values in the file's layout) of every tensor, in the order of the model."""
-    arch = gguf.MODEL_ARCH.LLAMA if architecture == "llama" else gguf.MODEL_ARCH.GEMMA3
-    names = gguf.get_tensor_name_map(arch, config.num_hidden_layers)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture.upper()], config.num_hidden_layers)
     for name, weight in model.named_parameters():
         if architecture == "llama" and name.endswith("q_proj.weight"):
             weight = rotary_pairs(weight, config.num_attention_heads)
@@ -188,7 +212,7 @@ def tensors(model, config, architecture):
             weight = rotary_pairs(weight, config.num_key_value_heads)
         elif architecture == "gemma3" and name.endswith("norm.weight"):
             weight = weight + 1.0
-        yield names.get_name(name, try_suffixes=(".weight",)), weight
+        yield names.get_name(name, try_suffixes=(".weight", ".bias")), weight
     if architecture == "llama" and config.rope_parameters["rope_type"] == "llama3":
         yield "rope_freqs.weight", llama3_factors(config)
 
@@ -227,7 +251,7 @@ def sequence_record(model, ids):
 
 @torch.no_grad()
 def record(directory, name, config, seed, dtype):
-    architecture = "llama" if config.model_type == "llama" else "gemma3"
+    architecture = config.model_type.removesuffix("_text")
     model = random_model(config, seed, dtype)
     write_gguf(os.path.join(directory, name + ".gguf"), name, model, config, architecture, dtype)
     generator = torch.Generator().manual_seed(seed + 100)

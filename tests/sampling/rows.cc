@@ -51,30 +51,30 @@ std::vector<std::int32_t> history(std::uint64_t seed, std::size_t vocab) {
 
 namespace {
 
-/// One number of a stream that belongs to `seed`, apart from those of row() and history().
+/// Number i of a stream of `seed`, other than those of row() and history().
 std::uint64_t word(std::uint64_t seed, std::uint64_t i) { return splitmix64((seed << 32) + 0x80000000 + i); }
 
 }  // namespace
 
-Told told(std::uint64_t seed, std::size_t vocab) {
+RepeatingHistory repeating_history(std::uint64_t seed, std::size_t vocab) {
   const std::uint64_t first = word(seed, 0);
   std::vector<std::int32_t> few(3 + (first >> 8) % 6);
   for (std::size_t i = 0; i < few.size(); ++i)
     few[i] = static_cast<std::int32_t>(word(seed, 1000 + i) % vocab);
   if (seed % 5 == 0) few[0] = static_cast<std::int32_t>(vocab) + 3;
-  Told told;
+  RepeatingHistory result;
   std::size_t copied = 0;
   for (std::size_t i = 0; i < 24 + first % 104; ++i) {
     const std::uint64_t bits = word(seed, 1 + i);
     if (i < 4 || bits % 8 == 0) {
-      told.ids.push_back(few[(bits >> 8) % few.size()]);
+      result.ids.push_back(few[(bits >> 8) % few.size()]);
       continue;
     }
     if (bits % 8 == 1) copied = (bits >> 8) % i;
-    told.ids.push_back(told.ids[copied++]);
+    result.ids.push_back(result.ids[copied++]);
   }
-  told.prompt_size = (first >> 20) % (told.ids.size() + 1);
-  return told;
+  result.prompt_size = (first >> 20) % (result.ids.size() + 1);
+  return result;
 }
 
 std::string token_text(std::int32_t id) {
@@ -86,7 +86,7 @@ std::string token_text(std::int32_t id) {
   return text;
 }
 
-MadeUpVocabulary::MadeUpVocabulary(std::size_t size) : ends_{2, static_cast<std::int32_t>(size) - 1} {
+SyntheticVocabulary::SyntheticVocabulary(std::size_t size) : ends_{2, static_cast<std::int32_t>(size) - 1} {
   for (std::size_t i = 0; i < size; ++i) texts_.push_back(token_text(static_cast<std::int32_t>(i)));
 }
 

@@ -19,30 +19,30 @@ inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 /// Steele, Lea & Flood 2014.
 std::uint64_t splitmix64(std::uint64_t x);
 
-/// Number `i` of a stream that is even in [0, 1), and of one that is normal.
+/// Number `i` of a uniform stream in [0, 1), and of a normal one.
 double uniform_at(std::uint64_t i);
 float normal_at(std::uint64_t i);
 
 /// Logits [vocab] of a kind: normal, peaked, ties, equal, masked.
 std::vector<float> row(std::string_view kind, std::uint64_t seed, std::size_t vocab);
 
-/// A few ids, the first of them twice, and one that the vocabulary lacks.
+/// A few ids, the first of them twice, and one outside the vocabulary.
 std::vector<std::int32_t> history(std::uint64_t seed, std::size_t vocab);
 
-/// A history that repeats itself, and how many of its ids are the prompt.
-struct Told {
+/// A history with repetitions, and the length of its prompt.
+struct RepeatingHistory {
   std::vector<std::int32_t> ids;
   std::size_t prompt_size = 0;
 };
-Told told(std::uint64_t seed, std::size_t vocab);
+RepeatingHistory repeating_history(std::uint64_t seed, std::size_t vocab);
 
-/// The bytes of an id in vocabularies that are made up: up to four letters of eight, or none.
+/// The bytes of an id in a synthetic vocabulary: up to four letters of eight, or none.
 std::string token_text(std::int32_t id);
 
 /// `size` such ids, of which 2 and the last one end an answer.
-class MadeUpVocabulary : public Vocabulary {
+class SyntheticVocabulary : public Vocabulary {
  public:
-  explicit MadeUpVocabulary(std::size_t size);
+  explicit SyntheticVocabulary(std::size_t size);
   std::size_t size() const override { return texts_.size(); }
   std::string_view text(std::int32_t id) const override { return texts_[static_cast<std::size_t>(id)]; }
   std::span<const std::int32_t> ends() const override { return ends_; }
@@ -55,7 +55,7 @@ class MadeUpVocabulary : public Vocabulary {
 /// FNV-1a of the ids as little-endian 32-bit integers, in hexadecimal digits.
 std::string hash_of(const std::vector<std::int32_t>& ids);
 
-/// The ids that are left, with a probability above 0.
+/// The ids with a probability above 0.
 std::vector<std::int32_t> support_of(const std::vector<float>& probabilities);
 
 /// Every table of kernels that this machine can run.
@@ -65,7 +65,7 @@ struct NamedKernels {
 };
 std::vector<NamedKernels> all_kernels();
 
-/// The whole of a file under tests/data/.
+/// The content of a file under tests/data/.
 std::string read_data(const std::string& path);
 
 }  // namespace partita::test

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Kills `partita batch` again and again, fills its disk twice, and checks that nothing is lost or changed.
+"""Kills `partita batch` many times, fills its disk twice, and checks that no row is lost or changed.
 
-Rows have prompts of 10 to 2,000 tokens that begin like one of some documents and end in their own way; some are lines
-of OpenAI's batches, some repeat an id. The job runs once undisturbed; then again with SIGKILL at random moments, and
-on a disk that is full twice. After the last run all rows must be there exactly once, and all texts equal.
+Rows have prompts of 10 to 2,000 tokens: a prefix of one of a few documents, and a different end. Some are OpenAI batch
+lines, some repeat an id. The job runs once undisturbed, and then with SIGKILL at random moments and a disk that is
+full twice. After the last run every row must be there exactly once, and all texts must be equal.
 
     tests/soak/kill_batch.py [--rows 10000] [--kills 30] [--full-disks 2] [--tokens 4] [-m MODEL] [--seed 1]
 
@@ -75,7 +75,7 @@ def results(path):
 
 
 def fill_disk(options, job, out, number, space):
-    """Runs until writing fails; then there is room again."""
+    """Runs until writing fails; frees the space afterwards."""
     size = (out.stat().st_size if out.exists() else 0) + space
     mounted = options.tmpfs
     if mounted:
@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--rows", type=int, default=10000)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--full-disks", type=int, default=2)
-    parser.add_argument("--tokens", type=int, default=4, help="at most so many an answer")
+    parser.add_argument("--tokens", type=int, default=4, help="most tokens of an answer")
     parser.add_argument("--sequences", type=int, default=16)
     parser.add_argument("--order", default="input")
     parser.add_argument("--program", default=str(ROOT / "build/release/partita"))
@@ -120,7 +120,7 @@ def main():
         step = undisturbed.stat().st_size // 40
         full_after = {round((i + 1) * options.kills / (options.full_disks + 1)) for i in range(options.full_disks)}
         disks = struck = 0
-        # When so many rows are there, spread over the job, and anywhere within a step.
+        # Kills at these numbers of rows, spread over the job, and at any moment of a step.
         moments = sorted(chance.randrange(round(0.95 * options.rows)) for _ in range(options.kills))
         for kill, moment in enumerate(moments, 1):
             process = job.start()

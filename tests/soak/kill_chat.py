@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Kills a scripted `partita chat` at random moments, and checks that no complete turn is lost and no file unreadable.
 
-The script forks the chat, goes back and forth between its files, takes turns back and begins anew
-(tests/tools/chat_kills.py). Each kill is SIGKILL at a random moment of a random step. What each of the files then
-holds must be what it held before that step, or what it holds after it, and the program must go on with it.
+The script forks the chat, switches between its files, undoes turns and starts again (tests/tools/chat_kills.py). Each
+kill is SIGKILL at a random moment of a random step. Each file must then have its contents of before or after that step,
+and the program must be able to continue the chat.
 
     tests/soak/kill_chat.py [--kills 100] [--program PROGRAM] [--seed 1]
 

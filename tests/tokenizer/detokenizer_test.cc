@@ -1,4 +1,4 @@
-// The streaming detokenizer, and where characters begin and end.
+// The streaming detokenizer, and UTF-8 decoding.
 #include "support.h"
 #include "tests/catch.h"
 #include "tokenizer/utf8.h"
@@ -10,7 +10,7 @@ const std::string kReplacement = "\xEF\xBF\xBD";
 
 /// A token for every byte: id = byte.
 std::unique_ptr<Tokenizer> bytes_tokenizer() {
-  return must_open(file_of(byte_words(), "gpt2", std::vector<std::string>{}));
+  return must_open(file_of(byte_vocabulary(), "gpt2", std::vector<std::string>{}));
 }
 
 std::vector<std::string> stream(const Tokenizer& tokenizer, const Ids& ids, bool show_control = false) {
@@ -33,14 +33,14 @@ std::string stream_bytes(const Tokenizer& tokenizer, const std::string& bytes) {
   return joined(stream(tokenizer, ids));
 }
 
-TEST_CASE("The stream holds bytes back until a character is whole") {
+TEST_CASE("The stream buffers bytes until a character is complete") {
   const auto tokenizer = bytes_tokenizer();
   CHECK(stream(*tokenizer, {'a', 0xE2, 0x82, 0xAC, 'b'}) ==
         std::vector<std::string>{"a", "", "", "\xE2\x82\xAC", "b", ""});
   CHECK(stream(*tokenizer, {0xF0, 0x9F, 0x98}) == std::vector<std::string>{"", "", "", kReplacement});
 }
 
-TEST_CASE("Each maximal subpart of broken bytes becomes one U+FFFD") {
+TEST_CASE("Each maximal subpart of invalid bytes becomes one U+FFFD") {
   const auto tokenizer = bytes_tokenizer();
   // The examples of Unicode 15, section 3.9, tables 3-8 to 3-11.
   const auto marks = [](int count) {
@@ -54,26 +54,26 @@ TEST_CASE("Each maximal subpart of broken bytes becomes one U+FFFD") {
   CHECK(stream_bytes(*tokenizer, "\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41") == marks(4) + "A");
 }
 
-TEST_CASE("A stream of a valid text is its decoding, however the text is cut into tokens") {
-  Words words = byte_words();
-  words.add("\xC3\xA2\xC4\xA4").add("\xC3\xB0\xC5\x81\xC4\xBA");  // E2 82 and F0 9F 98 in the alphabet
-  words.add("<|end|>", kControl);
-  const auto tokenizer = must_open(file_of(words, "gpt2", std::vector<std::string>{}));
+TEST_CASE("Streaming a valid text equals decoding it, however it is split into tokens") {
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("\xC3\xA2\xC4\xA4").add("\xC3\xB0\xC5\x81\xC4\xBA");  // E2 82 and F0 9F 98 in the alphabet
+  vocab.add("<|end|>", kControl);
+  const auto tokenizer = must_open(file_of(vocab, "gpt2", std::vector<std::string>{}));
   std::mt19937_64 random(6);
   for (int i = 0; i < 2000; ++i) {
     Ids ids = encode(*tokenizer, random_text(random, 20));
-    if (i % 3 == 0) ids.push_back(words.id("<|end|>"));
+    if (i % 3 == 0) ids.push_back(vocab.id("<|end|>"));
     REQUIRE(joined(stream(*tokenizer, ids)) == tokenizer->decode(ids));
     REQUIRE(joined(stream(*tokenizer, ids, true)) == tokenizer->decode(ids, true));
   }
   CHECK(joined(stream(*tokenizer, {256, 0xAC, 257, 0x80})) == "\xE2\x82\xAC\xF0\x9F\x98\x80");
 }
 
-TEST_CASE("Every cut of a text in two halves streams to the same text") {
+TEST_CASE("Every split of a text into two parts streams to the same text") {
   const auto recorded = record("pieces.json");
-  Words words;
-  for (const auto& row : recorded.at("vocabulary")) words.add(row[0], row[2], row[1]);
-  GgufWriter file = file_of(words, "llama");
+  TestVocabulary vocab;
+  for (const auto& row : recorded.at("vocabulary")) vocab.add(row[0], row[2], row[1]);
+  GgufWriter file = file_of(vocab, "llama");
   file.add("tokenizer.ggml.unknown_token_id", 3u);
   const auto tokenizer = must_open(file);  // adds a space before texts
   for (const std::string& text : strings()) {
@@ -87,7 +87,7 @@ TEST_CASE("Every cut of a text in two halves streams to the same text") {
   }
 }
 
-TEST_CASE("A detokenizer starts anew after finish") {
+TEST_CASE("A detokenizer starts over after finish") {
   const auto tokenizer = bytes_tokenizer();
   Detokenizer detokenizer(*tokenizer);
   CHECK(detokenizer.push(0xE2).empty());
@@ -96,23 +96,23 @@ TEST_CASE("A detokenizer starts anew after finish") {
   CHECK(detokenizer.finish().empty());
 }
 
-/// A vocabulary that puts a space before texts: "<s>" is control, the words follow it.
+/// A vocabulary with add_space_prefix: a control token "<s>", then normal tokens.
 std::unique_ptr<Tokenizer> spaced_tokenizer() {
-  Words words;
-  words.add("<unk>", kUnknown)
+  TestVocabulary vocab;
+  vocab.add("<unk>", kUnknown)
       .add("<s>", kControl)
       .add(
           "\xE2\x96\x81"
           "a")
       .add("\xE2\x96\x81")
       .add("b");
-  add_byte_pieces(words);
-  GgufWriter file = file_of(words, "llama");
+  add_byte_pieces(vocab);
+  GgufWriter file = file_of(vocab, "llama");
   file.add("tokenizer.ggml.unknown_token_id", 0u);
   return must_open(file);
 }
 
-TEST_CASE("Where a space is put before texts, a stream is its decoding across control tokens too") {
+TEST_CASE("With add_space_prefix, streaming equals decoding across control tokens too") {
   const auto tokenizer = spaced_tokenizer();
   constexpr TokenId kStart = 1, kWord = 2, kSpace = 3, kRest = 4;
   CHECK(joined(stream(*tokenizer, {kWord, kStart, kWord})) == "aa");

@@ -1,4 +1,4 @@
-// The fuzz target on inputs that are made here, so that it runs wherever the tests do.
+// Runs the fuzz target on generated inputs, so that it runs wherever the tests do.
 #include "support.h"
 #include "tests/catch.h"
 #include "tests/fuzz/targets.h"

@@ -1,4 +1,4 @@
-// The look-up tables and the search for special spellings.
+// The hash tables and the search for special tokens in text.
 #include "tokenizer/lookup.h"
 
 #include <map>
@@ -11,7 +11,7 @@
 namespace partita::test {
 namespace {
 
-TEST_CASE("Strings are found by their bytes, the last of equals") {
+TEST_CASE("Strings are found by their bytes, the last of equal ones") {
   std::mt19937_64 random(1);
   std::map<std::string, std::int32_t> expected;
   StringTable table(5000, 0);
@@ -30,7 +30,7 @@ TEST_CASE("Strings are found by their bytes, the last of equals") {
   CHECK(table.longest() == 3);
 }
 
-TEST_CASE("Merges are found by their pair, the last of equals") {
+TEST_CASE("Merges are found by their pair, the last of equal ones") {
   std::mt19937_64 random(2);
   std::map<std::pair<int, int>, std::int32_t> expected;
   MergeTable table(4000);
@@ -49,7 +49,7 @@ TEST_CASE("Merges are found by their pair, the last of equals") {
   }
 }
 
-TEST_CASE("Merges of large ids, and of no id, are told apart by every bit") {
+TEST_CASE("Merges of large ids, and of id -1, are distinguished by every bit") {
   const std::int32_t ids[] = {-1, 0, 1, 2, 255, 256, 65535, 65536, 65537, 1 << 20, (1 << 22) - 1};
   MergeTable table(200);
   std::int32_t next = 0;
@@ -69,7 +69,7 @@ TEST_CASE("Merges of large ids, and of no id, are told apart by every bit") {
   }
 }
 
-TEST_CASE("Spellings in text: the same as trying every spelling at every place") {
+TEST_CASE("Spellings in text: the same as trying every spelling at every position") {
   std::mt19937_64 random(3);
   const auto word = [&random](std::size_t longest) {
     std::string text(random() % (longest + 1), 'a');

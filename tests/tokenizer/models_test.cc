@@ -1,4 +1,4 @@
-// The real vocabularies, against recorded ids.
+// Real vocabularies against recorded ids.
 #include <algorithm>
 #include <filesystem>
 
@@ -24,7 +24,7 @@ std::unique_ptr<Tokenizer> smollm2() {
   return open_model(path);
 }
 
-/// Null, with a warning, where the model is not there: its terms forbid passing it on with the tests.
+/// Null, with a warning, if the model is missing: its license forbids redistributing it with the tests.
 std::unique_ptr<Tokenizer> gemma3() {
   const std::string path = model_path("gemma-3-270m-q4_k_m.gguf");
   if (std::filesystem::exists(path)) return open_model(path);
@@ -32,11 +32,11 @@ std::unique_ptr<Tokenizer> gemma3() {
   return nullptr;
 }
 
-/// What of a text SmolLM2 can write: its vocabulary lacks some bytes.
+/// The part of a text that SmolLM2 can encode: its vocabulary lacks some bytes.
 std::string writable(const Tokenizer& tokenizer, const std::string& text) {
   std::string kept;
   std::copy_if(text.begin(), text.end(), std::back_inserter(kept),
-               [&](char byte) { return tokenizer.left_out(std::string_view(&byte, 1)) == 0; });
+               [&](char byte) { return tokenizer.dropped_bytes(std::string_view(&byte, 1)) == 0; });
   return kept;
 }
 
@@ -47,14 +47,14 @@ TEST_CASE("SmolLM2: ids equal the record") {
   check_ids(*tokenizer, recorded.at("parsed"), Specials::kParse);
 }
 
-TEST_CASE("SmolLM2: 100,000 random texts come back", "[long]") {
+TEST_CASE("SmolLM2: decoding restores 100,000 random texts", "[long]") {
   const auto tokenizer = smollm2();
   std::mt19937_64 random(2026);
   std::size_t whole = 0;
   for (int i = 0; i < 100000; ++i) {
     const std::string text = random_text(random, 24);
     const Ids ids = encode(*tokenizer, text, i % 2 == 0 ? Specials::kParse : Specials::kAsText);
-    whole += tokenizer->left_out(text) == 0;
+    whole += tokenizer->dropped_bytes(text) == 0;
     REQUIRE(tokenizer->decode(ids, true) == writable(*tokenizer, text));
   }
   CHECK(whole > 50000);
@@ -64,7 +64,7 @@ TEST_CASE("SmolLM2: 100,000 random texts come back", "[long]") {
   }
 }
 
-TEST_CASE("SmolLM2: what the metadata says") {
+TEST_CASE("SmolLM2: special tokens from the metadata") {
   const auto tokenizer = smollm2();
   CHECK(tokenizer->size() == 49152);
   const SpecialIds& ids = tokenizer->specials();
@@ -80,8 +80,8 @@ TEST_CASE("SmolLM2: what the metadata says") {
   CHECK(tokenizer->piece(2).empty());
   CHECK(tokenizer->piece(2, true) == "<|im_end|>");
   CHECK(tokenizer->kind(2) == TokenKind::kControl);
-  CHECK(tokenizer->left_out("plain text") == 0);
-  CHECK(tokenizer->left_out("\x04") == 1);
+  CHECK(tokenizer->dropped_bytes("plain text") == 0);
+  CHECK(tokenizer->dropped_bytes("\x04") == 1);
 }
 
 TEST_CASE("Gemma 3: ids equal the record", "[gemma]") {
@@ -92,7 +92,7 @@ TEST_CASE("Gemma 3: ids equal the record", "[gemma]") {
   check_ids(*tokenizer, recorded.at("parsed"), Specials::kParse);
 }
 
-TEST_CASE("Gemma 3: 100,000 random texts come back", "[long][gemma]") {
+TEST_CASE("Gemma 3: decoding restores 100,000 random texts", "[long][gemma]") {
   const auto tokenizer = gemma3();
   if (tokenizer == nullptr) return;
   std::mt19937_64 random(2027);
@@ -102,7 +102,7 @@ TEST_CASE("Gemma 3: 100,000 random texts come back", "[long][gemma]") {
   }
 }
 
-TEST_CASE("Gemma 3: what the metadata says", "[gemma]") {
+TEST_CASE("Gemma 3: special tokens from the metadata", "[gemma]") {
   const auto tokenizer = gemma3();
   if (tokenizer == nullptr) return;
   CHECK(tokenizer->size() == 262144);

@@ -1,4 +1,4 @@
-// The split of text into words, against recorded splits of the reference implementation.
+// Pre-tokenizers against recorded splits of the reference implementation.
 #include "tokenizer/pre_tokenizer.h"
 
 #include "support.h"
@@ -49,8 +49,7 @@ TEST_CASE("Words equal the recorded splits") {
   }
 }
 
-TEST_CASE("Every code point is the letter, number, space or neither that the reference takes it for",
-          "[slow]") {
+TEST_CASE("Every code point has the class (letter, number, space, other) of the reference", "[slow]") {
   const auto recorded = record("splits.json");
   for (const std::string name : {"smollm", "llama-bpe"}) {
     const PreTokenizer splitter = must_create(name);
@@ -73,18 +72,18 @@ TEST_CASE("Every code point is the letter, number, space or neither that the ref
   }
 }
 
-TEST_CASE("Names of one scheme") {
+TEST_CASE("Several names of one pre-tokenizer") {
   for (const std::string name : {"llama-bpe", "llama3", "llama-v3"}) {
     const PreTokenizer splitter = must_create(name);
-    CHECK(splitter.whole_words_first());
-    CHECK(splitter.adds_bos());
+    CHECK(splitter.ignore_merges());
+    CHECK(splitter.add_bos());
     CHECK(word_lengths(splitter, "12345 it'S") == std::vector<int>{3, 2, 3, 2});
   }
-  CHECK_FALSE(must_create("smollm").adds_bos());
-  CHECK_FALSE(must_create("qwen2").whole_words_first());
+  CHECK_FALSE(must_create("smollm").add_bos());
+  CHECK_FALSE(must_create("qwen2").ignore_merges());
 }
 
-TEST_CASE("An unknown pre-tokenizer is named together with those there are") {
+TEST_CASE("The error for an unknown pre-tokenizer lists the supported ones") {
   const auto unknown = PreTokenizer::create("tekken");
   REQUIRE_FALSE(unknown);
   CHECK(unknown.error().code == ErrorCode::kUnsupported);

@@ -1,18 +1,18 @@
-// BOS, EOS and the tokens that end an answer.
+// BOS, EOS and end-of-generation tokens.
 #include "support.h"
 #include "tests/catch.h"
 
 namespace partita::test {
 namespace {
 
-Words words_with_specials() {
-  Words words = byte_words();
-  words.add("<bos>", kControl).add("<eos>", kControl).add("<|im_end|>", kControl).add("</s>");
-  return words;
+TestVocabulary vocabulary_with_specials() {
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("<bos>", kControl).add("<eos>", kControl).add("<|im_end|>", kControl).add("</s>");
+  return vocab;
 }
 
 GgufWriter byte_file(const std::string& pre = "gpt-2") {
-  GgufWriter file = file_of(words_with_specials(), "gpt2", std::vector<std::string>{});
+  GgufWriter file = file_of(vocabulary_with_specials(), "gpt2", std::vector<std::string>{});
   file.add("tokenizer.ggml.pre", pre);
   file.add("tokenizer.ggml.bos_token_id", kBos).add("tokenizer.ggml.eos_token_id", kEos);
   return file;
@@ -34,13 +34,13 @@ TEST_CASE("BOS and EOS as the metadata says") {
   CHECK(prompt(*tokenizer, "<bos>a") == Ids{kBos, 'a', kEos});
   CHECK(prompt(*tokenizer, "<bos>") == Ids{kBos, kEos});
   CHECK(prompt(*tokenizer, "a<eos>") == Ids{kBos, 'a', kEos});
-  CHECK(prompt(*tokenizer, "<bos><bos>a") == Ids{kBos, kBos, 'a', kEos});  // the text's own two stay
+  CHECK(prompt(*tokenizer, "<bos><bos>a") == Ids{kBos, kBos, 'a', kEos});  // the two BOS of the text stay
   CHECK(prompt(*tokenizer, "<bos>", Specials::kAsText) == Ids{kBos, '<', 'b', 'o', 's', '>', kEos});
   CHECK(encode(*tokenizer, "a", Specials::kParse) == Ids{'a'});
 }
 
-TEST_CASE("A BOS that is asked for but not named is an error, unless only the default asks") {
-  GgufWriter file = file_of(words_with_specials(), "gpt2", std::vector<std::string>{});
+TEST_CASE("add_bos_token without a BOS id is an error, unless it is only the default") {
+  GgufWriter file = file_of(vocabulary_with_specials(), "gpt2", std::vector<std::string>{});
   file.add("tokenizer.ggml.pre", "llama-bpe");
   CHECK(prompt(*must_open(file), "a") == Ids{'a'});
   file.add("tokenizer.ggml.add_bos_token", true);
@@ -50,11 +50,11 @@ TEST_CASE("A BOS that is asked for but not named is an error, unless only the de
   CHECK(tokenizer.error().message.find("add_bos_token") != std::string::npos);
 }
 
-TEST_CASE("Llama's ids hold where an old file names none") {
-  Words words;
-  words.add("<unk>", kUnknown).add("<s>", kControl).add("</s>", kControl);
-  add_byte_pieces(words);
-  const SpecialIds ids = must_open(file_of(words, "llama"))->specials();
+TEST_CASE("Llama's ids are the defaults for old files without ids") {
+  TestVocabulary vocab;
+  vocab.add("<unk>", kUnknown).add("<s>", kControl).add("</s>", kControl);
+  add_byte_pieces(vocab);
+  const SpecialIds ids = must_open(file_of(vocab, "llama"))->specials();
   CHECK(ids.unknown == 0);
   CHECK(ids.bos == 1);
   CHECK(ids.eos == 2);
@@ -63,7 +63,7 @@ TEST_CASE("Llama's ids hold where an old file names none") {
   CHECK(ids.end_of_generation == Ids{2});
 }
 
-TEST_CASE("Answers end at EOS, at the ids named and at control tokens spelled like an end") {
+TEST_CASE("Generation ends at EOS, at the ids of the metadata and at control tokens spelled like an end") {
   const auto plain = must_open(byte_file());
   CHECK(plain->specials().end_of_generation == Ids{kEos, kTurn});  // "</s>" is a plain word there
   CHECK(plain->ends_generation(kTurn));
@@ -76,16 +76,16 @@ TEST_CASE("Answers end at EOS, at the ids named and at control tokens spelled li
 }
 
 TEST_CASE("Special tokens: leftmost, longest, and only whole") {
-  Words words = byte_words();
-  words.add("<a>", kControl).add("<a><b>", kControl).add("<b>", kControl).add("", kControl);
-  const auto tokenizer = must_open(file_of(words, "gpt2", std::vector<std::string>{}));
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("<a>", kControl).add("<a><b>", kControl).add("<b>", kControl).add("", kControl);
+  const auto tokenizer = must_open(file_of(vocab, "gpt2", std::vector<std::string>{}));
   const TokenId a = 256, ab = 257, b = 258;
   CHECK(encode(*tokenizer, "<a><b><b><a>", Specials::kParse) == Ids{ab, b, a});
   CHECK(encode(*tokenizer, "<a><b", Specials::kParse) == Ids{a, '<', 'b'});
   CHECK(encode(*tokenizer, "<<a>>", Specials::kParse) == Ids{'<', a, '>'});
 }
 
-TEST_CASE("Ids outside the vocabulary are nothing") {
+TEST_CASE("Ids outside the vocabulary have no text") {
   const auto tokenizer = must_open(byte_file());
   for (const TokenId id : {-1, 260, 1 << 30}) {
     CHECK_FALSE(tokenizer->contains(id));

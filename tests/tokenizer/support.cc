@@ -24,41 +24,41 @@ std::unique_ptr<Tokenizer> must_open(const GgufWriter& file) {
   return std::move(*tokenizer);
 }
 
-Words& Words::add(std::string token, std::int32_t type, float score) {
+TestVocabulary& TestVocabulary::add(std::string token, std::int32_t type, float score) {
   tokens.push_back(std::move(token));
   types.push_back(type);
   scores.push_back(score);
   return *this;
 }
 
-TokenId Words::id(std::string_view token) const {
+TokenId TestVocabulary::id(std::string_view token) const {
   const auto found = std::find(tokens.begin(), tokens.end(), token);
   return found == tokens.end() ? -1 : static_cast<TokenId>(found - tokens.begin());
 }
 
-Words byte_words() {
-  Words words;
-  for (int byte = 0; byte < 256; ++byte) words.add(byte_spelling(static_cast<std::uint8_t>(byte)));
-  return words;
+TestVocabulary byte_vocabulary() {
+  TestVocabulary vocab;
+  for (int byte = 0; byte < 256; ++byte) vocab.add(byte_spelling(static_cast<std::uint8_t>(byte)));
+  return vocab;
 }
 
-void add_byte_pieces(Words& words) {
+void add_byte_pieces(TestVocabulary& vocab) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   for (std::size_t byte = 0; byte < 256; ++byte) {
-    words.add(std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + ">", kByte);
+    vocab.add(std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + ">", kByte);
   }
 }
 
-GgufWriter file_of(const Words& words, const std::string& model,
+GgufWriter file_of(const TestVocabulary& vocab, const std::string& model,
                    const std::optional<std::vector<std::string>>& merges) {
   GgufWriter file;
   file.add("tokenizer.ggml.model", model);
-  file.add("tokenizer.ggml.tokens", words.tokens);
-  file.add("tokenizer.ggml.token_type", words.types);
+  file.add("tokenizer.ggml.tokens", vocab.tokens);
+  file.add("tokenizer.ggml.token_type", vocab.types);
   if (merges) {
     file.add("tokenizer.ggml.merges", *merges);
   } else {
-    file.add("tokenizer.ggml.scores", words.scores);
+    file.add("tokenizer.ggml.scores", vocab.scores);
   }
   return file;
 }

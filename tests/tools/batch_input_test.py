@@ -1,4 +1,4 @@
-"""What partita batch reads: packed files, damaged ones, and lines that are no rows."""
+"""Input of partita batch: compressed files, damaged files, and lines that are no rows."""
 
 import base64
 import gzip
@@ -41,7 +41,7 @@ class Input(BatchTest):
         self.assertEqual(piped.stdout, self.output.read_bytes())
 
     def check_rows_before_damage(self, data, *words, name="in"):
-        """The rows before the damage are there, and one sentence names the file and what is wrong with it."""
+        """Checks that the rows before the damage are answered, and that one sentence names the file and the damage."""
         self.input.write_bytes(data)
         self.output.unlink(missing_ok=True)
         done = run("batch", "-q", "-i", self.input, "-o", self.output)
@@ -69,7 +69,7 @@ class Input(BatchTest):
         packed = gzip.compress(self.text) + gzip.compress(b'{"id":8,"system":"' + padding)
         self.assertEqual(self.check_rows_before_damage(packed[:-2000], "ends in the middle", "gzip"), 8)
         self.assertEqual(self.check_rows_before_damage(zstd_frame(self.text, padding[:99_000])[:-9], "ends in the middle", "Zstandard"), 8)
-        # After the file is whole again, the job goes on.
+        # After the file is repaired, the job resumes.
         self.input.write_bytes(gzip.compress(self.text) + gzip.compress(json.dumps(self.rows[0] | {"id": 8}).encode()))
         done = self.batch_json()
         self.assertEqual((done["rows"], done["skipped"]), (1, 8))
@@ -88,7 +88,7 @@ class Input(BatchTest):
         self.assertEqual(self.check_rows_before_damage(b"\x1f\x8b\x08\xff" + bytes(40), "gzip data is damaged"), 0)
         self.assertEqual(self.check_rows_before_damage(zstd_frame(self.text, window=0xF8), "more than 128 MiB", "--long=27"), 0)
 
-    def test_a_line_that_unpacks_to_a_gibibyte(self):
+    def test_a_line_that_decompresses_to_a_gibibyte(self):
         bomb = zstd_frame(self.text[:-1] + b"\n" + b'{"id":"', *[(b"a", 1 << 17)] * 8192, b"\n" + self.text)
         self.input.write_bytes(bomb)
         process = start("batch", "-q", "-i", self.input, "-o", self.output)

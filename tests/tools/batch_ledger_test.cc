@@ -1,4 +1,4 @@
-// The table of ids: what was set is there, what was not is not, however full it is.
+// IdTable: has() is true exactly for the ids that were set, at every load factor.
 #include "tools/batch/batch_ledger.h"
 
 #include "tests/catch.h"
@@ -15,7 +15,7 @@ TEST_CASE("A table of ids holds what was set and nothing else, at every size") {
     REQUIRE_FALSE(table.set(id(n), mark));
     REQUIRE(table.has(id(n), mark));
     REQUIRE_FALSE(
-        table.has(id(n + 1), IdTable::kRead));  // a table without a free slot would be searched for ever
+        table.has(id(n + 1), IdTable::kRead));  // the search would not end in a table without a free slot
     REQUIRE_FALSE(table.has(id(n + 1), IdTable::kWritten));
   }
   for (int n = 0; n < 5000; ++n) {

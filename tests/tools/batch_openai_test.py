@@ -126,7 +126,7 @@ class OpenAi(BatchTest):
         self.assertIn("custom_id", self.refusal(out[-1]))
         self.assertEqual(len({row["id"] for row in out}), len(out))
 
-    def test_a_key_that_means_nothing_is_told_and_others_are_not(self):
+    def test_an_unknown_key_is_reported_and_others_are_not(self):
         self.batch([line("a", TEXT, prompt="x", max_tokens=1, user="u", metadata={"a": 1}, store=True, min_p=0.1, colour=1)])
         self.assertIn("colour", self.stderr)
         self.assertEqual(self.stderr.count("is not an option"), 1)

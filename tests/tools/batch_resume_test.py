@@ -1,4 +1,4 @@
-"""What partita batch keeps when it is killed, interrupted or out of space, and how it goes on."""
+"""partita batch after a kill, an interrupt or a full disk: which rows are kept, and how it resumes."""
 
 import fcntl
 import json
@@ -65,7 +65,7 @@ class Resume(BatchTest):
         return rows + [{"body": {}}, {"id": "bad", "temperature": -1, "prompt": "x"}]
 
     def kill_until_done(self, *args, seed):
-        """Runs the job, each time with SIGKILL after a random while, until it ends; how often it was killed."""
+        """Runs the job with SIGKILL at random moments until it ends; returns the number of kills."""
         draws, kills = random.Random(seed), 0
         while True:
             process = start("batch", "-q", "-i", self.input, "-o", self.output, "--sequences", 4, *args)

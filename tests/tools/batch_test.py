@@ -1,4 +1,4 @@
-"""partita batch: rows in, rows out, whatever happens in between."""
+"""partita batch: rows, errors, options, progress."""
 
 import json
 import os
@@ -46,7 +46,7 @@ class Batch(BatchTest):
         self.assertEqual(out[9]["ids"], out[0]["ids"])
         self.assertEqual(out[6], {"id": 7, "text": "", "ids": [], "finish": "length", "error": None})
 
-    def test_a_full_context_is_told_from_a_limit(self):
+    def test_a_full_context_differs_from_a_limit(self):
         row = {"ids": [253] * 509, "greedy": True, "logit_bias": {"0": "-inf", "2": "-inf"}}  # of the bundled model's 512
         out = self.batch([row | {"id": 1, "n": -1}, row | {"id": 2, "n": 2}, row | {"id": 3, "n": 3}, row | {"id": 4, "n": 4}],
                          "-m", "bundled")
@@ -100,8 +100,8 @@ class Batch(BatchTest):
         bad = [r for r in out if r["error"] is not None]
         self.assertEqual(len(bad), 13)
         for row in bad:
-            spare = row["id"] in (2, 3, 10) or row is out[13]  # rows that own no id
-            self.assertEqual(set(row), {"id", "error"} | ({"line"} if spare else set()))
+            duplicate = row["id"] in (2, 3, 10) or row is out[13]  # rows that own no id
+            self.assertEqual(set(row), {"id", "error"} | ({"line"} if duplicate else set()))
         errors = {r["id"]: r["error"] for r in bad}
         self.assertIn("line 2", errors[2])
         self.assertIn("temperature", errors["d"])
@@ -121,7 +121,7 @@ class Batch(BatchTest):
         self.assertEqual([row["error"] for row in out], [None, None, None])
         self.assertEqual(out[1]["ids"], out[0]["ids"])
 
-    def test_an_unknown_key_is_told_once(self):
+    def test_an_unknown_key_is_reported_once(self):
         out = self.batch([{"id": i, "prompt": "x", "n": 1, "reference": "y"} for i in range(3)])
         self.assertTrue(all(r["error"] is None for r in out))
         self.assertEqual(self.stderr.count("reference"), 1)
@@ -138,7 +138,7 @@ class Batch(BatchTest):
         out = self.batch(rows)
         errors = {r["id"]: r["error"] for r in out[:-1]}
         self.assertIsNone(errors.pop("data"))
-        for key in ("json_schema",):  # an empty object asks for nothing
+        for key in ("json_schema",):  # an empty object is treated as absent
             self.assertIsNone(errors.pop(key))
         for key, error in errors.items():
             self.assertIn(f'"{key}" is not an option of a row', error)
@@ -254,7 +254,7 @@ class Batch(BatchTest):
         process.stdout.close()
         self.assertRegex(seen.decode(), r"\r\[#*\.*\] \d+ of 20 rows, \d+ tokens/s")
         bar, _, summary = seen.decode().rpartition("20 rows, 0 errors")
-        self.assertTrue(bar.endswith(" \r"), bar)  # wiped before the summary
+        self.assertTrue(bar.endswith(" \r"), bar)  # erased before the summary
         self.assertNotIn("\x1b", seen.decode())
 
     @staticmethod

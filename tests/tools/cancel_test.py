@@ -1,4 +1,4 @@
-"""Ctrl-C while a chat template is rendered that takes its time."""
+"""Ctrl-C during the rendering of a slow chat template."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ SLOW = "{% set x = 'é' * 400000 %}{% for i in range(100000) %}{% set z = x | up
 
 class Cancel(ProgramTest):
     def slow_model(self):
-        """The bundled model with another chat template, as long as its own."""
+        """The bundled model with another chat template of the same length."""
         file = (SOURCE / "weights/bundled/partita-small.gguf").read_bytes()
         key = b"tokenizer.chat_template\x08\0\0\0"
         begin = file.index(key) + len(key) + 8
@@ -23,7 +23,7 @@ class Cancel(ProgramTest):
         return path
 
     def interrupt(self, process):
-        """Its stdout and the last line of stderr."""
+        """Returns its stdout and the last line of stderr."""
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

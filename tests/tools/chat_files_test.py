@@ -1,4 +1,4 @@
-"""Chats in files: what is on the disk, when, and what becomes of it."""
+"""Chats in files: contents on the disk, damage, caches, and /save, /load, /fork, /undo, /redo, /reset."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def read_session(path):
 
 
 def checksum(data):
-    """Of weights/hash.h."""
+    """The checksum of weights/hash.h."""
     def mix(state, word):
         state = (state ^ word) * 0x9E3779B97F4A7C15 & (1 << 64) - 1
         return state ^ state >> 32
@@ -53,7 +53,7 @@ def checksum(data):
 
 
 def as_older_programs_wrote_it(chat, note=None):
-    """The session file with messages that version 0.1 kept for this chat, or with another note."""
+    """A session file with messages, as version 0.1 wrote it for this chat, or with another note."""
     cache = cache_of(chat).read_bytes()
     _, begin, end = read_session(cache_of(chat))
     note = note or json.dumps({"messages": [{"role": r, "content": c} for r, c in read_chat(chat)]}).encode()
@@ -76,7 +76,7 @@ class ChatFileTest(ProgramTest):
         return done.stdout.decode()
 
     def begin(self, *lines, session=None):
-        """A chat in a file, which these lines began; what the program said."""
+        """Begins a chat in a file with these lines; returns the program's messages."""
         done = self.chat(*lines, session=session or self.file)
         self.said(done)
         return done.stderr.decode()
@@ -92,7 +92,7 @@ class ChatFileTest(ProgramTest):
         return [content for role, content in read_chat(file) if role == "user"]
 
     def assert_messages(self, count, file):
-        """As the program sees it."""
+        """The chat as the program reads it."""
         done = self.chat("/save", session=file)
         self.said(done)
         self.assertIn(f"; {count} messages)", done.stderr.decode())
@@ -107,7 +107,7 @@ class Saved(ChatFileTest):
         self.assertEqual(self.said(first) + self.said(rest), whole)
         # The question alone; where prompts and answers have different arithmetic, the answer before it as well.
         self.assertLess(self.prefilled(rest)[0], 40)
-        # What was said is there to be taken back.
+        # The messages are there and can be undone.
         again = self.chat("/undo", questions[2], session=self.file)
         self.assertEqual(self.said(again), whole[-len(self.said(again)):])
 
@@ -141,7 +141,7 @@ class Saved(ChatFileTest):
         self.assertEqual((answer["role"], answer["finish"]), ("assistant", "cancelled"))
         self.assertGreater(len(answer["content"]), 0)
 
-    def test_a_question_whose_answer_was_killed_is_told(self):
+    def test_a_question_whose_answer_was_killed_is_reported(self):
         self.begin("Hi")
         with self.file.open("a") as file:
             file.write('{"id":3,"parent":2,"role":"user","content":"What is blue?"}\n')
@@ -161,7 +161,7 @@ class Saved(ChatFileTest):
         self.assertLess(self.file.stat().st_size, 2000)  # what was refused is not in the file
 
     def test_what_was_said_is_kept_when_a_chat_is_ended_from_outside(self):
-        for end in (signal.SIGTERM, signal.SIGHUP, None):  # None: nobody reads what it says
+        for end in (signal.SIGTERM, signal.SIGHUP, None):  # None: its output is not read
             self.file = self.dir / f"chat{end}"
             with self.start() as process:
                 process.stdin.write(b"Hi\n")
@@ -195,7 +195,7 @@ class Saved(ChatFileTest):
             self.assertEqual(self.questions(self.file), ["Hi", "A" * 300, "And?", "Now?"])
             process.communicate()
             self.assertEqual(process.returncode, 0)
-        # What cannot be written until the end is told by the exit code; what cannot be at the start, at once.
+        # Messages that cannot be written until the end set the exit code; a chat that cannot be opened fails at once.
         done = self.chat("A" * 500, session=self.file, preexec_fn=lambda: resource.setrlimit(
             resource.RLIMIT_FSIZE, (self.file.stat().st_size, resource.RLIM_INFINITY)))
         self.assertEqual(done.returncode, 1)
@@ -244,7 +244,7 @@ class Moves(ChatFileTest):
         self.assertIn("would be lost", done.stderr.decode())
         self.assertEqual(self.questions(self.dir / "b"), ["What is 1 + 1?"])
 
-    def test_what_is_taken_back_can_be_got_back(self):
+    def test_undone_messages_can_be_redone(self):
         self.begin("Hi", "And?", "/undo", "/reset", "What is blue?")
         self.assertEqual(self.questions(self.file), ["What is blue?"])
         self.begin("/redo")
@@ -258,7 +258,7 @@ class Moves(ChatFileTest):
         self.begin("Hi again")
         self.assertEqual(self.questions(self.file), ["Hi again"])
 
-    def test_what_is_taken_back_is_in_no_cache(self):
+    def test_undone_messages_are_in_no_cache(self):
         fork = self.dir / "fork"
         self.begin("Hi")
         before = self.ids_in_cache(self.file)
@@ -289,7 +289,7 @@ class Moves(ChatFileTest):
     def ids_in_cache(self, chat):
         return read_session(cache_of(chat))[0] if cache_of(chat).exists() else []
 
-    def test_a_file_that_was_removed_is_told(self):
+    def test_a_file_that_was_removed_is_reported(self):
         with self.start("-v") as process:
             process.stdin.write(b"Hi\n")
             process.stdin.flush()
@@ -308,7 +308,7 @@ class Moves(ChatFileTest):
         self.said(self.chat("/reset", "Else?", session=self.file, more=["--system", "Be long."]))
         self.assertEqual(read_chat(self.file)[0], ("system", "Be long."))
 
-    def test_a_system_message_that_is_not_used_is_told(self):
+    def test_a_system_message_that_is_not_used_is_reported(self):
         self.begin("Hi")
         for quiet in ([], ["-q"]):
             done = self.chat("And?", session=self.file, more=["--system", "Be brief.", *quiet])
@@ -317,7 +317,7 @@ class Moves(ChatFileTest):
 
 
 class Files(ChatFileTest):
-    def test_a_path_that_cannot_be_written_is_told_before_the_first_question(self):
+    def test_a_path_that_cannot_be_written_is_reported_before_the_first_question(self):
         self.begin("Hi")
         for path, words in ((self.dir, ["is a directory", "file"]), (self.file / "x", ["Not a directory"]),
                             ("/dev/null", ["a device"]), ("/proc/none", ["cannot open"])):
@@ -350,7 +350,7 @@ class Files(ChatFileTest):
         self.assertEqual(self.questions(self.file), ["Hi"])
         self.assertTrue(self.file.read_bytes().startswith(before))
 
-    def test_a_torn_end_is_dropped_and_told(self):
+    def test_a_torn_end_is_dropped_and_reported(self):
         self.begin("Hi")
         whole = self.file.read_bytes()
         for torn in (b'{"id":3,"parent":2,"role":"us', b"\0" * 100, b"{"):
@@ -424,7 +424,7 @@ class Files(ChatFileTest):
 
 
 class OlderFiles(ChatFileTest):
-    """Sessions with messages, as version 0.1 kept chats."""
+    """Sessions with messages, the format of chats in version 0.1."""
 
     def test_a_recorded_one_loads_and_is_replaced_when_more_is_said(self):
         recorded = (SOURCE / "tests/data/chat/version_1.partita").read_bytes()  # of another model
@@ -440,7 +440,7 @@ class OlderFiles(ChatFileTest):
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
         self.assert_messages(7, self.file)
 
-    def test_its_cache_is_taken_up(self):
+    def test_its_cache_is_loaded(self):
         self.begin("What is the capital of France?")
         old = as_older_programs_wrote_it(self.file)
         expected = self.chat("And of Italy?", session=self.file)

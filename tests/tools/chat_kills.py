@@ -1,4 +1,4 @@
-"""A scripted chat with /fork, /load, /undo, killed at any moment: what must be in its files then.
+"""A scripted chat with /fork, /load and /undo that is killed at any moment: checks its files.
 
 Shared by chat_test.py, which kills a few times, and tests/soak/kill_chat.py, which kills many times.
 """
@@ -46,7 +46,7 @@ def read_chat(path):
 
 
 class Run:
-    """One run of the script in a directory of its own."""
+    """One run of the script in its own directory."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -68,7 +68,7 @@ class Run:
             self.process.stdin.flush()
 
     def do(self, line):
-        """Has a step done, and waits until the program says that it is."""
+        """Runs a step, and waits until the program says that it is done."""
         self.send(line)
         if line is None:
             self.process.stderr.read()
@@ -89,7 +89,7 @@ class Run:
 
 
 class Scenario:
-    """The script, run undisturbed once: what its files hold after each step, and how long the steps take."""
+    """One undisturbed run of the script: the contents of its files after each step, and the steps' durations."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -104,7 +104,7 @@ class Scenario:
         undisturbed.kill()
 
     def kill(self, chance):
-        """Kills a new run at a random moment of a random step; a sentence about what was lost, or nothing."""
+        """Kills a new run at a random moment of a random step; returns a sentence about lost messages, or nothing."""
         self.kills += 1
         step = chance.randrange(len(SCRIPT))
         killed = Run(self.directory / f"kill{self.kills}")
@@ -124,11 +124,11 @@ class Scenario:
         return self.go_on(killed.directory, name, found[name] or [], where)
 
     def go_on(self, directory, name, messages, where):
-        """The program itself goes on with what is there."""
+        """The program itself resumes the chat."""
         done = subprocess.run([os.environ["PARTITA_PROGRAM"], *map(str, CHAT), "--session", name], cwd=directory,
                               input=b"/save\nAnd?\n", capture_output=True, env=environment(), timeout=120)
         if done.returncode != 0 or f"; {len(messages)} messages)" not in done.stderr.decode():
-            return f"{where}: {name} goes on with {done.returncode}: {done.stderr.decode()}"
+            return f"{where}: {name} resumes with exit code {done.returncode}: {done.stderr.decode()}"
         if read_chat(directory / name)[:len(messages)] != messages:
             return f"{where}: {name} lost messages when the chat went on"
         return None

@@ -1,5 +1,4 @@
-// The record of a chat: where its heads lead, by the plain definition, and in time that grows with the file
-// alone.
+// The record of a chat: its heads agree with a plain implementation, and reading takes linear time.
 #include "tools/chat/chat_record.h"
 
 #include <algorithm>
@@ -17,7 +16,7 @@ using Id = ChatRecord::Id;
 const std::string kHeader = R"({"partita_chat":1,"model":"m","fingerprint":"f"})"
                             "\n";
 
-/// docs/session_files.md, word by word.
+/// The plain implementation, by docs/session_files.md.
 class PlainRecord {
  public:
   Id head() const { return head_; }
@@ -120,7 +119,7 @@ TEST_CASE("Heads, steps back and steps forward lead where the plain definition s
         const Id id = random() % (last + 1);
         auto read = partita::testing::must(
             ChatRecord::read(text_of(record) + "{\"head\":" + std::to_string(id) + "}\n", "chat"));
-        REQUIRE(read.left_out == 0);
+        REQUIRE(read.damaged == 0);
         record = std::move(read.record);
         plain.go_to(id);
       }
@@ -148,7 +147,7 @@ TEST_CASE("A chat of very many heads is read in time that grows with it") {
     text += "{\"head\":" + std::to_string(id) + "}\n";
   }
   auto read = partita::testing::must(ChatRecord::read(text, "chat"));
-  CHECK(read.left_out == 0);
+  CHECK(read.damaged == 0);
   CHECK(read.record.lines().size() == 1 + kMessages + kHeads);
   const Id head = kMessages - kHeads + 2;
   CHECK(read.record.head() == head);

@@ -24,7 +24,7 @@ class Terminal:
         os.write(self.fd, data if isinstance(data, bytes) else data.encode())
 
     def wait_for(self, wanted, timeout=60):
-        """Reads until `wanted` comes; what came before it. What comes after is kept."""
+        """Reads until `wanted` appears; returns the text before it. The text after it is kept."""
         end = time.monotonic() + timeout
         while wanted not in self.seen:
             if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
@@ -37,7 +37,7 @@ class Terminal:
         return before
 
     def ask(self, text):
-        """Types a line at the prompt and waits for the next prompt; what was said in between."""
+        """Types a line at the prompt and waits for the next prompt; returns the text in between."""
         self.type(text + "\r")
         self.wait_for(b"\n")  # the echo
         return self.wait_for(b"> ")

@@ -1,4 +1,4 @@
-"""partita chat, through a terminal and through pipes."""
+"""partita chat, on a terminal and with pipes."""
 
 import os
 import signal
@@ -85,7 +85,7 @@ class Chat(ProgramTest):
     def test_a_line_goes_on_after_a_backslash(self):
         chat = self.open("-n", "30")
         chat.type("What is the capital \\\r")
-        chat.wait_for(b"  ")  # the prompt of a line that goes on
+        chat.wait_for(b"  ")  # the prompt of a continued line
         self.assertIn(b"Paris", chat.ask("of France? Answer with one word."))
         chat.type(CTRL_D)
         self.assertEqual(chat.exit_code(), 0)
@@ -124,7 +124,7 @@ class Pipes(ProgramTest):
             done = run("chat", "-m", "bundled", "-q", stdin=text + "Hi\n")
             self.check_sentence(done, 1, "16777216 bytes")
 
-    def test_a_full_context_is_told_from_the_limit_of_an_answer(self):
+    def test_a_full_context_differs_from_the_limit_of_an_answer(self):
         # The bundled model's context has 512 tokens.
         done = run("chat", "-m", "bundled", "--greedy", "-n", -1, "--no-repeat-ngram-size", 1, stdin="word " * 490)
         self.assertEqual(done.returncode, 0, done.stderr)

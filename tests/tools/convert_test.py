@@ -1,4 +1,4 @@
-"""partita convert: a checkpoint to a model file that runs."""
+"""partita convert: converts a checkpoint to a model file that runs."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""partita generate, and what every command has in common."""
+"""partita generate, and the options, help and errors that all commands share."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from program import (
     write_checkpoint,
 )
 
-# The common options that --help of each command shows, besides --model and --quiet; it takes the others too.
+# The common options that --help-all of each command shows, besides --model and --quiet; it accepts the others too.
 ENGINE = {"--threads", "--exact", "--cache", "--attention-window", "--attention-sinks", "--head", "--verbose"}
 COMMANDS = {
     "generate": ENGINE | {"--json", "--no-special", "--seed"},
@@ -110,7 +110,7 @@ class Generate(ProgramTest):
             self.assertEqual(len(token["top"]), 3)
             self.assertEqual(token["top"][0], [token["id"], token["logprob"]])  # greedy: the likeliest
         self.assertEqual(set(out["timing"]), {"load_s", "prefill_tokens", "prefill_s", "decode_tokens", "decode_s",
-                                              "shared_tokens", "guessed", "guessed_right"})
+                                              "shared_tokens", "draft_tokens", "accepted_tokens"})
         self.assertEqual(out["timing"]["prefill_tokens"], len(out["prompt_ids"]))
         plain = run("generate", "-p", FRANCE, "-n", 8, "--greedy")
         self.assertEqual(plain.stdout.decode(), out["text"] + "\n")
@@ -377,16 +377,17 @@ class Cut(ProgramTest):
 class Usage(ProgramTest):
     def test_help_and_its_example(self):
         write_checkpoint(self.dir / "checkpoint")  # for convert
-        for command, heeded in COMMANDS.items():
+        for command, used in COMMANDS.items():
             with self.subTest(command):
+                options = run(command, "--help-all").stdout.decode().split("Example:\n")[0]
+                for option in {"--model", "--quiet"} | used:
+                    self.assertIn(option, options)
+                for option in COMMANDS["generate"] - used:
+                    self.assertNotIn(option, options)
                 shown = run(command, "--help")
                 self.assertEqual(shown.returncode, 0)
-                options, example = shown.stdout.decode().split("Example:\n")
-                for option in {"--model", "--quiet"} | heeded:
-                    self.assertIn(option, options)
-                for option in COMMANDS["generate"] - heeded:
-                    self.assertNotIn(option, options)
-                example = example.strip()
+                lines = shown.stdout.decode().split("Example:\n")[1].splitlines()
+                example = "\n".join(line.strip() for line in lines if line.startswith("  "))
                 self.assertIn(PROGRAM, example)
                 done = subprocess.run(["bash", "-o", "pipefail", "-c", example], stdin=subprocess.DEVNULL,
                                       capture_output=True, cwd=self.dir, env=environment(), timeout=300)
@@ -394,7 +395,7 @@ class Usage(ProgramTest):
                 if command != "chat":
                     self.assertGreater(len(done.stdout), 0, example)
 
-    def test_options_that_a_command_has_no_use_for(self):
+    def test_common_options_that_a_command_does_not_use(self):
         common = ["-m", MODEL, "-t", 1, "--seed", 5, "--exact", "--cache", "i8", "--head", "full", "--no-special", "-q", "-v"]
         conversation = '{"messages":[{"role":"user","content":"Hi"}]}'
         for command, stdin in (("tokenize", "Hi"), ("detokenize", "1 2"), ("template", conversation), ("inspect", "")):

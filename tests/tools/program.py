@@ -1,4 +1,4 @@
-"""What the whole-program tests share: running `partita`, and the model they run it on."""
+"""Helpers of the whole-program tests: running `partita`, and its model."""
 
 import array
 import json
@@ -20,7 +20,7 @@ MODEL = str(MODELS / "SmolLM2-135M-Instruct.Q4_1.gguf")
 # How soon Ctrl-C must take effect, in seconds; builds with sanitizers are given more by their test command.
 PATIENCE = float(os.environ.get("PARTITA_TEST_PATIENCE", "0.2"))
 FRANCE = "The capital of France is"
-COUNTING = "1 2 3 4 5 6 7 8 9 10 11 12 13"  # which the model goes on with until it is stopped
+COUNTING = "1 2 3 4 5 6 7 8 9 10 11 12 13"  # the model continues this until it is stopped
 
 
 def environment(**changes):
@@ -31,14 +31,14 @@ def environment(**changes):
 
 
 def run(*args, stdin=b"", env=None, timeout=300, **options):
-    """The finished process of `partita ARGS`; stdout and stderr are bytes."""
+    """Runs `partita ARGS` to its end; returns the process. stdout and stderr are bytes."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
     return subprocess.run([PROGRAM, *map(str, args)], input=data, capture_output=True,
                           env=env or environment(), timeout=timeout, **options)
 
 
 def run_json(*args, stdin=b""):
-    """What `partita ARGS --json` prints, which must be one JSON value and all of stdout."""
+    """Runs `partita ARGS --json`; returns its stdout, which must be one JSON value."""
     done = run(*args, "--json", stdin=stdin)
     if done.returncode != 0:
         raise AssertionError(f"exit code {done.returncode}: {done.stderr.decode()}")
@@ -46,14 +46,14 @@ def run_json(*args, stdin=b""):
 
 
 def start(*args, **options):
-    """`partita ARGS`, running; stdout and stderr are pipes unless options say otherwise."""
+    """Starts `partita ARGS`; stdout and stderr are pipes unless options say otherwise."""
     settings = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     settings.update(options)
     return subprocess.Popen([PROGRAM, *map(str, args)], **settings)
 
 
 def read_until(stream, wanted, timeout=60):
-    """Reads a pipe until `wanted` has come; what was read."""
+    """Reads a pipe until `wanted` appears; returns everything read."""
     seen = b""
     end = time.monotonic() + timeout
     while wanted not in seen:
@@ -99,7 +99,7 @@ def write_checkpoint(path, **changes):
 
 
 class ProgramTest(unittest.TestCase):
-    """A test with a directory of its own."""
+    """A test with its own temporary directory."""
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -107,7 +107,7 @@ class ProgramTest(unittest.TestCase):
         self.dir = pathlib.Path(directory.name)
 
     def check_sentence(self, done, code, *words):
-        """It ended with `code`, nothing on stdout and one line on stderr that has these words."""
+        """Checks the exit code, an empty stdout, and one line on stderr with these words."""
         message = done.stderr.decode()
         self.assertEqual(done.returncode, code, message)
         self.assertEqual(done.stdout, b"")
@@ -128,18 +128,18 @@ def json_lines(path):
 
 
 class BatchTest(ProgramTest):
-    """A test of `partita batch`, with an input and an output of its own."""
+    """A test of `partita batch`, with its own input and output."""
 
     def setUp(self):
         super().setUp()
         self.input, self.output = self.dir / "in.jsonl", self.dir / "out.jsonl"
 
     def write_rows(self, rows):
-        """Objects, or lines as they are."""
+        """Writes the input: objects, or lines of text."""
         self.input.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
 
     def batch(self, rows, *args, code=0):
-        """Runs these rows; what was written."""
+        """Runs these rows; returns the output rows."""
         self.write_rows(rows)
         done = run("batch", "-i", self.input, "-o", self.output, *args)
         self.assertEqual(done.returncode, code, done.stderr.decode())
@@ -147,7 +147,7 @@ class BatchTest(ProgramTest):
         return json_lines(self.output)
 
     def batch_json(self, *args):
-        """Runs the input as it stands; the summary."""
+        """Runs the present input; returns the summary."""
         return run_json("batch", "-i", self.input, "-o", self.output, *args)
 
 

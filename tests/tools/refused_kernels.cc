@@ -1,5 +1,6 @@
-// The program with tables of kernels that compute wrongly: what a processor or an emulator of one would do to
-// it. Linked with --wrap in place of kernels(); the program itself has no such way in.
+// The program with kernel tables that compute wrong results, as on a faulty processor or emulator. Linked
+// with
+// --wrap in place of kernels(); the program itself has no such option.
 #include <map>
 
 #include "engine/kernels/kernels.h"
@@ -9,7 +10,7 @@ namespace partita {
 const Kernels& real_kernels(Isa isa) asm("__real__ZN7partita7kernelsENS_3IsaE");
 const Kernels& wrong_kernels(Isa isa) asm("__wrap__ZN7partita7kernelsENS_3IsaE");
 
-/// Every table but the definition rotates by the wrong angles.
+/// Every table but the scalar definition rotates by wrong angles.
 const Kernels& wrong_kernels(Isa isa) {
   static const std::map<Isa, Kernels> wrong = [] {
     std::map<Isa, Kernels> tables;

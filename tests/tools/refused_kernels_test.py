@@ -1,4 +1,4 @@
-"""Kernels that fail their test: `-v` names them, and the answer is that of those below."""
+"""Kernels that fail their self-test: `-v` names them, and the next lower instruction set is used."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Where the system creates fewer threads than asked for, the program says so and computes the same."""
+"""If the system creates fewer threads than asked for, the program says so and computes the same answer."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ MIB = 1 << 20
 
 
 def allow_no_more_tasks():
-    """For the process that is about to start: as many tasks as its user has. Root has no such limit."""
+    """Limits the process to the number of its user's tasks. Root has no such limit."""
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
     if os.geteuid() == 0:
         os.setgroups([])
@@ -48,10 +48,10 @@ class NoThreads(unittest.TestCase):
         self.assertEqual(done.stdout, expected.stdout)
         self.assertIn(b"1 threads, ", done.stderr)
 
-    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one core: nobody asks for a second thread")
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one core: no second thread is asked for")
     def test_says_once_what_is_missing_and_what_to_do(self):
-        warning = (b"partita: asked for 2 threads, 1 could be made (limit: ulimit -u 1); answers are the same, but "
-                   b"come later: raise the limit, or ask for fewer with --threads\n")
+        warning = (b"partita: asked for 2 threads, 1 could be made (limit: ulimit -u 1); answers are the same but "
+                   b"slower: raise the limit, or ask for fewer with --threads\n")
         self.assertEqual(self.run_limited().stderr.count(warning), 1)
         several = self.run_limited("--with", "bundled")  # opens two models
         self.assertEqual(several.returncode, 0, several.stderr)
@@ -62,7 +62,7 @@ class NoThreads(unittest.TestCase):
 
 @unittest.skipIf(SANITIZERS, "sanitizers want all addresses")
 class LittleMemory(unittest.TestCase):
-    """ulimit -v: a thread's stack is refused, or what comes after it; never is the answer another one."""
+    """ulimit -v: a thread's stack or a later allocation fails; the answer never changes."""
 
     def run_within(self, mib):
         def limit():

@@ -1,4 +1,4 @@
-"""What the program says to people: about mistyped names and wrong values, and of tokens, in text."""
+"""Help texts, usage errors (mistyped names, wrong values), and text output about tokens."""
 
 import json
 import os
@@ -6,8 +6,39 @@ import pty
 import re
 import subprocess
 
-from program import FRANCE, PROGRAM, ProgramTest, main, read_until, run, run_json, start
+from program import FRANCE, PROGRAM, SOURCE, ProgramTest, main, read_until, run, run_json, start
 
+COMMON = {"--model", "--quiet", "--help", "--help-all"}
+ENGINE = {"--threads", "--exact", "--cache", "--cache-bytes", "--attention-window", "--attention-sinks", "--head",
+          "--head-budget", "--verbose"}
+SAMPLING = {"--" + name for name in """
+    logit-bias repeat-penalty penalty-last-n presence-penalty frequency-penalty no-repeat-ngram-size dry-multiplier
+    dry-base dry-allowed-length dry-last-n dry-sequence-breakers banned-strings min-tokens temperature greedy
+    dynatemp-range dynatemp-exponent top-n-sigma top-k top-p min-p typical-p epsilon-cutoff eta-cutoff xtc-probability
+    xtc-threshold mirostat mirostat-tau mirostat-eta samplers preset guidance-scale negative-prompt stop
+    abstain-probability abstain-margin abstain-entropy mark-unsure seed speculation draft""".split()}
+SEARCH = {"--beams", "--length-penalty", "--early-stopping", "--beam-groups", "--diversity-penalty", "--n-best",
+          "--best-of", "--penalty-alpha"}
+# All options, which scripts rely on: add to them, do not rename them.
+OPTIONS = {
+    "generate": ENGINE | SAMPLING | SEARCH | {"--json", "--no-special", "--prompt", "--file", "--max-tokens", "--chat",
+                                              "--system", "--ids", "--logprobs", "--confidence", "--explain",
+                                              "--explain-top", "--with", "--weight", "--ensemble"},
+    "chat": ENGINE | SAMPLING | {"--max-tokens", "--system", "--session"},
+    "batch": ENGINE | SAMPLING | {"--json", "--no-special", "--input", "--output", "--order", "--retry-errors",
+                                  "--ignore-unknown", "--strict", "--progress-every", "--sequences", "--max-tokens",
+                                  "--logprobs", "--confidence", "--prefix-bytes", "--chat", "--system"},
+    "score": ENGINE | {"--json", "--no-special", "--prompt", "--file", "--ids", "--totals", "--against"},
+    "tokenize": {"--json", "--no-special", "--prompt", "--file", "--no-bos"},
+    "detokenize": {"--json", "ids"},
+    "template": {"--json", "--file"},
+    "inspect": {"--json", "--array-limit"},
+    "convert": {"--json", "CHECKPOINT", "--output", "--vocabulary", "--type"},
+    "bench": ENGINE | {"--json", "--prefill", "--decode", "--depth", "--sequences", "--repeat"},
+    "prepare": {"--json", "--seed", "--threads", "--output", "--states"},
+}
+HEADINGS = ["Model", "Conversion", "Batch", "Measurement", "Prompt", "Sampling", "Search", "Speculative decoding",
+            "Ensemble", "Output", "Help"]
 BUNDLED = ("generate", "-m", "bundled", "-t", 1, "-p", FRANCE)
 CONTEXT = 512  # of the bundled model
 
@@ -70,8 +101,70 @@ class Mistyped(ProgramTest):
         self.check_usage(run("generate", "-p", "x", "--guidance-scale", -1), "guidance_scale is -1")
 
 
+class Help(ProgramTest):
+    def sections(self, *args):
+        """The help's opening, its options as {heading: {name: line}}, and the text after them."""
+        done = run(*args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = done.stdout.decode().replace(PROGRAM, "partita")
+        for line in text.splitlines():
+            self.assertLessEqual(len(line), 100, line)
+        opening, *rest = re.split(r"\n\n(?=[A-Z][a-z ]+:\n)", text)
+        options, after = {}, ""
+        for section in rest:
+            heading, _, lines = section.partition(":\n")
+            if heading == "Example":
+                after = lines
+                continue
+            options[heading] = {}
+            for line in lines.partition("\n\n")[0].splitlines():
+                names = re.match(r"  ((?:-\w, )?(--[\w-]+)|\w+)", line)
+                options[heading][names[2] or names[1]] = line
+        return opening, options, after
+
+    def test_every_option_is_listed_under_its_heading(self):
+        for command, own in OPTIONS.items():
+            with self.subTest(command):
+                opening, options, after = self.sections(command, "--help-all")
+                self.assertEqual(list(options), [heading for heading in HEADINGS if heading in options])
+                names = [name for lines in options.values() for name in lines]
+                self.assertEqual(sorted(names), sorted(COMMON | own))
+                self.assertRegex(opening, rf"^Usage: partita {command} \[OPTIONS\].*\n\n[^\n]+$")
+                self.assertNotIn("--help-all", after)
+
+    def test_every_option_in_the_sources_is_listed(self):
+        listed = set.union(COMMON, *OPTIONS.values())
+        for path in (SOURCE / "tools").rglob("*.cc"):
+            for names in re.findall(r'add_(?:option|flag)\(\s*"([^"]+)"', path.read_text()):
+                self.assertIn(names.split(",")[-1], listed, path)
+
+    def test_help_lists_the_options_that_are_used_most(self):
+        for command, own in OPTIONS.items():
+            with self.subTest(command):
+                opening, options, after = self.sections(command, "--help")
+                all_opening, all_options, example = self.sections(command, "--help-all")
+                self.assertEqual(opening, all_opening)
+                if len(own) < 12:
+                    self.assertEqual((options, after), (all_options, example))
+                    continue
+                self.assertLessEqual(sum(map(len, options.values())), 16)
+                for heading, lines in options.items():
+                    self.assertLessEqual(lines.items(), all_options[heading].items())
+                count = len(COMMON | own)
+                self.assertEqual(after, example + f"\npartita {command} --help-all lists all {count} options\n")
+
+    def test_the_program_lists_its_commands(self):
+        _, sections, _ = self.sections("--help")
+        self.assertEqual(run("--help").stdout, run("--help-all").stdout)
+        listed = run("--help").stdout.decode().split("Commands:\n")[1].split("\n\n")[0]
+        self.assertEqual([line.split()[0] for line in listed.splitlines()],
+                         ["generate", "chat", "batch", "score", "tokenize", "detokenize", "template", "inspect", "convert",
+                          "prepare", "bench"])
+        self.assertEqual(set(sections["Help"]), {"--help", "--help-all", "--version"})
+
+
 class Input(ProgramTest):
-    def test_bytes_without_a_token_are_told(self):
+    def test_bytes_without_a_token_are_reported(self):
         for command in (["generate", "-n", 1], ["score", "--totals"], ["tokenize"]):
             with self.subTest(command):
                 self.assertIn(b"1 bytes of the text have no token", run(*command, "-m", "bundled", stdin="a\x04b").stderr)
@@ -88,7 +181,7 @@ class Input(ProgramTest):
                 process.kill()
 
     def test_help_that_cannot_be_written(self):
-        for args in (["--help"], ["generate", "--help"], ["--version"]):
+        for args in (["--help"], ["generate", "--help"], ["generate", "--help-all"], ["--version"]):
             with open("/dev/full", "wb") as full:
                 done = subprocess.run([PROGRAM, *args], stdout=full, stderr=subprocess.PIPE)
             self.assertEqual(done.returncode, 1)
@@ -96,10 +189,10 @@ class Input(ProgramTest):
 
 
 class Shown(ProgramTest):
-    """The same numbers as in the JSON, for people."""
+    """Text output has the same numbers as the JSON."""
 
     def parts(self, *args):
-        """The answer's text and the rows of the table behind it, without its head."""
+        """The answer's text, the rows of the table after it without its header, and stderr."""
         done = run(*BUNDLED, *args)
         self.assertEqual(done.returncode, 0, done.stderr)
         text, _, table = done.stdout.decode().rpartition("\n\n")

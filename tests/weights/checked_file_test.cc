@@ -1,4 +1,4 @@
-// Checksums, fingerprints, and files that are complete or not there.
+// Checksums, fingerprints, and atomic file writes.
 #include "weights/checked_file.h"
 
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ std::uint64_t sum_of(std::string_view text) {
   return hash.sum();
 }
 
-/// A directory that is deleted with its owner.
+/// A directory; its destructor deletes it.
 struct Directory {
   Directory() {
     std::string name = (fs::temp_directory_path() / "partita_checked_XXXXXX").string();
@@ -55,8 +55,8 @@ std::string read(const fs::path& path) {
 
 }  // namespace
 
-TEST_CASE("a checksum is that of all bytes, in pieces of any sizes") {
-  // Worked out by another program.
+TEST_CASE("a checksum does not depend on how the bytes are split") {
+  // Computed by another program.
   CHECK(sum_of("") == 0xea4cdb5696479cdfU);
   CHECK(sum_of("a") == 0x8baa873e5d08ae89U);
   CHECK(sum_of("12345678") == 0x21ab5dbe423a9921U);
@@ -74,11 +74,11 @@ TEST_CASE("a checksum is that of all bytes, in pieces of any sizes") {
   CHECK(sum_of(std::string(1, '\0')) != sum_of(""));
 }
 
-TEST_CASE("a new file is at its path once it is finished, and leaves nothing where it is not") {
+TEST_CASE("a finished file is at its path, an unfinished one leaves nothing behind") {
   const Directory directory;
   const fs::path path = directory.path / "new";
   {
-    auto file = NewFile::create(path.string());
+    auto file = AtomicFile::create(path.string());
     REQUIRE(file.ok());
     REQUIRE(file->write(bytes_of("abc")));
     CHECK_FALSE(fs::exists(path));
@@ -86,12 +86,12 @@ TEST_CASE("a new file is at its path once it is finished, and leaves nothing whe
   }
   CHECK(directory.files() == 0);  // not finished
   {
-    auto file = NewFile::create(path.string());
+    auto file = AtomicFile::create(path.string());
     REQUIRE(file.ok());
-    auto another = NewFile::create(path.string());  // at the same time
+    auto another = AtomicFile::create(path.string());  // at the same time
     REQUIRE(another.ok());
     REQUIRE(file->write(bytes_of("ab")));
-    NewFile moved = std::move(*file);
+    AtomicFile moved = std::move(*file);
     REQUIRE(moved.write(bytes_of("c")));
     REQUIRE(moved.write(std::span<const std::byte>()));
     REQUIRE(moved.finish().ok());
@@ -104,23 +104,23 @@ TEST_CASE("a new file is at its path once it is finished, and leaves nothing whe
   std::memcpy(&sum, content.data() + 3, 8);
   CHECK(sum == sum_of("abc"));
 
-  auto plain = NewFile::create(path.string());
+  auto plain = AtomicFile::create(path.string());
   REQUIRE(plain.ok());
   REQUIRE(plain->write(bytes_of("xyz")));
-  REQUIRE(plain->finish_plain().ok());
+  REQUIRE(plain->finish_without_checksum().ok());
   CHECK(read(path) == "xyz");
 }
 
-TEST_CASE("a new file has the mode of the one that it replaces, and goes where a link points") {
+TEST_CASE("a new file keeps the mode of the file it replaces, and replaces the target of a link") {
   const Directory directory;
   const fs::path path = directory.path / "old", link = directory.path / "link";
   std::ofstream(path) << "old";
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
   fs::create_symlink(path, link);
-  auto file = NewFile::create(link.string());
+  auto file = AtomicFile::create(link.string());
   REQUIRE(file.ok());
   REQUIRE(file->write(bytes_of("new")));
-  REQUIRE(file->finish_plain().ok());
+  REQUIRE(file->finish_without_checksum().ok());
   CHECK(fs::is_symlink(link));
   CHECK(read(path) == "new");
   CHECK(fs::status(path).permissions() ==
@@ -128,20 +128,20 @@ TEST_CASE("a new file has the mode of the one that it replaces, and goes where a
   CHECK(directory.files() == 2);
 }
 
-TEST_CASE("places where no file can be written are named") {
+TEST_CASE("paths that cannot be written are named") {
   const Directory directory;
-  const auto refused = NewFile::create(directory.path.string());
+  const auto refused = AtomicFile::create(directory.path.string());
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::kIo);
   CHECK(refused.error().message ==
-        "'" + directory.path.string() + "' cannot be written: it is there and is no regular file");
-  const auto nowhere = NewFile::create((directory.path / "none" / "x").string());
+        "'" + directory.path.string() + "' cannot be written: it exists and is not a regular file");
+  const auto nowhere = AtomicFile::create((directory.path / "none" / "x").string());
   REQUIRE_FALSE(nowhere.ok());
   CHECK(nowhere.error().message.find("cannot write \"" + (directory.path / "none" / "x").string() + "\"") ==
         0);
 }
 
-TEST_CASE("a file is taken apart within its length, and its checksum covers every byte") {
+TEST_CASE("reads stay within the file, and its checksum covers every byte") {
   Bytes file(24 + 8);
   const std::uint64_t count = 2;
   std::memcpy(file.data(), &count, 8);
@@ -152,41 +152,43 @@ TEST_CASE("a file is taken apart within its length, and its checksum covers ever
 
   const InputFile input = InputFile::in_memory(file, "p");
   FileReader reader(input);
-  CHECK(reader.left() == 24);  // without the checksum
+  CHECK(reader.bytes_left() == 24);  // without the checksum
   std::vector<std::uint64_t> words;
-  CHECK_FALSE(FileReader(input).counted(15, words));
-  REQUIRE(reader.counted(16, words));
+  CHECK_FALSE(FileReader(input).read_counted(15, words));
+  REQUIRE(reader.read_counted(16, words));
   CHECK(words.size() == 2);
-  CHECK(reader.left() == 0);
+  CHECK(reader.bytes_left() == 0);
   std::uint64_t word = 0;
   std::byte byte{};
   CHECK_FALSE(reader.word(word));
   CHECK_FALSE(reader.read({&byte, 1}));
   CHECK_FALSE(reader.skip(1));
   CHECK(reader.read({}));
-  CHECK(reader.check_sum().ok());
+  CHECK(reader.verify_checksum().ok());
   CHECK_FALSE(FileReader(input).skip_counted(9));  // two of nine bytes are not there
   std::vector<std::array<std::byte, 9>> nines;
-  CHECK_FALSE(FileReader(input).counted(1000, nines));
+  CHECK_FALSE(FileReader(input).read_counted(1000, nines));
   FileReader skipping(input);
   REQUIRE(skipping.skip_counted(8));
-  CHECK(skipping.check_sum().ok());
+  CHECK(skipping.verify_checksum().ok());
   for (std::size_t at = 0; at < file.size(); ++at) {
     Bytes changed = file;
     changed[at] ^= std::byte{0x10};
     const InputFile damaged = InputFile::in_memory(changed, "p");
     FileReader all(damaged);
     REQUIRE(all.skip(24));
-    CHECK(all.check_sum().error().message == "\"p\" is damaged: its checksum does not fit its contents");
+    CHECK(all.verify_checksum().error().message ==
+          "\"p\" is damaged: its checksum does not match its contents");
   }
-  CHECK(FileReader(input).check_sum().error().message == "\"p\" is damaged: it ends in its header");
+  CHECK(FileReader(input).verify_checksum().error().message == "\"p\" is damaged: it ends in its header");
   const Bytes seven(7);
   const InputFile short_input = InputFile::in_memory(seven, "p");
-  CHECK(FileReader(short_input).check_sum().error().message == "\"p\" is damaged: it ends in its header");
-  CHECK(FileReader(short_input).left() == 0);
+  CHECK(FileReader(short_input).verify_checksum().error().message ==
+        "\"p\" is damaged: it ends in its header");
+  CHECK(FileReader(short_input).bytes_left() == 0);
 }
 
-TEST_CASE("a file that is cut while it is taken apart is said to be so, not to be damaged") {
+TEST_CASE("a file truncated while it is read is reported as truncated, not as damaged") {
   const Directory directory;
   const std::string path = (directory.path / "f").string();
   std::ofstream(path) << std::string(1 << 20, '\0');
@@ -194,20 +196,20 @@ TEST_CASE("a file that is cut while it is taken apart is said to be so, not to b
   FileReader reader(input);
   REQUIRE(reader.skip(1 << 19));
   fs::resize_file(path, 1 << 18);
-  CHECK_FALSE(reader.skip(reader.left()));
+  CHECK_FALSE(reader.skip(reader.bytes_left()));
   for (const Error& error : {reader.damaged("x"), reader.refused("x")}) {
     CHECK(error.code == ErrorCode::kIo);
     CHECK(error.message.find("was shortened while it was read") != std::string::npos);
   }
 }
 
-TEST_CASE("a fingerprint differs where metadata, names, types, shapes or the ends of weights do") {
+TEST_CASE("a fingerprint depends on metadata, names, types, shapes and the ends of each tensor") {
   struct Parts {
     std::string key = "k", text = "v", tensor = "t";
     std::vector<float> array = {1, 2};
     std::vector<std::uint64_t> shape = {4, 1024};
     Dtype type = Dtype::kF32;
-    std::size_t changed = 4096;  // an element of the tensor; past its end: none
+    std::size_t changed = 4096;  // an element of the tensor; past the end: no element
   };
   const auto of = [](const Parts& parts) {
     std::vector<float> values(4096, 0.5f);

@@ -1,5 +1,4 @@
-// Bytes for the tests of weights/: recorded files, files built number by number, real models, temporary
-// files.
+// Test files for weights/: recorded files, files built field by field, real models, temporary files.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +22,10 @@ inline std::string nested(std::size_t depth) { return std::string(depth, '[') + 
 /// The whole of tests/data/weights/<name>.
 Bytes read_recorded(const std::string& name);
 
-/// The path of a real model in $PARTITA_TEST_MODELS, or else in models/; nullopt if it was not fetched.
+/// The path of a real model in $PARTITA_TEST_MODELS, else in models/; nullopt if it is not there.
 std::optional<std::string> find_model(const std::string& name);
 
-/// A file in the system's temporary directory, removed at the end.
+/// A file in the system's temporary directory; its destructor removes it.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::span<const std::byte> content);
@@ -39,7 +38,7 @@ class TemporaryFile {
   std::string path_;
 };
 
-/// Any bytes, right or wrong: the writer of weights/ refuses to make wrong ones.
+/// Builds valid or invalid GGUF files; GgufWriter refuses to write invalid ones.
 class RawFile {
  public:
   template <class T>

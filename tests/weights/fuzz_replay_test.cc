@@ -1,4 +1,4 @@
-// The fuzz target over a small corpus, so that it cannot rot between fuzzing runs.
+// Runs the fuzz target over a small corpus, so that it keeps working between fuzzing runs.
 #include <random>
 #include <string>
 

@@ -1,4 +1,4 @@
-// Opening what is not a readable file, and reading piece by piece.
+// Opening paths that are not readable files, and reading files in parts.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,7 +30,7 @@ void check_refused(const std::string& path, ErrorCode code, const std::string& m
   CHECK(file.error().message == message);
 }
 
-/// Bytes of this process that are in memory.
+/// The resident memory of this process in bytes.
 std::size_t resident_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -65,7 +65,7 @@ TEST_CASE("paths that are not readable files are named, with what to do") {
       "cannot read '" + std::string(5000, 'x') + "' (File name too long); check the disk and the path");
 }
 
-TEST_CASE("no terminal obeys the name of a file in an error") {
+TEST_CASE("terminal control characters in a file's name are escaped in errors") {
   check_refused("/nonexistent/é\x1b[2J", ErrorCode::kNotFound,
                 "there is no file '/nonexistent/é\\x1b[2J'; check the path, or download the model first");
 }
@@ -79,7 +79,7 @@ TEST_CASE("a pipe is refused at once, not waited for") {
   ::unlink(path.c_str());
 }
 
-TEST_CASE("a file without permission is named, unless one may read everything") {
+TEST_CASE("a file without permission is named, unless the user can read everything") {
   const test::TemporaryFile file(Bytes(100));
   REQUIRE(::chmod(file.path().c_str(), 0) == 0);
   if (::access(file.path().c_str(), R_OK) == 0) {
@@ -91,7 +91,7 @@ TEST_CASE("a file without permission is named, unless one may read everything") 
   }
 }
 
-TEST_CASE("tensors are read when they are asked for, into the reader's buffer") {
+TEST_CASE("tensors are read on demand, into the caller's buffer") {
   constexpr std::size_t kTensor = 8 << 20;
   GgufWriter writer;
   for (const char* name : {"a", "b"}) {
@@ -117,7 +117,7 @@ TEST_CASE("tensors are read when they are asked for, into the reader's buffer") 
   CHECK(whole.read(same.bytes, buffer)->data() == same.bytes.data());
 }
 
-TEST_CASE("what is loaded stays where it is") {
+TEST_CASE("loaded bytes do not move") {
   Bytes content(5 << 20);
   for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<std::byte>(i % 251);
   const test::TemporaryFile target(content);
@@ -147,7 +147,7 @@ TEST_CASE("a file that was shortened while it was open is an error, not a signal
       CHECK(error.code == ErrorCode::kIo);
       CHECK_THAT(error.message,
                  Contains("'" + target.path() + "' was shortened while it was read: it had 3145728 bytes"));
-      CHECK_THAT(error.message, Contains("open it again when nothing writes to it any more"));
+      CHECK_THAT(error.message, Contains("open it again when no program is writing to it"));
     }
     CHECK(
         file.read(0, std::as_writable_bytes(std::span(buffer).first(std::min<std::size_t>(left, 10)))).ok());

@@ -1,4 +1,4 @@
-// What comes from files and names, in sentences: no terminal obeys it.
+// Escaping of text from files and of paths in error messages, against terminal escape sequences.
 #include <partita/text.hpp>
 
 #include "tests/catch.h"
@@ -6,7 +6,7 @@
 
 using namespace partita;
 
-TEST_CASE("what a terminal would obey is escaped, and text of every language kept") {
+TEST_CASE("terminal control characters are escaped, and text of every language is kept") {
   CHECK(printable("") == "");
   CHECK(printable("model é 日本語 🎉.gguf") == "model é 日本語 🎉.gguf");
   CHECK(printable("\x1b[2J\n\t\x7f") == "\\x1b[2J\\x0a\\x09\\x7f");
@@ -19,7 +19,7 @@ TEST_CASE("what a terminal would obey is escaped, and text of every language kep
   CHECK(printable("\xf5\x80\x80\x80") == "\\xf5\\x80\\x80\\x80");
 }
 
-TEST_CASE("what is quoted is short and ASCII") {
+TEST_CASE("quoted text is short and ASCII") {
   CHECK(partita::quoted("a\x1b'é") == "'a\\x1b'\\xc3\\xa9'");
   CHECK(shortened(std::string(64, 'x')) == std::string(64, 'x'));
   CHECK(partita::quoted(std::string(65, 'x')) == "'" + std::string(64, 'x') + "...'");

@@ -1,4 +1,4 @@
-// A parsed template. Trees are immutable, and their height is bounded by the parser.
+// The abstract syntax tree of a template. Trees are immutable; the parser bounds their height.
 #pragma once
 
 #include <memory>
@@ -48,7 +48,7 @@ struct Logical {
   bool is_or;
   ExpressionPtr left, right;
 };
-/// a < b <= c: every neighbour compared, the middle evaluated once.
+/// a < b <= c: compares adjacent operands, evaluates each operand once.
 struct Comparisons {
   ExpressionPtr first;
   std::vector<std::pair<Comparison, ExpressionPtr>> rest;
@@ -78,7 +78,7 @@ struct Call {
   ExpressionPtr callee;
   CallArguments arguments;
 };
-/// A filter's name and arguments. `filter` is null for an unknown one in a branch that may never run.
+/// A filter's name and arguments. `filter` is null for an unknown filter in a branch that may never run.
 struct FilterCall {
   std::string name;
   Filter filter;
@@ -89,7 +89,7 @@ struct Filtered {
   ExpressionPtr input;
   FilterCall call;
 };
-/// `test` is null for an unknown one in a branch that may never run.
+/// `test` is null for an unknown test in a branch that may never run.
 struct Tested {
   ExpressionPtr input;
   std::string name;
@@ -105,7 +105,7 @@ struct Expression {
       node;
 };
 
-/// What an assignment fills: a name, an attribute of a namespace, or several of them.
+/// The target of an assignment: a name, an attribute of a namespace, or several of them.
 struct Target {
   std::string name;
   std::optional<std::string> attribute;  // name.attribute

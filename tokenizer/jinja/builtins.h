@@ -1,4 +1,4 @@
-// The filters, tests, methods and functions that templates can name.
+// The built-in filters, tests, methods and functions of templates.
 #pragma once
 
 #include <optional>
@@ -14,17 +14,17 @@ using Filter = Value (*)(Runtime& runtime, const Value& input, const Arguments& 
 using Test = bool (*)(Runtime& runtime, const Value& input, const Arguments& arguments);
 using Method = Value (*)(Runtime& runtime, const Value& self, const Arguments& arguments);
 
-/// Null when there is none of that name.
+/// Null if there is none of that name.
 Filter find_filter(std::string_view name);
 Test find_test(std::string_view name);
-/// The same call, after counting `input` as touched where it is a text. How much more a filter or test does
-/// with its characters it counts itself.
+/// Calls the filter or test; first counts the bytes of `input` as touched if it is a string. A filter or test
+/// that does more work per character counts that itself.
 Value run_filter(Filter filter, Runtime& runtime, const Value& input, const Arguments& arguments);
 bool run_test(Test test, Runtime& runtime, const Value& input, const Arguments& arguments);
-/// A method of str, list, tuple or dict, bound to `self`; nothing if the type has no such method, an
-/// undefined value for those that would change `self`; kUnsupported for the rest of Python's.
+/// A method of str, list, tuple or dict, bound to `self`; nullopt if the type has no such method; an
+/// undefined value for methods that mutate `self`; kUnsupported for Python's other methods.
 std::optional<Value> find_method(Runtime& runtime, const Value& self, std::string_view name);
-/// range, namespace, dict, raise_exception, strftime_now; nothing for other names.
+/// range, namespace, dict, raise_exception, strftime_now; nullopt for other names.
 std::optional<Value> find_function(std::string_view name);
 
 /// object.name: a method or attribute, else an item, else undefined.
@@ -45,13 +45,13 @@ struct NamedTest {
   std::string_view name;
   Test test;
 };
-/// The tables behind find_test() and, by subject, find_filter().
+/// The tables of find_test() and, by subject, of find_filter().
 std::span<const NamedTest> tests();
 const std::vector<NamedFilter>& text_filters();
 const std::vector<NamedFilter>& sequence_filters();
 const std::vector<NamedFilter>& number_filters();
 
-/// Python's int(text, base) and float(text); nothing where Python raises ValueError.
+/// Python's int(text, base) and float(text); nullopt where Python raises ValueError.
 std::optional<std::int64_t> parse_integer(Runtime& runtime, std::string_view text, int base);
 std::optional<double> parse_float(std::string_view text);
 

@@ -24,10 +24,10 @@ ChatTemplate::~ChatTemplate() = default;
 
 namespace {
 
-constexpr const char* kNoMemory = "no memory left";  // short enough to take none
+constexpr const char* kNoMemory = "no memory left";  // fits the small-string buffer
 
-/// An error of a template, which may make its message of anything.
-Error shown(const Error& error) noexcept {
+/// A template's error with its message escaped: a template can put any text into it.
+Error escaped_error(const Error& error) noexcept {
   try {
     return {error.code, printable(error.message)};
   } catch (const std::bad_alloc&) {
@@ -35,13 +35,13 @@ Error shown(const Error& error) noexcept {
   }
 }
 
-// Runs `work` and turns what it throws into an Error: the door between exceptions and results.
+// Runs `work` and turns the exceptions of the interpreter into Errors.
 template <class Work>
-auto guarded(Work work) -> Result<decltype(work())> {
+auto catch_template_errors(Work work) -> Result<decltype(work())> {
   try {
     return work();
   } catch (const jinja::JinjaError& error) {
-    return shown(error.error);
+    return escaped_error(error.error);
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, kNoMemory};
   }
@@ -62,7 +62,7 @@ jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& c
 }  // namespace
 
 Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
-  return guarded([&] {
+  return catch_template_errors([&] {
     auto impl = std::make_shared<Impl>();
     impl->body = jinja::parse_template(source);
     return ChatTemplate(std::move(impl));
@@ -71,12 +71,12 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
 
 Result<std::string> ChatTemplate::render(const nlohmann::ordered_json& context,
                                          const std::atomic<bool>* cancel) const {
-  return guarded([&] { return render_text(impl_->body, context, cancel).bytes(); });
+  return catch_template_errors([&] { return render_text(impl_->body, context, cancel).bytes(); });
 }
 
 Result<std::vector<ChatTemplate::Piece>> ChatTemplate::render_pieces(const nlohmann::ordered_json& context,
                                                                      const std::atomic<bool>* cancel) const {
-  return guarded([&] {
+  return catch_template_errors([&] {
     std::vector<Piece> pieces;
     render_text(impl_->body, context, cancel)
         .for_each_run([&pieces](std::string_view text, bool from_message) {

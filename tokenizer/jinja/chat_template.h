@@ -1,5 +1,6 @@
-// Chat templates: an interpreter for the Jinja that model files carry. Templates are untrusted: no file,
-// attribute or call reaches outside the values given, and steps, depth and output are bounded.
+// Chat templates: an interpreter for the Jinja templates in model files. Templates are untrusted: they can
+// access only the values of the context (no files, no attributes or calls outside it), and steps, depth and
+// output are bounded.
 #pragma once
 
 #include <atomic>
@@ -14,39 +15,40 @@
 
 namespace partita {
 
-/// A parsed template; immutable, shared by threads.
+/// A parsed template. Immutable, so threads can share it.
 class ChatTemplate {
  public:
-  /// Errors: kBadFile with line and column; kUnsupported naming the construct and its line.
+  /// Errors: kBadFile with line and column; kUnsupported with the construct and its line.
   static Result<ChatTemplate> parse(std::string_view source);
 
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
 
-  /// Renders as Hugging Face does (trim_blocks, lstrip_blocks, no autoescape).
-  /// context: an object: messages, tools, add_generation_prompt, bos_token, eos_token and whatever else. An
-  /// integer under strftime_now is the time that strftime_now() shows, in seconds since the epoch and as UTC,
-  /// so that a rendering can be repeated; without it the function shows the local time of the clock.
+  /// Renders as Hugging Face does (trim_blocks, lstrip_blocks, no autoescape). context: an object with
+  /// messages, tools, add_generation_prompt, bos_token, eos_token and any other variables. An integer under
+  /// strftime_now is the time that strftime_now() formats, in seconds since the epoch and as UTC, so that a
+  /// rendering is reproducible; without it the function formats the current local time.
   ///
-  /// Errors: kInvalidArgument carrying what raise_exception() said, and nothing else; kBadFile for a type
-  /// error with its line; kUnsupported for a construct that is not known; kOutOfMemory past the bound on
-  /// steps (10 million), output (16 MiB), live values (64 MiB) or depth.
-  /// `cancel`, once it is set, ends the rendering with kCancelled within milliseconds.
+  /// Errors: kInvalidArgument with exactly the message of raise_exception(); kBadFile for a type error with
+  /// its line; kUnsupported for an unsupported construct; kOutOfMemory past the limit on steps (10 million),
+  /// output (16 MiB), live values (64 MiB) or depth. Setting `cancel` ends the rendering with kCancelled
+  /// within milliseconds.
   Result<std::string> render(const nlohmann::ordered_json& context,
                              const std::atomic<bool>* cancel = nullptr) const;
 
-  /// The part of a rendered prompt that came from a message's content, so that the caller can tokenize it as
-  /// text: what a user typed is never a control token. Pieces alternate in order and concatenate to render().
+  /// A part of a rendered prompt with its provenance: from a message's content or from the template. The
+  /// caller tokenizes message content as plain text, so that user input never becomes a control token (prompt
+  /// injection). The pieces alternate and concatenate to render().
   ///
-  /// from_message is every string of the context, tools and documents included, on its way through the
-  /// template's operations; not so the variables named "..._token" and the roles of messages that are bare
-  /// words (^[a-z_]{1,32}$). A text made as a whole from such strings (tojson, a printed list) is
-  /// from_message as a whole.
+  /// from_message marks every string of the context, tools and documents included, and follows it through the
+  /// template's operations. Exceptions: variables named "..._token", and roles of messages that are
+  /// identifiers (^[a-z_]{1,32}$). A string made as a whole from marked strings (tojson, a printed list) is
+  /// marked as a whole.
   ///
-  /// Special tokens may be looked for in trusted pieces only, and never across the edge of one. Between two
-  /// special tokens, join the pieces before splitting and merging them: a tokenizer that starts anew at each
-  /// piece gives other ids than one that reads "user\nHello" at once.
+  /// Parse special tokens only in trusted pieces, and never across the border of a piece. Between two special
+  /// tokens, join the pieces before tokenizing: a tokenizer that restarts at each piece gives other ids than
+  /// one that reads "user\nHello" at once.
   struct Piece {
     std::string text;
     bool from_message = false;

@@ -13,8 +13,8 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kTime = "strftime_now";
 
-// Roles stand between special tokens ("<|im_start|>user\n"). As pieces of their own they would be tokenized
-// apart from the text beside them, and no special token is a bare word of lower-case letters.
+// Roles occur between special tokens ("<|im_start|>user\n"). As separate pieces they would be tokenized apart
+// from the text next to them. This is safe: no special token is a plain lower-case word.
 bool is_plain_role(const std::string& role) {
   return !role.empty() && role.size() <= 32 &&
          std::all_of(role.begin(), role.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });

@@ -1,4 +1,4 @@
-// The caller's JSON as template values, with their provenance.
+// Converts the caller's JSON to template values with provenance.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@
 
 namespace partita::jinja {
 
-/// The seconds that context["strftime_now"] gives as an integer; nothing if it gives none.
+/// context["strftime_now"] in seconds; nullopt if it is not an integer.
 std::optional<std::int64_t> time_of(const nlohmann::ordered_json& context);
 
-/// The context's variables. Strings are from a message, except those the model's own files give (bos_token
-/// and all that end in "_token") and a message's role if it is an identifier. The context must outlive the
-/// scope.
+/// The context's variables. All strings count as from a message, except those from the model's files
+/// (bos_token and all names that end in "_token") and a message's role if it is an identifier. The context
+/// must outlive the scope.
 ScopePtr variables_of(Runtime& runtime, const nlohmann::ordered_json& context);
 
 }  // namespace partita::jinja

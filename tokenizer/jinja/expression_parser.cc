@@ -27,7 +27,7 @@ int height_of(const std::vector<ExpressionPtr>& expressions) {
 
 }  // namespace
 
-ExpressionParser::Nested::Nested(ExpressionParser& parser) : parser_(parser) {
+ExpressionParser::NestingGuard::NestingGuard(ExpressionParser& parser) : parser_(parser) {
   if (++parser.nesting_ > kMaxNesting) {
     --parser.nesting_;
     parser.unsupported(parser.current(), "nesting deeper than " + std::to_string(kMaxNesting));
@@ -125,7 +125,7 @@ ExpressionPtr ExpressionParser::parse_tuple(bool condition, bool brackets) {
 }
 
 ExpressionPtr ExpressionParser::parse_expression(bool condition) {
-  const Nested nested(*this);
+  const NestingGuard nesting(*this);
   const int line = current().line;
   const std::size_t unknown = unknown_.size();
   ExpressionPtr then = parse_or();
@@ -163,7 +163,7 @@ ExpressionPtr ExpressionParser::parse_and() {
 
 ExpressionPtr ExpressionParser::parse_not() {
   if (!is_name("not")) return parse_comparison();
-  const Nested nested(*this);
+  const NestingGuard nesting(*this);
   const int line = current().line;
   advance();
   ExpressionPtr operand = parse_not();
@@ -265,7 +265,7 @@ ExpressionPtr ExpressionParser::parse_unary(bool filters) {
   const int line = current().line;
   ExpressionPtr expression;
   if (is_operator("-") || is_operator("+")) {
-    const Nested nested(*this);
+    const NestingGuard nesting(*this);
     const UnaryOperator op = is_operator("-") ? UnaryOperator::kNegate : UnaryOperator::kPlus;
     advance();
     ExpressionPtr operand = parse_unary(false);
@@ -538,7 +538,7 @@ Target ExpressionParser::parse_target_part(bool attributes) {
 }
 
 Target ExpressionParser::parse_target(bool attributes) {
-  const Nested nested(*this);
+  const NestingGuard nesting(*this);
   Target first = parse_target_part(attributes);
   if (!is_operator(",")) return first;
   Target target;

@@ -1,4 +1,4 @@
-// The half of the parser that reads expressions; statements build on it.
+// The parser for expressions; the parser for statements (parser.cc) derives from it.
 #pragma once
 
 #include <cstddef>
@@ -18,19 +18,19 @@ class ExpressionParser {
   explicit ExpressionParser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
  protected:
-  // Counts what is open around the current token; fails past kMaxNesting.
-  class Nested {
+  // Counts the open brackets and blocks around the current token; fails past kMaxNesting.
+  class NestingGuard {
    public:
-    explicit Nested(ExpressionParser& parser);
-    ~Nested() { --parser_.nesting_; }
-    Nested(const Nested&) = delete;
-    Nested& operator=(const Nested&) = delete;
+    explicit NestingGuard(ExpressionParser& parser);
+    ~NestingGuard() { --parser_.nesting_; }
+    NestingGuard(const NestingGuard&) = delete;
+    NestingGuard& operator=(const NestingGuard&) = delete;
 
    private:
     ExpressionParser& parser_;
   };
 
-  // Names of a macro's hidden parameters that its body mentions.
+  // The implicit parameters of a macro that its body uses.
   struct MacroUses {
     bool varargs = false, kwargs = false, caller = false;
   };
@@ -55,20 +55,20 @@ class ExpressionParser {
   [[noreturn]] void unsupported(const Token& token, const std::string& construct) const;
   static std::string describe(const Token& token);
 
-  /// An expression, or a tuple of them without brackets. `condition`: whether "x if y" may stand there.
+  /// An expression, or a tuple without brackets. `condition`: whether "x if y" is allowed.
   ExpressionPtr parse_tuple(bool condition = true, bool brackets = false);
   ExpressionPtr parse_expression(bool condition = true);
-  /// name(arguments), behind a "|".
+  /// name(arguments), after a "|".
   FilterCall parse_filter_call();
   /// A name that is not a constant.
   std::string parse_target_name();
-  /// One name or several. `attributes`: whether namespace.attribute may stand there.
+  /// One name or several. `attributes`: whether namespace.attribute is allowed.
   Target parse_target(bool attributes);
 
   static bool is_constant(std::string_view name);
 
   std::vector<MacroUses*> macros_;  // macros around the current token
-  /// Unknown filters and tests in code that surely runs: where, and what. A branch drops those inside it,
+  /// Unknown filters and tests in code that always runs: position and name. A branch removes those inside it,
   /// because they are an error only if they are reached.
   std::vector<std::pair<Token, std::string>> unknown_;
 

@@ -67,7 +67,7 @@ class PercentFormatter {
     return value;
   }
 
-  // Leaves `at` after the conversion.
+  // Advances `at` past the conversion.
   Conversion parse(std::size_t& at) const {
     Conversion c;
     if (peek(at) == '(') {
@@ -278,7 +278,8 @@ Value brace_format(Runtime& runtime, const Text& format, const Arguments& argume
     out.append(format, at, brace);
     if (brace == bytes.size()) break;
     runtime.step();
-    if (brace + 1 < bytes.size() && bytes[brace + 1] == bytes[brace]) {  // a doubled brace is a brace
+    if (brace + 1 < bytes.size() &&
+        bytes[brace + 1] == bytes[brace]) {  // a doubled brace is an escaped brace
       out.append(format, brace, brace + 1);
       at = brace + 2;
       continue;

@@ -15,8 +15,8 @@ Value percent_format(Runtime& runtime, const Text& format, const Value& values);
 /// format.format(...), for {}, {0} and {name}; format specifications and look-ups inside are kUnsupported.
 Value brace_format(Runtime& runtime, const Text& format, const Arguments& arguments);
 
-/// The time by a strftime() pattern, with English names. `now`: seconds since the epoch, shown as UTC; the
-/// local time of the clock when absent.
+/// Formats a time by a strftime() pattern, with English names. `now`: seconds since the epoch, formatted as
+/// UTC; if absent, the current local time.
 std::string format_time(Runtime& runtime, std::string_view pattern, std::optional<std::int64_t> now);
 
 }  // namespace partita::jinja

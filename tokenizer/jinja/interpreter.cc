@@ -16,35 +16,36 @@ const Value* Scope::find(std::string_view name, std::size_t& looked_at) const {
   return nullptr;
 }
 
-class Interpreter::Enter {
+class Interpreter::ScopeGuard {
  public:
-  Enter(Interpreter& interpreter, ScopePtr parent) : interpreter_(interpreter), outer_(interpreter.scope_) {
+  ScopeGuard(Interpreter& interpreter, ScopePtr parent)
+      : interpreter_(interpreter), outer_(interpreter.scope_) {
     interpreter.runtime_.step(2);
     interpreter.scope_ = std::make_shared<Scope>(Scope{std::move(parent), {}});
   }
-  explicit Enter(Interpreter& interpreter) : Enter(interpreter, interpreter.scope_) {}
-  ~Enter() { interpreter_.scope_ = std::move(outer_); }
-  Enter(const Enter&) = delete;
-  Enter& operator=(const Enter&) = delete;
+  explicit ScopeGuard(Interpreter& interpreter) : ScopeGuard(interpreter, interpreter.scope_) {}
+  ~ScopeGuard() { interpreter_.scope_ = std::move(outer_); }
+  ScopeGuard(const ScopeGuard&) = delete;
+  ScopeGuard& operator=(const ScopeGuard&) = delete;
 
  private:
   Interpreter& interpreter_;
   ScopePtr outer_;
 };
 
-class Interpreter::Capture {
+class Interpreter::OutputCapture {
  public:
-  explicit Capture(Interpreter& interpreter)
+  explicit OutputCapture(Interpreter& interpreter)
       : interpreter_(interpreter), outer_(interpreter.output_), held_(interpreter.held_) {
     interpreter.output_ = &text_;
   }
-  ~Capture() {
+  ~OutputCapture() {
     interpreter_.output_ = outer_;
     interpreter_.runtime_.release(interpreter_.held_ - held_);
     interpreter_.held_ = held_;
   }
-  Capture(const Capture&) = delete;
-  Capture& operator=(const Capture&) = delete;
+  OutputCapture(const OutputCapture&) = delete;
+  OutputCapture& operator=(const OutputCapture&) = delete;
 
   Text take() { return std::move(text_); }
 
@@ -55,10 +56,10 @@ class Interpreter::Capture {
   Text text_;
 };
 
-// Also counts the step, and keeps the line right for the errors of the node itself.
-class Interpreter::Deeper {
+// Also counts a step and sets the line for error messages.
+class Interpreter::DepthGuard {
  public:
-  Deeper(Interpreter& interpreter, int line)
+  DepthGuard(Interpreter& interpreter, int line)
       : interpreter_(interpreter), outer_line_(interpreter.runtime_.line()) {
     Runtime& runtime = interpreter.runtime_;
     runtime.set_line(line);
@@ -69,12 +70,12 @@ class Interpreter::Deeper {
     }
     ++interpreter.depth_;
   }
-  ~Deeper() {
+  ~DepthGuard() {
     --interpreter_.depth_;
     interpreter_.runtime_.set_line(outer_line_);
   }
-  Deeper(const Deeper&) = delete;
-  Deeper& operator=(const Deeper&) = delete;
+  DepthGuard(const DepthGuard&) = delete;
+  DepthGuard& operator=(const DepthGuard&) = delete;
 
  private:
   Interpreter& interpreter_;
@@ -89,7 +90,7 @@ Interpreter::~Interpreter() {
 }
 
 Text Interpreter::render(const Body& body) {
-  Capture capture(*this);
+  OutputCapture capture(*this);
   execute(body);
   return capture.take();
 }
@@ -104,16 +105,16 @@ void Interpreter::write(const Text& text) {
 
 Interpreter::Flow Interpreter::execute(const Body& body) {
   for (const Statement& statement : body) {
-    const Deeper deeper(*this, statement.line);
+    const DepthGuard depth(*this, statement.line);
     const Flow flow = std::visit([this](const auto& node) { return run(node); }, statement.node);
-    if (flow != Flow::kOn) return flow;
+    if (flow != Flow::kNext) return flow;
   }
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const Data& node) {
   write(*node.text);
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const Print& node) {
@@ -123,7 +124,7 @@ Interpreter::Flow Interpreter::run(const Print& node) {
   } else {
     write(to_text(runtime_, value));
   }
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const If& node) {
@@ -134,27 +135,31 @@ Interpreter::Flow Interpreter::run(const If& node) {
 }
 
 Interpreter::Flow Interpreter::run(const For& node) {
-  const auto loop = std::make_shared<Loop>(*this, node, scope_, runtime_.elements(evaluate(*node.iterable)));
+  Loop::Filter filter;
+  if (node.filter != nullptr) {
+    filter = [this, &node, outer = scope_](const Value& item) { return passes(node, outer, item); };
+  }
+  const auto loop = std::make_shared<Loop>(runtime_.elements(evaluate(*node.iterable)), std::move(filter));
   struct Closing {
     Loop& loop;
     ~Closing() { loop.close(); }
   } closing{*loop};
-  bool completed = false;  // as in jinja2, `else` also follows a loop that is left in its first pass
+  bool completed = false;  // as in jinja2, `else` also runs after a loop that breaks in its first iteration
   while (const auto item = loop->next()) {
-    const Enter enter(*this);
+    const ScopeGuard scope(*this);
     scope_->variables["loop"] = Value(ObjectPtr(loop));
     assign(*scope_, node.target, *item);
     const Flow flow = execute(node.body);
     if (flow == Flow::kBreak) break;
-    completed = completed || flow == Flow::kOn;
+    completed = completed || flow == Flow::kNext;
   }
-  if (completed) return Flow::kOn;
-  const Enter enter(*this);
+  if (completed) return Flow::kNext;
+  const ScopeGuard scope(*this);
   return execute(node.otherwise);
 }
 
 bool Interpreter::passes(const For& loop, const ScopePtr& outer, const Value& item) {
-  const Enter enter(*this, outer);
+  const ScopeGuard scope(*this, outer);
   assign(*scope_, loop.target, item);
   return truthy(evaluate(*loop.filter));
 }
@@ -162,46 +167,46 @@ bool Interpreter::passes(const For& loop, const ScopePtr& outer, const Value& it
 Interpreter::Flow Interpreter::run(const Set& node) {
   const Value value = evaluate(*node.value);
   assign(*scope_, node.target, value);
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const SetBlock& node) {
   Value text;
   {
-    const Enter enter(*this);
-    Capture capture(*this);
+    const ScopeGuard scope(*this);
+    OutputCapture capture(*this);
     const Flow flow = execute(node.body);
-    if (flow != Flow::kOn) return flow;
+    if (flow != Flow::kNext) return flow;
     text = runtime_.text(capture.take());
   }
   assign(*scope_, node.target, apply_all(node.filters, std::move(text)));
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const FilterBlock& node) {
   Value text;
   {
-    const Enter enter(*this);
-    Capture capture(*this);
+    const ScopeGuard scope(*this);
+    OutputCapture capture(*this);
     const Flow flow = execute(node.body);
-    if (flow != Flow::kOn) return flow;
+    if (flow != Flow::kNext) return flow;
     text = runtime_.text(capture.take());
   }
   write(to_text(runtime_, apply_all(node.filters, std::move(text))));
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const With& node) {
   std::vector<Value> values;
   for (const auto& [target, expression] : node.variables) values.push_back(evaluate(*expression));
-  const Enter enter(*this);
+  const ScopeGuard scope(*this);
   for (std::size_t i = 0; i < values.size(); ++i) assign(*scope_, node.variables[i].first, values[i]);
   return execute(node.body);
 }
 
 Interpreter::Flow Interpreter::run(const MacroDefinition& node) {
   scope_->variables[node.macro->name] = make_macro(node.macro);
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const CallBlock& node) {
@@ -210,7 +215,7 @@ Interpreter::Flow Interpreter::run(const CallBlock& node) {
   Arguments arguments = evaluate_arguments(call_node.arguments);
   arguments.named.emplace_back("caller", make_macro(node.caller));
   write(to_text(runtime_, call(callee, arguments)));
-  return Flow::kOn;
+  return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const Break&) { return Flow::kBreak; }
@@ -244,7 +249,7 @@ void Interpreter::assign(Scope& scope, const Target& target, const Value& value)
 }
 
 Value Interpreter::evaluate(const Expression& expression) {
-  const Deeper deeper(*this, expression.line);
+  const DepthGuard depth(*this, expression.line);
   return std::visit([this](const auto& node) { return value_of(node); }, expression.node);
 }
 
@@ -252,7 +257,7 @@ const Value* Interpreter::find(const std::string& name) {
   std::size_t scopes = 0;
   const Value* const found = scope_->find(name, scopes);
   runtime_.step(scopes / 4);
-  runtime_.touch(scopes * name.size());  // each hashes the name
+  runtime_.touch(scopes * name.size());  // each look-up hashes the name
   return found;
 }
 
@@ -370,7 +375,7 @@ Value Interpreter::apply(const FilterCall& filter, const Value& input) {
 
 Value Interpreter::apply_all(const std::vector<FilterCall>& filters, Value input) {
   for (const FilterCall& filter : filters) {
-    const Deeper deeper(*this, filter.line);
+    const DepthGuard depth(*this, filter.line);
     input = apply(filter, input);
   }
   return input;
@@ -400,7 +405,7 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& nodes) {
 
 namespace {
 
-// A macro, or the body of a call block as caller().
+// A macro, or the body of a call block, callable as caller().
 class MacroObject final : public Object {
  public:
   MacroObject(Interpreter& interpreter, std::shared_ptr<const Macro> macro, ScopePtr defined_in)
@@ -422,7 +427,7 @@ class MacroObject final : public Object {
   ScopePtr defined_in_;
 };
 
-// Takes the named argument out of `named`; nothing if it is not there.
+// Removes the named argument from `named`; nullopt if it is absent.
 std::optional<Value> take(std::vector<std::pair<std::string, Value>>& named, std::string_view name) {
   for (auto it = named.begin(); it != named.end(); ++it) {
     if (it->first != name) continue;
@@ -436,21 +441,21 @@ std::optional<Value> take(std::vector<std::pair<std::string, Value>>& named, std
 }  // namespace
 
 Value Interpreter::make_macro(std::shared_ptr<const Macro> macro) {
-  runtime_.reserve(256);  // until the end, for the scope that stays
+  runtime_.reserve(256);  // until the end of the rendering: the captured scope stays alive
   captured_.push_back(scope_);
   return Value(ObjectPtr(std::make_shared<MacroObject>(*this, std::move(macro), scope_)));
 }
 
 Value Interpreter::call_macro(const Macro& macro, const ScopePtr& defined_in, const Arguments& arguments) {
-  const Enter enter(*this, defined_in);
+  const ScopeGuard scope(*this, defined_in);
   bind_parameters(*scope_, macro, arguments);
-  Capture capture(*this);
+  OutputCapture capture(*this);
   execute(macro.body);
   return runtime_.text(capture.take());
 }
 
 void Interpreter::bind_parameters(Scope& scope, const Macro& macro, const Arguments& arguments) {
-  // Each parameter may look at every name.
+  // Each parameter may search all named arguments.
   runtime_.step(macro.parameters.size() * (1 + arguments.named.size() / 8));
   std::vector<std::pair<std::string, Value>> named = arguments.named;
   const std::size_t count = macro.parameters.size();

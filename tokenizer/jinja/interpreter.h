@@ -1,4 +1,4 @@
-// Walks the tree of a template with the variables of one rendering.
+// Tree-walking interpreter: evaluates a template with the variables of one rendering.
 #pragma once
 
 #include <memory>
@@ -12,13 +12,13 @@
 
 namespace partita::jinja {
 
-/// Variables of a block. A loop's pass, a macro's call and a with block each have one inside another; `if`
+/// The variables of a block. Each loop iteration, macro call and `with` block has its own nested scope; `if`
 /// has none.
 struct Scope {
   std::shared_ptr<Scope> parent;
-  std::unordered_map<std::string_view, Value> variables;  // keys: names in the tree or in the context
+  std::unordered_map<std::string_view, Value> variables;  // keys point into the tree or the context
 
-  /// Adds to `looked_at` the scopes that it looked into.
+  /// Adds the number of scopes searched to `looked_at`.
   const Value* find(std::string_view name, std::size_t& looked_at) const;
 };
 using ScopePtr = std::shared_ptr<Scope>;
@@ -35,19 +35,19 @@ class Interpreter {
   Text render(const Body& body);
 
   Value evaluate(const Expression& expression);
-  /// A macro's or a caller's body with `arguments` bound, as text.
+  /// Renders the body of a macro or of caller() with `arguments` bound.
   Value call_macro(const Macro& macro, const ScopePtr& defined_in, const Arguments& arguments);
-  /// Fills variables of `scope`; the value is unpacked where the target has several parts.
+  /// Assigns variables in `scope`; unpacks the value if the target has several parts.
   void assign(Scope& scope, const Target& target, const Value& value);
-  /// Whether a loop's filter lets the item pass; evaluated inside `outer` with the loop's target filled.
+  /// Whether an item passes the loop's filter; evaluated in `outer` with the loop's target set.
   bool passes(const For& loop, const ScopePtr& outer, const Value& item);
   Runtime& runtime() { return runtime_; }
 
  private:
-  enum class Flow { kOn, kBreak, kContinue };  // how a statement ends
-  class Enter;                                 // a scope for the length of a block
-  class Capture;                               // output of a block, kept
-  class Deeper;                                // one more node under evaluation
+  enum class Flow { kNext, kBreak, kContinue };  // how a statement ends
+  class ScopeGuard;                              // opens a scope for a block
+  class OutputCapture;                           // redirects the output of a block
+  class DepthGuard;                              // counts the nested nodes under evaluation
 
   Flow execute(const Body& body);
   Flow run(const Data& node);
@@ -92,9 +92,10 @@ class Interpreter {
   Runtime& runtime_;
   ScopePtr scope_;  // the innermost
   Text* output_ = nullptr;
-  std::size_t held_ = 0;            // bytes reserved for the outputs being written
-  std::size_t depth_ = 0;           // nodes under evaluation
-  std::vector<ScopePtr> captured_;  // scopes that macros hold, which may hold the macros
+  std::size_t held_ = 0;   // bytes reserved for the outputs being written
+  std::size_t depth_ = 0;  // nodes under evaluation
+  std::vector<ScopePtr>
+      captured_;  // scopes captured by macros; cleared at the end because of reference cycles
 };
 
 }  // namespace partita::jinja

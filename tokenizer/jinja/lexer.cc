@@ -10,7 +10,7 @@
 namespace partita::jinja {
 namespace {
 
-// "\r\n" and "\r" become "\n"; one line end at the very end goes.
+// "\r\n" and "\r" become "\n"; one line break at the end of the source is removed.
 std::string normalize_newlines(std::string_view source) {
   std::string out;
   out.reserve(source.size());
@@ -49,22 +49,23 @@ class Lexer {
   }
 
  private:
-  // The end of a tag, and what it takes along.
+  // The end of a tag, with its white-space control.
   struct Closing {
     std::size_t length;
-    bool strips;      // -%} takes all white space
-    bool trims_line;  // %} takes one line end
+    bool strips;      // -%} removes all white space after it
+    bool trims_line;  // %} removes one line break after it
   };
 
   [[noreturn]] void fail(const std::string& what, std::size_t at) const {
-    const std::string_view before = std::string_view(source_).substr(0, at);  // may lie behind the last token
+    const std::string_view before =
+        std::string_view(source_).substr(0, at);  // `at` may be past the last token
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
     throw JinjaError{{ErrorCode::kBadFile, "chat template, line " + std::to_string(line) + ", column " +
                                                std::to_string(column) + ": " + what}};
   }
 
-  // Counts lines up to `at`, which never goes back before the last token.
+  // Counts lines up to `at`, which is never before the last token.
   void move_to(std::size_t at) {
     for (; counted_ < at && counted_ < source_.size(); ++counted_) {
       if (source_[counted_] == '\n') {
@@ -92,7 +93,7 @@ class Lexer {
     return at;
   }
 
-  // The place of the next {{, {% or {#.
+  // The position of the next {{, {% or {#.
   std::size_t find_tag(std::size_t at) const {
     for (; (at = source_.find('{', at)) != std::string::npos; ++at) {
       const char next = at + 1 < source_.size() ? source_[at + 1] : '\0';
@@ -160,10 +161,10 @@ class Lexer {
         return;
       }
     }
-    fail("the comment has no end", tag);
+    fail("the comment is not closed", tag);
   }
 
-  // Behind "{%": where the data of a raw block begins, or 0.
+  // After "{%": the position where the data of a raw block begins, or 0.
   std::size_t raw_begin(std::size_t at) const {
     at = skip_space(at);
     if (!starts(at, "raw")) return 0;
@@ -186,11 +187,11 @@ class Lexer {
       at_ = after(name, *end);
       return;
     }
-    fail("the raw block has no end", tag);
+    fail("the raw block is not closed", tag);
   }
 
   void lex_tag(bool block, std::size_t tag) {
-    std::string brackets;  // the closing ones that are awaited
+    std::string brackets;  // expected closing brackets
     while (true) {
       at_ = skip_space(at_);
       if (at_ >= source_.size()) fail(block ? "the block has no '%}'" : "the expression has no '}}'", tag);
@@ -213,7 +214,7 @@ class Lexer {
     lex_operator(brackets);
   }
 
-  // Digits with single underscores between them.
+  // Digits, with single underscores allowed between them.
   std::size_t digits_end(std::size_t at) const {
     while (at < source_.size()) {
       if (is_digit_byte(source_[at])) {
@@ -307,12 +308,12 @@ class Lexer {
         value += source_[at_++];
       }
     }
-    if (at_ >= source_.size()) fail("the string has no end", begin);
+    if (at_ >= source_.size()) fail("the string is not closed", begin);
     ++at_;
     push(TokenType::kString, std::move(value), begin);
   }
 
-  // Python's escapes; unknown ones stay as they are written.
+  // Python's escapes; unknown escapes stay unchanged.
   void lex_escape(std::string& value) {
     const char c = at_ + 1 < source_.size() ? source_[at_ + 1] : '\0';
     static constexpr std::string_view kFrom = "\\'\"abfnrtv";
@@ -353,13 +354,13 @@ class Lexer {
       code = code * 16 + static_cast<char32_t>(digit);
     }
     if (code >= 0xD800 && code <= 0xDFFF) throw_unsupported("a surrogate in a string");
-    if (code > 0x10FFFF) fail("the escape is no Unicode character", at_);
+    if (code > 0x10FFFF) fail("the escape is not a Unicode character", at_);
     append_utf8(value, code);
     at_ += 2 + digits;
   }
 
   [[noreturn]] void throw_unsupported(const std::string& what) {
-    move_to(at_);  // the string that holds it begins behind the last token
+    move_to(at_);  // the enclosing string begins after the last token
     throw JinjaError{{ErrorCode::kUnsupported,
                       "chat template, line " + std::to_string(line_) + ": " + what + " is not supported"}};
   }
@@ -367,8 +368,8 @@ class Lexer {
   const std::string source_;
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
-  bool line_starting_ = true;  // whether only white space can stand before at_ on its line
-  std::size_t counted_ = 0;    // up to where lines are counted
+  bool line_starting_ = true;  // whether only white space precedes at_ on its line
+  std::size_t counted_ = 0;    // position up to which lines are counted
   std::size_t line_start_ = 0;
   int line_ = 1;
 };

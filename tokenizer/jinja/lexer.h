@@ -1,4 +1,4 @@
-// Template source to tokens, with trim_blocks and lstrip_blocks on, as transformers sets them.
+// Lexer: template source to tokens, with trim_blocks and lstrip_blocks on, as transformers sets them.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace partita::jinja {
 
 enum class TokenType : std::uint8_t {
-  kData,           // text between tags; `text` is what is printed
+  kData,           // text between tags; `text` is the output
   kVariableBegin,  // {{
   kVariableEnd,
   kBlockBegin,  // {%
@@ -28,8 +28,8 @@ struct Token {
   std::string text;
 };
 
-/// Comments are gone, raw blocks are data, white space is controlled. Ends with one kEnd.
-/// Throws JinjaError: kBadFile with line and column.
+/// Removes comments, turns raw blocks into data, applies white-space control. The last token is kEnd. Throws
+/// JinjaError: kBadFile with line and column.
 std::vector<Token> tokenize(std::string_view source);
 
 }  // namespace partita::jinja

@@ -22,13 +22,12 @@ class LoopMethod final : public Object {
 
 }  // namespace
 
-Loop::Loop(Interpreter& interpreter, const For& node, ScopePtr outer, SequencePtr source)
-    : interpreter_(interpreter), node_(node), outer_(std::move(outer)), source_(std::move(source)) {}
+Loop::Loop(SequencePtr source, Filter filter) : source_(std::move(source)), filter_(std::move(filter)) {}
 
 std::optional<Value> Loop::draw() {
-  while (outer_ != nullptr && drawn_ < source_->items.size()) {
+  while (!closed_ && drawn_ < source_->items.size()) {
     const Value& item = source_->items[drawn_++];
-    if (node_.filter == nullptr || interpreter_.passes(node_, outer_, item)) return item;
+    if (filter_ == nullptr || filter_(item)) return item;
   }
   return std::nullopt;
 }
@@ -41,7 +40,10 @@ std::optional<Value> Loop::next() {
   return current_;
 }
 
-void Loop::close() { outer_.reset(); }
+void Loop::close() {
+  closed_ = true;
+  filter_ = nullptr;
+}
 
 bool Loop::has_next() {
   if (pending_.empty()) {

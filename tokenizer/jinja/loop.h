@@ -1,24 +1,31 @@
-// The variable `loop` and the iteration behind it.
+// The variable `loop` and its iteration.
 #pragma once
 
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
-#include "tokenizer/jinja/interpreter.h"
+#include "tokenizer/jinja/runtime.h"
 
 namespace partita::jinja {
 
-/// Items are drawn, and the loop's filter is asked, only when the body or an attribute of `loop` needs them.
+/// Lazy: fetches items and evaluates the loop's filter only when the body or an attribute of `loop` needs
+/// them.
 class Loop final : public Object, public std::enable_shared_from_this<Loop> {
  public:
-  Loop(Interpreter& interpreter, const For& node, ScopePtr outer, SequencePtr source);
+  using Filter = std::function<bool(const Value& item)>;
 
-  /// Goes to the next item; nothing at the end.
+  /// `filter`: selects the items of the loop; empty: all items.
+  Loop(SequencePtr source, Filter filter);
+
+  /// Advances to the next item; nullopt at the end.
   std::optional<Value> next();
-  /// Ends the loop and lets go of the scope around it, which may hold this object.
+  /// Ends the loop and releases the filter, which breaks a reference cycle: the filter holds the scope around
+  /// the loop, which may hold this object.
   void close();
 
   const char* type_name() const override { return "loop"; }
@@ -31,12 +38,11 @@ class Loop final : public Object, public std::enable_shared_from_this<Loop> {
   bool has_next();
   std::int64_t length();
 
-  Interpreter& interpreter_;
-  const For& node_;
-  ScopePtr outer_;
   SequencePtr source_;
-  std::size_t drawn_ = 0;      // items of source_ looked at
-  std::deque<Value> pending_;  // drawn, not yet visited
+  Filter filter_;
+  bool closed_ = false;
+  std::size_t drawn_ = 0;      // items fetched from source_
+  std::deque<Value> pending_;  // fetched, not yet visited
   std::int64_t index0_ = -1;
   std::optional<Value> previous_, current_;
   std::optional<std::vector<Value>> last_changed_;

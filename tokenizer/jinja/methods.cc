@@ -61,7 +61,7 @@ Value view(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value copy(Runtime& runtime, const Value& self, const Arguments& arguments) {
   Parameters(runtime, "copy()", arguments, {});
-  return self;  // values never change, so one is as good as two
+  return self;  // values are immutable, so a copy is not needed
 }
 
 Value index(Runtime& runtime, const Value& self, const Arguments& arguments) {
@@ -98,27 +98,27 @@ const std::vector<NamedMethod>& list_methods() {
 
 using Names = std::vector<std::string_view>;
 
-// What one type has: methods we know, Python's that change it, and Python's that are left out.
+// The methods of a type: supported ones, Python's that mutate it, and Python's that are not supported.
 struct TypeMethods {
   const std::vector<NamedMethod>* known;
-  const Names* changing;
-  const Names* missing;
+  const Names* mutating;
+  const Names* unsupported;
 };
 
 std::optional<TypeMethods> methods_of(const Value& self) {
   static const Names none;
-  static const Names text_missing = {"casefold",  "encode",    "expandtabs",   "format_map",
-                                     "isascii",   "istitle",   "isidentifier", "isprintable",
-                                     "isnumeric", "maketrans", "translate"};
-  static const Names list_changing = {"append", "clear", "pop",    "reverse",
+  static const Names text_unsupported = {"casefold",  "encode",    "expandtabs",   "format_map",
+                                         "isascii",   "istitle",   "isidentifier", "isprintable",
+                                         "isnumeric", "maketrans", "translate"};
+  static const Names list_mutating = {"append", "clear", "pop",    "reverse",
                                       "insert", "sort",  "extend", "remove"};
-  static const Names dict_changing = {"clear", "pop", "popitem", "setdefault", "update"};
-  static const Names dict_missing = {"fromkeys"};
-  if (self.text() != nullptr) return TypeMethods{&detail::text_methods(), &none, &text_missing};
-  if (self.dict() != nullptr) return TypeMethods{&dict_methods(), &dict_changing, &dict_missing};
+  static const Names dict_mutating = {"clear", "pop", "popitem", "setdefault", "update"};
+  static const Names dict_unsupported = {"fromkeys"};
+  if (self.text() != nullptr) return TypeMethods{&detail::text_methods(), &none, &text_unsupported};
+  if (self.dict() != nullptr) return TypeMethods{&dict_methods(), &dict_mutating, &dict_unsupported};
   const Sequence* sequence = self.sequence();
   if (sequence == nullptr || !sequence->indexable()) return std::nullopt;
-  if (sequence->kind == SequenceKind::kList) return TypeMethods{&list_methods(), &list_changing, &none};
+  if (sequence->kind == SequenceKind::kList) return TypeMethods{&list_methods(), &list_mutating, &none};
   return TypeMethods{&list_methods(), &none, &none};
 }
 
@@ -135,10 +135,10 @@ std::optional<Value> find_method(Runtime& runtime, const Value& self, std::strin
     if (known == name) return Value(ObjectPtr(std::make_shared<BoundMethod>(self, method)));
   }
   const auto described = [&] { return std::string(type_name(self)) + "." + std::string(name) + "()"; };
-  if (is_in(*methods->changing, name)) {
+  if (is_in(*methods->mutating, name)) {
     return runtime.undefined(described() + " changes a value, which templates may not do");
   }
-  if (is_in(*methods->missing, name)) runtime.unsupported("the method " + described());
+  if (is_in(*methods->unsupported, name)) runtime.unsupported("the method " + described());
   return std::nullopt;
 }
 
@@ -259,12 +259,12 @@ Value raise_exception(Runtime& runtime, const Arguments& arguments) {
 
 Value strftime_now(Runtime& runtime, const Arguments& arguments) {
   const Parameters p(runtime, "strftime_now()", arguments, {"format"}, 1);
-  runtime.step(10 + p.text(0).size());  // a step for a field, and the time zone's
+  runtime.step(10 + p.text(0).size());  // one step per field, and the time zone
   return runtime.text(format_time(runtime, p.text(0).bytes(), runtime.now()), false);
 }
 
 template <const char* name>
-Value left_out(Runtime& runtime, const Arguments&) {
+Value unsupported_function(Runtime& runtime, const Arguments&) {
   runtime.unsupported(std::string("the function ") + name + "()");
 }
 constexpr char kCycler[] = "cycler";
@@ -287,9 +287,9 @@ std::optional<Value> find_function(std::string_view name) {
       {"namespace", make_namespace},
       {"raise_exception", raise_exception},
       {"strftime_now", strftime_now},
-      {"cycler", left_out<kCycler>},
-      {"joiner", left_out<kJoiner>},
-      {"lipsum", left_out<kLipsum>},
+      {"cycler", unsupported_function<kCycler>},
+      {"joiner", unsupported_function<kJoiner>},
+      {"lipsum", unsupported_function<kLipsum>},
   };
   for (const auto& [known, body] : kFunctions) {
     if (known == name) return Value(ObjectPtr(std::make_shared<Function>(body)));

@@ -1,4 +1,4 @@
-// The tables behind find_method().
+// The tables of find_method().
 #pragma once
 
 #include <string_view>

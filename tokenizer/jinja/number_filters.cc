@@ -1,4 +1,4 @@
-// Filters that give numbers.
+// Filters that return numbers.
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -18,7 +18,7 @@ std::string_view stripped(std::string_view text) {
   return text.substr(kept.begin, kept.end - kept.begin);
 }
 
-// The digits without Python's single underscores between them; nothing if an underscore stands elsewhere.
+// The digits without Python's single underscores between them; nullopt if an underscore is elsewhere.
 std::optional<std::string> without_underscores(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -41,7 +41,7 @@ bool take_sign(std::string_view& text) {
   return negative;
 }
 
-// "0x" and the like, where the base allows it; base 0 becomes the one that the prefix says.
+// Removes "0x" and similar prefixes if the base allows it; base 0 becomes the base of the prefix.
 void take_prefix(std::string_view& text, int& base) {
   const char kind = text.size() > 2 && text[0] == '0' ? static_cast<char>(text[1] | 0x20) : '\0';
   const int said = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 0;
@@ -75,7 +75,7 @@ std::optional<double> detail::parse_float(std::string_view text) {
   text = stripped(text);
   const bool negative = take_sign(text);
   const auto digits = without_underscores(text);
-  // from_chars also knows "nan(...)", which Python does not, and a second sign.
+  // from_chars also accepts "nan(...)" and a second sign, which Python does not.
   if (!digits || digits->empty() || (*digits)[0] == '-' || digits->find('(') != std::string::npos) {
     return std::nullopt;
   }
@@ -132,7 +132,7 @@ Value absolute(Runtime& runtime, const Value& input, const Arguments& arguments)
                                 : number;
 }
 
-// Half to even on the exact binary value, as Python rounds: to_chars() gives correctly rounded digits.
+// Rounds half to even on the exact binary value, like Python: to_chars() returns correctly rounded digits.
 double round_to(Runtime& runtime, double value, std::int64_t precision) {
   if (precision < 0) runtime.unsupported("round to a negative precision");
   if (!std::isfinite(value) || precision > 320) return value;

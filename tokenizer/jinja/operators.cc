@@ -159,10 +159,10 @@ bool repeatable(const Value& value) {
          (s != nullptr && (s->kind == SequenceKind::kList || s->kind == SequenceKind::kTuple));
 }
 
-// Markup in Python's sense: what is added to a safe text is escaped first.
+// Python's Markup: text that is added to a safe string is escaped first.
 Value concatenate_texts(Runtime& runtime, const Text& a, const Text& b) {
   const bool safe = a.safe() || b.safe();
-  const std::size_t growth = safe ? 5 : 1;  // "&#34;" for a byte
+  const std::size_t growth = safe ? 5 : 1;  // "&#34;" for one byte
   runtime.check_text_size((a.size() + b.size()) * growth);
   safe ? runtime.walk(a.footprint() + b.footprint()) : runtime.touch(a.footprint() + b.footprint());
   Text out = safe && !a.safe() ? escaped(a) : a;
@@ -199,7 +199,7 @@ void refuse_undefined(const Runtime& runtime, const Value& value) {
                      std::string(type_name(b)) + "'");
 }
 
-// -1, 0, 1; nothing if a NaN is among them. long double holds every int64, uint64 and double.
+// -1, 0, 1; nullopt if one is NaN. long double holds every int64, uint64 and double.
 std::optional<int> order_numbers(const Value& a, const Value& b) {
   const auto exact = [](const Value& value) {
     if (const auto i = value.integer()) return static_cast<long double>(*i);
@@ -381,7 +381,7 @@ Indices indices(Runtime& runtime, std::int64_t length, const Value& start, const
   const std::int64_t last = place(stop, stride < 0 ? low : high);
   const std::int64_t span = stride < 0 ? first - last : last - first;
   if (span <= 0) return {0, 0, 1};
-  // Strides longer than the whole take one item; the cap keeps first + i * step inside int64.
+  // A stride longer than the sequence selects one item; the cap keeps first + i * step within int64.
   const std::int64_t capped = std::clamp(stride, -length - 1, length + 1);
   return {first, (span - 1) / std::abs(capped) + 1, capped};
 }

@@ -28,7 +28,7 @@ enum class Comparison : std::uint8_t {
   kNotIn
 };
 
-/// Integers past int64 are kUnsupported, where Python would go on.
+/// Integers past int64 are kUnsupported; Python has no limit.
 Value binary(Runtime& runtime, BinaryOperator op, const Value& a, const Value& b);
 Value negate(Runtime& runtime, const Value& value);
 Value unary_plus(Runtime& runtime, const Value& value);
@@ -38,13 +38,13 @@ bool less(Runtime& runtime, const Value& a, const Value& b);
 bool contains(Runtime& runtime, const Value& container, const Value& item);
 bool compare(Runtime& runtime, Comparison op, const Value& a, const Value& b);
 
-/// The first item for which a and b differ decides; used to sort by several attributes.
+/// Lexicographic comparison; used to sort by several attributes.
 bool items_less(Runtime& runtime, const std::vector<Value>& a, const std::vector<Value>& b);
 
-/// len(value), or nothing if it has none.
+/// len(value); nullopt if it has none.
 std::optional<std::int64_t> length_of(const Value& value);
 
-/// object[key]; nothing if there is no such item.
+/// object[key]; nullopt if there is no such item.
 std::optional<Value> find_item(Runtime& runtime, const Value& object, const Value& key);
 
 /// object[start:stop:step]; an absent bound is None.

@@ -23,10 +23,10 @@ class Parser : private ExpressionParser {
  private:
   using Ends = std::initializer_list<std::string_view>;
 
-  // Statements up to a block that begins with one of `ends`, whose name stays current; to the end of the
-  // template if there are none.
+  // Statements up to a block that begins with one of `ends`, whose name stays the current token; without
+  // `ends`, up to the end of the template.
   Body parse_body(Ends ends) {
-    const Nested nested(*this);
+    const NestingGuard nesting(*this);
     const Token open = current();
     Body body;
     while (current().type != TokenType::kEnd) {
@@ -91,9 +91,9 @@ class Parser : private ExpressionParser {
     const auto rule =
         std::find_if(kRules.begin(), kRules.end(), [&](const auto& r) { return r.first == name; });
     if (rule != kRules.end()) return (this->*rule->second)(token.line, body);
-    static constexpr std::array<std::string_view, 8> kLeftOut = {"block", "extends", "include",    "import",
-                                                                 "from",  "do",      "autoescape", "trans"};
-    if (std::find(kLeftOut.begin(), kLeftOut.end(), name) != kLeftOut.end()) {
+    static constexpr std::array<std::string_view, 8> kUnsupportedTags = {
+        "block", "extends", "include", "import", "from", "do", "autoescape", "trans"};
+    if (std::find(kUnsupportedTags.begin(), kUnsupportedTags.end(), name) != kUnsupportedTags.end()) {
       unsupported(token, "the tag '" + name + "'");
     }
     fail_at(token, "unknown tag '" + name.substr(0, 80) + "'");
@@ -174,7 +174,7 @@ class Parser : private ExpressionParser {
     return target;
   }
 
-  // What a function's body is: no loop of the outside can be left from within.
+  // The body of a macro or call block: break and continue cannot leave a loop outside it.
   Body parse_function_body(std::string_view end) {
     const std::size_t outer_loops = std::exchange(loops_, 0);
     Body body = parse_block({end});
@@ -257,7 +257,7 @@ class Parser : private ExpressionParser {
     body.push_back({line, Continue{}});
   }
 
-  std::size_t loops_ = 0;  // loops around the current token that it can leave
+  std::size_t loops_ = 0;  // loops around the current token that break can leave
 };
 
 }  // namespace

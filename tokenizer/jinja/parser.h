@@ -1,4 +1,5 @@
-// Tokens to a tree: Jinja's grammar, with the extensions that transformers loads (loop controls, generation).
+// Parser: tokens to a syntax tree, for Jinja's grammar with the extensions that transformers loads (loop
+// controls, generation).
 #pragma once
 
 #include <string_view>
@@ -7,7 +8,7 @@
 
 namespace partita::jinja {
 
-/// Throws JinjaError: kBadFile with line and column; kUnsupported naming the construct and its line.
+/// Throws JinjaError: kBadFile with line and column; kUnsupported with the construct and its line.
 Body parse_template(std::string_view source);
 
 }  // namespace partita::jinja

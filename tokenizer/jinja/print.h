@@ -1,4 +1,4 @@
-// Values as text: Python's str() and repr(), and json.dumps() as transformers' tojson calls it.
+// Values to text: Python's str() and repr(), and json.dumps() as transformers' tojson calls it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ std::string float_repr(double value);
 
 /// str(value): the text itself, "" when undefined, repr() otherwise.
 Text to_text(Runtime& runtime, const Value& value);
-/// repr(value); from a message as a whole if anything in it is.
+/// repr(value); from a message as a whole if any part is.
 Text repr(Runtime& runtime, const Value& value);
 
 struct JsonStyle {
@@ -24,7 +24,7 @@ struct JsonStyle {
   std::string item_separator = ", ";
   std::string key_separator = ": ";
 };
-/// json.dumps(value); from a message as a whole if anything in it is.
+/// json.dumps(value); from a message as a whole if any part is.
 Text to_json(Runtime& runtime, const Value& value, const JsonStyle& style);
 
 }  // namespace partita::jinja

@@ -6,7 +6,7 @@
 namespace partita::jinja {
 namespace {
 
-// Makes a shared value whose bytes count as live until the last owner lets go.
+// Makes a shared value whose bytes count as live until its last reference is released.
 template <class T>
 std::shared_ptr<const T> keep(Runtime& runtime, T value, std::size_t bytes) {
   runtime.reserve(bytes);
@@ -36,7 +36,7 @@ void Runtime::undefined_error(const Undefined& undefined) const {
 }
 
 void Runtime::check() {
-  constexpr std::size_t kBetween = 4096;  // steps: less than a millisecond
+  constexpr std::size_t kBetween = 4096;  // steps between checks: less than a millisecond
   if (steps_ > kMaxSteps) {
     fail(ErrorCode::kOutOfMemory, "rendering takes more than " + std::to_string(kMaxSteps) + " steps");
   }
@@ -104,9 +104,9 @@ std::shared_ptr<Namespace> Runtime::make_namespace() {
 }
 
 Value Runtime::undefined(std::string why) {
-  constexpr std::size_t kLongest = 200;
-  if (why.size() > kLongest) {
-    std::size_t end = kLongest;
+  constexpr std::size_t kMaxReasonBytes = 200;
+  if (why.size() > kMaxReasonBytes) {
+    std::size_t end = kMaxReasonBytes;
     while (end > 0 && (static_cast<unsigned char>(why[end]) & 0xC0) == 0x80) --end;
     why = why.substr(0, end) + "...";
   }

@@ -1,5 +1,5 @@
-// One rendering's bounds, errors and memory. Inside the interpreter an error is an exception, because every
-// operation of the language can fail; ChatTemplate turns it into a Result at the door.
+// Limits, errors and memory of one rendering. Inside the interpreter errors are exceptions, because every
+// operation of the language can fail; ChatTemplate turns them into Results.
 #pragma once
 
 #include <atomic>
@@ -17,65 +17,65 @@
 
 namespace partita::jinja {
 
-/// Thrown by everything under tokenizer/jinja_*; caught in ChatTemplate.
+/// Thrown by the code in tokenizer/jinja/; caught in ChatTemplate.
 struct JinjaError {
   Error error;
 };
 
 inline constexpr std::size_t kMaxSourceBytes = std::size_t{1} << 20;
-inline constexpr std::size_t kMaxNesting = 200;       // brackets and blocks inside one another
-inline constexpr int kMaxExpressionHeight = 400;      // operators above one another, as in a + b + c + ...
+inline constexpr std::size_t kMaxNesting = 200;       // nested brackets and blocks
+inline constexpr int kMaxExpressionHeight = 400;      // height of operators, as in a + b + c + ...
 inline constexpr std::size_t kMaxSteps = 10'000'000;  // of about 100 ns each: Runtime::step()
-inline constexpr std::size_t kMaxCallDepth = 1'200;   // nodes under evaluation, macros inside macros
+inline constexpr std::size_t kMaxCallDepth = 1'200;   // nested nodes under evaluation, nested macro calls
 inline constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;  // the output, and any one string
 inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 20;  // all strings and lists alive at once
-inline constexpr std::int64_t kMaxRange = 100'000;                   // as jinja2's sandbox has it
-inline constexpr int kMaxValueDepth = int{kMaxJsonDepth};            // lists and dicts inside one another
+inline constexpr std::int64_t kMaxRange = 100'000;                   // the limit of jinja2's sandbox
+inline constexpr int kMaxValueDepth = int{kMaxJsonDepth};            // nested lists and dicts
 
 class Runtime {
  public:
-  /// `now`: now(). `cancel`: null, or what ends the rendering with kCancelled once it is set.
+  /// `now`: see now(). `cancel`: null, or a flag that ends the rendering with kCancelled when it is set.
   explicit Runtime(std::optional<std::int64_t> now, const std::atomic<bool>* cancel = nullptr)
       : now_(now), cancel_(cancel) {}
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// The line that errors name.
+  /// The line in error messages.
   void set_line(int line) { line_ = line; }
   int line() const { return line_; }
 
   [[noreturn]] void fail(ErrorCode code, const std::string& message) const;
-  /// The template does something that its values do not allow.
+  /// A type error: the operation is not defined for its values.
   [[noreturn]] void type_error(const std::string& message) const { fail(ErrorCode::kBadFile, message); }
-  /// The template is right, but this interpreter does not know `construct`.
+  /// The template is valid, but this interpreter does not support `construct`.
   [[noreturn]] void unsupported(const std::string& construct) const;
-  /// A use of an undefined value that is an error.
+  /// The error of using an undefined value.
   [[noreturn]] void undefined_error(const Undefined& undefined) const;
 
-  /// Counts work: an evaluated node, an item that is looked at, a value that is made. Fails past kMaxSteps,
-  /// and where the rendering was cancelled.
+  /// Counts work: evaluated nodes, visited items, created values. Fails past kMaxSteps or if the rendering is
+  /// cancelled.
   void step(std::size_t count = 1) {
     steps_ += count;
     if (steps_ >= next_check_) check();
   }
   /// Counts the work of copying or comparing `bytes`.
   void touch(std::size_t bytes) { step(bytes / 256); }
-  /// Counts the work of searching them for others.
+  /// Counts the work of searching in `bytes`.
   void search(std::size_t bytes) { step(bytes / 64); }
-  /// Counts the work of taking them apart into characters.
+  /// Counts the work of decoding `bytes` into characters.
   void walk(std::size_t bytes) { step(bytes / 4); }
   /// Counts the work of hashing a key and comparing it with another.
   void look_up(const Value& key);
-  /// touch() of a value that is a text.
+  /// touch(), if the value is a string.
   void touch_text(const Value& value) {
     if (const Text* text = value.text()) touch(text->footprint());
   }
   std::size_t steps() const { return steps_; }
-  /// Fails if a string of `bytes` would be too long. Call it before building one.
+  /// Fails if a string of `bytes` would exceed kMaxTextBytes. Call it before building one.
   void check_text_size(std::size_t bytes) const;
 
-  /// Holds `bytes` against kMaxLiveBytes until release().
+  /// Counts `bytes` against kMaxLiveBytes until release().
   void reserve(std::size_t bytes);
   void release(std::size_t bytes) { live_ -= bytes; }
 
@@ -84,14 +84,15 @@ class Runtime {
   Value sequence(SequenceKind kind, std::vector<Value> items);
   Value list(std::vector<Value> items) { return sequence(SequenceKind::kList, std::move(items)); }
   Value dict(Dict dict);
-  /// A namespace lives until the end of the rendering: it may hold itself.
+  /// A namespace lives until the end of the rendering, because it may refer to itself.
   std::shared_ptr<Namespace> make_namespace();
-  /// An undefined value; `why` is "'x' is undefined" and the like, and is cut if it is long.
+  /// An undefined value; `why` is "'x' is undefined" and the like, and is truncated if it is long.
   Value undefined(std::string why);
 
-  /// The items that iterating gives: characters, keys or members. Exhausts a generator.
+  /// The items of an iteration: characters, keys or elements. Exhausts a generator.
   SequencePtr elements(const Value& value);
-  /// Where strftime_now() takes its time from: seconds since the epoch, shown as UTC; the clock when absent.
+  /// The time of strftime_now(): seconds since the epoch, formatted as UTC; if absent, the current local
+  /// time.
   std::optional<std::int64_t> now() const { return now_; }
 
  private:
@@ -105,10 +106,10 @@ class Runtime {
   std::vector<std::shared_ptr<Namespace>> namespaces_;
 };
 
-/// Binds a call's arguments to parameter names, as Python does, and counts the texts among them as touched.
+/// Binds a call's arguments to parameter names, as Python does; counts string arguments as touched.
 class Parameters {
  public:
-  /// Fails if one of the first `required` is missing, or one is unknown or given twice.
+  /// Fails if one of the first `required` arguments is missing, or if one is unknown or given twice.
   Parameters(Runtime& runtime, std::string_view callee, const Arguments& arguments,
              std::initializer_list<std::string_view> names, std::size_t required = 0);
 
@@ -119,7 +120,7 @@ class Parameters {
   bool flag(std::size_t i, bool otherwise) const { return has(i) ? truthy(*values_[i]) : otherwise; }
   std::int64_t integer(std::size_t i, std::int64_t otherwise) const;
   const Text& text(std::size_t i) const;  // precondition: has(i)
-  /// Given, and not None.
+  /// Whether the argument is given and not None.
   bool given(std::size_t i) const { return has(i) && !values_[i]->is_none(); }
 
  private:

@@ -1,4 +1,4 @@
-// Filters over lists, dicts and what iterates.
+// Filters over lists, dicts and other iterables.
 #include <algorithm>
 #include <utility>
 
@@ -48,7 +48,7 @@ class AttributePath {
   std::vector<Value> parts_;
 };
 
-// How sort, unique, min and max look at an item: by an attribute, without regard to case unless asked.
+// The sort key of sort, unique, min and max: an attribute, case-insensitive by default.
 class KeyOf {
  public:
   KeyOf(Runtime& runtime, const Value* attribute, bool case_sensitive, bool several = false)
@@ -143,7 +143,7 @@ Value join(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const AttributePath path(runtime, p.has(1) ? p[1] : Value(None{}));
   const Text glue = p.has(0) ? to_text(runtime, p[0]) : Text();
   std::vector<Text> parts;
-  std::size_t held = 0;  // the copies in `parts`
+  std::size_t held = 0;  // bytes of the copies in `parts`
   const SequencePtr elements = runtime.elements(input);
   for (const Value& item : elements->items) {
     const Value part = path.of(item);
@@ -260,12 +260,12 @@ Value attribute(Runtime& runtime, const Value& input, const Arguments& arguments
   const Parameters p(runtime, "attr", arguments, {"name"}, 1);
   const std::string& name = p.text(0).bytes();
   if (input.dict() == nullptr) return attribute_of(runtime, input, name);
-  // Of a dict only the methods: that is what sets the filter apart from the dot.
+  // For a dict only methods, not items: in this the filter differs from the dot.
   const auto method = find_method(runtime, input, name);
   return method ? *method : runtime.undefined("'dict object' has no attribute '" + name + "'");
 }
 
-// What is left of the arguments after the first `count` positional ones.
+// The arguments without the first `count` positional ones.
 Arguments rest_of(const Arguments& arguments, std::size_t count) {
   Arguments rest = arguments;
   rest.positional.erase(rest.positional.begin(),

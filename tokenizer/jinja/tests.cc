@@ -1,4 +1,4 @@
-// Tests: what stands after `is`.
+// Tests: the operators after `is`.
 #include <utility>
 
 #include "tokenizer/jinja/builtins.h"
@@ -35,7 +35,8 @@ bool is_number(const Value& v) { return v.number().has_value(); }
 bool is_string(const Value& v) { return v.text() != nullptr; }
 bool is_mapping(const Value& v) { return v.dict() != nullptr; }
 bool is_callable(const Value& v) {
-  return v.is_undefined() || (v.object() != nullptr && v.object()->callable());  // calling the former fails
+  return v.is_undefined() ||
+         (v.object() != nullptr && v.object()->callable());  // calling an undefined value fails
 }
 bool is_escaped(const Value&) { return false; }
 

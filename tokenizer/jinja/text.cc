@@ -10,7 +10,7 @@
 namespace partita::jinja {
 namespace {
 
-constexpr char32_t kSharpS = 0xDF;  // utf8proc gives it the capital that Unicode added later; Python does not
+constexpr char32_t kSharpS = 0xDF;  // utf8proc maps it to U+1E9E, which Unicode added later; Python does not
 
 }  // namespace
 
@@ -184,7 +184,7 @@ Text escaped(const Text& text) {
 
 namespace {
 
-// The start of the character that ends at `end`: back over at most three continuation bytes.
+// The start of the character that ends at `end`: skips back over at most three continuation bytes.
 std::size_t previous_character(std::string_view bytes, std::size_t end) {
   for (std::size_t length = 1; length <= 4 && length <= end; ++length) {
     const std::size_t at = end - length;

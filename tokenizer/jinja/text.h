@@ -1,5 +1,5 @@
-// Template strings: bytes that remember which of them a message brought, and the Unicode arithmetic of
-// Python's str. Invalid UTF-8 is kept: a byte that starts no character counts as a character of its own.
+// Template strings: bytes with their provenance (from a message or trusted), with the Unicode semantics of
+// Python's str. Invalid UTF-8 is kept: a byte that starts no valid character counts as one character.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 
 namespace partita::jinja {
 
-/// A string whose bytes are each trusted (the template's own, special tokens) or from a message.
+/// A string in which each byte is trusted (from the template, special tokens) or from a message.
 class Text {
  public:
-  /// Bytes [previous end, end) share one origin. Neighbouring runs differ; no run is empty.
+  /// Bytes [previous end, end) have one origin. Adjacent runs differ; no run is empty.
   struct Run {
     std::size_t end;
     bool from_message;
@@ -33,9 +33,9 @@ class Text {
   void append(std::string_view bytes, bool from_message);
   void append(const Text& other) { append(other, 0, other.size()); }
   /// Bytes [begin, end) of `other`, origins included; the range must lie inside, and `other` is not *this.
-  /// Whether this is safe() stays as it is.
+  /// safe() does not change.
   void append(const Text& other, std::size_t begin, std::size_t end);
-  /// Safe if this is.
+  /// The slice is safe() if this is.
   Text slice(std::size_t begin, std::size_t end) const;
 
   /// Calls visit(bytes, from_message) for every run in order.
@@ -48,14 +48,14 @@ class Text {
     }
   }
 
-  /// Whether the filters `safe` or `escape` made it: "+" then escapes what is added.
+  /// Whether the filter `safe` or `escape` made the string: "+" then escapes the added text.
   bool safe() const { return safe_; }
   Text& set_safe(bool safe) {
     safe_ = safe;
     return *this;
   }
 
-  /// Bytes of memory this string holds.
+  /// The memory of this string in bytes.
   std::size_t footprint() const { return sizeof(Text) + bytes_.size() + runs_.size() * sizeof(Run); }
 
  private:
@@ -64,8 +64,8 @@ class Text {
   bool safe_ = false;
 };
 
-/// One character at `at`: its code point and its length. Where no valid character starts, a single byte b as
-/// the lone surrogate U+DC00 + b, as Python reads such bytes: it has no case, is no space and is not
+/// The character at `at`: its code point and its length. If no valid character starts there, one byte b as
+/// the lone surrogate U+DC00 + b, as in Python (surrogateescape): it has no case, is not a space and is not
 /// printable.
 struct Character {
   char32_t code;
@@ -77,7 +77,7 @@ Character character_at(std::string_view bytes, std::size_t at);
 void append_utf8(std::string& out, char32_t code);
 
 std::size_t character_count(std::string_view bytes);
-/// Byte offsets of all characters, and the size at the end: count + 1 numbers.
+/// Byte offsets of all characters, then the size: count + 1 numbers.
 std::vector<std::size_t> character_offsets(std::string_view bytes);
 
 /// Python's str.isspace() of one character.
@@ -91,8 +91,8 @@ char32_t upper_of(char32_t code);
 char32_t lower_of(char32_t code);
 char32_t title_of(char32_t code);
 
-/// Every character through `map`, origins and safety kept. map(code) is called in order, so it may carry
-/// state.
+/// Applies `map` to every character; keeps provenance and safe(). map(code) is called in order, so it may
+/// have state.
 template <class Map>
 Text map_characters(const Text& text, Map map) {
   Text out;
@@ -103,7 +103,7 @@ Text map_characters(const Text& text, Map map) {
       const Character c = character_at(bytes, at);
       const char32_t to = map(c.code);
       if (to == c.code) {
-        mapped.append(bytes.substr(at, c.length));  // also keeps a byte that is no character
+        mapped.append(bytes.substr(at, c.length));  // also keeps an invalid byte
       } else {
         append_utf8(mapped, to);
       }
@@ -115,7 +115,7 @@ Text map_characters(const Text& text, Map map) {
   return out;
 }
 
-/// Simple case mappings, one character to one, but for "ß", which becomes "SS".
+/// Simple case mappings, one character to one, except that "ß" becomes "SS".
 Text to_upper(const Text& text);
 Text to_lower(const Text& text);
 /// First character in title case, the rest in lower case.
@@ -124,7 +124,7 @@ Text capitalize(const Text& text);
 /// HTML-escaped and safe.
 Text escaped(const Text& text);
 
-/// Bytes [begin, end) left by strip(); `chars` null means white space.
+/// The bytes [begin, end) that strip() leaves; null `chars`: white space.
 struct Range {
   std::size_t begin, end;
 };

@@ -1,4 +1,4 @@
-// Filters that take and give strings.
+// Filters from string to string.
 #include <algorithm>
 
 #include "tokenizer/jinja/builtins.h"
@@ -31,7 +31,7 @@ Value replace_text(Runtime& runtime, const Text& text, const Text& from, const T
     out.append(to);
     at = hit + from.size();
     if (!from.empty()) continue;
-    // An empty pattern stands before every character, and once more at the end.
+    // An empty pattern matches before every character and at the end.
     if (at == bytes.size()) break;
     const std::size_t next = at + character_at(bytes, at).length;
     out.append(text, at, next);
@@ -56,7 +56,7 @@ Value join_texts(Runtime& runtime, const Text& glue, const std::vector<Text>& pa
 
 namespace {
 
-/// The input as a text whose characters are looked at one by one.
+/// The input as a string; counts the work of visiting each character.
 Text characters_of(Runtime& runtime, const Value& input) {
   Text text = to_text(runtime, input);
   runtime.walk(text.footprint());
@@ -82,7 +82,7 @@ Value capitalize_filter(Runtime& runtime, const Value& input, const Arguments& a
   return mapped(runtime, input, capitalize);
 }
 
-// Jinja's own title case: a word begins after white space or one of -({[<, unlike in str.title().
+// Jinja's title case: unlike in str.title(), a word begins after white space or one of -({[<.
 Value title(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "title", arguments, {});
   bool begins = true;

@@ -24,7 +24,7 @@ Value mapped(Runtime& runtime, const Value& self, const Arguments& arguments) {
   return runtime.text(map(self_text(self)));
 }
 
-// A letter after a letter is lower case, any other in title case.
+// Letters after a letter become lower case, other letters title case.
 Text title(const Text& text) {
   bool inside = false;
   return map_characters(text, [&inside](char32_t code) {
@@ -107,7 +107,7 @@ Value remove_affix(Runtime& runtime, const Value& self, const Arguments& argumen
   return self;
 }
 
-// The last occurrence, found from the end: the first one in the reversed strings.
+// The last occurrence: the first one in the reversed strings.
 std::size_t find_last(const std::string& haystack, const std::string& needle) {
   const std::string h(haystack.rbegin(), haystack.rend());
   const std::string n(needle.rbegin(), needle.rend());
@@ -115,7 +115,7 @@ std::size_t find_last(const std::string& haystack, const std::string& needle) {
   return hit == std::string::npos ? hit : haystack.size() - hit - needle.size();
 }
 
-// str.find() and its kin. Positions are in characters of the whole text.
+// str.find() and similar methods. Positions are in characters of the whole string.
 template <bool from_end, bool must_exist>
 Value find(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "str.find()", arguments, {"sub", "start", "end"}, 1);
@@ -123,7 +123,7 @@ Value find(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Value part = between(runtime, self, p, 1);
   const std::string& bytes = part.text()->bytes();
   runtime.walk(self_text(self).size());
-  const bool past_end = p.has(1) && p.integer(1, 0) > *length_of(self);  // not even "" is found there
+  const bool past_end = p.has(1) && p.integer(1, 0) > *length_of(self);  // not even "" matches there
   const std::string& sub = p.text(0).bytes();
   const std::size_t hit = past_end   ? std::string::npos
                           : from_end ? find_last(bytes, sub)
@@ -153,7 +153,7 @@ Value count(Runtime& runtime, const Value& self, const Arguments& arguments) {
   return Value(hits);
 }
 
-// The pieces between separators, `limit` cuts at most unless negative.
+// The parts between separators; at most `limit` splits unless negative.
 std::vector<Range> cut_at(Runtime& runtime, std::string_view bytes, std::string_view separator,
                           std::int64_t limit) {
   std::vector<Range> pieces;
@@ -194,12 +194,12 @@ std::vector<Range> words_of(std::string_view bytes) {
   return words;
 }
 
-// Python keeps the white space on the far side of the uncut rest.
+// Python keeps the white space at the far end of the unsplit rest.
 std::vector<Range> cut_at_spaces(std::string_view bytes, std::int64_t limit, bool from_end) {
   std::vector<Range> words = words_of(bytes);
   const auto cuts = static_cast<std::size_t>(limit);
   if (limit < 0 || words.size() <= cuts + 1) {
-    // With as many cuts as words there is no rest; with one word more, that word is the rest.
+    // With as many splits as words there is no rest; with one more word, that word is the rest.
     if (limit < 0 || words.size() <= cuts || words.empty()) return words;
     if (from_end) words.front().begin = 0;
     if (!from_end) words.back().end = bytes.size();
@@ -267,7 +267,7 @@ Value join(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (self_text(self).safe()) runtime.unsupported("str.join() of a safe text");
   const SequencePtr items = runtime.elements(p[0]);
   std::vector<Text> parts;
-  std::size_t held = 0;  // the copies in `parts`
+  std::size_t held = 0;  // bytes of the copies in `parts`
   for (const Value& item : items->items) {
     if (item.text() == nullptr)
       runtime.type_error("str.join() needs str items, not " + std::string(type_name(item)));
@@ -307,7 +307,7 @@ Value justify(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (width <= length) return self;
   runtime.check_text_size(static_cast<std::size_t>(width));
   const auto missing = static_cast<std::size_t>(width - length);
-  // Python gives the odd place of a centred text to the left only if the width is odd.
+  // Python puts the odd fill character of a centred string on the left only if the width is odd.
   const std::size_t left = side == Side::kLeft ? 0
                            : side == Side::kRight
                                ? missing

@@ -122,7 +122,7 @@ struct Truth {
   bool operator()(const ObjectPtr&) const { return true; }
 };
 
-// Integers and the floats equal to them hash alike.
+// Integers and equal floats have equal hashes.
 std::size_t hash_number(double value) {
   constexpr double kTwo63 = 9223372036854775808.0;
   if (value >= -kTwo63 && value < kTwo63 && std::trunc(value) == value) {
@@ -155,7 +155,8 @@ bool hashable(const Value& value) {
   if (sequence == nullptr) return true;
   if (sequence->kind != SequenceKind::kTuple) return false;
   for (const Value& item : sequence->items) {
-    // A tuple of tuples would need a walk with a bound of its own; as a key it has no use in a template.
+    // Nested tuples are not hashable: they would need a bounded traversal, and templates have no use for them
+    // as keys.
     if (item.sequence() != nullptr || item.dict() != nullptr) return false;
   }
   return true;

@@ -1,4 +1,4 @@
-// The values of a template: Python's, as far as templates see them. All are immutable but namespaces.
+// The values of a template, with Python's semantics. All are immutable except namespaces.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ class Dict;
 class Object;
 struct Sequence;
 
-/// A name, attribute or item that does not exist. Prints as "", iterates as empty, and `why` is the error of
-/// every other use.
+/// A name, attribute or item that does not exist. Prints as "" and iterates as empty; every other use fails
+/// with the message `why`.
 struct Undefined {
   std::shared_ptr<const std::string> why;
 };
@@ -80,7 +80,7 @@ enum class SequenceKind : std::uint8_t {
   kList,
   kTuple,
   kRange,
-  kGenerator,  // what map, select and the like give: read once, always true, no length, no index
+  kGenerator,  // the result of map, select and similar: iterates once, always true, no length, no index
   kKeys,       // views of a dict: a length but no index
   kValues,
   kItems,
@@ -90,7 +90,7 @@ struct Sequence {
   SequenceKind kind = SequenceKind::kList;
   std::vector<Value> items;
   int depth = 1;                  // 1 + the deepest item
-  mutable std::size_t taken = 0;  // how many items a generator has given away
+  mutable std::size_t taken = 0;  // how many items of a generator are consumed
 
   bool indexable() const { return kind <= SequenceKind::kRange; }
   bool counted() const { return kind != SequenceKind::kGenerator; }
@@ -103,7 +103,7 @@ class Dict {
 
   const Value* find(const Value& key) const;
   const Value* find(std::string_view key) const;
-  /// A later value for a key that is there takes the earlier one's place.
+  /// Setting an existing key replaces its value and keeps its position.
   void set(Value key, Value value);
 
   const std::vector<Item>& items() const { return items_; }
@@ -114,7 +114,7 @@ class Dict {
   std::optional<std::size_t> position(const Value& key, std::size_t hash) const;
 
   std::vector<Item> items_;
-  std::multimap<std::size_t, std::size_t> index_;  // hash of a key to its place in items_
+  std::multimap<std::size_t, std::size_t> index_;  // hash of a key to its index in items_
   int depth_ = 1;
 };
 
@@ -134,7 +134,7 @@ class Object {
   virtual Value call(Runtime& runtime, const Arguments& arguments);
 };
 
-/// What namespace() makes: the only value that a template can change.
+/// The result of namespace(): the only mutable value.
 class Namespace final : public Object {
  public:
   const char* type_name() const override { return "Namespace"; }
@@ -151,11 +151,11 @@ std::string_view type_name(const Value& value);
 bool truthy(const Value& value);
 /// 0 for scalars, 1 + the deepest member for lists and dicts.
 int depth_of(const Value& value);
-/// Whether the value can be a key: no list, no dict, nor a tuple that holds one.
+/// Whether the value can be a key: not a list, a dict, or a tuple that contains one.
 bool hashable(const Value& value);
 /// Equal values have equal hashes. Precondition: hashable.
 std::size_t hash_of(const Value& value);
-/// Python's == without counting work: for keys, whose depth is bounded when they are made.
+/// Python's == without counting work, for keys: their depth is bounded when they are created.
 bool keys_equal(const Value& a, const Value& b);
 
 }  // namespace partita::jinja

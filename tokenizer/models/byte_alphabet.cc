@@ -30,7 +30,7 @@ struct Alphabet {
 
 constexpr Alphabet kAlphabet;
 
-/// The byte that the character at text[at] spells; moves `at` behind it.
+/// The byte that the character at text[at] spells; advances `at` past it.
 std::optional<char> read_byte(std::string_view text, std::size_t& at) {
   unsigned code = static_cast<std::uint8_t>(text[at++]);
   if (code >= 0x80) {

@@ -16,22 +16,23 @@
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
 class ByteBpe final : public VocabularyTokenizer {
  public:
-  ByteBpe(TokenizerVocabulary vocabulary, PreTokenizer splitter, MergeTable merges)
+  ByteBpe(TokenizerVocabulary vocabulary, PreTokenizer pre_tokenizer, MergeTable merges)
       : VocabularyTokenizer(std::move(vocabulary)),
-        splitter_(std::move(splitter)),
+        pre_tokenizer_(std::move(pre_tokenizer)),
         merges_(std::move(merges)) {
     for (std::size_t byte = 0; byte < token_of_byte_.size(); ++byte) {
       token_of_byte_[byte] = token_of(static_cast<std::uint8_t>(byte));
     }
   }
 
-  std::size_t left_out(std::string_view text) const override {
+  std::size_t dropped_bytes(std::string_view text) const override {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [this](char byte) {
       return !token_of_byte_[static_cast<std::uint8_t>(byte)].has_value();
     }));
@@ -45,13 +46,13 @@ class ByteBpe final : public VocabularyTokenizer {
         [&out](TokenId id) { out.push_back(id); });
   }
 
-  /// Any bytes: characters go through the splitter, each run of bytes that are none is a word of its own.
+  /// Encodes any bytes: the pre-tokenizer splits valid UTF-8; each run of invalid bytes is one word.
   Result<void> encode_bytes(std::string_view text, Merger& merger, std::vector<TokenId>& out) const {
     std::vector<std::string_view> words;
     while (!text.empty()) {
       const std::size_t valid = valid_prefix(text);
       if (valid > 0) {
-        if (auto done = splitter_.split(text.substr(0, valid), words); !done) return done;
+        TRY(pre_tokenizer_.split(text.substr(0, valid), words));
         text.remove_prefix(valid);
       }
       const std::size_t invalid = invalid_prefix(text);
@@ -63,7 +64,7 @@ class ByteBpe final : public VocabularyTokenizer {
   }
 
   void encode_word(std::string_view word, Merger& merger, std::vector<TokenId>& out) const {
-    if (splitter_.whole_words_first()) {
+    if (pre_tokenizer_.ignore_merges()) {
       if (const auto id = vocabulary().surfaces.find(word)) return out.push_back(*id);
     }
     merger.symbols.clear();
@@ -84,7 +85,7 @@ class ByteBpe final : public VocabularyTokenizer {
     return unknown && kind(*unknown) == TokenKind::kUnknown ? unknown : std::nullopt;
   }
 
-  PreTokenizer splitter_;
+  PreTokenizer pre_tokenizer_;
   MergeTable merges_;
   std::array<std::optional<TokenId>, 256> token_of_byte_;
 };
@@ -96,7 +97,7 @@ Error bad_merge(std::size_t i, std::string_view merge, std::string_view why) {
                                    std::string(merge.substr(0, 100)) + "\", " + std::string(why)};
 }
 
-/// A merge is written "left right"; a token may begin with a space, but has none elsewhere.
+/// A merge is written "left right"; a token may begin with a space, but contains no other.
 Result<MergeTable> read_merges(const Gguf& file, const StringTable& spellings) {
   const auto array = file.get_array(kMerges);
   if (!array) return array.error();
@@ -157,20 +158,20 @@ Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file) {
     if (!name) return name.error();
     pre = *name;
   }
-  auto splitter = PreTokenizer::create(pre);
-  if (!splitter) return splitter.error();
+  auto pre_tokenizer = PreTokenizer::create(pre);
+  if (!pre_tokenizer) return pre_tokenizer.error();
   auto tokens = read_tokens(file);
   if (!tokens) return tokens.error();
   SpecialDefaults defaults;
-  defaults.add_bos = splitter->adds_bos();
+  defaults.add_bos = pre_tokenizer->add_bos();
   auto specials = read_specials(file, *tokens, defaults);
   if (!specials) return specials.error();
   TokenizerVocabulary vocabulary =
-      build_vocabulary(std::move(*tokens), std::move(*specials), splitter->whole_words_first());
+      build_vocabulary(std::move(*tokens), std::move(*specials), pre_tokenizer->ignore_merges());
   auto merges = read_merges(file, vocabulary.spellings);
   if (!merges) return merges.error();
   return std::unique_ptr<Tokenizer>(
-      std::make_unique<ByteBpe>(std::move(vocabulary), std::move(*splitter), std::move(*merges)));
+      std::make_unique<ByteBpe>(std::move(vocabulary), std::move(*pre_tokenizer), std::move(*merges)));
 }
 
 }  // namespace partita

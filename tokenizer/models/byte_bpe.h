@@ -1,4 +1,4 @@
-// Byte-level BPE, as GPT-2, Llama 3, Qwen and SmolLM use it.
+// Byte-level BPE tokenizers (GPT-2, Llama 3, Qwen, SmolLM).
 #pragma once
 
 #include <memory>
@@ -9,10 +9,10 @@
 
 namespace partita {
 
-/// From a GGUF file whose tokenizer.ggml.model is "gpt2". Text comes back as it was, byte for byte, except
-/// for bytes without a token in the vocabulary: those become its unknown token if it has one, else they are
-/// left out, as the reference implementations do.
-/// Errors: kUnsupported for an unknown pre-tokenizer; kBadFile naming what contradicts the vocabulary.
+/// From a GGUF file whose tokenizer.ggml.model is "gpt2". Decoding restores the text byte for byte, except
+/// for bytes without a token in the vocabulary: they become the unknown token if there is one, else they are
+/// dropped, as in the reference implementations. Errors: kUnsupported for an unknown pre-tokenizer; kBadFile
+/// with the entry that is inconsistent with the vocabulary.
 Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file);
 
 }  // namespace partita

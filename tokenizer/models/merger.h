@@ -1,4 +1,4 @@
-// Byte-pair merging in O(n log n): a linked list of symbols and a heap of the merges that are possible.
+// Byte-pair merging in O(n log n): a linked list of symbols and a heap of candidate merges.
 #pragma once
 
 #include <algorithm>
@@ -11,25 +11,26 @@
 
 namespace partita {
 
-/// A stretch of text that is one token so far.
+/// A span of text that is one token so far.
 struct Symbol {
   std::uint32_t start;   // in the text
-  std::uint32_t length;  // 0: swallowed by a neighbour
-  std::int32_t id;       // -1: no token is spelled like this
+  std::uint32_t length;  // 0: merged into a neighbour
+  std::int32_t id;       // -1: no token has this text
   std::int32_t previous = -1;
   std::int32_t next = -1;
 };
 
-/// Merges neighbouring symbols until nothing merges: lowest rank first, of equal ranks the leftmost. That is
-/// the order of byte-level BPE and, with ranks made from scores, of SentencePiece. Reused from word to word
-/// for its buffers.
+/// Merges adjacent symbols until no merge applies: lowest rank first, leftmost first among equal ranks. This
+/// is the order of byte-level BPE and, with ranks derived from scores, of SentencePiece. Reuse one Merger for
+/// many words to reuse its buffers.
 class Merger {
  public:
-  /// The symbols of one word, left to right; fill before run(). Afterwards those with length > 0 are left.
+  /// The symbols of one word, left to right; fill before run(). Afterwards the symbols with length > 0 are
+  /// the result.
   std::vector<Symbol> symbols;
 
-  /// merge_of(left, right) -> std::optional<Merge>: what two neighbours become.
-  /// Returns how many merges it considered, never more than three for a symbol.
+  /// merge_of(left, right) -> std::optional<Merge>: the merge of two adjacent symbols. Returns the number of
+  /// merges considered, at most three per symbol.
   template <class MergeOf>
   std::size_t run(MergeOf&& merge_of) {
     link();
@@ -53,7 +54,7 @@ class Merger {
   struct Candidate {
     Merge merge;
     std::int32_t left;
-    std::uint32_t length;  // of both symbols together when this was found
+    std::uint32_t length;  // total length of both symbols when the candidate was added
   };
 
   static std::size_t index(std::int32_t i) { return static_cast<std::size_t>(i); }
@@ -81,7 +82,8 @@ class Merger {
     return merge.has_value();
   }
 
-  /// False if one of the two has changed since. Symbols only grow, so equal lengths mean equal symbols.
+  /// False if the candidate is stale: one of its symbols has changed. Symbols only grow, so equal lengths
+  /// mean equal symbols.
   bool join(const Candidate& candidate) {
     Symbol& a = symbols[index(candidate.left)];
     if (a.length == 0 || a.next < 0) return false;

@@ -18,18 +18,20 @@
 #include "tokenizer/models/piece_surface.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// Higher scores merge first: the bits of a float, turned so that they sort like it, then downwards.
+/// Higher scores merge first: maps the bits of a float to an integer in the order of the floats, then inverts
+/// that order.
 std::uint32_t rank_of_score(float score) {
   const auto bits = std::bit_cast<std::uint32_t>(score + 0.0f);  // -0 and 0 are equal
   const std::uint32_t ascending = bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
   return ~ascending;
 }
 
-/// As SentencePiece's normalizer does it: no spaces at the ends, one between words.
+/// Like SentencePiece's normalizer: removes spaces at both ends and repeated spaces.
 std::string collapse_spaces(std::string_view text) {
   std::string result;
   for (const char byte : text) {
@@ -41,8 +43,8 @@ std::string collapse_spaces(std::string_view text) {
 
 class PieceBpe final : public VocabularyTokenizer {
  public:
-  PieceBpe(TokenizerVocabulary words, std::vector<float> scores, bool collapses_spaces)
-      : VocabularyTokenizer(std::move(words)), collapses_spaces_(collapses_spaces) {
+  PieceBpe(TokenizerVocabulary words, std::vector<float> scores, bool remove_extra_whitespaces)
+      : VocabularyTokenizer(std::move(words)), remove_extra_whitespaces_(remove_extra_whitespaces) {
     ranks_.reserve(size());
     for (const float score : scores) ranks_.push_back(rank_of_score(score));
     for (std::size_t i = 0; i < size(); ++i) {
@@ -55,79 +57,79 @@ class PieceBpe final : public VocabularyTokenizer {
   }
 
  private:
-  /// What merging a text needs to know about it.
-  struct Work {
+  /// The state of encoding one text.
+  struct EncodeState {
     std::string_view text;
     Merger merger;
-    std::unordered_map<TokenId, std::uint32_t> split_of;  // unused piece -> bytes of its left part
+    std::unordered_map<TokenId, std::uint32_t> split_of;  // unused piece -> length of its left part in bytes
   };
 
-  Result<void> encode_text(std::string_view text, bool begins, std::vector<TokenId>& out) const override {
-    const bool wants_space = begins && vocabulary().adds_space;
+  Result<void> encode_text(std::string_view text, bool at_start, std::vector<TokenId>& out) const override {
+    const bool wants_space = at_start && vocabulary().add_space_prefix;
     std::string changed;
-    if (wants_space || collapses_spaces_ || !has_bytes_) {
+    if (wants_space || remove_extra_whitespaces_ || !has_bytes_) {
       changed = has_bytes_ ? std::string(text) : unescape_spaces(text);
-      if (collapses_spaces_) changed = collapse_spaces(changed);
+      if (remove_extra_whitespaces_) changed = collapse_spaces(changed);
       if (wants_space && !changed.empty()) changed.insert(0, 1, ' ');
       text = changed;
     }
-    Work work;
+    EncodeState state;
     return split_at_matches(
         user_defined(), text,
         [&](std::string_view stretch) {
-          work.text = stretch;
-          return encode_stretch(work, out);
+          state.text = stretch;
+          return encode_stretch(state, out);
         },
         [&out](TokenId id) { out.push_back(id); });
   }
 
-  Result<void> encode_stretch(Work& work, std::vector<TokenId>& out) const {
-    std::vector<Symbol>& symbols = work.merger.symbols;
+  Result<void> encode_stretch(EncodeState& state, std::vector<TokenId>& out) const {
+    std::vector<Symbol>& symbols = state.merger.symbols;
     symbols.clear();
-    work.split_of.clear();
-    for (std::size_t at = 0; at < work.text.size();) {
-      const Utf8Unit unit = first_unit(work.text.substr(at));
+    state.split_of.clear();
+    for (std::size_t at = 0; at < state.text.size();) {
+      const Utf8Unit unit = first_unit(state.text.substr(at));
       const std::size_t length = unit.kind == Utf8Unit::Kind::kCharacter ? unit.length : 1;
-      const auto id = vocabulary().surfaces.find(work.text.substr(at, length));
+      const auto id = vocabulary().surfaces.find(state.text.substr(at, length));
       symbols.push_back(
           {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length), id.value_or(-1)});
       at += length;
     }
-    work.merger.run([&](const Symbol& left, const Symbol& right) { return merge_of(left, right, work); });
+    state.merger.run([&](const Symbol& left, const Symbol& right) { return merge_of(left, right, state); });
     bool after_unknown = false;
     for (const Symbol& symbol : symbols) {
       if (symbol.length == 0) continue;
-      if (auto done = write(symbol, work, after_unknown, out); !done) return done;
+      TRY(write(symbol, state, after_unknown, out));
     }
     return {};
   }
 
-  std::optional<Merge> merge_of(const Symbol& left, const Symbol& right, Work& work) const {
-    const auto id = vocabulary().surfaces.find(work.text.substr(left.start, left.length + right.length));
+  std::optional<Merge> merge_of(const Symbol& left, const Symbol& right, EncodeState& state) const {
+    const auto id = vocabulary().surfaces.find(state.text.substr(left.start, left.length + right.length));
     if (!id) return std::nullopt;
-    if (kind(*id) == TokenKind::kUnused) work.split_of[*id] = left.length;
+    if (kind(*id) == TokenKind::kUnused) state.split_of[*id] = left.length;
     return Merge{ranks_[static_cast<std::size_t>(*id)], *id};
   }
 
-  /// Appends a symbol's ids. An unused piece is taken apart again into what it was merged from.
-  Result<void> write(const Symbol& symbol, const Work& work, bool& after_unknown,
+  /// Appends a symbol's ids. An unused piece is split into the parts it was merged from.
+  Result<void> write(const Symbol& symbol, const EncodeState& state, bool& after_unknown,
                      std::vector<TokenId>& out) const {
     if (symbol.id >= 0 && kind(symbol.id) != TokenKind::kUnused) {
       out.push_back(symbol.id);
       after_unknown = false;
       return {};
     }
-    std::vector<std::string_view> pending{work.text.substr(symbol.start, symbol.length)};
+    std::vector<std::string_view> pending{state.text.substr(symbol.start, symbol.length)};
     while (!pending.empty()) {
       const std::string_view part = pending.back();
       pending.pop_back();
       const auto id = vocabulary().surfaces.find(part);
       if (!id) {
-        if (auto done = write_unknown(part, after_unknown, out); !done) return done;
+        TRY(write_unknown(part, after_unknown, out));
         continue;
       }
-      const auto split = kind(*id) == TokenKind::kUnused ? work.split_of.find(*id) : work.split_of.end();
-      if (split == work.split_of.end()) {
+      const auto split = kind(*id) == TokenKind::kUnused ? state.split_of.find(*id) : state.split_of.end();
+      if (split == state.split_of.end()) {
         out.push_back(*id);
         after_unknown = false;
       } else {
@@ -138,7 +140,7 @@ class PieceBpe final : public VocabularyTokenizer {
     return {};
   }
 
-  /// A character that is no piece: its bytes if there are byte tokens, else the unknown token, once for a run
+  /// Appends a character that is not a piece: as byte tokens if there are any, else one unknown token per run
   /// of such characters.
   Result<void> write_unknown(std::string_view character, bool& after_unknown,
                              std::vector<TokenId>& out) const {
@@ -163,33 +165,33 @@ class PieceBpe final : public VocabularyTokenizer {
             "the vocabulary has no piece, no byte tokens and no unknown token for the bytes" + bytes};
   }
 
-  bool collapses_spaces_;
-  bool has_bytes_ = false;            // every byte has a token, so that any text can be written
-  std::vector<std::uint32_t> ranks_;  // of the merge that makes a piece; the lowest first
+  bool remove_extra_whitespaces_;
+  bool has_bytes_ = false;            // every byte has a token, so that any text can be encoded
+  std::vector<std::uint32_t> ranks_;  // of the merge that produces a piece; lowest first
   std::array<std::optional<TokenId>, 256> token_of_byte_;
 };
 
-/// Old files have no types; their byte tokens are known by their spelling.
-void guess_bytes(GgufTokens& tokens) {
+/// Old files have no token types; recognizes byte tokens by their spelling.
+void mark_byte_tokens(GgufTokens& tokens) {
   for (std::size_t i = 0; i < tokens.kinds.size(); ++i) {
     if (spelled_byte(tokens.spellings[i])) tokens.kinds[i] = TokenKind::kByte;
   }
 }
 
-Result<TokenizerVocabulary> build_vocabulary(GgufTokens tokens, SpecialIds specials, bool adds_space) {
+Result<TokenizerVocabulary> build_vocabulary(GgufTokens tokens, SpecialIds specials, bool add_space_prefix) {
   StringTable spellings(0, tokens.bytes);
   StringTable surfaces(tokens.kinds.size(), tokens.bytes);
   std::string surface;
   for (std::size_t i = 0; i < tokens.kinds.size(); ++i) {
     const std::string_view spelling = tokens.spellings[i];
     const TokenKind kind = tokens.kinds[i];
-    if (auto done = piece_surface(i, spelling, kind, surface); !done) return done.error();
+    TRY(piece_surface(i, spelling, kind, surface));
     spellings.add(spelling, false);
     surfaces.add(surface, !surface.empty() && (kind == TokenKind::kNormal || kind == TokenKind::kUnused ||
                                                kind == TokenKind::kUserDefined));
   }
   return TokenizerVocabulary{std::move(spellings), std::move(surfaces), std::move(tokens.kinds),
-                             std::move(specials), adds_space};
+                             std::move(specials), add_space_prefix};
 }
 
 }  // namespace
@@ -197,24 +199,24 @@ Result<TokenizerVocabulary> build_vocabulary(GgufTokens tokens, SpecialIds speci
 Result<std::unique_ptr<Tokenizer>> read_piece_bpe(const Gguf& file) {
   auto tokens = read_tokens(file);
   if (!tokens) return tokens.error();
-  if (!tokens->has_kinds) guess_bytes(*tokens);
+  if (!tokens->has_kinds) mark_byte_tokens(*tokens);
   auto scores = read_scores(file, tokens->kinds.size());
   if (!scores) return scores.error();
-  SpecialDefaults defaults;  // those of Llama, whose first files did not say
+  SpecialDefaults defaults;  // those of Llama, whose first GGUF files lacked the keys
   defaults.add_bos = true;
   defaults.unknown = 0;
   defaults.bos = 1;
   defaults.eos = 2;
   auto specials = read_specials(file, *tokens, defaults);
   if (!specials) return specials.error();
-  const auto adds_space = file.get_bool("tokenizer.ggml.add_space_prefix", true);
-  if (!adds_space) return adds_space.error();
-  const auto collapses_spaces = file.get_bool("tokenizer.ggml.remove_extra_whitespaces", false);
-  if (!collapses_spaces) return collapses_spaces.error();
-  auto vocabulary = build_vocabulary(std::move(*tokens), std::move(*specials), *adds_space);
+  const auto add_space_prefix = file.get_bool("tokenizer.ggml.add_space_prefix", true);
+  if (!add_space_prefix) return add_space_prefix.error();
+  const auto remove_extra_whitespaces = file.get_bool("tokenizer.ggml.remove_extra_whitespaces", false);
+  if (!remove_extra_whitespaces) return remove_extra_whitespaces.error();
+  auto vocabulary = build_vocabulary(std::move(*tokens), std::move(*specials), *add_space_prefix);
   if (!vocabulary) return vocabulary.error();
   return std::unique_ptr<Tokenizer>(
-      std::make_unique<PieceBpe>(std::move(*vocabulary), std::move(*scores), *collapses_spaces));
+      std::make_unique<PieceBpe>(std::move(*vocabulary), std::move(*scores), *remove_extra_whitespaces));
 }
 
 }  // namespace partita

@@ -1,4 +1,4 @@
-// SentencePiece vocabularies in GGUF files: pieces with scores, merged the best first.
+// SentencePiece BPE for vocabularies in GGUF files: pieces with scores, best score merged first.
 #pragma once
 
 #include <memory>
@@ -9,11 +9,10 @@
 
 namespace partita {
 
-/// From a GGUF file whose tokenizer.ggml.model is "llama". The ids are those of SentencePiece's BPE model,
-/// but for two inputs that it cannot give back: U+2581, its own mark for a space, and bytes that are not
-/// UTF-8. Both are written with the byte tokens here, so that decode() returns every text as it was.
-/// encode() errors: kUnsupported naming the character if the vocabulary has no piece, no byte tokens and no
-/// unknown token for it.
+/// From a GGUF file whose tokenizer.ggml.model is "llama". The ids equal those of SentencePiece's BPE model
+/// except for two inputs that SentencePiece cannot restore: U+2581, its mark for a space, and invalid UTF-8.
+/// Partita encodes both with byte tokens, so that decode() restores every text. encode() error: kUnsupported
+/// with the character if the vocabulary has no piece, no byte tokens and no unknown token for it.
 Result<std::unique_ptr<Tokenizer>> read_piece_bpe(const Gguf& file);
 
 }  // namespace partita

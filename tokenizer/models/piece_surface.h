@@ -1,4 +1,4 @@
-// What a SentencePiece piece stands for in text.
+// The surface (text) of a SentencePiece piece.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,12 @@
 
 namespace partita {
 
-/// Writes the bytes that piece number `id` stands for to `surface`: U+2581 is a space, "<0x0A>" of kind kByte
-/// one byte; control and unknown pieces stand for nothing but keep their spelling.
-/// Error: kBadFile naming a byte piece that spells no byte.
+/// Sets `surface` to the bytes of piece `id`: U+2581 becomes a space, "<0x0A>" of kind kByte one byte;
+/// control and unknown pieces keep their spelling. Error: kBadFile for a byte piece that does not spell a
+/// byte.
 Result<void> piece_surface(std::size_t id, std::string_view spelling, TokenKind kind, std::string& surface);
 
-/// U+2581 as a space: how SentencePiece reads it in text.
+/// Replaces U+2581 by a space, as SentencePiece reads it in text.
 std::string unescape_spaces(std::string_view text);
 
 }  // namespace partita

@@ -1,14 +1,14 @@
-// The table of replacements in a SentencePiece model, which the library follows without looking where it
-// leads.
+// Validates the normalization table (precompiled_charsmap) of a SentencePiece model, which the library reads
+// without bounds checks.
 #pragma once
 
 #include <string_view>
 
 namespace partita {
 
-/// Whether a precompiled_charsmap can be followed for any text without leaving it: the length of a double
-/// array, the array (Darts-clone), and replacements that its values point to, each ended by a NUL. An empty
-/// one is none.
-bool is_charsmap(std::string_view table);
+/// Whether the library stays within a precompiled_charsmap for any text. Layout: the length of a double
+/// array, the array (Darts-clone), and the NUL-terminated replacements that its values point to. An empty
+/// table is valid.
+bool is_valid_charsmap(std::string_view table);
 
 }  // namespace partita

@@ -19,6 +19,7 @@
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -42,12 +43,12 @@ class SentencePieceModel final : public VocabularyTokenizer {
   }
 
  private:
-  /// The library would replace what is not UTF-8; here such bytes become byte tokens.
-  Result<void> encode_text(std::string_view text, bool begins, std::vector<TokenId>& out) const override {
+  /// Invalid UTF-8 becomes byte tokens; the library would replace it.
+  Result<void> encode_text(std::string_view text, bool at_start, std::vector<TokenId>& out) const override {
     while (!text.empty()) {
       const std::size_t valid = valid_prefix(text);
       if (valid > 0) {
-        if (auto done = encode_valid(text.substr(0, valid), begins, out); !done) return done;
+        TRY(encode_valid(text.substr(0, valid), at_start, out));
         text.remove_prefix(valid);
       }
       const std::size_t invalid = invalid_prefix(text);
@@ -56,13 +57,13 @@ class SentencePieceModel final : public VocabularyTokenizer {
         if (id || specials().unknown) out.push_back(id ? *id : *specials().unknown);
       }
       text.remove_prefix(invalid);
-      begins = false;
+      at_start = false;
     }
     return {};
   }
 
-  Result<void> encode_valid(std::string_view text, bool begins, std::vector<TokenId>& out) const {
-    const SentencePieceProcessor& processor = begins || !continuing_ ? *beginning_ : *continuing_;
+  Result<void> encode_valid(std::string_view text, bool at_start, std::vector<TokenId>& out) const {
+    const SentencePieceProcessor& processor = at_start || !continuing_ ? *beginning_ : *continuing_;
     std::vector<int> ids;
     const auto status = processor.Encode(absl::string_view(text.data(), text.size()), &ids);
     if (!status.ok()) {
@@ -72,8 +73,8 @@ class SentencePieceModel final : public VocabularyTokenizer {
     return {};
   }
 
-  std::unique_ptr<SentencePieceProcessor> beginning_;   // adds the space that the model wants before a text
-  std::unique_ptr<SentencePieceProcessor> continuing_;  // adds none; null if the first adds none either
+  std::unique_ptr<SentencePieceProcessor> beginning_;   // adds a space before the text (add_dummy_prefix)
+  std::unique_ptr<SentencePieceProcessor> continuing_;  // adds none; null if beginning_ adds none
   std::array<std::optional<TokenId>, 256> token_of_byte_;
 };
 
@@ -100,7 +101,7 @@ Result<std::string> read_file(const std::string& path) {
   return bytes;
 }
 
-/// The library throws where it cannot build its index of pieces.
+/// The library throws if it cannot build its index of pieces.
 Result<std::unique_ptr<SentencePieceProcessor>> load(const std::string& path, std::string_view model) try {
   auto processor = std::make_unique<SentencePieceProcessor>();
   const auto status = processor->LoadFromSerializedProto(absl::string_view(model.data(), model.size()));
@@ -109,7 +110,7 @@ Result<std::unique_ptr<SentencePieceProcessor>> load(const std::string& path, st
 } catch (const std::bad_alloc&) {
   return Error{ErrorCode::kOutOfMemory, "no memory for the SentencePiece model"};
 } catch (const std::exception& error) {
-  return bad_model(path, sentence("SentencePiece refuses its pieces: ", error.what()));
+  return bad_model(path, sentence("SentencePiece cannot load its pieces: ", error.what()));
 }
 
 SpecialIds specials_of(const SentencePieceProcessor& processor, std::span<const std::string_view> spellings,
@@ -130,7 +131,8 @@ Result<TokenizerVocabulary> build_vocabulary(const std::string& path, const Sent
                                              SentencePieceFile file) {
   const std::size_t count = file.kinds.size();
   if (static_cast<std::size_t>(processor.GetPieceSize()) != count || count > kMaxVocabulary) {
-    return bad_model(path, std::to_string(count) + " pieces are more than can be read");
+    return bad_model(path, "it has " + std::to_string(count) + " pieces; at most " +
+                               std::to_string(kMaxVocabulary) + " can be read");
   }
   std::vector<std::string_view> views;
   std::size_t bytes = 0;
@@ -146,13 +148,13 @@ Result<TokenizerVocabulary> build_vocabulary(const std::string& path, const Sent
   StringTable surfaces(0, bytes);
   std::string surface;
   for (std::size_t i = 0; i < count; ++i) {
-    if (auto done = piece_surface(i, views[i], file.kinds[i], surface); !done) return done.error();
+    TRY(piece_surface(i, views[i], file.kinds[i], surface));
     spellings.add(views[i], false);
     surfaces.add(surface, false);
   }
   SpecialIds specials = specials_of(processor, views, file.kinds);
   return TokenizerVocabulary{std::move(spellings), std::move(surfaces), std::move(file.kinds),
-                             std::move(specials), file.adds_space};
+                             std::move(specials), file.add_dummy_prefix};
 }
 
 }  // namespace
@@ -162,17 +164,17 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::from_sentencepiece(const std::stri
   if (!model) return model.error();
   auto file = parse_sentencepiece(*model);
   if (!file) return bad_model(path, file.error().message);
-  if (file->space_at_end) {
-    return Error{ErrorCode::kUnsupported,
-                 path +
-                     " puts spaces behind words (treat_whitespace_as_suffix); this version reads models that "
-                     "put them before"};
+  if (file->whitespace_as_suffix) {
+    return Error{ErrorCode::kUnsupported, path +
+                                              " puts spaces after words (treat_whitespace_as_suffix); only "
+                                              "models that put them before words are "
+                                              "supported"};
   }
   auto beginning = load(path, *model);
   if (!beginning) return beginning.error();
   std::unique_ptr<SentencePieceProcessor> continuing;
-  if (file->adds_space) {
-    auto loaded = load(path, *model + std::string(kAddNoSpace));
+  if (file->add_dummy_prefix) {
+    auto loaded = load(path, *model + std::string(kNoDummyPrefix));
     if (!loaded) return loaded.error();
     continuing = std::move(*loaded);
   }

@@ -25,7 +25,7 @@ class Fields {
 
   bool at_end() const { return rest_.empty(); }
 
-  /// nullopt: the bytes are no message.
+  /// nullopt: the bytes are not a valid message.
   std::optional<Field> next() {
     const auto tag = varint();
     if (!tag) return std::nullopt;
@@ -76,7 +76,7 @@ class Fields {
 
 Error no_model() { return {ErrorCode::kBadFile, "the file is not a SentencePiece model"}; }
 
-/// Calls visit(field) for each; false if the bytes are no message.
+/// Calls visit(field) for each field; false if the bytes are not a valid message.
 template <class Visit>
 bool for_each_field(std::string_view message, Visit&& visit) {
   Fields fields(message);
@@ -116,24 +116,25 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
   constexpr std::uint64_t kPrecompiledCharsmap = 2, kAddDummyPrefix = 3, kTreatWhitespaceAsSuffix = 24;
   SentencePieceFile file;
   bool is_good = true;
-  std::optional<std::size_t> unusable;  // the first piece that no text can contain
+  std::optional<std::size_t> unusable;  // the first invalid piece
   const auto read_flag = [&](std::string_view message, std::uint64_t number, bool& flag) {
     is_good &= for_each_field(
         message, [&](const Field& field) { flag = field.number == number ? field.value != 0 : flag; });
   };
   const auto check_charsmap = [&](std::string_view message) {
     is_good &= for_each_field(message, [&](const Field& field) {
-      if (field.number == kPrecompiledCharsmap) is_good &= is_charsmap(field.bytes);
+      if (field.number == kPrecompiledCharsmap) is_good &= is_valid_charsmap(field.bytes);
     });
   };
   is_good &= for_each_field(model, [&](const Field& field) {
     if (field.number == kNormalizerSpec || field.number == kDenormalizerSpec) check_charsmap(field.bytes);
-    if (field.number == kTrainerSpec) read_flag(field.bytes, kTreatWhitespaceAsSuffix, file.space_at_end);
-    if (field.number == kNormalizerSpec) read_flag(field.bytes, kAddDummyPrefix, file.adds_space);
+    if (field.number == kTrainerSpec)
+      read_flag(field.bytes, kTreatWhitespaceAsSuffix, file.whitespace_as_suffix);
+    if (field.number == kNormalizerSpec) read_flag(field.bytes, kAddDummyPrefix, file.add_dummy_prefix);
     if (field.number != kPieces) return;
     const auto piece = read_piece(field.bytes);
     is_good &= piece.has_value();
-    // The library would throw.
+    // The library throws for such pieces.
     const bool usable = piece && !piece->text.empty() && piece->text.find('\0') == piece->text.npos;
     if (!usable && !unusable) unusable = file.kinds.size();
     file.kinds.push_back(piece ? piece->kind : TokenKind::kNormal);
@@ -142,8 +143,7 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
   if (unusable) {
     return Error{ErrorCode::kBadFile,
                  "piece " + std::to_string(*unusable) +
-                     " is empty or contains a zero byte, and no text has such a piece; the "
-                     "file is damaged: download it again"};
+                     " is empty or contains a zero byte; the file is damaged: download it again"};
   }
   return file;
 }

@@ -1,4 +1,4 @@
-// partita batch: JSONL in, JSONL out, several sequences per step, and a row's error stays in its row.
+// partita batch: JSONL in, JSONL out, with continuous batching; an error of a row fails that row alone.
 #include <csignal>
 #include <limits>
 #include <string>
@@ -31,9 +31,9 @@ struct Options {
   SpeculationFlags speculation;
 };
 
-/// In the order of the input a finished answer may wait for those before it. Reading pauses when --sequences
-/// times so many rows are on their way: this bounds the memory of a job of any length.
-constexpr std::size_t kWaitingRows = 16;
+/// Rows in flight, for each of --sequences. In input order a finished answer waits for the rows before it;
+/// reading pauses at this number, which bounds the memory of a job of any length.
+constexpr std::size_t kRowsPerSequence = 16;
 
 Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
   RowDefaults defaults;
@@ -54,7 +54,7 @@ Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
   return defaults;
 }
 
-/// Rows are for who waits for all of them: prompts are read as fast as can be.
+/// A batch needs throughput, not latency: there is no limit on the delay that prefill causes.
 Result<partita::BatchOptions> options_of(const Options& options, const Common& common) {
   partita::BatchOptions batch;
   batch.max_sequences = static_cast<std::size_t>(options.sequences);
@@ -114,7 +114,7 @@ int run(const Common& common, const Options& options) {
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
   if (common.verbose) std::fprintf(stderr, "samplers: %s\n", samplers->c_str());
-  // Writing then fails with a reason, instead of ending the process.
+  // Writing then fails with an errno instead of ending the process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   BatchLedger ledger;
@@ -135,8 +135,8 @@ int run(const Common& common, const Options& options) {
                 .ledger = std::move(ledger),
                 .output = std::move(*output),
                 .batch = std::move(*batch)},
-               options.order == "input" ? RowOrder::kInput : RowOrder::kFinished, kWaitingRows * sequences,
-               common.quiet, progress);
+               options.order == "input" ? RowOrder::kInput : RowOrder::kFinished,
+               kRowsPerSequence * sequences, common.quiet, progress);
   auto done = job.run();
   auto reported = report(common, opened->model.info(), job, opened->load_s, progress.seconds());
   if (!done) return fail(done.error());
@@ -148,57 +148,55 @@ int run(const Common& common, const Options& options) {
 
 void add_batch(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  const Command command =
-      add_command(program, common, "batch", kJson | kSpecials | kEngine | kSeed,
-                  "Many prompts from a JSONL file: one object a line, {\"id\", \"prompt\" or \"messages\" or "
-                  "\"ids\", and "
-                  "generate's options in snake_case}, or a line of OpenAI's batches, {\"custom_id\", "
-                  "\"url\", \"body\"}. Run "
-                  "again with the same output file, it goes on where it stopped. docs/batch.md says more",
-                  "echo '{\"id\":1,\"prompt\":\"The capital of France is\",\"n\":8,\"greedy\":true}' | " +
-                      common.program + " batch -i - -o -");
-  command.add_option("-i,--input", options->in, "JSONL to read, as it is or packed by gzip or zstd; -: stdin")
+  const Command command = add_command(
+      program, common, "batch", kJson | kSpecials | kEngine | kSeed,
+      "Answer the prompts of a JSONL file; a second run continues where it stopped",
+      "echo '{\"id\":1,\"prompt\":\"The capital of France is\",\"n\":8,\"greedy\":true}' | " +
+          common.program + " batch -i - -o -",
+      {"--model", "--threads", "--input", "--output", "--sequences", "--retry-errors", "--chat", "--system",
+       "--temperature", "--top-k", "--top-p", "--seed", "--max-tokens", "--stop", "--json"});
+  command.heading(Heading::kBatch);
+  command.add_option("-i,--input", options->in, "JSONL (docs/batch.md), or gzip or zstd of it; -: stdin")
+      .value_name("FILE")
       .show_default();
-  command.add_option("-o,--output", options->out, "JSONL to write; -: stdout").show_default();
-  command
-      .add_option("--order", options->order,
-                  "of the rows in the output: as in the input, or as they are finished")
+  command.add_option("-o,--output", options->out, "JSONL to write; -: stdout")
+      .value_name("FILE")
+      .show_default();
+  command.add_option("--order", options->order, "order of the rows in the output")
       .one_of({"input", "finished"})
       .show_default();
-  command.add_flag("--retry-errors", options->retry_errors,
-                   "take rows of errors out of the output file, so that they run again");
-  command.add_flag("--ignore-unknown", options->ignore_unknown,
-                   "also answer rows with a key that looks like an option and is none; without it they are "
-                   "errors, and other keys are ignored");
-  command.add_flag("--strict", options->strict,
-                   "exit code 1 where a row of this run is an error, or one that the output held before; "
-                   "without it such a job is done, 0. The rows are written either way");
-  command
-      .add_option("--progress-every", options->progress_every,
-                  "where stderr is no terminal, seconds from one line about the progress to the next")
-      .range(0.01, 1e6)
-      .show_default();
-  command.add_option("--sequences", options->sequences, "rows that advance together")
+  command.add_option("--sequences", options->sequences, "rows that run together in each step")
       .range(1, 512)
       .show_default();
   command
-      .add_option("-n,--max-tokens", options->max_tokens,
-                  "at most this many tokens; -1: until the context is full")
-      .range(-1, 1 << 30)
-      .show_default();
-  command.add_option("--logprobs", options->logprobs, "log-probabilities, and of so many alternatives")
-      .range(0, kMostLogprobs);
-  command.add_flag("--confidence", options->confidence, "how sure the model was of each token");
-  command
       .add_option("--prefix-bytes", options->prefix_bytes,
-                  "memory for what prompts begin with, kept for rows that begin alike; 0: each reads its own")
+                  "memory of the prefix cache that rows share; 0: none")
       .byte_size()
       .show_default("512MB");
-  add_speculation(command, options->speculation);
+  command.add_flag("--retry-errors", options->retry_errors,
+                   "remove error rows from the output file and run them again");
+  command.add_flag("--ignore-unknown", options->ignore_unknown,
+                   "ignore unknown keys that look like options; else an error");
+  command.add_flag("--strict", options->strict, "exit code 1 if the output has an error row; else it is 0");
+  command
+      .add_option("--progress-every", options->progress_every,
+                  "seconds between progress lines if stderr is no terminal")
+      .range(0.01, 1e6)
+      .show_default();
+  command.heading(Heading::kPrompt);
   const Option chat =
       command.add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
   command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
+  command.heading(Heading::kOutput);
+  command.add_option("-n,--max-tokens", options->max_tokens, "maximum tokens; -1: until the context is full")
+      .range(-1, 1 << 30)
+      .show_default();
+  command.add_option("--logprobs", options->logprobs, "log-probabilities, with N alternatives of each token")
+      .range(0, kMaxLogprobs);
+  command.add_flag("--confidence", options->confidence,
+                   "probability, lead and entropy of the likeliest tokens");
   add_sampling(command, options->sampling);
+  add_speculation(command, options->speculation);
   command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }

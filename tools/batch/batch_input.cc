@@ -38,7 +38,7 @@ Result<BatchInput> BatchInput::open(const std::string& in, const std::string& ou
 BatchInput::BatchInput(int fd, std::string path)
     : fd_(fd),
       path_(std::move(path)),
-      lines_(std::make_unique<UnpackedBytes>(std::make_unique<FileBytes>(fd))) {
+      lines_(std::make_unique<DecompressedBytes>(std::make_unique<FileBytes>(fd))) {
   struct stat status = {};
   const off_t start = lseek(fd, 0, SEEK_CUR);
   if (start >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size >= start) {
@@ -80,7 +80,7 @@ Error BatchInput::error() const {
                                    lines_.error().message};
 }
 
-/// The lines of the file that are not blank. It is read beside the rows, whose place in it stays.
+/// Counts the lines that are not blank, with pread(): the file offset does not change.
 std::optional<std::size_t> BatchInput::count_rows() const {
   std::vector<char> buffer(std::size_t{1} << 20);
   std::size_t rows = 0;
@@ -101,16 +101,17 @@ std::optional<std::size_t> BatchInput::count_rows() const {
   }
 }
 
-std::optional<RowTotal> BatchInput::rows_in_all() {
-  constexpr std::size_t kMostCounted = std::size_t{256} << 20;  // bytes, a fraction of a second
+std::optional<RowTotal> BatchInput::total_rows() {
+  constexpr std::size_t kMaxCountedBytes = std::size_t{256} << 20;  // takes a fraction of a second
   const auto rows = static_cast<double>(rows_);
   if (ended_) return RowTotal{rows, true};
   const auto of_file = static_cast<double>(lines_.position());
   if (!size_ || rows_ == 0 || of_file == 0) return std::nullopt;
-  const bool packed = lines_.received() != lines_.position();
-  if (!packed && *size_ <= kMostCounted && !std::exchange(count_tried_, true)) counted_ = count_rows();
+  const bool compressed = lines_.received() != lines_.position();
+  if (!compressed && *size_ <= kMaxCountedBytes && !std::exchange(count_tried_, true))
+    counted_ = count_rows();
   if (counted_) return RowTotal{static_cast<double>(*counted_), true};
-  // Bytes of lines in a byte of the file, 1 where it is not packed.
+  // Bytes of text for each byte of the file; 1 if it is not compressed.
   const double growth = static_cast<double>(lines_.received()) / of_file;
   return RowTotal{rows * static_cast<double>(*size_) * growth / static_cast<double>(lines_.consumed()),
                   false};

@@ -1,4 +1,4 @@
-// The input of a batch: a file or stdin, perhaps packed, line by line.
+// The input of a batch: a file or stdin, perhaps compressed, read line by line.
 #pragma once
 
 #include <sys/types.h>
@@ -18,23 +18,23 @@ struct RowTotal {
 
 class BatchInput {
  public:
-  /// "-": stdin. Errors: kIo; kInvalidArgument where it is the file `out` as well.
+  /// "-": stdin. Errors: kIo; kInvalidArgument if it is the same file as `out`.
   static partita::Result<BatchInput> open(const std::string& in, const std::string& out);
 
   BatchInput(BatchInput&& other) noexcept;
   BatchInput& operator=(BatchInput&&) = delete;
   ~BatchInput();
 
-  /// As LineReader::next(); blank lines are passed over.
+  /// Like LineReader::next(), but skips blank lines.
   LineEnd next(std::string& line, bool wait);
   /// After kError.
   partita::Error error() const;
 
   std::size_t line_number() const { return line_number_; }  // of the line given last, from 1
-  /// How many rows there are in all; nothing where the input is no file. The first call counts the rows of a
-  /// file of moderate size that is not packed; those of others are estimated from how far the rows read so
-  /// far reach, until the end is known.
-  std::optional<RowTotal> rows_in_all();
+  /// The total number of rows; nothing if the input is no file. The first call counts the rows of an
+  /// uncompressed file of moderate size. For other files the number is extrapolated from the rows read so
+  /// far, until the end was read.
+  std::optional<RowTotal> total_rows();
 
  private:
   BatchInput(int fd, std::string path);
@@ -42,7 +42,7 @@ class BatchInput {
 
   int fd_;
   std::string path_;
-  std::optional<std::size_t> size_;  // in bytes, of what is a file
+  std::optional<std::size_t> size_;  // bytes, if the input is a file
   off_t start_ = 0;                  // where in the file the input begins
   std::optional<std::size_t> counted_;
   bool count_tried_ = false;

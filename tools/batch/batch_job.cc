@@ -16,9 +16,9 @@ using partita::Result;
 
 namespace {
 
-/// Rows are brought to the disk when so many were written, or so much time has passed.
-constexpr std::size_t kRowsToStore = 256;
-constexpr std::chrono::milliseconds kTimeToStore{1000};
+/// The output is synced after this many rows or this much time.
+constexpr std::size_t kSyncRows = 256;
+constexpr std::chrono::milliseconds kSyncInterval{1000};
 
 }  // namespace
 
@@ -28,7 +28,7 @@ BatchJob::BatchJob(BatchParts parts, RowOrder order, std::size_t window, bool qu
   written_.found = stored_.found = parts_.output.rows();
 }
 
-/// In the order of the input a row has its place from the beginning, else when it is finished.
+/// Creates the slot of a row. In input order it is queued now, else when the row is finished.
 std::shared_ptr<BatchJob::Slot> BatchJob::queue(RowId id) {
   auto slot = std::make_shared<Slot>();
   slot->id = std::move(id);
@@ -60,13 +60,13 @@ void BatchJob::start(Row row) {
 
 void BatchJob::take(std::variant<Row, BadRow> row) {
   RowId& id = std::visit([](auto& r) -> RowId& { return r.id; }, row);
-  if (!id.spare && !parts_.ledger.claim(id.id)) id.spare = true;
-  if (id.spare ? parts_.ledger.take_spare(id.id) : parts_.ledger.has_owner(id.id)) {
+  if (!id.duplicate && !parts_.ledger.claim(id.id)) id.duplicate = true;
+  if (id.duplicate ? parts_.ledger.take_duplicate(id.id) : parts_.ledger.has_owner(id.id)) {
     ++written_.skipped;
     ++stored_.skipped;
   } else if (const auto* bad = std::get_if<BadRow>(&row)) {
     refuse(queue(bad->id), bad->error);
-  } else if (id.spare) {
+  } else if (id.duplicate) {
     const std::string why = "line " + std::to_string(id.line) + " repeats an earlier row's id";
     refuse(queue(id), {ErrorCode::kInvalidArgument, why});
   } else {
@@ -83,8 +83,7 @@ void BatchJob::warn_about_keys() {
   }
 }
 
-/// Takes the next row of the input; false where there is none to be had now. It waits for one only where
-/// nothing else is to be done.
+/// Takes the next row of the input; false if there is none now. Blocks only if no other work is left.
 Result<bool> BatchJob::read_row() {
   std::string line;
   LineEnd end = parts_.input.next(line, false);
@@ -99,7 +98,7 @@ Result<bool> BatchJob::read_row() {
       warn_about_keys();
       return true;
     case LineEnd::kTooLong:
-      take(nameless(number, "line " + std::to_string(number) + " is longer than 16 MiB"));
+      take(row_without_id(number, "line " + std::to_string(number) + " is longer than 16 MiB"));
       return true;
     case LineEnd::kInterrupted:
       return Error{ErrorCode::kCancelled, "interrupted"};
@@ -115,14 +114,14 @@ Result<bool> BatchJob::read_row() {
   return false;
 }
 
-/// Reads rows as long as there is room for them.
+/// Reads rows until the batch or the window is full.
 Result<void> BatchJob::fill() {
   while (!input_ended_ && !parts_.batch.full() && slots_.size() < window_) {
     auto more = read_row();
     if (!more) return more.error();
     if (!*more) break;
     if (interrupted().is_set()) return Error{ErrorCode::kCancelled, "interrupted"};
-    if (progress_->due()) progress_->show(stored_, parts_.input.rows_in_all());
+    if (progress_->due()) progress_->show(stored_, parts_.input.total_rows());
   }
   return {};
 }
@@ -161,9 +160,9 @@ Result<void> BatchJob::write(const Slot& slot) {
   return {};
 }
 
-/// Writes what may be written: rows whose predecessors are all written, or every finished one.
-Result<void> BatchJob::write_finished(bool whoever_waits) {
-  while (!slots_.empty() && (slots_.front()->line || whoever_waits)) {
+/// Writes finished rows up to the first unfinished one, or past it.
+Result<void> BatchJob::write_finished(bool skip_unfinished) {
+  while (!slots_.empty() && (slots_.front()->line || skip_unfinished)) {
     if (slots_.front()->line) {
       if (auto written = write(*slots_.front()); !written) return written;
     }
@@ -173,11 +172,11 @@ Result<void> BatchJob::write_finished(bool whoever_waits) {
 }
 
 bool BatchJob::store_due() const {
-  return parts_.output.rows_since_sync() >= kRowsToStore ||
-         std::chrono::steady_clock::now() - stored_at_ >= kTimeToStore;
+  return parts_.output.rows_since_sync() >= kSyncRows ||
+         std::chrono::steady_clock::now() - stored_at_ >= kSyncInterval;
 }
 
-/// Rows count once they are on the disk.
+/// Syncs the output; rows count once they are on the disk.
 Result<void> BatchJob::store() {
   stored_at_ = std::chrono::steady_clock::now();
   if (auto synced = parts_.output.sync(); !synced) return synced;
@@ -185,7 +184,7 @@ Result<void> BatchJob::store() {
   return {};
 }
 
-/// Until all is done or something is wrong: with the work, or with what is written.
+/// Works until the batch is done or fails: `outcome` has errors of the work, `written` those of the output.
 void BatchJob::work(Result<void>& outcome, Result<void>& written) {
   std::vector<partita::Batch::Event> events;
   while (outcome && written) {
@@ -197,7 +196,7 @@ void BatchJob::work(Result<void>& outcome, Result<void>& written) {
     if (parts_.batch.running() > 0) outcome = parts_.batch.advance(events);
     for (const partita::Batch::Event& event : events) handle(event);
     if (outcome && memory_ran_out()) outcome = out_of_memory();
-    if (progress_->due()) progress_->show(stored_, parts_.input.rows_in_all());
+    if (progress_->due()) progress_->show(stored_, parts_.input.total_rows());
   }
 }
 
@@ -209,10 +208,10 @@ Result<void> BatchJob::run() {
     outcome = out_of_memory();
   }
   progress_->clear();
-  // Also after an interrupt: what is finished is kept.
+  // After an interrupt too: finished rows are kept.
   if (written) written = write_finished(true);
   auto stored = store();
-  if (!stored) return stored;  // which says what is kept now
+  if (!stored) return stored;  // its sentence says what is kept
   if (!written) return written;
   if (!outcome) return outcome;
   return input_error_ ? Result<void>(*input_error_) : Result<void>();

@@ -1,4 +1,4 @@
-// The work of a batch: rows from the input to the model, and answers to the output.
+// Runs a batch: passes rows from the input to partita::Batch, and answers to the output.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@ namespace tools {
 
 enum class RowOrder { kInput, kFinished };
 
-/// What a job works with. `output` knows from `ledger` what is there already.
+/// The parts of a job. `ledger` knows which rows `output` has already.
 struct BatchParts {
   const partita::Model* model;
   RowReader reader;
@@ -28,11 +28,11 @@ struct BatchParts {
 
 class BatchJob {
  public:
-  /// quiet: no warnings. window: how many rows may be between reading and writing.
+  /// quiet: no warnings. window: most rows between reading and writing.
   BatchJob(BatchParts parts, RowOrder order, std::size_t window, bool quiet, BatchProgress& progress);
 
-  /// To the end of the input. Errors: kCancelled, and what is wrong with input or output; all that could be
-  /// finished is.
+  /// Runs to the end of the input. Errors: kCancelled, and errors of input or output; finished rows are
+  /// written even then.
   partita::Result<void> run();
 
   const BatchCounts& counts() const { return stored_; }
@@ -43,7 +43,7 @@ class BatchJob {
   struct Slot {
     RowId id;
     RowAnswer answer;
-    std::optional<Json> line;  // what to write, once it is known
+    std::optional<Json> line;  // the output row, once it is known
     bool failed = false;
   };
 
@@ -57,7 +57,7 @@ class BatchJob {
   void finish(const std::shared_ptr<Slot>& slot);
   void refuse(const std::shared_ptr<Slot>& slot, const partita::Error& error);
   partita::Result<void> write(const Slot& slot);
-  partita::Result<void> write_finished(bool whoever_waits);
+  partita::Result<void> write_finished(bool skip_unfinished);
   partita::Result<void> store();
   void warn_about_keys();
   bool store_due() const;
@@ -69,10 +69,10 @@ class BatchJob {
   BatchProgress* progress_;
   bool input_ended_ = false;
   std::optional<partita::Error> input_error_;
-  std::deque<std::shared_ptr<Slot>> slots_;  // in the order in which they are to be written
+  std::deque<std::shared_ptr<Slot>> slots_;  // in output order
   std::unordered_map<partita::Batch::Ticket, std::shared_ptr<Slot>> running_;
-  BatchCounts written_;  // all rows that were
-  BatchCounts stored_;   // and are on the disk
+  BatchCounts written_;  // of the rows that were written
+  BatchCounts stored_;   // of those that are on the disk
   std::chrono::steady_clock::time_point stored_at_ = std::chrono::steady_clock::now();
 };
 

@@ -22,10 +22,10 @@ std::string hex(const Hash128& hash) {
   return digits;
 }
 
-/// The slot of an id, or the free one where it belongs. Precondition: there is a free slot.
+/// The slot of an id, or the free slot where it belongs (linear probing). Precondition: there is a free slot.
 std::size_t IdTable::find(const Hash128& id) const {
   const std::size_t mask = slots_.size() - 1;
-  // Spreads ids that are alike; without the marks, which a slot has in their place.
+  // Multiplicative hashing. The marks are masked: slots store them in the lowest bits.
   std::size_t at = ((id.high ^ (id.low & ~kMarks)) * 0x9E3779B97F4A7C15U) >> 20 & mask;
   while ((slots_[at].low & kMarks) != 0 &&
          (slots_[at].high != id.high || ((slots_[at].low ^ id.low) & ~kMarks) != 0)) {
@@ -59,13 +59,13 @@ bool IdTable::has(const Hash128& id, Mark mark) const {
 
 void BatchLedger::written(const Json& row) {
   const Hash128 id = key(id_of_written(row));
-  if (row.contains("line") || ids_.set(id, IdTable::kWritten)) ++spares_[id];
+  if (row.contains("line") || ids_.set(id, IdTable::kWritten)) ++duplicates_[id];
 }
 
-bool BatchLedger::take_spare(const Json& id) {
-  const auto found = spares_.find(key(id));
-  if (found == spares_.end()) return false;
-  if (--found->second == 0) spares_.erase(found);
+bool BatchLedger::take_duplicate(const Json& id) {
+  const auto found = duplicates_.find(key(id));
+  if (found == duplicates_.end()) return false;
+  if (--found->second == 0) duplicates_.erase(found);
   return true;
 }
 

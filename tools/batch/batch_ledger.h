@@ -1,4 +1,4 @@
-// Which rows of a batch are there, so that each is answered once however often the job is cut off.
+// The ledger of a batch: which rows the output has, so that each is answered exactly once across restarts.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace tools {
 
-/// 128 bits that stand for a text: FNV-1a.
+/// A 128-bit FNV-1a hash of a text.
 struct Hash128 {
   std::uint64_t high = 0, low = 0;
   bool operator==(const Hash128&) const = default;
@@ -19,13 +19,13 @@ struct Hash128 {
 Hash128 hash128(std::string_view text);
 std::string hex(const Hash128& hash);  // 32 digits
 
-/// A set of ids, each with two marks. It keeps 126 bits of an id's hash: 16 bytes a slot, of which three
-/// quarters at most are taken, so ten million ids take 256 MiB.
+/// A hash set of ids, each with two marks. It stores 126 bits of an id's hash: 16 bytes a slot, at a load
+/// factor of at most 3/4, so ten million ids take 256 MiB.
 class IdTable {
  public:
   enum Mark : std::uint64_t { kWritten = 1, kRead = 2 };
 
-  /// Sets a mark, and says whether it was set before.
+  /// Sets a mark; returns whether it was set before.
   bool set(const Hash128& id, Mark mark);
   bool has(const Hash128& id, Mark mark) const;
 
@@ -42,20 +42,20 @@ class IdTable {
   std::size_t used_ = 0;
 };
 
-/// The first row of an id owns it. The others, and lines whose id cannot be read, are spare: they never run
-/// and get an error row that has their line number, by which it is told from the owner's row whatever the
-/// order of the rows.
+/// The first row with an id owns it. Later rows with that id, and lines whose id cannot be read, are
+/// duplicates: they never run and get an error row with their line number, which distinguishes it from the
+/// owner's row in any order of the rows.
 class BatchLedger {
  public:
-  /// What an output row says. A second row of one id counts as spare.
+  /// Records an output row. A second row with an id counts as a duplicate.
   void written(const Json& row);
 
-  /// A row of the input has this id; whether it is the first.
+  /// Records that a row of the input has this id; true if it is the first.
   bool claim(const Json& id) { return !ids_.set(key(id), IdTable::kRead); }
-  /// Whether the output held the row of this id's owner.
+  /// True if the output had the row of this id's owner.
   bool has_owner(const Json& id) const { return ids_.has(key(id), IdTable::kWritten); }
-  /// Whether the output held a spare row of this id that has not been asked about yet.
-  bool take_spare(const Json& id);
+  /// True if the output had a duplicate row of this id that no earlier call took.
+  bool take_duplicate(const Json& id);
 
  private:
   struct Fold {
@@ -64,7 +64,7 @@ class BatchLedger {
   static Hash128 key(const Json& id) { return hash128(json_text(id)); }
 
   IdTable ids_;
-  std::unordered_map<Hash128, std::size_t, Fold> spares_;  // how many rows
+  std::unordered_map<Hash128, std::size_t, Fold> duplicates_;  // number of rows
 };
 
 }  // namespace tools

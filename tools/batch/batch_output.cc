@@ -21,7 +21,7 @@ Result<BatchOutput> BatchOutput::open(const std::string& path, bool drop_errors,
   if (path == "-") return BatchOutput(STDOUT_FILENO, path);
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    // A pipe or a device: nothing to go on from.
+    // A pipe or a device: there are no rows to resume from.
     const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd < 0) return file_error("cannot open", path);
     return BatchOutput(fd, path);
@@ -52,24 +52,25 @@ BatchOutput::~BatchOutput() {
   if (fd_ > STDERR_FILENO) ::close(fd_);
 }
 
-/// Cuts a file back to so many bytes, which are whole rows.
+/// Truncates a file to `bytes`, which are whole rows.
 Error BatchOutput::failed(int why, std::size_t bytes, std::size_t rows) {
   const std::string what = path_ == "-" ? "stdout" : "\"" + path_ + "\"";
   const std::string reason = "cannot write to " + what + ": " + std::strerror(why);
   if (!is_file_) {
-    return {ErrorCode::kIo, reason + "; " + std::to_string(rows) + " rows had been written" +
-                                (path_ == "-" ? "; a job with -o FILE can go on after such an error" : "")};
+    return {ErrorCode::kIo,
+            reason + "; " + std::to_string(rows) + " rows had been written" +
+                (path_ == "-" ? "; a job with -o FILE can be resumed after such an error" : "")};
   }
   if (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
     return {ErrorCode::kIo, reason +
-                                "; run the same command again when that is mended: it cuts off what is "
-                                "torn and goes on"};
+                                "; solve that and run the same command again: it removes the torn line and "
+                                "goes on"};
   }
   bytes_ = bytes;
   rows_ = rows;
   const char* remedy = why == ENOSPC || why == EDQUOT ? "free some space"
                        : why == EFBIG                 ? "raise the limit on the size of files"
-                                                      : "mend that";
+                                                      : "solve that";
   return {ErrorCode::kIo, reason + "; the " + std::to_string(rows) + " rows that it holds are kept: " +
                               remedy + " and run the same command again to go on"};
 }

@@ -30,20 +30,19 @@ std::string bar_of(double fraction) {
 
 }  // namespace
 
-std::string progress_text(const BatchCounts& counts, std::optional<RowTotal> rows_in_all, double seconds,
+std::string progress_text(const BatchCounts& counts, std::optional<RowTotal> total_rows, double seconds,
                           bool bar) {
-  // A job that goes on has most of its rows before it has come to them.
+  // A resumed job has most of its rows before it has read them in the input.
   std::size_t done = counts.rows + std::max(counts.skipped, counts.found);
-  if (rows_in_all && rows_in_all->exact) {
-    done =
-        std::max(counts.rows + counts.skipped, std::min(done, static_cast<std::size_t>(rows_in_all->rows)));
+  if (total_rows && total_rows->exact) {
+    done = std::max(counts.rows + counts.skipped, std::min(done, static_cast<std::size_t>(total_rows->rows)));
   }
-  const double all = std::max(rows_in_all ? std::round(rows_in_all->rows) : 0.0, static_cast<double>(done));
+  const double all = std::max(total_rows ? std::round(total_rows->rows) : 0.0, static_cast<double>(done));
   std::string text = std::to_string(done);
-  if (rows_in_all) {
+  if (total_rows) {
     if (bar) text.insert(0, bar_of(static_cast<double>(done) / std::max(all, 1.0)));
     char of[48];
-    std::snprintf(of, sizeof of, rows_in_all->exact ? " of %.0f" : " of about %.0f", all);
+    std::snprintf(of, sizeof of, total_rows->exact ? " of %.0f" : " of about %.0f", all);
     text += of;
   }
   text += " rows";
@@ -52,7 +51,7 @@ std::string progress_text(const BatchCounts& counts, std::optional<RowTotal> row
   std::snprintf(rate, sizeof rate, ", %.0f tokens/s",
                 seconds > 0 ? static_cast<double>(counts.tokens) / seconds : 0.0);
   text += rate;
-  if (rows_in_all && counts.rows > 0) {
+  if (total_rows && counts.rows > 0) {
     const double left = all - static_cast<double>(done);
     text += ", " + duration(left * seconds / static_cast<double>(counts.rows)) + " left";
   }
@@ -69,9 +68,9 @@ bool BatchProgress::due() const { return !quiet_ && Clock::now() - shown_ >= eve
 
 double BatchProgress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
 
-void BatchProgress::show(const BatchCounts& counts, std::optional<RowTotal> rows_in_all) {
+void BatchProgress::show(const BatchCounts& counts, std::optional<RowTotal> total_rows) {
   shown_ = Clock::now();
-  const std::string text = progress_text(counts, rows_in_all, seconds(), terminal_);
+  const std::string text = progress_text(counts, total_rows, seconds(), terminal_);
   if (!terminal_) {
     std::fprintf(stderr, "partita: %s\n", text.c_str());
     return;

@@ -23,8 +23,8 @@ using partita::Result;
 
 bool is_row(const Json& json) { return json.is_object() && json.contains("id") && json.contains("error"); }
 
-/// Whether an unfinished last line can be the beginning of a row, or zeros, which a file system may leave
-/// after a loss of power. Nobody else's words are cut off.
+/// True if an unfinished last line can be the beginning of a row, or zeros, which a file system may leave
+/// after a power failure. Any other text is not of a batch and is never truncated.
 bool may_be_torn(std::string line) {
   constexpr std::string_view kStart = "{\"id\":";
   line.erase(line.find_last_not_of('\0') + 1);
@@ -55,13 +55,13 @@ Result<Rows> for_each_row(int fd, const std::string& path,
     if (!is_row(row)) {
       return Error{ErrorCode::kBadFile,
                    "line " + std::to_string(found.rows + 1) + " of \"" + path +
-                       "\" is not a row of a batch; give a new file, or the one to go on with"};
+                       "\" is not a row of a batch; give a new file, or the output of the batch to resume"};
     }
     if (auto visited = visit(row, line); !visited) return visited.error();
   }
 }
 
-/// Copies the rows that are no errors to the file `to`, down to the disk.
+/// Copies the rows that are no error rows to the file `to`, and syncs it.
 Result<Rows> copy_answers(int from, const std::string& path, int to, const std::string& copy) {
   constexpr std::size_t kBuffer = std::size_t{1} << 20;
   std::string buffer;
@@ -80,17 +80,17 @@ Result<Rows> copy_answers(int from, const std::string& path, int to, const std::
   return kept;
 }
 
-/// Puts a copy without errors in the place of the file.
+/// Replaces the file by a copy without error rows.
 Result<Resumed> rewrite(int fd, const std::string& named) {
   std::error_code problem;
   const std::string path =
-      std::filesystem::canonical(named, problem).string();  // not in that of a link to it
+      std::filesystem::canonical(named, problem).string();  // the file itself, not a link to it
   if (problem) return Error{ErrorCode::kIo, "cannot replace \"" + named + "\": " + problem.message()};
   const std::string copy = path + ".partita-retry";
   struct stat status = {};
   Descriptor to(::open(copy.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
   if (to.get() < 0) return file_error("cannot open", copy);
-  // Locked before it has the name that others look for.
+  // Locked before it gets the name under which other processes open it.
   const bool ready = flock(to.get(), LOCK_EX | LOCK_NB) == 0 && fstat(fd, &status) == 0 &&
                      fchmod(to.get(), status.st_mode & 07777) == 0;
   auto kept = ready ? copy_answers(fd, path, to.get(), copy) : file_error("cannot write", copy);

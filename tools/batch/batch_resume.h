@@ -1,4 +1,4 @@
-// Going on with an output file: it is locked, read, and freed of what is torn.
+// Resuming a batch from its output file: reads its rows and removes a torn last line.
 #pragma once
 
 #include <partita/partita.hpp>
@@ -8,16 +8,16 @@
 
 namespace tools {
 
-/// What an output file holds.
+/// The state of an output file.
 struct Resumed {
   int fd = -1;
-  std::size_t bytes = 0, rows = 0, errors = 0;  // errors: rows of them
+  std::size_t bytes = 0, rows = 0, errors = 0;  // errors: error rows
 };
 
-/// Tells the ledger which rows the file holds, and cuts off a last line that a kill or a full disk has left
-/// torn. drop_errors: if there are rows of errors, a copy without them takes the file's place, at once and
-/// whole. The descriptor is Resumed's from here on; on failure it is closed, and the file is as it was.
-/// Errors: kIo; kBadFile where a line is not a row of a batch; kCancelled.
+/// Records the file's rows in the ledger, and truncates a last line that was torn by a kill or a full disk.
+/// drop_errors: if there are error rows, a copy without them atomically replaces the file. Takes ownership of
+/// the descriptor; on failure it is closed, and the file is unchanged. Errors: kIo; kBadFile if a line is no
+/// row of a batch; kCancelled.
 partita::Result<Resumed> resume(int fd, const std::string& path, bool drop_errors, BatchLedger& ledger);
 
 }  // namespace tools

@@ -14,16 +14,16 @@ using partita::Error;
 using partita::ErrorCode;
 using partita::Result;
 
-/// Options of `generate` that batches have not: a row that relies on one must not run without it.
+/// Options of `generate` that batches lack: a row that relies on one must not run without it.
 constexpr const char* kRefusedKeys[] = {
     "beams",  "length_penalty", "early_stopping", "beam_groups", "diversity_penalty",
     "n_best", "best_of",        "penalty_alpha",  "explain",     "explain_top",
     "with",   "weight",         "ensemble"};
 
-constexpr std::size_t kMostKeys = 1000;     // of a row
-constexpr std::size_t kMostUnknowns = 100;  // told of
+constexpr std::size_t kMaxKeys = 1000;     // of a row
+constexpr std::size_t kMaxUnknowns = 100;  // reported
 
-/// A number for a row's draws that depends on its id alone: FNV-1a.
+/// The sequence number of a row's random draws, which depends on its id alone: FNV-1a.
 std::uint64_t draw_number(const Json& id) {
   std::uint64_t hash = 14695981039346656037U;
   for (const char c : json_text(id)) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
@@ -67,8 +67,8 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   fields.flag("chat", chat);
   fields.flag("no_special", no_special);
   fields.text("system", system);
-  // A seed of its own makes a row the same as `generate --seed`; without one, rows draw independently of each
-  // other.
+  // A row with a seed gives the same answer as `generate --seed`; without one, the draws of the rows are
+  // independent.
   if (fields.find("seed") != nullptr) {
     fields.seed("seed", request.sampling.seed);
   } else {
@@ -76,7 +76,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   }
   if (!fields.problem().empty()) return Error{ErrorCode::kInvalidArgument, fields.problem()};
 
-  const auto has = [&](const char* key) { return fields.find(key) != nullptr; };  // null is as if absent
+  const auto has = [&](const char* key) { return fields.find(key) != nullptr; };  // null means absent
   if (greedy && has("temperature")) {
     return Error{ErrorCode::kInvalidArgument,
                  "\"greedy\" is temperature 0; a row with it has no \"temperature\""};
@@ -84,10 +84,10 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   if (greedy) request.sampling.temperature = 0;
   request.abstain.stops = !mark_unsure;
   request.parse_specials = !no_special;
-  if (request.logprobs > kMostLogprobs) {
+  if (request.logprobs > kMaxLogprobs) {
     return Error{ErrorCode::kInvalidArgument, "\"logprobs\" is " + std::to_string(request.logprobs) +
                                                   "; a row of a batch has at most " +
-                                                  std::to_string(kMostLogprobs)};
+                                                  std::to_string(kMaxLogprobs)};
   }
   if (has("chat") && chat && has("ids")) {
     return Error{ErrorCode::kInvalidArgument, "\"chat\" is for a \"prompt\"; \"ids\" are taken as they are"};
@@ -111,7 +111,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
 
 Error too_many_keys(std::size_t keys) {
   return {ErrorCode::kInvalidArgument,
-          "it has " + std::to_string(keys) + " keys; a row has at most " + std::to_string(kMostKeys)};
+          "it has " + std::to_string(keys) + " keys; a row has at most " + std::to_string(kMaxKeys)};
 }
 
 }  // namespace
@@ -122,13 +122,13 @@ RowReader::RowReader(RowDefaults defaults, bool ignore_unknown)
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
   const Json row = parse_json(line);
-  if (row.is_discarded()) return nameless(line_number, partita::check_json(line, here).error().message);
-  if (!row.is_object()) return nameless(line_number, here + " is not a JSON object");
+  if (row.is_discarded()) return row_without_id(line_number, partita::check_json(line, here).error().message);
+  if (!row.is_object()) return row_without_id(line_number, here + " is not a JSON object");
   if (is_openai_row(row)) return read_openai(row, line_number);
   const bool named = row.contains("id") && !row["id"].is_null();
   RowId id = {named ? row["id"] : Json(line_number), RowForm::kPlain, line_number};
   if (!id.id.is_string() && !id.id.is_number_integer()) {
-    return nameless(line_number, "the id of " + here + " is neither a string nor an integer");
+    return row_without_id(line_number, "the id of " + here + " is neither a string nor an integer");
   }
   return read_plain(row, std::move(id));
 }
@@ -136,13 +136,13 @@ std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t l
 std::variant<Row, BadRow> RowReader::read_openai(const Json& row, std::size_t line_number) {
   RowId id = {line_number, RowForm::kCompletion, line_number};
   if (!row.contains("custom_id") || !row["custom_id"].is_string()) {
-    id.spare = true;
+    id.duplicate = true;
     return BadRow{std::move(id),
                   {ErrorCode::kInvalidArgument,
                    "line " + std::to_string(line_number) + " has no \"custom_id\" that is a string"}};
   }
   id.id = row["custom_id"];
-  if (row.contains("body") && row["body"].size() > kMostKeys)
+  if (row.contains("body") && row["body"].size() > kMaxKeys)
     return BadRow{std::move(id), too_many_keys(row["body"].size())};
   auto plain = plain_row_of(row);
   if (!plain) return BadRow{std::move(id), plain.error()};
@@ -158,30 +158,30 @@ std::variant<Row, BadRow> RowReader::read_plain(const Json& row, RowId id) {
           {ErrorCode::kInvalidArgument, "\"" + std::string(key) + "\" is for generate, not for batches"}};
     }
   }
-  if (row.size() > kMostKeys) return BadRow{std::move(id), too_many_keys(row.size())};
+  if (row.size() > kMaxKeys) return BadRow{std::move(id), too_many_keys(row.size())};
   for (const auto& [key, value] : row.items()) {
     if (keys_.known(key)) continue;
-    if (const auto refused = ignore_unknown_ || asks_for_nothing(value) ? std::nullopt : complaint(key)) {
+    if (const auto refused = ignore_unknown_ || is_empty_value(value) ? std::nullopt : refusal_of(key)) {
       return BadRow{std::move(id), {ErrorCode::kInvalidArgument, *refused}};
     }
-    if (told_.size() < kMostUnknowns && told_.insert(key).second) fresh_unknowns_.push_back(key);
+    if (reported_.size() < kMaxUnknowns && reported_.insert(key).second) new_unknowns_.push_back(key);
   }
   auto request = read_request(row, id.id, defaults_);
   if (!request) return BadRow{std::move(id), request.error()};
   return Row{std::move(id), std::move(*request)};
 }
 
-/// Rows mostly have the same keys.
-const std::optional<std::string>& RowReader::complaint(const std::string& key) {
-  if (complaints_.size() > kMostKeys) complaints_.clear();
-  const auto [at, fresh] = complaints_.try_emplace(key);
-  if (fresh) at->second = keys_.complaint(key);
+/// Cached: most rows have the same keys.
+const std::optional<std::string>& RowReader::refusal_of(const std::string& key) {
+  if (refusals_.size() > kMaxKeys) refusals_.clear();
+  const auto [at, fresh] = refusals_.try_emplace(key);
+  if (fresh) at->second = keys_.refusal_of(key);
   return at->second;
 }
 
-std::vector<std::string> RowReader::take_unknown_keys() { return std::exchange(fresh_unknowns_, {}); }
+std::vector<std::string> RowReader::take_unknown_keys() { return std::exchange(new_unknowns_, {}); }
 
-BadRow nameless(std::size_t line_number, const std::string& why) {
+BadRow row_without_id(std::size_t line_number, const std::string& why) {
   return {{line_number, RowForm::kPlain, line_number, true}, {ErrorCode::kInvalidArgument, why}};
 }
 
@@ -201,7 +201,7 @@ Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& 
 Json error_row(const RowId& id, const Error& error) {
   if (id.form != RowForm::kPlain) return openai_error(id, error);
   Json out = {{"id", id.id}, {"error", error.message}};
-  if (id.spare) out["line"] = id.line;
+  if (id.duplicate) out["line"] = id.line;
   return out;
 }
 

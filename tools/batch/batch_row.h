@@ -1,4 +1,4 @@
-// One line of a batch: from JSON to a request, and from an answer back to JSON.
+// Rows of a batch: JSON to requests, and answers to JSON.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@
 
 namespace tools {
 
-/// What a row that says nothing gets: the options of the command line.
+/// Defaults of the rows: the options of the command line.
 struct RowDefaults {
   partita::Sampling sampling;
   std::vector<std::string> stop;
@@ -27,21 +27,21 @@ struct RowDefaults {
   bool chat = false;
   bool parse_specials = true;
   std::string system;
-  partita::Speculation speculation = partita::Speculation::kWherePays;
+  partita::Speculation speculation = partita::Speculation::kAuto;
 };
 
-/// Alternatives of a token: more would fill the memory, and make lines that no job reads again.
-inline constexpr int kMostLogprobs = 100;
+/// Most alternatives of a token: more would fill the memory, and make lines too long to resume from.
+inline constexpr int kMaxLogprobs = 100;
 
-/// How a row is written, and so what its answer looks like.
+/// The format of a row, which decides the format of its answer.
 enum class RowForm : std::uint8_t { kPlain, kChat, kCompletion };  // the last two: OpenAI's batch lines
 
-/// What a row is called in the output. The id is the line's number (from 1) where the line gives none.
+/// Identifies a row in the output. The id is the line's number (from 1) if the line has none.
 struct RowId {
   Json id;
   RowForm form = RowForm::kPlain;
   std::size_t line = 0;
-  bool spare = false;  // another row owns the id, or it cannot be read (batch_ledger.h)
+  bool duplicate = false;  // another row owns the id, or it cannot be read (batch_ledger.h)
 };
 
 struct Row {
@@ -49,43 +49,43 @@ struct Row {
   partita::Request request;
 };
 
-/// A row that cannot run, and one sentence.
+/// A row that cannot run, and why.
 struct BadRow {
   RowId id;
   partita::Error error;
 };
-/// A line of which not even the id can be read.
-BadRow nameless(std::size_t line_number, const std::string& why);
+/// A line whose id cannot be read.
+BadRow row_without_id(std::size_t line_number, const std::string& why);
 
-/// Reads rows and notes keys that it does not know, so that they can be reported once.
+/// Reads rows, and collects unknown keys so that each is reported once.
 class RowReader {
  public:
-  /// ignore_unknown: also keys that look like options are ignored; else they make the row an error.
+  /// ignore_unknown: unknown keys that look like options are ignored; else they make the row an error.
   RowReader(RowDefaults defaults, bool ignore_unknown);
 
   std::variant<Row, BadRow> read(const std::string& line, std::size_t line_number);
 
-  /// Keys met since the last call that mean nothing here and were not named before.
+  /// Unknown keys since the last call that were not reported before.
   std::vector<std::string> take_unknown_keys();
 
  private:
   std::variant<Row, BadRow> read_plain(const Json& row, RowId id);
   std::variant<Row, BadRow> read_openai(const Json& row, std::size_t line_number);
 
-  const std::optional<std::string>& complaint(const std::string& key);
+  const std::optional<std::string>& refusal_of(const std::string& key);
 
   RowDefaults defaults_;
   bool ignore_unknown_;
   RowKeys keys_;
-  std::map<std::string, std::optional<std::string>> complaints_;  // by key
-  std::set<std::string> told_;
-  std::vector<std::string> fresh_unknowns_;
+  std::map<std::string, std::optional<std::string>> refusals_;  // cached, by key
+  std::set<std::string> reported_;
+  std::vector<std::string> new_unknowns_;
 };
 
 struct RowAnswer {
   std::string text;
   std::vector<partita::TokenId> ids;
-  Json logprobs, confidence;  // arrays where they were asked for
+  Json logprobs, confidence;  // arrays if they were asked for, else null
   partita::Finish finish = partita::Finish::kNone;
   std::size_t prompt_tokens = 0;
   int max_tokens = -1;  // of the request
@@ -93,10 +93,10 @@ struct RowAnswer {
 /// {"id","text","ids","finish","error":null[,"context_full":true][,"logprobs"][,"confidence"]}, or
 /// openai_answer()
 Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& model);
-/// {"id","error"[,"line" of a spare row]}, or openai_error()
+/// {"id","error"[,"line" of a duplicate row]}, or openai_error()
 Json error_row(const RowId& id, const partita::Error& error);
 
-// Of rows that were written, in either form.
+// For output rows of either format.
 Json id_of_written(const Json& row);
 bool is_error_row(const Json& row);
 

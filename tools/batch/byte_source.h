@@ -1,4 +1,4 @@
-// Bytes from a file, a pipe, or what is packed in one.
+// Byte streams: a file or pipe, or decompressed data (decompress.h).
 #pragma once
 
 #include <cstddef>
@@ -9,21 +9,21 @@ namespace tools {
 class ByteSource {
  public:
   struct Got {
-    std::size_t bytes = 0;  // 0: the end, or nothing as yet
+    std::size_t bytes = 0;  // 0: the end, or no data yet
     bool ended = false;
   };
 
   virtual ~ByteSource() = default;
 
-  /// Up to size > 0 bytes. Where wait is false and nothing has come yet: nothing, at once. Errors: kIo;
-  /// kBadFile where what is packed is damaged; kCancelled by Ctrl-C.
+  /// Reads up to size > 0 bytes. wait = false: does not block, returns 0 bytes if there is no data yet.
+  /// Errors: kIo; kBadFile for damaged compressed data; kCancelled by Ctrl-C.
   virtual partita::Result<Got> read(char* to, std::size_t size, bool wait) = 0;
 
-  /// Bytes of the file that what was read so far took up.
+  /// Bytes of the file that were consumed so far.
   virtual std::size_t position() const = 0;
 };
 
-/// A descriptor as it is; it is not closed.
+/// Reads a descriptor, uncompressed; does not close it.
 class FileBytes : public ByteSource {
  public:
   explicit FileBytes(int fd) : fd_(fd) {}

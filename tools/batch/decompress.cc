@@ -23,7 +23,7 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 constexpr std::size_t kMagicBytes = 4;
 
 Error damaged(const std::string& what) { return {ErrorCode::kBadFile, what}; }
-Error no_memory() { return {ErrorCode::kOutOfMemory, "there is no memory to unpack it"}; }
+Error no_memory() { return {ErrorCode::kOutOfMemory, "there is no memory to decompress it"}; }
 
 class Plain : public Codec {
  public:
@@ -39,7 +39,7 @@ uInt zlib_size(std::size_t size) {
   return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));
 }
 
-/// Members one after another; zeros may follow the last one, as tapes and some programs leave them.
+/// A sequence of members; zeros may follow the last one, as tapes and some programs write them.
 class Gzip : public Codec {
  public:
   Gzip() { ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK; }  // the largest window; gzip's header alone
@@ -68,8 +68,7 @@ class Gzip : public Codec {
     if (code == Z_MEM_ERROR) return no_memory();
     if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
       damage_ = damaged("its gzip data is damaged: " + std::string(stream_.msg ? stream_.msg : zError(code)));
-      if (stream_.avail_out == out_before)
-        return *damage_;  // else with the next step: this one gives something
+      if (stream_.avail_out == out_before) return *damage_;  // else in the next step: this one has output
     }
     between_members_ = code == Z_STREAM_END;
     return Step{skipped + in_before - stream_.avail_in, out_before - stream_.avail_out};
@@ -94,17 +93,17 @@ class Zstandard : public Codec {
   Result<Step> step(const char* in, std::size_t in_size, char* out, std::size_t out_size) override {
     if (stream_ == nullptr) return no_memory();
     if (in_size == 0 && between_frames_) return Step{};
-    // What a full buffer left behind comes first, alone: it is good even if what follows is damaged.
-    ZSTD_inBuffer from = {in, std::exchange(was_full_, false) ? 0 : std::min(in_size, piece_), 0};
+    // Output that did not fit before comes first, alone: it is valid even if what follows is damaged.
+    ZSTD_inBuffer from = {in, std::exchange(was_full_, false) ? 0 : std::min(in_size, input_limit_), 0};
     ZSTD_outBuffer to = {out, out_size, 0};
     std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
     if (ZSTD_isError(left) == 0 && to.pos == 0 && from.size == 0 && in_size > 0) {
-      from.size = std::min(in_size, piece_);
+      from.size = std::min(in_size, input_limit_);
       left = ZSTD_decompressStream(stream_, &to, &from);
     }
     if (ZSTD_isError(left) != 0) return refusal(left);
     between_frames_ = left == 0;
-    piece_ = piece_before(left);
+    input_limit_ = input_limit(left);
     was_full_ = to.pos == out_size;
     return Step{from.pos, to.pos};
   }
@@ -118,30 +117,30 @@ class Zstandard : public Codec {
       case ZSTD_error_memory_allocation:
         return no_memory();
       case ZSTD_error_frameParameter_windowTooLarge:
-        return {
-            ErrorCode::kBadFile,
-            "its Zstandard data needs a window of more than 128 MiB; pack it with zstd --long=27 or less"};
+        return {ErrorCode::kBadFile,
+                "its Zstandard data needs a window of more than 128 MiB; compress it with zstd --long=27 or "
+                "less"};
       default:
         return damaged("its Zstandard data is damaged: " + std::string(ZSTD_getErrorName(code)));
     }
   }
 
-  /// How many bytes to hand to the library at once. Where it meets damage it drops the text that it has
-  /// unpacked in the same call: so it gets one block at a time, without the next block's header. The last
-  /// block has no header behind it, and the frame may be refused at its end: its last bytes are handed over
-  /// one by one. So the text before damage is the same however the input comes.
-  static std::size_t piece_before(std::size_t awaited) {
+  /// Most bytes to pass to the library in one call. When it finds damage it drops the output of the same
+  /// call, so it gets one block at a time, without the next block's header. The last block has no header
+  /// behind it, and the frame may be refused at its end: its last bytes are passed one by one. So the text
+  /// before the damage is the same however the input is split.
+  static std::size_t input_limit(std::size_t awaited) {
     if (awaited == 0) return kFrameStart;
     return awaited > kBlockHeader ? awaited - kBlockHeader : 1;
   }
 
   ZSTD_DStream* stream_;
-  std::size_t piece_ = kFrameStart;
+  std::size_t input_limit_ = kFrameStart;
   bool between_frames_ = false;
   bool was_full_ = false;
 };
 
-/// What the first bytes say; null where more of them could say something else.
+/// The codec for these first bytes; null if more bytes could change it.
 std::unique_ptr<Codec> codec_for(std::string_view start, bool all_there_is) {
   const auto may_be = [&](std::string_view magic) {
     const std::size_t n = std::min(start.size(), magic.size());
@@ -158,25 +157,25 @@ std::unique_ptr<Codec> codec_for(std::string_view start, bool all_there_is) {
 
 }  // namespace
 
-UnpackedBytes::UnpackedBytes(std::unique_ptr<ByteSource> packed)
-    : packed_(std::move(packed)), buffer_(kBufferBytes) {}
+DecompressedBytes::DecompressedBytes(std::unique_ptr<ByteSource> source)
+    : source_(std::move(source)), buffer_(kBufferBytes) {}
 
-/// Reads on behind what waits in the buffer; whether anything came, be it the end.
-Result<bool> UnpackedBytes::fill(bool wait) {
+/// Reads more bytes into the buffer; false if there was neither data nor the end.
+Result<bool> DecompressedBytes::fill(bool wait) {
   if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
-  auto got = packed_->read(buffer_.data() + end_, buffer_.size() - end_, wait);
+  auto got = source_->read(buffer_.data() + end_, buffer_.size() - end_, wait);
   if (!got) return got.error();
   end_ += got->bytes;
-  packed_ended_ = got->ended;
+  source_ended_ = got->ended;
   return got->bytes > 0 || got->ended;
 }
 
-Result<ByteSource::Got> UnpackedBytes::read(char* to, std::size_t size, bool wait) {
+Result<ByteSource::Got> DecompressedBytes::read(char* to, std::size_t size, bool wait) {
   while (true) {
-    if (codec_ == nullptr) codec_ = codec_for({buffer_.data(), end_}, packed_ended_);
-    if (codec_ == nullptr || (begin_ == end_ && !packed_ended_ && !more_to_give_)) {
+    if (codec_ == nullptr) codec_ = codec_for({buffer_.data(), end_}, source_ended_);
+    if (codec_ == nullptr || (begin_ == end_ && !source_ended_ && !has_output_)) {
       auto filled = fill(wait);
       if (!filled) return filled.error();
       if (!*filled) return Got{};
@@ -184,11 +183,11 @@ Result<ByteSource::Got> UnpackedBytes::read(char* to, std::size_t size, bool wai
     }
     auto step = codec_->step(buffer_.data() + begin_, end_ - begin_, to, size);
     if (!step) return step.error();
-    begin_ += step->taken;
-    more_to_give_ = step->given == size;
-    if (step->given > 0) return Got{step->given, false};
-    if (begin_ < end_ && step->taken == 0) return damaged("what is packed in it leads nowhere");
-    if (begin_ < end_ || !packed_ended_) continue;
+    begin_ += step->consumed;
+    has_output_ = step->produced == size;
+    if (step->produced > 0) return Got{step->produced, false};
+    if (begin_ < end_ && step->consumed == 0) return damaged("its compressed data makes no progress");
+    if (begin_ < end_ || !source_ended_) continue;
     if (const char* middle = codec_->in_the_middle_of()) {
       return damaged("it ends in the middle of its " + std::string(middle));
     }

@@ -1,4 +1,4 @@
-// Input that may be packed by gzip or Zstandard, told by its first bytes.
+// Decompression of gzip and Zstandard input, detected by its first bytes.
 #pragma once
 
 #include <memory>
@@ -8,39 +8,39 @@
 
 namespace tools {
 
-/// Turns packed bytes into what they stand for, piece by piece.
+/// A streaming decompressor.
 class Codec {
  public:
   struct Step {
-    std::size_t taken = 0, given = 0;
+    std::size_t consumed = 0, produced = 0;
   };
 
   virtual ~Codec() = default;
-  /// Takes from `in` and gives to `out`, as far as either lasts. Error: kBadFile, kOutOfMemory.
+  /// Consumes `in` and fills `out` until one of them is used up. Errors: kBadFile, kOutOfMemory.
   virtual partita::Result<Step> step(const char* in, std::size_t in_size, char* out,
                                      std::size_t out_size) = 0;
-  /// Null where the input may end here, else what it ends in the middle of.
+  /// Null if the input may end here, else the name of the unfinished data.
   virtual const char* in_the_middle_of() const = 0;
 };
 
-/// What another source holds, unpacked where it is packed: gzip of several members, Zstandard of several
-/// frames. Memory is bounded by the formats' windows (32 KiB; 128 MiB, more is refused), whatever the input
-/// grows to.
-class UnpackedBytes : public ByteSource {
+/// Decompresses another source if it is compressed: gzip with several members, Zstandard with several frames.
+/// Memory is bounded by the formats' windows (32 KiB; 128 MiB, more is refused), whatever the decompressed
+/// size.
+class DecompressedBytes : public ByteSource {
  public:
-  explicit UnpackedBytes(std::unique_ptr<ByteSource> packed);
+  explicit DecompressedBytes(std::unique_ptr<ByteSource> source);
   partita::Result<Got> read(char* to, std::size_t size, bool wait) override;
-  std::size_t position() const override { return packed_->position() - (end_ - begin_); }
+  std::size_t position() const override { return source_->position() - (end_ - begin_); }
 
  private:
   partita::Result<bool> fill(bool wait);
 
-  std::unique_ptr<ByteSource> packed_;
-  std::unique_ptr<Codec> codec_;  // null: the first bytes have not come
+  std::unique_ptr<ByteSource> source_;
+  std::unique_ptr<Codec> codec_;  // null: the first bytes are not read yet
   std::vector<char> buffer_;
-  std::size_t begin_ = 0, end_ = 0;  // of the buffer: what waits to be unpacked
-  bool packed_ended_ = false;
-  bool more_to_give_ = false;  // the codec may hold bytes back that there was no room for
+  std::size_t begin_ = 0, end_ = 0;  // of the buffer: bytes to decompress
+  bool source_ended_ = false;
+  bool has_output_ = false;  // the codec may hold output that did not fit
 };
 
 }  // namespace tools

@@ -13,14 +13,14 @@ using partita::ErrorCode;
 using partita::Finish;
 using partita::Result;
 
-/// What would change the answer if it had another value than this.
+/// Keys that would change the answer with any other value than this.
 const std::pair<const char*, Json> kFixed[] = {
     {"best_of", 1},           {"echo", false},
     {"suffix", ""},           {"stream", false},
     {"tools", Json::array()}, {"functions", Json::array()},
     {"modalities", {"text"}}, {"response_format", {{"type", "text"}}}};
 
-/// What says nothing about the answer.
+/// Keys that do not affect the answer.
 constexpr const char* kIgnored[] = {"model",        "user",           "metadata",    "store",
                                     "service_tier", "stream_options", "tool_choice", "parallel_tool_calls"};
 
@@ -29,7 +29,7 @@ Error refused(const std::string& key, const Json& value, const std::string& want
           "\"" + key + "\" is " + json_text(value).substr(0, 60) + "; it must be " + wanted};
 }
 
-/// A message's content where it comes in parts: their texts, one after another.
+/// Joins the texts of a message whose content is a list of parts.
 Result<std::string> text_of_parts(const Json& parts) {
   std::string text;
   for (const Json& part : parts) {
@@ -41,11 +41,11 @@ Result<std::string> text_of_parts(const Json& parts) {
   return text;
 }
 
-Result<void> settle_chat(Json& plain) {
+Result<void> convert_chat(Json& plain) {
   if (!plain.contains("messages"))
     return Error{ErrorCode::kInvalidArgument, "a body for chat completions has \"messages\""};
   for (Json& message : plain["messages"]) {
-    if (!message.is_object()) continue;  // which the plain row is refused for
+    if (!message.is_object()) continue;  // read_plain() refuses it
     if (message.contains("role") && message["role"] == "developer") message["role"] = "system";
     if (!message.contains("content") || !message["content"].is_array()) continue;
     auto text = text_of_parts(message["content"]);
@@ -61,7 +61,7 @@ Result<void> settle_chat(Json& plain) {
   return {};
 }
 
-Result<void> settle_completion(Json& plain) {
+Result<void> convert_completion(Json& plain) {
   if (!plain.contains("prompt"))
     return Error{ErrorCode::kInvalidArgument, "a body for completions has a \"prompt\""};
   plain["chat"] = false;
@@ -77,9 +77,9 @@ Result<void> settle_completion(Json& plain) {
   return {};
 }
 
-/// The ids of a line and of what belongs to it.
+/// A response or request id, derived from the row's id.
 std::string derived_id(const char* kind, const RowId& id) {
-  const std::string line = id.spare ? " " + std::to_string(id.line) : "";
+  const std::string line = id.duplicate ? " " + std::to_string(id.line) : "";
   return kind + hex(hash128(json_text(id.id) + line));
 }
 
@@ -91,7 +91,7 @@ Json line_of(const RowId& id, int status, Json body, Json error) {
                {"response",
                 {{"status_code", status}, {"request_id", derived_id("req_", id)}, {"body", std::move(body)}}},
                {"error", std::move(error)}};
-  if (id.spare) line["line"] = id.line;
+  if (id.duplicate) line["line"] = id.line;
   return line;
 }
 
@@ -99,7 +99,7 @@ std::string finish_reason(Finish finish) {
   return finish == Finish::kEos ? "stop" : std::string(name(finish));
 }
 
-/// A token's bytes; of a control token, which has none, its name.
+/// A token's bytes; the name of a control token, which has no bytes.
 std::string spelled(const partita::Model& model, const Json& id) {
   const auto token = id.get<partita::TokenId>();
   const auto text = model.text(token);
@@ -184,7 +184,7 @@ Result<Json> plain_row_of(const Json& row) {
     plain["max_tokens"] = plain["max_completion_tokens"];
     plain.erase("max_completion_tokens");
   }
-  auto settled = chat ? settle_chat(plain) : settle_completion(plain);
+  auto settled = chat ? convert_chat(plain) : convert_completion(plain);
   if (!settled) return settled.error();
   return plain;
 }

@@ -1,4 +1,4 @@
-// Typed look-ups in a row of a batch.
+// Typed access to the keys of a batch row.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace tools {
 
-/// The first thing of a wrong type is kept and named.
+/// Reads fields with type checks; keeps the first error.
 class Fields {
  public:
   explicit Fields(const Json& row) : row_(row) {}
@@ -56,7 +56,7 @@ class Fields {
     auto texts = texts_of(*value);
     texts ? void(out = std::move(*texts)) : refuse(key, "a string or an array of strings");
   }
-  /// Takes the place of all that the command line says about samplers.
+  /// Replaces all sampling options of the command line.
   void preset(partita::Sampling& out) {
     std::string name;
     text("preset", name);
@@ -71,7 +71,7 @@ class Fields {
     if (find("samplers") == nullptr || !problem_.empty()) return;
     if (auto known = check_names(out); !known) problem_ = known.error().message;
   }
-  /// An option of a sampler; what is beyond its limits shows when the request is made.
+  /// An option of a sampler; its limits are checked when the request is made.
   void option(const partita::SamplingOption& option, partita::Sampling& out) {
     const std::string key(option.name);
     const Json* value = find(key.c_str());

@@ -31,10 +31,10 @@ constexpr const char* kOwn[] = {"id",
                                 "confidence",
                                 "guidance_scale",
                                 "negative_prompt",
-                                "metadata"};  // which says nothing about the answer
+                                "metadata"};  // does not affect the answer
 
-/// Options of other programs, and of this one for a whole job, that would change an answer: with the key of a
-/// row that is nearest in meaning, if there is one.
+/// Options of other programs, and of whole jobs here, that would change an answer; each with the row key of
+/// the nearest meaning, if there is one.
 constexpr std::pair<const char*, const char*> kForeign[] = {{"arithmetic", ""},
                                                             {"attention_sinks", ""},
                                                             {"attention_window", ""},
@@ -91,8 +91,9 @@ constexpr std::pair<const char*, const char*> kForeign[] = {{"arithmetic", ""},
                                                             {"top_logprobs", "logprobs"},
                                                             {"typical", "typical_p"}};
 
-/// So many edits make a key a mistyped name: data has short keys of its own, "idx" beside "ids".
-std::size_t most_edits(std::size_t length) { return length < 5 ? 0 : length < 8 ? 1 : 2; }
+/// The largest number of edits at which a key counts as a mistyped name. Few for short ones: user data has
+/// short keys too, such as "idx" beside "ids".
+std::size_t max_edits(std::size_t length) { return length < 5 ? 0 : length < 8 ? 1 : 2; }
 
 }  // namespace
 
@@ -105,23 +106,21 @@ bool RowKeys::known(const std::string& key) const {
   return std::binary_search(names_.begin(), names_.end(), key);
 }
 
-std::optional<std::string> RowKeys::complaint(const std::string& key) const {
+std::optional<std::string> RowKeys::refusal_of(const std::string& key) const {
   const auto sentence = [&](const std::string& meant) {
     return json_text(Json(key)) + " is not an option of a row" +
            (meant.empty() ? "" : " (did you mean \"" + meant + "\"?)") +
-           "; with --ignore-unknown such keys are left out of account";
+           "; with --ignore-unknown such keys are ignored";
   };
   const auto foreign = std::find_if(std::begin(kForeign), std::end(kForeign),
                                     [&](const auto& option) { return key == option.first; });
   if (foreign != std::end(kForeign)) return sentence(foreign->second);
   const auto near = nearest(key, names_);
   const std::size_t length = near ? std::min(key.size(), near->name.size()) : 0;
-  if (!near || near->edits > most_edits(length) || length < 3) return std::nullopt;
+  if (!near || near->edits > max_edits(length) || length < 3) return std::nullopt;
   return sentence(near->name);
 }
 
-bool asks_for_nothing(const Json& value) {
-  return value.is_null() || (value.is_structured() && value.empty());
-}
+bool is_empty_value(const Json& value) { return value.is_null() || (value.is_structured() && value.empty()); }
 
 }  // namespace tools

@@ -1,4 +1,4 @@
-// Which keys a row of a batch may have, and what is made of the others.
+// The keys that a row of a batch may have, and how unknown keys are treated.
 #pragma once
 
 #include <optional>
@@ -15,16 +15,15 @@ class RowKeys {
 
   bool known(const std::string& key) const;
 
-  /// One sentence about a key that is not known, where it looks like an option: one of generate that batches
-  /// do not have, one of other programs, or a known one mistyped. Nothing about other keys: they are the
-  /// user's own data.
-  std::optional<std::string> complaint(const std::string& key) const;
+  /// The error for an unknown key that looks like an option: one of generate that batches do not have, one of
+  /// other programs, or a mistyped one. Nothing for other keys: they are the user's own data.
+  std::optional<std::string> refusal_of(const std::string& key) const;
 
  private:
   std::vector<std::string> names_;  // sorted
 };
 
-/// null and the empty array or object ask for nothing.
-bool asks_for_nothing(const Json& value);
+/// True for null and the empty array or object: the key is treated as absent.
+bool is_empty_value(const Json& value);
 
 }  // namespace tools

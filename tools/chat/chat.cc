@@ -21,40 +21,39 @@ struct Options {
 
 constexpr const char* kHelp =
     "/help       this text\n"
-    "/undo       take the last question and its answer back\n"
-    "/reset      begin anew; what was said stays in the chat's file, and /redo brings it back\n"
-    "/redo       go back to where the last /undo or /reset was; given again, to what was said since\n"
-    "/save FILE  keep the chat in a file from here on, turn by turn; without FILE, write beside the file "
-    "that\n"
-    "            keeps it what the model has read, so that the chat goes on at once\n"
-    "/load FILE  go on with the chat in that file; the one so far stays in its own\n"
-    "/fork FILE  the chat so far stays in its file, what comes now goes to another\n"
+    "/undo       remove the last question and its answer\n"
+    "/reset      start again; the messages stay in the chat's file, and /redo restores them\n"
+    "/redo       go back to before the last /undo or /reset; a second /redo returns\n"
+    "/save FILE  save the chat to a file, and each later turn; without FILE, save the cache beside the "
+    "chat's\n"
+    "            file, so that the chat continues without reading it again\n"
+    "/load FILE  continue the chat in that file; the present one stays in its own\n"
+    "/fork FILE  continue in a copy in another file; the present chat stays in its own\n"
     "/exit       leave (Ctrl-D does too)\n"
     "Ctrl-C stops an answer and keeps the chat; at an empty prompt, typed twice, it leaves.\n"
-    "A line that ends with \\ goes on in the next one.\n";
+    "A line that ends with \\ continues in the next one.\n";
 
 constexpr const char* kRemedy =
-    "/undo takes the last question back, /reset begins anew; --attention-window makes long chats cheaper, "
-    "not "
+    "/undo removes the last question, /reset starts again; --attention-window makes long chats cheaper, not "
     "longer";
 
-/// Set by what ends programs from outside: the chat is saved first.
+/// Set by SIGTERM and SIGHUP: the chat is saved before the program ends.
 partita::CancelFlag& terminated() {
   static partita::CancelFlag flag;
   return flag;
 }
 
 void catch_ends() {
-  terminated();  // made before the handler can run
+  terminated();  // constructed before the handler can run
   catch_signals({SIGTERM, SIGHUP}, [](int) {
     terminated().set();
     interrupted().set();
   });
   for (const int signal : {SIGPIPE, SIGXFSZ})
-    std::signal(signal, SIG_IGN);  // writing then fails with a reason
+    std::signal(signal, SIG_IGN);  // writing then fails with an errno
 }
 
-/// Without what blanks it begins or ends with.
+/// Removes blanks at both ends.
 std::string trimmed(const std::string& text) {
   constexpr const char* kBlanks = " \t\r";
   const std::size_t first = text.find_first_not_of(kBlanks);
@@ -73,7 +72,7 @@ class Chat {
         model_(&model),
         store_(std::move(named), std::move(session), options.system) {}
 
-  /// Goes on with the chat of a file, and keeps it there. A file that does not exist is a new chat.
+  /// Opens the chat of a file; begins a new chat if there is no file.
   partita::Result<void> begin(const std::string& path);
   int run();
 
@@ -85,20 +84,20 @@ class Chat {
   };
 
   int talk();
-  /// What the line editor gave, whole; nothing when the chat is over, perhaps by failed_.
+  /// Reads a message, of one or more lines; nothing if the chat ends (failed_ may say why).
   std::optional<std::string> read_message();
-  /// Whether the line was a command; `over` is set by /exit.
-  bool obey(const std::string& line, bool& over);
+  /// Runs a command; false if the line is none. /exit sets `over`.
+  bool run_command(const std::string& line, bool& over);
   void change(const std::string& command);
-  void obey_file(const std::string& command, std::string path);
+  void run_file_command(const std::string& command, std::string path);
   partita::Result<std::vector<std::string>> move_to(const std::string& command, const std::string& path);
   partita::Request request_of(const std::string& text) const;
   partita::Result<void> answer(const std::string& text);
   Said pull(partita::Stream& stream);
-  void tell_ending(const partita::Stream& stream, const Said& said) const;
+  void print_ending(const partita::Stream& stream, const Said& said) const;
   partita::Error with_remedy(partita::Error error, const partita::Request& request) const;
-  /// Brings what was said to the disk. What could not be written is tried again the next time.
-  void keep();
+  /// Syncs the chat to the disk. What could not be written is tried again the next time.
+  void save();
   void write_cache();
   void note(const char* text) const {
     if (editor_.interactive() && !common_->quiet) std::fputs(text, stderr);
@@ -110,7 +109,7 @@ class Chat {
   const partita::Model* model_;
   ChatStore store_;
   LineEditor editor_;
-  std::optional<partita::Error> failed_;  // why no more can be read
+  std::optional<partita::Error> failed_;  // why input cannot be read any more
   bool interrupted_at_end_ = false;
 };
 
@@ -121,14 +120,14 @@ std::optional<std::string> Chat::read_message() {
     interrupted().clear();
     if (terminated().is_set()) return std::nullopt;
     LineEnd end = editor_.read(message.empty() ? "> " : "  ", line);
-    if (end == LineEnd::kLine && message.size() + line.size() > kLongestLine) end = LineEnd::kTooLong;
+    if (end == LineEnd::kLine && message.size() + line.size() > kMaxLineBytes) end = LineEnd::kTooLong;
     switch (end) {
       case LineEnd::kLine:
         pressed_once = false;
         break;
       case LineEnd::kTooLong:
         failed_ = partita::Error{partita::ErrorCode::kInvalidArgument,
-                                 "a message is longer than " + std::to_string(kLongestLine) +
+                                 "a message is longer than " + std::to_string(kMaxLineBytes) +
                                      " bytes, the most that chat takes; give it in shorter ones"};
         if (!editor_.interactive()) return std::nullopt;
         say(failed_->message);
@@ -166,20 +165,20 @@ partita::Result<void> Chat::begin(const std::string& path) {
   return {};
 }
 
-void Chat::keep() {
+void Chat::save() {
   if (auto kept = store_.sync(); !kept)
-    say(kept.error().message + "; the chat goes on in memory, and the next turn tries again");
+    say(kept.error().message + "; the chat continues in memory, and the next turn tries again");
 }
 
 void Chat::write_cache() {
   if (auto written = store_.write_cache(); !written)
-    say("what the model has read of the chat is not kept, and will be read again: " +
+    say("the cache of the chat was not saved, so the model will read the chat again: " +
         written.error().message);
 }
 
 partita::Result<std::vector<std::string>> Chat::move_to(const std::string& command, const std::string& path) {
   const bool stays = store_.is_in(path);
-  if (command == "/load" && store_.is_homeless()) {
+  if (command == "/load" && store_.is_unsaved()) {
     return partita::Error{partita::ErrorCode::kInvalidArgument,
                           "the chat so far is in no file and would be lost; /save FILE keeps it"};
   }
@@ -194,8 +193,8 @@ partita::Result<std::vector<std::string>> Chat::move_to(const std::string& comma
   return command == "/load" ? store_.open(path, false) : store_.keep_in(path);
 }
 
-/// "/save FILE" and its like; `path` may be empty.
-void Chat::obey_file(const std::string& command, std::string path) {
+/// /save, /load and /fork; `path` may be empty.
+void Chat::run_file_command(const std::string& command, std::string path) {
   if (path.empty() && command == "/save") path = store_.path();
   if (path.empty()) {
     std::fprintf(stderr, "%s needs the name of a file\n", command.c_str());
@@ -210,10 +209,10 @@ void Chat::obey_file(const std::string& command, std::string path) {
   }
 }
 
-/// "/undo" and its like.
+/// /undo, /reset and /redo.
 void Chat::change(const std::string& command) {
   const bool done = command == "/undo" ? store_.undo() : command == "/reset" ? store_.reset() : store_.redo();
-  keep();
+  save();
   if (common_->quiet) return;
   if (done) {
     std::fprintf(stderr, "(the chat has %zu messages%s)\n", store_.messages().size(),
@@ -223,12 +222,12 @@ void Chat::change(const std::string& command) {
   }
 }
 
-bool Chat::obey(const std::string& line, bool& over) {
+bool Chat::run_command(const std::string& line, bool& over) {
   if (line.empty() || line[0] != '/') return false;
   const std::size_t blank = std::min(line.find_first_of(" \t\r"), line.size());
   const std::string command = line.substr(0, blank), rest = trimmed(line.substr(blank));
   if (command == "/save" || command == "/load" || command == "/fork") {
-    obey_file(command, rest);
+    run_file_command(command, rest);
   } else if (!rest.empty()) {
     std::fprintf(stderr, "there is no command %s; /help lists them\n", trimmed(line).c_str());
   } else if (command == "/exit" || command == "/quit") {
@@ -256,7 +255,7 @@ partita::Request Chat::request_of(const std::string& text) const {
   return request;
 }
 
-/// The tokens of an answer, as they come on stdout.
+/// Generates an answer, and streams it to stdout.
 Chat::Said Chat::pull(partita::Stream& stream) {
   Said said;
   Progress progress("reading", common_->shows_progress() && editor_.interactive());
@@ -281,8 +280,8 @@ partita::Error Chat::with_remedy(partita::Error error, const partita::Request& r
   return error;
 }
 
-/// Why the answer ended, where neither the model nor who asked has ended it.
-void Chat::tell_ending(const partita::Stream& stream, const Said& said) const {
+/// Says why the answer ended, if neither the model nor the user ended it.
+void Chat::print_ending(const partita::Stream& stream, const Said& said) const {
   const std::string why = ending_text({.finish = stream.finish(),
                                        .context_full = stream.context_full(),
                                        .tokens = stream.prompt_ids().size() + stream.ids().size(),
@@ -309,10 +308,10 @@ partita::Result<void> Chat::answer(const std::string& text) {
   } else {
     store_.answer(said.text, cancelled ? "cancelled" : name(stream->finish()));
   }
-  keep();  // before its last newline tells that the answer is complete
+  save();  // before the last newline, which says that the answer is complete
   if (auto written = write_out("\n"); !written) said.failed = written.error();
   if (said.failed) return *said.failed;
-  tell_ending(*stream, said);
+  print_ending(*stream, said);
   if (common_->verbose) print_statistics(*common_, model_->info(), stream->timing());
   return {};
 }
@@ -331,7 +330,7 @@ int Chat::talk() {
   while (!over) {
     auto line = read_message();
     if (!line) break;
-    if (line->empty() || obey(*line, over)) continue;
+    if (line->empty() || run_command(*line, over)) continue;
     auto answered = answer(*line);
     if (!answered && (answered.error().code == partita::ErrorCode::kIo || !editor_.interactive())) {
       return fail(answered.error());
@@ -355,7 +354,7 @@ int run(const Common& common, const Options& options) {
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
   }
-  // A model without a (usable) template is told about now, not after the first message.
+  // A missing or broken chat template is reported now, not after the first message.
   const partita::Message probe{"user", "Hi"};
   if (auto ids = opened->model.tokenize_chat({&probe, 1}, true, &interrupted()); !ids)
     return fail(ids.error());
@@ -380,17 +379,19 @@ int run(const Common& common, const Options& options) {
 
 void add_chat(Command program, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  const Command command =
-      add_command(program, common, "chat", kEngine | kSeed,
-                  "Talk with the model; /help there lists the commands", common.program + " chat");
-  command
-      .add_option("-n,--max-tokens", options->max_tokens, "at most this many tokens an answer; -1: no limit")
+  const Command command = add_command(
+      program, common, "chat", kEngine | kSeed,
+      "Chat with the model in the terminal; /help there lists its commands", common.program + " chat",
+      {"--model", "--threads", "--system", "--session", "--temperature", "--greedy", "--top-k", "--top-p",
+       "--seed", "--max-tokens", "--stop", "--quiet", "--verbose"});
+  command.heading(Heading::kPrompt);
+  command.add_option("--system", options->system, "the system message");
+  command.add_option("--session", options->session, "file of the chat, to continue or to begin")
+      .value_name("FILE");
+  command.heading(Heading::kOutput);
+  command.add_option("-n,--max-tokens", options->max_tokens, "maximum tokens of an answer; -1: no limit")
       .range(-1, 1 << 30)
       .show_default();
-  command.add_option("--system", options->system, "the system message");
-  command.add_option("--session", options->session,
-                     "a file that keeps the chat, turn by turn: it goes on where it ended; one that is not "
-                     "there begins a chat");
   add_sampling(command, options->sampling);
   add_speculation(command, options->speculation);
   command.callback([&common, &action, options] {

@@ -14,12 +14,12 @@ namespace {
 
 constexpr const char* kMark = "chat_cache";
 
-/// FNV-1a in 64 bits: tells chats apart; nobody is kept from making two alike.
+/// 64-bit FNV-1a: distinguishes chats, but does not resist deliberate collisions.
 std::uint64_t digest_of(std::span<const Message> messages) {
   std::uint64_t digest = 0xCBF29CE484222325U;
   const auto add = [&](const std::string& text) {
     for (const char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-    digest = (digest ^ 0xFFU) * 0x100000001B3U;  // a byte that UTF-8 lacks ends a text
+    digest = (digest ^ 0xFFU) * 0x100000001B3U;  // a byte that UTF-8 never has ends a text
   };
   for (const Message& message : messages) {
     add(message.role);
@@ -28,7 +28,7 @@ std::uint64_t digest_of(std::span<const Message> messages) {
   return digest;
 }
 
-/// Whether the first of the messages are those that the cache was made of.
+/// True if the cache was made from a prefix of the messages.
 bool begins_with(std::span<const Message> messages, const Json& note) {
   if (!is_cache_note(note)) return false;
   const auto count = note[kMark].get<std::uint64_t>();
@@ -49,7 +49,7 @@ Result<void> save_cache(const partita::Session& session, std::span<const Message
   const std::string path = cache_path(chat);
   std::error_code none;
   if (fs::exists(path, none) && !is_session_file(path)) {
-    return Error{ErrorCode::kIo, "\"" + path + "\" is there and no cache"};
+    return Error{ErrorCode::kIo, "\"" + path + "\" exists and is no cache of a chat"};
   }
   return session.save(path, json_text({{kMark, messages.size()}, {"digest", digest_of(messages)}}));
 }

@@ -1,5 +1,5 @@
-// What the model has read of a chat, beside the chat's file: a session file that may be missing or stale, and
-// then costs reading the chat again.
+// The KV cache of a chat, in a session file beside the chat's file. If it is missing or stale, the model
+// reads the chat again (prefill).
 #pragma once
 
 #include <partita/partita.hpp>
@@ -12,19 +12,19 @@ namespace tools {
 
 std::string cache_path(const std::string& chat);
 
-/// Whether this is the note of a chat's cache.
+/// True if this is the note of a chat's cache.
 bool is_cache_note(const Json& note);
 
-/// Writes what the session holds. Precondition: it has read nothing but these messages. Error: kIo.
+/// Writes the session to the cache file. Precondition: it holds tokens of these messages only. Error: kIo.
 partita::Result<void> save_cache(const partita::Session& session, std::span<const partita::Message> messages,
                                  const std::string& chat);
 
-/// Takes the cache into the session if what was read is how these messages begin; else the session is empty.
-/// true: it was taken. Errors: why there is one that cannot be taken.
+/// Loads the cache into the session if it holds a prefix of these messages; else the session is empty.
+/// Returns true if it was loaded. Errors: why an existing cache cannot be loaded.
 partita::Result<bool> load_cache(partita::Session& session, std::span<const partita::Message> messages,
                                  const std::string& chat);
 
-/// Removes the cache, and what programs that were killed while they wrote one have left of it.
+/// Removes the cache, and unfinished caches of programs that were killed while they wrote one.
 void remove_cache(const std::string& chat);
 void remove_torn_caches(const std::string& chat);
 

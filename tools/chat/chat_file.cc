@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr mode_t kOwnersAlone = 0600, kDirectory = 0700;
+constexpr mode_t kOwnerOnly = 0600, kDirectory = 0700;
 constexpr std::string_view kSessionStart = "PARTITAS";
 constexpr std::string_view kChatStart = "{\"partita_chat\":";
 
@@ -53,16 +53,16 @@ Result<std::string> read_all(int fd, const std::string& path) {
   }
 }
 
-/// Whether no chat was ever begun in a file: it is empty, or holds a piece of a first line, or zeros, which a
-/// file system may leave after a loss of power.
-bool is_unbegun(std::string_view text) {
+/// True if no chat was begun in a file: it is empty, or has a part of a first line, or zeros, which a file
+/// system may leave after a power failure.
+bool has_no_chat(std::string_view text) {
   text = text.substr(0, text.find_last_not_of('\0') + 1);
   if (text.find('\n') != std::string_view::npos) return false;
   const std::size_t n = std::min(text.size(), kChatStart.size());
   return text.substr(0, n) == kChatStart.substr(0, n) && parse_json(std::string(text)).is_discarded();
 }
 
-/// The messages that older programs kept as the note of a session.
+/// The messages that older versions stored as the note of a session.
 Result<std::vector<Message>> messages_of(const std::string& note, const std::string& path) {
   const Error not_a_chat = {ErrorCode::kBadFile, "\"" + path + "\" is a session, but not one of a chat"};
   const Json chat = parse_json(note);
@@ -85,11 +85,11 @@ void move_chat(const std::string& from, const std::string& to) {
   std::rename(from.c_str(), to.c_str());
 }
 
-/// Moves a chat and its cache to the first free name beside it.
+/// Renames a chat and its cache to the first free name beside it.
 Result<std::string> put_aside(const std::string& path) {
   for (int number = 1; number < 1000000; ++number) {
     const std::string aside = path + "." + std::to_string(number);
-    const Descriptor reserved(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kOwnersAlone));
+    const Descriptor reserved(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly));
     if (reserved.get() < 0 && errno == EEXIST) continue;
     if (reserved.get() < 0) return file_error("cannot keep what is there aside, at", aside);
     move_chat(path, aside);
@@ -111,7 +111,7 @@ Result<ChatFile> ChatFile::open_file(const std::string& path, bool create) {
   if (create) {
     if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
   }
-  auto fd = open_locked(path, create ? O_CREAT : 0, kOwnersAlone);
+  auto fd = open_locked(path, create ? O_CREAT : 0, kOwnerOnly);
   if (fd) return ChatFile(path, *fd);
   switch (fd.error().code) {
     case ErrorCode::kInvalidArgument:
@@ -135,7 +135,7 @@ Result<ChatFile::Opened> ChatFile::read(const ChatModel& model) {
   if (is_session_file(path_)) return read_session(model);
   auto text = read_all(fd_.get(), path_);
   if (!text) return text.error();
-  if (is_unbegun(*text)) {
+  if (has_no_chat(*text)) {
     torn_ = !text->empty();
     ChatRecord record(model);
     if (auto written = write(record, true); !written) return written.error();
@@ -149,8 +149,8 @@ Result<ChatFile::Opened> ChatFile::read(const ChatModel& model) {
   torn_ = found->torn;
   std::vector<std::string> remarks;
   if (found->torn) remarks.push_back("the last line of \"" + path_ + "\" is torn and was dropped");
-  if (found->left_out > 0) {
-    remarks.push_back(std::to_string(found->left_out) + " damaged lines of \"" + path_ + "\" are left out");
+  if (found->damaged > 0) {
+    remarks.push_back(std::to_string(found->damaged) + " damaged lines of \"" + path_ + "\" were skipped");
   }
   if (auto cut = cut_back(); !cut) return cut.error();
   return Opened{std::move(*this), std::move(found->record), std::move(remarks)};
@@ -173,7 +173,7 @@ Result<ChatFile::Created> ChatFile::create(const std::string& path, const ChatRe
   auto file = open_file(path, true);
   struct stat status = {};
   if (file && fstat(file->fd_.get(), &status) == 0 && status.st_size > 0) {
-    auto there = file->read(record.model());  // nobody else's words are moved
+    auto there = file->read(record.model());  // files that are no chats are not renamed
     if (!there) return there.error();
     auto moved = put_aside(path);
     if (!moved) return moved.error();
@@ -189,7 +189,7 @@ Result<ChatFile::Created> ChatFile::create(const std::string& path, const ChatRe
   return Created{std::move(*file), std::move(aside)};
 }
 
-/// Cuts off what is behind the whole lines.
+/// Truncates the file to its whole lines.
 Result<void> ChatFile::cut_back() {
   if (!torn_) return {};
   if (ftruncate(fd_.get(), static_cast<off_t>(bytes_)) != 0) return file_error("cannot write", path_);
@@ -222,16 +222,16 @@ Result<void> ChatFile::write(const ChatRecord& record, bool synced) {
   return {};
 }
 
-/// Puts the record in the place of an older program's session, at once and whole.
+/// Atomically replaces an older version's session by the record.
 Result<void> ChatFile::replace(const ChatRecord& record) {
   std::error_code problem;
-  const std::string target = fs::canonical(path_, problem).string();  // not in that of a link to it
+  const std::string target = fs::canonical(path_, problem).string();  // the file itself, not a link to it
   if (problem) return Error{ErrorCode::kIo, "cannot replace \"" + path_ + "\": " + problem.message()};
   const std::string fresh = target + ".partita-new";
   ::unlink(fresh.c_str());  // of a program that was killed here
-  ChatFile file(fresh, ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, kOwnersAlone));
+  ChatFile file(fresh, ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, kOwnerOnly));
   if (file.fd_.get() < 0) return file_error("cannot open", fresh);
-  // Locked before it has the name that others look for.
+  // Locked before it gets the name under which other programs open it.
   auto done = flock(file.fd_.get(), LOCK_EX | LOCK_NB) == 0 ? file.write(record, true)
                                                             : file_error("cannot lock", fresh);
   if (done && std::rename(fresh.c_str(), target.c_str()) != 0) done = file_error("cannot replace", target);

@@ -1,4 +1,4 @@
-// The file of a chat: its record, one process at a time, on the disk line by line.
+// The file of a chat: appends the lines of its record; locked, so that one process at a time writes it.
 #pragma once
 
 #include <partita/partita.hpp>
@@ -12,26 +12,26 @@ namespace tools {
 
 class ChatFile {
  public:
-  /// Opens the chat at `path` and locks it against other programs. create: begins one of this model where
-  /// there is none, in directories that are made where they are missing; both are their owner's alone.
-  /// Errors: kNotFound without `create`; kIo where it could not be written later on; kInvalidArgument where
-  /// another program has the chat open, or the file is none; kBadFile.
+  /// Opens the chat at `path` and locks it against other programs. create: begins a chat with this model if
+  /// there is none, and makes missing directories; only their owner can read both. Errors: kNotFound without
+  /// `create`; kIo if the file cannot be written; kInvalidArgument if another program has the chat open, or
+  /// the path is no regular file; kBadFile.
   struct Opened;
   static partita::Result<Opened> open(const std::string& path, bool create, const ChatModel& model);
 
-  /// Keeps a record at a new path, on the disk when it returns. A chat that is there is kept aside, at
-  /// path.1 or the next number that is free.
+  /// Writes and syncs a record to a new path. An existing chat there is renamed to path.1 or the next free
+  /// number.
   struct Created;
   static partita::Result<Created> create(const std::string& path, const ChatRecord& record);
 
   const std::string& path() const { return path_; }
-  /// Whether `path` leads to this file.
+  /// True if `path` is this file.
   bool is(const std::string& path) const { return is_at(fd_.get(), path); }
-  /// Whether a session of an older program stands here, which the first write() replaces.
+  /// True if the file is a session of an older version, which the first write() replaces.
   bool is_session() const { return is_session_; }
 
-  /// Appends the record's lines that are not there yet. synced: they are on the disk when it returns. After
-  /// an error the file is as it was, and the next call tries again.
+  /// Appends the record's lines that the file lacks. synced: also syncs them to the disk. After an error the
+  /// file is unchanged, and the next call tries again.
   partita::Result<void> write(const ChatRecord& record, bool synced);
 
  private:
@@ -45,9 +45,9 @@ class ChatFile {
   std::string path_;
   Descriptor fd_;
   std::size_t bytes_ = 0;    // of whole lines
-  std::size_t written_ = 0;  // lines of the record that are there
+  std::size_t written_ = 0;  // lines of the record that the file has
   bool synced_ = true;       // all of them are on the disk
-  bool torn_ = false;        // there may be something behind the whole lines
+  bool torn_ = false;        // there may be a torn line after the whole lines
   bool unended_ = false;     // the last line has no newline yet
   bool is_session_ = false;
 };
@@ -55,15 +55,15 @@ class ChatFile {
 struct ChatFile::Opened {
   ChatFile file;
   ChatRecord record;
-  std::vector<std::string> remarks;  // what of the file could not be read
+  std::vector<std::string> remarks;  // parts of the file that could not be read
 };
 
 struct ChatFile::Created {
   ChatFile file;
-  std::string aside;  // where what was there is now; empty: nothing was there
+  std::string aside;  // new path of the chat that was at this path; empty: there was none
 };
 
-/// Whether a file begins like a session file.
+/// True if a file begins like a session file.
 bool is_session_file(const std::string& path);
 
 }  // namespace tools

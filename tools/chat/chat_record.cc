@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kHeader = "partita_chat";  // the first key of a chat's first line
 constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kMostIds = std::uint64_t{1} << 48;
+constexpr std::uint64_t kMaxIds = std::uint64_t{1} << 48;
 
 std::string hexadecimal(std::uint64_t number) {
   char text[17];
@@ -20,7 +20,7 @@ std::string hexadecimal(std::uint64_t number) {
 std::optional<std::uint64_t> number_at(const Json& line, const char* key) {
   if (!line.contains(key) || !line[key].is_number_unsigned()) return std::nullopt;
   const auto value = line[key].get<std::uint64_t>();
-  return value < kMostIds ? std::optional(value) : std::nullopt;
+  return value < kMaxIds ? std::optional(value) : std::nullopt;
 }
 
 std::optional<std::string> text_at(const Json& line, const char* key) {
@@ -67,7 +67,7 @@ bool ChatRecord::leads_to(Id before, Id after) const {
   return after == before;
 }
 
-/// Jumps are those of skew-binary lists (Myers 1983): from anywhere back to anywhere in logarithmic time.
+/// The jump pointers are those of skew-binary lists (Myers 1983): any ancestor in logarithmic time.
 void ChatRecord::add(Id id, Id parent, Message message) {
   const Node none;
   const auto node = [&](Id of) -> const Node& {
@@ -117,7 +117,7 @@ bool ChatRecord::apply_message(const Json& line) {
   if (!id || !parent || !role || !content) return false;
   const Id last = messages_.empty() ? 0 : messages_.back().id;
   if (*id <= last) return false;
-  // Where the line of the message before it is damaged, it follows what is left.
+  // If the line of its parent is damaged, it follows the last message that was read.
   const bool known = *parent == 0 || find(*parent) != nullptr;
   add(*id, known ? *parent : last, {std::move(*role), std::move(*content)});
   return true;
@@ -143,7 +143,7 @@ bool ChatRecord::apply(const Json& line) {
   if (line.contains("role")) return apply_message(line);
   if (line.contains("head")) return apply_head(line);
   if (line.contains("model")) return apply_model(line);
-  return true;  // of a later program; it stays in the record
+  return true;  // from a later version; it stays in the record
 }
 
 void ChatRecord::append(const Json& line) {
@@ -173,7 +173,7 @@ Result<ChatRecord::Read> ChatRecord::read(std::string_view text, const std::stri
         found.torn = true;
         return found;
       }
-      ++found.left_out;
+      ++found.damaged;
       found.bytes = newline + 1;
       continue;
     }
@@ -189,7 +189,7 @@ void ChatRecord::say(const Message& message, std::string_view finish) {
   Json line = {{"id", id}, {"parent", head_}, {"role", message.role}, {"content", message.content}};
   if (!finish.empty()) line["finish"] = finish;
   lines_.push_back(json_text(line));
-  add(id, head_, message);  // the bytes as they are; a line has what of them is UTF-8
+  add(id, head_, message);  // the raw bytes; the line has U+FFFD for invalid UTF-8
 }
 
 void ChatRecord::use(const ChatModel& model) {

@@ -1,4 +1,5 @@
-// A chat as a record that only grows: a tree of messages, and the end of the tree where the chat goes on.
+// A chat as an append-only record: a tree of messages, and the head: the message after which the chat
+// continues.
 #pragma once
 
 #include <cstdint>
@@ -19,46 +20,46 @@ using partita::ErrorCode;
 using partita::Message;
 using partita::Result;
 
-/// The model that a chat is had with.
+/// The model of a chat.
 struct ChatModel {
   std::string path;
   std::string fingerprint;  // 16 hexadecimal digits
-  /// Error: kIo, where the model's file cannot be read any more.
+  /// Error: kIo if the model's file can no longer be read.
   static partita::Result<ChatModel> of(const partita::Model& model);
   ChatModel(std::string its_path, std::string its_fingerprint)
       : path(std::move(its_path)), fingerprint(std::move(its_fingerprint)) {}
 };
 
-/// What changes a record appends a line to it, in JSON (docs/session_files.md); no line ever changes. So the
-/// record in memory and its file hold the same, and whatever was taken back can be got back.
+/// Each change appends a line to the record, in JSON (docs/session_files.md); no line ever changes. So the
+/// record in memory equals its file, and everything that was undone can be redone.
 class ChatRecord {
  public:
   using Id = std::uint64_t;  // of a message; 0: before the first
 
   explicit ChatRecord(const ChatModel& model);
 
-  /// The record that these lines are, which need not end in a newline. Error: kInvalidArgument where the text
-  /// is no chat, or one of a later version. What does not fit is left out.
+  /// Parses a record; the last line may lack its newline. Error: kInvalidArgument if the text is no chat, or
+  /// one of a later version. Damaged lines are skipped.
   struct Read;
   static partita::Result<Read> read(std::string_view text, const std::string& path);
 
   const std::vector<std::string>& lines() const { return lines_; }
   bool empty() const { return messages_.empty(); }
   Id head() const { return head_; }
-  /// From the first to the head.
+  /// The messages from the first to the head.
   std::vector<partita::Message> messages() const;
   const ChatModel& model() const { return model_; }
 
   void say(const partita::Message& message, std::string_view finish = {});
-  /// What comes now is said by this model.
+  /// Records that this model answers from now on.
   void use(const ChatModel& model);
-  /// The last question and its answer are taken back. false: there is none.
+  /// Undoes the last question and its answer. false: there is none.
   bool undo();
-  /// The chat begins anew. false: it has not begun.
+  /// Starts the chat again. false: it is empty.
   bool reset();
-  /// Back to where the last undo() or reset() was; what was said since can be got back in the same way.
+  /// Goes back to the head before the last undo() or reset(); another redo() returns to the present one.
   bool redo();
-  /// The last question was not answered: it is no part of the chat. false: the last message is no question.
+  /// Removes a last question without an answer from the chat. false: the last message is no question.
   bool drop_question();
 
  private:
@@ -66,7 +67,7 @@ class ChatRecord {
     Id id = 0, parent = 0;
     partita::Message message;
     std::uint64_t depth = 0;  // messages before it
-    Id jump = 0;              // one of them, so that a walk by parents and jumps takes few steps
+    Id jump = 0;              // an ancestor, so that a walk along parents and jumps takes few steps
   };
   struct Left {
     Id id = 0;
@@ -75,7 +76,7 @@ class ChatRecord {
 
   ChatRecord() = default;
   void append(const Json& line);
-  /// Takes in what a line says. false: it does not fit.
+  /// Applies a line. false: it is damaged.
   bool apply(const Json& line);
   bool apply_message(const Json& line);
   bool apply_head(const Json& line);
@@ -94,8 +95,8 @@ class ChatRecord {
   std::vector<std::string> lines_;  // without newlines
   std::vector<Node> messages_;      // in order of ids; parents come before
   Id head_ = 0;
-  // Ends that were left by undo(), reset() or redo(); the last one first to go back to. Those that left_now_
-  // does not have with the same time were come back to.
+  // Heads that undo(), reset() or redo() left; redo() goes to the last one first. An entry is stale (the chat
+  // returned to it) unless left_now_ has it with the same time.
   std::deque<Left> left_;
   std::unordered_map<Id, std::uint64_t> left_now_;
   std::uint64_t times_left_ = 0;
@@ -103,10 +104,10 @@ class ChatRecord {
 
 struct ChatRecord::Read {
   ChatRecord record;
-  std::size_t bytes = 0;     // of the text, up to the end of the last line that is whole
-  std::size_t left_out = 0;  // whole lines that do not fit
-  bool torn = false;         // a last line was not whole
-  bool unended = false;      // the last line is whole but for its newline
+  std::size_t bytes = 0;    // of the text, up to the end of the last whole line
+  std::size_t damaged = 0;  // whole lines that were skipped
+  bool torn = false;        // the last line was not whole
+  bool unended = false;     // the last line is whole, but lacks its newline
 };
 
 }  // namespace tools

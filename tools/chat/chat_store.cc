@@ -38,8 +38,8 @@ void ChatStore::ask(const std::string& question) {
   const std::vector<Message> messages = with_question(question);
   if (record_.head() == 0 && messages.size() > 1) record_.say(messages.front());
   record_.say(messages.back());
-  cache_is_there_ = false;
-  if (file_) static_cast<void>(file_->write(record_, false));  // sync() tells about it
+  cache_is_current_ = false;
+  if (file_) static_cast<void>(file_->write(record_, false));  // sync() reports the error
 }
 
 void ChatStore::drop_question() {
@@ -54,19 +54,19 @@ bool ChatStore::reset() {
 }
 
 bool ChatStore::forget(bool (ChatRecord::*change)()) {
-  if (file_) remove_cache(file_->path());  // first: a kill from here on costs no more than reading anew
-  cache_is_there_ = false;
+  if (file_) remove_cache(file_->path());  // first: a kill after this costs another prefill at most
+  cache_is_current_ = false;
   if (!(record_.*change)()) return false;
   trim_session();
   return true;
 }
 
-/// Leaves in the session what it has read of the chat as it is now.
+/// Truncates the session to the messages of the present chat.
 void ChatStore::trim_session() {
   partita::Request request;
   request.messages = record_.messages();
-  // generate() gives up what a prompt does not begin with, and reads nothing yet. Not what was cancelled
-  // before.
+  // generate() drops the part of the cache that the prompt does not begin with, and does no prefill yet. It
+  // must not see an earlier Ctrl-C.
   session_.set_cancel(nullptr);
   if (request.messages.empty() || !session_.generate(request)) session_.reset();
   session_.set_cancel(&interrupted());
@@ -78,9 +78,9 @@ Result<void> ChatStore::sync() {
 }
 
 Result<void> ChatStore::write_cache() {
-  if (!file_ || file_->is_session() || cache_is_there_ || session_.length() == 0) return {};
+  if (!file_ || file_->is_session() || cache_is_current_ || session_.length() == 0) return {};
   if (auto saved = save_cache(session_, record_.messages(), file_->path()); !saved) return saved;
-  cache_is_there_ = true;
+  cache_is_current_ = true;
   return {};
 }
 
@@ -109,7 +109,7 @@ std::vector<std::string> ChatStore::take(ChatFile::Opened opened) {
   return remarks;
 }
 
-/// What the model has read, where that is kept; and why it is not, where that is worth a word.
+/// Loads the cache of the chat, if there is one; adds a remark if it cannot be used.
 void ChatStore::read_cache(std::vector<std::string>& remarks) {
   remove_torn_caches(file_->path());
   std::optional<Error> refused;
@@ -117,11 +117,11 @@ void ChatStore::read_cache(std::vector<std::string>& remarks) {
     if (auto loaded = session_.load(file_->path()); !loaded) refused = loaded.error();
     if (refused) session_.reset();
     trim_session();
-    cache_is_there_ = false;
+    cache_is_current_ = false;
   } else {
     auto loaded = load_cache(session_, record_.messages(), file_->path());
     if (!loaded) refused = loaded.error();
-    cache_is_there_ = loaded && *loaded;
+    cache_is_current_ = loaded && *loaded;
   }
   const ChatModel& before = record_.model();
   if (!record_.empty() && before.fingerprint != model_.fingerprint) {
@@ -141,7 +141,7 @@ Result<std::vector<std::string>> ChatStore::keep_in(const std::string& path) {
     remarks.push_back("the chat that was in \"" + path + "\" is in \"" + created->aside + "\" now");
   }
   file_ = std::move(created->file);
-  cache_is_there_ = false;
+  cache_is_current_ = false;
   remove_cache(path);  // of a chat that was removed without it
   return remarks;
 }

@@ -1,4 +1,4 @@
-// A chat: its record, the file that keeps it, and the session in which the model has read it.
+// A chat: its record, its file, and the session that holds its KV cache.
 #pragma once
 
 #include <optional>
@@ -13,42 +13,42 @@ namespace tools {
 
 class ChatStore {
  public:
-  /// system: what a chat that begins here begins with; may be empty.
+  /// system: the system message of new chats; may be empty.
   ChatStore(ChatModel model, partita::Session session, std::string system);
 
   partita::Session& session() { return session_; }
   std::vector<partita::Message> messages() const { return record_.messages(); }
-  /// The file that keeps the chat; empty: none.
+  /// The chat's file; empty: none.
   std::string path() const { return file_ ? file_->path() : std::string(); }
   bool is_in(const std::string& path) const { return file_ && file_->is(path); }
-  /// Whether anything was said that no file keeps.
-  bool is_homeless() const { return !file_ && !record_.empty(); }
+  /// True if the chat has messages and no file.
+  bool is_unsaved() const { return !file_ && !record_.empty(); }
 
-  /// What the model is to read when this is asked.
+  /// The messages of the chat with this question.
   std::vector<partita::Message> with_question(const std::string& question) const;
-  /// A question was asked: it is in the file, though perhaps not on the disk.
+  /// Records a question. It is written to the file, but not yet synced.
   void ask(const std::string& question);
-  /// It was answered, and why the answer ended.
+  /// Records the answer, and why it ended.
   void answer(const std::string& text, std::string_view finish) { record_.say({"assistant", text}, finish); }
-  /// It was not.
+  /// Removes the question, which was not answered.
   void drop_question();
 
-  // As ChatRecord's. What they take back is in no cache any more, neither in memory nor on the disk.
+  // Like ChatRecord's. Undone messages are also removed from the cache, in memory and on the disk.
   bool undo() { return forget(&ChatRecord::undo); }
   bool reset();
   bool redo() { return forget(&ChatRecord::redo); }
 
-  /// Brings all of the record to the disk, if a file keeps it.
+  /// Syncs the record to the disk, if the chat has a file.
   partita::Result<void> sync();
-  /// Writes beside the file what the model has read, unless it is there already.
+  /// Writes the cache beside the file, unless it is up to date.
   partita::Result<void> write_cache();
 
-  /// Goes on with the chat of another file; what is open here must be on the disk. create: a file that is not
-  /// there begins a chat. Returns what there is to say about it. Errors: those of ChatFile::open(); the chat
-  /// that was open stays open.
+  /// Opens the chat of another file. Precondition: the present one is synced. create: begins a chat if there
+  /// is no file. Returns remarks for the user. Errors: those of ChatFile::open(); the present chat then stays
+  /// open.
   partita::Result<std::vector<std::string>> open(const std::string& path, bool create);
-  /// From here on the chat is kept in another file, beginning with all of its record. Returns what there is
-  /// to say about it. Errors: those of ChatFile::create(); it is then kept where it was.
+  /// Writes the record to another file, which is the chat's file from now on. Returns remarks for the user.
+  /// Errors: those of ChatFile::create(); the chat then keeps its file.
   partita::Result<std::vector<std::string>> keep_in(const std::string& path);
 
  private:
@@ -60,10 +60,10 @@ class ChatStore {
   ChatModel model_;
   partita::Session session_;
   std::string system_;    // of --system
-  std::string begun_as_;  // the system message that the open chat began with
+  std::string begun_as_;  // the system message of the open chat
   ChatRecord record_;
   std::optional<ChatFile> file_;
-  bool cache_is_there_ = false;  // the file's cache is that of the record
+  bool cache_is_current_ = false;  // the cache file is that of the record
 };
 
 }  // namespace tools

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kHistoryLines = 1000;
 
-/// libedit decodes what is typed by the locale; text is UTF-8 here whatever the environment forgot to say.
+/// libedit decodes input by the locale; text is always UTF-8 here, whatever the environment says.
 void use_utf8() {
   std::setlocale(LC_CTYPE, "");
   if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -49,7 +49,7 @@ struct LineEditor::Impl {
     el_set(editor, EL_CLIENTDATA, this);
     el_set(editor, EL_PROMPT, &Impl::show_prompt);
     el_set(editor, EL_EDITOR, "emacs");
-    // While a line is edited Ctrl-C is a key, not a signal: it must reach the function below, not kill a
+    // While a line is edited Ctrl-C is a key, not a signal: it must call the function below, not interrupt a
     // read.
     el_set(editor, EL_SETTY, "-d", "-isig", nullptr);
     el_set(editor, EL_ADDFN, "partita-interrupt", "Stop editing this line", &Impl::on_interrupt);
@@ -80,8 +80,8 @@ LineEnd LineEditor::read(const std::string& prompt, std::string& line) {
   if (!interactive()) return impl_->lines.next(line);
   impl_->prompt = prompt;
   impl_->stopped = false;
-  // Raw mode before the prompt shows, not after as el_gets() would: what is typed in between, the terminal
-  // itself would echo or, with Ctrl-C and Ctrl-D, swallow. A Ctrl-C that came before stopped what ran before.
+  // Raw mode before the prompt is shown; el_gets() would set it after. The terminal would echo keys typed in
+  // between, or swallow Ctrl-C and Ctrl-D. An earlier Ctrl-C belongs to the work before.
   el_set(impl_->editor, EL_PREP_TERM, 1);
   interrupted().clear();
   int length = 0;

@@ -1,4 +1,4 @@
-// A line from whoever sits at the terminal: libedit with history, or plain lines where there is no terminal.
+// Line input for chat: libedit with history on a terminal, else plain lines.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@ class LineEditor {
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
-  /// Both stdin and stdout are a terminal.
+  /// True if both stdin and stdout are a terminal.
   bool interactive() const;
 
-  /// One line. kInterrupted: Ctrl-C while editing; the line holds what stood there.
+  /// Reads a line. kInterrupted: Ctrl-C while editing; `line` has the text so far.
   LineEnd read(const std::string& prompt, std::string& line);
   /// Why read() returned kError.
   const partita::Error& error() const;

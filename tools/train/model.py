@@ -1,8 +1,8 @@
 """The transformer that is trained: Llama's body with an adaptive softmax and adaptive embeddings, or a dense twin.
 
 Parameters have the names of Hugging Face's LlamaForCausalLM, of nn.AdaptiveLogSoftmaxWithLoss under `lm_head.` and of
-fairseq's AdaptiveInput under `model.embed_tokens.`, as docs/convert.md takes them. Words are numbered by places here:
-place 0 is the most frequent token (order.npy has the token id at each place).
+fairseq's AdaptiveInput under `model.embed_tokens.`, as docs/convert.md takes them. Words are numbered in
+vocabulary order: place 0 is the most frequent token (order.npy has the token id at each place).
 
 Shapes: B rows, T tokens each, H hidden, V words, n positions, k words asked for at each.
 """
@@ -29,7 +29,7 @@ class Sizes:
     vocab: int = 49152
     context: int = 512
     head: str = "adaptive"  # or "dense": one matrix, the embedding's
-    cutoffs: tuple = (4096, 16384)  # places where clusters begin
+    cutoffs: tuple = (4096, 16384)  # where clusters begin in vocabulary order
     widths: tuple = (256, 64, 32)  # of the words of each band; the first is hidden
     tied: bool = True  # embedding and head share their words' vectors
     rope_theta: float = 10000.0
@@ -61,7 +61,7 @@ class RmsNorm(nn.Module):
 
 
 def rotary_angles(sizes, positions):
-    """cos and sin [B][1][T][head_dim] for positions [B][T]; the halves of a head turn alike."""
+    """cos and sin [B][1][T][head_dim] for positions [B][T]; both halves of a head have the same angles."""
     exponents = torch.arange(0, sizes.head_dim, 2, dtype=torch.float32) / sizes.head_dim
     angles = positions[..., None].float() * sizes.rope_theta**-exponents
     angles = torch.cat([angles, angles], dim=-1)[:, None]

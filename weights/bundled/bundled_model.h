@@ -1,4 +1,4 @@
-// The small model that is part of the library: weights/bundled/, made by tools/train/.
+// The small chat model that is embedded in the library: weights/bundled/, trained by tools/train/.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,8 @@
 
 namespace partita {
 
-/// The bytes of its GGUF file, in the program's read-only memory for as long as that runs. Empty where the
-/// library was built without it (PARTITA_BUNDLED=OFF).
+/// The bytes of its GGUF file, in the program's read-only data. Empty if the library was built without it
+/// (PARTITA_BUNDLED=OFF).
 std::span<const std::byte> bundled_model();
 
 }  // namespace partita

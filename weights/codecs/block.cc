@@ -48,8 +48,8 @@ void unpack_scales_6bit(const std::byte* from, std::int8_t* sc, std::uint8_t* mn
   std::uint8_t b[12];
   std::memcpy(b, from, sizeof b);
   for (int i = 0; i < 4; ++i) {
-    // Groups 0 to 3 own the low six bits of a byte; 4 to 7 have four bits in bytes 8 to 11 and their upper
-    // two at the top of those bytes.
+    // Groups 0 to 3 use the low six bits of a byte; groups 4 to 7 have their low four bits in bytes 8 to 11
+    // and their upper two bits at the top of the bytes of groups 0 to 3.
     sc[i] = static_cast<std::int8_t>(b[i] & 63);
     mn[i] = b[i + 4] & 63;
     sc[i + 4] = static_cast<std::int8_t>((b[i + 8] & 15) | (b[i] >> 6) << 4);

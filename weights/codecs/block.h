@@ -1,4 +1,5 @@
-// What the codec files share: fields of a block, and the one formula that turns a QuantBlock into values.
+// Helpers that the codec files share: reading the fields of a quantization block, and the formula that
+// dequantizes a QuantBlock.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,7 @@
 
 namespace partita {
 
-// One codec a file in this folder; codec.cc lists them.
+// Each file in this folder defines one codec; codec.cc lists them.
 extern const Codec kCodecF32, kCodecF16, kCodecBF16;
 extern const Codec kCodecQ4_0, kCodecQ4_1, kCodecQ5_0, kCodecQ5_1, kCodecQ8_0;
 extern const Codec kCodecQ4_K, kCodecQ5_K, kCodecQ6_K;
@@ -43,7 +44,7 @@ struct Range32 {
 };
 Range32 range_32(const float* values);
 
-/// 1 / d, and 0 where that is not finite: such a d is 0 as f16, so every q means the same.
+/// 1 / d, or 0 if that is not finite: such a d rounds to 0 as f16, so that all q mean the same value.
 float reciprocal_or_zero(float d);
 
 /// Truncates to 0..max; NaN gives 0.
@@ -53,7 +54,7 @@ std::uint8_t truncate_to(float value, int max);
 /// out: layout.block values, value = scale * (q - offset) - minimum of the element's group.
 void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float* out);
 
-/// Codec::dequantize of a type, from its layout and its way of taking a block apart.
+/// Codec::dequantize of a type, from its layout and its decompose function.
 template <const QuantLayout& kLayout, std::size_t kBytes, void (*kDecompose)(const std::byte*, QuantBlock&)>
 void dequantize_blocks(const std::byte* blocks, std::size_t n, float* out) {
   QuantBlock block;

@@ -1,10 +1,11 @@
-// Quantization codecs: what the bytes of a block mean. One file a type; this is their common shape.
+// Quantization codecs: how each GGUF type stores a block of values. One file per type; this is their common
+// interface.
 //
-// Every quantized type stores, for a group of 16 or 32 consecutive elements, unsigned integers q and
+// Every quantized type stores unsigned integers q for a group of 16 or 32 consecutive elements, with
 //     value = scale * (q - offset) - minimum
-// with `offset` a constant of the type. `decompose` shows a block in that form without rounding anything
-// away (scale and minimum are products kept as their exact factors), which is what the weight panels of
-// engine/kernels are built from; `dequantize` gives the values themselves and is the definition.
+// where `offset` is a constant of the type. `decompose` returns a block in that form without rounding (scale
+// and minimum stay as their exact factors); the weight panels of engine/kernels are packed from it.
+// `dequantize` returns the values and is the definition.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ std::uint16_t f32_to_f16(float value);
 float bf16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_bf16(float value);
 
-/// How the scale (and minimum) of a group is written.
+/// How the scale (and minimum) of a group is stored.
 enum class ScaleKind : std::uint8_t {
   kNone,     // float types: no groups
   kF16,      // scale = d                           (Q4_0, Q5_0, Q8_0)
@@ -30,16 +31,16 @@ enum class ScaleKind : std::uint8_t {
   kSuperI8,  // scale = d * sc, sc a signed byte, no minimum    (Q6_K)
 };
 
-/// The shape that all blocks of a type share.
+/// The layout that all blocks of a type share.
 struct QuantLayout {
   ScaleKind scale = ScaleKind::kNone;
   int bits = 0;    // of q: 4, 5, 6 or 8
-  int group = 0;   // elements under one scale: 32, or 16 for Q6_K
+  int group = 0;   // elements with a common scale: 32, or 16 for Q6_K
   int offset = 0;  // subtracted from q
   int block = 1;   // elements in a block
 };
 
-/// A block taken apart. Sized for the largest type (256 elements, 16 groups).
+/// A decomposed block. Sized for the largest type (256 elements, 16 groups).
 struct QuantBlock {
   std::uint8_t q[256];       // element i of the block, 0 <= q < 2^bits (Q8_0: the signed byte + 128)
   std::uint16_t d = 0;       // f16 bits
@@ -60,7 +61,7 @@ struct Codec {
   /// Null for types that Partita only reads (Q4_K, Q5_K, Q6_K).
   void (*quantize)(const float* values, std::size_t n, std::byte* out);
 
-  /// One block, taken apart. Null for float types.
+  /// Decomposes one block. Null for float types.
   void (*decompose)(const std::byte* block, QuantBlock& out);
 };
 

@@ -27,7 +27,7 @@ constexpr Row kRows[] = {
     {Dtype::kQ6_K, "Q6_K", 256, 128 + 64 + 16 + 2},
 };
 
-/// The row of a type. A Dtype only comes from its enumerators or from dtype_from_gguf, so there is one.
+/// The row of a type. Every Dtype has one: values come only from the enumerators or from dtype_from_gguf.
 const Row& row(Dtype dtype) {
   return *std::find_if(std::begin(kRows), std::end(kRows) - 1,
                        [&](const Row& r) { return r.dtype == dtype; });

@@ -1,4 +1,4 @@
-// The element types a tensor in a model file can have, and how many bytes they take.
+// The element types of tensors in model files (ggml types), and their block sizes.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace partita {
 
-/// Values are GGUF's ggml_type numbers, so that a checked cast is the whole conversion.
+/// The values are the ggml_type numbers of GGUF, so that a checked cast converts them.
 enum class Dtype : std::uint32_t {
   kF32 = 0,
   kF16 = 1,

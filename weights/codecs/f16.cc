@@ -27,8 +27,8 @@ std::uint16_t f32_to_f16(float value) {
   if (magnitude >= 0x477ff000) return static_cast<std::uint16_t>(sign | 0x7c00);  // from 65520: infinity
   std::uint32_t rounded = 0;
   if (magnitude < 0x38800000) {
-    // Below 2^-14 the result is a multiple of 2^-24. Adding 0.5 gives a float whose last place is worth just
-    // that, so the addition does the rounding to nearest even.
+    // Below 2^-14 the result is a multiple of 2^-24. Adding 0.5 gives a float whose unit in the last place is
+    // 2^-24, so the addition rounds to nearest even.
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     rounded = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5f);
   } else {

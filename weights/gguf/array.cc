@@ -1,4 +1,4 @@
-// Values of GGUF metadata: types, their widths, and elements decoded when asked for.
+// Values of GGUF metadata: types, their widths, and elements decoded on access.
 #include <cstring>
 #include <utility>
 
@@ -142,7 +142,7 @@ std::optional<bool> GgufArray::bool_at(std::size_t i) const {
 
 std::optional<std::string_view> GgufArray::string_at(std::size_t i) const {
   if (i >= size_ || type_ != GgufType::kString) return std::nullopt;
-  const std::uint64_t first = string_starts_[i] + sizeof(std::uint64_t);  // behind its length
+  const std::uint64_t first = string_starts_[i] + sizeof(std::uint64_t);  // after its length
   return std::string_view(reinterpret_cast<const char*>(bytes_ + first), string_starts_[i + 1] - first);
 }
 

@@ -7,11 +7,12 @@
 #include "weights/gguf/parse.h"
 #include "weights/input_file.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-/// "a string" and so on, for the sentence "key 'x' is ..., and ... was expected".
+/// "a string" and so on, for the message "key 'x' is ..., and ... was expected".
 std::string describe(const GgufValue& value) {
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return sentence("the integer ", *number);
   if (const auto* number = std::get_if<std::int64_t>(&value)) return sentence("the integer ", *number);
@@ -71,7 +72,7 @@ Result<Gguf> Gguf::open(const std::string& path) {
 Result<Gguf> Gguf::open_whole(const std::string& path) {
   auto file = InputFile::open(path);
   if (!file) return file.error();
-  if (auto loaded = file->load(file->size()); !loaded) return loaded.error();
+  TRY(file->load(file->size()));
   return Impl::make(*std::move(file));
 }
 
@@ -150,11 +151,11 @@ Result<bool> Gguf::get_bool(std::string_view key, bool missing) const {
 
 const std::vector<TensorView>& Gguf::tensors() const { return impl_->contents.tensors; }
 
-const std::vector<UnreadTensor>& Gguf::unread() const { return impl_->contents.unread; }
+const std::vector<UnsupportedTensor>& Gguf::unsupported() const { return impl_->contents.unsupported; }
 
 Result<void> Gguf::check_types() const {
-  if (unread().empty()) return {};
-  return explain_tensor_types(unread(), path());
+  if (unsupported().empty()) return {};
+  return explain_tensor_types(unsupported(), path());
 }
 
 const TensorView* Gguf::find_tensor(std::string_view name) const {
@@ -167,7 +168,7 @@ bool Gguf::has_tensor(std::string_view name) const { return find_tensor(name) !=
 
 Result<TensorView> Gguf::tensor(std::string_view name, std::span<const std::uint64_t> shape) const {
   const TensorView* found = find_tensor(name);
-  if (auto checked = check_found(path(), name, found, shape); !checked) return checked.error();
+  TRY(check_found(path(), name, found, shape));
   return *found;
 }
 

@@ -1,5 +1,5 @@
-// GGUF v2/v3 files: every number in them checked before it is used; tensors are read when they are asked for.
-// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// Reader for GGUF v2/v3 files. Every number in the file is checked before it is used; tensor data is read on
+// demand. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 #pragma once
 
 #include <algorithm>
@@ -20,16 +20,16 @@
 
 namespace partita {
 
-/// The shape of a tensor: at most four dimensions, slowest first as in PyTorch ({rows, columns}), kept in
-/// place so that a file with many tensors costs one allocation. No dimension is 0, so the rank needs no
-/// field: it is where the zeros begin.
+/// The shape of a tensor: at most four dimensions, slowest first as in PyTorch ({rows, columns}), stored
+/// inline so that a file with many tensors takes one allocation. No dimension is 0, so the rank is the index
+/// of the first zero.
 class Shape {
  public:
   static constexpr std::size_t kMaxRank = 4;
 
   Shape() = default;
 
-  /// Dimensions beyond the fourth are dropped; reader and writer refuse such tensors before they come here.
+  /// Drops dimensions beyond the fourth; reader and writer refuse such tensors earlier.
   explicit Shape(std::span<const std::uint64_t> dims) {
     std::copy_n(dims.begin(), std::min(dims.size(), kMaxRank), dims_.begin());
   }
@@ -51,7 +51,7 @@ class Shape {
   std::array<std::uint64_t, kMaxRank> dims_{};
 };
 
-/// One tensor, and where its bytes are: Gguf::read() gives them.
+/// One tensor and the location of its bytes; Gguf::read() reads them.
 struct TensorView {
   std::string_view name;
   Shape shape;                       // no dimension is 0; the last one is a multiple of block_elements(dtype)
@@ -59,15 +59,15 @@ struct TensorView {
   Dtype dtype = Dtype::kF32;
 };
 
-/// A tensor of an element type that has no codec here: what the file says of it.
-struct UnreadTensor {
+/// A tensor whose element type has no codec here, as the file describes it.
+struct UnsupportedTensor {
   std::string_view name;
   Shape shape;
-  std::uint32_t type = 0;   // ggml's number
-  std::size_t tensors = 0;  // how many of Gguf::tensors() stand before it in the file
+  std::uint32_t type = 0;   // ggml_type number
+  std::size_t tensors = 0;  // how many of Gguf::tensors() come before it in the file
 };
 
-/// "IQ4_XS", or the number where ggml has no type of it.
+/// "IQ4_XS", or the number if ggml has no such type.
 std::string ggml_type_name(std::uint32_t type);
 
 /// The types a metadata value can have; the numbers are those of the file format.
@@ -90,11 +90,11 @@ enum class GgufType : std::uint32_t {
 /// "uint32" and so on.
 std::string_view name(GgufType type);
 
-/// A metadata array: a cheap view of the file's bytes, decoded when an element is asked for, so that an
-/// array costs no more memory than it takes in the file. Copyable; valid as long as its Gguf lives.
+/// A metadata array: a view of the file's bytes that decodes elements on access, so that an array takes no
+/// more memory than in the file. Cheap to copy; valid as long as its Gguf lives.
 ///
-/// Every accessor answers nullopt when i >= size() or the element has another type or does not fit, so a
-/// caller can use them on unchecked arrays:
+/// Every accessor returns nullopt if i >= size(), if the element has another type or if the value does not
+/// fit, so that callers can use them on unchecked arrays:
 ///     for (std::size_t i = 0; i < array.size(); ++i) if (auto piece = array.string_at(i)) ...
 class GgufArray {
  public:
@@ -107,7 +107,7 @@ class GgufArray {
 
   std::size_t size() const { return size_; }
   GgufType type() const { return type_; }    // of the elements; never kArray (arrays of arrays are refused)
-  std::span<const std::byte> bytes() const;  // as they stand in the file: numbers, or lengths and strings
+  std::span<const std::byte> bytes() const;  // in the file's encoding: numbers, or lengths and strings
 
   std::optional<std::uint64_t> uint_at(std::size_t i) const;  // any integer type, if not negative
   std::optional<std::int64_t> int_at(std::size_t i) const;    // any integer type, if it fits
@@ -122,7 +122,7 @@ class GgufArray {
   GgufType type_ = GgufType::kUint8;
 };
 
-/// Unsigned integers of every width arrive as uint64, signed ones as int64, both floats as double.
+/// Unsigned integers of every width become uint64, signed ones int64, both float types double.
 using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::string_view, GgufArray>;
 
 /// An open GGUF file. Movable; views stay valid as long as it lives.
@@ -132,10 +132,10 @@ class Gguf {
   /// limit; kUnsupported (version 1, big-endian, arrays of arrays).
   static Result<Gguf> open(const std::string& path);
 
-  /// The same with all of the file in memory: the bytes of TensorViews can be looked at.
+  /// open(), with the whole file in memory: the bytes of TensorViews can be read in place.
   static Result<Gguf> open_whole(const std::string& path);
 
-  /// The same checks on bytes in memory. The bytes must outlive the Gguf.
+  /// open(), for bytes in memory, with the same checks. The bytes must outlive the Gguf.
   static Result<Gguf> parse(std::span<const std::byte> file, std::string name);
 
   Gguf(Gguf&&) noexcept;
@@ -154,34 +154,34 @@ class Gguf {
   const std::vector<Entry>& metadata() const;  // in file order
   const GgufValue* find(std::string_view key) const;
 
-  /// Typed look-ups. Any integer type answers get_uint if its value fits; float32 and float64 answer
-  /// get_float. Error: kNotFound names the key; kBadFile names key, found type and expected type.
+  /// Typed look-ups. get_uint accepts any integer type whose value fits, get_float accepts float32 and
+  /// float64. Errors: kNotFound with the key; kBadFile with the key, the found type and the expected type.
   Result<std::uint64_t> get_uint(std::string_view key) const;
   Result<double> get_float(std::string_view key) const;
   Result<bool> get_bool(std::string_view key) const;
   Result<std::string_view> get_string(std::string_view key) const;
   Result<const GgufArray*> get_array(std::string_view key) const;  // never null
 
-  /// The same with a default for a missing key; a key of the wrong type is still an error.
+  /// With a default for a missing key; a key of the wrong type is still an error.
   Result<std::uint64_t> get_uint(std::string_view key, std::uint64_t missing) const;
   Result<double> get_float(std::string_view key, double missing) const;
   Result<bool> get_bool(std::string_view key, bool missing) const;
 
   // --- tensors ------------------------------------------------------------------------------------
-  const std::vector<TensorView>& tensors() const;   // in file order
-  const std::vector<UnreadTensor>& unread() const;  // in file order; no part of tensors()
-  /// Error: kUnsupported naming the types of unread(), if there are any, and those that are supported.
+  const std::vector<TensorView>& tensors() const;             // in file order
+  const std::vector<UnsupportedTensor>& unsupported() const;  // in file order; not in tensors()
+  /// Error: kUnsupported if unsupported() is not empty, with its types and the supported ones.
   Result<void> check_types() const;
   const TensorView* find_tensor(std::string_view name) const;  // null if there is none
   bool has_tensor(std::string_view name) const;
 
-  /// The one checked look-up: the tensor must exist and have exactly this shape (slowest first).
-  /// Error: names the tensor, and prints expected and found shape.
+  /// Checked look-up: the tensor must exist and have exactly this shape (slowest first). Errors: kNotFound;
+  /// kBadFile with the tensor, the expected shape and the found shape.
   Result<TensorView> tensor(std::string_view name, std::span<const std::uint64_t> shape) const;
   Result<TensorView> tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const;
 
-  /// Part of a TensorView's bytes: read from the file into `buffer`, or as it lies in memory already. Any
-  /// number of threads may read, each into a buffer of its own. Error: kIo.
+  /// Part of a TensorView's bytes: in place if it is in memory, else read from the file into `buffer`.
+  /// Thread-safe if each thread uses its own buffer. Error: kIo.
   Result<std::span<const std::byte>> read(std::span<const std::byte> part,
                                           std::vector<std::byte>& buffer) const;
 

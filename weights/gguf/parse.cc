@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -21,8 +22,8 @@ constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;  // length, key, type, val
 constexpr std::uint64_t kMinTensorInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;  // length, name, rank, dim, type, offset
 constexpr std::uint64_t kDefaultAlignment = 32;
 
-/// What is being read, for the sentence of an error: "the value of key" + 'general.name'. Costs nothing until
-/// it is needed.
+/// The item being read, for error messages: "the value of key" + 'general.name'. The message is built only on
+/// an error.
 struct Where {
   std::string_view what;
   std::string_view name = {};
@@ -30,14 +31,14 @@ struct Where {
 
 /// One tensor as the file describes it, before the start of the data section is known.
 struct TensorInfo {
-  TensorView view;           // bytes: as many as it takes, not yet at their place
+  TensorView view;           // bytes: the right size, not yet the right address
   std::uint64_t offset = 0;  // from the start of the data section
-  std::uint32_t type = 0;    // of the format
-  bool readable = true;      // whether there is a codec for it; `bytes` and `dtype` are void otherwise
+  std::uint32_t type = 0;    // ggml_type number
+  bool supported = true;     // whether the type has a codec; if not, `bytes` and `dtype` are unset
 };
 
-/// Makes `order` the numbers 0 to count - 1, sorted by what `key_of` gives for them. Returns a number whose
-/// key another one has too, if there is any.
+/// Fills `order` with 0 to count - 1, sorted by key_of(i). Returns an index whose key occurs twice, if there
+/// is one.
 template <class KeyOf>
 std::optional<std::uint32_t> sort_indices(std::vector<std::uint32_t>& order, std::size_t count,
                                           KeyOf key_of) {
@@ -50,7 +51,7 @@ std::optional<std::uint32_t> sort_indices(std::vector<std::uint32_t>& order, std
   return *twice;
 }
 
-/// Reads front to back; position_ never passes the end of the file, nor what of it is loaded.
+/// Reads sequentially; position_ never passes the end of the file or of its loaded part.
 class Parser {
  public:
   explicit Parser(InputFile& input) : input_(input), file_(input.bytes()), file_name_(input.path()) {}
@@ -65,7 +66,7 @@ class Parser {
   Error bad(const Parts&... parts) const;
   Error cut_short(const Where& where, std::uint64_t needed) const;
 
-  /// Whether the next bytes can be looked at; where not, need() loads them or says why it cannot.
+  /// Whether the next `count` bytes are loaded; if not, need() loads them or returns the error.
   bool have(std::uint64_t count) const {
     const std::uint64_t loaded = input_.loaded();
     return count <= loaded && position_ <= loaded - count;
@@ -97,7 +98,7 @@ class Parser {
   Result<void> index_tensors();
 
   InputFile& input_;
-  std::span<const std::byte> file_;  // addresses; input_.loaded() bytes are there
+  std::span<const std::byte> file_;  // addresses; the first input_.loaded() bytes are readable
   const std::string& file_name_;
   std::uint64_t position_ = 0;
   GgufContents contents_;
@@ -122,7 +123,7 @@ Result<void> Parser::need(const Where& where, std::uint64_t count) {
 template <class T>
 Result<T> Parser::number(const Where& where) {
   if (!have(sizeof(T))) {
-    if (auto there = need(where, sizeof(T)); !there) return there.error();
+    TRY(need(where, sizeof(T)));
   }
   T value;
   std::memcpy(&value, file_.data() + position_, sizeof value);
@@ -130,7 +131,7 @@ Result<T> Parser::number(const Where& where) {
   return value;
 }
 
-/// A key or the name of a tensor.
+/// Reads a metadata key or a tensor name.
 Result<std::string_view> Parser::short_name(const Where& where) {
   const std::uint64_t start = position_;
   const auto length = number<std::uint64_t>(where);
@@ -139,7 +140,7 @@ Result<std::string_view> Parser::short_name(const Where& where) {
     return bad(where.what, " at byte ", start, " claims a length of ", *length, ", and 1 to ",
                kMaxGgufNameBytes, " are allowed");
   }
-  if (auto there = need(where, *length); !there) return there.error();
+  TRY(need(where, *length));
   const std::string_view text(reinterpret_cast<const char*>(file_.data() + position_), *length);
   position_ += *length;
   return text;
@@ -157,8 +158,8 @@ Result<GgufType> Parser::value_type(std::string_view key) {
 }
 
 Result<GgufContents> Parser::run() {
-  constexpr std::size_t kBeginning = 64;  // all that explain_not_gguf() looks at
-  if (auto done = input_.load(std::min(file_.size(), kBeginning)); !done) return done.error();
+  constexpr std::size_t kBeginning = 64;  // as much as explain_not_gguf() reads
+  TRY(input_.load(std::min(file_.size(), kBeginning)));
   if (file_.size() < kGgufHeaderBytes || std::memcmp(file_.data(), "GGUF", 4) != 0) {
     return explain_not_gguf(file_, file_name_);
   }
@@ -167,8 +168,8 @@ Result<GgufContents> Parser::run() {
   std::memcpy(counts, file_.data() + 8, 16);
   if (contents_.version != 2 && contents_.version != 3) return explain_not_gguf(file_, file_name_);
   position_ = kGgufHeaderBytes;
-  if (auto done = read_metadata(counts[1]); !done) return done.error();
-  if (auto done = read_tensors(counts[0]); !done) return done.error();
+  TRY(read_metadata(counts[1]));
+  TRY(read_tensors(counts[0]));
   return std::move(contents_);
 }
 
@@ -244,7 +245,7 @@ Result<GgufValue> Parser::read_array(std::string_view key) {
   return GgufValue(GgufArray(*type, *count, first, nullptr));
 }
 
-/// Walks over the strings once and notes where each begins: 8 bytes for each, as many as its length takes.
+/// Records where each string begins, in one pass: 8 bytes for each string, as many as its length field takes.
 Result<GgufValue> Parser::read_strings(std::uint64_t count, std::string_view key) {
   auto starts = std::make_unique_for_overwrite<std::uint64_t[]>(count + 1);
   const std::uint64_t first = position_;
@@ -266,7 +267,7 @@ Result<GgufValue> Parser::read_strings(std::uint64_t count, std::string_view key
 Result<void> Parser::index_metadata() {
   const auto key_of = [&](std::uint32_t i) { return contents_.metadata[i].key; };
   const auto twice = sort_indices(contents_.metadata_by_key, contents_.metadata.size(), key_of);
-  if (twice) return bad("key ", quoted(key_of(*twice)), " stands in the metadata twice");
+  if (twice) return bad("key ", quoted(key_of(*twice)), " occurs twice in the metadata");
   return {};
 }
 
@@ -293,7 +294,7 @@ Result<void> Parser::read_tensors(std::uint64_t count) {
   const std::uint64_t limit = remaining() / (kMinTensorInfoBytes + *align) + 1;
   if (count > limit) {
     return bad("the header claims ", count, " tensors, and ", remaining(),
-               " bytes behind the metadata can describe at most ", limit);
+               " bytes after the metadata can describe at most ", limit);
   }
   std::vector<std::uint64_t> offsets;
   offsets.reserve(count);
@@ -301,15 +302,16 @@ Result<void> Parser::read_tensors(std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto info = read_tensor_info();
     if (!info) return info.error();
-    if (!info->readable) {
-      contents_.unread.push_back({info->view.name, info->view.shape, info->type, contents_.tensors.size()});
+    if (!info->supported) {
+      contents_.unsupported.push_back(
+          {info->view.name, info->view.shape, info->type, contents_.tensors.size()});
       continue;
     }
     contents_.tensors.push_back(info->view);
     offsets.push_back(info->offset);
   }
-  if (auto done = place_tensors(offsets, *align); !done) return done;
-  if (auto done = check_overlaps(); !done) return done;
+  TRY(place_tensors(offsets, *align));
+  TRY(check_overlaps());
   return index_tensors();
 }
 
@@ -340,22 +342,21 @@ Result<Shape> Parser::read_shape(std::string_view tensor) {
                " are allowed");
   }
   std::array<std::uint64_t, Shape::kMaxRank> dims{};
-  std::uint64_t room =
-      std::numeric_limits<std::int64_t>::max();  // what the remaining dimensions may multiply to
+  std::uint64_t max_product = std::numeric_limits<std::int64_t>::max();  // of the remaining dimensions
   for (std::uint32_t i = 0; i < *rank; ++i) {
     const auto dim = number<std::uint64_t>({"the shape of tensor", tensor});
     if (!dim) return dim.error();
-    if (*dim == 0 || *dim > room) {
+    if (*dim == 0 || *dim > max_product) {
       return bad("tensor ", quoted(tensor), " has dimension ", *dim,
                  ", and dimensions are at least 1 with a product below 2^63");
     }
-    room /= *dim;
+    max_product /= *dim;
     dims[*rank - 1 - i] = *dim;
   }
   return Shape(std::span(dims).first(*rank));
 }
 
-/// The bytes of all elements, which are at most those of the file.
+/// The size of the tensor data in bytes; an error if it exceeds the file.
 Result<std::uint64_t> Parser::count_bytes(const TensorView& view) const {
   const std::uint64_t block = block_elements(view.dtype);
   const std::uint64_t row = view.shape[view.shape.size() - 1];
@@ -391,7 +392,8 @@ Result<void> Parser::place_tensors(const std::vector<std::uint64_t>& offsets, st
 
 Result<void> Parser::check_overlaps() {
   const std::vector<TensorView>& tensors = contents_.tensors;
-  std::vector<std::uint32_t>& order = contents_.tensors_by_name;  // borrowed: index_tensors orders it anew
+  std::vector<std::uint32_t>& order =
+      contents_.tensors_by_name;  // reused as scratch: index_tensors sorts it again
   sort_indices(order, tensors.size(), [&](std::uint32_t i) { return tensors[i].bytes.data(); });
   for (std::size_t i = 1; i < order.size(); ++i) {
     const TensorView& first = tensors[order[i - 1]];
@@ -406,7 +408,7 @@ Result<void> Parser::check_overlaps() {
 Result<void> Parser::index_tensors() {
   const auto name_of = [&](std::uint32_t i) { return contents_.tensors[i].name; };
   const auto twice = sort_indices(contents_.tensors_by_name, contents_.tensors.size(), name_of);
-  if (twice) return bad("tensor ", quoted(name_of(*twice)), " stands in the file twice");
+  if (twice) return bad("tensor ", quoted(name_of(*twice)), " occurs twice in the file");
   return {};
 }
 

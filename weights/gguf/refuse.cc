@@ -1,4 +1,4 @@
-// What to say about files that are not ours to read.
+// Error messages for files that are not supported GGUF files.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -12,11 +12,11 @@
 namespace partita {
 namespace {
 
-constexpr std::size_t kBeginning = 64;  // bytes that are looked at
+constexpr std::size_t kBeginning = 64;  // bytes that are compared
 constexpr std::string_view kHex = "0123456789abcdef";
 
-/// Beginnings of files that people give by mistake.
-struct Look {
+/// Magic bytes of files that users pass by mistake.
+struct Signature {
   std::string_view begins;
   std::string_view what;
   std::string_view advice;
@@ -28,7 +28,7 @@ constexpr std::string_view kReconvert =
 constexpr std::string_view kPickle =
     "nothing in it is run; convert the model with convert_hf_to_gguf.py, or download a GGUF file of it";
 
-constexpr Look kLooks[] = {
+constexpr Signature kSignatures[] = {
     {"version https://git-lfs", "is a Git LFS pointer, a few lines of text that stand for the model",
      "run 'git lfs pull' where it was cloned, or download the file itself"},
     {"lmgg", "is in the old GGML format of 2023", kReconvert},
@@ -41,14 +41,14 @@ constexpr Look kLooks[] = {
     {"\x80\x03", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
     {"\x80\x04", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
     {"\x80\x05", "is a Python pickle (an old PyTorch checkpoint)", kPickle},
-    {"PARTITAS", "is what a model has read of a chat, not a model",
-     "give the model that it was made with, and the chat with --session to partita chat"},
+    {"PARTITAS", "is the saved KV cache of a chat, not a model",
+     "give the model of the chat, and the chat with --session to partita chat"},
     {"PARTITAH", "is a screen of a model's output matrix, not a model",
-     "give the model beside which it lies; its screen is found by itself"},
+     "give the model in the same directory; Partita finds its screen automatically"},
     {"{\"partita_chat\"", "is a chat, not a model",
-     "give the model that it was had with, and the chat with --session to partita chat"},
+     "give the model of the chat, and the chat with --session to partita chat"},
     {"{", "is JSON text, such as a checkpoint's config.json",
-     "give the path of a .gguf file; partita convert makes one of a checkpoint's directory"},
+     "give the path of a .gguf file; partita convert makes one from a checkpoint's directory"},
     {"<!DOCTYPE", "is a web page", "the download went wrong: fetch the file itself, not its page"},
     {"<!doctype", "is a web page", "the download went wrong: fetch the file itself, not its page"},
     {"<html", "is a web page", "the download went wrong: fetch the file itself, not its page"},
@@ -100,7 +100,7 @@ Error explain_version(std::uint32_t version, const std::string& file_name) {
                    "damaged, or use a newer Partita if there is such a version")};
 }
 
-/// ggml's names of the types that have no codec here, by number; empty where it has none.
+/// ggml's names of the types without a codec here, by number; empty if ggml has no such type.
 constexpr std::array<std::string_view, 41> kGgmlNames = [] {
   std::array<std::string_view, 41> names{};
   names[9] = "Q8_1";
@@ -155,9 +155,9 @@ Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_
     std::memcpy(&version, file.data() + 4, sizeof version);
     return explain_version(version, file_name);
   }
-  for (const Look& look : kLooks) {
-    if (!text.starts_with(look.begins)) continue;
-    return {ErrorCode::kBadFile, sentence(found, look.what, "; ", look.advice)};
+  for (const Signature& signature : kSignatures) {
+    if (!text.starts_with(signature.begins)) continue;
+    return {ErrorCode::kBadFile, sentence(found, signature.what, "; ", signature.advice)};
   }
   if (looks_like_safetensors(file)) {
     return {ErrorCode::kBadFile, sentence(found,
@@ -176,10 +176,10 @@ std::string ggml_type_name(std::uint32_t type) {
   return known ? std::string(kGgmlNames[type]) : std::to_string(type);
 }
 
-Error explain_tensor_types(std::span<const UnreadTensor> tensors, const std::string& file_name) {
+Error explain_tensor_types(std::span<const UnsupportedTensor> tensors, const std::string& file_name) {
   constexpr std::size_t kNamed = 8;
   std::vector<std::uint32_t> types;
-  for (const UnreadTensor& tensor : tensors) {
+  for (const UnsupportedTensor& tensor : tensors) {
     const bool is_new = std::find(types.begin(), types.end(), tensor.type) == types.end();
     if (is_new && types.size() < kNamed) types.push_back(tensor.type);
   }

@@ -13,7 +13,7 @@
 namespace partita {
 namespace {
 
-constexpr std::uint64_t kAlignment = 32;  // GGUF's default, so that the key can be left out
+constexpr std::uint64_t kAlignment = 32;  // GGUF's default, so that the key can be omitted
 
 using Bytes = std::vector<std::byte>;
 
@@ -55,12 +55,12 @@ void GgufWriter::check_name(std::string_view what, std::string_view name) {
        sentence("a ", what, " has ", name.size(), " bytes, and 1 to ", kMaxGgufNameBytes, " are allowed"));
 }
 
-/// Writes key and type; false if the writer has failed, now or before.
+/// Writes key and type; false if this or an earlier call has failed.
 bool GgufWriter::begin_value(std::string_view key, GgufType type) {
   check_name("metadata key", key);
   if (key == "general.alignment") {
     fail(ErrorCode::kInvalidArgument,
-         sentence("metadata key 'general.alignment' is not for callers: the writer aligns to ", kAlignment,
+         sentence("metadata key 'general.alignment' cannot be set: the writer always aligns to ", kAlignment,
                   " bytes"));
   }
   if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) {
@@ -178,7 +178,7 @@ GgufWriter& GgufWriter::copy(const Gguf::Entry& entry) {
 
 // --- tensors ----------------------------------------------------------------------------------------
 
-/// The number of elements, if name, shape and type fit together.
+/// The number of elements; nullopt if name, shape or type is invalid.
 std::optional<std::uint64_t> GgufWriter::check_tensor(std::string_view name, Dtype dtype,
                                                       std::span<const std::uint64_t> shape) {
   const std::string tensor = sentence("tensor ", quoted(name));
@@ -192,15 +192,15 @@ std::optional<std::uint64_t> GgufWriter::check_tensor(std::string_view name, Dty
          sentence(tensor, " has ", shape.size(), " dimensions, and 1 to ", Shape::kMaxRank, " are allowed"));
     return std::nullopt;
   }
-  std::uint64_t room = std::numeric_limits<std::int64_t>::max();
+  std::uint64_t max_product = std::numeric_limits<std::int64_t>::max();
   for (const std::uint64_t dim : shape) {
-    if (dim == 0 || dim > room) {
+    if (dim == 0 || dim > max_product) {
       fail(ErrorCode::kInvalidArgument,
            sentence(tensor, " has dimension ", dim,
                     ", and dimensions are at least 1 with a product below 2^63"));
       return std::nullopt;
     }
-    room /= dim;
+    max_product /= dim;
   }
   if (shape.back() % block_elements(dtype) != 0) {
     fail(ErrorCode::kInvalidArgument, sentence(tensor, " has rows of ", shape.back(),
@@ -293,15 +293,15 @@ Result<std::vector<std::byte>> GgufWriter::bytes() const {
 
 Result<void> GgufWriter::write(const std::string& path) const {
   if (error_) return *error_;
-  auto file = NewFile::create(path);
+  auto file = AtomicFile::create(path);
   if (!file) return file.error();
-  if (!file->write(head())) return file->failed();
+  if (!file->write(head())) return file->write_error();
   for (const Tensor& tensor : tensors_) {
     const std::byte zeros[kAlignment] = {};
     const std::size_t gap = padded(tensor.blocks.size()) - tensor.blocks.size();
-    if (!file->write(tensor.blocks) || !file->write(std::span(zeros).first(gap))) return file->failed();
+    if (!file->write(tensor.blocks) || !file->write(std::span(zeros).first(gap))) return file->write_error();
   }
-  return file->finish_plain();
+  return file->finish_without_checksum();
 }
 
 }  // namespace partita

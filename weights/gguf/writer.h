@@ -1,5 +1,5 @@
-// Writing GGUF files: metadata and tensors in, the bytes of a version 3 file out.
-// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// Writer for GGUF files (version 3): takes metadata and tensors. Format:
+// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 #pragma once
 
 #include <cstddef>
@@ -25,12 +25,12 @@ namespace partita {
 ///     file.add_tensor("output.weight", Dtype::kQ4_1, {vocab, 64}, output);   // quantized on the way in
 ///     Result<std::vector<std::byte>> bytes = file.bytes();                   // for Gguf::parse
 ///
-/// Calls can be chained. The first mistake (a key or tensor given twice, a wrong number of values, a type
-/// that cannot be quantized) is kept and returned by bytes() and write(); later calls then do nothing.
+/// Calls can be chained. The first error (a key or tensor given twice, a wrong number of values, a type that
+/// cannot be quantized) is kept and returned by bytes() and write(); later calls then do nothing.
 class GgufWriter {
  public:
-  // The C++ type of the value decides the type in the file. Keys have 1 to 65535 bytes; general.alignment is
-  // refused, because the writer keeps to the default of 32.
+  // The C++ type of the value sets the type in the file. Keys have 1 to 65535 bytes; general.alignment is
+  // refused, because the writer always uses the default of 32.
   GgufWriter& add(std::string_view key, bool value);
   GgufWriter& add(std::string_view key, std::int32_t value);
   GgufWriter& add(std::string_view key, std::uint32_t value);
@@ -46,30 +46,30 @@ class GgufWriter {
   GgufWriter& add(std::string_view key, const std::vector<std::uint32_t>& values);
   GgufWriter& add(std::string_view key, const std::vector<float>& values);
 
-  /// An entry of another file's metadata; an array with its very bytes. Integers take 32 bits where they fit,
-  /// floats where nothing is lost.
+  /// Copies a metadata entry of another file. The bytes of an array are copied unchanged. Integers are stored
+  /// in 32 bits if they fit, floats if that is exact.
   GgufWriter& copy(const Gguf::Entry& entry);
 
-  /// A tensor whose blocks are given as they stand in a file.
-  /// shape: slowest dimension first, 1 to 4 of them, the last a multiple of block_elements(dtype).
-  /// blocks: elements / block_elements(dtype) * block_bytes(dtype) bytes; copied.
+  /// A tensor given as blocks in the file's encoding. shape: 1 to 4 dimensions, slowest first, the last a
+  /// multiple of block_elements(dtype). blocks: elements / block_elements(dtype) * block_bytes(dtype) bytes;
+  /// copied.
   GgufWriter& add_tensor(std::string_view name, Dtype dtype, std::span<const std::uint64_t> shape,
                          std::span<const std::byte> blocks);
   GgufWriter& add_tensor(std::string_view name, Dtype dtype, std::initializer_list<std::uint64_t> shape,
                          std::span<const std::byte> blocks);
 
-  /// A tensor given as floats, one for every element, quantized by the codec of `dtype`.
-  /// Error: kUnsupported for the types that are only read (Q4_K, Q5_K, Q6_K).
+  /// A tensor given as one float per element, quantized by the codec of `dtype`. Error: kUnsupported for the
+  /// types that are only read (Q4_K, Q5_K, Q6_K).
   GgufWriter& add_tensor(std::string_view name, Dtype dtype, std::span<const std::uint64_t> shape,
                          std::span<const float> values);
   GgufWriter& add_tensor(std::string_view name, Dtype dtype, std::initializer_list<std::uint64_t> shape,
                          std::span<const float> values);
 
-  /// The whole file. Tensors stand in the order they were added, each at a multiple of 32 bytes.
+  /// The whole file. Tensors keep the order in which they were added, each aligned to 32 bytes.
   Result<std::vector<std::byte>> bytes() const;
 
-  /// The whole file to `path`, replacing what was there; it appears complete or not at all. Error: kIo names
-  /// the path and the system's reason.
+  /// Writes the file to `path` atomically, replacing an existing one. Error: kIo with the path and the
+  /// system's reason.
   Result<void> write(const std::string& path) const;
 
  private:
@@ -80,7 +80,7 @@ class GgufWriter {
     std::vector<std::byte> blocks;
   };
 
-  std::vector<std::byte> head() const;  // all before the first tensor
+  std::vector<std::byte> head() const;  // everything before the first tensor
   bool begin_value(std::string_view key, GgufType type);
   bool begin_array(std::string_view key, GgufType element, std::size_t size);
   std::optional<std::uint64_t> check_tensor(std::string_view name, Dtype dtype,
@@ -88,7 +88,7 @@ class GgufWriter {
   void check_name(std::string_view what, std::string_view name);
   void fail(ErrorCode code, std::string message);
 
-  std::vector<std::byte> metadata_;  // the key-value section, as it stands in the file
+  std::vector<std::byte> metadata_;  // the key-value section, in the file's encoding
   std::vector<std::string> keys_;
   std::vector<Tensor> tensors_;
   std::optional<Error> error_;

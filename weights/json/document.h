@@ -1,4 +1,4 @@
-// JSON values that can be destroyed where memory has run out.
+// JSON values whose destructors do not allocate, so that they can be destroyed when memory is exhausted.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace partita {
 
-/// Empties a value from the inside out. nlohmann::json's destructor allocates a list of all that it destroys,
-/// which ends the program where there is no memory, but for objects and arrays that are empty. Recurses as
-/// deep as the value does.
+/// Empties a value, innermost parts first. nlohmann::json's destructor of a non-empty object or array
+/// allocates a list of its parts, which ends the program if memory is exhausted. The recursion is as deep as
+/// the value.
 template <class Json>
 void dismantle(Json& value) noexcept {
   if (auto* array = value.template get_ptr<typename Json::array_t*>()) {
@@ -21,14 +21,14 @@ void dismantle(Json& value) noexcept {
   }
 }
 
-/// Room for so many keys in all. Ordered objects copy their values, whole, when they grow: what has parts is
-/// put where there is room.
+/// Reserves capacity for `keys` keys in total. An ordered object deep-copies its values when it grows, so
+/// capacity is reserved before values with parts are inserted.
 inline void reserve_keys(nlohmann::ordered_json& object, std::size_t keys) {
   object.get_ref<nlohmann::ordered_json::object_t&>().reserve(keys);
 }
 
-/// A value that is dismantled at its end. What is put into it piece by piece, each piece of text, a number or
-/// an empty object or array, needs no memory to be destroyed at any time.
+/// A JSON value that is dismantled on destruction. If every value inserted into it is a string, a number or
+/// an empty object or array, destroying it never allocates.
 template <class Json>
 class BasicJsonDocument : public Json {
  public:
@@ -47,8 +47,8 @@ class BasicJsonDocument : public Json {
 using JsonDocument = BasicJsonDocument<nlohmann::json>;
 using OrderedJsonDocument = BasicJsonDocument<nlohmann::ordered_json>;
 
-/// The same object with room for more keys.
-inline OrderedJsonDocument with_room(OrderedJsonDocument from, std::size_t more) {
+/// The same object with capacity for `more` further keys.
+inline OrderedJsonDocument with_capacity(OrderedJsonDocument from, std::size_t more) {
   using Object = nlohmann::ordered_json::object_t;
   OrderedJsonDocument out{nlohmann::ordered_json::object()};
   reserve_keys(out, from.size() + more);

@@ -10,6 +10,7 @@
 #include "weights/catch_all.h"
 #include "weights/json/scanner.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-/// Counts what a text holds. Every event answers whether to go on.
+/// Counts values and depth against the limits. Every event returns whether to continue.
 class Counter {
  public:
   explicit Counter(const JsonLimits& limits) : limits_(limits) {}
@@ -35,7 +36,7 @@ class Counter {
            fail(sentence("has more values than the ", limits_.values, " allowed"));
   }
 
-  /// One more object or array inside those that are open.
+  /// Opens an object or array.
   bool enter() {
     if (depth_ == kMaxJsonDepth) {
       return fail(sentence("nests objects and arrays deeper than the ", kMaxJsonDepth, " levels allowed"));
@@ -72,8 +73,8 @@ class Checker : public Counter {
   bool close_array() { return leave(); }
 };
 
-/// Builds values from the inside out: each is moved into the one around it when it is complete, never copied.
-/// At any time, also when an allocation fails, what is complete is where it will be dismantled.
+/// Builds values, innermost first: a complete value is moved into the one that contains it, never copied.
+/// Every complete value is always owned by something that dismantles it, also when an allocation fails.
 template <class Json>
 class Builder : public Counter {
  public:
@@ -90,11 +91,11 @@ class Builder : public Counter {
 
   bool key(std::string name) {
     Open& object = open_.back();
-    const auto [found, is_new] = object.places.emplace(name, object.values.size());
-    if (!is_new && kRefusesTwice) {
+    const auto [found, is_new] = object.index_of_key.emplace(name, object.values.size());
+    if (!is_new && kRefusesDuplicateKeys) {
       return fail(sentence("has the key ", partita::quoted(name), " twice in one object"));
     }
-    object.place = found->second;
+    object.next = found->second;
     if (is_new) object.keys.push_back(std::move(name));
     return true;
   }
@@ -110,7 +111,7 @@ class Builder : public Counter {
     Document object(Json::object());
     auto& members = object.template get_ref<typename Json::object_t&>();
     Open& parts = open_.back();
-    if constexpr (!kRefusesTwice) members.reserve(parts.keys.size());
+    if constexpr (!kRefusesDuplicateKeys) members.reserve(parts.keys.size());
     for (std::size_t i = 0; i < parts.keys.size(); ++i) append(members, parts.keys[i], parts.values[i]);
     open_.pop_back();
     return leave() && put(std::move(object));
@@ -119,12 +120,12 @@ class Builder : public Counter {
   BasicJsonDocument<Json> take() { return std::move(root_); }
 
  private:
-  static constexpr bool kRefusesTwice = std::is_same_v<Json, json>;
+  static constexpr bool kRefusesDuplicateKeys = std::is_same_v<Json, json>;
 
   using Array = typename Json::array_t;
   using Document = BasicJsonDocument<Json>;
 
-  /// An object or array whose end has not come yet.
+  /// An object or array that is not closed yet.
   struct Open {
     Open() = default;
     Open(Open&&) noexcept = default;
@@ -137,15 +138,15 @@ class Builder : public Counter {
 
     Array values;
     std::vector<std::string> keys;  // of an object's values
-    std::unordered_map<std::string, std::size_t> places;
-    std::size_t place = 0;  // in an object, where the next value goes
+    std::unordered_map<std::string, std::size_t> index_of_key;
+    std::size_t next = 0;  // the index of the next value in an object
   };
 
   static void append(json::object_t& to, std::string& key, json& value) {
     to.emplace(std::move(key), nullptr).first->second.swap(value);
   }
   static void append(ordered_json::object_t& to, std::string& key, ordered_json& value) {
-    // emplace() would compare with every key before.
+    // emplace() would compare with every earlier key.
     to.emplace_back(std::move(key), nullptr).second.swap(value);
   }
 
@@ -163,9 +164,9 @@ class Builder : public Counter {
       return true;
     }
     Open& around = open_.back();
-    const bool again = around.place < around.values.size() && !around.keys.empty();
+    const bool again = around.next < around.values.size() && !around.keys.empty();
     if (!again) around.values.emplace_back(nullptr);
-    Json& to = again ? around.values[around.place] : around.values.back();
+    Json& to = again ? around.values[around.next] : around.values.back();
     to.swap(static_cast<Json&>(value));
     return true;
   }
@@ -174,18 +175,18 @@ class Builder : public Counter {
   std::vector<Open> open_;  // outermost first
 };
 
-/// What is wrong with a text, after its name.
-std::string problem_of(JsonProblem problem, std::size_t place, std::string_view number) {
+/// The rest of the error message, after the name of the text.
+std::string problem_of(JsonProblem problem, std::size_t position, std::string_view number) {
   if (problem == JsonProblem::kRange) {
-    return sentence("has the number ", quoted(number), ", which ends at byte ", place,
+    return sentence("has the number ", quoted(number), ", which ends at byte ", position,
                     " and is out of range: numbers are below 1.8e308");
   }
   if (problem == JsonProblem::kEnded)
-    return sentence("is not valid JSON: it ends too early, at byte ", place);
-  return sentence("is not valid JSON: unexpected input at byte ", place + 1);
+    return sentence("is not valid JSON: it ends too early, at byte ", position);
+  return sentence("is not valid JSON: unexpected input at byte ", position + 1);
 }
 
-/// Lets `events` see the text; the error, if it says stop.
+/// Scans the text with `events`; returns the error if the text is invalid or an event stops the scan.
 template <class Events>
 Result<void> scan(std::string_view text, std::string_view where, const JsonLimits& limits, Events& events) {
   if (text.size() > limits.bytes) {
@@ -197,16 +198,16 @@ Result<void> scan(std::string_view text, std::string_view where, const JsonLimit
   if (problem == JsonProblem::kNone) return {};
   const std::string why = problem == JsonProblem::kStopped
                               ? events.problem()
-                              : problem_of(problem, scanner.place(), scanner.number());
+                              : problem_of(problem, scanner.position(), scanner.number());
   return Error{ErrorCode::kBadFile, sentence(where, " ", why)};
 }
 
 template <class Json>
 Result<BasicJsonDocument<Json>> build(std::string_view text, std::string_view where,
                                       const JsonLimits& limits) {
-  return guarded([&]() -> Result<BasicJsonDocument<Json>> {
+  return catch_all([&]() -> Result<BasicJsonDocument<Json>> {
     Builder<Json> builder(limits);
-    if (auto read = scan(text, where, limits, builder); !read) return read.error();
+    TRY(scan(text, where, limits, builder));
     return builder.take();
   });
 }
@@ -223,7 +224,7 @@ Result<OrderedJsonDocument> read_ordered_json(std::string_view text, std::string
 }
 
 Result<void> check_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
-  return guarded([&] {
+  return catch_all([&] {
     Checker checker(limits);
     return scan(text, where, limits, checker);
   });

@@ -1,4 +1,4 @@
-// JSON from outside as values: bounded in bytes, in depth and in their number (partita/json.hpp).
+// Parser for untrusted JSON, with limits on bytes, depth and the number of values (partita/json.hpp).
 #pragma once
 
 #include <string_view>
@@ -9,13 +9,12 @@
 
 namespace partita {
 
-/// The value that `text` is, whole. `where` begins the sentence of an error ("'m.safetensors': the header").
-/// Errors: kBadFile for what is no JSON, more than the limits allow, or an object with a key twice;
-/// kOutOfMemory.
+/// Parses the whole of `text` as one value. `where` begins the error message ("'m.safetensors': the header").
+/// Errors: kBadFile for invalid JSON, a limit that is exceeded or a duplicate key; kOutOfMemory.
 Result<JsonDocument> read_json(std::string_view text, std::string_view where, const JsonLimits& limits);
 
-/// The same with keys in the order of the text; of a key that an object has twice the last value counts, at
-/// the place of the first, as in Python.
+/// read_json() with keys in the order of the text. For a duplicate key the last value wins, at the position
+/// of the first, as in Python.
 Result<OrderedJsonDocument> read_ordered_json(std::string_view text, std::string_view where,
                                               const JsonLimits& limits);
 

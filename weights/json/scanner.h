@@ -1,5 +1,5 @@
-// Walks the text of JSON (RFC 8259) and tells what it holds. Used by json_reader.cc alone, in place of
-// nlohmann's parser, which ends the program where memory runs out.
+// An event-based (SAX) scanner for JSON (RFC 8259). Used by reader.cc alone, instead of nlohmann's parser,
+// which ends the program when memory is exhausted.
 #pragma once
 
 #include <algorithm>
@@ -19,17 +19,18 @@ namespace partita {
 
 enum class JsonProblem : std::uint8_t {
   kNone,
-  kStopped,     // an event said so
-  kEnded,       // the text ends too early
-  kUnexpected,  // what cannot stand there
-  kRange        // a number that no double is
+  kStopped,     // an event returned false
+  kEnded,       // the text is truncated
+  kUnexpected,  // an invalid byte
+  kRange        // a number out of the range of double
 };
 
-/// Calls, for every value and key of a text in its order, an event of Events; each returns whether to go on:
-/// null(), boolean(bool), integer(int64), natural(uint64), real(double), string(std::string),
-/// key(std::string), open_array(), close_array(), open_object(), close_object(). The events refuse what nests
-/// deeper than kMaxJsonDepth. Throws std::bad_alloc. Reads as nlohmann's parser does: one byte order mark may
-/// stand first, text is well-formed UTF-8, and of integers those that 64 bits hold stay whole.
+/// Calls an event of Events for every value and key, in the order of the text; each returns whether to
+/// continue: null(), boolean(bool), integer(int64), natural(uint64), real(double), string(std::string),
+/// key(std::string), open_array(), close_array(), open_object(), close_object(). The events must refuse
+/// nesting deeper than kMaxJsonDepth. Throws std::bad_alloc. Accepts what nlohmann's parser accepts: one byte
+/// order mark at the start, well-formed UTF-8; numbers without fraction or exponent that fit into 64 bits
+/// stay integers.
 template <class Events>
 class JsonScanner {
  public:
@@ -46,8 +47,8 @@ class JsonScanner {
     return problem_;
   }
 
-  /// Where the problem is: the index of the first byte that cannot stand there, or the end of a number.
-  std::size_t place() const { return at_; }
+  /// Where the problem is: the index of the first invalid byte, or the end of a number.
+  std::size_t position() const { return at_; }
   /// The number that is out of range.
   std::string_view number() const { return text_.substr(begin_, at_ - begin_); }
 
@@ -60,7 +61,7 @@ class JsonScanner {
     return false;
   }
   bool unexpected() { return fail(JsonProblem::kUnexpected); }
-  bool told(bool go_on) { return go_on || fail(JsonProblem::kStopped); }
+  bool proceed(bool go_on) { return go_on || fail(JsonProblem::kStopped); }
 
   /// The next byte, or -1 at the end.
   int peek() const { return at_ < text_.size() ? static_cast<unsigned char>(text_[at_]) : -1; }
@@ -74,7 +75,7 @@ class JsonScanner {
       ++at_;
   }
 
-  /// One value, which of an object or array is its beginning, and all ends behind it.
+  /// One value (of an object or array its opening bracket) and all closing brackets after it.
   bool value() {
     skip_spaces();
     if (take('{')) return open(true);
@@ -83,7 +84,7 @@ class JsonScanner {
   }
 
   bool open(bool object) {
-    if (!told(object ? events_.open_object() : events_.open_array())) return false;
+    if (!proceed(object ? events_.open_object() : events_.open_array())) return false;
     is_object_[depth_++] = object;
     skip_spaces();
     if (peek() == (object ? '}' : ']')) return after_value();
@@ -94,19 +95,19 @@ class JsonScanner {
     skip_spaces();
     if (peek() != '"') return unexpected();
     std::string name;
-    if (!string(name) || !told(events_.key(std::move(name)))) return false;
+    if (!string(name) || !proceed(events_.key(std::move(name)))) return false;
     skip_spaces();
     return take(':') || unexpected();
   }
 
-  /// What may follow: the ends of what is open, or a comma and the place of another value.
+  /// What may follow a value: closing brackets, or a comma and another value.
   bool after_value() {
     for (; depth_ > 0; --depth_) {
       const bool object = is_object_[depth_ - 1];
       skip_spaces();
       if (take(',')) return !object || key();
       if (!take(object ? '}' : ']')) return unexpected();
-      if (!told(object ? events_.close_object() : events_.close_array())) return false;
+      if (!proceed(object ? events_.close_object() : events_.close_array())) return false;
     }
     done_ = true;
     return true;
@@ -116,14 +117,14 @@ class JsonScanner {
     switch (peek()) {
       case '"': {
         std::string text;
-        return string(text) && told(events_.string(std::move(text)));
+        return string(text) && proceed(events_.string(std::move(text)));
       }
       case 't':
-        return literal("true") && told(events_.boolean(true));
+        return literal("true") && proceed(events_.boolean(true));
       case 'f':
-        return literal("false") && told(events_.boolean(false));
+        return literal("false") && proceed(events_.boolean(false));
       case 'n':
-        return literal("null") && told(events_.null());
+        return literal("null") && proceed(events_.null());
       default:
         return number_value();
     }
@@ -147,27 +148,28 @@ class JsonScanner {
     begin_ = at_;
     const bool negative = take('-');
     if (!take('0') && !digits()) return false;
-    const std::size_t whole_end = at_;
+    const std::size_t integer_end = at_;
     if (take('.') && !digits()) return false;
     if (take('e') || take('E')) {
       if (!take('+')) take('-');
       if (!digits()) return false;
     }
-    return (at_ == whole_end && whole_number(negative)) || (problem_ == JsonProblem::kNone && real_number());
+    return (at_ == integer_end && integer_number(negative)) ||
+           (problem_ == JsonProblem::kNone && double_number());
   }
 
-  /// False where 64 bits do not hold it: then it is a real number.
-  bool whole_number(bool negative) {
+  /// False if the number does not fit into 64 bits: it is then read as a double.
+  bool integer_number(bool negative) {
     const char *const first = text_.data() + begin_, *const last = text_.data() + at_;
     std::int64_t integer = 0;
     std::uint64_t natural = 0;
     const auto read =
         negative ? std::from_chars(first, last, integer) : std::from_chars(first, last, natural);
     if (read.ec != std::errc()) return false;
-    return told(negative ? events_.integer(integer) : events_.natural(natural));
+    return proceed(negative ? events_.integer(integer) : events_.natural(natural));
   }
 
-  bool real_number() {
+  bool double_number() {
     double number = 0;
     const auto read = std::from_chars(text_.data() + begin_, text_.data() + at_, number);
     if (read.ec == std::errc::result_out_of_range) {
@@ -176,10 +178,10 @@ class JsonScanner {
     } else if (!std::isfinite(number)) {
       return fail(JsonProblem::kRange);
     }
-    return told(events_.real(number));
+    return proceed(events_.real(number));
   }
 
-  /// Of a number that no double is: whether it is below 1 instead of too large.
+  /// For a number out of range: whether it is too small (below 1) rather than too large.
   static bool is_tiny(std::string_view number) {
     if (number.front() == '-') number.remove_prefix(1);
     const std::size_t e = std::min(number.find_first_of("eE"), number.size());
@@ -196,7 +198,7 @@ class JsonScanner {
     return exponent < -places;
   }
 
-  /// A string from its quote on.
+  /// A string, from its opening quote.
   bool string(std::string& out) {
     ++at_;
     while (true) {
@@ -208,7 +210,7 @@ class JsonScanner {
     }
   }
 
-  /// ASCII that stands for itself.
+  /// ASCII that needs no escape.
   static bool is_plain(int c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
   bool escape(std::string& out) {
@@ -221,13 +223,13 @@ class JsonScanner {
     return true;
   }
 
-  /// Behind "\u": a character, or the halves of one.
+  /// After "\u": a character, or a surrogate pair.
   bool escaped_code(std::string& out) {
     std::uint32_t code = 0;
     if (!hex(code)) return false;
     if (code >= 0xDC00 && code < 0xE000) {
       at_ -= 4;
-      return unexpected();  // the second half alone
+      return unexpected();  // a low surrogate alone
     }
     if (code >= 0xD800 && code < 0xDC00) {
       std::uint32_t low = 0;
@@ -272,7 +274,7 @@ class JsonScanner {
     tail(0);
   }
 
-  /// One character of several bytes (Unicode 15, table 3-7).
+  /// One multi-byte character (Unicode 15, table 3-7).
   bool character(std::string& out) {
     const std::size_t begin = at_;
     const int lead = peek();
@@ -282,12 +284,12 @@ class JsonScanner {
                                                     : 0;
     if (more == 0) return unexpected();
     ++at_;
-    int least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    int most = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    int min = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    int max = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
     for (int i = 0; i < more; ++i, ++at_) {
-      if (peek() < least || peek() > most) return unexpected();
-      least = 0x80;
-      most = 0xBF;
+      if (peek() < min || peek() > max) return unexpected();
+      min = 0x80;
+      max = 0xBF;
     }
     out.append(text_, begin, at_ - begin);
     return true;
@@ -295,9 +297,9 @@ class JsonScanner {
 
   std::string_view text_;
   Events& events_;
-  std::size_t at_ = 0, begin_ = 0;  // begin_: of the number
+  std::size_t at_ = 0, begin_ = 0;  // begin_: the start of the number
   std::size_t depth_ = 0;
-  std::bitset<kMaxJsonDepth> is_object_;  // what is open, outermost first
+  std::bitset<kMaxJsonDepth> is_object_;  // the open objects and arrays, outermost first
   JsonProblem problem_ = JsonProblem::kNone;
   bool done_ = false;
 };

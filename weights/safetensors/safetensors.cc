@@ -11,11 +11,12 @@
 #include "weights/input_file.h"
 #include "weights/json/reader.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they stand in the file");
+static_assert(std::endian::native == std::endian::little, "numbers are copied from the file unchanged");
 
 using Json = nlohmann::json;
 using Bytes = std::span<const std::byte>;
@@ -34,7 +35,7 @@ struct Type {
   std::optional<Dtype> dtype = std::nullopt;
 };
 
-/// Every type that the format has.
+/// Every type of the format.
 constexpr Type kTypes[] = {{"F32", 32, Dtype::kF32},
                            {"F16", 16, Dtype::kF16},
                            {"BF16", 16, Dtype::kBF16},
@@ -69,18 +70,18 @@ Result<void> check_type(const std::string& path, const SafeTensor& tensor) {
                                                  " is ", tensor.type, ", and F32, F16 and BF16 can be read")};
 }
 
-/// A number of at least 0 that fits into 64 bits.
+/// The value as an unsigned 64-bit integer; null if it is not one.
 const std::uint64_t* count_in(const Json& value) {
   return value.is_number_unsigned() ? value.get_ptr<const std::uint64_t*>() : nullptr;
 }
 
-/// The value of a key in an object; null where there is none.
+/// The value of a key in an object; null if there is none.
 const Json* member(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
 }
 
-/// Takes the header of one file apart.
+/// Parses the header of one file.
 class HeaderReader {
  public:
   explicit HeaderReader(InputFile& input) : input_(input), file_(input.bytes()), file_name_(input.path()) {}
@@ -93,14 +94,14 @@ class HeaderReader {
     tensors.reserve(header->size());
     for (const auto& [name, value] : header->items()) {
       if (name == kMetadata) {
-        if (auto fine = check_metadata(value); !fine) return fine.error();
+        TRY(check_metadata(value));
         continue;
       }
       auto tensor = read_tensor(name, value);
       if (!tensor) return tensor.error();
       tensors.push_back(std::move(*tensor));
     }
-    if (auto fine = check_places(tensors); !fine) return fine.error();
+    TRY(check_offsets(tensors));
     return tensors;
   }
 
@@ -110,14 +111,14 @@ class HeaderReader {
     return {ErrorCode::kBadFile, sentence("'", file_name_, "': ", parts..., kDownloadAgain)};
   }
 
-  /// The JSON object; data_ becomes what stands behind it.
+  /// The header's JSON object; sets data_ to the bytes after it.
   Result<JsonDocument> read_header() {
     std::uint64_t length = 0;
     if (file_.size() < sizeof length) {
       return bad("the file has ", file_.size(), " bytes, and the length of its header alone takes ",
                  sizeof length);
     }
-    if (auto loaded = input_.load(sizeof length); !loaded) return loaded.error();
+    TRY(input_.load(sizeof length));
     std::memcpy(&length, file_.data(), sizeof length);
     const std::uint64_t rest = file_.size() - sizeof length;
     if (length > kMaxHeaderBytes) {
@@ -126,13 +127,13 @@ class HeaderReader {
     if (length > rest) {
       return bad("the header claims ", length, " bytes, and only ", rest, " follow its length");
     }
-    if (auto loaded = input_.load(sizeof length + length); !loaded) return loaded.error();
+    TRY(input_.load(sizeof length + length));
     const Bytes header = file_.subspan(sizeof length, length);
     data_ = file_.subspan(sizeof length + length);
     const std::string where = sentence("'", file_name_, "': the header");
     auto json = read_json(as_text(header), where, JsonLimits());
     if (!json) return json;
-    if (!json->is_object()) return bad("the header is no JSON object");
+    if (!json->is_object()) return bad("the header is not a JSON object");
     return json;
   }
 
@@ -146,13 +147,12 @@ class HeaderReader {
     if (name.empty() || name.size() > kMaxNameBytes) {
       return bad("a tensor's name has ", name.size(), " bytes, and 1 to ", kMaxNameBytes, " are allowed");
     }
-    if (!value.is_object())
-      return bad("tensor ", quoted(name), " is described by something else than an object");
+    if (!value.is_object()) return bad("tensor ", quoted(name), " is not described by an object");
     const auto type = read_type(name, member(value, "dtype"));
     if (!type) return type.error();
     auto shape = read_shape(name, member(value, "shape"));
     if (!shape) return shape.error();
-    const auto bytes = read_place(name, member(value, "data_offsets"));
+    const auto bytes = read_offsets(name, member(value, "data_offsets"));
     if (!bytes) return bytes.error();
     const auto needed = count_bytes(name, **type, *shape);
     if (!needed) return needed.error();
@@ -173,7 +173,7 @@ class HeaderReader {
     if (found != std::end(kTypes)) return found;
     return Error{ErrorCode::kUnsupported,
                  sentence("'", file_name_, "': tensor ", quoted(name), " has the type ",
-                          partita::quoted(text), ", which the format is not known to have")};
+                          partita::quoted(text), ", which is not a safetensors type")};
   }
 
   Result<std::vector<std::uint64_t>> read_shape(std::string_view name, const Json* value) const {
@@ -188,7 +188,7 @@ class HeaderReader {
     for (const Json& dim : *value) {
       const std::uint64_t* count = count_in(dim);
       if (count == nullptr)
-        return bad("the shape of tensor ", quoted(name), " has a dimension that is no count");
+        return bad("the shape of tensor ", quoted(name), " has a dimension that is not an unsigned integer");
       shape.push_back(*count);
     }
     return shape;
@@ -205,17 +205,17 @@ class HeaderReader {
     }
     if (bits % 8 != 0) {
       return bad("tensor ", quoted(name), " of type ", type.name, " and shape ", shape_text(shape), " takes ",
-                 bits, " bits, which are no whole bytes");
+                 bits, " bits, which is not a whole number of bytes");
     }
     return bits / 8;
   }
 
-  Result<Bytes> read_place(std::string_view name, const Json* value) const {
+  Result<Bytes> read_offsets(std::string_view name, const Json* value) const {
     const bool is_pair = value != nullptr && value->is_array() && value->size() == 2;
     const std::uint64_t* begin = is_pair ? count_in((*value)[0]) : nullptr;
     const std::uint64_t* end = is_pair ? count_in((*value)[1]) : nullptr;
     if (begin == nullptr || end == nullptr) {
-      return bad("tensor ", quoted(name), " has no 'data_offsets' that are two counts");
+      return bad("tensor ", quoted(name), " has no 'data_offsets' of two unsigned integers");
     }
     if (*begin > *end || *end > data_.size()) {
       return bad("tensor ", quoted(name), " lies at bytes ", *begin, " to ", *end, " of the data, which has ",
@@ -224,12 +224,12 @@ class HeaderReader {
     return data_.subspan(*begin, *end - *begin);
   }
 
-  /// Tensors stand one behind the other and fill the data.
-  Result<void> check_places(const std::vector<SafeTensor>& tensors) const {
+  /// Tensors must be contiguous and fill the data.
+  Result<void> check_offsets(const std::vector<SafeTensor>& tensors) const {
     std::vector<const SafeTensor*> order;
     for (const SafeTensor& tensor : tensors) order.push_back(&tensor);
-    const auto place = [](const SafeTensor* t) { return std::pair(t->bytes.data(), t->bytes.size()); };
-    std::sort(order.begin(), order.end(), [&](auto* a, auto* b) { return place(a) < place(b); });
+    const auto position = [](const SafeTensor* t) { return std::pair(t->bytes.data(), t->bytes.size()); };
+    std::sort(order.begin(), order.end(), [&](auto* a, auto* b) { return position(a) < position(b); });
     std::uint64_t end = 0;  // of the tensors so far
     for (const SafeTensor* tensor : order) {
       const auto begin = static_cast<std::uint64_t>(tensor->bytes.data() - data_.data());
@@ -239,7 +239,8 @@ class HeaderReader {
       }
       if (begin > end) {
         return bad("tensor ", partita::quoted(tensor->name), " begins at byte ", begin,
-                   " of the data, and the one before it ends at ", end, ": nothing has the bytes between");
+                   " of the data, and the one before it ends at ", end,
+                   ": no tensor covers the bytes between");
       }
       end += tensor->bytes.size();
     }
@@ -248,14 +249,14 @@ class HeaderReader {
   }
 
   InputFile& input_;
-  Bytes file_, data_;  // addresses; of the data nothing is loaded
+  Bytes file_, data_;  // addresses; the data is not loaded
   const std::string& file_name_;
 };
 
 }  // namespace
 
 struct SafeTensors::Impl {
-  std::string path;  // for sentences
+  std::string path;  // for error messages
   std::vector<InputFile> files;
   std::vector<SafeTensor> tensors;  // sorted by name
 
@@ -274,7 +275,7 @@ struct SafeTensors::Impl {
   static Result<SafeTensors> open_file(const std::string& path);
   static Result<SafeTensors> open_index(const std::string& path);
 
-  /// The tensors of one more file of a directory that the index gives to it.
+  /// Adds one shard: the tensors that the index assigns to this file.
   Result<void> add_file(const std::string& directory, const std::string& file,
                         const std::vector<std::string>& names);
 };
@@ -319,7 +320,7 @@ Result<SafeTensors> SafeTensors::Impl::open_index(const std::string& path) {
   impl->path = printable(path);
   const std::string directory = path.substr(0, path.rfind('/') + 1);
   for (const auto& [file, names] : *weight_map) {
-    if (auto added = impl->add_file(directory, file, names); !added) return added.error();
+    TRY(impl->add_file(directory, file, names));
   }
   std::sort(impl->tensors.begin(), impl->tensors.end(),
             [](const SafeTensor& a, const SafeTensor& b) { return a.name < b.name; });
@@ -354,7 +355,8 @@ Result<WeightMap> parse_weight_map(std::string_view text, const std::string& nam
   if (found == nullptr || !found->is_object()) return bad(" has no 'weight_map' that is an object");
   WeightMap weight_map;
   for (const auto& [tensor, file] : found->items()) {
-    if (!file.is_string()) return bad(" gives tensor ", partita::quoted(tensor), " a file that is no string");
+    if (!file.is_string())
+      return bad(" gives tensor ", partita::quoted(tensor), " a file that is not a string");
     const auto& file_name = file.get_ref<const std::string&>();
     if (!is_file_name(file_name)) {
       return bad(" says that tensor ", partita::quoted(tensor), " is in ", partita::quoted(file_name),
@@ -366,7 +368,7 @@ Result<WeightMap> parse_weight_map(std::string_view text, const std::string& nam
   return weight_map;
 }
 
-// --- what is there ----------------------------------------------------------------------------------
+// --- look-ups ----------------------------------------------------------------------------------
 
 const std::string& SafeTensors::path() const { return impl_->path; }
 const std::vector<SafeTensor>& SafeTensors::tensors() const { return impl_->tensors; }
@@ -381,8 +383,8 @@ const SafeTensor* SafeTensors::find(std::string_view name) const {
 Result<const SafeTensor*> SafeTensors::tensor(std::string_view name,
                                               std::span<const std::uint64_t> shape) const {
   const SafeTensor* found = find(name);
-  if (auto checked = check_found(path(), name, found, shape); !checked) return checked.error();
-  if (auto readable = check_type(path(), *found); !readable) return readable.error();
+  TRY(check_found(path(), name, found, shape));
+  TRY(check_type(path(), *found));
   return found;
 }
 
@@ -396,14 +398,14 @@ Result<std::vector<float>> SafeTensors::read(std::string_view name) const {
   if (found == nullptr) {
     return Error{ErrorCode::kNotFound, sentence("'", path(), "' has no tensor ", quoted(name))};
   }
-  if (auto readable = check_type(path(), *found); !readable) return readable.error();
+  TRY(check_type(path(), *found));
   const Dtype dtype = *found->dtype;
-  const std::size_t element = block_bytes(dtype);  // of one number
+  const std::size_t element = block_bytes(dtype);  // bytes of one number
   std::vector<float> values(found->bytes.size() / element);
   std::vector<std::byte> buffer;
-  constexpr std::size_t kPiece = std::size_t{1} << 18;  // numbers
-  for (std::size_t i = 0; i < values.size(); i += kPiece) {
-    const std::size_t count = std::min(kPiece, values.size() - i);
+  constexpr std::size_t kChunk = std::size_t{1} << 18;  // numbers
+  for (std::size_t i = 0; i < values.size(); i += kChunk) {
+    const std::size_t count = std::min(kChunk, values.size() - i);
     const auto bytes = impl_->view(found->bytes.subspan(i * element, count * element), buffer);
     if (!bytes) return bytes.error();
     codec(dtype).dequantize(bytes->data(), count, values.data() + i);
@@ -414,9 +416,9 @@ Result<std::vector<float>> SafeTensors::read(std::string_view name) const {
 Result<bool> SafeTensors::same_bytes(const SafeTensor& one, const SafeTensor& other) const {
   if (one.bytes.size() != other.bytes.size()) return false;
   std::vector<std::byte> buffers[2];
-  constexpr std::size_t kPiece = std::size_t{1} << 20;  // bytes
-  for (std::size_t i = 0; i < one.bytes.size(); i += kPiece) {
-    const std::size_t count = std::min(kPiece, one.bytes.size() - i);
+  constexpr std::size_t kChunk = std::size_t{1} << 20;  // bytes
+  for (std::size_t i = 0; i < one.bytes.size(); i += kChunk) {
+    const std::size_t count = std::min(kChunk, one.bytes.size() - i);
     const auto a = impl_->view(one.bytes.subspan(i, count), buffers[0]);
     const auto b = a ? impl_->view(other.bytes.subspan(i, count), buffers[1]) : a;
     if (!b) return b.error();

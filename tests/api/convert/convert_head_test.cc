@@ -1,5 +1,5 @@
-// Heads and embeddings of checkpoints in the names of those who train them: keys, shapes and values in the
-// model file.
+// Converts heads and embeddings with the tensor names of PyTorch, fairseq and Transformer-XL: keys, shapes
+// and values in the model file.
 #include <numeric>
 #include <string>
 #include <vector>
@@ -189,7 +189,7 @@ TEST_CASE("Transformer-XL's adaptive softmax") {
       "is 64");
   checkpoint.tensors.erase("lm_head.cluster_bias");
   CHECK(checkpoint.convert().error().message ==
-        "of lm_head.out_layers.0.bias and lm_head.cluster_bias the checkpoint has only one");
+        "the checkpoint has only one of lm_head.out_layers.0.bias and lm_head.cluster_bias");
   check_generates(checkpoint, "adaptive");
 }
 
@@ -272,7 +272,7 @@ TEST_CASE("A mixture of softmaxes") {
     checkpoint.tensors.erase(name + ".weight");
     checkpoint.tensors.erase(name + ".bias");
   }
-  // Words shared with the embedding are in the file twice: it has a place for each.
+  // Words shared with the embedding are in the file twice, once under each name.
   checkpoint.config["tie_word_embeddings"] = true;
   checkpoint.tensors.erase("lm_head.decoder.weight");
   checkpoint.add("lm_head.latent.0.weight", {3 * kHidden, kHidden});

@@ -1,4 +1,4 @@
-// Checkpoints that cannot be had, and the one sentence that says why.
+// Checkpoints that cannot be converted, and their error messages.
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -46,7 +46,7 @@ TEST_CASE("Models that are no plain Llama are refused") {
   CHECK(unsupported({{"hidden_act", "gelu"}}) ==
         "'c': hidden_act is \"gelu\", and only \"silu\" can be converted");
   CHECK(unsupported({{"attention_bias", true}}) ==
-        "'c': attention_bias is true, and only models without it can be had");
+        "'c': attention_bias is true, and only models without it can be converted");
   CHECK_THAT(unsupported({{"mlp_bias", true}}), Contains("mlp_bias is true"));
   CHECK_THAT(unsupported({{"quantization_config", {{"bits", 4}}}}), Contains("only plain weights"));
   CHECK(unsupported({{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}}}) ==
@@ -94,7 +94,8 @@ TEST_CASE("Numbers of config.json are limited") {
   const std::string endless(1000, 'x');
   CHECK(bad({{"vocab_size", endless}}).size() < 200);
 
-  CHECK(parse_checkpoint_config("[]", "c").error().message == "'c' is no JSON object, as a config.json is");
+  CHECK(parse_checkpoint_config("[]", "c").error().message ==
+        "'c' is not a JSON object, as a config.json must be");
   CHECK_THAT(parse_checkpoint_config("{", "c").error().message, Contains("'c' is not valid JSON"));
   CHECK_THAT(parse_checkpoint_config(std::string(100000, '['), "c").error().message,
              Contains("the 100 levels"));
@@ -112,7 +113,7 @@ TEST_CASE("Descriptions of heads are checked") {
   CHECK_THAT(head({{"cutoffs", {1}}}, unsupported), Contains("kind is missing"));
   CHECK_THAT(head(3, ErrorCode::kBadFile), Contains("partita_head is 3, and must be an object"));
   CHECK(head({{"kind", "mixture"}, {"order", {1}}}, unsupported) ==
-        "'c': partita_head has the key 'order', which is not known here");
+        "'c': partita_head has the key 'order', which is unknown: remove it or check its spelling");
 
   const auto adaptive = [&](const Json& cutoffs) {
     return head({{"kind", "adaptive"}, {"cutoffs", cutoffs}});
@@ -190,7 +191,7 @@ TEST_CASE("Bands of embeddings and tied words are checked") {
              Contains("partita_embedding.cutoffs[0] is 0"));
   CHECK_THAT(config_error(checkpoint, {{"partita_embedding", {{"cutoffs", {5}}, {"width", 3}}}},
                           ErrorCode::kUnsupported),
-             Contains("partita_embedding has the key 'width', which is not known here"));
+             Contains("partita_embedding has the key 'width', which is unknown: remove it or check its spelling"));
   CHECK(config_error(checkpoint, {{"tie_word_embeddings", true}, {"partita_embedding", {{"cutoffs", {5}}}}},
                      ErrorCode::kUnsupported) ==
         "'c': tie_word_embeddings is true, and a head of kind 'dense' shares no matrix with embeddings in "
@@ -223,7 +224,7 @@ TEST_CASE("Tensors that are missing, wrong or left over are named") {
   Checkpoint checkpoint;
   checkpoint.add("model.layers.0.self_attn.q_proj.bias", {C::kHidden});
   CHECK_THAT(error(checkpoint).message,
-             Contains("has a tensor 'model.layers.0.self_attn.q_proj.bias', which is no piece of a Llama"));
+             Contains("has a tensor 'model.layers.0.self_attn.q_proj.bias', which is not part of a Llama"));
   checkpoint.tensors.erase("model.layers.0.self_attn.q_proj.bias");
   checkpoint.tensors[norm].values[7] = std::numeric_limits<float>::quiet_NaN();
   const Error number = error(checkpoint);
@@ -253,10 +254,12 @@ TEST_CASE("Heads whose tensors do not fit are refused") {
   CHECK(checkpoint.convert().ok());
   checkpoint.add("lm_head.weight", {C::kVocab, C::kHidden});
   CHECK_THAT(checkpoint.convert().error().message,
-             Contains("has a tensor 'lm_head.weight', which is no piece"));
+             Contains("has a tensor 'lm_head.weight', which is not part"));
 }
 
-TEST_CASE("What the engine has no room for, and what would be lost, is refused before any work") {
+TEST_CASE(
+    "Sizes beyond the limits of the engine, and files that would be overwritten, are refused before any "
+    "work") {
   Checkpoint checkpoint;
   checkpoint.write();
   ConvertOptions options;
@@ -304,8 +307,8 @@ TEST_CASE("Paths, types and vocabularies that cannot be used are refused") {
     return result.error();
   };
   const std::string from = checkpoint.directory(), to = checkpoint.output();
-  CHECK_THAT(error(from, "").message, Contains("is no name of a file"));
-  CHECK_THAT(error(from, from).message, Contains("is no name of a file"));
+  CHECK_THAT(error(from, "").message, Contains("is not the name of a file"));
+  CHECK_THAT(error(from, from).message, Contains("is not the name of a file"));
   CHECK_THAT(error(from, options.vocabulary).message, Contains("name another file"));
   CHECK(error(from, "/nonexistent/m.gguf").message ==
         "there is no directory '/nonexistent' for the model file");

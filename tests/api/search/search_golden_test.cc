@@ -82,16 +82,16 @@ void check_ends(const Model& model, const Json& a_case) {
 constexpr std::size_t kTinyEvery = test::all_or(1, 8), kSmolKinds = test::all_or(7, 1);
 constexpr std::size_t kKinds = 7;  // searches recorded of each prompt of SmolLM2, one after another
 
-/// The searches of SmolLM2 at these places of its record.
-void check_smollm2(const Json& record, const std::vector<std::size_t>& places) {
+/// The searches of SmolLM2 at these indices of its record.
+void check_smollm2(const Json& record, const std::vector<std::size_t>& indices) {
   const std::string path = find_test_model(record["model"]);
   INFO("PARTITA_TEST_MODELS or models/ must hold " << record["model"]);
   REQUIRE_FALSE(path.empty());
   const Model model = open_exact(path);
   Session session = must(model.session());
-  for (const std::size_t place : places) {
-    check_ends(model, record["cases"].at(place));
-    check_case(session, record["cases"].at(place), 1e-3);
+  for (const std::size_t index : indices) {
+    check_ends(model, record["cases"].at(index));
+    check_case(session, record["cases"].at(index), 1e-3);
   }
 }
 
@@ -118,17 +118,17 @@ TEST_CASE("Tiny models: beams are those of transformers, groups and contrastive 
 TEST_CASE("SmolLM2: each kind of search once, of another prompt each", "[smollm2]") {
   const Json record = read_record("beams_smollm2.json");
   const std::size_t prompts = record["cases"].size() / kKinds;
-  std::vector<std::size_t> places;
-  for (std::size_t kind = 0; kind < kSmolKinds; ++kind) places.push_back(3 * kind % prompts * kKinds + kind);
-  check_smollm2(record, places);
+  std::vector<std::size_t> indices;
+  for (std::size_t kind = 0; kind < kSmolKinds; ++kind) indices.push_back(3 * kind % prompts * kKinds + kind);
+  check_smollm2(record, indices);
 }
 
 // build/release/search_golden_test "[.full]"
 TEST_CASE("SmolLM2: all searches that are recorded", "[.full]") {
   const Json record = read_record("beams_smollm2.json");
-  std::vector<std::size_t> places(record["cases"].size());
-  std::iota(places.begin(), places.end(), std::size_t{0});
-  check_smollm2(record, places);
+  std::vector<std::size_t> indices(record["cases"].size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  check_smollm2(record, indices);
 }
 
 }  // namespace

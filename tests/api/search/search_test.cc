@@ -62,7 +62,7 @@ void check_sorted(const std::vector<Hypothesis>& answers) {
 TEST_CASE("Beams: every answer has the joint log-probability that its ids have") {
   for (const bool gemma : {false, true}) {
     ChatFile what;
-    if (gemma) what.spec = tiny_gemma3(Dtype::kF32);  // whose windows give pages back on the way
+    if (gemma) what.spec = tiny_gemma3(Dtype::kF32);  // whose windows release pages
     const ChatModelFile file(what);
     const Model model = must(Model::open(file.path()));
     for (const int groups : {1, 2}) {
@@ -270,7 +270,7 @@ TEST_CASE("The context ends answers of a search; nothing wanted is nothing found
   CHECK(nothing.answers[0].finish == Finish::kLength);
 }
 
-TEST_CASE("A cancelled search says so, and the session lives on") {
+TEST_CASE("A cancelled search says so, and the session stays usable") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   Session session = must(model.session());
@@ -290,7 +290,7 @@ TEST_CASE("A cancelled search says so, and the session lives on") {
   }
 }
 
-TEST_CASE("Beams without room in the cache are an error that names its figures") {
+TEST_CASE("A cache too small for the beams is an error that names its figures") {
   const ChatModelFile file;
   OpenOptions options;
   options.cache_bytes = 200 * 256;  // 256 bytes a token: three pages of 64 tokens
@@ -301,7 +301,7 @@ TEST_CASE("Beams without room in the cache are an error that names its figures")
   CHECK(found.error().code == ErrorCode::kOutOfMemory);
   CHECK(found.error().message.find(std::to_string(options.cache_bytes)) != std::string::npos);
   CHECK(must(session.search(asking("hello", 5), with_beams(2))).answers.size() == 1);
-  Search best;  // which waits for room instead
+  Search best;  // which waits for memory instead
   best.best_of = 4;
   const ChatModelFile same;
   CHECK(must(session.search(asking("hello", 5), best)).answers[0].ids ==

@@ -1,4 +1,4 @@
-// Answers that know when to stop: confidence beside tokens, rules, counts, explanations.
+// Confidence of tokens, rules to abstain, counts, explanations.
 #include <algorithm>
 #include <cmath>
 

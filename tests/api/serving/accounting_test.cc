@@ -1,5 +1,5 @@
-// Pages and tokens that are counted right where answers would be right anyway: both tracks of guidance,
-// requests that lost their place, the context.
+// Counts of pages and tokens, where a wrong count does not change answers: both tracks of guidance, preempted
+// requests, the context.
 #include <functional>
 #include <map>
 
@@ -68,7 +68,7 @@ std::map<Batch::Ticket, Ended> run(Batch& batch, const std::function<void(int)>&
   return ended;
 }
 
-TEST_CASE("A request that makes room for another gives both of its tracks up") {
+TEST_CASE("A preempted request gives up the pages of both tracks") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   const Model::Impl& impl = model.impl();
@@ -84,23 +84,23 @@ TEST_CASE("A request that makes room for another gives both of its tracks up") {
   REQUIRE(pool.bytes_in_use() == 4 * kPage);
   StepPlanner planner({.max_sequences = 2}, 4, kStepRows, false);
   Sequence* const both[] = {&needy, &guided};
-  std::vector<Piece> pieces;
+  std::vector<PlannedChunk> chunks;
   std::vector<Outcome> outcomes;
   Timing timing;
-  planner.plan(both, timing, pieces, outcomes);
+  planner.plan(both, timing, chunks, outcomes);
   CHECK(outcomes.empty());
   CHECK(own.length() == 0);
   CHECK(negative.length() == 0);
-  REQUIRE(pieces.size() >= 1);
-  CHECK(pieces[0].index == 0);
-  CHECK(pieces[0].count == 200);
-  // What is in use: the four pages of 200 tokens, and what the pieces of the other have reserved.
+  REQUIRE(chunks.size() >= 1);
+  CHECK(chunks[0].index == 0);
+  CHECK(chunks[0].count == 200);
+  // What is in use: the four pages of 200 tokens, and what the chunks of the other have reserved.
   std::size_t reserved = 0;
-  for (const Piece& piece : pieces) reserved += pages_for(piece.count) * kPage;
+  for (const PlannedChunk& chunk : chunks) reserved += pages_for(chunk.count) * kPage;
   CHECK(pool.bytes_in_use() == reserved);
 }
 
-TEST_CASE("What can never fit is said of both prompts of a request together") {
+TEST_CASE("A request that can never fit is refused with the sum of both prompts") {
   const ChatModelFile file;
   const Model model = with_pages(file, 8);
   Batch batch = unshared(model, 4);
@@ -118,7 +118,7 @@ TEST_CASE("What can never fit is said of both prompts of a request together") {
   CHECK(ended.at(fits).ids.size() == 5);
 }
 
-TEST_CASE("A request that lost its place keeps no page of either track") {
+TEST_CASE("A request displaced by priority keeps no page of either track") {
   const ChatModelFile file;
   const Model model = with_pages(file, 8), free = must(Model::open(file.path()));
   const Request low = request_of(150, 200, 30, 1);
@@ -137,7 +137,7 @@ TEST_CASE("A request that lost its place keeps no page of either track") {
   CHECK(ended.at(first).ids == generate_alone(free, low).ids);
 }
 
-TEST_CASE("With an attention window the pages behind it go back, those of the negative prompt too") {
+TEST_CASE("With an attention window the pages outside it are released, those of the negative prompt too") {
   ChatFile what;
   what.spec.context = 8192;
   const ChatModelFile file(what);
@@ -148,7 +148,7 @@ TEST_CASE("With an attention window the pages behind it go back, those of the ne
   const Request request = request_of(1000, 1500, 900);
   const Ids expected = generate_alone(must(Model::open(file.path(), options)), request).ids;
   REQUIRE(expected.size() == 900);
-  // Of each track: the sinks, the window, a step, and a page where each of them is cut.
+  // For each track: the sinks, the window, a step, and a partial page for each border.
   options.cache_bytes = 2 * (kSinks + kWindow + 512 + 2 * 64) / 64 * kPage;
   const Model model = must(Model::open(file.path(), options));
   Batch batch = unshared(model, 1);
@@ -160,7 +160,7 @@ TEST_CASE("With an attention window the pages behind it go back, those of the ne
 
 TEST_CASE("A token is drawn by the seed, the number of the sequence and how many ids there are before it") {
   const ChatModelFile file;
-  OpenOptions exact;  // logits do not depend there on being read as prompt or answer
+  OpenOptions exact;  // logits do not depend on the role, prompt or answer
   exact.exact = true;
   const Model model = must(Model::open(file.path(), exact));
   Session session = must(model.session()), other = must(model.session());

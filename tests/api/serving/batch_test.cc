@@ -1,4 +1,4 @@
-// Many requests at once: each gets what it would get alone.
+// Continuous batching through the public interface: every request gets the answer that it gets alone.
 #include <map>
 
 #include "tests/api/tiny_chat.h"
@@ -7,40 +7,40 @@
 namespace partita::testing {
 namespace {
 
-/// What became of one request of a batch.
-struct Fate {
+/// The answer or the error of one request of a batch.
+struct BatchAnswer {
   std::vector<TokenId> ids;
   std::string text;
   std::optional<Error> error;
   Finish finish = Finish::kNone;
 };
-using Fates = std::map<Batch::Ticket, Fate>;
+using BatchAnswers = std::map<Batch::Ticket, BatchAnswer>;
 
-void record(const std::vector<Batch::Event>& events, Fates& fates) {
+void record(const std::vector<Batch::Event>& events, BatchAnswers& answers) {
   for (const Batch::Event& event : events) {
-    Fate& fate = fates[event.ticket];
-    CHECK_FALSE(fate.error.has_value());
-    CHECK(fate.finish == Finish::kNone);
+    BatchAnswer& answer = answers[event.ticket];
+    CHECK_FALSE(answer.error.has_value());
+    CHECK(answer.finish == Finish::kNone);
     if (event.token) {
-      fate.ids.push_back(event.token->id);
-      fate.text += event.token->text;
+      answer.ids.push_back(event.token->id);
+      answer.text += event.token->text;
     }
-    fate.error = event.error;
-    fate.finish = event.finish;
+    answer.error = event.error;
+    answer.finish = event.finish;
   }
 }
 
-Fates run_all(Batch& batch) {
-  Fates fates;
+BatchAnswers run_all(Batch& batch) {
+  BatchAnswers answers;
   std::vector<Batch::Event> events;
   for (int steps = 0; batch.running() > 0; ++steps) {
     REQUIRE(steps < 100000);
     events.clear();
     const auto done = batch.advance(events);
     REQUIRE(done);
-    record(events, fates);
+    record(events, answers);
   }
-  return fates;
+  return answers;
 }
 
 /// Requests of different lengths, samplers and ends.
@@ -59,7 +59,7 @@ std::vector<Request> mixed_requests() {
   return requests;
 }
 
-TEST_CASE("A request's answer does not depend on its company") {
+TEST_CASE("A request's answer does not depend on batch composition") {
   for (const bool gemma : {false, true}) {
     ChatFile what;
     if (gemma) what.spec = tiny_gemma3(Dtype::kQ8_0);
@@ -70,12 +70,12 @@ TEST_CASE("A request's answer does not depend on its company") {
       Batch batch = must(model.batch(sequences));
       std::vector<Batch::Ticket> tickets;
       for (const Request& request : requests) tickets.push_back(must(batch.add(request)));
-      Fates fates = run_all(batch);
+      BatchAnswers answers = run_all(batch);
       for (std::size_t i = 0; i < requests.size(); ++i) {
         const Whole alone = generate_alone(model, requests[i]);
-        CHECK(fates[tickets[i]].ids == alone.ids);
-        CHECK(fates[tickets[i]].text == alone.text);
-        CHECK(fates[tickets[i]].finish == alone.finish);
+        CHECK(answers[tickets[i]].ids == alone.ids);
+        CHECK(answers[tickets[i]].text == alone.text);
+        CHECK(answers[tickets[i]].finish == alone.finish);
       }
       CHECK(batch.timing().prefill_tokens > 0);
     }
@@ -92,10 +92,10 @@ TEST_CASE("A small budget of memory delays requests and changes nothing else") {
   Batch batch = must(model.batch(8));
   std::vector<Batch::Ticket> tickets;
   for (const Request& request : requests) tickets.push_back(must(batch.add(request)));
-  Fates fates = run_all(batch);
+  BatchAnswers answers = run_all(batch);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    CHECK_FALSE(fates[tickets[i]].error.has_value());
-    CHECK(fates[tickets[i]].ids == generate_alone(roomy, requests[i]).ids);
+    CHECK_FALSE(answers[tickets[i]].error.has_value());
+    CHECK(answers[tickets[i]].ids == generate_alone(roomy, requests[i]).ids);
   }
 }
 
@@ -111,11 +111,11 @@ TEST_CASE("A request that can never fit fails alone") {
   large.prompt = std::string(400, 'x');
   const Batch::Ticket first = must(batch.add(small)), second = must(batch.add(large)),
                       third = must(batch.add(small));
-  Fates fates = run_all(batch);
-  CHECK(fates[first].ids.size() == 4);
-  REQUIRE(fates[second].error.has_value());
-  CHECK(fates[second].error->code == ErrorCode::kOutOfMemory);
-  CHECK(fates[third].ids == fates[first].ids);
+  BatchAnswers answers = run_all(batch);
+  CHECK(answers[first].ids.size() == 4);
+  REQUIRE(answers[second].error.has_value());
+  CHECK(answers[second].error->code == ErrorCode::kOutOfMemory);
+  CHECK(answers[third].ids == answers[first].ids);
 }
 
 TEST_CASE("A wrong request is refused and the others go on") {
@@ -141,9 +141,9 @@ TEST_CASE("Requests that want no tokens are complete at once") {
   none.prompt = "hello";
   none.max_tokens = 0;
   const Batch::Ticket ticket = must(batch.add(none));
-  const Fates fates = run_all(batch);
-  CHECK(fates.at(ticket).finish == Finish::kLength);
-  CHECK(fates.at(ticket).ids.empty());
+  const BatchAnswers answers = run_all(batch);
+  CHECK(answers.at(ticket).finish == Finish::kLength);
+  CHECK(answers.at(ticket).ids.empty());
 }
 
 TEST_CASE("Requests can be cancelled one by one, and steps all together") {
@@ -169,9 +169,9 @@ TEST_CASE("Requests can be cancelled one by one, and steps all together") {
   batch.cancel(waiting);
   CHECK(batch.running() == 1);
   CHECK_FALSE(batch.full());
-  Fates fates;
-  record(events, fates);
-  const Fates rest = run_all(batch);
+  BatchAnswers answers;
+  record(events, answers);
+  const BatchAnswers rest = run_all(batch);
   REQUIRE(rest.size() == 1);
   CHECK(rest.at(kept).finish == Finish::kLength);
 }

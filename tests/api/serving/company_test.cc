@@ -1,5 +1,5 @@
-// A request's bytes are its own: alone, among two hundred, arriving at random, preempted, with beginnings
-// shared or not, with guesses or without, on one thread or two.
+// Answers do not depend on batch composition: each of two hundred requests gets the bytes that it gets alone,
+// with random arrivals, preemption, prefix cache, speculative decoding, on one thread and two.
 #include <map>
 #include <random>
 
@@ -18,8 +18,8 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-/// Requests of all kinds: samplers that look back, that remember and that do neither, prompts that begin
-/// alike and prompts that do not, short and long ones.
+/// Requests of all kinds: samplers with a history, with state and with neither; prompts with and without a
+/// common prefix, short and long ones.
 std::vector<Request> mixed_requests(std::size_t count, std::size_t longest) {
   const char* const systems[] = {
       "You are a helpful assistant who answers in one sentence, always. ",
@@ -53,53 +53,53 @@ std::vector<Request> mixed_requests(std::size_t count, std::size_t longest) {
   return requests;
 }
 
-/// How a batch is run.
-struct Company {
+/// The setup of a batch run.
+struct Setup {
   BatchOptions options;
   bool at_random = false;  // requests come while others run
   bool speculate = true;
 };
 
-std::vector<Outcome> run(const Model& model, std::vector<Request> requests, const Company& company,
+std::vector<Outcome> run(const Model& model, std::vector<Request> requests, const Setup& setup,
                          Timing& timing) {
-  Batch batch = must(model.batch(company.options));
+  Batch batch = must(model.batch(setup.options));
   std::mt19937 random(3);
-  std::map<Batch::Ticket, std::size_t> places;
-  std::vector<Outcome> fates(requests.size());
+  std::map<Batch::Ticket, std::size_t> indices;
+  std::vector<Outcome> outcomes(requests.size());
   std::vector<Batch::Event> events;
   for (std::size_t next = 0; next < requests.size() || batch.running() > 0;) {
-    const std::size_t come = company.at_random ? random() % 3 : requests.size();
+    const std::size_t come = setup.at_random ? random() % 3 : requests.size();
     for (std::size_t n = 0; n < come && next < requests.size(); ++n, ++next) {
-      requests[next].speculation = company.speculate ? Speculation::kAlways : Speculation::kNever;
-      places[must(batch.add(requests[next]))] = next;
+      requests[next].speculation = setup.speculate ? Speculation::kAlways : Speculation::kNever;
+      indices[must(batch.add(requests[next]))] = next;
     }
     events.clear();
     const auto done = batch.advance(events);
     REQUIRE(done);
     for (const Batch::Event& event : events) {
-      Outcome& fate = fates[places.at(event.ticket)];
+      Outcome& outcome = outcomes[indices.at(event.ticket)];
       INFO((event.error ? event.error->message : ""));
       REQUIRE_FALSE(event.error.has_value());
-      REQUIRE(fate.finish == Finish::kNone);
+      REQUIRE(outcome.finish == Finish::kNone);
       if (event.token) {
-        fate.ids.push_back(event.token->id);
-        fate.text += event.token->text;
+        outcome.ids.push_back(event.token->id);
+        outcome.text += event.token->text;
       }
-      fate.finish = event.finish;
+      outcome.finish = event.finish;
     }
   }
   timing = batch.timing();
-  return fates;
+  return outcomes;
 }
 
 std::vector<Outcome> run_alone(const Model& model, const std::vector<Request>& requests) {
-  std::vector<Outcome> fates;
+  std::vector<Outcome> outcomes;
   for (Request request : requests) {
     request.speculation = Speculation::kNever;
     const Whole whole = generate_alone(model, request);
-    fates.push_back({whole.ids, whole.text, whole.finish});
+    outcomes.push_back({whole.ids, whole.text, whole.finish});
   }
-  return fates;
+  return outcomes;
 }
 
 void check_same(const std::vector<Outcome>& found, const std::vector<Outcome>& expected) {
@@ -108,10 +108,10 @@ void check_same(const std::vector<Outcome>& found, const std::vector<Outcome>& e
   CHECK(different == 0);
 }
 
-/// One model on one and two threads, and with so little room that requests make way for each other.
-/// page_bytes: of 64 tokens in all layers.
-void check_all_companies(const std::string& path, const std::vector<Request>& requests,
-                         std::size_t page_bytes, CacheType cache) {
+/// One model on one and two threads, also with a cache so small that requests are preempted. page_bytes: of
+/// 64 tokens in all layers.
+void check_all_setups(const std::string& path, const std::vector<Request>& requests, std::size_t page_bytes,
+                      CacheType cache) {
   OpenOptions options;
   options.cache = cache;
   options.threads = 1;
@@ -123,18 +123,18 @@ void check_all_companies(const std::string& path, const std::vector<Request>& re
       const Model model = must(Model::open(path, options));
       for (const bool at_random : {false, true}) {
         for (const bool shared : {true, false}) {
-          Company company;
-          company.options.max_sequences = tight ? 12 : 64;
-          company.options.prefix_bytes = shared ? 64 * page_bytes : 0;
-          company.options.most_delay = at_random ? 2 : 1e9;
-          company.at_random = at_random;
-          company.speculate = shared == at_random;
+          Setup setup;
+          setup.options.max_sequences = tight ? 12 : 64;
+          setup.options.prefix_bytes = shared ? 64 * page_bytes : 0;
+          setup.options.most_delay = at_random ? 2 : 1e9;
+          setup.at_random = at_random;
+          setup.speculate = shared == at_random;
           Timing timing;
           INFO(threads << " threads" << (tight ? ", tight" : "") << (at_random ? ", at random" : "")
                        << (shared ? ", shared" : ""));
-          check_same(run(model, requests, company, timing), alone);
+          check_same(run(model, requests, setup, timing), alone);
           CHECK((timing.shared_tokens > 0) == shared);
-          CHECK((timing.guessed_right > 0) == company.speculate);
+          CHECK((timing.accepted_tokens > 0) == setup.speculate);
         }
       }
     }
@@ -144,20 +144,20 @@ void check_all_companies(const std::string& path, const std::vector<Request>& re
 TEST_CASE("Two hundred requests get what each would get alone") {
   const std::size_t requests = test::all_or<std::size_t>(200, 40);
   const ChatModelFile llama;
-  check_all_companies(llama.path(), mixed_requests(requests, 600), std::size_t{64} * 256, CacheType::kF16);
+  check_all_setups(llama.path(), mixed_requests(requests, 600), std::size_t{64} * 256, CacheType::kF16);
   ChatFile what;
   what.spec = tiny_gemma3(Dtype::kQ8_0);  // with windows
   const ChatModelFile gemma(what);
-  check_all_companies(gemma.path(), mixed_requests(requests, 600), std::size_t{64} * 2048, CacheType::kI8);
+  check_all_setups(gemma.path(), mixed_requests(requests, 600), std::size_t{64} * 2048, CacheType::kI8);
 }
 
-/// A quarter of an hour: CONTRIBUTING.md says when.
+/// A quarter of an hour: docs/testing.md says when.
 TEST_CASE("Two hundred requests get what each would get alone: SmolLM2", "[.full]") {
   const std::string path = find_test_model("SmolLM2-135M-Instruct.Q4_1.gguf");
   REQUIRE(path != "");
   constexpr std::size_t kPageBytes =
       std::size_t{64} * 30 * 3 * 64 * 2 * 2;  // layers, heads, head_dim, K and V, f16
-  check_all_companies(path, mixed_requests(200, 600), kPageBytes, CacheType::kF16);
+  check_all_setups(path, mixed_requests(200, 600), kPageBytes, CacheType::kF16);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Several models that answer together: against brute force over each one's logits, and as one alone.
+// Ensembles: against brute force over the members' logits, and one member against its session.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -121,7 +121,7 @@ TEST_CASE("The two spaces, the weights and the members all make a difference") {
   CHECK(generate_alone(second, request).ids != mixed);
 }
 
-TEST_CASE("One member is the model alone; so are copies of it, and those whose companions weigh nothing") {
+TEST_CASE("One member gives its session's answers; so do copies of it, and other members of weight 0") {
   for (const bool gemma : {false, true}) {
     ChatFile what = of_seed(1);
     if (gemma) what.spec = tiny_gemma3(Dtype::kF32);
@@ -174,7 +174,7 @@ TEST_CASE("A cancelled ensemble goes on where it was, in whichever member that i
   ensemble.set_progress([&](std::size_t done, std::size_t all) {
     CHECK(all == 1400);
     seen.push_back(done);
-    cancel.set();  // after every piece
+    cancel.set();  // after every chunk
   });
   Stream stream = must(ensemble.generate(request));
   Ids ids;
@@ -193,7 +193,7 @@ TEST_CASE("A cancelled ensemble goes on where it was, in whichever member that i
   CHECK(ids == expected.ids);
   CHECK(stream.timing().prefill_tokens == 700);
   CHECK(std::is_sorted(seen.begin(), seen.end()));
-  CHECK(seen.size() >= 4);  // pieces are of 512 tokens at most
+  CHECK(seen.size() >= 4);  // prompt chunks have at most 512 tokens
   CHECK(seen.back() == 1400);
   CHECK(cancelled >= 3 + 5);
 }
@@ -256,8 +256,8 @@ TEST_CASE("What makes no ensemble is refused, and names what is wrong") {
   OpenOptions text_only;
   text_only.text_only = true;
   const Model text = must(Model::open(file.path(), text_only));
-  has(refusal({{model}, {text}}), "text side only");
-  has(refusal({{text}, {model}}), "text side only");
+  has(refusal({{model}, {text}}), "without weights (text_only)");
+  has(refusal({{text}, {model}}), "without weights (text_only)");
 
   ChatFile what = of_seed(2);
   what.respelled = {{ChatVocabulary::kStart, "<|begin|>"}, {ChatVocabulary::kEnd, "<|stop|>"}};
@@ -277,7 +277,7 @@ TEST_CASE("What makes no ensemble is refused, and names what is wrong") {
   has(ensemble.generate(request).error().message, "temperature");
 }
 
-TEST_CASE("A cache without room is an error of the request, and the ensemble lives on") {
+TEST_CASE("A cache that is too small is an error of the request, and the ensemble stays usable") {
   const ChatModelFile one(of_seed(1)), two(of_seed(2));
   OpenOptions options;
   options.cache_bytes = 200 * 256;  // 256 bytes a token: three pages of 64 tokens

@@ -86,7 +86,7 @@ TEST_CASE("A session keeps both prompts, and answers as a fresh one") {
   }
 }
 
-TEST_CASE("Guided requests of a batch are answered as if alone, with room for few of them too") {
+TEST_CASE("Guided requests of a batch are answered as if alone, also when memory fits few of them") {
   const ChatModelFile file;
   const Model free = must(Model::open(file.path()));
   std::vector<Request> requests;
@@ -146,7 +146,7 @@ TEST_CASE("Guidance out of its limits is refused") {
   }
   Request both = guided("a", "b", 2);
   both.negative_ids = {1};
-  CHECK(refusal(both) == "a request has both negative_prompt and negative_ids; it can have one");
+  CHECK(refusal(both) == "a request has both negative_prompt and negative_ids; give one");
   Request unknown = guided("a", "", 2);
   unknown.negative_ids = {ChatVocabulary::kSize};
   CHECK(refusal(unknown).find("the negative prompt: token 0 is 263") == 0);

@@ -38,7 +38,7 @@ Request continuing(Ids ids, int n) {
   return request;
 }
 
-/// What so many tokens take in the cache.
+/// The bytes of a number of tokens in the cache.
 std::size_t cache_for(const ChatModelFile& file, std::size_t tokens) {
   return tokens * must(Model::open(file.path())).info().cache_bytes_per_token;
 }

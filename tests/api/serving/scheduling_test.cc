@@ -1,4 +1,4 @@
-// Who comes when: priorities, fairness, beginnings read once, what waiting and failing cost.
+// Scheduling: priorities, fairness, chunked prefill, prefix cache, the cost of waiting and of failing.
 #include <algorithm>
 #include <limits>
 
@@ -21,7 +21,7 @@ Request request_of(std::string prompt, int max_tokens, int priority = 0) {
   return request;
 }
 
-/// A text of n tokens, for none of its letters are merged, that is like no other.
+/// A text of n tokens (none of its letters are merged) that shares no prefix with that of another seed.
 std::string text(std::size_t n, unsigned seed) {
   std::string out;
   for (std::size_t i = 0; i < n; ++i) {
@@ -46,7 +46,7 @@ std::vector<int> steps_to_end(Batch& batch, std::size_t tickets) {
   return ends;
 }
 
-TEST_CASE("Who has priority runs first, even if it comes later, and changes nothing else") {
+TEST_CASE("A request of higher priority runs first, even if it comes later, and changes nothing else") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   Batch batch = must(model.batch(1));
@@ -70,7 +70,7 @@ TEST_CASE("Who has priority runs first, even if it comes later, and changes noth
   CHECK(ids[2] == generate_alone(model, high).ids);
 }
 
-TEST_CASE("Short prompts pass a long one, which still gets its part") {
+TEST_CASE("Short prompts overtake a long one, which still gets its part") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   BatchOptions options;
@@ -83,13 +83,13 @@ TEST_CASE("Short prompts pass a long one, which still gets its part") {
   const std::vector<int> ends = steps_to_end(batch, 40);
   CHECK(ends[2] == 1);
   CHECK(ends[5] == 1);
-  // Four at a time take 48 of 64 rows; the long one has the other 16 as long as they come, then all.
+  // Four at a time take 48 of 64 rows; the long one gets the other 16 while they come, then all.
   CHECK(ends[40] == 10);
   CHECK(ends[1] <= 10 + (600 - 10 * 16) / 64 + 1);
 }
 
-/// Sequences in caches of their own, and a planner that knows what steps take here: 10 ms with three answers,
-/// 1 ms for every prompt row besides.
+/// Sequences with their caches, and a planner that has learned the cost of steps: 10 ms with three answers,
+/// and 1 ms for every prompt row.
 struct Planned {
   explicit Planned(const Model& of)
       : model(of.impl()), pool(model.transformer->config(), model.transformer->kv_type(), 0) {
@@ -114,12 +114,12 @@ struct Planned {
   std::vector<std::size_t> rows() {
     std::vector<Sequence*> all;
     for (const auto& sequence : sequences) all.push_back(sequence.get());
-    std::vector<Piece> pieces;
+    std::vector<PlannedChunk> chunks;
     std::vector<Outcome> outcomes;
     Timing timing;
-    planner.plan(all, timing, pieces, outcomes);
+    planner.plan(all, timing, chunks, outcomes);
     std::vector<std::size_t> counts(all.size(), 0);
-    for (const Piece& piece : pieces) counts[piece.index] += piece.count;
+    for (const PlannedChunk& chunk : chunks) counts[chunk.index] += chunk.count;
     return counts;
   }
 
@@ -130,7 +130,7 @@ struct Planned {
   std::vector<std::unique_ptr<Sequence>> sequences;
 };
 
-TEST_CASE("Beside answers prompts share the time of a step, and a long one always gets some") {
+TEST_CASE("Prompts share the prefill time of a step with answers, and a long one always gets some") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   Planned few(model), many(model);
@@ -138,14 +138,14 @@ TEST_CASE("Beside answers prompts share the time of a step, and a long one alway
     for (int i = 0; i < 3; ++i) planned->add(20, true);
     planned->add(600, false);
   }
-  // 15 ms are a fourth for each: three short prompts of three tokens get through, the long one has the rest.
+  // 15 ms are a fourth for each: three prompts of three tokens are read whole, the long one gets the rest.
   for (int i = 0; i < 3; ++i) few.add(3, false);
   std::vector<std::size_t> rows = few.rows();
   CHECK(std::vector(rows.begin(), rows.begin() + 3) == std::vector<std::size_t>{1, 1, 1});
   CHECK(rows[3] >= 4);
   CHECK(rows[3] <= 7);
   CHECK(std::vector(rows.begin() + 4, rows.end()) == std::vector<std::size_t>{3, 3, 3});
-  // Forty tokens are more than a part: the first in order goes on, be it long.
+  // Forty tokens are more than a part: the first prompt in order is read on, though it is long.
   for (int i = 0; i < 3; ++i) many.add(40, false);
   rows = many.rows();
   CHECK(rows[3] >= 13);
@@ -188,7 +188,7 @@ TEST_CASE("A prompt of higher priority is read while answers could take every ro
   CHECK(ends[1] > ends[3]);
 }
 
-TEST_CASE("A long prompt leaves answers that run a token in every step") {
+TEST_CASE("Running answers get a token in every step while a long prompt is read in chunks") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   BatchOptions options;
@@ -211,7 +211,7 @@ TEST_CASE("A long prompt leaves answers that run a token in every step") {
   CHECK(batch.running() == (read ? 0 : 1));
 }
 
-TEST_CASE("A beginning that many have is read once") {
+TEST_CASE("A prefix that many prompts share is read once") {
   for (const bool gemma : {false, true}) {
     ChatFile what;
     if (gemma) what.spec = tiny_gemma3(Dtype::kQ8_0);
@@ -221,7 +221,7 @@ TEST_CASE("A beginning that many have is read once") {
     const std::string system = text(300, 7);
     for (unsigned i = 1; i <= 24; ++i) must(batch.add(request_of(system + text(10, i), 3)));
     steps_to_end(batch, 24);
-    // 300 once; after that a page's rest of 300 % 64 and what is its own, or not even that.
+    // 300 once; each later prompt reads at most the last, partial page (300 % 64) and its own tokens.
     CHECK(batch.timing().prefill_tokens + batch.timing().shared_tokens == 24 * 310);
     CHECK(batch.timing().prefill_tokens <= 310 + 23 * (300 % 64 + 10));
 
@@ -235,7 +235,7 @@ TEST_CASE("A beginning that many have is read once") {
   }
 }
 
-TEST_CASE("A conversation that goes on reads only what is new, though its window has moved on") {
+TEST_CASE("A conversation that continues reads only new tokens, though its attention window has moved on") {
   ChatFile what;
   what.spec = tiny_gemma3(Dtype::kQ8_0);
   const ChatModelFile file(what);

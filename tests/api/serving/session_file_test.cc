@@ -125,7 +125,7 @@ TEST_CASE("A saved file keeps its mode, and a link its target") {
   }
 }
 
-TEST_CASE("A new session file is its owner's alone, whatever the umask") {
+TEST_CASE("Only the owner can read a new session file, under any umask") {
   const ChatModelFile file;
   const Session session = must(must(Model::open(file.path())).session());
   const TemporaryFile saved("session");
@@ -156,7 +156,7 @@ TEST_CASE("The note of a session is read without its model") {
   }
 }
 
-TEST_CASE("What is wrong with the path of a session is said of sessions") {
+TEST_CASE("Errors about the path of a session file speak of sessions") {
   const ChatModelFile file;
   Session session = must(must(Model::open(file.path())).session());
   const TemporaryFile empty("session");
@@ -188,7 +188,7 @@ TEST_CASE("A changed model is told from one of another path") {
              Catch::Matchers::Contains("before it was changed"));
 }
 
-TEST_CASE("Forks go their own ways") {
+TEST_CASE("Forks are independent") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   Session session = must(model.session());
@@ -230,7 +230,8 @@ TEST_CASE("A session that was loaded and reset is empty, and is saved as that") 
   CHECK(session.length() == 0);
 }
 
-TEST_CASE("What is not this model's session is refused with its reason, and the session stays as it was") {
+TEST_CASE(
+    "A file that is not this model's session is refused with the reason, and the session stays as it was") {
   const ChatModelFile file;
   ChatFile other;
   other.spec.seed += 1;
@@ -286,7 +287,7 @@ TEST_CASE("A file cut anywhere is refused, and so is one with a bit turned anywh
   const std::string good = contents(saved.path);
   const std::size_t length = session.length();
   std::mt19937 random(3);
-  // All of the header, and places in the pages.
+  // All of the header, and samples of the pages.
   for (std::size_t i = 0; i < test::all_or<std::size_t>(2000, 700); ++i) {
     const std::size_t at = i < 500 ? i : random() % good.size();
     put(bad.path, good.substr(0, at));

@@ -82,7 +82,7 @@ TEST_CASE("Roles of messages are those of chats, and those that the template nam
   CHECK(open_default(of_robots).tokenize_chat(message_of("robot"), true));
 }
 
-TEST_CASE("What of a request can never work is told without a model") {
+TEST_CASE("A request that is wrong in itself is refused without a model") {
   CHECK(check(Request()));
   Request request;
   request.stop = {"a", ""};
@@ -98,7 +98,7 @@ TEST_CASE("What of a request can never work is told without a model") {
   CHECK_THAT(check(request).error().message, Catch::Matchers::Contains("explain is -1"));
 }
 
-TEST_CASE("A prompt of many pieces is read whole, with progress") {
+TEST_CASE("A prompt of many chunks is read whole, with progress") {
   const ChatModelFile file;
   const Model model = open_default(file);
   const std::string prompt = long_text(1300);
@@ -109,7 +109,7 @@ TEST_CASE("A prompt of many pieces is read whole, with progress") {
     seen.push_back(done);
   });
   const Whole whole = pull_all(must(session.generate(sampled(prompt, 3))));
-  REQUIRE(seen.size() >= 3);  // pieces are of 512 tokens at most
+  REQUIRE(seen.size() >= 3);  // prompt chunks have at most 512 tokens
   CHECK(std::is_sorted(seen.begin(), seen.end()));
   CHECK(seen.front() <= 512);
   CHECK(seen.back() == 1300);
@@ -316,7 +316,7 @@ TEST_CASE("A wrong request is refused before anything is computed, and names wha
         }).find("token 1 is 263") != std::string::npos);
 }
 
-TEST_CASE("A cache without room is an error of the request, and the session lives on") {
+TEST_CASE("A cache that is too small is an error of the request, and the session stays usable") {
   const ChatModelFile file;
   OpenOptions options;
   options.cache_bytes = 200 * 256;  // 256 bytes a token: three pages of 64 tokens

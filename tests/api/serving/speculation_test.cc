@@ -1,4 +1,5 @@
-// Guesses change when tokens come, never which: from the text or from a smaller model, right or wrong.
+// Speculative decoding changes when tokens come, never which: draft tokens of prompt lookup or of a draft
+// model, accepted or rejected.
 #include <cmath>
 #include <map>
 
@@ -9,13 +10,13 @@
 namespace partita::testing {
 namespace {
 
-std::vector<std::int32_t> ids_of(std::span<const Guess> guesses) {
+std::vector<std::int32_t> ids_of(std::span<const DraftToken> draft) {
   std::vector<std::int32_t> ids;
-  for (const Guess& guess : guesses) ids.push_back(guess.id);
+  for (const DraftToken& token : draft) ids.push_back(token.id);
   return ids;
 }
 
-/// A whole answer of a session, with what its guesses came to.
+/// A whole answer of a session, and its counts of draft tokens.
 struct Drafted {
   Whole whole;
   Timing timing;
@@ -34,42 +35,42 @@ Drafted drafted(Session& session, const Request& request) {
   return out;
 }
 
-TEST_CASE("Prompt look-up goes on as the text did after the longest match") {
+TEST_CASE("Prompt lookup drafts what followed the longest match") {
   const auto lookup = make_prompt_lookup();
-  const GuessTerms terms{4, 1, 0};
-  CHECK(lookup->guess(std::vector<std::int32_t>{1, 2, 3}, terms).empty());
+  const DraftTerms terms{4, 1, 0};
+  CHECK(lookup->draft(std::vector<std::int32_t>{1, 2, 3}, terms).empty());
   //                              the longer match: 7 8 9             the later: 9
   const std::vector<std::int32_t> ids = {7, 8, 9, 10, 11, 12, 13, 5, 9, 40, 41, 6, 7, 8, 9};
-  CHECK(ids_of(make_prompt_lookup()->guess(ids, terms)) == std::vector<std::int32_t>{10, 11, 12, 13});
+  CHECK(ids_of(make_prompt_lookup()->draft(ids, terms)) == std::vector<std::int32_t>{10, 11, 12, 13});
   const std::vector<std::int32_t> loop = {4, 5, 6, 4, 5, 6, 4};
-  CHECK(ids_of(make_prompt_lookup()->guess(loop, terms)) == std::vector<std::int32_t>{5, 6, 4, 5});
+  CHECK(ids_of(make_prompt_lookup()->draft(loop, terms)) == std::vector<std::int32_t>{5, 6, 4, 5});
 }
 
-TEST_CASE("Prompt look-up learns how often it is right") {
+TEST_CASE("Prompt lookup learns how often its tokens are accepted") {
   const auto lookup = make_prompt_lookup();
-  const GuessTerms terms{1, 1, 0};
+  const DraftTerms terms{1, 1, 0};
   std::vector<std::int32_t> ids;
   for (int i = 0; i < 50; ++i) ids.push_back(1 + i % 2);
-  const double before = lookup->guess(ids, terms)[0].probability;
+  const double before = lookup->draft(ids, terms)[0].probability;
   for (int i = 50; i < 90; ++i) {
     ids.push_back(1 + i % 2);
-    lookup->guess(ids, terms);
+    lookup->draft(ids, terms);
   }
-  const double trusted = lookup->guess(ids, terms)[0].probability;
+  const double trusted = lookup->draft(ids, terms)[0].probability;
   CHECK(trusted > before);
   CHECK(trusted > 0.98);
   for (int i = 0; i < 40; ++i) {
     ids.push_back(100 + i);  // never what came before
     ids.push_back(1);
-    lookup->guess(ids, terms);
+    lookup->draft(ids, terms);
   }
-  CHECK(lookup->guess(ids, terms)[0].probability < 0.2);
+  CHECK(lookup->draft(ids, terms)[0].probability < 0.2);
 }
 
-TEST_CASE("With guesses from the text answers are the same, and fewer steps are made") {
+TEST_CASE("With prompt lookup answers are the same, in fewer steps") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
-  std::size_t right = 0;
+  std::size_t accepted = 0;
   for (int i = 0; i < 40; ++i) {
     Request request;
     request.prompt = "abcabcabdabc" + std::string(static_cast<std::size_t>(i), 'x');
@@ -87,20 +88,20 @@ TEST_CASE("With guesses from the text answers are the same, and fewer steps are 
     CHECK(with.whole.ids == without.whole.ids);
     CHECK(with.whole.text == without.whole.text);
     CHECK(with.whole.finish == without.whole.finish);
-    CHECK(without.timing.guessed == 0);
+    CHECK(without.timing.draft_tokens == 0);
     CHECK(with.timing.decode_tokens == without.timing.decode_tokens);
-    right += with.timing.guessed_right;
+    accepted += with.timing.accepted_tokens;
   }
-  CHECK(right > 400);
+  CHECK(accepted > 400);
 }
 
-TEST_CASE("A smaller model guesses, and the answer is the larger one's") {
+TEST_CASE("With a draft model the answer is the larger model's") {
   const ChatModelFile file;
   ChatFile other;
   other.spec.seed += 1;
-  const ChatModelFile stranger_file(other);
-  const Model model = must(Model::open(file.path())), stranger = must(Model::open(stranger_file.path()));
-  std::size_t guessed = 0, right = 0, strange = 0, strange_right = 0;
+  const ChatModelFile other_file(other);
+  const Model model = must(Model::open(file.path())), unrelated = must(Model::open(other_file.path()));
+  std::size_t drafted_tokens = 0, accepted = 0, unrelated_drafted = 0, unrelated_accepted = 0;
   for (int i = 0; i < 20; ++i) {
     Request request;
     request.prompt = "hello " + std::to_string(i * 7919);
@@ -112,23 +113,23 @@ TEST_CASE("A smaller model guesses, and the answer is the larger one's") {
     const Whole alone = generate_alone(model, request);
     Session like = must(model.session()), unlike = must(model.session());
     REQUIRE(like.draft_with(model));
-    REQUIRE(unlike.draft_with(stranger));
+    REQUIRE(unlike.draft_with(unrelated));
     for (Session* session : {&like, &unlike}) {
       for (int again = 0; again < 2; ++again) {
         const Drafted found = drafted(*session, request);
         CHECK(found.whole.ids == alone.ids);
         CHECK(found.whole.text == alone.text);
-        (session == &like ? guessed : strange) += found.timing.guessed;
-        (session == &like ? right : strange_right) += found.timing.guessed_right;
+        (session == &like ? drafted_tokens : unrelated_drafted) += found.timing.draft_tokens;
+        (session == &like ? accepted : unrelated_accepted) += found.timing.accepted_tokens;
       }
     }
   }
-  CHECK(guessed > 0);
-  CHECK(right > guessed * 9 / 10);  // the same draws under the same keys; guesses go on after an end
-  CHECK(strange_right < strange / 2 + 20);
+  CHECK(drafted_tokens > 0);
+  CHECK(accepted > drafted_tokens * 9 / 10);  // the same draws under the same keys; drafts go on after an end
+  CHECK(unrelated_accepted < unrelated_drafted / 2 + 20);
 }
 
-TEST_CASE("A batch is drafted for, and a model of another vocabulary is refused") {
+TEST_CASE("A batch takes a draft model, but none of another vocabulary") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   BatchOptions options;
@@ -164,29 +165,29 @@ TEST_CASE("A batch is drafted for, and a model of another vocabulary is refused"
 }
 
 /// The third token of answers drawn under 4,000 sequence numbers, where the two before it are the likeliest
-/// ones; another model guesses.
-std::map<TokenId, int> draws(const Model& model, const Model& stranger, const Request& like,
-                             std::span<const TokenId> first_two, std::size_t& guessed) {
+/// ones; an unrelated model drafts.
+std::map<TokenId, int> draws(const Model& model, const Model& unrelated, const Request& like,
+                             std::span<const TokenId> first_two, std::size_t& drafted_tokens) {
   std::map<TokenId, int> counts;
   Session session = must(model.session());
-  REQUIRE(session.draft_with(stranger));
+  REQUIRE(session.draft_with(unrelated));
   for (std::uint64_t n = 0; n < 4000; ++n) {
     Request request = like;
     request.sampling.sequence = n;
     const Drafted answer = drafted(session, request);
-    guessed += answer.timing.guessed;
+    drafted_tokens += answer.timing.draft_tokens;
     if (std::equal(first_two.begin(), first_two.end(), answer.whole.ids.begin()))
       ++counts[answer.whole.ids[2]];
   }
   return counts;
 }
 
-TEST_CASE("Tokens that were guessed at have the model's distribution at temperature 0.8") {
+TEST_CASE("With draft tokens, tokens have the model's distribution at temperature 0.8") {
   const ChatModelFile file;
   ChatFile other;
   other.spec.seed += 1;
-  const ChatModelFile stranger_file(other);
-  const Model model = must(Model::open(file.path())), stranger = must(Model::open(stranger_file.path()));
+  const ChatModelFile other_file(other);
+  const Model model = must(Model::open(file.path())), unrelated = must(Model::open(other_file.path()));
   Request request;
   request.prompt = "abcabcabcabcabcabc";
   request.max_tokens = 3;
@@ -197,7 +198,7 @@ TEST_CASE("Tokens that were guessed at have the model's distribution at temperat
   Session session = must(model.session());
   std::vector<TokenId> ids = must(model.tokenize(request.prompt));
   ids.insert(ids.end(), greedy.ids.begin(), greedy.ids.begin() + 2);
-  // So that the first two are the likeliest ones often enough, all others are held down.
+  // All but three tokens are excluded, so that the first two are the likeliest ones often enough.
   request.sampling.top_k = 3;
   const std::vector<float> logits = must(session.logits(ids, 1));
   std::vector<std::pair<float, TokenId>> best;
@@ -209,12 +210,12 @@ TEST_CASE("Tokens that were guessed at have the model's distribution at temperat
     expected.push_back(std::exp((best[0].first - best[static_cast<std::size_t>(i)].first) / 0.8));
   for (const double e : expected) sum += e;
 
-  std::size_t guessed = 0;
-  const auto counts = draws(model, stranger, request, std::span(greedy.ids).first(2), guessed);
+  std::size_t drafted_tokens = 0;
+  const auto counts = draws(model, unrelated, request, std::span(greedy.ids).first(2), drafted_tokens);
   int all = 0;
   for (const auto& [id, count] : counts) all += count;
   REQUIRE(all > 300);
-  CHECK(guessed > 1000);
+  CHECK(drafted_tokens > 1000);
   double chi_square = 0;
   for (std::size_t i = 0; i < 3; ++i) {
     const double mean = all * expected[i] / sum;

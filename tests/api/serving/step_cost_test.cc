@@ -1,4 +1,4 @@
-// What steps are expected to take, in worlds where it is known.
+// The cost model of steps, on simulated times whose law is known.
 #include "api/serving/step_cost.h"
 
 #include <algorithm>
@@ -27,33 +27,35 @@ TEST_CASE("The cost of steps is learned from a few of them") {
     const auto rows = 8 + 40 * static_cast<std::size_t>(i % 3),
                depth = 1000 * static_cast<std::size_t>(i % 5);
     const StepRows prompts = rows_of(rows, depth);
-    cost.learn(rows_of(20), prompts, 12e-3 + 1e-3 * static_cast<double>(rows) + 5e-7 * prompts.reach);
+    cost.learn(rows_of(20), prompts,
+               12e-3 + 1e-3 * static_cast<double>(rows) + 5e-7 * prompts.attended_tokens);
   }
   CHECK(cost.prompt_rows(50e-3, 0) == Approx(50).epsilon(0.1));
   CHECK(cost.prompt_rows(50e-3, 4000) == Approx((50e-3 - 4e-3) / 3e-3).epsilon(0.15));
 }
 
-TEST_CASE("What seemed to take no time is learned when it does") {
+TEST_CASE("A cost measured as zero is relearned") {
   StepCost cost;
-  for (int i = 0; i < 200; ++i) {  // all of it attention, as far as can be seen
+  for (int i = 0; i < 200; ++i) {  // all attributed to attention
     const StepRows prompts = rows_of(2, 100 + 4000 * static_cast<std::size_t>(i % 2));
-    cost.learn({}, prompts, std::max(4e-7 * prompts.reach - 1e-3, 0.0));
+    cost.learn({}, prompts, std::max(4e-7 * prompts.attended_tokens - 1e-3, 0.0));
   }
   for (int i = 0; i < 20; ++i) cost.learn({}, rows_of(100), 0.1);
   CHECK(cost.prompt_rows(50e-3, 0) == Approx(50).epsilon(0.2));
 }
 
 TEST_CASE("Answers grow longer while a prompt is read, and what they take is not put down to the prompt") {
-  constexpr double kAnswer = 1e-3, kRow = 1e-3, kReach = 4e-7;
+  constexpr double kAnswer = 1e-3, kRow = 1e-3, kAttend = 4e-7;
   const auto seconds = [&](const StepRows& answers, const StepRows& prompts) {
-    return 4e-3 + kAnswer * answers.count + kRow * prompts.count + kReach * (answers.reach + prompts.reach);
+    return 4e-3 + kAnswer * answers.count + kRow * prompts.count +
+           kAttend * (answers.attended_tokens + prompts.attended_tokens);
   };
   const auto answers_at = [](std::size_t depth, std::size_t count) {
     StepRows answers;
     for (std::size_t i = 0; i < count; ++i) answers.add(1, depth);
     return answers;
   };
-  for (const std::size_t count : {8, 24}) {  // few, of which each number is known, and more
+  for (const std::size_t count : {8, 24}) {  // few, which are averaged by number, and more
     StepCost cost;
     for (int i = 0; i < 8; ++i) cost.learn({}, rows_of(100), seconds({}, rows_of(100)));
     std::size_t depth = 100;

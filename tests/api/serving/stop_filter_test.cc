@@ -1,4 +1,4 @@
-// What may be shown of an answer: whole characters, and nothing of a stop string.
+// StopFilter releases whole characters, and nothing of a stop string.
 #include "api/serving/stop_filter.h"
 
 #include "tests/api/tiny_chat.h"
@@ -19,83 +19,83 @@ class Vocabulary {
   std::unique_ptr<Tokenizer> tokenizer_;
 };
 
-TextGate gate_with(const Vocabulary& vocabulary, std::vector<std::string> stops) {
-  return must(TextGate::create(*vocabulary, std::move(stops)));
+StopFilter filter_with(const Vocabulary& vocabulary, std::vector<std::string> stops) {
+  return must(StopFilter::create(*vocabulary, std::move(stops)));
 }
 
-std::vector<std::string> push_bytes(TextGate& gate, std::string_view bytes) {
+std::vector<std::string> push_bytes(StopFilter& filter, std::string_view bytes) {
   std::vector<std::string> shown;
-  for (const char c : bytes) shown.push_back(gate.push(static_cast<unsigned char>(c)));
+  for (const char c : bytes) shown.push_back(filter.push(static_cast<unsigned char>(c)));
   return shown;
 }
 
 TEST_CASE("Text comes out as it goes in, by whole characters") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {});
-  CHECK(push_bytes(gate, "aé€😀") == std::vector<std::string>{"a", "", "é", "", "", "€", "", "", "", "😀"});
-  CHECK(gate.push(ChatVocabulary::kHello) == "hello");
-  CHECK(gate.push(ChatVocabulary::kStart).empty());
-  CHECK(gate.finish().empty());
+  StopFilter filter = filter_with(vocabulary, {});
+  CHECK(push_bytes(filter, "aé€😀") == std::vector<std::string>{"a", "", "é", "", "", "€", "", "", "", "😀"});
+  CHECK(filter.push(ChatVocabulary::kHello) == "hello");
+  CHECK(filter.push(ChatVocabulary::kStart).empty());
+  CHECK(filter.finish().empty());
 }
 
 TEST_CASE("An unfinished character at the end becomes U+FFFD") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {});
-  CHECK(push_bytes(gate, "x\xE2\x82") == std::vector<std::string>{"x", "", ""});
-  CHECK(gate.finish() == "\xEF\xBF\xBD");
+  StopFilter filter = filter_with(vocabulary, {});
+  CHECK(push_bytes(filter, "x\xE2\x82") == std::vector<std::string>{"x", "", ""});
+  CHECK(filter.finish() == "\xEF\xBF\xBD");
 }
 
 TEST_CASE("A stop string that straddles tokens never leaks") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {"END"});
-  CHECK(push_bytes(gate, "the EN") == std::vector<std::string>{"t", "h", "e", " ", "", ""});
-  CHECK_FALSE(gate.stopped());
-  CHECK(gate.push('D').empty());
-  CHECK(gate.stopped());
-  CHECK(gate.push('x').empty());
-  CHECK(gate.finish().empty());
+  StopFilter filter = filter_with(vocabulary, {"END"});
+  CHECK(push_bytes(filter, "the EN") == std::vector<std::string>{"t", "h", "e", " ", "", ""});
+  CHECK_FALSE(filter.stopped());
+  CHECK(filter.push('D').empty());
+  CHECK(filter.stopped());
+  CHECK(filter.push('x').empty());
+  CHECK(filter.finish().empty());
 }
 
 TEST_CASE("What only looked like a stop string is shown after all") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {"END"});
-  CHECK(push_bytes(gate, "EEN") == std::vector<std::string>{"", "E", ""});
-  CHECK(gate.push('!') == "EN!");
-  CHECK(push_bytes(gate, "EN") == std::vector<std::string>{"", ""});
-  CHECK(gate.finish() == "EN");
-  CHECK_FALSE(gate.stopped());
+  StopFilter filter = filter_with(vocabulary, {"END"});
+  CHECK(push_bytes(filter, "EEN") == std::vector<std::string>{"", "E", ""});
+  CHECK(filter.push('!') == "EN!");
+  CHECK(push_bytes(filter, "EN") == std::vector<std::string>{"", ""});
+  CHECK(filter.finish() == "EN");
+  CHECK_FALSE(filter.stopped());
 }
 
 TEST_CASE("A stop inside one token cuts it; the earliest of several wins") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {"lo", "el", "xyz"});
-  CHECK(gate.push(ChatVocabulary::kHello) == "h");
-  CHECK(gate.stopped());
+  StopFilter filter = filter_with(vocabulary, {"lo", "el", "xyz"});
+  CHECK(filter.push(ChatVocabulary::kHello) == "h");
+  CHECK(filter.stopped());
 }
 
 TEST_CASE("A stop of several characters is found where it begins again within itself") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {"aab"});
+  StopFilter filter = filter_with(vocabulary, {"aab"});
   std::string shown;
-  for (const std::string& piece : push_bytes(gate, "aaab")) shown += piece;
+  for (const std::string& piece : push_bytes(filter, "aaab")) shown += piece;
   CHECK(shown == "a");
-  CHECK(gate.stopped());
+  CHECK(filter.stopped());
 }
 
 TEST_CASE("A stop that ends with the last, unfinished character is met at the end") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {"\xEF\xBF\xBD"});
-  CHECK(push_bytes(gate, "a\xC3") == std::vector<std::string>{"a", ""});
-  CHECK(gate.finish().empty());
-  CHECK(gate.stopped());
+  StopFilter filter = filter_with(vocabulary, {"\xEF\xBF\xBD"});
+  CHECK(push_bytes(filter, "a\xC3") == std::vector<std::string>{"a", ""});
+  CHECK(filter.finish().empty());
+  CHECK(filter.stopped());
 }
 
 TEST_CASE("A prompt's unfinished character is completed by the answer") {
   const Vocabulary vocabulary;
-  TextGate gate = gate_with(vocabulary, {});
+  StopFilter filter = filter_with(vocabulary, {});
   const std::vector<TokenId> prompt = {'a', 0xC3};
-  gate.prime(prompt);
-  CHECK(gate.push(0xA9) == "é");
+  filter.prime(prompt);
+  CHECK(filter.push(0xA9) == "é");
 }
 
 TEST_CASE("However text is cut into tokens and whatever the stops, none is ever shown") {
@@ -117,23 +117,23 @@ TEST_CASE("However text is cut into tokens and whatever the stops, none is ever 
       for (std::uint32_t n = 0; n < 1 + draw(3); ++n) stop += tokens[draw(8)].second;
       stops.push_back(stop);
     }
-    TextGate gate = gate_with(vocabulary, stops);
+    StopFilter filter = filter_with(vocabulary, stops);
     std::string whole, shown;
     std::size_t cut = std::string::npos;
     for (int i = 0; i < 12 && cut == std::string::npos; ++i) {
       const auto& [id, text] = tokens[draw(8)];
       whole += text;
       for (const std::string& stop : stops) cut = std::min(cut, whole.find(stop));
-      shown += gate.push(id);
+      shown += filter.push(id);
       CHECK(shown == whole.substr(0, shown.size()));
       for (const std::string& stop : stops) CHECK(shown.find(stop) == std::string::npos);
-      CHECK(gate.stopped() == (cut != std::string::npos));
+      CHECK(filter.stopped() == (cut != std::string::npos));
     }
     if (cut == std::string::npos) {
-      CHECK(shown + gate.finish() == whole);
+      CHECK(shown + filter.finish() == whole);
       continue;
     }
-    CHECK(shown + gate.finish() == whole.substr(0, cut));
+    CHECK(shown + filter.finish() == whole.substr(0, cut));
     ++stopped;
   }
   CHECK(stopped > 1000);
@@ -141,9 +141,9 @@ TEST_CASE("However text is cut into tokens and whatever the stops, none is ever 
 
 TEST_CASE("An empty stop string is refused") {
   const Vocabulary vocabulary;
-  const auto gate = TextGate::create(*vocabulary, {"a", ""});
-  REQUIRE_FALSE(gate);
-  CHECK(gate.error().code == ErrorCode::kInvalidArgument);
+  const auto filter = StopFilter::create(*vocabulary, {"a", ""});
+  REQUIRE_FALSE(filter);
+  CHECK(filter.error().code == ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

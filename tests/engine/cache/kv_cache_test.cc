@@ -1,4 +1,4 @@
-// The paged cache: contents, sharing and exact accounting.
+// The paged KV cache: contents, sharing, copy-on-write and exact accounting.
 #include "engine/cache/kv_cache.h"
 
 #include <algorithm>
@@ -15,8 +15,8 @@ using namespace partita;
 
 namespace {
 
-/// Four classes: a window of 100, global, a window of 64, and one of 100 with 128 sinks; few bytes, so that
-/// many pages can be tried.
+/// Four classes: a window of 100, global, a window of 64, and one of 100 with 128 sinks; the pages are small,
+/// so that tests can use many.
 Config small_config() {
   Config config;
   config.layers = 5;
@@ -29,17 +29,18 @@ Config small_config() {
 constexpr std::size_t kClasses = 4;
 constexpr std::size_t kSideBytes = 64 * 16 * 2;  // K or V of one head in one page, f16
 
-/// Where the test keeps a mark for token `slot` of a page: 16 bytes in the last head's V, which is
-/// token-major.
+/// The position of the mark of the test for token `slot` of a page: 16 bytes in the V of the last head, which
+/// is token-major.
 std::byte* mark_of(const KvPool& pool, std::byte* page, std::size_t cls, std::size_t slot) {
   return page + pool.page_bytes(cls) - kSideBytes + slot * 32;
 }
 
-/// A sequence and what it should hold: one mark for each token.
+/// A sequence and its expected contents: one mark per token.
 struct Shadowed {
   KvSequence sequence;
   std::vector<std::uint64_t> marks;
-  std::size_t released_below[kClasses] = {};  // tokens whose pages release_unseen() gave back, but for sinks
+  std::size_t released_below[kClasses] =
+      {};  // end of the tokens whose pages release_unseen() released, sinks excepted
 };
 
 /// One page of every class.
@@ -138,7 +139,7 @@ TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
     CHECK(std::all_of(page, page + pool.page_bytes(cls), [](std::byte b) { return b == std::byte{0}; }));
   }
   s.advance(3);
-  s.truncate(s.length());  // gives back what was only reserved
+  s.truncate(s.length());  // releases pages that were only reserved
   CHECK(pool.bytes_in_use() == page_set);
   s.truncate(0);
   CHECK(pool.bytes_in_use() == 0);
@@ -180,7 +181,7 @@ TEST_CASE("A fork shares everything and copies the page it writes to") {
   }
 }
 
-TEST_CASE("The budget is kept, and an error leaves the sequence as it was") {
+TEST_CASE("The budget is a limit, and an error leaves the sequence unchanged") {
   const Config config = small_config();
   const KvPool sizes(config, KvType::kF16, 0);
   const std::size_t page_set = page_set_of(sizes);
@@ -214,7 +215,7 @@ TEST_CASE("The budget is kept, and an error leaves the sequence as it was") {
   CHECK(holds_its_marks(pool, s));
 }
 
-TEST_CASE("Free pages of one class make way for another's within the budget") {
+TEST_CASE("Free pages of one class are returned for another class within the budget") {
   Config config = small_config();
   config.layer_kinds = {{0, 0}, {64, 0}};
   const KvPool sizes(config, KvType::kF16, 0);
@@ -225,14 +226,14 @@ TEST_CASE("Free pages of one class make way for another's within the budget") {
   REQUIRE(s.reserve(384).ok());
   s.advance(384);
   CHECK(pool.bytes_in_use() == 12 * page);
-  s.release_unseen();  // keeps one page of the window's six
+  s.release_unseen();  // keeps one of six pages of the window
   CHECK(pool.bytes_in_use() == 7 * page);
-  REQUIRE(s.reserve(192).ok());  // three more of each class: 13 pages, some of them used again
+  REQUIRE(s.reserve(192).ok());  // three more of each class: 13 pages, some of them reused
   CHECK(pool.bytes_in_use() == 13 * page);
   CHECK_FALSE(s.reserve(193).ok());
 }
 
-TEST_CASE("Pages that are free stay in memory as long as the budget has room for them") {
+TEST_CASE("Free pages stay in memory while the budget allows it") {
   Config config = small_config();
   config.layer_kinds = {{0, 0}, {64, 0}};
   const std::size_t page = KvPool(config, KvType::kF16, 0).page_bytes(0);
@@ -244,8 +245,7 @@ TEST_CASE("Pages that are free stay in memory as long as the budget has room for
       for (std::size_t p = 0; p < 2; ++p) std::memset(s.page(cls, p), 7, page);
     }
   }
-  // Four pages of the first class are new; two of the second are free all the while, and used then as they
-  // are.
+  // Four pages of the first class are new; two of the second stay free and are then reused unchanged.
   KvSequence s(pool);
   REQUIRE(s.reserve(384).ok());
   CHECK(pool.bytes_in_use() == 12 * page);
@@ -257,7 +257,7 @@ TEST_CASE("Pages that are free stay in memory as long as the budget has room for
   }
 }
 
-TEST_CASE("Pages behind a window go back, and truncation knows how far it can go") {
+TEST_CASE("Pages outside a window are released, and truncation has a floor") {
   KvPool pool(small_config(), KvType::kF16, 0);
   std::uint64_t mark = 1;
   Shadowed s{KvSequence(pool), {}};
@@ -265,8 +265,8 @@ TEST_CASE("Pages behind a window go back, and truncation knows how far it can go
   append(pool, s, 300, mark);
   CHECK(s.sequence.truncation_floor() == 0);
   s.sequence.release_unseen();
-  // The token at 300 sees keys from 201 on with a window of 100, from 237 on with one of 64: both lie in
-  // page 3. Pages 0 and 1 are sinks of one class.
+  // The token at 300 attends to keys from 201 on with a window of 100, from 237 on with one of 64: both are
+  // in page 3. Pages 0 and 1 are sinks of one class.
   const std::size_t global = pool.class_of(1), wide = pool.class_of(0), narrow = pool.class_of(2),
                     sinks = pool.class_of(4);
   for (std::size_t i = 0; i < 5; ++i) {
@@ -293,7 +293,7 @@ TEST_CASE("Pages behind a window go back, and truncation knows how far it can go
   CHECK(pool.bytes_in_use() == kept);
 }
 
-TEST_CASE("Pages that a return may need stay, as far back as is asked for") {
+TEST_CASE("Pages that a later truncation needs stay, as far back as requested") {
   KvPool pool(small_config(), KvType::kF16, 0);
   std::uint64_t mark = 1;
   Shadowed s{KvSequence(pool), {}};
@@ -302,18 +302,18 @@ TEST_CASE("Pages that a return may need stay, as far back as is asked for") {
   s.sequence.release_unseen(600);
   CHECK(s.sequence.truncation_floor() == 0);
   s.sequence.release_unseen(200);
-  CHECK(s.sequence.truncation_floor() == 192 + 99);  // a return to 300 is possible
+  CHECK(s.sequence.truncation_floor() == 192 + 99);  // truncation to 300 is possible
   s.sequence.truncate(300);
   CHECK(s.sequence.length() == 300);
   s.sequence.release_unseen();
   CHECK(s.sequence.truncation_floor() == 192 + 99);
 }
 
-TEST_CASE("A window leaves a page behind as soon as no key of it is seen, and not before") {
+TEST_CASE("A page is released as soon as its last key is outside the window, and not before") {
   const KvPool pool(small_config(), KvType::kF16, 0);
   const std::size_t wide = pool.class_of(0), global = pool.class_of(1), narrow = pool.class_of(2),
                     sinks = pool.class_of(4);
-  // With a window of 100 the token at 162 sees keys from 63 on, the one at 163 from 64 on.
+  // With a window of 100 the token at 162 attends to keys from 63 on, the one at 163 from 64 on.
   for (const auto& [position, page] : {std::pair<std::size_t, std::size_t>{0, 0},
                                        {99, 0},
                                        {100, 0},
@@ -328,23 +328,23 @@ TEST_CASE("A window leaves a page behind as soon as no key of it is seen, and no
   }
   CHECK(pool.first_seen_page(narrow, 126) == 0);
   CHECK(pool.first_seen_page(narrow, 127) == 1);
-  // What 228 tokens take at least: of four pages those from the third on, all, those from the third on, and
-  // with two pages of sinks none less.
-  CHECK(pool.least_bytes_for(228) == 2 * pool.page_bytes(wide) + 4 * pool.page_bytes(global) +
-                                         2 * pool.page_bytes(narrow) + 4 * pool.page_bytes(sinks));
-  CHECK(pool.least_bytes_for(227) == 3 * pool.page_bytes(wide) + 4 * pool.page_bytes(global) +
-                                         2 * pool.page_bytes(narrow) + 4 * pool.page_bytes(sinks));
-  CHECK(pool.least_bytes_for(0) == 0);
+  // The minimum for 228 tokens: of four pages those from the third on; all; those from the third on; and with
+  // two pages of sinks all.
+  CHECK(pool.min_bytes_for(228) == 2 * pool.page_bytes(wide) + 4 * pool.page_bytes(global) +
+                                       2 * pool.page_bytes(narrow) + 4 * pool.page_bytes(sinks));
+  CHECK(pool.min_bytes_for(227) == 3 * pool.page_bytes(wide) + 4 * pool.page_bytes(global) +
+                                       2 * pool.page_bytes(narrow) + 4 * pool.page_bytes(sinks));
+  CHECK(pool.min_bytes_for(0) == 0);
 }
 
-TEST_CASE("Sinks that the window has not left behind are no gap") {
+TEST_CASE("Sinks inside the window do not raise the truncation floor") {
   Config config = small_config();
   config.layer_kinds = {{100, 0, 128}};
   KvPool pool(config, KvType::kF16, 0);
   KvSequence s(pool);
   REQUIRE(s.reserve(227).ok());
   s.advance(227);
-  s.release_unseen();  // the token at 227 sees all from 128 on, and the sinks before
+  s.release_unseen();  // the token at 227 attends to all keys from 128 on, and the sinks before
   CHECK(s.truncation_floor() == 0);
   CHECK(pool.bytes_in_use() == 4 * pool.page_bytes(0));
   s.truncate(70);
@@ -356,14 +356,14 @@ TEST_CASE("Sinks and a window take the same memory however long the sequence gro
   config.layer_kinds = {{1000, 0, 128}, {1000, 0, 128}};
   KvPool pool(config, KvType::kF16, 0);
   KvSequence s(pool);
-  const std::size_t most = (2 + 17) * pool.page_bytes(0);  // 1,000 tokens lie in 17 pages at most
+  const std::size_t most = (2 + 17) * pool.page_bytes(0);  // 1,000 tokens take at most 17 pages
   for (std::size_t length = 0; length < 20000; ++length) {
     REQUIRE(s.reserve(1).ok());
     s.advance(1);
     s.release_unseen();
     REQUIRE(pool.bytes_in_use() <= most);
     const std::size_t to_come = s.length() % 64 == 0 ? pool.page_bytes(0) : 0;
-    REQUIRE(pool.bytes_in_use() + to_come == pool.least_bytes_for(s.length() + 1));
+    REQUIRE(pool.bytes_in_use() + to_come == pool.min_bytes_for(s.length() + 1));
   }
   CHECK(pool.bytes_in_use() >= 17 * pool.page_bytes(0));
 }

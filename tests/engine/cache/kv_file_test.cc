@@ -1,4 +1,5 @@
-// Pages as bytes of a file: the same sequence gives the same bytes, whatever its pages held before.
+// KV cache pages as bytes of a file: the same sequence gives the same bytes, regardless of earlier contents
+// of its pages.
 #include "engine/cache/kv_file.h"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ Config two_classes() {
   return config;
 }
 
-/// Keys and values of tokens [first, last), by the kernels of the definition.
+/// Writes keys and values of tokens [first, last) with the scalar kernels.
 void append(KvSequence& sequence, std::size_t first, std::size_t last) {
   const Config config = two_classes();
   KvPool& pool = sequence.pool();
@@ -74,7 +75,7 @@ Result<void> read_from(std::span<const std::byte> bytes, std::size_t length,
   return read_pages(read, length, first, sequence);
 }
 
-TEST_CASE("Bytes of a sequence do not tell what its pages held before") {
+TEST_CASE("The bytes of a sequence do not contain earlier contents of its pages") {
   for (const KvType type : kKvTypes) {
     for (const std::size_t length : {1, 15, 16, 17, 63, 64, 65, 80, 100, 127, 128}) {
       CAPTURE(static_cast<int>(type), length);
@@ -87,7 +88,7 @@ TEST_CASE("Bytes of a sequence do not tell what its pages held before") {
       append(again, 0, length);
       const std::vector<std::byte> bytes = written(fresh);
       CHECK(bytes == written(again));
-      // Gone back, with what was said after it still in the pages.
+      // Truncated; the later tokens are still in the pages.
       if (length < 128) {
         append(again, length, 128);
         again.truncate(length);
@@ -103,13 +104,13 @@ TEST_CASE("Bytes of a sequence do not tell what its pages held before") {
   }
 }
 
-TEST_CASE("A sequence whose windows moved on is written without the pages behind them, and read back") {
+TEST_CASE("A sequence with windows is written without the released pages, and read back") {
   KvPool pool(two_classes(), KvType::kF16I8, 0);
   KvSequence s(pool);
   append(s, 0, 330);
   s.release_unseen();
   const std::vector<std::uint64_t> first = first_pages(s);
-  CHECK(first == std::vector<std::uint64_t>{3, 0, 3});  // the token at 330 sees keys from 231 on
+  CHECK(first == std::vector<std::uint64_t>{3, 0, 3});  // the token at 330 attends to keys from 231 on
   const std::vector<std::byte> bytes = written(s);
   // Six pages less three; six; six less the two that are neither sinks nor in the window.
   const std::size_t expected = 3 * pool.page_bytes(0) + 6 * pool.page_bytes(1) + 4 * pool.page_bytes(2);
@@ -122,7 +123,7 @@ TEST_CASE("A sequence whose windows moved on is written without the pages behind
   CHECK(back.truncation_floor() == s.truncation_floor());
   CHECK(first_pages(back) == first);
   CHECK(written(back) == bytes);
-  // The old pages go first, and what does not fit leaves the sequence empty.
+  // The old pages are released first; if the new ones do not fit, the sequence stays empty.
   REQUIRE(read_from(bytes, 330, first, back).ok());
   KvPool small(two_classes(), KvType::kF16I8, expected - 1);
   KvSequence none(small);
@@ -137,7 +138,7 @@ TEST_CASE("A sequence whose windows moved on is written without the pages behind
   CHECK(small.bytes_in_use() == 0);
 }
 
-TEST_CASE("Pages that cannot be read are given back") {
+TEST_CASE("Pages that cannot be read are released") {
   KvPool pool(two_classes(), KvType::kF16I8, 0);
   KvSequence s(pool);
   append(s, 0, 330);
@@ -154,22 +155,22 @@ TEST_CASE("Pages that cannot be read are given back") {
   CHECK(other.bytes_in_use() == 0);
 }
 
-TEST_CASE("First pages that no later token may miss are refused") {
+TEST_CASE("First pages that omit a page that later tokens attend to are refused") {
   const KvPool pool(two_classes(), KvType::kF16, 0);
   using First = std::vector<std::uint64_t>;
-  CHECK(are_first_pages(pool, 330, First{3, 0, 3}));
-  CHECK(are_first_pages(pool, 330, First{0, 0, 1}));
-  CHECK_FALSE(are_first_pages(pool, 330, First{4, 0, 3}));
-  CHECK_FALSE(are_first_pages(pool, 330, First{3, 1, 3}));
-  CHECK_FALSE(are_first_pages(pool, 330, First{3, 0, 4}));
-  CHECK_FALSE(are_first_pages(pool, 330, First{3, 0}));
-  CHECK_FALSE(are_first_pages(pool, 330, First{3, 0, 3, 0}));
-  // The token at 290 sees key 191 yet, the one at 291 begins with page 3.
-  CHECK(are_first_pages(pool, 291, First{3, 0, 3}));
-  CHECK_FALSE(are_first_pages(pool, 290, First{3, 0, 3}));
+  CHECK(are_valid_first_pages(pool, 330, First{3, 0, 3}));
+  CHECK(are_valid_first_pages(pool, 330, First{0, 0, 1}));
+  CHECK_FALSE(are_valid_first_pages(pool, 330, First{4, 0, 3}));
+  CHECK_FALSE(are_valid_first_pages(pool, 330, First{3, 1, 3}));
+  CHECK_FALSE(are_valid_first_pages(pool, 330, First{3, 0, 4}));
+  CHECK_FALSE(are_valid_first_pages(pool, 330, First{3, 0}));
+  CHECK_FALSE(are_valid_first_pages(pool, 330, First{3, 0, 3, 0}));
+  // The token at 290 still attends to key 191; the first page of the one at 291 is page 3.
+  CHECK(are_valid_first_pages(pool, 291, First{3, 0, 3}));
+  CHECK_FALSE(are_valid_first_pages(pool, 290, First{3, 0, 3}));
 }
 
-TEST_CASE("Writing stops where it is told to") {
+TEST_CASE("Writing stops when the callback returns false") {
   KvPool pool(two_classes(), KvType::kF16, 0);
   KvSequence s(pool);
   append(s, 0, 130);

@@ -1,4 +1,4 @@
-// Beginnings found by content: what is found is what was read, and nothing is lost or kept beyond its limit.
+// The prefix cache: a found prefix has the right contents, and pages are evicted at the limit.
 #include "engine/cache/prefix_cache.h"
 
 #include <cstring>
@@ -17,7 +17,7 @@ namespace {
 
 using Keys = std::vector<std::int32_t>;
 
-/// Classes by window and sinks, one layer each; few bytes, so that many pages can be tried.
+/// Classes by window and sinks, one layer each; the pages are small, so that tests can use many.
 Config config_of(std::vector<std::uint32_t> windows, std::vector<std::uint32_t> sinks = {}) {
   Config config;
   config.layers = static_cast<std::uint32_t>(windows.size());
@@ -28,9 +28,9 @@ Config config_of(std::vector<std::uint32_t> windows, std::vector<std::uint32_t> 
   return config;
 }
 
-std::size_t page_set(const KvPool& pool) { return pool.least_bytes_for(1); }
+std::size_t page_set(const KvPool& pool) { return pool.min_bytes_for(1); }
 
-/// What stands in the cache for a token: a function of it and all before it.
+/// The cache contents for a token: a function of it and all tokens before it.
 std::vector<std::uint64_t> contents(const Keys& keys) {
   std::vector<std::uint64_t> marks;
   std::uint64_t hash = 1469598103934665603U;
@@ -48,7 +48,7 @@ std::byte* slot(const KvSequence& sequence, std::size_t cls, std::size_t at) {
   return page == nullptr ? nullptr : page + values + at % kPageTokens * 32;
 }
 
-/// Reads keys [sequence.length(), end) as an engine would: reserves, writes, advances.
+/// Processes keys [sequence.length(), end) like an engine: reserves, writes, advances.
 bool read(KvSequence& sequence, const Keys& keys, std::size_t end) {
   if (end <= sequence.length()) return true;
   if (!sequence.reserve(end - sequence.length()).ok()) return false;
@@ -62,7 +62,8 @@ bool read(KvSequence& sequence, const Keys& keys, std::size_t end) {
   return true;
 }
 
-/// Everything that a token after the sequence sees is what reading its keys would have written.
+/// Whether everything that a token after the sequence attends to is what processing its keys would have
+/// written.
 bool holds(const KvSequence& sequence, const Keys& keys) {
   const auto marks = contents(keys);
   for (std::size_t cls = 0; cls < sequence.pool().classes(); ++cls) {
@@ -85,44 +86,44 @@ Keys counting(std::size_t n, std::int32_t first = 0) {
 
 }  // namespace
 
-TEST_CASE("A beginning that was read is taken up, to the token") {
+TEST_CASE("A cached prefix is reused, to the token") {
   KvPool pool(config_of({0}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(200);
   KvSequence first(pool);
-  CHECK_FALSE(prefixes.take_up(keys, first));
+  CHECK_FALSE(prefixes.reuse_prefix(keys, first));
   REQUIRE(read(first, keys, 200));
   prefixes.insert(keys, first);
   const std::size_t used = pool.bytes_in_use();
 
   KvSequence same(pool);
-  REQUIRE(prefixes.take_up(keys, same));
-  CHECK(same.length() == 192);  // whole pages are kept
+  REQUIRE(prefixes.reuse_prefix(keys, same));
+  CHECK(same.length() == 192);  // whole pages are cached
   CHECK(holds(same, keys));
   CHECK(pool.bytes_in_use() == used);
-  CHECK_FALSE(prefixes.take_up(keys, same));  // it has that already
+  CHECK_FALSE(prefixes.reuse_prefix(keys, same));  // it has that already
 
   Keys other = keys;
   other[100] = -1;
   KvSequence branch(pool);
-  REQUIRE(prefixes.take_up(other, branch));
+  REQUIRE(prefixes.reuse_prefix(other, branch));
   CHECK(branch.length() == 100);
-  REQUIRE(read(branch, other, 200));  // copies the page it shares half of
+  REQUIRE(read(branch, other, 200));  // copies the half shared page (copy-on-write)
   CHECK(holds(branch, other));
   CHECK(holds(first, keys));
   prefixes.insert(other, branch);
   KvSequence again(pool);
-  REQUIRE(prefixes.take_up(other, again));
+  REQUIRE(prefixes.reuse_prefix(other, again));
   CHECK(again.length() == 192);
   CHECK(holds(again, other));
 
   other[0] = -1;
-  KvSequence stranger(pool);
-  CHECK_FALSE(prefixes.take_up(other, stranger));
-  CHECK_FALSE(prefixes.take_up({}, stranger));
+  KvSequence unrelated(pool);
+  CHECK_FALSE(prefixes.reuse_prefix(other, unrelated));
+  CHECK_FALSE(prefixes.reuse_prefix({}, unrelated));
 }
 
-TEST_CASE("What is taken up leaves the budget room to write on") {
+TEST_CASE("A reused prefix leaves enough of the budget to continue") {
   for (const std::vector<std::uint32_t>& windows : {std::vector<std::uint32_t>{0}, {0, 64}}) {
     const std::size_t page = page_set(KvPool(config_of(windows), KvType::kF16, 0));
     for (const std::size_t budget : {2, 3}) {
@@ -137,15 +138,15 @@ TEST_CASE("What is taken up leaves the budget room to write on") {
       Keys other = keys;
       other[100] = -1;
       KvSequence branch(pool);
-      REQUIRE(prefixes.take_up(other, branch));
-      CHECK(branch.length() == (budget == 2 ? 64 : 100));  // the page that is shared in part would be copied
+      REQUIRE(prefixes.reuse_prefix(other, branch));
+      CHECK(branch.length() == (budget == 2 ? 64 : 100));  // the partly shared page would be copied
       REQUIRE(read(branch, other, 128));
       CHECK(holds(branch, other));
     }
   }
 }
 
-TEST_CASE("Pages outlive their sequences, up to the limit; the longest unused go first") {
+TEST_CASE("Pages outlive their sequences, up to the limit; the least recently used are evicted first") {
   KvPool pool(config_of({0, 100}), KvType::kF16, 0);
   PrefixCache prefixes(pool, 6 * page_set(pool));
   const Keys a = counting(256, 0), b = counting(256, 1000);
@@ -159,21 +160,21 @@ TEST_CASE("Pages outlive their sequences, up to the limit; the longest unused go
   CHECK(pool.idle_bytes() == 8 * page_set(pool));
   {
     KvSequence touch(pool);
-    REQUIRE(prefixes.take_up(a, touch));  // b is now the one unused longest
+    REQUIRE(prefixes.reuse_prefix(a, touch));  // b is now the least recently used
     CHECK(touch.length() == 256);
     CHECK(pool.idle_bytes() < 8 * page_set(pool));
   }
   prefixes.trim();
   CHECK(pool.idle_bytes() <= 6 * page_set(pool));
   KvSequence kept(pool), cut(pool);
-  REQUIRE(prefixes.take_up(a, kept));
+  REQUIRE(prefixes.reuse_prefix(a, kept));
   CHECK(kept.length() == 256);
-  if (prefixes.take_up(b, cut)) CHECK(cut.length() < 256);
+  if (prefixes.reuse_prefix(b, cut)) CHECK(cut.length() < 256);
   CHECK(holds(kept, a));
   CHECK(holds(cut, b));
 }
 
-TEST_CASE("Idle pages make way within the budget, pages in use do not") {
+TEST_CASE("Idle pages are evicted within the budget, pages in use are not") {
   const KvPool sizes(config_of({0}), KvType::kF16, 0);
   KvPool pool(config_of({0}), KvType::kF16, 5 * page_set(sizes));
   PrefixCache prefixes(pool, 5 * page_set(sizes));
@@ -184,17 +185,17 @@ TEST_CASE("Idle pages make way within the budget, pages in use do not") {
     prefixes.insert(a, sequence);
   }
   KvSequence user(pool);
-  REQUIRE(prefixes.take_up(std::span(a).first(64), user));
+  REQUIRE(prefixes.reuse_prefix(std::span(a).first(64), user));
   KvSequence needy(pool);
   CHECK_FALSE(read(needy, b, 320));                // five pages, and the user has one
-  CHECK(pool.idle_bytes() == 3 * page_set(pool));  // what would not help is not given up
+  CHECK(pool.idle_bytes() == 3 * page_set(pool));  // evicting would not suffice, so nothing is evicted
   REQUIRE(read(needy, b, 256));
   CHECK(holds(user, a));
   CHECK(holds(needy, b));
   CHECK(pool.idle_bytes() == 0);
 }
 
-TEST_CASE("A duplicate is given back for the page that is kept") {
+TEST_CASE("A duplicate is released for the cached page") {
   KvPool pool(config_of({0, 64}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(128);
@@ -208,12 +209,12 @@ TEST_CASE("A duplicate is given back for the page that is kept") {
   CHECK(holds(b, keys));
 }
 
-TEST_CASE("A window needs only its own pages to be taken up, and gives the rest back") {
+TEST_CASE("A class with a window needs only the pages of the window, and releases the rest") {
   KvPool pool(config_of({0, 100}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(640);
   KvSequence reader(pool);
-  for (std::size_t end = 64; end <= 640; end += 64) {  // as a prompt is read: insert, then release
+  for (std::size_t end = 64; end <= 640; end += 64) {  // as in prefill: insert, then release
     REQUIRE(read(reader, keys, end));
     prefixes.insert(keys, reader);
     reader.release_unseen();
@@ -221,21 +222,21 @@ TEST_CASE("A window needs only its own pages to be taken up, and gives the rest 
   Keys branch = keys;
   branch[300] = -1;
   KvSequence taken(pool);
-  REQUIRE(prefixes.take_up(branch, taken));
+  REQUIRE(prefixes.reuse_prefix(branch, taken));
   CHECK(taken.length() == 300);
   CHECK(holds(taken, branch));
   CHECK(taken.page(pool.class_of(1), 2) == nullptr);  // before the window of token 300
   CHECK(taken.page(pool.class_of(1), 3) != nullptr);
 
-  // Without pages of the window in the middle, a shorter beginning serves.
-  prefixes.give_up(3 * pool.page_bytes(pool.class_of(1)));
+  // Without pages of the window in the middle, a shorter prefix is used.
+  prefixes.evict(3 * pool.page_bytes(pool.class_of(1)));
   KvSequence later(pool);
-  REQUIRE(prefixes.take_up(keys, later));
+  REQUIRE(prefixes.reuse_prefix(keys, later));
   CHECK(later.length() == 640);
   CHECK(holds(later, keys));
 }
 
-TEST_CASE("A window with sinks needs both to be taken up") {
+TEST_CASE("A class with a window and sinks needs the pages of both") {
   KvPool pool(config_of({100}, {128}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(640);
@@ -253,7 +254,7 @@ TEST_CASE("A window with sinks needs both to be taken up") {
   branch[500] = -1;
   {
     KvSequence taken(pool);
-    REQUIRE(prefixes.take_up(branch, taken));
+    REQUIRE(prefixes.reuse_prefix(branch, taken));
     CHECK(taken.length() == 500);
     CHECK(holds(taken, branch));
     CHECK(taken.page(0, 1) != nullptr);
@@ -261,21 +262,21 @@ TEST_CASE("A window with sinks needs both to be taken up") {
     CHECK(taken.truncation_floor() == 384 + 99);
     taken.truncate(490);
     CHECK(holds(taken, branch));
-    // All that nobody uses goes; the window of token 490 and the sinks stay, and serve.
-    prefixes.give_up(std::size_t{1} << 20);
+    // All unused pages are evicted; the window of token 490 and the sinks stay and are used.
+    prefixes.evict(std::size_t{1} << 20);
     CHECK(pool.idle_bytes() == 0);
     KvSequence again(pool);
-    REQUIRE(prefixes.take_up(keys, again));
-    CHECK(again.length() == 512);  // a whole page of the other's
+    REQUIRE(prefixes.reuse_prefix(keys, again));
+    CHECK(again.length() == 512);  // a whole page of the other sequence
     CHECK(holds(again, keys));
   }
-  // Without its sinks a beginning is of no use.
-  prefixes.give_up(std::size_t{1} << 20);
+  // Without its sinks a prefix is unusable.
+  prefixes.evict(std::size_t{1} << 20);
   KvSequence late(pool);
-  CHECK_FALSE(prefixes.take_up(keys, late));
+  CHECK_FALSE(prefixes.reuse_prefix(keys, late));
 }
 
-TEST_CASE("A hundred thousand random operations with shared beginnings keep contents and accounts exact") {
+TEST_CASE("A hundred thousand random operations with shared prefixes keep contents and accounts exact") {
   const int operations = test::all_or(100000, 20000);
   for (const Config& config : {config_of({0, 100}), config_of({64, 100}), config_of({0}),
                                config_of({100, 64}, {128, 64}), config_of({0, 100}, {0, 64})}) {
@@ -290,7 +291,7 @@ TEST_CASE("A hundred thousand random operations with shared beginnings keep cont
         Keys keys;
       };
       std::vector<Open> all;
-      std::vector<Keys> texts;  // that new ones begin like
+      std::vector<Keys> texts;  // prefixes of new ones
       std::mt19937_64 random(11);
       const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
       for (int operation = 0; operation < operations; ++operation) {
@@ -310,7 +311,7 @@ TEST_CASE("A hundred thousand random operations with shared beginnings keep cont
           else
             texts[below(20)] = keys;
           all.push_back({KvSequence(pool), keys});
-          happened["take up"] += prefixes.take_up(keys, all.back().sequence);
+          happened["reuse"] += prefixes.reuse_prefix(keys, all.back().sequence);
         } else if (choice < 60) {
           Open& open = all[i];
           const std::size_t end = open.sequence.length() + below(150);
@@ -335,16 +336,16 @@ TEST_CASE("A hundred thousand random operations with shared beginnings keep cont
           open.keys.resize(std::max(open.keys.size(), open.sequence.length()));
           ++happened["roll back"];
         } else if (choice < 82) {
-          happened["take up later"] += prefixes.take_up(all[i].keys, all[i].sequence);
+          happened["reuse later"] += prefixes.reuse_prefix(all[i].keys, all[i].sequence);
         } else if (choice < 86) {
           prefixes.trim();
           REQUIRE(pool.idle_bytes() <= 16 * page_set(sizes));
           ++happened["trim"];
         } else if (choice < 88) {
-          prefixes.give_up(below(budget));
+          prefixes.evict(below(budget));
           ++happened["give up"];
         } else if (choice < 91) {
-          // Saved, and loaded in another's place.
+          // Saved, and loaded into another sequence.
           const Open& from = all[i];
           Open& to = all[below(all.size())];
           std::vector<std::byte> saved;
@@ -393,8 +394,8 @@ TEST_CASE("A hundred thousand random operations with shared beginnings keep cont
     }
     CHECK(pool.bytes_in_use() == 0);
     CHECK(pool.idle_bytes() == 0);
-    for (const char* kind : {"take up", "step", "refuse", "fork", "roll back", "take up later", "trim",
-                             "load", "load refused", "cancel"}) {
+    for (const char* kind : {"reuse", "step", "refuse", "fork", "roll back", "reuse later", "trim", "load",
+                             "load refused", "cancel"}) {
       INFO(kind << " happened " << happened[kind] << " times");
       CHECK(happened[kind] > operations / 1000);
     }

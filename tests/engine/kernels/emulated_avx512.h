@@ -1,6 +1,6 @@
 // The AVX-512 instructions that engine/kernels/simd_avx512.h uses, as plain loops, for processors that lack
-// them. Declared in the namespace of the kernels, so that inside it they hide the compiler's own. The 256-bit
-// half of that header runs as it is, so this needs AVX2.
+// them. Declared in the namespace of the kernels, so that they hide the intrinsics there. The 256-bit part of
+// that header runs natively, so this needs AVX2.
 #pragma once
 
 #include <immintrin.h>

@@ -1,7 +1,7 @@
 // The AVX-512 and VNNI kernels on processors that lack them: the same templates over plain loops for
 // instructions.
 #include "tests/engine/kernels/emulated_avx512.h"
-// After the instructions that they use:
+// Included after the instructions that they use:
 #include "engine/kernels/matmul_winograd.h"
 #include "engine/kernels/simd_avx512.h"
 #include "engine/kernels/simd_vnni.h"
@@ -23,7 +23,7 @@ TEST_CASE("emulated AVX-512 matches the definition") {
   check_products(kEmulatedAvx512);
   check_screen(kEmulatedAvx512);
   check_screen(kEmulatedVnni);
-  check_turn(kEmulatedAvx512);
+  check_change_basis(kEmulatedAvx512);
   check_elementwise(kEmulatedAvx512);
   check_attention(kEmulatedAvx512);
   check_merge(kEmulatedAvx512);

@@ -1,5 +1,5 @@
-// The exponential of every table against double precision, in ulp. `exp_test` takes a sample of all floats
-// and a few ranges whole; `exp_test "[exhaustive]"` takes every float, some minutes.
+// The exponential of every table against double precision, in ulp. `exp_test` tests a sample of all floats
+// and a few whole ranges; `exp_test "[exhaustive]"` tests every float, which takes some minutes.
 #include <array>
 #include <bit>
 #include <cmath>
@@ -22,13 +22,13 @@ constexpr double kLeastNormal = std::numeric_limits<float>::min();
 /// The bounds that docs/softmax.md states.
 double bound_in_ulp(const Kernels* kernels) { return kernels == &exact_kernels() ? 0.5001 : 1.18; }
 
-/// The distance of the floats next to x, a normal float's size: 2^(exponent - 23).
+/// The distance between the floats next to x, for a normal float: 2^(exponent - 23).
 double ulp(double x) {
   constexpr std::uint64_t kExponent = 0x7FF0000000000000;
   return std::bit_cast<double>((std::bit_cast<std::uint64_t>(x) & kExponent) - (std::uint64_t{23} << 52));
 }
 
-/// What one table does over the floats it was shown.
+/// The errors of one table over the tested floats.
 struct Errors {
   const Kernels* kernels = nullptr;
   double most = 0;  // in ulp, where e^x is a normal float
@@ -74,7 +74,7 @@ std::vector<Errors> all_tables() {
   return tables;
 }
 
-/// The floats below log(2^127.5), from where on the vector tables give infinity.
+/// The floats below log(2^127.5); from there on the vector tables return infinity.
 const std::uint32_t kEnd = std::bit_cast<std::uint32_t>(88.3762626647949F);
 constexpr std::uint32_t kNegative = 0x80000000;
 
@@ -118,7 +118,7 @@ TEST_CASE("Every float: the exponential is within the stated bound", "[.][exhaus
   check(tables);
 }
 
-TEST_CASE("The exponential of what is no number to compute with") {
+TEST_CASE("The exponential of NaN and infinity") {
   for (const Isa isa : supported_isas()) {
     const std::array<float, 6> x = {-kInf, -0.0F, 0.0F, kNan, 89, kInf};
     std::array<float, 6> y;

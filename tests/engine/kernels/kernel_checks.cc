@@ -28,7 +28,8 @@ std::vector<float> normals(std::size_t n, unsigned seed, float scale = 1) {
   return x;
 }
 
-/// Whole 256ths between -4 and 4: the same on every machine, as no library function makes them.
+/// Random multiples of 1/256 between -4 and 4: the same on every machine, because no library function
+/// computes them.
 std::vector<float> fractions(std::size_t n, unsigned seed) {
   std::mt19937 rng(seed);
   std::vector<float> x(n);
@@ -36,7 +37,8 @@ std::vector<float> fractions(std::size_t n, unsigned seed) {
   return x;
 }
 
-/// Random blocks of a type: quantized normals where the codec can, random bytes under small scales otherwise.
+/// Random blocks of a type: quantized normal values if the codec can quantize, else random bytes with small
+/// scales.
 std::vector<std::byte> random_blocks(Dtype type, std::size_t elements, unsigned seed) {
   std::vector<std::byte> blocks(elements / block_elements(type) * block_bytes(type));
   if (codec(type).quantize != nullptr) {
@@ -165,7 +167,7 @@ bool close(double got, double expected, double tolerance) {
   return std::abs(got - expected) <= tolerance || got == expected;
 }
 
-/// Pages of one KV head and queries that see part of them.
+/// Pages of one KV head, and queries that attend to a part of them.
 struct AttentionCase {
   AttentionCase(KvType kv_type, int heads_dim, int query_rows, int keys, unsigned seed)
       : type(kv_type), head_dim(heads_dim), rows(query_rows), n_keys(keys) {
@@ -173,12 +175,12 @@ struct AttentionCase {
     k = AlignedBytes(kv_key_bytes(type, dim));
     v = AlignedBytes(kv_value_bytes(type, dim));
     for (AlignedBytes* side : {&k, &v})
-      std::memset(side->data(), 0xFF, side->size());  // NaN where nothing is
+      std::memset(side->data(), 0xFF, side->size());  // NaN in unwritten slots
     q = normals(static_cast<std::size_t>(rows * head_dim), seed, 0.3F);
     std::mt19937 rng(seed);
     for (int r = 0; r < rows; ++r) {
       const int end = 1 + static_cast<int>(rng() % static_cast<unsigned>(n_keys));
-      last.push_back(r % 5 == 4 ? -1 : end);  // every fifth row sees nothing
+      last.push_back(r % 5 == 4 ? -1 : end);  // every fifth row attends to nothing
       first.push_back(r % 3 == 0 ? -1 : end - 1 - static_cast<int>(rng() % static_cast<unsigned>(end)));
     }
     keys_and_values = normals(static_cast<std::size_t>(2 * n_keys * head_dim), seed + 1);
@@ -199,7 +201,7 @@ struct AttentionCase {
     kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
     const std::vector<std::int32_t> none(static_cast<std::size_t>(count), 0);
     const QueryTile hidden{q.data() + from * head_dim, count, head_dim, none.data(), none.data()};
-    kernels.attend(type, hidden, {k.data(), v.data()}, n_keys, state);  // a page out of sight changes nothing
+    kernels.attend(type, hidden, {k.data(), v.data()}, n_keys, state);  // a hidden page changes nothing
     kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
     std::vector<float> merged_max(max.size(), -kInf), merged_sum(sum.size(), 0), merged(out.size(), 0);
     const SoftmaxState whole{merged_max.data(), merged_sum.data(), merged.data()};
@@ -241,7 +243,7 @@ void check_attention_case(const Kernels& fast, KvType type, int head_dim, int ro
   CHECK(moved == 0);
 }
 
-/// Values in 8 bits, read back by the layout of kernels.h: near, whole where halfway, poisoned as a whole.
+/// 8-bit values, read back by the layout of kernels.h: near, exact at halves, NaN as a whole.
 void check_bytes(const Kernels& fast) {
   constexpr int kDim = 80;
   constexpr KvType kType = KvType::kF16I8;
@@ -332,20 +334,20 @@ void check_products(const Kernels& fast) {
         check_matrix(fast, type, rows, cols, batch);
     }
     if (block_elements(type) > 1)
-      check_matrix(fast, type, 20, 1024, 9);  // rows of activations lie further apart
+      check_matrix(fast, type, 20, 1024, 9);  // rows of activations have a larger stride
   }
 }
 
 void check_screen(const Kernels& fast) {
   std::mt19937 rng(5);
-  for (const std::size_t cols : {kScreenWide, std::size_t{608}, kMostScreenCols}) {
+  for (const std::size_t cols : {kScreenWide, std::size_t{608}, kMaxScreenCols}) {
     ScreenPanels w;
     w.rows = 75;
     w.cols = cols;
     AlignedBytes storage(w.bytes());
     for (std::size_t i = 0; i < storage.size(); ++i) storage.data()[i] = static_cast<std::byte>(rng());
     std::fill_n(storage.data(), w.quant_bytes(),
-                std::byte{0xFF});  // with the first two queries the largest sums
+                std::byte{0xFF});  // gives the largest sums with the first two queries
     for (std::size_t p = 0; p < w.panels(); ++p) {
       std::vector<float> tail = fractions(2 * kPanelRows, static_cast<unsigned>(p));
       for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
@@ -359,11 +361,11 @@ void check_screen(const Kernels& fast) {
     w.storage = storage.data();
     constexpr std::size_t kRows = 7;
     const std::vector<float> numbers = fractions(4 * kRows, 77);
-    std::vector<float> wide_scale, narrow_scale, reach, slack;
+    std::vector<float> wide_scale, narrow_scale, error_bound, slack;
     for (std::size_t r = 0; r < kRows; ++r) {
       wide_scale.push_back(std::abs(numbers[r]) * 0x1p-20F);
       narrow_scale.push_back(std::abs(numbers[kRows - 1 - r]) * 0x1p-12F);
-      reach.push_back(std::abs(numbers[kRows + r]));
+      error_bound.push_back(std::abs(numbers[kRows + r]));
       slack.push_back(std::abs(numbers[2 * kRows + r]) * 0x1p-10F);
     }
     std::vector<std::int16_t> wide(kRows * kScreenWide);
@@ -382,7 +384,7 @@ void check_screen(const Kernels& fast) {
                           wide_scale.data(),
                           narrow_scale.data(),
                           numbers.data() + 3 * kRows,
-                          reach.data(),
+                          error_bound.data(),
                           slack.data()};
       const std::size_t ld = w.panels() * kPanelRows;
       std::vector<float> upper(rows * ld), expected(rows * ld), lower(rows, -kInf), most(rows, -kInf);
@@ -396,16 +398,16 @@ void check_screen(const Kernels& fast) {
   }
 }
 
-void check_turn(const Kernels& fast) {
+void check_change_basis(const Kernels& fast) {
   for (const std::size_t n : {1, 6, 64, 577}) {
     constexpr std::size_t kLd = 96, kFirst = 8;
     const std::vector<float> x = normals(n, 1, 3), mean = normals(n, 2), columns = normals(n * kLd, 3);
     for (const std::size_t count : {1, 8, 24, 88}) {
       CAPTURE(n, count);
       std::vector<double> got(count, 1), expected(count, 2);
-      fast.turn(x.data(), mean.data(), n, columns.data() + kFirst, kLd, count, got.data());
+      fast.change_basis(x.data(), mean.data(), n, columns.data() + kFirst, kLd, count, got.data());
       kernels(Isa::kScalar)
-          .turn(x.data(), mean.data(), n, columns.data() + kFirst, kLd, count, expected.data());
+          .change_basis(x.data(), mean.data(), n, columns.data() + kFirst, kLd, count, expected.data());
       REQUIRE(got == expected);
     }
   }

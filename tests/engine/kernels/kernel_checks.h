@@ -1,5 +1,5 @@
-// What every table of kernels must do, checked against the scalar definition on odd sizes, with outputs that
-// begin as NaN so that anything unwritten shows.
+// Checks of a kernel table against the scalar definition, on odd sizes; outputs start as NaN, so that
+// unwritten values are detected.
 #pragma once
 
 #include <limits>
@@ -11,14 +11,14 @@ namespace partita::test {
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-void check_products(const Kernels& fast);     // quantize, matmul, unpack: every type
-void check_screen(const Kernels& fast);       // screen
-void check_turn(const Kernels& fast);         // turn
-void check_elementwise(const Kernels& fast);  // rms_norm, add, gate, rope, max, exp_sum
-void check_attention(const Kernels& fast);    // append, attend, merge, finish
-void check_merge(const Kernels& fast);        // merge and finish once more, and what NaN comes to
+void check_products(const Kernels& fast);      // quantize, matmul, unpack: every type
+void check_screen(const Kernels& fast);        // screen
+void check_change_basis(const Kernels& fast);  // change_basis
+void check_elementwise(const Kernels& fast);   // rms_norm, add, gate, rope, max, exp_sum
+void check_attention(const Kernels& fast);     // append, attend, merge, finish
+void check_merge(const Kernels& fast);         // merge and finish again, and NaN
 
-/// What the vector tables of every architecture compute has the bits that are recorded here.
+/// The vector tables of every architecture have the bits that are recorded here.
 void check_recorded_bits(const Kernels& fast);
 
 /// Every output of both tables has the same bits (products and attention of random data).

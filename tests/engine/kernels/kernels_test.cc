@@ -1,5 +1,4 @@
-// Every table of kernels that this processor can run, against the scalar definition; oneDNN's products
-// likewise.
+// Every kernel table that this processor can run, against the scalar definition; also the products of oneDNN.
 #include <omp.h>
 
 #include <algorithm>
@@ -43,8 +42,8 @@ OwnedMatrix random_q8(std::size_t rows, std::size_t cols) {
 
 TEST_CASE("products match the definition on every instruction set") { on_every_isa(check_products); }
 TEST_CASE("a screen has the bits of the definition on every instruction set") { on_every_isa(check_screen); }
-TEST_CASE("what a screen is asked has the bits of the definition on every instruction set") {
-  on_every_isa(check_turn);
+TEST_CASE("a change of basis has the bits of the definition on every instruction set") {
+  on_every_isa(check_change_basis);
 }
 TEST_CASE("elementwise kernels match the definition on every instruction set") {
   on_every_isa(check_elementwise);
@@ -88,7 +87,7 @@ std::vector<float> cosines(std::size_t n) {
   return x;
 }
 
-/// What both factors are rounded to, and how far a float sum of so many products may be from the exact one.
+/// The rounding of both factors, and the allowed error of a float sum of this many products.
 struct TileRounding {
   float (*of)(float);
   double sum;  // relative to the sum of magnitudes
@@ -99,7 +98,7 @@ TileRounding tile_rounding(TileType type, std::size_t cols) {
   return {[](float v) { return bf16_to_f32(f32_to_bf16(v)); }, sum};
 }
 
-/// got: [rows][ld] of the rows x, against the exact sums of rounded factors.
+/// got: [rows][ld] for the rows x, against the exact sums of rounded factors.
 void check_values(TileType type, const PackedMatrix& w, const std::vector<float>& x,
                   const std::vector<float>& got, std::size_t ld) {
   const TileRounding rounding = tile_rounding(type, w.cols);
@@ -134,13 +133,13 @@ void check_tiles(TileType type, bool invariant) {
       CAPTURE(width, outputs);
       const OwnedMatrix w = random_q8(outputs, width);
       std::vector<float> got(kTileTestRows * (outputs + 1), NAN), alone(outputs + 1);
-      (*tiles)->take_rows(x.data(), kTileTestRows, width, 0, 70);
-      (*tiles)->take_rows(x.data(), kTileTestRows, width, 70, kTileTestRows);
+      (*tiles)->convert_rows(x.data(), kTileTestRows, width, 0, 70);
+      (*tiles)->convert_rows(x.data(), kTileTestRows, width, 70, kTileTestRows);
       REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), kTileTestRows, got.data(), outputs + 1));
       check_values(type, w, x, got, outputs + 1);
       if (!invariant) continue;
       for (const std::size_t r : {0, 63, 64, 129}) {
-        (*tiles)->take_rows(x.data() + r * width, 1, width, 0, 1);
+        (*tiles)->convert_rows(x.data() + r * width, 1, width, 0, 1);
         REQUIRE((*tiles)->multiply(0, w, 0, w.panels(), 1, alone.data(), outputs + 1));
         CHECK(std::memcmp(alone.data(), got.data() + r * (outputs + 1), outputs * sizeof(float)) == 0);
       }
@@ -148,7 +147,7 @@ void check_tiles(TileType type, bool invariant) {
   }
 }
 
-/// 64 rows by 2,048 columns, by a team of so many threads where OpenMP would use `openmp`.
+/// 64 rows by 2,048 columns, by a team of `threads` threads while OpenMP would use `openmp`.
 std::vector<float> tiles_by(int threads, int openmp) {
   constexpr std::size_t kCols = 2048, kRows = 64;
   const int before = omp_get_max_threads();
@@ -160,7 +159,7 @@ std::vector<float> tiles_by(int threads, int openmp) {
   auto tiles = TileProducts::create(TileType::kBF16, std::array{kCols}, kRows, threads,
                                     kernels(supported_isas().back()));
   REQUIRE(tiles.ok());
-  (*tiles)->take_rows(x.data(), kRows, kCols, 0, kRows);
+  (*tiles)->convert_rows(x.data(), kRows, kCols, 0, kRows);
   parallel(threads, [&](const Worker& worker) {
     if (worker.index > 0) return;
     done = (*tiles)->multiply(0, w, 0, w.panels(), kRows, y.data(), 64);
@@ -174,8 +173,8 @@ std::vector<float> tiles_by(int threads, int openmp) {
 }  // namespace
 
 TEST_CASE("oneDNN's products match the definition") {
-  // In float on any processor: the same code. Its float kernels treat the last rows of a block differently,
-  // so only values are compared; the engine uses bf16 alone, whose products treat all rows alike.
+  // In float on any processor: the same code. Its float kernels treat the last rows of a tile differently, so
+  // only values are compared; the engine uses only bf16, whose products treat all rows alike.
   check_tiles(TileType::kF32, false);
   if (can_run(Isa::kAmxEmulated)) check_tiles(TileType::kBF16, true);
 }

@@ -1,5 +1,5 @@
-// merge and finish, by their definition: values, bits of rows that nothing is added to, NaN that must not
-// disappear.
+// merge and finish, by their definition: values, bits of rows to which nothing is added, and NaN, which must
+// not disappear.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -26,11 +26,11 @@ struct State {
   float at(int row, int d) const { return out[static_cast<std::size_t>(row * kDim + d)]; }
 };
 
-/// 2^x of whole numbers, or 0.
+/// 2^x of integers, or 0.
 double weight(float of, float max) { return of == -kInf ? 0 : std::exp2(static_cast<double>(of - max)); }
 
 void check_values(const Kernels& fast) {
-  // Maxima of a row in the part and in what it is merged into; -inf: that one saw no key.
+  // Maxima of a row in the part and in the state it is merged into; -inf: that one attended to no key.
   const float maxima[kRows][2] = {{3, 1}, {1, 3}, {-kInf, 2}, {2, -kInf}, {-kInf, -kInf}, {5, 5}, {-90, 10}};
   State part, into;
   for (int r = 0; r < kRows; ++r) {
@@ -39,7 +39,7 @@ void check_values(const Kernels& fast) {
     if (i != -kInf) into.set(r, i, 2.25F, 3);
   }
   const State before = into;
-  // One row less than there are: the last one belongs to somebody else.
+  // One row less than there are: the last row must not be written.
   State part_copy = part, canary = into;
   fast.merge(part_copy.view(), kRows - 1, kDim, canary.view());
   CHECK(std::memcmp(&canary.out[(kRows - 1) * kDim], &before.out[(kRows - 1) * kDim], kDim * 4) == 0);
@@ -62,7 +62,7 @@ void check_values(const Kernels& fast) {
       CHECK(into.at(r, d) == Approx(take * (-2 + own) + keep * (3 + own)).margin(1e-5));
     }
   }
-  // What saw no key leaves the bits as they were.
+  // A part that attended to no key leaves the bits unchanged.
   CHECK(std::memcmp(&into.out[2 * kDim], &before.out[2 * kDim], kDim * 4) == 0);
   const State merged = into;
   fast.finish(into.view(), kRows - 1, kDim);
@@ -74,7 +74,7 @@ void check_values(const Kernels& fast) {
   CHECK(std::memcmp(&into.out[(kRows - 1) * kDim], &merged.out[(kRows - 1) * kDim], kDim * 4) == 0);
 }
 
-/// A span with a NaN, before or after one without: its row is NaN in the end, and no other.
+/// A span with a NaN, before or after one without: its row becomes NaN, and no other row.
 void check_nan(const Kernels& fast) {
   const float maxima[] = {-kInf, kNan, 2, -100, kInf};
   for (const float max : maxima) {
@@ -98,8 +98,8 @@ void check_nan(const Kernels& fast) {
   }
 }
 
-/// A NaN or an infinity in one key or one value is in what sees it, through attend, merge and finish, and in
-/// nothing else: not in rows of the same tile that the page hides it from, whose weight for it is 0.
+/// A NaN or an infinity in one key or one value affects the rows that attend to it, through attend, merge and
+/// finish, and no other row: not rows of the same tile for which the page hides it, whose weight for it is 0.
 void check_bad_keys(const Kernels& fast, float wrong, int place, bool second_page) {
   constexpr int kKeys = 40;
   for (const KvType type : kKvTypes) {
@@ -118,7 +118,7 @@ void check_bad_keys(const Kernels& fast, float wrong, int place, bool second_pag
       const std::vector<float> q(kRows * kDim, 0.25F);
       std::int32_t first[kRows] = {0, 0, 22, -1, 21, 30, 0}, last[kRows] = {40, 21, 40, 22, 40, 31, -1};
       State span, whole;
-      if (second_page) {  // and no row has a key hidden before those that it sees
+      if (second_page) {  // and no row has a hidden key before its keys
         std::fill(first, first + kRows, 0);
         const std::vector<std::int32_t> from(kRows, 0), to(kRows, kKeys);
         fast.attend(type, {q.data(), kRows, kDim, from.data(), to.data()}, {good_k.data(), good_v.data()},

@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A folder of /proc and /sys as a container would see them; gone with the object.
+/// A folder of /proc and /sys as in a container; deleted with the object.
 class Container {
  public:
   Container()
@@ -42,28 +42,29 @@ class Container {
   std::filesystem::path root_;
 };
 
-/// Seconds of processor time that this process has taken.
+/// Seconds of processor time that this process has used.
 double processor_seconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-/// Tasks of this process.
+/// Number of tasks of this process.
 std::size_t count_tasks() {
   std::size_t tasks = 0;
   for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task")) ++tasks;
   return tasks;
 }
 
-/// pthread_create where the system has room for one thread more, and no further ones.
+/// A pthread_create that creates one thread more and then fails.
 int create_one(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
   static std::atomic<int> left{1};
   return left-- > 0 ? pthread_create(thread, attributes, start, argument) : EAGAIN;
 }
 int create_none(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) { return EAGAIN; }
 
-/// What a team computes: by index and count of the members of each phase, which must not show in it.
+/// A computation of a team that uses index and count of the members of each phase, on which the result must
+/// not depend.
 std::vector<int> compute(Team& team, std::size_t items, int phases) {
   std::vector<int> from(items, 1), to(items);
   team.run([&](const Worker& w) {
@@ -80,7 +81,7 @@ std::vector<int> compute(Team& team, std::size_t items, int phases) {
 
 }  // namespace
 
-TEST_CASE("a team shares everything out, once, and barriers hold") {
+TEST_CASE("a team divides all work, each item once, and barriers hold") {
   for (const int threads : {1, 2, 3, 8}) {
     std::vector<int> done(1000);
     std::atomic<int> arrived{0};
@@ -100,7 +101,7 @@ TEST_CASE("a team shares everything out, once, and barriers hold") {
   }
 }
 
-TEST_CASE("a quota of the container's group counts, in either version of groups") {
+TEST_CASE("the CPU quota of the container's cgroup counts, in both cgroup versions") {
   const int machine = usable_threads("/nowhere");  // no quota there
   CHECK(machine >= 1);
   Container container;
@@ -108,7 +109,7 @@ TEST_CASE("a quota of the container's group counts, in either version of groups"
   CHECK(container.threads() == machine);
   container.write("sys/fs/cgroup/slice/unit/cpu.max", "max 100000\n");
   CHECK(container.threads() == machine);
-  container.write("sys/fs/cgroup/slice/cpu.max", "150000 100000\n");  // of an outer group; rounded up
+  container.write("sys/fs/cgroup/slice/cpu.max", "150000 100000\n");  // of a parent cgroup; rounded up
   CHECK(container.threads() == std::min(machine, 2));
   container.write("sys/fs/cgroup/slice/unit/cpu.max", "50000 100000\n");
   CHECK(container.threads() == 1);
@@ -134,7 +135,7 @@ TEST_CASE("one core of affinity is one thread") {
   CHECK(threads == 1);
 }
 
-TEST_CASE("a team does without a member that is held up, and takes it back") {
+TEST_CASE("a team drops a member that is delayed, and takes it back") {
   Team team(std::make_shared<ThreadPool>(), 2);
   bool held_up = true;
   const auto run_until = [&](int members) {
@@ -156,8 +157,8 @@ TEST_CASE("a team does without a member that is held up, and takes it back") {
   CHECK(team.threads() == 2);
 }
 
-TEST_CASE("a region goes on without a member that holds it up") {
-  // One that is late at every barrier would make a hundred phases take two seconds.
+TEST_CASE("a region continues without a member that delays it") {
+  // A member that is late at every barrier would make a hundred phases take two seconds.
   Team team(std::make_shared<ThreadPool>(), 2);
   std::vector<int> last_count;
   std::chrono::steady_clock::duration took{};
@@ -174,7 +175,7 @@ TEST_CASE("a region goes on without a member that holds it up") {
       }
     });
     took = std::chrono::steady_clock::now() - start;
-    if (together) last_count.push_back(count);  // else the machine had no core for the other
+    if (together) last_count.push_back(count);  // else there was no core for the other member
     std::this_thread::sleep_for(together ? 0ms : 100ms);
   }
   REQUIRE(last_count.size() == 1);
@@ -218,7 +219,7 @@ TEST_CASE("where threads cannot be created a team has fewer members") {
 }
 
 TEST_CASE("a pool has one thread fewer than the largest team, which brings its own") {
-  std::this_thread::sleep_for(100ms);  // threads that were joined before leave /proc a little later
+  std::this_thread::sleep_for(100ms);  // joined threads leave /proc a little later
   const std::size_t before = count_tasks();
   ThreadPool pool;
   CHECK(pool.grow(1) == 1);
@@ -283,7 +284,7 @@ TEST_CASE("an exception on any member reaches the caller, and the team goes on")
   }
 }
 
-TEST_CASE("where several members fail the caller hears of the first") {
+TEST_CASE("if several members fail, the caller gets the first exception") {
   Team team(std::make_shared<ThreadPool>(), 2);
   for (int round = 0; round < 5; ++round) {
     std::atomic<bool> failed{false};
@@ -308,10 +309,10 @@ TEST_CASE("the child of a fork computes on the thread it has") {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(20);  // ends it where it hangs
+    alarm(20);  // ends it if it hangs
     const bool good = compute(team, 1000, 5) == expected;
     bool fresh = true;
-#if !defined(__SANITIZE_THREAD__)  // which lets no child of a fork create threads
+#if !defined(__SANITIZE_THREAD__)  // ThreadSanitizer lets no child of a fork create threads
     Team another(2);
     fresh = another.threads() == 2 && compute(another, 1000, 5) == expected && count_tasks() == 2;
 #endif
@@ -329,21 +330,21 @@ TEST_CASE("contention is learned, and forgotten after a pause") {
   const auto at = [](std::chrono::milliseconds time) { return Time(time + 1000s); };
   Contention contention;
   CHECK(contention.next_members(4, at(0ms)) == 4);
-  CHECK_FALSE(contention.take(5ms, 5ms, 4, at(5ms)));  // a slice of the scheduler
-  CHECK_FALSE(contention.take(0ms, 100ms, 4, at(105ms)));
-  CHECK_FALSE(contention.take(6ms, 8ms, 4, at(113ms)));
-  CHECK(contention.take(6ms, 8ms, 4, at(121ms)));
+  CHECK_FALSE(contention.record(5ms, 5ms, 4, at(5ms)));  // a time slice of the scheduler
+  CHECK_FALSE(contention.record(0ms, 100ms, 4, at(105ms)));
+  CHECK_FALSE(contention.record(6ms, 8ms, 4, at(113ms)));
+  CHECK(contention.record(6ms, 8ms, 4, at(121ms)));
   CHECK(contention.members(4) == 3);
   CHECK(contention.members(2) == 2);
-  CHECK_FALSE(contention.take(5ms, 5ms, 3, at(126ms)));  // what those before have waited is settled
-  CHECK_FALSE(contention.take(0ms, 100ms, 3, at(226ms)));
+  CHECK_FALSE(contention.record(5ms, 5ms, 3, at(126ms)));  // earlier waiting no longer counts
+  CHECK_FALSE(contention.record(0ms, 100ms, 3, at(226ms)));
   CHECK(contention.next_members(4, at(160ms)) == 3);
-  CHECK(contention.next_members(4, at(400ms)) == 4);  // a try
-  CHECK(contention.take(28ms, 30ms, 4, at(430ms)));   // which fails: it may cost a twentieth of the time
+  CHECK(contention.next_members(4, at(400ms)) == 4);   // a trial
+  CHECK(contention.record(28ms, 30ms, 4, at(430ms)));  // which fails: trials may cost a twentieth of the time
   CHECK(contention.next_members(4, at(800ms)) == 3);
   CHECK(contention.next_members(4, at(1000ms)) == 4);
   for (std::chrono::milliseconds time = 1000ms; time < 60s; time += 100ms) {
-    if (contention.next_members(4, at(time)) == 4) CHECK(contention.take(28ms, 28ms, 4, at(time + 28ms)));
+    if (contention.next_members(4, at(time)) == 4) CHECK(contention.record(28ms, 28ms, 4, at(time + 28ms)));
   }
   CHECK(contention.members(4) == 3);
 }

@@ -1,5 +1,4 @@
-// The test that tables of kernels pass before a model computes with them: right ones pass, wrong ones are
-// found and the next one below is taken.
+// The self-test of kernel tables: right tables pass, wrong ones are found and the next lower one is used.
 #include "engine/kernels/self_test.h"
 
 #include <algorithm>
@@ -34,7 +33,7 @@ Kernels spoiled(Spoil spoil) {
   return table;
 }
 
-/// Products of Q6_K that lack their last output where there are so many rows.
+/// Products of Q6_K without their last output for this many rows.
 template <std::size_t Rows>
 void spoil_q6_k(Kernels& table) {
   table.matmul = [](const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
@@ -49,7 +48,7 @@ struct Fault {
   Spoil spoil;
 };
 
-/// A small fault in every kernel, the kind that a wrong instruction or a rest of less than a vector makes.
+/// A small fault in every kernel, such as a wrong instruction or a wrong partial vector causes.
 const Fault kFaults[] = {
     {"quantize",
      [](Kernels& t) {
@@ -72,7 +71,7 @@ const Fault kFaults[] = {
        t.matmul = [](const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
                      std::byte* scratch) {
          right().matmul(w, panels, x, y, ld, scratch);
-         if (w.dtype == Dtype::kF32) y[0] += x.values[0] * 0x1p-8F;  // the least weight but 0
+         if (w.dtype == Dtype::kF32) y[0] += x.values[0] * 0x1p-8F;  // the smallest weight other than 0
        };
      }},
     {"unpack of F32",
@@ -123,14 +122,15 @@ const Fault kFaults[] = {
          return sum;
        };
      }},
-    {"turn",
+    {"change_basis",
      [](Kernels& t) {
-       t.turn = [](const float* x, const float* mean, std::size_t n, const float* columns, std::size_t ld,
-                   std::size_t count, double* y) { right().turn(x, mean, n - 1, columns, ld, count, y); };
+       t.change_basis = [](const float* x, const float* mean, std::size_t n, const float* columns,
+                           std::size_t ld, std::size_t count,
+                           double* y) { right().change_basis(x, mean, n - 1, columns, ld, count, y); };
      }},
 };
 
-/// Tables whose products of Q4_0 are wrong, in the best instruction set or in all but the scalar one.
+/// Tables with wrong products of Q4_0, in the best instruction set or in all but the scalar one.
 const Kernels& wrong_best(Isa isa) {
   static const Kernels wrong = spoiled([](Kernels& t) {
     t.matmul = [](const PackedMatrix& w, PanelRange panels, const Activations& x, float* y, std::size_t ld,
@@ -145,7 +145,7 @@ const Kernels& wrong_all(Isa isa) { return isa == Isa::kScalar ? kernels(isa) : 
 
 std::string failing_tiles(const Kernels&, std::span<const std::size_t>) { return "they failed"; }
 
-/// What stands below the best one of this processor.
+/// The instruction set below the best one of this processor.
 Isa below_best() {
   const std::vector<Isa> isas = supported_isas();
   return best() == Isa::kAmx ? Isa::kVnni : isas[isas.size() - 2];
@@ -185,7 +185,7 @@ TEST_CASE("A fault in any kernel is found, by its name") {
   }
 }
 
-TEST_CASE("A fault in what nobody asks for is none") {
+TEST_CASE("A fault in a kernel that is not used is ignored") {
   KernelUse use = everything();
   std::erase(use.types, Dtype::kQ6_K);
   CHECK(differing_kernel(spoiled(spoil_q6_k<1>), use) == "");
@@ -196,7 +196,7 @@ TEST_CASE("A fault in what nobody asks for is none") {
                          use) == "");
 }
 
-TEST_CASE("A table that differs gives way to the next one below, unless it is forced") {
+TEST_CASE("A table that differs is replaced by the next lower one, unless it is forced") {
   if (best() == Isa::kScalar) return;
   const KernelUse use{.types = {Dtype::kQ4_1, Dtype::kQ4_0}};
   const std::string refused = std::string(name(best())) + " (matmul of Q4_0)";
@@ -224,7 +224,7 @@ TEST_CASE("A table that differs gives way to the next one below, unless it is fo
   CHECK(others->refused.empty());
 }
 
-TEST_CASE("Tiles that differ or fail give way to VNNI, unless they are forced") {
+TEST_CASE("Tiles that differ or fail are replaced by VNNI, unless they are forced") {
   if (!can_run(Isa::kVnni)) return;
   const KernelUse use{.types = {Dtype::kQ8_0}, .cols = {96, 160}};
   const auto good = test_kernels(Isa::kAmx, false, use);
@@ -246,7 +246,7 @@ TEST_CASE("Tiles that differ or fail give way to VNNI, unless they are forced") 
         "they "
         "failed");
 
-  // A weight that reaches the tiles wrong, in the narrowest matrix alone.
+  // A weight that is wrong for the tiles, only in the narrowest matrix.
   const Kernels wrong = spoiled([](Kernels& t) {
     t.unpack = [](const PackedMatrix& w, std::size_t panel, float* out, std::size_t ld) {
       right().unpack(w, panel, out, ld);
@@ -278,7 +278,7 @@ TEST_CASE("A model computes with the table that passed, to the bit") {
   const auto forced = Transformer::load(file.gguf(), options);
   REQUIRE_FALSE(forced.ok());
   CHECK(forced.error().code == ErrorCode::kUnsupported);
-  // The definition of the whole is not put to a test.
+  // The exact kernels, the definition, are not tested.
   options.exact = true;
   CHECK(load(file.gguf(), options)->refused_kernels().empty());
 }

@@ -1,5 +1,5 @@
-// attend() alone, against its definition in double: every head of every row, with nothing written beside
-// them.
+// attend() alone, compared with its definition in double: every head of every row, and nothing is written
+// beside them.
 #include "engine/layers/attention.h"
 
 #include <cmath>
@@ -111,7 +111,7 @@ struct Case {
 };
 
 TEST_CASE("Attention is its definition in every head, and writes nothing behind the last one") {
-  // Groups of more than kMaxQueryRows heads are cut, the last part being smaller.
+  // Groups of more than kMaxQueryRows heads are divided; the last part is smaller.
   const Shape shapes[] = {{3, 1},         {4, 2},          {50, 1},         {100, 2},
                           {4, 2, 100, 0}, {4, 1, 100, 64}, {2, 1, 700, 128}};
   const std::vector<std::pair<std::size_t, std::size_t>> steps[] = {
@@ -146,10 +146,10 @@ TEST_CASE("Deep single rows are split by spans among threads, all others are not
   CHECK(spans({3, 1}, 3, {{1025, 1}, {20, 1}}) == 3);
   CHECK(spans({3, 1}, 1, {{1025, 1}}) == 1);
   CHECK(spans({3, 1}, 3, {{1025, 2}}) == 1);
-  CHECK(spans({3, 1, 100, 64}, 3, {{1700, 1}}) == 3);  // the sinks', and two that a window may lie in
+  CHECK(spans({3, 1, 100, 64}, 3, {{1700, 1}}) == 3);  // one of the sinks, and two that a window may touch
 }
 
-TEST_CASE("Rows of one sequence go together, as many as a tile has room for") {
+TEST_CASE("Rows of one sequence share a tile, up to its size") {
   const auto ranges = [](const Shape& shape, const std::vector<std::pair<std::size_t, std::size_t>>& step) {
     const Case c(shape, 1, step);
     std::vector<std::pair<std::size_t, std::size_t>> out;

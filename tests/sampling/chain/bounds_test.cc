@@ -39,7 +39,7 @@ TEST_CASE("Min-p keeps a logit at its bound and drops the next float below") {
   CHECK(kept({{"min_p", 1}}, {2, 2, std::nextafter(2.0F, 0.0F)}) == Ids{0, 1});
 }
 
-TEST_CASE("Of the likeliest ids the lowest of equals stands first, and -inf is none of them") {
+TEST_CASE("Among the likeliest ids the lower id of a tie comes first, and -inf is not one of them") {
   std::vector<float> logits = {1, 2, 2, -kInf, 2, 1};
   Question question;
   Candidates scratch;
@@ -56,11 +56,12 @@ TEST_CASE("Of the likeliest ids the lowest of equals stands first, and -inf is n
   CHECK(ids(6) == Ids{1, 2, 4, 0, 5});
 }
 
-TEST_CASE("Min-p says how far from the largest logit it looks") {
+TEST_CASE("Min-p needs the logits within a distance of the largest") {
   const auto distance = [](double temperature, double p) {
-    const Reach reach = Chain::create({{"temperature", temperature}, {"min_p", p}})->reach({});
-    CHECK(reach.kind == Reach::kNear);
-    return reach.distance;
+    const LogitsNeeded needed =
+        Chain::create({{"temperature", temperature}, {"min_p", p}})->logits_needed({});
+    CHECK(needed.kind == LogitsNeeded::kNear);
+    return needed.distance;
   };
   CHECK(distance(1, 0.5) == Approx(std::log(2.0)));
   CHECK(distance(2, 0.5) >= 2 * std::log(2.0));

@@ -56,7 +56,7 @@ Choice drawn(Candidates& row, const StageContext& context) {
   return {row.id(place), context.probability ? probability(row, *context.kernels, place) : 0};
 }
 
-/// The definition: every candidate's key, one after the other.
+/// The definition: the keys of all candidates.
 std::size_t plainly(const Candidates& row, const DrawKey& key) {
   double best = -std::numeric_limits<double>::infinity();
   std::size_t winner = 0;
@@ -92,7 +92,7 @@ std::vector<SamplingOptions> fixed_chains() {
 TEST_CASE("Draws follow the distribution of their chain", "[slow]") {
   const std::vector<SamplingOptions> chains = fixed_chains();
   constexpr int kDraws = all_or(20000, 4000);
-  constexpr std::size_t kVocab = 300;  // more than a block
+  constexpr std::size_t kVocab = 300;  // more than a logit tile
   for (const std::string_view kind : {"normal", "masked"}) {
     const std::vector<float> logits = row(kind, 77, kVocab);
     const std::vector<std::int32_t> seen_ids = history(77, kVocab);
@@ -124,7 +124,7 @@ TEST_CASE("Draws follow the distribution of their chain", "[slow]") {
   }
 }
 
-/// How likely chi-square is to be at least so large (Wilson & Hilferty 1931).
+/// The p-value of a chi-square statistic (Wilson & Hilferty 1931).
 double p_value(const Fit& fit) {
   const double a = 2 / (9 * fit.freedom);
   const double z = (std::cbrt(fit.chi_square / fit.freedom) - (1 - a)) / std::sqrt(a);
@@ -144,7 +144,7 @@ double distance_from_uniform(std::vector<double> p) {
   return most * std::sqrt(n);
 }
 
-/// The p-values of so many seeds, so many draws each.
+/// The p-values of several seeds, each with a number of draws.
 std::vector<double> p_values(const SamplingOptions& options, std::uint64_t seeds, std::uint64_t draws) {
   constexpr std::size_t kVocab = 300;
   const std::vector<float> logits = row("normal", 78, kVocab);
@@ -215,7 +215,7 @@ TEST_CASE("The draw is the argmax of logit + noise over what the stages leave") 
   }
 }
 
-TEST_CASE("The probability of a choice is there when it is asked for, and changes nothing") {
+TEST_CASE("The probability of a choice is computed on request and changes nothing") {
   const std::vector<float> logits = row("normal", 5, 1000);
   const Result<Chain> chain = Chain::create({{"temperature", 0.8}, {"top_p", 0.9}});
   const Result<Chain> adaptive = Chain::create({{"mirostat", 2}});
@@ -232,7 +232,7 @@ TEST_CASE("The probability of a choice is there when it is asked for, and change
   }
 }
 
-TEST_CASE("What weighs nothing is not drawn, at either end, in whole blocks and beside the drawn") {
+TEST_CASE("Candidates without weight are not drawn, at either end, in full tiles and beside the drawn one") {
   for (const NamedKernels& k : all_kernels()) {
     for (const float light : {-kInf, -1e30F, -200.0F, -104.0F}) {
       for (const std::size_t at : {0U, 255U, 256U, 300U, 599U}) {
@@ -334,7 +334,7 @@ TEST_CASE("Once a scratch has seen a row, choosing allocates nothing") {
   }
 }
 
-TEST_CASE("Rows are put together without allocating") {
+TEST_CASE("Ensembles combine rows without allocating") {
   std::vector<float> rows = row("normal", 9, 49152), out(49152);
   const std::vector<float> second = row("masked", 9, 49152), weights = {1, 2};
   rows.insert(rows.end(), second.begin(), second.end());

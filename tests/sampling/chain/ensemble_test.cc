@@ -1,4 +1,4 @@
-// Rows put together: against brute force in float64, at the edge of floats, and what is refused.
+// Ensembles: against brute force in float64, at the limits of floats, and which inputs are refused.
 #include "sampling/chain/ensemble.h"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ std::string support_hash(std::span<const float> row) {
   return text;
 }
 
-/// The rows of all members, one after the other.
+/// The rows of all members, concatenated.
 std::vector<float> rows_of(const Json& record) {
   std::vector<float> rows;
   const std::size_t vocab = record["vocab"];
@@ -61,7 +61,7 @@ std::vector<float> rows_of(const Json& record) {
   return rows;
 }
 
-TEST_CASE("Ensembles of whole rows are what brute force in float64 makes of them") {
+TEST_CASE("Ensembles of full rows equal brute force in float64") {
   REQUIRE(oracle()["rows"].size() == 48);
   for (const NamedKernels& k : all_kernels()) {
     for (const Json& record : oracle()["rows"]) {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
@@ -51,7 +51,7 @@ TEST_CASE("Guided rows are those of transformers") {
   }
 }
 
-TEST_CASE("What either prompt masks is masked, and bad rows are told apart") {
+TEST_CASE("An id that either prompt masks is masked, and errors name the bad row") {
   std::vector<float> other = {1, -kInf, 2, 3};
   REQUIRE(guide(std::vector<float>{-kInf, 1, 2, 3}, other, 2, exact_kernels()));
   CHECK(other[0] == -kInf);
@@ -69,7 +69,7 @@ TEST_CASE("What either prompt masks is masked, and bad rows are told apart") {
   CHECK((std::isfinite(far[0]) && std::isfinite(far[1]) && far[0] > far[1]));
 }
 
-TEST_CASE("The head answers guided questions among others as if each were alone") {
+TEST_CASE("The head answers guided questions in a batch as if each were alone") {
   constexpr std::size_t kVocab = 301, kHidden = 64, kQuestions = 37;
   for (const NamedKernels& k : all_kernels()) {
     const std::vector<float> weights = row("normal", 1, kVocab * kHidden);

@@ -27,7 +27,7 @@ TEST_CASE("A draw is the upper 53 bits of the first two words") {
         static_cast<double>(0xd16cfe0994fdccebU >> 11) * 0x1p-53);
 }
 
-TEST_CASE("Seed, sequence, position and lane, in both their words, all change the draw") {
+TEST_CASE("Seed, sequence, position and stream, in both their words, all change the draw") {
   std::set<double> draws;
   std::size_t made = 0;
   for (const std::uint64_t step : {std::uint64_t{1}, std::uint64_t{1} << 32}) {

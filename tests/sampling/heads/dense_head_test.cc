@@ -1,11 +1,11 @@
-// The dense head against plain dot products, and a row's answer against what its neighbours do.
+// The dense LM head against plain dot products, and a row's answer in different batches.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
@@ -108,15 +108,15 @@ TEST_CASE("The bits of a row's logits do not depend on other rows, threads or th
   }
 }
 
-/// Questions of every sort, one after the other. Owns what they point to.
-struct MixedCrowd {
+/// Questions of every kind, and the data that they point to.
+struct MixedBatch {
   std::vector<float> hidden;
   std::vector<Chain> chains;
   std::vector<std::vector<std::int32_t>> histories;
   std::vector<std::int32_t> score = {0, 17, static_cast<std::int32_t>(kVocab) - 1};
   std::vector<Question> questions;
 
-  explicit MixedCrowd(std::size_t rows) : hidden(numbers(8, rows * kHidden)) {
+  explicit MixedBatch(std::size_t rows) : hidden(numbers(8, rows * kHidden)) {
     for (const SamplingOptions& options :
          {SamplingOptions{}, SamplingOptions{{"temperature", 0}},
           SamplingOptions{
@@ -147,15 +147,15 @@ std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question
 }
 
 TEST_CASE("Answers are those of the row's own logits") {
-  const MixedCrowd crowd(21);
+  const MixedBatch batch(21);
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
     const auto head = make_dense_head(s.matrix, *s.kernels);
-    const std::vector<float> logits = logits_of(*head, crowd.hidden, 1, 16);
-    const std::vector<Result<Answer>> answers = ask(*head, crowd.questions, 2);
+    const std::vector<float> logits = logits_of(*head, batch.hidden, 1, 16);
+    const std::vector<Result<Answer>> answers = ask(*head, batch.questions, 2);
     for (std::size_t r = 0; r < answers.size(); ++r) {
       CAPTURE(r);
-      const Question& q = crowd.questions[r];
+      const Question& q = batch.questions[r];
       const std::span<const float> own = std::span(logits).subspan(r * kVocab, kVocab);
       std::vector<float> logp(kVocab);
       REQUIRE(log_softmax(own, logp, *s.kernels));
@@ -180,21 +180,21 @@ TEST_CASE("Answers are those of the row's own logits") {
   }
 }
 
-TEST_CASE("A row gets the same answer alone, in a crowd and from any number of threads") {
-  const MixedCrowd crowd(20);
+TEST_CASE("A row gets the same answer alone, in a batch and with any number of threads") {
+  const MixedBatch batch(20);
   const auto same = [](const Answer& a, const Answer& b) {
     return a.choice.id == b.choice.id && a.logprob == b.logprob && a.score == b.score && a.top == b.top;
   };
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
     const auto head = make_dense_head(s.matrix, *s.kernels);
-    const std::vector<Result<Answer>> together = ask(*head, crowd.questions, 1);
+    const std::vector<Result<Answer>> together = ask(*head, batch.questions, 1);
     for (const int threads : {2, 3}) {
-      const std::vector<Result<Answer>> other = ask(*head, crowd.questions, threads);
+      const std::vector<Result<Answer>> other = ask(*head, batch.questions, threads);
       for (std::size_t r = 0; r < other.size(); ++r) REQUIRE(same(*other[r], *together[r]));
     }
-    for (std::size_t r = 0; r < crowd.questions.size(); ++r) {
-      REQUIRE(same(*ask(*head, std::span(crowd.questions).subspan(r, 1), 1)[0], *together[r]));
+    for (std::size_t r = 0; r < batch.questions.size(); ++r) {
+      REQUIRE(same(*ask(*head, std::span(batch.questions).subspan(r, 1), 1)[0], *together[r]));
     }
   }
 }
@@ -202,16 +202,16 @@ TEST_CASE("A row gets the same answer alone, in a crowd and from any number of t
 TEST_CASE("A bad row fails alone") {
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
-    MixedCrowd crowd(20);
+    MixedBatch batch(20);
     const auto head = make_dense_head(s.matrix, *s.kernels);
-    const std::vector<Result<Answer>> good = ask(*head, crowd.questions, 2);
-    crowd.hidden[4 * kHidden + 50] = kNan;
-    crowd.hidden[17 * kHidden] = std::numeric_limits<float>::infinity();
+    const std::vector<Result<Answer>> good = ask(*head, batch.questions, 2);
+    batch.hidden[4 * kHidden + 50] = kNan;
+    batch.hidden[17 * kHidden] = std::numeric_limits<float>::infinity();
     const std::vector<std::int32_t> outside = {0, static_cast<std::int32_t>(kVocab)}, negative = {-1};
-    crowd.questions[6].score = outside;
-    crowd.questions[8].score = negative;
-    crowd.questions[9].top = static_cast<int>(kVocab) + 5;
-    const std::vector<Result<Answer>> answers = ask(*head, crowd.questions, 2);
+    batch.questions[6].score = outside;
+    batch.questions[8].score = negative;
+    batch.questions[9].top = static_cast<int>(kVocab) + 5;
+    const std::vector<Result<Answer>> answers = ask(*head, batch.questions, 2);
     for (const std::size_t r : {4U, 17U}) {
       REQUIRE_FALSE(answers[r]);
       CHECK(answers[r].error().code == ErrorCode::kBadNumbers);

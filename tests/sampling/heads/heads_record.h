@@ -1,4 +1,4 @@
-// What PyTorch computed for output heads: tests/data/heads/, recorded by tests/oracles/record_heads.py.
+// PyTorch's results for LM heads: tests/data/heads/, recorded by tests/oracles/record_heads.py.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 
 namespace partita::test {
 
-/// One case: the file, whose tensors but for record.* are the head, and what was recorded of it. No head is
-/// evaluated here.
+/// One case: the file, whose tensors except record.* are the head, and its recorded results. Evaluates no
+/// head.
 class HeadRecord {
  public:
   /// name: of a case, such as "adaptive_xl".

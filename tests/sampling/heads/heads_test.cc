@@ -1,5 +1,5 @@
-// Heads in parts, trees and mixtures: against what PyTorch computed, against their own whole rows, and their
-// draws against the distributions that they are drawn from.
+// LM heads of adaptive softmaxes, trees and mixtures: against PyTorch, against their own full rows, and their
+// draws against the distributions they are drawn from.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,7 +8,7 @@
 
 #include "engine/output.h"
 #include "heads_record.h"
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 #include "tests/head_writer.h"
@@ -20,13 +20,13 @@ namespace {
 
 const std::string kKinds[] = {"adaptive", "classes", "tree", "mixture"};
 
-/// The output of a file, with the memory of its weights.
+/// The output weights of a file, and their memory.
 struct OwnedOutput {
   PanelArena arena;
   OutputWeights weights;
 };
 
-/// Reads the output of a file that may have nothing else.
+/// Reads the output weights of a file that may have no other tensors.
 std::unique_ptr<OwnedOutput> load_owned(const Gguf& file, std::size_t vocab, std::size_t hidden) {
   auto owned = std::make_unique<OwnedOutput>();
   TensorLoader tensors(file, owned->arena, 1);
@@ -121,7 +121,7 @@ TEST_CASE("Heads are PyTorch's: log-probabilities within 1e-5, the same predicti
   }
 }
 
-// --- against whole rows ---------------------------------------------------------------------------
+// --- against full rows ----------------------------------------------------------------------------
 
 struct NamedChain {
   std::string name;
@@ -147,15 +147,15 @@ std::vector<NamedChain> chains() {
   return all;
 }
 
-/// Owns what questions of every chain point to.
-struct Crowd {
+/// Questions of every chain, and the data that they point to.
+struct QuestionBatch {
   std::size_t width;
   std::vector<NamedChain> chains = test::chains();
   std::vector<float> hidden;
   std::vector<std::vector<std::int32_t>> histories;
   std::vector<Question> questions;
 
-  Crowd(std::size_t rows, std::size_t vocab, std::size_t hidden_size)
+  QuestionBatch(std::size_t rows, std::size_t vocab, std::size_t hidden_size)
       : width(hidden_size), hidden(hidden_of(8, rows, hidden_size)) {
     for (std::size_t r = 0; r < rows; ++r) histories.push_back(history(r, vocab));
     for (std::size_t r = 0; r < rows; ++r) {
@@ -173,25 +173,25 @@ bool same(const Answer& a, const Answer& b) {
   return a.choice.id == b.choice.id && a.logprob == b.logprob && a.score == b.score && a.top == b.top;
 }
 
-TEST_CASE("What is chosen from few logits is what the whole row gives", "[slow]") {
+TEST_CASE("A choice from few logits is that of the full row", "[slow]") {
   for (const std::string& kind : kKinds) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kQ8_0}) {
       const HeadSpec spec{kind, dtype};
       const auto owned = make_head_weights(spec);
-      const Crowd crowd(180, spec.vocab, spec.hidden);
+      const QuestionBatch batch(180, spec.vocab, spec.hidden);
       for (const NamedKernels& k : all_kernels()) {
         const auto head = make_head(owned->weights, *k.kernels);
-        const auto answers = ask(*head, crowd.questions);
+        const auto answers = ask(*head, batch.questions);
         for (std::size_t r = 0; r < answers.size(); ++r) {
-          const NamedChain& chain = crowd.chains[r % crowd.chains.size()];
+          const NamedChain& chain = batch.chains[r % batch.chains.size()];
           CAPTURE(kind, name(dtype), k.name, r, chain.name);
           REQUIRE(answers[r]);
-          const Reach::Kind kind_of_chain = reach_of(crowd.questions[r]).kind;
-          if (kind_of_chain == Reach::kEach || kind_of_chain == Reach::kNucleus)
-            continue;  // drawn in ways of their own
-          const std::vector<float> whole = whole_row(*head, crowd.questions[r].hidden);
+          const LogitsNeeded::Kind kind_of_chain = logits_needed(batch.questions[r]).kind;
+          if (kind_of_chain == LogitsNeeded::kEach || kind_of_chain == LogitsNeeded::kNucleus)
+            continue;  // these heads have their own draws
+          const std::vector<float> whole = whole_row(*head, batch.questions[r].hidden);
           Candidates scratch;
-          const Question& q = crowd.questions[r];
+          const Question& q = batch.questions[r];
           REQUIRE(answers[r]->choice.id ==
                   chain.chain.choose(whole, {q.history, 0, q.key, k.kernels}, nullptr, scratch)->id);
         }
@@ -200,30 +200,30 @@ TEST_CASE("What is chosen from few logits is what the whole row gives", "[slow]"
   }
 }
 
-TEST_CASE("What else is asked for changes no choice, and is said of the model's own distribution") {
+TEST_CASE("Other requests do not change the choice and refer to the model's own distribution") {
   for (const std::string& kind : kKinds) {
     const HeadSpec spec{kind, Dtype::kQ8_0};
     const auto owned = make_head_weights(spec);
     const Kernels& kernels = *all_kernels().back().kernels;
     const auto head = make_head(owned->weights, kernels);
-    Crowd crowd(90, spec.vocab, spec.hidden);
-    const auto plain = ask(*head, crowd.questions);
+    QuestionBatch batch(90, spec.vocab, spec.hidden);
+    const auto plain = ask(*head, batch.questions);
     const std::vector<std::int32_t> score = {0, 17, static_cast<std::int32_t>(spec.vocab) - 1};
     for (const int what : {0, 1, 2, 3, 4}) {
-      for (Question& q : crowd.questions) {
+      for (Question& q : batch.questions) {
         q.top = what == 0 ? 7 : 0;
         q.chosen_logprob = what == 1;
         q.explain = what == 2 ? 5 : 0;
         q.confidence = what == 3;
         q.score = what == 4 ? std::span<const std::int32_t>(score) : std::span<const std::int32_t>();
       }
-      const auto answers = ask(*head, crowd.questions);
+      const auto answers = ask(*head, batch.questions);
       for (std::size_t r = 0; r < answers.size(); ++r) {
-        CAPTURE(kind, what, r, crowd.chains[r % crowd.chains.size()].name);
+        CAPTURE(kind, what, r, batch.chains[r % batch.chains.size()].name);
         REQUIRE(answers[r]);
         const Answer& a = *answers[r];
         REQUIRE(a.choice.id == plain[r]->choice.id);
-        const std::vector<float> whole = whole_row(*head, crowd.questions[r].hidden);
+        const std::vector<float> whole = whole_row(*head, batch.questions[r].hidden);
         const auto close = [&](std::int32_t id, float value) {
           return std::abs(whole[static_cast<std::size_t>(id)] - value) < 1e-5F;
         };
@@ -241,7 +241,7 @@ TEST_CASE("What else is asked for changes no choice, and is said of the model's 
           for (std::size_t i = 0; i < score.size(); ++i) CHECK(close(score[i], a.score[i]));
         }
         if (what == 1 || what == 2) {
-          const Question& q = crowd.questions[r];
+          const Question& q = batch.questions[r];
           std::vector<float> probabilities(spec.vocab);
           Candidates scratch;
           REQUIRE(
@@ -254,41 +254,41 @@ TEST_CASE("What else is asked for changes no choice, and is said of the model's 
   }
 }
 
-TEST_CASE("A row gets the same answer from every head alone, in a crowd and from any number of threads",
+TEST_CASE("A row gets the same answer from every head alone, in a batch and with any number of threads",
           "[slow]") {
   for (const std::string& kind : kKinds) {
     for (const Dtype dtype : {Dtype::kF32, Dtype::kQ8_0}) {
       const HeadSpec spec{kind, dtype};
       const auto owned = make_head_weights(spec);
-      Crowd crowd(45, spec.vocab, spec.hidden);
+      QuestionBatch batch(45, spec.vocab, spec.hidden);
       const std::vector<std::int32_t> score = {5, 900};
-      for (std::size_t r = 0; r < crowd.questions.size(); ++r) {
-        if (r % 4 == 0) crowd.questions[r].top = 3;
-        if (r % 5 == 0) crowd.questions[r].score = score;
-        if (r % 7 == 0) crowd.questions[r].chain = nullptr;
-        crowd.questions[r].chosen_logprob = r % 3 == 0;
+      for (std::size_t r = 0; r < batch.questions.size(); ++r) {
+        if (r % 4 == 0) batch.questions[r].top = 3;
+        if (r % 5 == 0) batch.questions[r].score = score;
+        if (r % 7 == 0) batch.questions[r].chain = nullptr;
+        batch.questions[r].chosen_logprob = r % 3 == 0;
       }
       for (const NamedKernels& k : all_kernels()) {
         CAPTURE(kind, name(dtype), k.name);
         const auto head = make_head(owned->weights, *k.kernels);
-        const auto together = ask(*head, crowd.questions, 1, 45);
+        const auto together = ask(*head, batch.questions, 1, 45);
         for (const int threads : {2, 3}) {
-          const auto other = ask(*head, crowd.questions, threads, 45);
+          const auto other = ask(*head, batch.questions, threads, 45);
           for (std::size_t r = 0; r < other.size(); ++r) REQUIRE(same(*other[r], *together[r]));
         }
-        const auto alone = ask(*head, crowd.questions, 2, 1);
+        const auto alone = ask(*head, batch.questions, 2, 1);
         for (std::size_t r = 0; r < alone.size(); ++r) REQUIRE(same(*alone[r], *together[r]));
       }
     }
   }
 }
 
-TEST_CASE("A head in parts reads few of its weights") {
+TEST_CASE("An adaptive head reads few of its weights") {
   const HeadSpec spec{"adaptive", Dtype::kF32, 20000, 64};
   const auto owned = make_head_weights(spec);
   const auto head = make_head(owned->weights, *all_kernels().back().kernels);
-  const Crowd crowd(54, spec.vocab, spec.hidden);
-  const auto answers = ask(*head, crowd.questions);
+  const QuestionBatch batch(54, spec.vocab, spec.hidden);
+  const auto answers = ask(*head, batch.questions);
   std::size_t less = 0;
   for (std::size_t r = 0; r < answers.size(); ++r) {
     REQUIRE(answers[r]);
@@ -302,11 +302,11 @@ TEST_CASE("The tree's head counts the weights of each answer alone") {
   const HeadSpec spec{"tree", Dtype::kF32};
   const auto owned = make_head_weights(spec);
   const auto head = make_head(owned->weights, *all_kernels().back().kernels);
-  const Crowd crowd(12, spec.vocab, spec.hidden);
-  const auto together = ask(*head, crowd.questions, 1, 12);
+  const QuestionBatch batch(12, spec.vocab, spec.hidden);
+  const auto together = ask(*head, batch.questions, 1, 12);
   for (std::size_t r = 0; r < together.size(); ++r) {
     CAPTURE(r);
-    const auto alone = ask(*head, std::span(crowd.questions).subspan(r, 1));
+    const auto alone = ask(*head, std::span(batch.questions).subspan(r, 1));
     REQUIRE(alone.front());
     CHECK(alone.front()->head_bytes > 0);
     CHECK(together[r]->head_bytes == alone.front()->head_bytes);
@@ -319,15 +319,15 @@ TEST_CASE("A bad row fails alone in every head") {
     const auto owned = make_head_weights(spec);
     for (const NamedKernels& k : all_kernels()) {
       const auto head = make_head(owned->weights, *k.kernels);
-      Crowd crowd(54, spec.vocab, spec.hidden);
-      const auto good = ask(*head, crowd.questions);
-      for (std::size_t r = 0; r < 54; r += 5) crowd.hidden[r * spec.hidden + r] = std::nanf("");
+      QuestionBatch batch(54, spec.vocab, spec.hidden);
+      const auto good = ask(*head, batch.questions);
+      for (std::size_t r = 0; r < 54; r += 5) batch.hidden[r * spec.hidden + r] = std::nanf("");
       const std::vector<std::int32_t> outside = {0, static_cast<std::int32_t>(spec.vocab)}, negative = {-1};
-      crowd.questions[1].score = outside;
-      crowd.questions[6].score = negative;
-      const auto answers = ask(*head, crowd.questions);
+      batch.questions[1].score = outside;
+      batch.questions[6].score = negative;
+      const auto answers = ask(*head, batch.questions);
       for (std::size_t r = 0; r < 54; ++r) {
-        CAPTURE(kind, k.name, r, crowd.chains[r % crowd.chains.size()].name);
+        CAPTURE(kind, k.name, r, batch.chains[r % batch.chains.size()].name);
         if (r % 5 == 0) {
           REQUIRE_FALSE(answers[r]);
           CHECK(answers[r].error().code == ErrorCode::kBadNumbers);
@@ -345,8 +345,8 @@ TEST_CASE("A bad row fails alone in every head") {
 
 // --- draws ----------------------------------------------------------------------------------------
 
-/// Chi-square of draws from one hidden state against the chain's distribution over the whole row, words that
-/// are expected less than five times together; as a standard normal (Wilson & Hilferty 1931).
+/// Chi-square of draws from one hidden state against the chain's distribution over the full row, with words
+/// expected less than five times pooled; as a standard normal (Wilson & Hilferty 1931).
 double deviation(const OutputHead& head, const Chain& chain, const Kernels& kernels, const float* hidden,
                  std::size_t draws, std::span<const std::int32_t> history = {}) {
   const std::vector<float> whole = whole_row(head, hidden);
@@ -422,7 +422,7 @@ TEST_CASE("However low the temperature, a draw is of the likeliest words") {
   }
 }
 
-TEST_CASE("Draws with penalties have the chances that the whole row gives them", "[slow]") {
+TEST_CASE("Draws with penalties have the probabilities of the full row", "[slow]") {
   const std::size_t draws = all_or<std::size_t>(8000, 1000);
   const Kernels& kernels = *all_kernels().back().kernels;
   for (const std::string& kind : kKinds) {
@@ -430,7 +430,7 @@ TEST_CASE("Draws with penalties have the chances that the whole row gives them",
     const auto owned = make_head_weights(spec);
     const auto head = make_head(owned->weights, kernels);
     const std::vector<float> hidden = hidden_of(22, 1, spec.hidden);
-    // The likeliest words have been said, some of them often.
+    // The likeliest words are in the history, some of them often.
     const std::vector<float> whole = whole_row(*head, hidden.data());
     std::vector<std::int32_t> said(spec.vocab);
     std::iota(said.begin(), said.end(), 0);
@@ -459,7 +459,7 @@ TEST_CASE("Draws with penalties have the chances that the whole row gives them",
   }
 }
 
-TEST_CASE("Draws have the chances of the whole softmax, whatever is read") {
+TEST_CASE("Draws have the probabilities of the full softmax, whichever parts are read") {
   const std::size_t draws = all_or<std::size_t>(8000, 1000);
   const Kernels& kernels = *all_kernels().back().kernels;
   for (const std::string& kind : kKinds) {
@@ -469,7 +469,7 @@ TEST_CASE("Draws have the chances of the whole softmax, whatever is read") {
     const std::vector<float> hidden = hidden_of(21, 2, spec.hidden);
     for (const float temperature : {0.1F, 0.5F, 0.8F, 1.0F, 1.3F}) {
       for (const float top_p : {1.0F, 0.9F, 0.6F}) {
-        // Trees and mixtures have a way of their own at temperature 1 alone.
+        // Trees and mixtures have their own draws only at temperature 1.
         const bool from_whole_rows = kind == "tree" || kind == "mixture";
         if (from_whole_rows && (temperature != 1 || top_p < 1)) continue;
         const Chain chain = *Chain::create({{"temperature", temperature}, {"top_p", top_p}});

@@ -1,4 +1,4 @@
-// What Chain::reach() says of a chain: that the rest of the row may as well be masked.
+// Chain::logits_needed(): masking all other logits of the row does not change the choice.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -14,13 +14,13 @@ namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 
-/// The row with all that the reach leaves out masked.
-std::vector<float> within(const std::vector<float>& row, const Reach& reach) {
+/// The row with all logits masked that the chain does not need.
+std::vector<float> within(const std::vector<float>& row, const LogitsNeeded& needed) {
   std::vector<float> sorted = row;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  const double least = reach.kind == Reach::kNear
-                           ? static_cast<double>(sorted.front()) - reach.distance * (1 + 1e-9)
-                           : static_cast<double>(sorted[std::min(reach.count, sorted.size()) - 1]);
+  const double least = needed.kind == LogitsNeeded::kNear
+                           ? static_cast<double>(sorted.front()) - needed.distance * (1 + 1e-9)
+                           : static_cast<double>(sorted[std::min(needed.count, sorted.size()) - 1]);
   std::vector<float> out = row;
   for (float& v : out) {
     if (static_cast<double>(v) < least) v = kBanned;
@@ -40,44 +40,44 @@ std::vector<std::int32_t> likeliest(const std::vector<float>& row, std::size_t n
   return ids;
 }
 
-TEST_CASE("What a chain does not reach can be masked, whatever penalties lower") {
+TEST_CASE("Logits that a chain does not need can be masked, whatever penalties lower") {
   struct Case {
     SamplingOptions options;
-    Reach::Kind kind;  // with a history
+    LogitsNeeded::Kind kind;  // with a history
     std::vector<std::string> samplers = {};
   };
   const Case cases[] = {
-      {{{"temperature", 0}}, Reach::kLargest},
-      {{{"temperature", 0}, {"repeat_penalty", 1.5}}, Reach::kLargest},
-      {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"top_p", 0.6}, {"min_p", 0.1}}, Reach::kLargest},
-      {{{"temperature", 0}, {"presence_penalty", 3}, {"frequency_penalty", 1}}, Reach::kLargest},
-      {{{"temperature", 0}, {"repeat_penalty", 1.2}, {"presence_penalty", 1}}, Reach::kLargest},
-      {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"penalty_last_n", 5}}, Reach::kLargest},
-      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}, {"top_k", 7}}, Reach::kLargest},
-      {{{"temperature", 2}, {"frequency_penalty", 2}, {"top_k", 7}, {"top_p", 0.9}}, Reach::kLargest},
+      {{{"temperature", 0}}, LogitsNeeded::kLargest},
+      {{{"temperature", 0}, {"repeat_penalty", 1.5}}, LogitsNeeded::kLargest},
+      {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"top_p", 0.6}, {"min_p", 0.1}}, LogitsNeeded::kLargest},
+      {{{"temperature", 0}, {"presence_penalty", 3}, {"frequency_penalty", 1}}, LogitsNeeded::kLargest},
+      {{{"temperature", 0}, {"repeat_penalty", 1.2}, {"presence_penalty", 1}}, LogitsNeeded::kLargest},
+      {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"penalty_last_n", 5}}, LogitsNeeded::kLargest},
+      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}, {"top_k", 7}}, LogitsNeeded::kLargest},
+      {{{"temperature", 2}, {"frequency_penalty", 2}, {"top_k", 7}, {"top_p", 0.9}}, LogitsNeeded::kLargest},
       {{{"temperature", 2}, {"repeat_penalty", 1.5}, {"top_k", 7}},
-       Reach::kLargest,
+       LogitsNeeded::kLargest,
        {"temperature", "top_k", "repeat_penalty"}},
       {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"top_k", 7}},
-       Reach::kLargest,
+       LogitsNeeded::kLargest,
        {"top_k", "repeat_penalty"}},
       {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"min_p", 0.2}},
-       Reach::kNear,
+       LogitsNeeded::kNear,
        {"min_p", "repeat_penalty"}},
       {{{"temperature", 0.7}, {"repeat_penalty", 1.5}, {"min_p", 0.2}},
-       Reach::kNear,
+       LogitsNeeded::kNear,
        {"temperature", "min_p", "repeat_penalty"}},
       {{{"temperature", 0}, {"repeat_penalty", 1.5}, {"top_p", 0.9}},
-       Reach::kAll,
+       LogitsNeeded::kAll,
        {"top_p", "repeat_penalty"}},
       {{{"temperature", 0}, {"logit_bias", TokenBiases{{3, -1.5F}, {70, kBanned}, {170, 0.0F}}}},
-       Reach::kLargest},
-      {{{"temperature", 0}, {"logit_bias", TokenBiases{{3, -1.5F}, {70, 0.5F}}}}, Reach::kAll},
-      {{{"temperature", 0}, {"repeat_penalty", 0.9}}, Reach::kAll},
-      {{{"temperature", 0}, {"presence_penalty", -1}}, Reach::kAll},
-      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}}, Reach::kAll},
-      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}, {"top_p", 0.9}}, Reach::kAll},
-      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}, {"min_p", 0.1}}, Reach::kAll}};
+       LogitsNeeded::kLargest},
+      {{{"temperature", 0}, {"logit_bias", TokenBiases{{3, -1.5F}, {70, 0.5F}}}}, LogitsNeeded::kAll},
+      {{{"temperature", 0}, {"repeat_penalty", 0.9}}, LogitsNeeded::kAll},
+      {{{"temperature", 0}, {"presence_penalty", -1}}, LogitsNeeded::kAll},
+      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}}, LogitsNeeded::kAll},
+      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}, {"top_p", 0.9}}, LogitsNeeded::kAll},
+      {{{"temperature", 0.8}, {"repeat_penalty", 1.5}, {"min_p", 0.1}}, LogitsNeeded::kAll}};
   const Kernels& kernels = *all_kernels().front().kernels;
   for (const Case& c : cases) {
     SamplingOptions options = c.options;
@@ -85,14 +85,14 @@ TEST_CASE("What a chain does not reach can be masked, whatever penalties lower")
     const Chain chain = *Chain::create(options);
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
       std::vector<float> logits = row("normal", seed, 400);
-      for (float& v : logits) v = std::round(v * 8) / 8;  // many are alike
+      for (float& v : logits) v = std::round(v * 8) / 8;  // with many ties
       const std::vector<std::int32_t> said = likeliest(logits, 1 + seed);
       const StageContext context{said, seed % 3, {seed, 1, 2}, &kernels};
-      const Reach reach = chain.reach(context);
-      CAPTURE(chain.describe(), seed, reach.count);
-      REQUIRE(reach.kind == c.kind);
-      if (reach.kind == Reach::kAll) continue;
-      const std::vector<float> part = within(logits, reach);
+      const LogitsNeeded needed = chain.logits_needed(context);
+      CAPTURE(chain.describe(), seed, needed.count);
+      REQUIRE(needed.kind == c.kind);
+      if (needed.kind == LogitsNeeded::kAll) continue;
+      const std::vector<float> part = within(logits, needed);
       Candidates scratch;
       const Result<Choice> whole = chain.choose(logits, context, nullptr, scratch);
       const Result<Choice> few = chain.choose(part, context, nullptr, scratch);
@@ -103,13 +103,13 @@ TEST_CASE("What a chain does not reach can be masked, whatever penalties lower")
   }
 }
 
-TEST_CASE("Penalties make no room for what was not said") {
+TEST_CASE("Penalties only need more logits for ids in the history") {
   const Chain chain = *Chain::create({{"temperature", 0}, {"repeat_penalty", 1.5}, {"presence_penalty", 1}});
   const std::vector<std::int32_t> said = {1, 2, 3, 4};
-  CHECK(chain.reach({}).count == 1);
-  CHECK(chain.reach({said, 0, {}}).count == 9);  // both look at all four
-  CHECK(chain.reach({said, 3, {}}).count == 6);  // the other one at what was generated
-  CHECK(chain.reach({said, 3, {}}).lowered == 5);
+  CHECK(chain.logits_needed({}).count == 1);
+  CHECK(chain.logits_needed({said, 0, {}}).count == 9);  // both penalties use all four ids
+  CHECK(chain.logits_needed({said, 3, {}}).count == 6);  // the presence penalty uses the generated id
+  CHECK(chain.logits_needed({said, 3, {}}).lowered == 5);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
-// What a screen's bounds are made of, recomputed from their definitions, and states that come as close to the
-// strict bound as any can: those along the rounding error of one row.
+// The terms of a screen's bounds, recomputed from their definitions, and hidden states that come as close to
+// the strict bound as possible: those along the rounding error of one row.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
 
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "sampling/heads/screen.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
@@ -26,7 +26,7 @@ std::vector<float> hidden_state(std::uint64_t seed) {
   return h;
 }
 
-/// An F16 matrix: its products take the hidden state as it is.
+/// An F16 matrix: its products use the hidden state unchanged.
 OwnedMatrix small_matrix() {
   std::vector<float> values(kVocab * kHidden);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.05F * normal_at(1000000 + i) + 0.01F;
@@ -134,12 +134,12 @@ struct Asked {
   Asked(const Screen& screen, const std::vector<float>& hidden, Certificate certificate,
         const Kernels& kernels)
       : rows(1, kHidden), upper(screen.panels().panels() * kPanelRows) {
-    screen.turn(hidden.data(), 0, 0, kHidden, kernels, rows);
-    screen.ask(hidden.data(), 0, certificate, rows);
+    screen.change_basis(hidden.data(), 0, 0, kHidden, kernels, rows);
+    screen.make_query(hidden.data(), 0, certificate, rows);
     const ScreenPanels panels = screen.panels();
     kernels.screen(panels, 0, panels.panels(), rows.query(1), upper.data(), upper.size(), &lower);
   }
-  ScreenRows rows;
+  ScreenQueries rows;
   std::vector<float> upper;
   float lower = -std::numeric_limits<float>::infinity();
 };
@@ -179,8 +179,7 @@ TEST_CASE("The numbers of a screen are the largest of its rows") {
   }
 }
 
-TEST_CASE(
-    "What a query may be wrong by is the sum of its four errors, and of none of them without a certificate") {
+TEST_CASE("The error bound of a query is the sum of its four errors, and 0 without a certificate") {
   const OwnedMatrix matrix = small_matrix();
   const Screen screen = *Screen::make(matrix, moments(), {});
   const ScreenData& d = screen.data();
@@ -212,7 +211,7 @@ TEST_CASE(
     const auto query = [&](Certificate certificate) {
       const Asked asked(screen, hidden, certificate, kernels);
       const ScreenQuery q = asked.rows.query(1);
-      return std::pair(static_cast<double>(q.reach[0]), static_cast<double>(q.slack[0]));
+      return std::pair(static_cast<double>(q.error_bound[0]), static_cast<double>(q.slack[0]));
     };
     const auto strict = query(Certificate::kStrict), dithered = query(Certificate::kDithered);
     CHECK(strict.first == Approx(d.error * std::sqrt(taken) + rounding).epsilon(2e-4));
@@ -231,7 +230,8 @@ TEST_CASE("The strict bounds hold where the hidden state is the rounding error o
   const ScreenData& d = screen.data();
   const std::size_t worst = rows.worst();
   for (const double sign : {1.0, -1.0}) {
-    // g along the error, at whole steps of the query: what rounding g loses would hide what the bound misses.
+    // g along the error, at whole steps of the query: an error from rounding g would hide a fault of the
+    // bound.
     const Vector& e = rows.errors[worst];
     double most_wide = 0, most_narrow = 0;
     for (std::size_t i = 0; i < kHidden; ++i)
@@ -256,7 +256,7 @@ TEST_CASE("The strict bounds hold where the hidden state is the rounding error o
       const double error = own - static_cast<double>(none.upper[worst]);
       const double width = static_cast<double>(strict.upper[worst]) - static_cast<double>(none.upper[worst]);
       CAPTURE(k.name, sign, own, error, width);
-      CHECK(sign * error > 0.93 * width);  // else this state says little
+      CHECK(sign * error > 0.93 * width);  // otherwise this state tests little
       CHECK(std::abs(error) <= width);
       for (std::size_t r = 0; r < kVocab; ++r) {
         const double value = logit(matrix, r, hidden) - screen.shift(hidden.data());
@@ -269,7 +269,7 @@ TEST_CASE("The strict bounds hold where the hidden state is the rounding error o
 }
 
 TEST_CASE("A word just outside a nucleus is not drawn from it, one just inside is") {
-  // Few rows stand out and share nearly all of the mass, so that the screen alone could tell.
+  // Few rows have nearly all of the mass, so that the screen alone can decide.
   constexpr std::size_t kRows = 2003;
   std::vector<float> values(kRows * kHidden);
   for (std::size_t i = 0; i < values.size(); ++i) {

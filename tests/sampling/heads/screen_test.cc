@@ -1,4 +1,4 @@
-// Bounds of a screen against the logits that they are of.
+// Bounds of a screen against the exact logits.
 #include "sampling/heads/screen.h"
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "sampling/heads/head.h"
+#include "sampling/heads/heads.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
 #include "tests/sampling/rows.h"
@@ -15,7 +15,7 @@
 namespace partita::test {
 namespace {
 
-/// Hidden states with a mean, and of very different size in some directions.
+/// Hidden states with a mean and with very different scales in some directions.
 std::vector<float> hidden_state(std::uint64_t seed, std::size_t size) {
   std::vector<float> h(size);
   float before = 0;
@@ -53,10 +53,10 @@ struct Bounds {
 Bounds bounds_of(const Screen& screen, const std::vector<float>& hidden, Certificate certificate,
                  const Kernels& kernels) {
   const std::size_t size = hidden.size();
-  ScreenRows rows(1, size);
-  screen.turn(hidden.data(), 0, 0, size / 3, kernels, rows);
-  screen.turn(hidden.data(), 0, size / 3, size, kernels, rows);
-  screen.ask(hidden.data(), 0, certificate, rows);
+  ScreenQueries rows(1, size);
+  screen.change_basis(hidden.data(), 0, 0, size / 3, kernels, rows);
+  screen.change_basis(hidden.data(), 0, size / 3, size, kernels, rows);
+  screen.make_query(hidden.data(), 0, certificate, rows);
   const ScreenPanels panels = screen.panels();
   Bounds bounds;
   bounds.upper.resize(panels.panels() * kPanelRows);
@@ -66,7 +66,7 @@ Bounds bounds_of(const Screen& screen, const std::vector<float>& hidden, Certifi
   return bounds;
 }
 
-/// Logits as the dense head has them.
+/// The logits of the dense head.
 std::vector<float> logits_of(const PackedMatrix& matrix, const std::vector<float>& hidden,
                              const Kernels& kernels) {
   ActivationBuffer buffer(1, matrix.cols);
@@ -79,7 +79,7 @@ std::vector<float> logits_of(const PackedMatrix& matrix, const std::vector<float
   return logits;
 }
 
-/// The hidden state that the product takes.
+/// The input of the exact product.
 std::vector<float> as_taken(const PackedMatrix& matrix, const std::vector<float>& hidden,
                             const Kernels& kernels) {
   ActivationBuffer buffer(1, matrix.cols);
@@ -87,7 +87,7 @@ std::vector<float> as_taken(const PackedMatrix& matrix, const std::vector<float>
   const Activations x = buffer.view(1, matrix.cols);
   if (matrix.quantized()) kernels.quantize(x, 0, 1);
   std::vector<float> taken(matrix.cols);
-  taken_numbers(matrix, x, 0, taken.data());
+  product_input(matrix, x, 0, taken.data());
   return taken;
 }
 
@@ -134,11 +134,11 @@ std::vector<Result<Answer>> ask_twice(const OutputHead& head, std::span<const Qu
   const auto scratch = head.make_scratch(questions.size(), threads);
   REQUIRE(scratch != nullptr);
   for (int twice = 0; twice < 2; ++twice)
-    head.answer(questions, *scratch, answers);  // what is left behind is clean
+    head.answer(questions, *scratch, answers);  // the scratch is clean afterwards
   return answers;
 }
 
-TEST_CASE("The screened head answers as the plain one does, alone and in company, and looks at fewer bytes",
+TEST_CASE("The screened head answers as the plain one, alone and in a batch, and reads fewer bytes",
           "[slow]") {
   constexpr std::size_t kVocab = 2003, kHidden = 96, kStates = 30;
   const std::vector<SamplingOptions> options = {
@@ -153,7 +153,7 @@ TEST_CASE("The screened head answers as the plain one does, alone and in company
       {{"top_k", 1000}},
       {{"temperature", 0.7}, {"min_p", 0.1}},
       {{"top_p", 0.9}},
-      {{"temperature", 0.8}, {"top_p", 0.95}},  // of the rest the plain head answers
+      {{"temperature", 0.8}, {"top_p", 0.95}},  // the plain head answers some of these
       {{"temperature", 50}, {"min_p", 0.5}},
       {{"top_k", 2000}},
       {{"repeat_penalty", 1.3}, {"top_k", 20}},
@@ -216,10 +216,11 @@ TEST_CASE("The screened head answers as the plain one does, alone and in company
   }
 }
 
-TEST_CASE("What no screen is made for is refused") {
+TEST_CASE("Screens of unsupported matrices and moments are refused") {
   const OwnedMatrix matrix = matrix_of(Dtype::kQ8_0, 64, 96);
   CHECK(Screen::make(matrix, moments_of(95, 96), {}).error().message ==
-        "a screen for a hidden size of 96 needs as many hidden states of it, not 95 of size 96");
+        "a screen for a hidden size of 96 needs at least as many hidden states of that size, not 95 of size "
+        "96");
   CHECK(Screen::make(matrix, moments_of(200, 64), {}).error().code == ErrorCode::kInvalidArgument);
   CHECK(Screen::make(matrix, moments_of(100, 96), {.progress = [](float) { return false; }}).error().code ==
         ErrorCode::kCancelled);

@@ -1,5 +1,5 @@
-// Beam search over tables instead of a model: against transformers, against all answers there are, and the
-// pieces by themselves.
+// Beam search over tables instead of a model: against transformers, against all possible answers, and its
+// parts separately.
 #include "sampling/search/beams.h"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ struct Search {
   SamplingOptions sampling;
 };
 
-/// The whole search, each beam told of exactly as many continuations as it wants.
+/// The full search; each beam gets exactly as many continuations as it needs.
 std::vector<CompleteBeam> run(const Search& search, std::size_t n) {
   BeamOptions options = search.options;
   options.endings = search.eos.size();
@@ -160,7 +160,7 @@ TEST_CASE("With a beam for every answer the search finds all of them, in order")
   }
 }
 
-TEST_CASE("Groups without a penalty are so many searches of their own; with one they part") {
+TEST_CASE("Groups without a penalty are independent searches; with a penalty they differ") {
   Search alone{random_toy(9, 8, 6), 0, {}, {3}, {}};
   alone.options.beams = 2;
   alone.options.max_length = 8;
@@ -185,7 +185,7 @@ TEST_CASE("Groups without a penalty are so many searches of their own; with one 
   }
 }
 
-TEST_CASE("Of equal candidates the lower beam and then the lower id goes first") {
+TEST_CASE("Of equal candidates the lower beam and then the lower id comes first") {
   Search search;
   search.toy = {5, std::vector<float>(3 * 25, 0.0F)};
   search.options.beams = 3;
@@ -241,7 +241,7 @@ TEST_CASE("Continuations after a chain are its row of log-probabilities, cut to 
       ErrorCode::kBadNumbers);
 }
 
-TEST_CASE("Likeness is the largest cosine with what came before") {
+TEST_CASE("Similarity is the largest cosine with earlier states") {
   HiddenHistory history(6);
   const std::vector<float> a = {3, 0, 0, 0, 4, 0}, b = {0, 0, 2, 0, 0, 0}, zero(6, 0.0F);
   CHECK(history.closest(a.data()) == -1);
@@ -257,7 +257,7 @@ TEST_CASE("Likeness is the largest cosine with what came before") {
   CHECK(history.size() == 3);
 }
 
-TEST_CASE("Contrastive choice weighs likelihood against likeness; the first of equals wins") {
+TEST_CASE("Contrastive choice weighs likelihood against similarity; the first of a tie wins") {
   const std::vector<ContrastiveCandidate> candidates = {{0.5, 0.9}, {0.3, 0.2}, {0.3, 0.2}, {0.1, 0.1}};
   CHECK(choose_contrastive(candidates, 0) == 0);
   CHECK(choose_contrastive(candidates, 0.6) == 1);

@@ -54,7 +54,7 @@ TEST_CASE("Divergences of whole rows are those of float64 PyTorch", "[slow]") {
   }
 }
 
-TEST_CASE("One logit far above all others leaves small results their bits") {
+TEST_CASE("Small results keep their precision beside one dominant logit") {
   for (const NamedKernels& k : all_kernels()) {
     CAPTURE(k.name);
     // One other at depth d: p = exp(-d) in the limit.
@@ -71,7 +71,7 @@ TEST_CASE("One logit far above all others leaves small results their bits") {
       CHECK(close(static_cast<double>(gradient[1]), -p / (1 + p), 1e-6));
       CHECK(close(static_cast<double>(gradient[2]), p / (1 + p), 1e-6));
     }
-    // Depths of millions: nothing is left of the others.
+    // Depths of millions: the others have no weight.
     CHECK(*entropy(std::vector<float>{1e30F, -1e30F, 0}, *k.kernels) == 0);
     CHECK(*cross_entropy(std::vector<float>{1e4F, -1e4F}, 1, *k.kernels) == 20000);
   }

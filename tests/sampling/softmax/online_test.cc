@@ -1,4 +1,4 @@
-// Softmax in pieces against softmax of the whole row.
+// Online softmax against softmax of the full row.
 #include <cmath>
 
 #include "sampling/softmax/softmax.h"
@@ -8,7 +8,7 @@
 namespace partita::test {
 namespace {
 
-/// The row cut where a seed says, empty pieces among them.
+/// The row cut into pieces by a seed, some of them empty.
 std::vector<std::span<const float>> pieces(std::span<const float> row, std::uint64_t seed) {
   std::vector<std::span<const float>> all;
   for (std::size_t first = 0; first < row.size();) {

@@ -12,11 +12,10 @@ namespace partita::test {
 namespace {
 
 using Json = nlohmann::json;
-constexpr double kLeastNormal = std::numeric_limits<float>::min();
+constexpr double kMinNormal = std::numeric_limits<float>::min();
 
 bool close(float x, double expected) {
-  return std::abs(static_cast<double>(x) - expected) <=
-         1e-6 * expected + (expected < kLeastNormal ? 1e-44 : 0);
+  return std::abs(static_cast<double>(x) - expected) <= 1e-6 * expected + (expected < kMinNormal ? 1e-44 : 0);
 }
 
 /// Whether a distribution is the one recorded: [size, digest of the ids, p of the likeliest, the middle, the

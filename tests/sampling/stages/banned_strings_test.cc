@@ -124,7 +124,7 @@ TEST_CASE("Rows longer than the vocabulary, and chains without one") {
 }
 
 TEST_CASE("Long and many banned strings neither take long nor much memory") {
-  const MadeUpVocabulary vocabulary(1000);
+  const SyntheticVocabulary vocabulary(1000);
   Texts many;
   for (std::size_t i = 0; i < 8000; ++i) many.push_back("ab" + std::to_string(i));
   for (const Texts& banned : {Texts{std::string(65536, 'a')}, many}) {

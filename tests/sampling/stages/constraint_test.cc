@@ -1,4 +1,4 @@
-// The stage that asks a caller's object what may come next.
+// The constraint stage: masks what the caller's Constraint does not allow.
 #include "partita/constraint.hpp"
 
 #include <limits>
@@ -13,7 +13,7 @@ namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-/// Allows the ids of a sequence, one after the other, then nothing; throws where it is told to.
+/// Allows the ids of a given sequence in order, then none; throws on request.
 class Script : public Constraint {
  public:
   enum class Fault { kNone, kAllow, kAccept, kFork, kForkThrows, kStrange };
@@ -56,7 +56,7 @@ Result<Choice> choose(const Chain& chain, const ChainState& state, std::size_t v
   return chain.choose(row("normal", 1, vocab), {{}, 0, {}, &exact_kernels()}, &state, scratch);
 }
 
-TEST_CASE("A sequence goes as its constraint allows, and forks go on each for itself") {
+TEST_CASE("A sequence follows its constraint, and forks continue independently") {
   const Ids script = {999, 0, 64, 63};
   const Result<Chain> chain = Chain::create(with(Script(script)));
   REQUIRE(chain);
@@ -95,7 +95,7 @@ TEST_CASE("A constraint comes first where it is not named, and filters see what 
   }
 }
 
-TEST_CASE("What a constraint throws is an error of its row") {
+TEST_CASE("An exception from a constraint is an error of its row") {
   using Fault = Script::Fault;
   const auto problem = [&](Fault fault) {
     const Result<Chain> chain = Chain::create(with(Script({5, 6}, fault)));
@@ -103,7 +103,7 @@ TEST_CASE("What a constraint throws is an error of its row") {
     const Result<Choice> first = choose(*chain, state);
     if (!first) return first.error();
     chain->accept(*first, state);
-    chain->accept(*first, state);  // nothing is asked of it any more
+    chain->accept(*first, state);  // the constraint is not called any more
     const ChainState fork = state;
     CHECK(choose(*chain, fork).error().message == choose(*chain, state).error().message);
     return choose(*chain, state).error();
@@ -111,7 +111,7 @@ TEST_CASE("What a constraint throws is an error of its row") {
   CHECK(problem(Fault::kAllow).message == "the constraint failed: no rule");
   CHECK(problem(Fault::kAccept).message == "the constraint failed: no such word");
   CHECK(problem(Fault::kForkThrows).message == "the constraint failed: no fork");
-  CHECK(problem(Fault::kFork).message == "the constraint has no fork: fork() gave null");
+  CHECK(problem(Fault::kFork).message == "fork() of the constraint returned null");
   CHECK(problem(Fault::kStrange).message == "the constraint threw something that is not an exception");
   CHECK(problem(Fault::kAllow).code == ErrorCode::kInvalidArgument);
 }

@@ -47,7 +47,7 @@ std::size_t since_breaker(const Ids& history, const std::vector<std::string>& br
   return since;
 }
 
-/// What is taken from the logit of each id.
+/// The penalty of each id.
 std::vector<double> penalties(const Ids& history, const std::vector<std::string>& breakers,
                               const Numbers& numbers) {
   const std::size_t first =

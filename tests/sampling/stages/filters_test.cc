@@ -193,7 +193,7 @@ std::vector<std::int32_t> kept(const SamplingOptions& options, const std::vector
 
 using Ids = std::vector<std::int32_t>;
 
-TEST_CASE("Ties: all stay where the bound is a probability, the lowest ids where a number of them is kept") {
+TEST_CASE("Ties: all stay if the bound is a probability, the lowest ids if a number of candidates is kept") {
   const std::vector<float> equal = {1, 1, 1, 1, -kInf, 1};
   const Ids all = {0, 1, 2, 3, 5};
   CHECK(kept({{"typical_p", 0.1}}, equal) == all);
@@ -219,7 +219,7 @@ TEST_CASE("One candidate passes every stage") {
   }
 }
 
-TEST_CASE("XTC drops as often as it is asked to, on a lane of its own, whoever else is drawing") {
+TEST_CASE("XTC drops as often as requested, with a draw stream of its own") {
   const SamplingOptions options{{"xtc_probability", 0.25}, {"xtc_threshold", 0.2}};
   const std::vector<float> logits = {2, 2.1F, 0, -1};
   int dropped = 0, both = 0, loud_ones = 0;
@@ -229,11 +229,11 @@ TEST_CASE("XTC drops as often as it is asked to, on a lane of its own, whoever e
     const Ids ids = kept(options, logits, key);
     CHECK((ids == Ids{0, 1, 2, 3} || ids == Ids{0, 2, 3}));
     dropped += ids.size() == 3 ? 1 : 0;
-    const bool loud = gumbel_noise(key, 1) > 1.2459;  // as one in four is
+    const bool loud = gumbel_noise(key, 1) > 1.2459;  // one draw in four
     loud_ones += loud ? 1 : 0;
     both += ids.size() == 3 && loud ? 1 : 0;
   }
-  // Five standard deviations; the noise of the draw knows nothing of it.
+  // Five standard deviations; the noise of the draw is independent of it.
   CHECK(std::abs(dropped - kTokens * 0.25) < 5 * std::sqrt(kTokens * 0.25 * 0.75));
   CHECK(std::abs(both - kTokens * 0.0625) < 5 * std::sqrt(kTokens * 0.0625 * 0.9375));
   CHECK(loud_ones > 0);
@@ -271,7 +271,7 @@ TEST_CASE("The filters' options out of their limits are refused") {
         "epsilon_cutoff is 1, but it must be at least 0 (off) and below 1");
   CHECK(refusal({{"mirostat", 3}}) == "mirostat is 3, but it must be 0 (off), 1 or 2");
   CHECK(refusal({{"xtc_threshold", 1.5}}) == "xtc_threshold is 1.5, but it must be at least 0 and at most 1");
-  // Every number of every stage: what is no number, and most of what is none of its.
+  // Every number of every stage: NaN, and most values out of its limits.
   for (const StageDescriptor* stage : known_stages()) {
     for (const SamplingOption& option : stage->sampler.options) {
       if (option.kind != OptionKind::kNumber && option.kind != OptionKind::kWholeNumber) continue;
@@ -284,7 +284,7 @@ TEST_CASE("The filters' options out of their limits are refused") {
   }
 }
 
-/// A chain for every option that is off by default, with a value that turns its stage on.
+/// A chain for every option that is off by default, with a value that enables its stage.
 std::vector<SamplingOptions> one_of_each() {
   std::vector<SamplingOptions> all;
   for (const StageDescriptor* stage : known_stages()) {
@@ -326,8 +326,7 @@ std::vector<std::vector<float>> extreme_rows() {
   return rows;
 }
 
-TEST_CASE(
-    "Extreme logits through every stage are the right answer or an error, never a token out of nothing") {
+TEST_CASE("Extreme logits through every stage give the right answer or an error, never an arbitrary token") {
   const std::vector<SamplingOptions> chains = one_of_each();
   REQUIRE(chains.size() >= 3 * known_stages().size() / 2);
   const std::vector<std::int32_t> seen = {0, 1, 2, 1, 2, 0, 1};
@@ -373,7 +372,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("What a scratch did before changes nothing, whatever the stage") {
+TEST_CASE("Earlier use of a scratch changes nothing, for every stage") {
   Candidates used;
   for (const SamplingOptions& options : one_of_each()) {
     const Result<Chain> chain = Chain::create(options);

@@ -1,4 +1,4 @@
-// The stages that look back on the text, against transformers' processors and their definitions in float64.
+// The stages that read the history, against transformers' processors and their definitions in float64.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -37,7 +37,7 @@ SamplingOptions options_of(const Json& chain) {
   return options;
 }
 
-/// What is recorded of a row; see record_history.py.
+/// The record of a row; see record_history.py.
 struct Record {
   explicit Record(const std::string& line) {
     std::istringstream(line) >> hash >> best >> p_best >> p_some >> mean;
@@ -67,7 +67,7 @@ void check_row(const Record& record, const std::vector<float>& p, std::uint64_t 
 /// The rows first .. last-1 of a vocabulary.
 void check_rows(const Json& oracle, std::size_t vocab, std::size_t first, std::size_t last,
                 const NamedKernels& kernels) {
-  const MadeUpVocabulary vocabulary(vocab);
+  const SyntheticVocabulary vocabulary(vocab);
   const Json& records = oracle["rows"][std::to_string(vocab)];
   REQUIRE(records.size() == 1000);
   const Json& chains = oracle["chains"];
@@ -78,7 +78,7 @@ void check_rows(const Json& oracle, std::size_t vocab, std::size_t first, std::s
     const std::uint64_t seed = oracle["first_seed"].get<std::uint64_t>() + i;
     const Json& stages = chains[i % chains.size()];
     CAPTURE(kernels.name, vocab, seed, stages.dump());
-    const Told history = told(seed, vocab);
+    const RepeatingHistory history = repeating_history(seed, vocab);
     const std::vector<float> logits = row(kKinds[i % 5], seed, vocab);
     SamplingOptions options = options_of(stages);
     const Result<Chain> chain = Chain::create(options, &vocabulary);
@@ -100,7 +100,8 @@ void check_rows(const Json& oracle, std::size_t vocab, std::size_t first, std::s
 
 NamedKernels fastest() { return all_kernels().back(); }
 
-TEST_CASE("Stages that look back leave what their references leave, with its probabilities", "[slow]") {
+TEST_CASE("Stages that read the history keep what their references keep, with the same probabilities",
+          "[slow]") {
   const Json oracle = Json::parse(read_data("sampling/history.json"));
   for (const NamedKernels& k : all_kernels()) check_rows(oracle, 7, 0, 1000, k);
   for (const NamedKernels& k : {all_kernels().front(), fastest()}) check_rows(oracle, 1000, 0, 1000, k);
@@ -142,7 +143,7 @@ TEST_CASE("Presence and frequency count what was generated, not the prompt") {
   CHECK(p[3] == p[0]);
 }
 
-TEST_CASE("A penalty's window is the last so many of what it looks at") {
+TEST_CASE("The window of a penalty is the last ids that it counts") {
   const Ids history = {0, 1, 1, 2, 3};
   const std::vector<float> p =
       distribution({{"presence_penalty", 1}, {"penalty_last_n", 2}}, {0, 0, 0, 0, 0}, history, 1);
@@ -171,11 +172,11 @@ TEST_CASE("A bias may forbid an id; the last of several counts") {
       distribution({{"logit_bias", TokenBiases{{2, -kInf}, {0, 1}, {2, -1}}}}, logits, {});
   CHECK(p[1] == Approx(1.0 / 3));
   CHECK(p[2] == Approx(1.0 / 3));
-  // Sums are held to floats.
+  // Sums are clamped to floats.
   const float most = std::numeric_limits<float>::max();
   CHECK(support_of(distribution({{"logit_bias", TokenBiases{{0, most}}}}, {most, 0}, {})) == Ids{0});
   CHECK(support_of(distribution({{"logit_bias", TokenBiases{{0, -most}}}}, {-most, -kInf}, {})) == Ids{0});
-  const MadeUpVocabulary vocabulary(1000);
+  const SyntheticVocabulary vocabulary(1000);
   CHECK(refusal({{"logit_bias", TokenBiases{{1000, 1}}}}, &vocabulary).message ==
         "an id of logit_bias is 1000, but it must be one of the vocabulary's, 0 to 999");
   CHECK(refusal({{"logit_bias", TokenBiases{{-1, 1}}}}).message ==
@@ -185,7 +186,7 @@ TEST_CASE("A bias may forbid an id; the last of several counts") {
   CHECK(refusal({{"logit_bias", TokenBiases{{3, kNan}}}}).message.find("nan") != std::string::npos);
 }
 
-TEST_CASE("No n-gram stands twice") {
+TEST_CASE("No n-gram occurs twice") {
   const std::vector<float> logits(5, 0);
   const auto left = [&](int n, const Ids& history) {
     return support_of(distribution({{"no_repeat_ngram_size", n}}, logits, history));
@@ -199,7 +200,7 @@ TEST_CASE("No n-gram stands twice") {
 }
 
 TEST_CASE("An answer does not end before its minimum") {
-  const MadeUpVocabulary vocabulary(5);
+  const SyntheticVocabulary vocabulary(5);
   const std::vector<float> logits(5, 0);
   for (const std::size_t prompt : {0U, 1U, 2U}) {
     const Ids history(prompt + 2, 0);
@@ -214,7 +215,7 @@ TEST_CASE("An answer does not end before its minimum") {
   CHECK(none.error().message == "min_tokens 3 leaves no token to choose from");
 }
 
-TEST_CASE("DRY punishes a long repetition without end, and still allows it where nothing else is") {
+TEST_CASE("DRY penalises a long repetition without limit, and still allows it if no other token is left") {
   const Ids history(500, 1);
   const SamplingOptions options{{"dry_multiplier", 3e38}, {"dry_base", 3e38}};
   CHECK(support_of(distribution(options, {0, 0, 0}, history)) == Ids{0, 2});
@@ -222,7 +223,7 @@ TEST_CASE("DRY punishes a long repetition without end, and still allows it where
   CHECK(support_of(distribution({{"dry_multiplier", 0.1}, {"dry_base", 1}}, {0, 0, 0}, history)).size() == 3);
 }
 
-TEST_CASE("Options of the stages that look back are refused with name, value and limits") {
+TEST_CASE("Options of the stages that read the history are refused with name, value and limits") {
   for (const char* name : {"presence_penalty", "frequency_penalty"}) {
     for (const double bad : {1e300, static_cast<double>(kNan), static_cast<double>(kInf)}) {
       CHECK(refusal({{name, bad}}).message.find(std::string(name) + " is ") == 0);
@@ -241,7 +242,7 @@ TEST_CASE("Options of the stages that look back are refused with name, value and
   CHECK(refusal({{"dry_sequence_breakers", huge}}).message.find("dry_sequence_breakers") == 0);
 }
 
-TEST_CASE("Chains that look back say what they do") {
+TEST_CASE("Chains that read the history describe themselves") {
   const std::vector<std::string> banned = {"x"};
   CHECK(Chain::create({{"presence_penalty", 0.5},
                        {"penalty_last_n", 64},

@@ -1,4 +1,4 @@
-// The chain of stages against Hugging Face's processors, and what it refuses.
+// The sampler chain against Hugging Face's logits processors, and which options and rows it refuses.
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -25,7 +25,7 @@ SamplingOptions chain_of(const Json& chain) {
   return options;
 }
 
-/// The distribution of a chain over a row, all of it written.
+/// The distribution of a chain over a row.
 std::vector<float> written_by(const SamplingOptions& options, const std::vector<float>& logits,
                               const std::vector<std::int32_t>& seen = {},
                               const Kernels& kernels = exact_kernels()) {
@@ -135,7 +135,7 @@ TEST_CASE("The order of the stages is the order asked for") {
   CHECK(support_of(written_by(options, logits)).size() == 6);
 }
 
-TEST_CASE("A chain says what it does") {
+TEST_CASE("A chain describes its stages") {
   CHECK(Chain::create({})->describe().empty());
   CHECK(Chain::create({{"temperature", 0.8F},
                        {"top_k", 40},
@@ -235,7 +235,7 @@ TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
     const Error error =
         up->choose(std::vector<float>{0, 1e30F}, {seen, 0, {}, k.kernels}, {}, scratch).error();
     CHECK(error.code == ErrorCode::kBadNumbers);
-    CHECK(error.message == "after repeat_penalty 1e-30 the largest logit is no finite number");
+    CHECK(error.message == "after repeat_penalty 1e-30 the largest logit is not a finite number");
     const Result<Chain> down = Chain::create({{"repeat_penalty", 1e30F}});
     CHECK_FALSE(down->choose(std::vector<float>{-kInf, -1e30F}, {seen, 0, {}, k.kernels}, {}, scratch));
     CHECK(down->choose(std::vector<float>{-5, -1e30F}, {seen, 0, {}, k.kernels}, {}, scratch)->id == 0);

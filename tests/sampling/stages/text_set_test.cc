@@ -1,4 +1,5 @@
-// What the stages that look back are made of, against brute force: repetitions, texts in a stream, edits.
+// Parts of the stages that read the history, against brute force: repetitions, texts in a stream, edits of
+// rows.
 #include "sampling/text_set.h"
 
 #include <algorithm>
@@ -44,7 +45,7 @@ TEST_CASE("Matches at the end of a sequence are those of the definition") {
   }
 }
 
-TEST_CASE("Texts are found where they end, and states are the longest ends that begin a text") {
+TEST_CASE("Texts are found where they end, and states are the longest suffixes that begin a text") {
   for (std::uint64_t seed = 1; seed < 300; ++seed) {
     const std::size_t letters = 1 + seed % 3;
     std::vector<std::string> texts;
@@ -98,7 +99,7 @@ TEST_CASE("An edited row is the row of the edited logits") {
       row.mask_unset(bits);
       for (std::size_t i = 0; i < vocab; i += 37) row.add(i, 1.5);
       row.settle(*k.kernels);
-      CHECK(logits == before);  // the caller's stay as they are
+      CHECK(logits == before);  // the caller's logits are unchanged
       for (std::size_t i = 0; i < vocab; ++i) {
         if ((bits[i / 64] >> (i % 64) & 1) == 0) logits[i] = -std::numeric_limits<float>::infinity();
         if (i % 37 == 0) logits[i] += 3;  // 1.5 above, at temperature 2
@@ -108,7 +109,7 @@ TEST_CASE("An edited row is the row of the edited logits") {
       CHECK(row.max() == fresh.max());
       CHECK(row.best() == fresh.best());
       CHECK(std::equal(row.values().begin(), row.values().end(), logits.begin()));
-      CHECK(std::equal(row.block_maxima().begin(), row.block_maxima().end(), fresh.block_maxima().begin()));
+      CHECK(std::equal(row.tile_maxima().begin(), row.tile_maxima().end(), fresh.tile_maxima().begin()));
     }
   }
 }

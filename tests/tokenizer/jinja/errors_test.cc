@@ -1,4 +1,4 @@
-// Errors say what, where and of which kind.
+// Errors have a message, a position and an error code.
 #include <thread>
 
 #include "support.h"
@@ -13,9 +13,9 @@ Error error_of(const std::string& source, const Json& context = Json::object()) 
   return result.error();
 }
 
-TEST_CASE("what the template raises is the message, and nothing else") {
+TEST_CASE("the message of raise_exception() is the whole error message") {
   const Error error =
-      error_of("\n{{ raise_exception('Roles must alternate: ' ~ messages[0].content) }}", asking("x"));
+      error_of("\n{{ raise_exception('Roles must alternate: ' ~ messages[0].content) }}", user_message("x"));
   CHECK(error.code == ErrorCode::kInvalidArgument);
   CHECK(error.message == "Roles must alternate: x");
   CHECK(error_of("{{ raise_exception(nothing) }}").message ==
@@ -28,13 +28,13 @@ TEST_CASE("a syntax error names line and column") {
   CHECK(error.message == "chat template, line 2, column 10: unexpected '}}'");
   CHECK(error_of("\n\n{% if x %}").message == "chat template, line 3, column 11: the block has no 'endif'");
   CHECK(error_of("{% frob %}").message == "chat template, line 1, column 4: unknown tag 'frob'");
-  CHECK(error_of("x\n{{ 'abc\n\n }}").message == "chat template, line 2, column 4: the string has no end");
+  CHECK(error_of("x\n{{ 'abc\n\n }}").message == "chat template, line 2, column 4: the string is not closed");
   CHECK(error_of("{{ a\nb\n").message == "chat template, line 1, column 1: the expression has no '}}'");
 }
 
-TEST_CASE("what is left out is named with its line") {
+TEST_CASE("an unsupported construct is named with its line") {
   const auto unsupported = [](const std::string& source, const std::string& message) {
-    const Error error = error_of(source, asking("x"));
+    const Error error = error_of(source, user_message("x"));
     CHECK(error.code == ErrorCode::kUnsupported);
     CHECK(error.message == message);
   };
@@ -58,7 +58,7 @@ TEST_CASE("what is left out is named with its line") {
                 "chat template, line 2: a surrogate in a string is not supported");
   CHECK(render("{{ '\\ud7ff\\ue000\\U0010ffff' }}").value() == "\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF");
   CHECK(error_of("{{ '\\U00110000' }}").message ==
-        "chat template, line 1, column 5: the escape is no Unicode character");
+        "chat template, line 1, column 5: the escape is not a Unicode character");
 }
 
 TEST_CASE("an error of rendering names its line") {
@@ -91,7 +91,7 @@ TEST_CASE("integers are exact at their limits") {
   CHECK(render("{{ x }}", {{"x", 18446744073709551615u}}).value() == "18446744073709551615");
 }
 
-TEST_CASE("time stands still when the context says so") {
+TEST_CASE("the context can fix the time") {
   CHECK(render("{{ strftime_now('%Y-%m-%d %H:%M') }}", {{"strftime_now", 0}}).value() == "1970-01-01 00:00");
   CHECK(render("{{ strftime_now('%Y') | int > 2000 }}").value() == "True");
   CHECK(error_of("{{ strftime_now('%Y') }}", {{"strftime_now", INT64_MAX}}).code == ErrorCode::kBadFile);
@@ -99,12 +99,12 @@ TEST_CASE("time stands still when the context says so") {
 
 TEST_CASE("invalid UTF-8 in a message passes through") {
   const std::string bytes = "a\xFF\xC3";
-  CHECK(render("{{ messages[0].content }}", asking(bytes)).value() == bytes);
-  CHECK(render("{{ messages[0].content | length }}", asking(bytes)).value() == "3");
-  CHECK(render("{{ messages[0].content[::-1] }}", asking(bytes)).value() ==
+  CHECK(render("{{ messages[0].content }}", user_message(bytes)).value() == bytes);
+  CHECK(render("{{ messages[0].content | length }}", user_message(bytes)).value() == "3");
+  CHECK(render("{{ messages[0].content[::-1] }}", user_message(bytes)).value() ==
         "\xC3\xFF"
         "a");
-  CHECK(render("{{ messages[0].content | trim | lower }}", asking(bytes)).value() == bytes);
+  CHECK(render("{{ messages[0].content | trim | lower }}", user_message(bytes)).value() == bytes);
 }
 
 TEST_CASE("threads share one template") {

@@ -1,4 +1,4 @@
-// Templates that want to hang, to crash or to take the memory get an error.
+// Hostile templates, which try to hang, crash or exhaust memory, get an error.
 #include <string>
 
 #include "support.h"
@@ -15,7 +15,7 @@ std::string repeated(const std::string& part, std::size_t times) {
 
 void refused(const std::string& source, ErrorCode code) {
   INFO(source.substr(0, 200));
-  const auto result = render(source, asking("x"));
+  const auto result = render(source, user_message("x"));
   REQUIRE_FALSE(result.ok());
   INFO(result.error().message);
   CHECK(result.error().code == code);
@@ -44,13 +44,13 @@ TEST_CASE("nesting up to the bound works") {
   CHECK(render("{{ 1" + repeated(" + 1", 300) + " }}").value() == "301");
 }
 
-TEST_CASE("towers of operators are bounded") {
+TEST_CASE("the height of operators is bounded") {
   for (const char* step : {" + 1", ".a", "[0]", "|list", " and 1", " or 1", " * 2", " ** 1", "()", " if 1"}) {
     refused("{{ 1" + repeated(step, 20'000) + " }}", ErrorCode::kUnsupported);
   }
 }
 
-TEST_CASE("long chains that need no depth are fine") {
+TEST_CASE("long chains that need no depth are allowed") {
   CHECK(render("{{ 'a'" + repeated(" ~ 'a'", 20'000) + " }}").value().size() == 20'001);
   CHECK(render("{{ 1" + repeated(" < 2 > 1", 5'000) + " }}").value() == "True");
   CHECK(render("{% if 0 %}" + repeated("{% elif 0 %}", 20'000) + "{% else %}x{% endif %}").value() == "x");
@@ -68,7 +68,7 @@ TEST_CASE("the source is bounded") {
   CHECK_FALSE(ChatTemplate::parse("{% raw %}" + repeated("{%endraw ", 100'000)).ok());
 }
 
-TEST_CASE("macros cannot recurse for ever") {
+TEST_CASE("macros cannot recurse forever") {
   refused("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", ErrorCode::kOutOfMemory);
   refused("{% macro f(x=f()) %}{% endmacro %}{{ f() }}", ErrorCode::kOutOfMemory);
   refused("{% macro f() %}{% call f() %}{{ f() }}{% endcall %}{{ caller() }}{% endmacro %}{{ f() }}",
@@ -79,7 +79,7 @@ TEST_CASE("macros cannot recurse for ever") {
           ErrorCode::kOutOfMemory);
 }
 
-TEST_CASE("loops cannot run for ever", "[slow]") {
+TEST_CASE("loops cannot run forever", "[slow]") {
   const std::string five = repeated("{% for x in range(100000) %}", 5) + "x" + repeated("{% endfor %}", 5);
   refused(five, ErrorCode::kOutOfMemory);
   refused(repeated("{% for x in range(1000) %}", 4) + "{% set y = 1 %}" + repeated("{% endfor %}", 4),
@@ -126,7 +126,7 @@ TEST_CASE("values cannot nest without bound") {
   }
 }
 
-TEST_CASE("values that share their parts are not walked for ever", "[slow]") {
+TEST_CASE("traversal of values with shared parts is bounded", "[slow]") {
   const std::string shared =
       "{% set ns = namespace(v=[1], w=[1]) %}{% for i in range(60) %}"
       "{% set ns.v = [ns.v, ns.v] %}{% set ns.w = [ns.w, ns.w] %}{% endfor %}";

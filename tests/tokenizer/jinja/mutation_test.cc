@@ -1,5 +1,4 @@
-// The fuzz target over random changes of the recorded templates; under sanitizers this finds what they can
-// find.
+// Runs the fuzz target over random mutations of the recorded templates; sanitizers make it more effective.
 #include <algorithm>
 #include <cstdint>
 #include <random>
@@ -120,7 +119,7 @@ class Mutator {
   std::mt19937_64 random_{20250731};
 };
 
-TEST_CASE("20,000 changed templates render or are refused") {
+TEST_CASE("20,000 mutated templates render or are refused") {
   const Json record = read_record("rendered.json");
   std::vector<std::string> seeds;
   for (const auto& [name, results] : record["rendered"].items()) seeds.push_back(read_data(name));

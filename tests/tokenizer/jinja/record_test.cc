@@ -1,4 +1,4 @@
-// Everything that transformers rendered is rendered alike, or refused where it refused.
+// Renderings equal the records of transformers, including its refusals.
 #include "support.h"
 #include "tests/catch.h"
 
@@ -37,7 +37,7 @@ TEST_CASE("templates render every conversation as transformers does") {
   }
 }
 
-TEST_CASE("snippets mean what they mean in jinja2") {
+TEST_CASE("snippets render as in jinja2") {
   const Json record = read_record("snippets.json");
   REQUIRE(record["snippets"].size() > 700);
   for (const Json& snippet : record["snippets"]) {

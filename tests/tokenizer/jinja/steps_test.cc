@@ -1,4 +1,4 @@
-// Everything that touches bytes or items is counted, so that the limit on steps is a limit on time.
+// All work on bytes or items counts as steps, so that the limit on steps limits the time.
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -21,16 +21,16 @@ using namespace jinja;
 
 constexpr std::size_t kBytes = 1'000'000;
 constexpr std::size_t kItems = 10'000;
-constexpr std::size_t kBytesOfStep = 256;  // at most so many for a step
+constexpr std::size_t kBytesOfStep = 256;  // at most this many per step
 
-/// The steps that `work` takes, until it ends or throws an error of the language.
+/// The steps of `work`, until it ends or throws a JinjaError.
 template <class Work>
 std::size_t steps_of(Runtime& runtime, Work work) {
   const std::size_t before = runtime.steps();
   try {
     work();
   } catch (const JinjaError&) {
-    // Of the wrong kind of value, or of memory: what was done until then is counted.
+    // A type error or a memory limit: the steps until then count.
   }
   return runtime.steps() - before;
 }
@@ -48,7 +48,7 @@ struct Values {
   Value text, other, key, number, list;
 };
 
-/// What a builtin must be given besides its input; by default nothing.
+/// The required arguments of a builtin besides its input; none by default.
 Arguments arguments_of(const std::string& name, const Values& v) {
   const std::map<std::string, std::vector<Value>> given = {{"replace", {v.key, v.key}},
                                                            {"startswith", {v.other}},
@@ -111,7 +111,7 @@ TEST_CASE("Every filter counts the bytes of its input, and every item of a list"
             kBytes / kBytesOfStep);
     }
   }
-  // Of lists those look at every item that do not refuse lists, or look at the length alone.
+  // Filters that accept lists visit every item, except those that use only the length.
   for (const char* name :
        {"list", "reverse", "join", "sum", "min", "max", "sort", "unique", "string", "tojson", "select",
         "reject", "upper", "lower", "title", "trim", "escape", "wordcount"}) {
@@ -202,7 +202,7 @@ TEST_CASE("Operators and look-ups count the bytes that they touch") {
   }));
 }
 
-/// The steps of a whole template, or of as much of it as they allow.
+/// The steps of a whole template, or of the part that the limit allows.
 std::size_t steps_of(const std::string& source) {
   const Body body = parse_template(source);
   Runtime runtime(std::nullopt);
@@ -210,14 +210,14 @@ std::size_t steps_of(const std::string& source) {
   return steps_of(runtime, [&] { interpreter.render(body); });
 }
 
-TEST_CASE("What runs into the limit of steps has touched no more bytes than these pay for", "[slow]") {
+TEST_CASE("A template that hits the step limit has touched no more bytes than its steps cover", "[slow]") {
   constexpr std::size_t kWide = 400'000;  // characters of two bytes
   const std::string large = "{% set x = 'ab' * 500000 %}{% set y = 'é' * 400000 %}";
   const std::string loop = "{% for i in range(100000) %}{% for j in range(100) %}",
                     end = "{% endfor %}{% endfor %}";
   struct Case {
     const char* body;
-    std::size_t bytes;  // that it looks at or makes
+    std::size_t bytes;  // that it reads or creates
   };
   const std::size_t before = steps_of(large);
   for (const auto& [body, bytes] :

@@ -27,7 +27,7 @@ Result<std::vector<ChatTemplate::Piece>> render_pieces(const std::string& source
   return parsed->render_pieces(context);
 }
 
-Json asking(const Json& content) {
+Json user_message(const Json& content) {
   Json message = {{"role", "user"}, {"content", content}};
   return {{"messages", Json::array({std::move(message)})}};
 }

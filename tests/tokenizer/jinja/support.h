@@ -1,4 +1,4 @@
-// What the template tests share: the records, and rendering in one call.
+// Helpers of the template tests: records, and rendering in one call.
 #pragma once
 
 #include <string>
@@ -17,11 +17,11 @@ using Json = nlohmann::ordered_json;
 std::string read_data(const std::string& name);
 Json read_record(const std::string& name);
 
-/// Parses and renders; the error of whichever fails.
+/// Parses and renders; returns the error of the step that fails.
 Result<std::string> render(const std::string& source, const Json& context = Json::object());
 Result<std::vector<ChatTemplate::Piece>> render_pieces(const std::string& source, const Json& context);
 
 /// {"messages": [{"role": "user", "content": content}]}
-Json asking(const Json& content);
+Json user_message(const Json& content);
 
 }  // namespace partita::test

@@ -1,4 +1,4 @@
-// Byte-level BPE on vocabularies made in memory and on trained ones with recorded ids.
+// Byte-level BPE on vocabularies built in memory and on trained ones with recorded ids.
 #include "tests/tokenizer/support.h"
 
 #include "tests/catch.h"
@@ -7,26 +7,26 @@
 namespace partita::test {
 namespace {
 
-std::unique_ptr<Tokenizer> tiny(const Words& words, const std::vector<std::string>& merges,
+std::unique_ptr<Tokenizer> tiny(const TestVocabulary& vocab, const std::vector<std::string>& merges,
                                 const std::string& pre = "gpt-2") {
-  GgufWriter file = file_of(words, "gpt2", merges);
+  GgufWriter file = file_of(vocab, "gpt2", merges);
   file.add("tokenizer.ggml.pre", pre);
   return must_open(file);
 }
 
 TEST_CASE("Byte BPE merges the lowest rank first, leftmost of equals") {
-  Words words = byte_words();
-  words.add("ab").add("bc").add("abc").add("aa").add("aaa");
-  const auto id = [&words](const char* token) { return words.id(token); };
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("ab").add("bc").add("abc").add("aa").add("aaa");
+  const auto id = [&vocab](const char* token) { return vocab.id(token); };
 
-  const auto bc_first = tiny(words, {"b c", "a b", "a bc"});
+  const auto bc_first = tiny(vocab, {"b c", "a b", "a bc"});
   CHECK(encode(*bc_first, "abc") == Ids{id("abc")});
   CHECK(encode(*bc_first, "abab") == Ids{id("ab"), id("ab")});
 
-  const auto ab_first = tiny(words, {"a b", "b c"});
+  const auto ab_first = tiny(vocab, {"a b", "b c"});
   CHECK(encode(*ab_first, "abc") == Ids{id("ab"), id("c")});
 
-  const auto pairs = tiny(words, {"a a", "aa a"});
+  const auto pairs = tiny(vocab, {"a a", "aa a"});
   CHECK(encode(*pairs, "aaa") == Ids{id("aaa")});
   CHECK(encode(*pairs, "aaaa") == Ids{id("aa"), id("aa")});
   CHECK(encode(*pairs, "aaaaa") == Ids{id("aa"), id("aaa")});
@@ -36,72 +36,73 @@ TEST_CASE("Byte BPE equals the recorded ids of trained vocabularies") {
   const auto recorded = record("byte_bpe.json");
   for (const std::string pre : {"llama-bpe", "qwen2", "gpt-2"}) {
     INFO(pre);
-    Words words;
-    for (const auto& token : recorded.at(pre + " tokens")) words.add(token);
-    const auto tokenizer = tiny(words, recorded.at(pre + " merges").get<std::vector<std::string>>(), pre);
+    TestVocabulary vocab;
+    for (const auto& token : recorded.at(pre + " tokens")) vocab.add(token);
+    const auto tokenizer = tiny(vocab, recorded.at(pre + " merges").get<std::vector<std::string>>(), pre);
     check_ids(*tokenizer, recorded.at(pre + " ids"), Specials::kAsText);
   }
 }
 
-TEST_CASE("Byte BPE gives any bytes back") {
-  Words words = byte_words();
-  words.add("th").add("the").add("\xC4\xA0the").add("\xC4\xA0\xC4\xA0").add("\xC3\xA9\xC3\xA9");
+TEST_CASE("Byte BPE restores any bytes") {
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("th").add("the").add("\xC4\xA0the").add("\xC4\xA0\xC4\xA0").add("\xC3\xA9\xC3\xA9");
   const std::vector<std::string> merges = {"t h", "th e", "\xC4\xA0 the", "\xC4\xA0 \xC4\xA0",
                                            "\xC3\xA9 \xC3\xA9"};
   std::mt19937_64 random(5);
   for (const std::string pre : {"smollm", "llama-bpe", "qwen2", "gpt-2", "default"}) {
-    const auto tokenizer = tiny(words, merges, pre);
+    const auto tokenizer = tiny(vocab, merges, pre);
     for (int i = 0; i < 4000; ++i) {
       const std::string text = i % 2 == 0 ? random_bytes(random, 40) : random_text(random, 20);
       REQUIRE(tokenizer->decode(encode(*tokenizer, text)) == text);
     }
-    CHECK(tokenizer->left_out(std::string("\0\xFF\xC3", 3)) == 0);
+    CHECK(tokenizer->dropped_bytes(std::string("\0\xFF\xC3", 3)) == 0);
   }
 }
 
-TEST_CASE("A run of bytes that are no characters is one word") {
-  Words words = byte_words();
-  words.add("\xC3\xBF\xC3\xBF");  // bytes FF FF in the alphabet
-  const auto tokenizer = tiny(words, {"\xC3\xBF \xC3\xBF"});
-  CHECK(encode(*tokenizer, "a\xFF\xFFz") == Ids{'a', words.id("\xC3\xBF\xC3\xBF"), 'z'});
+TEST_CASE("A run of invalid bytes is one word") {
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("\xC3\xBF\xC3\xBF");  // bytes FF FF in the alphabet
+  const auto tokenizer = tiny(vocab, {"\xC3\xBF \xC3\xBF"});
+  CHECK(encode(*tokenizer, "a\xFF\xFFz") == Ids{'a', vocab.id("\xC3\xBF\xC3\xBF"), 'z'});
   CHECK(encode(*tokenizer, "\xE2\x82") == Ids{0xE2, 0x82});
 }
 
-TEST_CASE("Bytes without a token become the unknown token or are left out") {
-  Words words;
-  words.add("a").add("b").add("ab").add("<unk>", kUnknown);
+TEST_CASE("Bytes without a token become the unknown token or are dropped") {
+  TestVocabulary vocab;
+  vocab.add("a").add("b").add("ab").add("<unk>", kUnknown);
   const std::vector<std::string> merges = {"a b"};
-  const auto leaves_out = tiny(words, merges);
-  // A letter without tokens: its neighbours meet and merge, as in the reference implementation.
+  const auto leaves_out = tiny(vocab, merges);
+  // A letter without tokens is dropped; its neighbours merge, as in the reference implementation.
   CHECK(encode(*leaves_out, "a\u00E9b") == Ids{2});
   CHECK(encode(*leaves_out, "xyz").empty());
-  CHECK(leaves_out->left_out("axbyz") == 3);
+  CHECK(leaves_out->dropped_bytes("axbyz") == 3);
 
-  GgufWriter file = file_of(words, "gpt2", merges);
+  GgufWriter file = file_of(vocab, "gpt2", merges);
   file.add("tokenizer.ggml.unknown_token_id", 3u);
   const auto marks = must_open(file);
   CHECK(encode(*marks, "axb") == Ids{0, 3, 1});
-  CHECK(marks->left_out("axb") == 0);
-  // Where specials are parsed, the unknown token's own spelling is that token.
+  CHECK(marks->dropped_bytes("axb") == 0);
+  // If special tokens are parsed, the spelling of the unknown token is that token.
   CHECK(encode(*marks, "a<unk>b", Specials::kParse) == Ids{0, 3, 1});
   CHECK(encode(*marks, "<unk>").size() == 5);
 
-  // A control token that is spelled like a byte is none; nor is a normal one called unknown.
-  Words controls;
+  // A control token spelled like a byte is not a byte token; a normal token as unknown id is not an unknown
+  // token.
+  TestVocabulary controls;
   controls.add("a").add("b", kControl).add("u");
   CHECK(encode(*tiny(controls, {}), "ab") == Ids{0});
-  CHECK(tiny(controls, {})->left_out("ab") == 1);
+  CHECK(tiny(controls, {})->dropped_bytes("ab") == 1);
   GgufWriter named = file_of(controls, "gpt2", std::vector<std::string>{});
   named.add("tokenizer.ggml.unknown_token_id", 2u);
   CHECK(encode(*must_open(named), "axu") == Ids{0, 2});
 }
 
 TEST_CASE("User-defined tokens are found in any text, control tokens only when parsed") {
-  Words words = byte_words();
-  words.add("<|end|>", kControl).add("<think>", kUserDefined).add("<think>>", kUserDefined);
-  const auto tokenizer = tiny(words, {});
-  const TokenId end = words.id("<|end|>");
-  const TokenId think = words.id("<think>");
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("<|end|>", kControl).add("<think>", kUserDefined).add("<think>>", kUserDefined);
+  const auto tokenizer = tiny(vocab, {});
+  const TokenId end = vocab.id("<|end|>");
+  const TokenId think = vocab.id("<think>");
   CHECK(encode(*tokenizer, "a<think>b") == Ids{'a', think, 'b'});
   CHECK(encode(*tokenizer, "<think>>") == Ids{think + 1});
   CHECK(encode(*tokenizer, "<|end|>").size() == 7);
@@ -111,7 +112,7 @@ TEST_CASE("User-defined tokens are found in any text, control tokens only when p
   CHECK(tokenizer->kind(think) == TokenKind::kUserDefined);
 }
 
-TEST_CASE("A word of a megabyte takes a number of steps in proportion to its length") {
+TEST_CASE("A word of a megabyte takes linearly many merge steps") {
   Merger merger;
   constexpr std::uint32_t kLength = 1 << 20;
   for (std::uint32_t i = 0; i < kLength; ++i) merger.symbols.push_back({i, 1, 0});
@@ -125,12 +126,12 @@ TEST_CASE("A word of a megabyte takes a number of steps in proportion to its len
   CHECK(steps <= 3 * kLength);
 }
 
-TEST_CASE("Long texts of one kind come back", "[long][slow]") {
-  Words words = byte_words();
-  words.add("aa").add("aaaa").add("\xC4\xA0\xC4\xA0");
+TEST_CASE("Decoding restores long uniform texts", "[long][slow]") {
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("aa").add("aaaa").add("\xC4\xA0\xC4\xA0");
   const std::vector<std::string> merges = {"a a", "aa aa", "\xC4\xA0 \xC4\xA0"};
   for (const std::string pre : {"smollm", "llama-bpe", "qwen2", "gpt-2", "default"}) {
-    const auto tokenizer = tiny(words, merges, pre);
+    const auto tokenizer = tiny(vocab, merges, pre);
     const std::size_t length = pre == "smollm" ? 1 << 20 : 1 << 17;
     for (const std::string unit :
          {"a", " ", "\n", " \n", "\r\n", "1", "!", "\xFF", "\xE2\x82\xAC", "\xCC\x81", "' ", "a "}) {

@@ -1,4 +1,4 @@
-// .model files through the SentencePiece library.
+// SentencePiece .model files.
 #include <unistd.h>
 
 #include <cstring>
@@ -36,7 +36,7 @@ TEST_CASE("Model files equal the recorded ids and texts") {
     for (std::size_t i = 0; i < strings().size(); ++i) {
       INFO(strings()[i]);
       const Ids ids = encode(*tokenizer, strings()[i]);
-      // null: cut in another way the text has the same score, and versions of the library choose differently.
+      // null: another segmentation has the same score, and versions of the library choose differently.
       const auto& expected = recorded.at("as_text")[i];
       if (!expected.is_null()) CHECK(ids == expected.get<Ids>());
       CHECK(tokenizer->decode(ids) == recorded.at("decoded")[i]);
@@ -49,7 +49,7 @@ TEST_CASE("Model files equal the recorded ids and texts") {
   }
 }
 
-TEST_CASE("Model files know their kinds of pieces and parse control pieces when asked") {
+TEST_CASE("Model files have kinds of pieces and parse control pieces on request") {
   const auto tokenizer = must_open_model("tiny_bpe.model");
   TokenId turn = -1, tag = -1;
   for (TokenId id = 0; tokenizer->contains(id); ++id) {
@@ -67,7 +67,7 @@ TEST_CASE("Model files know their kinds of pieces and parse control pieces when 
   CHECK(tokenizer->decode(encode(*tokenizer, "a<turn>b<tag>", Specials::kParse), true) == "a<turn>b<tag>");
 }
 
-TEST_CASE("Text that goes on gets no second space") {
+TEST_CASE("Text that continues gets no second space") {
   for (const std::string name : {"tiny_bpe.model", "tiny_unigram.model"}) {
     const auto tokenizer = must_open_model(name);
     Ids ids = encode(*tokenizer, "one");
@@ -76,7 +76,7 @@ TEST_CASE("Text that goes on gets no second space") {
   }
 }
 
-TEST_CASE("Model files give texts and broken bytes back") {
+TEST_CASE("Model files restore texts and invalid bytes") {
   std::mt19937_64 random(4);
   for (const std::string name : {"tiny_bpe.model", "tiny_unigram.model"}) {
     const auto tokenizer = must_open_model(name);
@@ -89,7 +89,7 @@ TEST_CASE("Model files give texts and broken bytes back") {
   }
 }
 
-TEST_CASE("Files that are no models are refused in one sentence") {
+TEST_CASE("Files that are not models are refused") {
   const auto missing = Tokenizer::from_sentencepiece(data_path("nothing.model"));
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == ErrorCode::kNotFound);
@@ -120,7 +120,7 @@ TEST_CASE("A model file cut anywhere is refused or loads") {
   std::filesystem::remove(path);
 }
 
-TEST_CASE("A model file with a piece that no text has is refused in one sentence") {
+TEST_CASE("A model file with an empty piece or a zero byte in a piece is refused") {
   using namespace std::string_literals;
   const auto path =
       std::filesystem::temp_directory_path() / ("partita_piece_" + std::to_string(getpid()) + ".model");
@@ -138,7 +138,7 @@ TEST_CASE("A model file with a piece that no text has is refused in one sentence
   std::filesystem::remove(path);
 }
 
-TEST_CASE("The message reader refuses lengths beyond the end, endless numbers and unknown kinds") {
+TEST_CASE("The protobuf reader refuses lengths beyond the end, unterminated varints and unknown kinds") {
   using namespace std::string_literals;
   CHECK_FALSE(parse_sentencepiece(""));
   CHECK_FALSE(
@@ -152,11 +152,11 @@ TEST_CASE("The message reader refuses lengths beyond the end, endless numbers an
       "a\x18\x04\x1A\x02\x18\x00\x12\x03\xC0\x01\x01"s);
   REQUIRE(piece);
   CHECK(piece->kinds == std::vector<TokenKind>{TokenKind::kUserDefined});
-  CHECK_FALSE(piece->adds_space);
-  CHECK(piece->space_at_end);
+  CHECK_FALSE(piece->add_dummy_prefix);
+  CHECK(piece->whitespace_as_suffix);
 }
 
-/// A field of a message that has a length.
+/// A length-delimited field of a message.
 std::string field(int number, const std::string& bytes) {
   std::string length;
   for (std::size_t rest = bytes.size(); rest > 0 || length.empty(); rest >>= 7)
@@ -185,19 +185,19 @@ std::string model_with(const std::string& table) {
   return model + field(3, field(2, table));
 }
 
-TEST_CASE("A table of replacements is followed only where it leads nowhere else") {
+TEST_CASE("A charsmap is valid only if look-ups stay within it") {
   using namespace std::string_literals;
   const std::string good = charsmap(0, 256, "b\0"s);
-  CHECK(is_charsmap(""));
-  CHECK(is_charsmap(good));
+  CHECK(is_valid_charsmap(""));
+  CHECK(is_valid_charsmap(good));
   const std::string bad[] = {"\1"s,
                              good.substr(0, 900),
-                             charsmap(2, 256, "b\0"s),       // a value behind the texts
-                             charsmap(0, 512, "b\0"s),       // a unit behind the last
-                             charsmap(0, 0x1FFFFF, "b\0"s),  // far behind
-                             charsmap(0, 256, "b"),          // a text without an end
+                             charsmap(2, 256, "b\0"s),       // a value beyond the texts
+                             charsmap(0, 512, "b\0"s),       // a unit beyond the last
+                             charsmap(0, 0x1FFFFF, "b\0"s),  // far beyond
+                             charsmap(0, 256, "b"),          // a text without a terminating NUL
                              charsmap(0, 256, "")};
-  for (const std::string& table : bad) CHECK_FALSE(is_charsmap(table));
+  for (const std::string& table : bad) CHECK_FALSE(is_valid_charsmap(table));
 
   const auto path =
       std::filesystem::temp_directory_path() / ("partita_table_" + std::to_string(getpid()) + ".model");

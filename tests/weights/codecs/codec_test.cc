@@ -65,7 +65,7 @@ Bytes quantize(Dtype dtype, const std::vector<float>& values) {
   return blocks;
 }
 
-/// The formula of weights/codecs/codec.h, written out once more from the parts of a block.
+/// The formula of weights/codecs/codec.h, implemented a second time from the fields of a block.
 float value_of(const QuantLayout& layout, const QuantBlock& block, int i) {
   const int g = i / layout.group;
   const auto q = static_cast<float>(block.q[i] - layout.offset);
@@ -88,7 +88,7 @@ float value_of(const QuantLayout& layout, const QuantBlock& block, int i) {
 
 }  // namespace
 
-TEST_CASE("there is a codec for every type, and its table row fits") {
+TEST_CASE("there is a codec for every type, and it matches the table row") {
   for (const Dtype dtype : kAll) {
     CAPTURE(name(dtype));
     const Codec& format = codec(dtype);
@@ -150,7 +150,7 @@ TEST_CASE("recorded values quantize bit for bit") {
   }
 }
 
-TEST_CASE("a block taken apart gives the same values") {
+TEST_CASE("a decomposed block gives the same values") {
   for (const Dtype dtype : kAll) {
     const Codec& format = codec(dtype);
     if (format.decompose == nullptr) continue;
@@ -175,7 +175,7 @@ TEST_CASE("F32 is a copy") {
   codec(Dtype::kF32).quantize(nullptr, 0, nullptr);
 }
 
-TEST_CASE("blocks may stand at any address") {
+TEST_CASE("blocks may be at any address") {
   for (const Dtype dtype : kAll) {
     CAPTURE(name(dtype));
     Bytes blocks(3 * block_bytes(dtype), std::byte{0x35});

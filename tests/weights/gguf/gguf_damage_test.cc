@@ -1,5 +1,5 @@
-// Files cut short and files with a wrong byte: a clear error or a correct load, and no more memory than twice
-// the file, whatever it claims.
+// Truncated and corrupted files: a clear error or a correct load, with at most twice the file's size of
+// memory, whatever the file claims.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ namespace {
 constexpr int kCuts = 300;
 constexpr int kChanges = 2000;
 constexpr std::size_t kHead = 64 * 1024;
-constexpr std::size_t kSmallConstant = 4096;  // tables of a few entries, the sentence of an error
+constexpr std::size_t kSmallConstant = 4096;  // tables of a few entries, an error message
 
 /// Opens and reads everything; returns whether the file was accepted. Fails the test on too much memory.
 bool survives(std::span<const std::byte> bytes) {
@@ -64,7 +64,7 @@ Bytes small_model() {
   return file.bytes().value();
 }
 
-/// A private, writable image of a file: changed bytes never reach the disk.
+/// A private, writable mapping of a file: changed bytes are never written to the disk.
 class PrivateImage {
  public:
   explicit PrivateImage(const std::string& path) {
@@ -88,7 +88,8 @@ class PrivateImage {
   std::size_t size_ = 0;
 };
 
-/// Changes bytes of the first `head` bytes, one at a time. Returns how many of the files were still accepted.
+/// Changes single bytes among the first `head` bytes, one at a time. Returns the number of files still
+/// accepted.
 int change_bytes(std::span<std::byte> file, std::size_t head, int changes) {
   std::mt19937 random(11);
   int accepted = 0;
@@ -108,7 +109,8 @@ TEST_CASE("a small model cut anywhere is refused") {
   const Bytes whole = small_model();
   REQUIRE(survives(whole));
   for (int i = 0; i < kCuts; ++i) {
-    // Half of the cuts in the head, where everything is described; a copy, so that sanitizers see its end.
+    // Half of the cuts are in the header, metadata and tensor infos. Copies the bytes, so that sanitizers see
+    // their end.
     const std::size_t range = i % 2 == 0 ? std::size_t{16 * 1024} : whole.size();
     const std::size_t size = range * static_cast<std::size_t>(i) / kCuts;
     CAPTURE(size);

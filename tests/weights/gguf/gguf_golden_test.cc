@@ -118,7 +118,7 @@ TEST_CASE("version 2 has the same layout") {
   check_tensors(*file);
 }
 
-TEST_CASE("an alignment other than 32 is obeyed") {
+TEST_CASE("an alignment other than 32 is respected") {
   const Bytes bytes = test::read_recorded("golden_align64.gguf");
   const Result<Gguf> file = Gguf::parse(bytes, "golden");
   REQUIRE(file.ok());
@@ -137,7 +137,7 @@ TEST_CASE("a big-endian file is refused by name") {
         "gguf_convert_endian.py, or download the little-endian file");
 }
 
-TEST_CASE("SmolLM2 opens, with what it is known to contain") {
+TEST_CASE("SmolLM2 opens with its known contents") {
   const auto path = test::find_model("SmolLM2-135M-Instruct.Q4_1.gguf");
   INFO("scripts/fetch-model fetches it");
   REQUIRE(path);
@@ -152,7 +152,7 @@ TEST_CASE("SmolLM2 opens, with what it is known to contain") {
   CHECK(file->tensor("blk.29.ffn_down.weight", {576, 1536}).ok());
 }
 
-TEST_CASE("Gemma 3 opens, with what it is known to contain", "[gemma]") {
+TEST_CASE("Gemma 3 opens with its known contents", "[gemma]") {
   const auto path = test::find_model("gemma-3-270m-q4_k_m.gguf");
   if (!path) {
     WARN("skipped: gemma-3-270m-q4_k_m.gguf is not in models/");  // tests/CMakeLists.txt looks for this

@@ -1,4 +1,4 @@
-// Typed look-ups of metadata and tensors, and the sentences of their errors.
+// Typed look-ups of metadata and tensors, and their error messages.
 #include <cstdint>
 #include <string>
 #include <utility>

@@ -1,4 +1,4 @@
-// Every way in which a file can be wrong, and the one sentence that says so.
+// The error message for every way in which a file can be invalid.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,7 +32,7 @@ void check_begin(std::string_view begin, ErrorCode code, const std::string& mess
   check_refused(RawFile().text(begin).zeros(40).bytes(), code, "'m' " + message);
 }
 
-/// A header and one key; what follows is the test's.
+/// A header and one key; the test adds the rest.
 RawFile one_key(std::string_view name, GgufType type) { return RawFile().header(0, 1).key(name, type); }
 
 /// A file with one tensor and `data` bytes for it.
@@ -47,7 +47,7 @@ RawFile aligned_to(std::uint32_t alignment) {
 
 }  // namespace
 
-TEST_CASE("files that are something else are named") {
+TEST_CASE("files of other formats are named") {
   const auto bad = ErrorCode::kBadFile;
   check_begin(
       "version https://git-lfs.github.com/spec/v1\noid sha256:0", bad,
@@ -70,20 +70,19 @@ TEST_CASE("files that are something else are named") {
         "is a Python pickle (an old PyTorch checkpoint); nothing in it is run; convert the model with "
         "convert_hf_to_gguf.py, or download a GGUF file of it");
   }
-  check_begin(
-      "PARTITAS", bad,
-      "is what a model has read of a chat, not a model; give the model that it was made with, and the "
-      "chat with --session to partita chat");
+  check_begin("PARTITAS", bad,
+              "is the saved KV cache of a chat, not a model; give the model of the chat, and the "
+              "chat with --session to partita chat");
   check_begin("PARTITAH", bad,
-              "is a screen of a model's output matrix, not a model; give the model beside which it lies; its "
-              "screen is found by itself");
+              "is a screen of a model's output matrix, not a model; give the model in the same directory; "
+              "Partita finds its screen automatically");
   check_begin("{\"partita_chat\":1}", bad,
-              "is a chat, not a model; give the model that it was had with, and the chat with --session to "
+              "is a chat, not a model; give the model of the chat, and the chat with --session to "
               "partita chat");
   check_begin(
       "{\"architectures\":", bad,
       "is JSON text, such as a checkpoint's config.json; give the path of a .gguf file; partita convert "
-      "makes one of a checkpoint's directory");
+      "makes one from a checkpoint's directory");
   for (const std::string_view page : {"<!DOCTYPE html>", "<!doctype html>", "<html lang=en>"}) {
     check_begin(page, bad, "is a web page; the download went wrong: fetch the file itself, not its page");
   }
@@ -143,7 +142,7 @@ TEST_CASE("counts in the header are bounded by the file and by the limit") {
                 "the header claims 5000 metadata keys, and a file of 100024 bytes can have at most 4096");
   check_damaged(
       RawFile().header(kHuge, 0).zeros(650),
-      "the header claims 18446744073709551615 tensors, and 650 bytes behind the metadata can describe at "
+      "the header claims 18446744073709551615 tensors, and 650 bytes after the metadata can describe at "
       "most 11");
 }
 
@@ -159,7 +158,7 @@ TEST_CASE("keys are checked") {
                 "a metadata key at byte 38 claims a length of 0, and 1 to 65535 are allowed");
   check_damaged(
       RawFile().header(0, 2).key("twice", GgufType::kUint8).zeros(1).key("twice", GgufType::kUint8).zeros(1),
-      "key 'twice' stands in the metadata twice");
+      "key 'twice' occurs twice in the metadata");
   check_damaged(
       RawFile().header(0, 1).string("a name that ends here").zeros(1),
       "the type of key 'a name that ends here' needs 4 bytes from byte 53, and the file ends at byte 54");
@@ -258,7 +257,7 @@ TEST_CASE("shapes of tensors are checked") {
       "file");
 }
 
-TEST_CASE("names, types and places of tensors are checked") {
+TEST_CASE("names, types and offsets of tensors are checked") {
   check_damaged(RawFile().header(1, 0).string("").zeros(64),
                 "a tensor's name at byte 24 claims a length of 0, and 1 to 65535 are allowed");
   check_damaged(
@@ -278,9 +277,9 @@ TEST_CASE("names, types and places of tensors are checked") {
     const Result<Gguf> file = Gguf::parse(bytes, "m");
     REQUIRE(file.ok());
     CHECK(file->tensors().empty());
-    REQUIRE(file->unread().size() == 1);
-    CHECK(file->unread()[0].name == "w");
-    CHECK(ggml_type_name(file->unread()[0].type) == type_name);
+    REQUIRE(file->unsupported().size() == 1);
+    CHECK(file->unsupported()[0].name == "w");
+    CHECK(ggml_type_name(file->unsupported()[0].type) == type_name);
     CHECK(file->check_types().error().code == ErrorCode::kUnsupported);
     CHECK(file->check_types().error().message ==
           "'m': tensor 'w' has the element type " + type_name + supported);
@@ -298,7 +297,7 @@ TEST_CASE("names, types and places of tensors are checked") {
                           .bytes();
   const Gguf file = Gguf::parse(mixed, "m").value();
   CHECK(file.tensors().size() == 1);
-  CHECK(file.unread()[1].tensors == 1);
+  CHECK(file.unsupported()[1].tensors == 1);
   CHECK(file.check_types().error().message ==
         "'m': tensor 'a' and another have the element types Q2_K, IQ4_XS" + supported);
   check_damaged(one_tensor({8}, 0, 16, 64),
@@ -322,12 +321,12 @@ TEST_CASE("tensors may not share a name or bytes") {
   const auto pair = [](std::string_view second, std::uint64_t offset) {
     return RawFile().header(2, 0).tensor("a", {16}, 0, 0).tensor(second, {16}, 0, offset).pad().zeros(128);
   };
-  check_damaged(pair("a", 64), "tensor 'a' stands in the file twice");
+  check_damaged(pair("a", 64), "tensor 'a' occurs twice in the file");
   check_damaged(pair("b", 32), "tensors 'a' and 'b' overlap in the file");
   CHECK(Gguf::parse(pair("b", 64).bytes(), "m").ok());
 }
 
-TEST_CASE("tensors may stand in any order") {
+TEST_CASE("tensors may be in any order") {
   RawFile file = RawFile().header(2, 0).tensor("a", {8}, 0, 32).tensor("b", {8}, 0, 0).pad().zeros(64);
   CHECK(Gguf::parse(file.bytes(), "m").ok());
 }

@@ -1,4 +1,4 @@
-// What the writer writes, the reader reads; what it cannot write, it names.
+// Round trips through the GGUF writer and reader; errors of the writer.
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -94,7 +94,7 @@ TEST_CASE("metadata that cannot be written is named") {
   check_error(GgufWriter().add(std::string(65536, 'k'), 1), code,
               "a metadata key has 65536 bytes, and 1 to 65535 are allowed");
   check_error(GgufWriter().add("general.alignment", 64u), code,
-              "metadata key 'general.alignment' is not for callers: the writer aligns to 32 bytes");
+              "metadata key 'general.alignment' cannot be set: the writer always aligns to 32 bytes");
 }
 
 TEST_CASE("tensors that cannot be written are named, the first mistake first") {

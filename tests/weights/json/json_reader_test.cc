@@ -24,7 +24,7 @@ std::string error_of(std::string_view text, const JsonLimits& limits = {}) {
   return checked.error().message;
 }
 
-TEST_CASE("JSON is read as the library's own parser reads it") {
+TEST_CASE("JSON is read as nlohmann's parser reads it") {
   for (const std::string_view text :
        {R"({"a":[1,-2,0.5,true,null,"\u00e9"],"b":{},"":[[],{"c":[{"d":1}],"e":2},3]})", "[]", "{}", "null",
         R"("text")", "-0", "18446744073709551615", "1e300", R"({"b":1,"a":2})",
@@ -36,7 +36,7 @@ TEST_CASE("JSON is read as the library's own parser reads it") {
   }
 }
 
-/// Texts that are JSON or nearly are, from a seed: made of pieces, then spoiled.
+/// Random texts that are JSON or nearly JSON: built from parts, then corrupted.
 std::string nearly_json(std::mt19937& random) {
   static const std::vector<std::string> kPieces = {"{",
                                                    "}",
@@ -105,7 +105,7 @@ std::string nearly_json(std::mt19937& random) {
   return text;
 }
 
-TEST_CASE("What the library's own parser takes is taken, with the same values, and nothing else") {
+TEST_CASE("The scanner accepts exactly what nlohmann's parser accepts, with the same values") {
   std::mt19937 random(11);
   std::size_t taken = 0;
   for (int i = 0; i < test::all_or(300'000, 60'000); ++i) {
@@ -123,7 +123,7 @@ TEST_CASE("What the library's own parser takes is taken, with the same values, a
   CHECK(taken > 1000);
 }
 
-TEST_CASE("Of a key that an object has twice the last value counts, or it is refused") {
+TEST_CASE("For a duplicate key the last value wins, or the object is refused") {
   const std::string_view twice = R"({"a":1,"b":[2],"a":{"c":3,"c":4},"d":5})";
   CHECK(check_json(twice, "it").ok());
   CHECK(read_ordered_json(twice, "it", {})->dump() == R"({"a":{"c":4},"b":[2],"d":5})");
@@ -147,7 +147,7 @@ TEST_CASE("JSON is read within its limits") {
   CHECK(error_of(objects) == deep);
 }
 
-TEST_CASE("What is no JSON is said with its place") {
+TEST_CASE("An error for invalid JSON names the position") {
   CHECK(error_of("") == "it is not valid JSON: it ends too early, at byte 0");
   CHECK(error_of("[1,") == "it is not valid JSON: it ends too early, at byte 3");
   CHECK(error_of("[1,}") == "it is not valid JSON: unexpected input at byte 4");

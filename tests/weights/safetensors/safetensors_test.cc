@@ -1,5 +1,5 @@
-// Safetensors files: read as they are meant, refused with the one sentence that says what is wrong, cut and
-// changed anywhere.
+// Safetensors files: valid ones, the error messages for invalid ones, truncation and corruption at every
+// position.
 #include "weights/safetensors/safetensors.h"
 
 #include <cstdlib>
@@ -51,7 +51,7 @@ void check_damaged(std::string_view header, std::size_t data, const std::string&
 /// A header with one tensor "w" of these members.
 std::string one_tensor(const std::string& members) { return R"({"w":{)" + members + "}}"; }
 
-/// The sentence about a text that is no index; 'i' is its name.
+/// The error message for an invalid index named 'i'.
 std::string index_error(std::string_view text) {
   const auto map = parse_weight_map(text, "i");
   REQUIRE_FALSE(map.ok());
@@ -59,7 +59,7 @@ std::string index_error(std::string_view text) {
   return map.error().message;
 }
 
-/// A directory that is deleted with its owner.
+/// A directory; its destructor deletes it.
 class Directory {
  public:
   Directory() {
@@ -153,16 +153,16 @@ TEST_CASE("lengths of headers are checked") {
                 "'m': the header claims 21 bytes, and only 20 follow its length" + kAgain);
 }
 
-TEST_CASE("headers that are no object of tensors are refused") {
+TEST_CASE("headers that are not an object of tensors are refused") {
   const auto bad = ErrorCode::kBadFile;
   check_refused(raw_safetensors(""), bad, "'m': the header is not valid JSON: it ends too early, at byte 0");
   check_refused(raw_safetensors("{}x"), bad, "'m': the header is not valid JSON: unexpected input at byte 3");
   check_refused(raw_safetensors("{\"\xff\":1}"), bad,
                 "'m': the header is not valid JSON: unexpected input at byte 3");
-  check_damaged("[]", 0, "the header is no JSON object");
+  check_damaged("[]", 0, "the header is not a JSON object");
   check_damaged(R"({"__metadata__":1})", 0, "'__metadata__' is not an object of strings");
   check_damaged(R"({"__metadata__":{"a":1}})", 0, "'__metadata__' is not an object of strings");
-  check_damaged(R"({"w":[]})", 0, "tensor 'w' is described by something else than an object");
+  check_damaged(R"({"w":[]})", 0, "tensor 'w' is not described by an object");
   check_damaged(R"({"":{}})", 0, "a tensor's name has 0 bytes, and 1 to 65535 are allowed");
   check_damaged("{\"" + std::string(65536, 'n') + "\":{}}", 0,
                 "a tensor's name has 65536 bytes, and 1 to 65535 are allowed");
@@ -176,21 +176,21 @@ TEST_CASE("headers that are no object of tensors are refused") {
   }
 }
 
-TEST_CASE("types, shapes and places of tensors in safetensors files are checked") {
+TEST_CASE("types, shapes and offsets of tensors in safetensors files are checked") {
   check_damaged(one_tensor(R"("shape":[1],"data_offsets":[0,4])"), 4,
                 "tensor 'w' has no 'dtype' that is a string");
   check_damaged(one_tensor(R"("dtype":3,"shape":[1],"data_offsets":[0,4])"), 4,
                 "tensor 'w' has no 'dtype' that is a string");
   check_refused(raw_safetensors(one_tensor(R"("dtype":"F23","shape":[1],"data_offsets":[0,4])"), Bytes(4)),
                 ErrorCode::kUnsupported,
-                "'m': tensor 'w' has the type 'F23', which the format is not known to have");
+                "'m': tensor 'w' has the type 'F23', which is not a safetensors type");
   for (const std::string shape : {R"("n":1)", R"("shape":1)", R"("shape":{"a":1})"}) {
     check_damaged(one_tensor(R"("dtype":"F32",)" + shape + R"(,"data_offsets":[0,4])"), 4,
                   "tensor 'w' has no 'shape' that is an array");
   }
   for (const std::string dim : {"-1", "1.0", "\"1\"", "null", "18446744073709551616"}) {
     check_damaged(one_tensor(R"("dtype":"F32","shape":[)" + dim + R"(],"data_offsets":[0,4])"), 4,
-                  "the shape of tensor 'w' has a dimension that is no count");
+                  "the shape of tensor 'w' has a dimension that is not an unsigned integer");
   }
   check_damaged(one_tensor(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), 4,
                 "tensor 'w' has 9 dimensions, and 8 are allowed");
@@ -198,7 +198,7 @@ TEST_CASE("types, shapes and places of tensors in safetensors files are checked"
        {R"("n":1)", R"("data_offsets":4)", R"("data_offsets":[0])", R"("data_offsets":[0,4,4])",
         R"("data_offsets":[0,-4])", R"("data_offsets":["0",4])"}) {
     check_damaged(one_tensor(R"("dtype":"F32","shape":[1],)" + place), 4,
-                  "tensor 'w' has no 'data_offsets' that are two counts");
+                  "tensor 'w' has no 'data_offsets' of two unsigned integers");
   }
   check_damaged(one_tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), 4,
                 "tensor 'w' lies at bytes 4 to 0 of the data, which has 4 bytes");
@@ -208,11 +208,11 @@ TEST_CASE("types, shapes and places of tensors in safetensors files are checked"
                 "tensor 'w' lies at bytes 18446744073709551612 to 0 of the data, which has 4 bytes");
 }
 
-TEST_CASE("bytes of tensors must be what shape and type say") {
+TEST_CASE("the size of a tensor must match its shape and type") {
   check_damaged(one_tensor(R"("dtype":"F32","shape":[2,3],"data_offsets":[0,20])"), 20,
                 "tensor 'w' of type F32 and shape [2, 3] needs 24 bytes, and its data_offsets give it 20");
   check_damaged(one_tensor(R"("dtype":"F4","shape":[3],"data_offsets":[0,2])"), 2,
-                "tensor 'w' of type F4 and shape [3] takes 12 bits, which are no whole bytes");
+                "tensor 'w' of type F4 and shape [3] takes 12 bits, which is not a whole number of bytes");
   check_damaged(one_tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])"), 4,
                 "tensor 'w' has the shape [4294967296, 4294967296], more than 2^64 bits");
   check_damaged(one_tensor(R"("dtype":"F16","shape":[1152921504606846976],"data_offsets":[0,4])"), 4,
@@ -231,13 +231,13 @@ TEST_CASE("tensors of a safetensors file fill its data") {
   check_damaged(pair(0, 4), 4,
                 "tensor 'b' begins at byte 0 of the data, within another one, which ends at 4");
   check_damaged(pair(5, 8), 8,
-                "tensor 'b' begins at byte 5 of the data, and the one before it ends at 4: nothing has the "
-                "bytes between");
+                "tensor 'b' begins at byte 5 of the data, and the one before it ends at 4: no tensor covers "
+                "the bytes between");
   check_damaged(pair(4, 8), 9, "the tensors end at byte 8 of the data, which has 9 bytes");
   check_damaged("{}", 1, "the tensors end at byte 0 of the data, which has 1 bytes");
 }
 
-TEST_CASE("a tensor without elements may stand where another one begins or ends, whatever their names") {
+TEST_CASE("an empty tensor may be where another one begins or ends, whatever their names") {
   const std::string full = R"("dtype":"U8","shape":[4],"data_offsets":[0,4]})";
   const auto empty = [](const char* offset) {
     return std::string(R"("dtype":"U8","shape":[0],"data_offsets":[)") + offset + "," + offset + "]}";
@@ -322,16 +322,17 @@ TEST_CASE("an index and its files are one checkpoint") {
   CHECK(absent.message ==
         "'" + index + "' says that tensor 'x' is in 'one.safetensors', and it is not" + kAgain);
   CHECK(refused(R"({"weight_map":{"x":"three.safetensors"}})").first.code == ErrorCode::kNotFound);
-  // An index is no file of tensors, so that none leads to itself.
+  // An index cannot list an index as a shard, so that it cannot refer to itself.
   CHECK(refused(R"({"weight_map":{"x":"wrong.safetensors.index.json"}})").first.code == ErrorCode::kBadFile);
   CHECK(SafeTensors::open(index + "none").error().code == ErrorCode::kNotFound);
 }
 
-TEST_CASE("an index that is wrong is refused") {
+TEST_CASE("an invalid index is refused") {
   CHECK(index_error("") == "'i' is not valid JSON: it ends too early, at byte 0");
   for (const std::string_view text : {"[]", "{}", R"({"weight_map":[]})", R"({"weight_map":"a"})"})
     CHECK(index_error(text) == "'i' has no 'weight_map' that is an object" + kAgain);
-  CHECK(index_error(R"({"weight_map":{"w":1}})") == "'i' gives tensor 'w' a file that is no string" + kAgain);
+  CHECK(index_error(R"({"weight_map":{"w":1}})") ==
+        "'i' gives tensor 'w' a file that is not a string" + kAgain);
   const std::string endless(256, 'n');
   for (const std::string_view name :
        {"", ".", "..", "/etc/passwd", "a/b", "../x", "a\\u0000b", endless.data()}) {

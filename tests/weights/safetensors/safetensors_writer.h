@@ -1,4 +1,4 @@
-// Safetensors files for tests, right ones and wrong ones.
+// Writes valid and invalid safetensors files for tests.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace partita::test {
 
-/// A header as it is given, with its length before it and `data` behind.
+/// The length of the header, the header unchanged, then `data`.
 std::vector<std::byte> raw_safetensors(std::string_view header, const std::vector<std::byte>& data = {});
 
-/// Puts tensors one behind the other.
+/// Writes tensors contiguously.
 ///
 ///     SafeTensorsWriter().add("w", {2, 3}, values).bytes()
 class SafeTensorsWriter {
@@ -20,7 +20,7 @@ class SafeTensorsWriter {
   /// One float for every element, stored as "F32", "F16" or "BF16".
   SafeTensorsWriter& add(std::string_view name, const std::vector<std::uint64_t>& shape,
                          const std::vector<float>& values, std::string_view type = "F32");
-  /// Any type, by its bytes.
+  /// A tensor of any type, given as bytes.
   SafeTensorsWriter& add_bytes(std::string_view name, std::string_view type,
                                const std::vector<std::uint64_t>& shape, const std::vector<std::byte>& bytes);
 

@@ -1,0 +1,32 @@
+// A model family: one file in engine/models/ that reads its metadata and builds its layers.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "engine/config.h"
+#include "engine/layers/layer.h"
+#include "engine/models/layer_reader.h"
+#include "engine/models/metadata_reader.h"
+
+namespace partita {
+
+struct Family {
+  std::string_view name;  // general.architecture
+
+  /// Fills what the family decides: Config::layer_kinds and Config::rope, and where they differ from Llama's
+  /// the activation and the scales. The sizes are filled in already.
+  void (*read)(MetadataReader& in, Config& config);
+
+  /// Builds one layer from its tensors.
+  Layer (*layer)(LayerReader& in, const Config& config, std::size_t index);
+};
+
+/// All families. engine/CMakeLists.txt lists them; each is a constant of that name.
+std::span<const Family* const> families();
+
+/// The family of this name, or null.
+const Family* find_family(std::string_view name);
+
+}  // namespace partita

@@ -1,0 +1,60 @@
+#include "engine/models/layer_reader.h"
+
+#include "weights/try.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace partita {
+namespace {
+
+/// Row h * head_dim + i + b * head_dim / 2 (b = 0, 1) of packed halves is row h * head_dim + 2 i + b of
+/// adjacent pairs.
+std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_t head_dim) {
+  std::vector<std::uint32_t> map(rows);
+  const std::uint32_t half = head_dim / 2;
+  for (std::uint32_t r = 0; r < rows; ++r) {
+    const std::uint32_t in_head = r % head_dim;
+    map[r] = r - in_head + 2 * (in_head % half) + in_head / half;
+  }
+  return map;
+}
+
+}  // namespace
+
+Norm LayerReader::rms(std::string_view name, std::size_t size) {
+  Norm norm;
+  norm.eps = norm_eps_;
+  if (error_) return norm;
+  if (auto read = tensors_.vector(prefix_ + std::string(name) + ".weight", size, norm.weight); !read) {
+    error_ = read.error();
+  }
+  return norm;
+}
+
+void LayerReader::linears(std::initializer_list<Part> parts) {
+  if (error_) return;
+  if (auto done = read(parts); !done) error_ = done.error();
+}
+
+Result<void> LayerReader::read(std::initializer_list<Part> parts) {
+  std::vector<Packing> list;
+  for (const Part& part : parts) {
+    const std::string name = prefix_ + std::string(part.name);
+    std::vector<std::uint32_t> map;
+    if (part.pairs == RopePairs::kAdjacent) map = rows_of_adjacent_pairs(part.rows, head_dim_);
+    if (tensors_.file().has_tensor(name + ".bias")) {
+      Vector bias;
+      TRY(tensors_.vector(name + ".bias", part.rows, bias));
+      part.to->bias = bias;
+      for (std::size_t r = 0; r < map.size(); ++r) part.to->bias[r] = bias[map[r]];
+    }
+    auto packing = tensors_.prepare(name + ".weight", part.rows, part.cols, std::move(map), part.to->weight);
+    if (!packing) return packing.error();
+    list.push_back(*std::move(packing));
+  }
+  return tensors_.pack(list, head_dim_ / kPanelRows);  // in units of a head, whose rows a map mixes
+}
+
+}  // namespace partita

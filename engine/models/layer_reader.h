@@ -1,0 +1,57 @@
+// The tensors of one layer, by their names in GGUF files. A family builds its Layer with it.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/layers/layer.h"
+#include "engine/tensor_loader.h"
+#include "partita/result.hpp"
+
+namespace partita {
+
+/// Which elements of a head rotate together in the file's rows of Q and K. Packed rows are always in halves.
+enum class RopePairs : std::uint8_t {
+  kNone,      // no rotary rows
+  kHalves,    // (i, i + head_dim / 2)
+  kAdjacent,  // (2i, 2i + 1)
+};
+
+/// Reads "blk.{index}.{name}.weight" and ".bias". The first error is kept; what is read after it stays empty.
+class LayerReader {
+ public:
+  LayerReader(TensorLoader& tensors, std::size_t index, std::uint32_t head_dim, float norm_eps)
+      : tensors_(tensors),
+        prefix_("blk." + std::to_string(index) + "."),
+        head_dim_(head_dim),
+        norm_eps_(norm_eps) {}
+
+  const std::optional<Error>& error() const { return error_; }
+
+  /// An RMS norm of `size` elements.
+  Norm rms(std::string_view name, std::size_t size);
+
+  /// Where a matrix [rows][cols] goes, with its bias if the file has one.
+  struct Part {
+    std::string_view name;
+    Linear* to;
+    std::size_t rows, cols;
+    RopePairs pairs = RopePairs::kNone;
+  };
+  /// Matrices that a step multiplies together: their panels are packed as one list.
+  void linears(std::initializer_list<Part> parts);
+
+ private:
+  Result<void> read(std::initializer_list<Part> parts);
+
+  TensorLoader& tensors_;
+  const std::string prefix_;
+  const std::uint32_t head_dim_;
+  const float norm_eps_;
+  std::optional<Error> error_;
+};
+
+}  // namespace partita

@@ -1,0 +1,43 @@
+// Llama 1 to 3, Mistral 7B, SmolLM2 (Touvron et al. 2023): what other families differ from.
+#include "engine/models/llama.h"
+
+#include "engine/models/family.h"
+
+namespace partita {
+
+Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+  const std::size_t q_rows = std::size_t{c.heads} * c.head_dim,
+                    kv_rows = std::size_t{c.kv_heads} * c.head_dim;
+  Layer layer;
+  layer.pre = in.rms("attn_norm", c.hidden_size);
+  layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
+  Attention& a = layer.attention;
+  a.rope = c.layer_kinds[index].rope;
+  in.linears({{"attn_q", &a.q, q_rows, c.hidden_size, pairs},
+              {"attn_k", &a.k, kv_rows, c.hidden_size, pairs},
+              {"attn_v", &a.v, kv_rows, c.hidden_size}});
+  in.linears({{"attn_output", &a.out, c.hidden_size, q_rows}});
+  Ffn& ffn = layer.ffn;
+  ffn.activation = c.activation;
+  in.linears({{"ffn_gate", &ffn.gate, c.ffn_size, c.hidden_size}});
+  in.linears({{"ffn_up", &ffn.up, c.ffn_size, c.hidden_size}});
+  in.linears({{"ffn_down", &ffn.down, c.hidden_size, c.ffn_size}});
+  return layer;
+}
+
+void read_uniform_layers(MetadataReader& in, Config& config) {
+  const std::uint32_t window = in.window();
+  config.rope = {in.global_rope(config.head_dim)};
+  config.layer_kinds.assign(config.layers, LayerKind{window, 0});
+}
+
+namespace models {
+
+extern const Family llama = {.name = "llama",
+                             .read = read_uniform_layers,
+                             .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                               return llama_layer(in, c, index, RopePairs::kAdjacent);
+                             }};
+
+}  // namespace models
+}  // namespace partita

@@ -1,0 +1,131 @@
+#include "engine/models/metadata_reader.h"
+
+#include <utility>
+#include <variant>
+
+#include "engine/limits.h"
+#include "weights/codecs/codec.h"
+#include "weights/sentence.h"
+
+namespace partita {
+namespace {
+
+constexpr std::uint32_t kMaxWindow = 1u << 24;
+constexpr double kMaxRopeFactor = 1e6;
+
+}  // namespace
+
+std::string MetadataReader::key(std::string_view name) const {
+  return std::string(family_) + "." + std::string(name);
+}
+
+bool MetadataReader::has(std::string_view name) const { return file_.find(key(name)) != nullptr; }
+
+void MetadataReader::fail(Error error) {
+  if (!error_) error_ = std::move(error);
+}
+
+void MetadataReader::fail(ErrorCode code, std::string_view name, const std::string& rest) {
+  fail({code, "'" + file_.path() + "': " + key(name) + " " + rest});
+}
+
+std::uint32_t MetadataReader::count(std::string_view name, std::uint32_t min, std::uint32_t max,
+                                    std::optional<std::uint32_t> missing) {
+  auto found = missing ? file_.get_uint(key(name), *missing) : file_.get_uint(key(name));
+  if (!found) {
+    fail(found.error());
+    return min;
+  }
+  if (*found >= min && *found <= max) return static_cast<std::uint32_t>(*found);
+  fail(ErrorCode::kBadFile, name,
+       "is " + std::to_string(*found) + ", and must be between " + std::to_string(min) + " and " +
+           std::to_string(max));
+  return min;
+}
+
+double MetadataReader::number(std::string_view name, double min, double max, std::optional<double> missing) {
+  auto found = missing ? file_.get_float(key(name), *missing) : file_.get_float(key(name));
+  if (!found) {
+    fail(found.error());
+    return min;
+  }
+  if (*found >= min && *found <= max) return *found;
+  fail(ErrorCode::kBadFile, name,
+       "is " + to_text(*found) + ", and must be between " + to_text(min) + " and " + to_text(max));
+  return min;
+}
+
+bool MetadataReader::flag(std::string_view name, bool missing) {
+  auto found = file_.get_bool(key(name), missing);
+  if (found) return *found;
+  fail(found.error());
+  return missing;
+}
+
+std::vector<bool> MetadataReader::flags(std::string_view name, std::size_t size) {
+  const GgufValue* value = file_.find(key(name));
+  if (value == nullptr || !std::holds_alternative<GgufArray>(*value)) return {};
+  const auto& array = std::get<GgufArray>(*value);
+  std::vector<bool> out(size, false);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::optional<bool> flag = array.bool_at(i);
+    if (!flag) {
+      fail(ErrorCode::kBadFile, name, "must have " + std::to_string(size) + " elements, true or false");
+      return out;
+    }
+    out[i] = *flag;
+  }
+  return out;
+}
+
+std::string_view MetadataReader::text(std::string_view name, std::string_view missing) {
+  if (!has(name)) return missing;
+  auto found = file_.get_string(key(name));
+  if (found) return *found;
+  fail(found.error());
+  return missing;
+}
+
+std::uint32_t MetadataReader::window() { return count("attention.sliding_window", 0, kMaxWindow, 0); }
+
+double MetadataReader::rope_base(std::string_view name) { return number(name, 1, kMaxRopeBase, 10000); }
+
+/// Divides frequencies by the factors of rope_freqs.weight (the scaling of Llama 3, computed by the
+/// converter).
+void MetadataReader::apply_rope_factors(Rope& rope) {
+  constexpr std::string_view kName = "rope_freqs.weight";
+  if (!file_.has_tensor(kName)) return;
+  auto tensor = file_.tensor(kName, {rope.inverse_frequency.size()});
+  if (!tensor) return fail(tensor.error());
+  std::vector<std::byte> buffer;
+  const auto bytes = file_.read(tensor->bytes, buffer);
+  if (!bytes) return fail(bytes.error());
+  std::vector<float> factors(rope.inverse_frequency.size());
+  codec(tensor->dtype).dequantize(bytes->data(), factors.size(), factors.data());
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    if (!(factors[i] >= 1 / kMaxRopeFactor && factors[i] <= kMaxRopeFactor)) {
+      return fail({ErrorCode::kBadFile, "'" + file_.path() + "': rope_freqs.weight[" + std::to_string(i) +
+                                            "] is " + to_text(factors[i]) +
+                                            ", and must be between 1e-06 and 1e+06"});
+    }
+    rope.inverse_frequency[i] /= factors[i];
+  }
+}
+
+Rope MetadataReader::global_rope(std::uint32_t head_dim) {
+  Rope rope = make_rope(rope_base("rope.freq_base"), head_dim);
+  const std::string_view scaling = text("rope.scaling.type", "linear");
+  if (scaling != "linear" && scaling != "none") {
+    fail(ErrorCode::kUnsupported, "rope.scaling.type",
+         "is '" + std::string(scaling.substr(0, 64)) + "', and only 'linear' and 'none' can be used");
+  }
+  if (scaling == "linear") {
+    const double old_key = number("rope.scale_linear", 1 / kMaxRopeFactor, kMaxRopeFactor, 1);
+    const double factor = number("rope.scaling.factor", 1 / kMaxRopeFactor, kMaxRopeFactor, old_key);
+    for (float& f : rope.inverse_frequency) f = static_cast<float>(f / factor);
+  }
+  apply_rope_factors(rope);
+  return rope;
+}
+
+}  // namespace partita

@@ -1,0 +1,62 @@
+// Reading a model's metadata with limits: every value is checked, the first error is kept.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/layers/rope.h"
+#include "partita/result.hpp"
+#include "weights/gguf/gguf.h"
+
+namespace partita {
+
+/// The keys "{family}.{name}" of one file. The first error is kept in error(); callers ignore values that are
+/// read after it.
+class MetadataReader {
+ public:
+  MetadataReader(const Gguf& file, std::string_view family) : file_(file), family_(family) {}
+
+  const Gguf& file() const { return file_; }
+  const std::optional<Error>& error() const { return error_; }
+  bool has(std::string_view name) const;
+
+  /// A number from min to max; `missing` is the value of a key that the file may leave out. A value outside
+  /// the limits is kBadFile and returns `min`.
+  std::uint32_t count(std::string_view name, std::uint32_t min, std::uint32_t max,
+                      std::optional<std::uint32_t> missing = std::nullopt);
+  double number(std::string_view name, double min, double max, std::optional<double> missing = std::nullopt);
+  bool flag(std::string_view name, bool missing);
+
+  /// The first `size` elements of an array of booleans; empty if the key is missing or a plain number.
+  std::vector<bool> flags(std::string_view name, std::size_t size);
+
+  /// The text of a key, or `missing`.
+  std::string_view text(std::string_view name, std::string_view missing);
+
+  /// "attention.sliding_window" in tokens; 0: none.
+  std::uint32_t window();
+
+  /// The base of a RoPE; 10000 if the file has none.
+  double rope_base(std::string_view name);
+
+  /// The RoPE of layers without a window: "rope.freq_base", with the scaling that metadata and the tensor
+  /// rope_freqs.weight give. A scaling that is not linear is kUnsupported.
+  Rope global_rope(std::uint32_t head_dim);
+
+  /// Keeps the error "'{file}': {family}.{name} {rest}".
+  void fail(ErrorCode code, std::string_view name, const std::string& rest);
+  void fail(Error error);
+
+ private:
+  std::string key(std::string_view name) const;
+  void apply_rope_factors(Rope& rope);
+
+  const Gguf& file_;
+  std::string_view family_;
+  std::optional<Error> error_;
+};
+
+}  // namespace partita

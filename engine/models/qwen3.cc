@@ -1,0 +1,19 @@
+// Qwen 3, dense (Qwen Team 2025): Llama's layer with norms of queries and keys, and rotary halves.
+#include "engine/models/family.h"
+#include "engine/models/llama.h"
+
+namespace partita::models {
+namespace {
+
+Layer layer(LayerReader& in, const Config& c, std::size_t index) {
+  Layer layer = llama_layer(in, c, index, RopePairs::kHalves);
+  layer.attention.q_norm = in.rms("attn_q_norm", c.head_dim);
+  layer.attention.k_norm = in.rms("attn_k_norm", c.head_dim);
+  return layer;
+}
+
+}  // namespace
+
+extern const Family qwen3 = {.name = "qwen3", .read = read_uniform_layers, .layer = layer};
+
+}  // namespace partita::models
