@@ -17,6 +17,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 using Clock = std::chrono::steady_clock;

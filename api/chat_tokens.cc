@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace partita {
+namespace partita::internal {
 
 ControlTokens::ControlTokens(const Tokenizer& tokenizer) {
   for (std::size_t i = 0; i < tokenizer.size(); ++i) {
@@ -75,4 +75,4 @@ Result<std::vector<TokenId>> tokenize_pieces(const Tokenizer& tokenizer, const C
   return ids;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "tokenizer/jinja/chat_template.h"
 #include "tokenizer/tokenizer.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The spellings of a vocabulary's control tokens, found in text longest first.
 class ControlTokens {
@@ -40,4 +40,4 @@ class ControlTokens {
 Result<std::vector<TokenId>> tokenize_pieces(const Tokenizer& tokenizer, const ControlTokens& controls,
                                              std::span<const ChatTemplate::Piece> pieces);
 
-}  // namespace partita
+}  // namespace partita::internal

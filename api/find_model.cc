@@ -9,6 +9,7 @@
 #include "weights/catch_all.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 namespace fs = std::filesystem;

@@ -9,6 +9,7 @@
 #include "weights/json/document.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 using Json = nlohmann::ordered_json;

@@ -19,6 +19,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 using Json = nlohmann::ordered_json;

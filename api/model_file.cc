@@ -5,7 +5,7 @@
 #include "partita/partita.hpp"
 #include "weights/bundled/bundled_model.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<Gguf> open_model_file(const std::string& path) {
   if (path == kBundledModel && bundled_model().empty()) {
@@ -28,4 +28,4 @@ Result<Gguf> open_model_file(const std::string& path) {
   return Gguf::open(path);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

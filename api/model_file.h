@@ -5,10 +5,10 @@
 
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The GGUF file at `path`, or for kBundledModel the one in the library. Errors: those of Gguf::open();
 /// kUnsupported for a directory.
 Result<Gguf> open_model_file(const std::string& path);
 
-}  // namespace partita
+}  // namespace partita::internal

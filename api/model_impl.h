@@ -18,6 +18,7 @@
 #include "weights/gguf/gguf.h"
 
 namespace partita {
+using namespace internal;
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace partita {
+namespace partita::internal {
 
 ModelVocabulary::ModelVocabulary(const Tokenizer& tokenizer, std::size_t ids)
     : tokenizer_(tokenizer), ids_(std::max(ids, tokenizer.size())) {}
@@ -23,4 +23,4 @@ std::string_view ModelVocabulary::text(std::int32_t id) const {
   return std::string_view(bytes_).substr(begins_[at], begins_[at + 1] - begins_[at]);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

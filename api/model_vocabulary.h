@@ -8,7 +8,7 @@
 #include "sampling/vocabulary.h"
 #include "tokenizer/tokenizer.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The first call of text() builds the texts of all ids; they take 2 to 3 MB at 262,144 ids.
 class ModelVocabulary : public Vocabulary {
@@ -30,4 +30,4 @@ class ModelVocabulary : public Vocabulary {
   mutable std::vector<std::size_t> begins_;  // [ids + 1], in bytes_
 };
 
-}  // namespace partita
+}  // namespace partita::internal

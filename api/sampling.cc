@@ -10,6 +10,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 float* field_of(Sampling& sampling, std::string_view name) {
@@ -76,6 +77,8 @@ Result<Sampling> preset(std::string_view name) {
   });
 }
 
+namespace internal {
+
 SamplingOptions sampling_options(const Sampling& sampling) {
   SamplingOptions options;
   options.set("temperature", sampling.temperature);
@@ -87,6 +90,8 @@ SamplingOptions sampling_options(const Sampling& sampling) {
   if (!sampling.samplers.empty()) options.samplers = sampling.samplers;
   return options;
 }
+
+}  // namespace internal
 
 Result<void> Sampling::set(std::string_view name, SamplingValue value) {
   return catch_all([&]() -> Result<void> {

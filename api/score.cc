@@ -11,6 +11,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 /// Positions that the head answers at a time: enough to share each read of its weights, few enough for rows

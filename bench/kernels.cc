@@ -16,7 +16,7 @@
 #include "bench/roof.h"
 #include "engine/kernels/panels.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// One kernel with memory of its own.
@@ -153,10 +153,11 @@ void measure(benchmark::State& state, const Case& c, double roof) {
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal
 
 int main(int argc, char** argv) {
   using namespace partita;
+  using namespace partita::internal;
   const Result<Isa> isa = choose_isa();
   if (!isa) {
     std::fprintf(stderr, "kernels: %s\n", isa.error().message.c_str());

@@ -15,7 +15,7 @@
 #include "engine/kernels/tile_products.h"
 #include "tests/packed.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kCols = 1536;
@@ -83,14 +83,15 @@ void register_all() {
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  const partita::Isa isa = partita::choose_isa().value();
+  const partita::internal::Isa isa = partita::internal::choose_isa().value();
   const auto billions = [](double rate) { return std::to_string(rate * 1e-9); };
-  benchmark::AddCustomContext("roof of weights, 64 MiB read, GB/s", billions(partita::read_roof(64 << 20)));
-  benchmark::AddCustomContext("roof of float MACs, 1e9/s", billions(partita::fma_roof(isa) / 2));
-  partita::register_all();
+  benchmark::AddCustomContext("roof of weights, 64 MiB read, GB/s",
+                              billions(partita::internal::read_roof(64 << 20)));
+  benchmark::AddCustomContext("roof of float MACs, 1e9/s", billions(partita::internal::fma_roof(isa) / 2));
+  partita::internal::register_all();
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -16,7 +16,7 @@
 #define PARTITA_AVX2
 #endif
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -93,4 +93,4 @@ double fma_roof([[maybe_unused]] Isa isa) {
   return 0;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

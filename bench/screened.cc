@@ -24,6 +24,8 @@
 namespace {
 
 using namespace partita;
+
+using namespace partita::internal;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kContext = 512;

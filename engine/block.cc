@@ -8,7 +8,7 @@
 #include "engine/layers/attention.h"
 #include "engine/layers/layer.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// A linear layer and where its rows go.
@@ -224,4 +224,4 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   worker.wait();
 }
 
-}  // namespace partita
+}  // namespace partita::internal

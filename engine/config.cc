@@ -10,7 +10,7 @@
 #include "engine/models/family.h"
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 std::string multiple_of_16(std::uint32_t value) {
@@ -180,4 +180,4 @@ Result<Config> read_config(const Gguf& file) {
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -12,7 +12,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// What differs between layers: attention window and RoPE.
 struct LayerKind {
@@ -60,4 +60,4 @@ void limit_attention(Config& config, std::uint32_t window, std::uint32_t sinks);
 /// The names of the supported families, for messages.
 std::vector<std::string_view> known_families();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::string_view kCutoffs = "partita.embedding.cutoffs";
@@ -97,4 +97,4 @@ Result<std::uint64_t> count_words(const Gguf& file, std::uint32_t hidden_size) {
   return words;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

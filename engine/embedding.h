@@ -9,7 +9,7 @@
 #include "engine/tensor_loader.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 struct Band {
   std::size_t begin = 0;  // its first rank in the vocabulary order
@@ -42,4 +42,4 @@ Result<void> load_embedding(TensorLoader& tensors, std::size_t vocab_size, std::
 /// The number of words of the embedding, by the shapes of its tensors alone. Errors: kBadFile.
 Result<std::uint64_t> count_words(const Gguf& file, std::uint32_t hidden_size);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr std::uint32_t kMaxLayers = 1024;
 inline constexpr std::uint32_t kMaxWidth = 65536;  // hidden_size, heads * head_dim
@@ -17,4 +17,4 @@ inline constexpr std::uint32_t kWidthMultiple = 16;     // of every width: the r
 inline constexpr double kMaxRopeBase = 1e12;
 inline constexpr std::size_t kMaxMixtureContexts = 256;  // of a mixture of softmaxes
 
-}  // namespace partita
+}  // namespace partita::internal

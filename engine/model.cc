@@ -11,7 +11,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 Result<Isa> pick_isa(const LoadOptions& options) {
@@ -144,4 +144,4 @@ std::size_t Transformer::bytes_per_token() const {
   return bytes;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -18,7 +18,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 struct LoadOptions {
   int threads = 1;
@@ -75,4 +75,4 @@ class Transformer {
   Vector final_norm_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

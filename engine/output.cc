@@ -10,7 +10,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::string_view kKind = "partita.head.kind";
@@ -179,4 +179,4 @@ Result<void> load_output(TensorLoader& tensors, std::size_t vocab_size, std::siz
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "engine/tensor_loader.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 enum class OutputKind : std::uint8_t {
   kDense,     // softmax(root)
@@ -60,4 +60,4 @@ struct OutputWeights {
 Result<void> load_output(TensorLoader& tensors, std::size_t vocab_size, std::size_t hidden_size,
                          const Embedding& embedding, OutputWeights& out);
 
-}  // namespace partita
+}  // namespace partita::internal

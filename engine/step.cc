@@ -10,7 +10,7 @@
 #include "engine/workspace.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 Error bad_step(std::string sentence) { return {ErrorCode::kInvalidArgument, std::move(sentence)}; }
@@ -189,4 +189,4 @@ Result<void> Engine::step(std::span<const Chunk> chunks, float* hidden, const st
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "engine/model.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Prompt tokens and generated tokens may use different arithmetic (AMX tiles for prompts). The role of a
 /// token is part of its history, so its bits depend on its history alone.
@@ -57,4 +57,4 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Bytes packed between two progress reports.
@@ -190,4 +190,4 @@ Result<void> TensorLoader::report(std::size_t bytes) {
   return Error{ErrorCode::kCancelled, "loading '" + file_.path() + "' was cancelled"};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 using Vector = std::vector<float>;
 
@@ -87,4 +87,4 @@ class TensorLoader {
 /// Bytes of the panels of all matrices of a file.
 std::size_t count_panel_bytes(const Gguf& file);
 
-}  // namespace partita
+}  // namespace partita::internal

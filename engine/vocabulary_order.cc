@@ -3,7 +3,7 @@
 #include <limits>
 #include <string>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kMaxParts = 65536;
@@ -85,4 +85,4 @@ Result<VocabularyOrder> read_order(const Gguf& file, std::size_t vocab) {
   return order;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

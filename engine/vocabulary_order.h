@@ -10,7 +10,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The elements of an array of integers. Errors: kNotFound; kBadFile naming the key, the element and the
 /// limits, or the size and its limit.
@@ -31,4 +31,4 @@ struct VocabularyOrder {
 /// Reads "partita.vocabulary.order". Errors: kBadFile if an id is missing or occurs twice.
 Result<VocabularyOrder> read_order(const Gguf& file, std::size_t vocab);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 std::size_t widest(const Config& c) {
@@ -67,4 +67,4 @@ bool Workspace::ok() const {
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }
 
-}  // namespace partita
+}  // namespace partita::internal

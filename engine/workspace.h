@@ -16,7 +16,7 @@
 #include "engine/kernels/tile_products.h"
 #include "engine/model.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A float matrix over aligned memory.
 class FloatBuffer {
@@ -109,4 +109,4 @@ struct Workspace {
 /// rows and wait at a barrier.
 inline constexpr std::size_t kMaxRedundantRows = 4;
 
-}  // namespace partita
+}  // namespace partita::internal

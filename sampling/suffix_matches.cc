@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace partita {
+namespace partita::internal {
 
 void suffix_matches(std::span<const std::int32_t> ids, std::span<std::uint32_t> matches) {
   const std::size_t n = ids.size();
@@ -23,4 +23,4 @@ void suffix_matches(std::span<const std::int32_t> ids, std::span<std::uint32_t> 
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

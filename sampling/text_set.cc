@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 
 TextSet::TextSet(std::vector<std::string> texts) : texts_(std::move(texts)), nodes_(1) {
   std::sort(texts_.begin(), texts_.end());
@@ -70,4 +70,4 @@ TextSet::Run TextSet::run(State state, std::string_view bytes) const {
   return run;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 /// The automaton of Aho & Corasick (1975). A state is the longest suffix of the bytes read so far that is a
 /// prefix of a text; there are at most as many states as the texts have bytes, plus one. Reading a byte takes
@@ -67,4 +67,4 @@ class TextSet {
   std::size_t longest_ = 0;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace partita {
+namespace partita::internal {
 
 std::span<const std::int32_t> Vocabulary::by_text() const {
   std::call_once(sorted_, [&] {
@@ -16,4 +16,4 @@ std::span<const std::int32_t> Vocabulary::by_text() const {
   return by_text_;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 class Vocabulary {
  public:
@@ -28,4 +28,4 @@ class Vocabulary {
   mutable std::vector<std::int32_t> by_text_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 
 namespace {
 
-using partita::test::Exhaustion;
+using partita::internal::test::Exhaustion;
 
 constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 
@@ -24,7 +24,7 @@ std::atomic<std::size_t> attempts{0};
 std::atomic<bool> failures_last{false};
 
 void* counted_allocate(std::size_t size) noexcept {
-  if (partita::test::allocation_fails()) return nullptr;
+  if (partita::internal::test::allocation_fails()) return nullptr;
   ++allocations;
   void* memory = std::malloc(std::max<std::size_t>(size, 1));
   const std::size_t now = live_bytes += malloc_usable_size(memory);
@@ -55,7 +55,7 @@ void operator delete[](void* memory) noexcept { counted_free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { counted_free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { counted_free(memory); }
 
-namespace partita::test {
+namespace partita::internal::test {
 
 AllocationWatch::AllocationWatch() : before_(live_bytes), count_before_(allocations) {
   peak_live_bytes = before_;
@@ -84,4 +84,4 @@ FailingAllocation::~FailingAllocation() { first_failure = kNever; }
 
 std::size_t FailingAllocation::attempts_so_far() { return attempts; }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

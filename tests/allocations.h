@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace partita::test {
+namespace partita::internal::test {
 
 /// Measures allocations since construction: the peak memory above the level at construction, and the number
 /// of allocations. Only one may exist at a time; for one thread.
@@ -42,4 +42,4 @@ class FailingAllocation {
 /// Counts an allocation; returns whether it must fail.
 bool allocation_fails() noexcept;
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// Approximately normal with standard deviation `scale`: the sum of four uniform numbers. The same on every
@@ -138,4 +138,4 @@ void HeadWriter::bands() {
 void add_head(const HeadSpec& spec, GgufWriter& file) { HeadWriter(spec, file).write(); }
 void add_bands(const HeadSpec& spec, GgufWriter& file) { HeadWriter(spec, file).bands(); }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

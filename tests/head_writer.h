@@ -6,7 +6,7 @@
 
 #include "weights/gguf/writer.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 /// The parameters of a random LM head.
 struct HeadSpec {
@@ -24,4 +24,4 @@ void add_head(const HeadSpec& spec, GgufWriter& file);
 /// need. The vocabulary order is that of the head.
 void add_bands(const HeadSpec& spec, GgufWriter& file);
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -8,7 +8,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 inline void must(bool holds, const std::string& what) {
   if (!holds) throw std::runtime_error(what);
@@ -21,4 +21,4 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

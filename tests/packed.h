@@ -6,7 +6,7 @@
 
 #include "engine/kernels/panels.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 struct OwnedMatrix : PackedMatrix {
   PanelArena arena;
@@ -20,4 +20,4 @@ inline OwnedMatrix pack(Dtype type, std::size_t rows, std::size_t cols, std::spa
   return m;
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

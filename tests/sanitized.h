@@ -2,7 +2,7 @@
 // show the same faults as many.
 #pragma once
 
-namespace partita::test {
+namespace partita::internal::test {
 
 #if defined(__has_feature)  // clang; g++ defines macros
 #define PARTITA_HAS_FEATURE(feature) __has_feature(feature)
@@ -23,4 +23,4 @@ constexpr T all_or(T all, T few) {
   return kSanitized ? few : all;
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -1,7 +1,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/utf8.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -40,4 +40,4 @@ std::string Detokenizer::finish() {
   return text;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

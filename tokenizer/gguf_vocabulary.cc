@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
@@ -170,4 +170,4 @@ Result<SpecialIds> read_specials(const Gguf& file, const GgufTokens& tokens,
   return ids;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 #include "tokenizer/vocabulary.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// tokenizer.ggml.tokens and tokenizer.ggml.token_type.
 struct GgufTokens {
@@ -37,4 +37,4 @@ struct SpecialDefaults {
 /// whose id is outside the vocabulary, or with add_bos_token or add_eos_token if it is true without an id.
 Result<SpecialIds> read_specials(const Gguf& file, const GgufTokens& tokens, const SpecialDefaults& defaults);
 
-}  // namespace partita
+}  // namespace partita::internal

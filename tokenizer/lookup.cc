@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstring>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
@@ -106,4 +106,4 @@ std::size_t MergeTable::slot_of(std::uint64_t pair) const {
   return at;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

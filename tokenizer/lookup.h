@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 /// Strings in one buffer, numbered from 0, with an index over some of them.
 class StringTable {
@@ -73,4 +73,4 @@ class MergeTable {
   std::uint64_t seed_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

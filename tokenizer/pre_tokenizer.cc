@@ -14,7 +14,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 // --- character classes ---------------------------------------------------------------
@@ -217,4 +217,4 @@ bool PreTokenizer::ignore_merges() const { return impl_->scheme->ignore_merges; 
 
 bool PreTokenizer::add_bos() const { return impl_->scheme->add_bos; }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 class PreTokenizer {
  public:
@@ -39,4 +39,4 @@ class PreTokenizer {
   std::unique_ptr<const Impl> impl_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 std::uint8_t byte_at(std::string_view text, std::size_t i) { return static_cast<std::uint8_t>(text[i]); }
@@ -51,4 +51,4 @@ PrefixMatcher::Match PrefixMatcher::find(std::string_view text) const {
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 class PrefixMatcher {
  public:
@@ -37,4 +37,4 @@ class PrefixMatcher {
   std::array<std::uint32_t, 257> by_first_{};  // [by_first_[b], by_first_[b + 1]): those beginning with b
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 std::string_view name(TokenKind kind) {
@@ -64,4 +64,4 @@ std::optional<std::string> vocabulary_difference(const Tokenizer& first, const T
                   here ? "one, not in the other" : "the other, not in the first");
 }
 
-}  // namespace partita
+}  // namespace partita::internal

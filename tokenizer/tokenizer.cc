@@ -8,7 +8,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::from_gguf(const Gguf& file) {
   const auto model = file.get_string("tokenizer.ggml.model");
@@ -38,4 +38,4 @@ bool Tokenizer::ends_generation(TokenId id) const {
   return std::binary_search(ends.begin(), ends.end(), id);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

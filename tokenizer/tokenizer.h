@@ -12,7 +12,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 using TokenId = std::int32_t;
 
@@ -91,4 +91,4 @@ class Detokenizer {
   std::string held_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

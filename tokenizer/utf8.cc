@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Kind = Utf8Unit::Kind;
@@ -62,4 +62,4 @@ std::size_t invalid_prefix(std::string_view text) {
   return at;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

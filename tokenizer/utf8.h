@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace partita {
+namespace partita::internal {
 
 /// The first unit of a byte sequence: a character, or invalid bytes.
 struct Utf8Unit {
@@ -27,4 +27,4 @@ std::size_t valid_prefix(std::string_view text);
 /// The length of the longest prefix that contains no character.
 std::size_t invalid_prefix(std::string_view text);
 
-}  // namespace partita
+}  // namespace partita::internal

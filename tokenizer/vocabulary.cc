@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 
 VocabularyTokenizer::VocabularyTokenizer(TokenizerVocabulary vocabulary)
     : vocabulary_(std::move(vocabulary)) {
@@ -110,4 +110,4 @@ std::optional<std::uint8_t> spelled_byte(std::string_view spelling) {
   return byte;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

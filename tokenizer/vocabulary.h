@@ -16,7 +16,7 @@
 #include "tokenizer/tokenizer.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr std::size_t kMaxVocabulary = std::size_t{1} << 22;  // tokens; the largest in use have 2^18
 inline constexpr std::size_t kMaxSpelling = 4096;              // bytes; the longest in use have some 500
@@ -88,4 +88,4 @@ std::vector<TokenId> with_ends_by_spelling(std::vector<TokenId> ends,
 /// The byte that "<0x0A>" spells.
 std::optional<std::uint8_t> spelled_byte(std::string_view spelling);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -117,7 +117,7 @@ Command add_command(Command program, Common& common, const std::string& name, un
       .show_default()
       .hide_unless(uses(kEngine));
   add_attention(command, common, uses(kEngine));
-  command.add_option("--head", common.head, "LM head; auto: screened if partita prepare made a screen")
+  command.add_option("--head", common.head, "LM head; auto: screened if prepare made a screen")
       .one_of({"auto", "full", "screened"})
       .show_default()
       .hide_unless(uses(kEngine));

@@ -103,7 +103,10 @@ Option Option::heading(Heading heading) const {
 Option Option::hide_unless(bool shown) const { return shown ? *this : Option(option_->group("")); }
 
 Command Command::add_command(const std::string& name, const std::string& about) const {
-  return Command(*app_->add_subcommand(name, about));
+  const Command command(*app_->add_subcommand(name, about));
+  // CLI11 adds these to a command before the command inherits the heading.
+  for (const char* help : {"--help", "--help-all"}) command.option(help).heading(Heading::kHelp);
+  return command;
 }
 
 template <class T>

@@ -9,7 +9,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// The error for exhausted memory. Its message fits the small-string buffer, so that neither making nor
 /// copying it allocates.
@@ -40,4 +40,4 @@ auto catch_all(F&& f) noexcept -> decltype(std::forward<F>(f)()) {
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

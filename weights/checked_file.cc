@@ -13,7 +13,7 @@
 #include "partita/text.hpp"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr int kMaxNameAttempts = 100;
@@ -153,4 +153,4 @@ Result<void> FileReader::verify_checksum() {
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

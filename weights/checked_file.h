@@ -14,7 +14,7 @@
 #include "weights/hash.h"
 #include "weights/input_file.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Writes a file atomically: into a temporary file in the same directory, which finish() renames to the path.
 /// The new file keeps the mode of the file it replaces, else it gets `mode` less the umask. If the path is a
@@ -95,4 +95,4 @@ class FileReader {
   std::optional<Error> problem_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 
 #include "weights/hash.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kSampleBytes = 4096;  // bytes
@@ -58,4 +58,4 @@ Result<std::uint64_t> fingerprint(const Gguf& file) {
   return hash.sum();
 }
 
-}  // namespace partita
+}  // namespace partita::internal

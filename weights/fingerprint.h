@@ -5,11 +5,11 @@
 
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A checksum of the metadata (of arrays of more than 4,096 values only the length), of the names, types and
 /// shapes of all tensors, and of the first and last 4 KiB of each tensor. It reads little of the file and
 /// still differs when the weights differ.
 Result<std::uint64_t> fingerprint(const Gguf& file);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <span>
 
-namespace partita {
+namespace partita::internal {
 
 /// Streaming: the sum does not depend on how the bytes are split over calls of add(). Each 64-bit word is
 /// mixed in by an invertible step, so that a change within one word always changes the sum.
@@ -48,4 +48,4 @@ class Hash64 {
   std::size_t filled_ = 0, length_ = 0;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

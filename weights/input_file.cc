@@ -17,7 +17,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// A file descriptor that closes itself.
@@ -178,4 +178,4 @@ Result<std::string> read_text_file(const std::string& path, std::string_view wha
   return text;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// An open regular file, or a buffer in memory. Movable. The file is never memory-mapped: if another program
 /// truncates it, access to a mapping ends the process by SIGBUS, while a read returns an error.
@@ -61,4 +61,4 @@ class InputFile {
 /// file `what`, such as "a chat template".
 Result<std::string> read_text_file(const std::string& path, std::string_view what, std::size_t max_bytes);
 
-}  // namespace partita
+}  // namespace partita::internal

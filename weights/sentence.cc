@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kQuotedBytes = 64;
@@ -49,21 +49,6 @@ bool is_terminal_control(std::string_view character) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t count = character_bytes(text);
-    const std::string_view piece = text.substr(0, std::max<std::size_t>(count, 1));
-    if (count > 0 && !is_terminal_control(piece)) {
-      out += piece;
-    } else {
-      append_escaped(piece, out);
-    }
-    text.remove_prefix(piece.size());
-  }
-  return out;
-}
-
 std::string shortened(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, kQuotedBytes)) {
@@ -92,6 +77,25 @@ std::string shape_text(std::span<const std::uint64_t> shape) {
     text += std::to_string(dim);
   }
   return text + "]";
+}
+
+}  // namespace partita::internal
+
+namespace partita {
+
+std::string printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t count = internal::character_bytes(text);
+    const std::string_view piece = text.substr(0, std::max<std::size_t>(count, 1));
+    if (count > 0 && !internal::is_terminal_control(piece)) {
+      out += piece;
+    } else {
+      internal::append_escaped(piece, out);
+    }
+    text.remove_prefix(piece.size());
+  }
+  return out;
 }
 
 }  // namespace partita

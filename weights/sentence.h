@@ -12,7 +12,7 @@
 #include "partita/result.hpp"
 #include "partita/text.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 inline void append_part(std::string& to, std::string_view text) { to.append(text); }
 
@@ -59,4 +59,4 @@ Result<void> check_found(const std::string& path, std::string_view name, const T
 /// The end of an error message about a file that violates its format.
 inline constexpr std::string_view kDownloadAgain = "; the file is damaged: download it again";
 
-}  // namespace partita
+}  // namespace partita::internal

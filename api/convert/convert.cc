@@ -26,6 +26,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 namespace fs = std::filesystem;

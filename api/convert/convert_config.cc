@@ -13,7 +13,7 @@
 #include "weights/json/reader.h"
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Kind = HeadConfig::Kind;
@@ -45,7 +45,7 @@ void check_architecture(JsonFields& fields, const nlohmann::json& config, bool o
   // As a string: comparing JSON with text copies the text, and ends the program when memory runs out.
   const std::string* const name = is_one ? &(*classes)[0].get_ref<const std::string&>() : nullptr;
   if (name != nullptr && *name == "LlamaForCausalLM") return;
-  const std::string which = is_one ? sentence(", not ", partita::quoted(*name)) : "";
+  const std::string which = is_one ? sentence(", not ", internal::quoted(*name)) : "";
   fields.fail(ErrorCode::kUnsupported, "architectures",
               sentence("only LlamaForCausalLM can be converted", which));
 }
@@ -248,4 +248,4 @@ Result<CheckpointConfig> read_checkpoint_config(const std::string& path) {
   return parse_checkpoint_config(*text, printable(path));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// The output head that "partita_head" describes (docs/convert.md); without one it is dense.
 struct HeadConfig {
@@ -35,4 +35,4 @@ Result<CheckpointConfig> read_checkpoint_config(const std::string& path);
 /// The same of the text itself; `name` is for error messages.
 Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const std::string& name);
 
-}  // namespace partita
+}  // namespace partita::internal

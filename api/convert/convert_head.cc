@@ -7,7 +7,7 @@
 #include "engine/limits.h"
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Kind = HeadConfig::Kind;
@@ -140,7 +140,7 @@ class TransformerXl {
     } else if (from.cols != c_.hidden) {
       tensors_.fail(
           {ErrorCode::kNotFound,
-           sentence("the checkpoint has no tensor ", partita::quoted(projection), ", which words of ",
+           sentence("the checkpoint has no tensor ", internal::quoted(projection), ", which words of ",
                     from.cols, " numbers need where hidden_size is ", c_.hidden)});
     }
     tensors_.write_matrix(to + ".weight", words, from.cols, from.weight);
@@ -243,4 +243,4 @@ void convert_head(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter& fi
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include "api/convert/convert_tensors.h"
 #include "weights/gguf/writer.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Writes token_embd... and its metadata.
 void convert_embedding(const CheckpointConfig& config, TensorCopy& tensors, GgufWriter& file);
@@ -14,4 +14,4 @@ void convert_embedding(const CheckpointConfig& config, TensorCopy& tensors, Gguf
 /// Writes output..., partita.head... and partita.vocabulary.order.
 void convert_head(const CheckpointConfig& config, TensorCopy& tensors, GgufWriter& file);
 
-}  // namespace partita
+}  // namespace partita::internal

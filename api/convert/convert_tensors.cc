@@ -7,7 +7,7 @@
 
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 // Of a dimension that the checkpoint decides: limit of the engine (engine/tensor_loader.cc).
@@ -52,13 +52,13 @@ std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension
   const SafeTensor* tensor = from_.find(name);
   const std::string where = sentence("'", from_.path(), "'");
   if (tensor == nullptr) {
-    fail({ErrorCode::kNotFound, sentence(where, " has no tensor ", partita::quoted(name))});
+    fail({ErrorCode::kNotFound, sentence(where, " has no tensor ", internal::quoted(name))});
     return 0;
   }
   const auto in_bounds = [](std::uint64_t size) { return size >= 1 && size <= kMaxSize; };
   if (tensor->shape.size() != 2 || !std::all_of(tensor->shape.begin(), tensor->shape.end(), in_bounds)) {
     fail({ErrorCode::kBadFile,
-          sentence(where, ": tensor ", partita::quoted(name), " has shape ", shape_text(tensor->shape),
+          sentence(where, ": tensor ", internal::quoted(name), " has shape ", shape_text(tensor->shape),
                    ", and a matrix of 1 to ", kMaxSize, " rows and columns was expected")});
     return 0;
   }
@@ -82,7 +82,7 @@ std::vector<float> TensorCopy::read(const std::string& name, std::initializer_li
       std::find_if(values->begin(), values->end(), [](float value) { return !std::isfinite(value); });
   if (wrong != values->end()) {
     fail({ErrorCode::kBadNumbers, sentence("'", from_.path(), "': element ", wrong - values->begin(),
-                                           " of tensor ", partita::quoted(name), " is not finite")});
+                                           " of tensor ", internal::quoted(name), " is not finite")});
     return {};
   }
   read_bytes_ += (*tensor)->bytes.size();
@@ -101,8 +101,8 @@ void TensorCopy::write(const std::string& name, Dtype type, std::initializer_lis
   if (std::any_of(values.begin(), values.end(), too_large)) {
     const bool is_bf16 = type == Dtype::kBF16;
     return fail({ErrorCode::kBadNumbers,
-                 sentence(partita::quoted(name), " has a value beyond the ",
-                          is_bf16 ? "3.39e38 of bf16" : "65504 of f16", ", which ", partita::name(type),
+                 sentence(internal::quoted(name), " has a value beyond the ",
+                          is_bf16 ? "3.39e38 of bf16" : "65504 of f16", ", which ", internal::name(type),
                           " cannot hold: ", is_bf16 ? "f32 can" : "bf16 and f32 can")});
   }
   to_.add_tensor(name, type, shape, values);
@@ -140,9 +140,9 @@ void TensorCopy::check_leftovers() {
     if (error_) return;
     if (used_.contains(tensor.name) || is_buffer(tensor.name)) continue;
     fail({ErrorCode::kUnsupported,
-          sentence("'", from_.path(), "' has a tensor ", partita::quoted(tensor.name),
+          sentence("'", from_.path(), "' has a tensor ", internal::quoted(tensor.name),
                    ", which is not part of a Llama with this head: the model file would lack it")});
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

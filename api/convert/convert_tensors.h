@@ -14,7 +14,7 @@
 #include "weights/gguf/writer.h"
 #include "weights/safetensors/safetensors.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Copies tensors, one at a time as floats. It keeps the first error; later calls do nothing and return
 /// nothing, so callers list the tensors of a model and check error() once.
@@ -76,4 +76,4 @@ class TensorCopy {
   std::vector<std::string> in_f16_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

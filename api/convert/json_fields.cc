@@ -4,7 +4,7 @@
 
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Json = nlohmann::json;
@@ -116,10 +116,10 @@ JsonFields JsonFields::object(const char* key) {
 void JsonFields::refuse_unknown_keys() {
   for (const auto& item : object_.items()) {
     if (asked_.contains(item.key())) continue;
-    return keep(ErrorCode::kUnsupported,
-                sentence(std::string_view(prefix_).substr(0, prefix_.size() - 1), " has the key ",
-                         partita::quoted(item.key()), ", which is unknown: remove it or check its spelling"));
+    return keep(ErrorCode::kUnsupported, sentence(std::string_view(prefix_).substr(0, prefix_.size() - 1),
+                                                  " has the key ", internal::quoted(item.key()),
+                                                  ", which is unknown: remove it or check its spelling"));
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// It keeps the first error, in `error`; look-ups after it return values within the limits, so callers read
 /// all fields and check once. A null counts as missing.
@@ -54,4 +54,4 @@ class JsonFields {
   std::set<std::string, std::less<>> asked_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "sampling/search/continuations.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The most end tokens that are counted: a model file may name any number, and each costs candidates.
@@ -192,4 +192,4 @@ class Driver {
 
 Result<std::vector<Hypothesis>> beam_search(SearchRun& run) { return Driver(run).search(); }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include "api/search/search.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct Draw {
@@ -89,4 +89,4 @@ Result<std::vector<Hypothesis>> best_of(SearchRun& run) {
   return answers;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

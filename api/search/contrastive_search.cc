@@ -6,7 +6,7 @@
 #include "sampling/search/contrastive.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class Driver {
@@ -99,4 +99,4 @@ class Driver {
 
 Result<std::vector<Hypothesis>> contrastive_search(SearchRun& run) { return Driver(run).search(); }
 
-}  // namespace partita
+}  // namespace partita::internal

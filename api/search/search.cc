@@ -11,6 +11,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 Error bad(const std::string& sentence) { return {ErrorCode::kInvalidArgument, sentence}; }
@@ -125,6 +126,8 @@ Result<std::vector<Hypothesis>> run_search(SearchRun& run) {
 
 }  // namespace
 
+namespace internal {
+
 Error at_token(std::size_t position, const Error& error) {
   return {error.code, "token " + std::to_string(position) + " of the sequence: " + error.message};
 }
@@ -190,6 +193,8 @@ Hypothesis SearchRun::hypothesis(std::vector<TokenId> ids, std::vector<float> lo
   h.logprobs = std::move(logprobs);
   return h;
 }
+
+}  // namespace internal
 
 Result<void> check(const Request& request, const Search& search) {
   return catch_all([&]() -> Result<void> {

@@ -7,7 +7,7 @@
 
 #include "api/serving/session_impl.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The state of a running search. The session's current sequence has the prompt.
 struct SearchRun {
@@ -47,4 +47,4 @@ Result<std::vector<Hypothesis>> beam_search(SearchRun& run);
 Result<std::vector<Hypothesis>> best_of(SearchRun& run);
 Result<std::vector<Hypothesis>> contrastive_search(SearchRun& run);
 
-}  // namespace partita
+}  // namespace partita::internal

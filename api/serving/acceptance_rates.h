@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 
-namespace partita {
+namespace partita::internal {
 
 /// Exponential moving averages, one for each of N buckets. A drafter chooses the bucket of a draft token.
 template <std::size_t N>
@@ -24,4 +24,4 @@ class AcceptanceRates {
   double memory_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,6 +9,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 /// A request of a batch with its own KV caches.

@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr std::size_t kMaxDraftTokens = 16;  // of one call of draft()
 
@@ -38,4 +38,4 @@ class Drafter {
 /// there. It serves answers that quote, such as summaries and edits.
 std::unique_ptr<Drafter> make_prompt_lookup();
 
-}  // namespace partita
+}  // namespace partita::internal

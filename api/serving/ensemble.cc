@@ -12,6 +12,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 
 static_assert(Ensemble::kMaxMembers == kMaxEnsemble);
 

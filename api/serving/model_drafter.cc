@@ -8,7 +8,7 @@
 #include "api/clock.h"
 #include "api/serving/acceptance_rates.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Ids = std::span<const std::int32_t>;
@@ -119,4 +119,4 @@ std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftRuntime> runtim
   return std::make_unique<ModelDrafter>(std::move(runtime), chain, key, prompt_size);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "api/serving/model_runtime.h"
 #include "sampling/chain/chain.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A draft model and its cache, for the sequences of one thread.
 struct DraftRuntime : ModelRuntime {
@@ -24,4 +24,4 @@ struct DraftRuntime : ModelRuntime {
 std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftRuntime> runtime, const Chain& chain,
                                             DrawKey key, std::size_t prompt_size);
 
-}  // namespace partita
+}  // namespace partita::internal

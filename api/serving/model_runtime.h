@@ -8,7 +8,7 @@
 #include "api/serving/scheduler.h"
 #include "engine/cache/kv_cache.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// With an attention window, a conversation keeps the KV cache pages for rolling back this many tokens. The
 /// next prompt may tokenize the last answer differently, so some of it is read again.
@@ -33,4 +33,4 @@ struct ModelRuntime {
   KvSequence cache;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 #include "api/serving/acceptance_rates.h"
 #include "api/serving/drafter.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Ids = std::span<const std::int32_t>;
@@ -103,4 +103,4 @@ class PromptLookup final : public Drafter {
 
 std::unique_ptr<Drafter> make_prompt_lookup() { return std::make_unique<PromptLookup>(); }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include "api/clock.h"
 #include "weights/catch_all.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// An estimate until step times are measured: all rows where a layer has up to 4 MB of weights, fewer for
@@ -195,4 +195,4 @@ Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cance
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

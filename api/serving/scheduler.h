@@ -14,7 +14,7 @@
 #include "partita/partita.hpp"
 #include "sampling/heads/head.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Runs steps as StepPlanner plans them. It owns the buffers of an engine and a head, so a step allocates
 /// almost nothing. One thread at a time.
@@ -77,4 +77,4 @@ class Scheduler {
   Counts counts_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

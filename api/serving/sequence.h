@@ -13,7 +13,7 @@
 #include "sampling/chain/chain.h"
 #include "sampling/heads/head.h"
 
-namespace partita {
+namespace partita::internal {
 
 struct DraftRuntime;
 
@@ -119,4 +119,4 @@ class Sequence {
 /// The public sampling options as options of a chain.
 SamplingOptions sampling_options(const Sampling& sampling);
 
-}  // namespace partita
+}  // namespace partita::internal

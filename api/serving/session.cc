@@ -6,6 +6,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 
 Result<Session> Model::session() const {
   return catch_all([&]() -> Result<Session> {

@@ -12,6 +12,7 @@
 #include "weights/try.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'S'};

@@ -6,6 +6,7 @@
 #include "api/serving/token_source.h"
 
 namespace partita {
+using namespace internal;
 
 struct Session::Impl final : ModelRuntime, TokenSource {
   /// Throws std::bad_alloc.

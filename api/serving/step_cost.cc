@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr double kMemory = 0.95;  // the weight of a step after one more
@@ -67,4 +67,4 @@ double StepCost::prompt_rows(double seconds, std::size_t depth) const {
                   : std::numeric_limits<double>::infinity();
 }
 
-}  // namespace partita
+}  // namespace partita::internal

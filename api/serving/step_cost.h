@@ -5,7 +5,7 @@
 #include <array>
 #include <cstddef>
 
-namespace partita {
+namespace partita::internal {
 
 /// seconds = x[0] * f[0] + x[1] * f[1]. x is the least-squares fit over past steps, older ones weighing less,
 /// and over one prior, x[1] = share * x[0], without which steps of one kind would leave x undetermined.
@@ -67,4 +67,4 @@ class StepCost {
   std::array<Observed, 17> few_ = {};  // [answers]; 0 seconds: not measured yet
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <new>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Cancelling takes effect before the next layer, so a layer must not take long: prompt chunks are as large
@@ -306,4 +306,4 @@ void StepPlanner::keep_prefixes(Sequences sequences, std::span<const PlannedChun
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

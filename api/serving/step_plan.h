@@ -11,7 +11,7 @@
 #include "engine/cache/prefix_cache.h"
 #include "engine/step.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The most rows of a step, and so the most tokens of a prompt chunk.
 inline constexpr std::size_t kStepRows = 512;
@@ -112,4 +112,4 @@ class StepPlanner {
   std::vector<Outcome>* outcomes_ = nullptr;     // of that step
 };
 
-}  // namespace partita
+}  // namespace partita::internal

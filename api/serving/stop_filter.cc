@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Length of the longest suffix of `text` that is a proper prefix of `stop`.
@@ -62,4 +62,4 @@ std::string StopFilter::finish() {
   return std::exchange(held_, {});
 }
 
-}  // namespace partita
+}  // namespace partita::internal

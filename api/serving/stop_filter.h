@@ -8,7 +8,7 @@
 #include "partita/result.hpp"
 #include "tokenizer/tokenizer.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Holds text back while it may be the beginning of a stop string, so that no part of a stop string across
 /// several tokens is shown. What push() and finish() return is, in sequence, the whole text up to the stop.
@@ -44,4 +44,4 @@ class StopFilter {
   bool stopped_ = false;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

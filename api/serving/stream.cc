@@ -5,6 +5,7 @@
 #include "weights/catch_all.h"
 
 namespace partita {
+using namespace internal;
 
 TokenSource::Held TokenSource::held(const KvSequence& cache, std::size_t track) const {
   if (current != nullptr && track < current->tracks()) {

@@ -10,7 +10,7 @@
 #include "api/serving/sequence.h"
 #include "partita/partita.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 class TokenSource {
  public:
@@ -40,6 +40,11 @@ class TokenSource {
   const CancelFlag* cancel = nullptr;
   std::function<void(std::size_t, std::size_t)> progress;
 };
+
+}  // namespace partita::internal
+
+namespace partita {
+using namespace internal;
 
 struct Stream::Impl {
   /// A stream of the source's current sequence.

@@ -8,7 +8,7 @@
 
 #include "weights/catch_all.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kTokens = kPageTokens;
@@ -209,4 +209,4 @@ std::byte* KvSequence::page(std::size_t cls, std::size_t i) const {
   return page != nullptr ? page->bytes : nullptr;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

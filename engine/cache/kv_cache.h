@@ -9,7 +9,7 @@
 #include "engine/cache/kv_pool.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// The pages of one class, 64 tokens each.
 struct PageTable {
@@ -76,4 +76,4 @@ class KvSequence {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 bool is_held(const KvPool& pool, std::size_t cls, std::uint64_t first, std::size_t page) {
@@ -127,4 +127,4 @@ Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, s
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 
 #include "engine/cache/kv_cache.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The layout of the bytes of pages. Pages can move to another pool only if its layout is equal. In a file:
 /// little-endian words.
@@ -36,4 +36,4 @@ bool write_pages(const KvSequence& sequence, const std::function<bool(std::span<
 Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, std::size_t length,
                         std::span<const std::uint64_t> first, KvSequence& sequence);
 
-}  // namespace partita
+}  // namespace partita::internal

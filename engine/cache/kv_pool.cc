@@ -7,7 +7,7 @@
 
 #include "engine/kernels/panels.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The memory of 16 pages in one allocation, so that it uses few huge pages: a token reads a little of every
@@ -209,4 +209,4 @@ void KvPool::release_cached(std::size_t cls, CachePage* page) {
 
 void KvPool::set_idle_cache(IdlePageCache* cache) { impl_->idle_cache = cache; }
 
-}  // namespace partita
+}  // namespace partita::internal

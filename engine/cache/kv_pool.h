@@ -14,7 +14,7 @@
 #include "engine/config.h"
 #include "engine/kernels/kernels.h"
 
-namespace partita {
+namespace partita::internal {
 
 struct CachePage {
   std::byte* bytes = nullptr;
@@ -95,4 +95,4 @@ inline std::size_t pages_for(std::size_t tokens) {
   return tokens / kPageTokens + (tokens % kPageTokens != 0);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

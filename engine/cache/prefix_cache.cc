@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <new>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 std::size_t common(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
@@ -197,4 +197,4 @@ void PrefixCache::trim() {
   if (pool_.idle_bytes() > limit_) evict(pool_.idle_bytes() - limit_);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -17,7 +17,7 @@
 
 #include "engine/cache/kv_cache.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The prefix cache of one pool. A token is identified by a key. The key covers everything besides the
 /// preceding tokens that its keys and values depend on: the id and, if roles compute differently, the role
@@ -81,4 +81,4 @@ class PrefixCache final : public IdlePageCache {
   std::vector<Node*> path_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

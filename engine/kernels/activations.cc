@@ -1,6 +1,6 @@
 #include "engine/kernels/activations.h"
 
-namespace partita {
+namespace partita::internal {
 
 Activations Activations::from(std::size_t first) const {
   const std::size_t groups = cols / kGroupCols;
@@ -37,4 +37,4 @@ bool ActivationBuffer::ok() const {
   return true;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

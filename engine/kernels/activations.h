@@ -6,7 +6,7 @@
 
 #include "engine/kernels/panels.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The distance between rows of quantized activations. A tile reads a dozen rows side by side; if they were
 /// whole kilobytes apart, they would compete for a few cache sets.
@@ -46,4 +46,4 @@ class ActivationBuffer {
   AlignedBytes values_, q_, scale_, sum_, crossed_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

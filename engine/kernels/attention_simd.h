@@ -10,7 +10,7 @@
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/matmul_simd.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 template <class V, KvType Type>
@@ -255,4 +255,4 @@ struct PageAttention {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,8 +3,8 @@
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 constinit const Kernels kAvx2Kernels = make_table<Avx2>();
 
-}  // namespace partita
+}  // namespace partita::internal

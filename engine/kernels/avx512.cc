@@ -5,8 +5,8 @@
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 constinit const Kernels kAvx512Kernels = make_table<Avx512>();
 
-}  // namespace partita
+}  // namespace partita::internal

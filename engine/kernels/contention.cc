@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 // A region drops a member when its members have waited this long, on average, and more than a quarter of the
@@ -44,4 +44,4 @@ bool Contention::record(Duration lost, Duration elapsed, int members, Time now) 
   return true;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 
 /// Shared by all regions of the process, which may run at once: all regions use what one has learned.
 class Contention {
@@ -37,4 +37,4 @@ class Contention {
   std::atomic<Count> changed_{0};          // when max_members_ changed
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 
 #include "engine/kernels/kernels.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 inline constexpr std::size_t kLanes = 16;
@@ -272,4 +272,4 @@ double exp_sum(const float* x, std::size_t n, float shift, double scale, float* 
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

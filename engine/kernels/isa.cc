@@ -16,7 +16,7 @@
 #include <cpuid.h>
 #endif
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 #if defined(__x86_64__)
@@ -156,4 +156,4 @@ Result<Isa> choose_isa() {
                                             std::string(name(best)) + "."};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

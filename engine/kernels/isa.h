@@ -8,7 +8,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Within an architecture, each includes those before it. kVnni: AVX-512 with vpdpwssd; kVnniWinograd: the
 /// same with fewer multiplications and more additions (matmul_winograd.h), the same bits; kAmx: kVnni plus
@@ -48,4 +48,4 @@ Result<Isa> choose_isa();
 /// Whether PARTITA_ISA is set.
 bool isa_is_forced();
 
-}  // namespace partita
+}  // namespace partita::internal

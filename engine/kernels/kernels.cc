@@ -2,7 +2,7 @@
 
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 std::size_t matmul_scratch_bytes(std::size_t cols) {
   // A panel as 16 floats per column, a row of floats, and for quantized types 16 scales, minima and sums of
@@ -37,4 +37,4 @@ const Kernels& kernels(Isa isa) {
 
 const Kernels& exact_kernels() { return kExactKernels; }
 
-}  // namespace partita
+}  // namespace partita::internal

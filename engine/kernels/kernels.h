@@ -13,7 +13,7 @@
 #include "engine/kernels/panels.h"
 #include "engine/kernels/screen.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Largest head_dim: that of the supported families; attention keeps one head on its stack.
 inline constexpr std::uint32_t kMaxHeadDim = 256;
@@ -149,4 +149,4 @@ const Kernels& kernels(Isa isa);
 /// used by `--exact`, and the reference for tests of the tables above.
 const Kernels& exact_kernels();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 
 #include "engine/kernels/matmul_simd.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 inline constexpr int kEights = kGroupCols / 8;  // eights of columns in a group
@@ -182,4 +182,4 @@ struct PanelReading<V, Bits, Kind, Offset> {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 
 #include "engine/kernels/kernels.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 inline constexpr std::size_t kQuantVector = 64;  // bytes of 16 x 32 bits
@@ -516,4 +516,4 @@ struct Matmul {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

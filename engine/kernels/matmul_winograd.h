@@ -15,7 +15,7 @@
 
 #include "engine/kernels/matmul_simd.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// An unpacked panel, with the sums of w0 w1.
@@ -97,4 +97,4 @@ requires(requires { V::kWinograd; } &&
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,8 +3,8 @@
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 constinit const Kernels kNeonKernels = make_table<Neon>();
 
-}  // namespace partita
+}  // namespace partita::internal

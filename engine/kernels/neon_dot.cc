@@ -5,8 +5,8 @@
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 constinit const Kernels kNeonDotKernels = make_table<NeonDot>();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
@@ -373,4 +373,4 @@ void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::si
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -39,7 +39,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/codecs/dtype.h"
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr int kPanelRows = 16;
 inline constexpr int kGroupCols = 32;   // columns of a quantized panel under one scale (or two)
@@ -143,4 +143,4 @@ void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t gr
 /// column.
 void unpack_scales(const PackedMatrix& matrix, std::size_t panel, std::size_t group, float* scales);
 
-}  // namespace partita
+}  // namespace partita::internal

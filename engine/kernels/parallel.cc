@@ -6,7 +6,7 @@
 
 #include "engine/kernels/thread_pool.h"
 
-namespace partita {
+namespace partita::internal {
 
 Team::Team(int threads) : Team(threads > 1 ? ThreadPool::shared() : nullptr, threads) {}
 
@@ -43,4 +43,4 @@ void Team::enter(RegionBody body, void* context) {
   if (const std::exception_ptr failure = region_->failure()) std::rethrow_exception(failure);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

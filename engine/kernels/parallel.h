@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 
 class Region;
 class ThreadPool;
@@ -86,4 +86,4 @@ void parallel(int threads, F&& f) {
   Team(threads).run(f);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 
 struct Portable {
   struct F {
@@ -71,4 +71,4 @@ struct Portable {
   }
 };
 
-}  // namespace partita
+}  // namespace partita::internal

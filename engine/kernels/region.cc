@@ -5,7 +5,7 @@
 
 #include "engine/kernels/spin.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using std::chrono::microseconds;
@@ -146,4 +146,4 @@ void Region::wait_past(std::uint32_t generation) {
   asleep_.fetch_sub(1);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

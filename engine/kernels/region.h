@@ -11,7 +11,7 @@
 #include "engine/kernels/contention.h"
 #include "engine/kernels/parallel.h"
 
-namespace partita {
+namespace partita::internal {
 
 using RegionBody = void (*)(void* context, const Worker& worker);
 
@@ -97,4 +97,4 @@ class Region {
   alignas(64) std::atomic<std::uint32_t> generation_{0};
 };
 
-}  // namespace partita
+}  // namespace partita::internal

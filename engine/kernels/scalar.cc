@@ -10,7 +10,7 @@
 #include "engine/kernels/tables.h"
 #include "weights/codecs/codec.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 void quantize(const Activations& x, std::size_t first, std::size_t last) {
@@ -365,4 +365,4 @@ constexpr Kernels exact_table() {
 constinit const Kernels kScalarKernels = scalar_table();
 constinit const Kernels kExactKernels = exact_table();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 
 #include "engine/kernels/panels.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The first columns of a row, in pair order, are multiplied with 16-bit integers, all others with bytes.
 inline constexpr std::size_t kScreenWide = 64;
@@ -73,4 +73,4 @@ struct ScreenQuery {
 /// roundings of 2^-24 each, doubled.
 inline constexpr float kScreenRounding = 0x1p-20F;
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include "engine/kernels/matmul_simd.h"
 #include "engine/kernels/screen.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 template <class V>
@@ -143,4 +143,4 @@ void change_basis(const float* x, const float* mean, std::size_t n, const float*
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

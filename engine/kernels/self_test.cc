@@ -9,7 +9,7 @@
 #include "engine/kernels/tile_products.h"
 #include "weights/codecs/codec.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Random multiples of 1/256 in [-4, 4), and random bits; the same on every machine.
@@ -366,4 +366,4 @@ Result<TestedKernels> test_kernels(Isa first, bool forced, const KernelUse& use,
   return tested;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// What a model needs of a table.
 struct KernelUse {
@@ -34,7 +34,7 @@ std::string differing_tiles(const Kernels& table, std::span<const std::size_t> c
 /// The source of tables and the test of tile products; tests replace them by wrong ones.
 struct KernelSource {
   const Kernels& (*table)(Isa) = kernels;
-  std::string (*differing_tiles)(const Kernels&, std::span<const std::size_t>) = partita::differing_tiles;
+  std::string (*differing_tiles)(const Kernels&, std::span<const std::size_t>) = internal::differing_tiles;
 };
 
 struct TestedKernels {
@@ -48,4 +48,4 @@ struct TestedKernels {
 Result<TestedKernels> test_kernels(Isa first, bool forced, const KernelUse& use,
                                    const KernelSource& source = {});
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 
 #include "engine/kernels/isa.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct Avx2 {
@@ -186,4 +186,4 @@ struct Avx2 {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

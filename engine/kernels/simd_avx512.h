@@ -8,7 +8,7 @@
 
 #include "engine/kernels/isa.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct Avx512 {
@@ -136,4 +136,4 @@ struct Avx512 {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 
 #include "engine/kernels/isa.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct Neon {
@@ -225,4 +225,4 @@ struct Neon {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 
 #include "engine/kernels/simd_neon.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct NeonDot : Neon {
@@ -64,4 +64,4 @@ struct NeonDot : Neon {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

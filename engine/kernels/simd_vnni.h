@@ -3,7 +3,7 @@
 
 #include "engine/kernels/simd_avx512.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct Vnni : Avx512 {
@@ -56,4 +56,4 @@ struct VnniWinograd : Vnni {
 };
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 #include <climits>
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -51,4 +51,4 @@ inline void wake_all(std::atomic<std::uint32_t>& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

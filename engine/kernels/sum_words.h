@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 
 /// The sum of n words, except the last n % 32, in 32 independent sums, so that neither latency nor the adder
 /// is the bottleneck. Vectorized with the instruction set of the caller.
@@ -18,4 +18,4 @@ namespace partita {
   return total;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

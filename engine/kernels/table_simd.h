@@ -6,7 +6,7 @@
 #include "engine/kernels/matmul_simd.h"
 #include "engine/kernels/screen_simd.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Calls f with the fused attention over pages of `type`.
@@ -53,4 +53,4 @@ constexpr Kernels make_table() {
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 
 #include "engine/kernels/kernels.h"
 
-namespace partita {
+namespace partita::internal {
 
 extern const Kernels kScalarKernels;
 extern const Kernels kExactKernels;
@@ -20,4 +20,4 @@ extern const Kernels kNeonDotKernels;
 /// Kernels::exp_sum in plain C++, with the same bits as the vector types.
 double portable_exp_sum(const float* x, std::size_t n, float shift, double scale, float* y);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 
 #include "engine/kernels/spin.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using std::chrono::milliseconds;
@@ -202,4 +202,4 @@ void ThreadPool::call(Region& region, int threads, RegionBody body, void* contex
   contention_.record(kAcceptSpin * missing / called, {}, called + 1, Contention::now());
 }
 
-}  // namespace partita
+}  // namespace partita::internal

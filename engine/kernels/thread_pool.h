@@ -13,7 +13,7 @@
 #include "engine/kernels/contention.h"
 #include "engine/kernels/region.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Threads that sleep until a region calls them. One pool serves all teams of the process, so that threads
 /// that one team has just used are awake for the next.
@@ -63,4 +63,4 @@ class ThreadPool {
   std::vector<Region*> free_regions_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

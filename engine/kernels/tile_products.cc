@@ -13,7 +13,7 @@
 #include "weights/catch_all.h"
 #include "weights/codecs/codec.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using dnnl::memory;
@@ -212,4 +212,4 @@ Error TileProducts::failure() const {
           "oneDNN could not run a matrix product; set PARTITA_ISA=vnni to run without oneDNN"};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -14,7 +14,7 @@
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// The type of the factors; sums are float.
 enum class TileType : std::uint8_t { kBF16, kF32 };
@@ -50,4 +50,4 @@ class TileProducts {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 
 #include "engine/kernels/kernels.h"
 
-namespace partita {
+namespace partita::internal {
 
 Isa faster(Isa a, Isa b) {
   using Clock = std::chrono::steady_clock;
@@ -32,4 +32,4 @@ Isa faster(Isa a, Isa b) {
   return best[1] < best[0] ? b : a;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

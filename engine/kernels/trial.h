@@ -3,11 +3,11 @@
 
 #include "engine/kernels/isa.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Times products of both, alternately, for about a millisecond; the shortest times count. The result depends
 /// on the processor (does it have pipes for additions alone?) and on its other tenants (do they use them?),
 /// so it must be measured. Returns `a` if there is no memory for the trial.
 Isa faster(Isa a, Isa b);
 
-}  // namespace partita
+}  // namespace partita::internal

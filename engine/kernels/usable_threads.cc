@@ -9,7 +9,7 @@
 
 #include "engine/kernels/parallel.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// CPUs that the calling thread may run on.
@@ -83,4 +83,4 @@ int usable_threads(const std::string& root) {
   return std::max(threads, 1);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,8 +7,8 @@
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 constinit const Kernels kVnniKernels = make_table<Vnni>();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,8 +8,8 @@
 #include "engine/kernels/table_simd.h"
 #include "engine/kernels/tables.h"
 
-namespace partita {
+namespace partita::internal {
 
 constinit const Kernels kVnniWinogradKernels = make_table<VnniWinograd>();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
@@ -278,4 +278,4 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

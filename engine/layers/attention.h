@@ -14,7 +14,7 @@
 
 #include "engine/workspace.h"
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr std::size_t kSpanTokens = 512;
 
@@ -26,4 +26,4 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
 /// the rows are complete after the next barrier.
 void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer);
 
-}  // namespace partita
+}  // namespace partita::internal

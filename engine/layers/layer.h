@@ -9,7 +9,7 @@
 #include "engine/kernels/kernels.h"
 #include "engine/tensor_loader.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// RMS norm (Zhang and Sennrich 2019): x / rms(x) * weight. Empty: the layer has no norm here.
 struct Norm {
@@ -56,4 +56,4 @@ struct Layer {
   }
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstddef>
 
-namespace partita {
+namespace partita::internal {
 
 Rope make_rope(double base, std::uint32_t head_dim) {
   Rope rope;
@@ -14,4 +14,4 @@ Rope make_rope(double base, std::uint32_t head_dim) {
   return rope;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 /// The token at position p rotates pair i of a head by p * inverse_frequency[i].
 struct Rope {
@@ -14,4 +14,4 @@ struct Rope {
 /// inverse_frequency[i] = base^(-2i / head_dim).
 Rope make_rope(double base, std::uint32_t head_dim);
 
-}  // namespace partita
+}  // namespace partita::internal

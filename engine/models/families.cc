@@ -3,7 +3,7 @@
 
 #include "engine/models/family.h"
 
-namespace partita {
+namespace partita::internal {
 namespace models {
 
 #include "models_table.inc"  // kTable, and the declarations of what it holds
@@ -18,4 +18,4 @@ const Family* find_family(std::string_view name) {
   return found == all.end() ? nullptr : *found;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

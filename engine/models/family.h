@@ -10,7 +10,7 @@
 #include "engine/models/layer_reader.h"
 #include "engine/models/metadata_reader.h"
 
-namespace partita {
+namespace partita::internal {
 
 struct Family {
   std::string_view name;  // general.architecture
@@ -29,4 +29,4 @@ std::span<const Family* const> families();
 /// The family of this name, or null.
 const Family* find_family(std::string_view name);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::models {
+namespace partita::internal::models {
 namespace {
 
 constexpr std::uint32_t kMaxPeriod = 1024;
@@ -53,4 +53,4 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 extern const Family gemma3 = {.name = "gemma3", .read = read, .layer = layer};
 
-}  // namespace partita::models
+}  // namespace partita::internal::models

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Row h * head_dim + i + b * head_dim / 2 (b = 0, 1) of packed halves is row h * head_dim + 2 i + b of
@@ -57,4 +57,4 @@ Result<void> LayerReader::read(std::initializer_list<Part> parts) {
   return tensors_.pack(list, head_dim_ / kPanelRows);  // in units of a head, whose rows a map mixes
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "engine/tensor_loader.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Which elements of a head rotate together in the file's rows of Q and K. Packed rows are always in halves.
 enum class RopePairs : std::uint8_t {
@@ -54,4 +54,4 @@ class LayerReader {
   std::optional<Error> error_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

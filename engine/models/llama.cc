@@ -3,7 +3,7 @@
 
 #include "engine/models/family.h"
 
-namespace partita {
+namespace partita::internal {
 
 Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
   const std::size_t q_rows = std::size_t{c.heads} * c.head_dim,
@@ -40,4 +40,4 @@ extern const Family llama = {.name = "llama",
                              }};
 
 }  // namespace models
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "engine/models/layer_reader.h"
 #include "engine/models/metadata_reader.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Llama's layer: RMS norm, grouped-query attention with RoPE, RMS norm, gated FFN with Config::activation.
 Layer llama_layer(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
@@ -16,4 +16,4 @@ Layer llama_layer(LayerReader& in, const Config& config, std::size_t index, Rope
 /// All layers alike: one RoPE, and one sliding window for all of them if the file has one.
 void read_uniform_layers(MetadataReader& in, Config& config);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::uint32_t kMaxWindow = 1u << 24;
@@ -128,4 +128,4 @@ Rope MetadataReader::global_rope(std::uint32_t head_dim) {
   return rope;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The keys "{family}.{name}" of one file. The first error is kept in error(); callers ignore values that are
 /// read after it.
@@ -59,4 +59,4 @@ class MetadataReader {
   std::optional<Error> error_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

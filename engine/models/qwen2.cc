@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::models {
+namespace partita::internal::models {
 
 extern const Family qwen2 = {.name = "qwen2",
                              .read = read_uniform_layers,
@@ -10,4 +10,4 @@ extern const Family qwen2 = {.name = "qwen2",
                                return llama_layer(in, c, index, RopePairs::kHalves);
                              }};
 
-}  // namespace partita::models
+}  // namespace partita::internal::models

@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::models {
+namespace partita::internal::models {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -16,4 +16,4 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 extern const Family qwen3 = {.name = "qwen3", .read = read_uniform_layers, .layer = layer};
 
-}  // namespace partita::models
+}  // namespace partita::internal::models

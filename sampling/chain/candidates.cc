@@ -6,7 +6,7 @@
 
 #include "sampling/chain/numbers.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kGroup = 16;
@@ -202,4 +202,4 @@ std::span<float> Candidates::collect(float least) {
   return out.first(kept);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -17,7 +17,7 @@
 #include "partita/result.hpp"
 #include "sampling/chain/select.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The number of candidates in a logit tile. Each tile has one maximum and one partial sum: a stage skips
 /// most tiles by their maxima, and the tiles fix the order of every sum.
@@ -144,4 +144,4 @@ class Candidates {
   std::optional<Error> problem_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 #include "sampling/stages/stages.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 Error unknown_stage(std::string_view name) {
@@ -193,4 +193,4 @@ std::string Chain::describe() const {
   return text;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -18,7 +18,7 @@
 #include "sampling/chain/philox.h"
 #include "sampling/vocabulary.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Input of a stage besides the row.
 struct StageContext {
@@ -147,4 +147,4 @@ class Chain {
   bool needs_probability_ = false;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 
 struct Choice {
   std::int32_t id = -1;
   float probability = 1;  // in the distribution it was drawn from; 0 if not requested; 1 if it was the argmax
 };
 
-}  // namespace partita
+}  // namespace partita::internal

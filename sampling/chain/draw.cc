@@ -5,7 +5,7 @@
 
 #include "sampling/chain/noise.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 static_assert(kNoiseTile ==
@@ -76,4 +76,4 @@ float probability(Candidates& row, const Kernels& kernels, std::size_t index) {
   return static_cast<float>(double{weights[index % kLogitTile]} / total);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "sampling/chain/candidates.h"
 #include "sampling/chain/philox.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The sum of the weights of all candidates, exp(inverse_temperature * (value - max)). tile_sums: replaced by
 /// the sum of each logit tile, in order, 0 if below 2^-100. Precondition: row.max() is finite, so the sum is
@@ -29,4 +29,4 @@ std::size_t draw(const Candidates& row, const DrawKey& key);
 /// The probability of the candidate at an index. Precondition: row.max() is finite.
 float probability(Candidates& row, const Kernels& kernels, std::size_t index);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include "sampling/softmax/softmax.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr double kMasked = -std::numeric_limits<double>::infinity();
@@ -112,4 +112,4 @@ Result<void> EnsemblePool::add_logits(std::span<const float> rows, std::span<flo
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -15,7 +15,7 @@
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr std::size_t kMaxEnsemble = 16;
 
@@ -50,4 +50,4 @@ class EnsemblePool {
   PoolSpace space_ = PoolSpace::kProbability;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

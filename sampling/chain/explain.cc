@@ -6,7 +6,7 @@
 #include "sampling/chain/surprisal.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The indices of the k largest candidates, largest first, ties by id.
@@ -77,4 +77,4 @@ void Observer::record(Candidates& row, const Kernels& kernels, std::string stage
   e.views.push_back(view_of(row, kernels, std::move(stage), top_));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

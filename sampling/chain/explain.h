@@ -9,7 +9,7 @@
 #include "partita/result.hpp"
 #include "sampling/chain/candidates.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The current candidates, with the `top` likeliest. Precondition: row.max() is finite.
 StageView view_of(Candidates& row, const Kernels& kernels, std::string stage, std::size_t top);
@@ -33,4 +33,4 @@ class Observer {
   Explanation explanation_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

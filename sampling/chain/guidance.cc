@@ -6,7 +6,7 @@
 
 #include "sampling/softmax/softmax.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<void> guide(std::span<const float> own, std::span<float> other, float scale, const Kernels& kernels) {
   const Result<LogPartition> mine = log_partition(own, kernels);
@@ -34,4 +34,4 @@ Result<void> guide(std::span<const float> own, std::span<float> other, float sca
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

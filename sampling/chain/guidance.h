@@ -6,7 +6,7 @@
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Replaces `other` by other + scale (own - other), both as log-probabilities (Ho & Salimans 2022; of text,
 /// Sanchez et al. 2023). As UnbatchedClassifierFreeGuidanceLogitsProcessor. own: [vocab] logits after the
@@ -14,4 +14,4 @@ namespace partita {
 /// scale: finite, at least 0. Errors: kBadNumbers as of log_partition(), naming the row.
 Result<void> guide(std::span<const float> own, std::span<float> other, float scale, const Kernels& kernels);
 
-}  // namespace partita
+}  // namespace partita::internal

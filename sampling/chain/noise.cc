@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 // Draw streams: one for each noise tile, one for each id.
@@ -32,4 +32,4 @@ double Noise::of(const NoiseTile& tile, std::int32_t id) const {
   return -std::log(tile.first + exponential(random_bits(key_, kIdStreams | index)));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

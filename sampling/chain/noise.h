@@ -13,7 +13,7 @@
 
 #include "sampling/chain/philox.h"
 
-namespace partita {
+namespace partita::internal {
 
 inline constexpr std::size_t kNoiseTile = 256;
 
@@ -94,4 +94,4 @@ class Race {
   std::size_t winner_ = std::numeric_limits<std::size_t>::max();
 };
 
-}  // namespace partita
+}  // namespace partita::internal

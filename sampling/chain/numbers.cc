@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace partita {
+namespace partita::internal {
 
 bool is_logit(float value) { return value < std::numeric_limits<float>::infinity(); }
 
@@ -32,4 +32,4 @@ std::string to_text(float value) {
   return {buffer.data(), end.ptr};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Whether a value is valid as a logit: finite, or -inf for a masked entry.
 bool is_logit(float value);
@@ -21,4 +21,4 @@ float round_up(double x);
 /// The shortest decimal that reads back as this float: "0.95", "nan", "-inf".
 std::string to_text(float value);
 
-}  // namespace partita
+}  // namespace partita::internal

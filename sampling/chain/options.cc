@@ -7,7 +7,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr double kMaxWhole = std::numeric_limits<std::int32_t>::max();
@@ -127,4 +127,4 @@ const TokenBiases& SamplingOptions::biases(std::string_view name) const {
   return value == nullptr ? none : std::get<TokenBiases>(*value);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -14,7 +14,7 @@
 #include "partita/result.hpp"
 #include "partita/samplers.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 using TokenBiases = std::vector<std::pair<std::int32_t, float>>;
 
@@ -64,4 +64,4 @@ class SamplingOptions {
   std::vector<Setting> settings_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -1,6 +1,6 @@
 #include "sampling/chain/philox.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr int kRounds = 10;
@@ -36,4 +36,4 @@ double uniform(const DrawKey& key, std::uint32_t stream) {
   return static_cast<double>(word >> 11) * 0x1p-53;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 
 #include "partita/draw_key.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// The ten-round Philox block cipher. Known-answer tests: Random123's kat_vectors.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
@@ -24,4 +24,4 @@ std::array<std::uint32_t, 4> random_bits(const DrawKey& key, std::uint32_t strea
 /// A double in [0, 1) with 53 random bits.
 double uniform(const DrawKey& key, std::uint32_t stream = 0);
 
-}  // namespace partita
+}  // namespace partita::internal

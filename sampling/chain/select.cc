@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::uint32_t kBins = 1024;
@@ -95,4 +95,4 @@ Cut select_largest(std::span<float> values, std::span<float> weights, double tar
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include <limits>
 #include <span>
 
-namespace partita {
+namespace partita::internal {
 
 /// A set of the largest values under the order (value descending, id ascending): every value above `least`,
 /// and of those equal to it the first `ties` in id order.
@@ -22,4 +22,4 @@ struct Cut {
 /// 1024-fold: two or three passes are usual, about thirty the most that floats allow.
 Cut select_largest(std::span<float> values, std::span<float> weights, double target);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "sampling/chain/draw.h"
 #include "sampling/chain/numbers.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kLanes = 8;
@@ -81,4 +81,4 @@ float least_of_weight(const Candidates& row, double weight) {
   return round_up(std::min(max, max + std::log(weight) / row.weight_factor()));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

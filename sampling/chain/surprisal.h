@@ -8,7 +8,7 @@
 #include "engine/kernels/kernels.h"
 #include "sampling/chain/candidates.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A candidate of weight w lies d = -log(w) = weight_factor() * (max - value) below the likeliest; its
 /// probability is w / weights.
@@ -36,4 +36,4 @@ Logits unmasked(const Candidates& row);
 /// The smallest value, rounded up, whose weight is at least `weight`; the largest value if none reaches it.
 float least_of_weight(const Candidates& row, double weight);
 
-}  // namespace partita
+}  // namespace partita::internal

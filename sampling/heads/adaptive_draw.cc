@@ -8,7 +8,7 @@
 #include "sampling/chain/draw.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr double kNoBound = std::numeric_limits<double>::infinity();
@@ -186,4 +186,4 @@ Result<AdaptiveDraw::Step> AdaptiveDraw::step(std::size_t r, const DrawKey& key,
   return Error{ErrorCode::kBadNumbers, "no word could be drawn"};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

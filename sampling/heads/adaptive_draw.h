@@ -16,7 +16,7 @@
 #include "sampling/chain/philox.h"
 #include "sampling/heads/adaptive_parts.h"
 
-namespace partita {
+namespace partita::internal {
 
 class AdaptiveDraw {
  public:
@@ -55,4 +55,4 @@ class AdaptiveDraw {
   double temperature_, factor_, top_p_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -19,7 +19,7 @@
 #include "weights/catch_all.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr float kMasked = MaskedRow::kMasked;
@@ -499,4 +499,4 @@ std::unique_ptr<OutputHead> make_adaptive_head(const OutputWeights& weights, con
   return std::make_unique<AdaptiveHead>(weights, kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The number of (row, part) pairs that are computed together: they share barriers, and pairs of one part
@@ -197,4 +197,4 @@ void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow
   worker.wait();
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "engine/output.h"
 #include "sampling/heads/products.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A part of the softmax for one row.
 struct PartOfRow {
@@ -89,4 +89,4 @@ class AdaptiveParts {
   const Kernels& kernels_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -12,7 +12,7 @@
 #include "sampling/heads/row_head.h"
 #include "sampling/heads/screen.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Rows that share each read of the screen.
@@ -150,4 +150,4 @@ std::unique_ptr<OutputHead> make_budgeted_head(const PackedMatrix& matrix, const
   return make_row_head(std::make_unique<BudgetedSource>(matrix, screen, panels, kernels), kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 #include "sampling/heads/products.h"
 #include "sampling/heads/row_head.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class DenseScratch : public SourceScratch {
@@ -69,4 +69,4 @@ std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Ke
   return make_row_head(std::make_unique<DenseSource>(matrix, kernels), kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -17,7 +17,7 @@
 #include "sampling/chain/chain.h"
 #include "sampling/chain/philox.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The sampling request of one row: what to compute for its next token. All of it is answered exactly.
 struct Question {
@@ -83,4 +83,4 @@ class OutputHead {
   virtual std::size_t bytes_per_row() const = 0;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

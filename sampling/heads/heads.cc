@@ -1,6 +1,6 @@
 #include "sampling/heads/heads.h"
 
-namespace partita {
+namespace partita::internal {
 
 std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernels& kernels) {
   switch (weights.kind) {
@@ -16,4 +16,4 @@ std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernel
   return make_dense_head(weights.root.weight, kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

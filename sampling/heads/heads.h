@@ -10,7 +10,7 @@
 #include "sampling/heads/head.h"
 #include "sampling/heads/screen.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The plain LM head: one matrix, every logit (row_head.h). `matrix` must outlive it.
 std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
@@ -49,4 +49,4 @@ std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const
 std::unique_ptr<OutputHead> make_budgeted_head(const PackedMatrix& matrix, const Screen& screen,
                                                std::size_t words, const Kernels& kernels);
 
-}  // namespace partita
+}  // namespace partita::internal

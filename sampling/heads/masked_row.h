@@ -8,7 +8,7 @@
 
 #include "sampling/chain/candidates.h"
 
-namespace partita {
+namespace partita::internal {
 
 class MaskedRow {
  public:
@@ -41,4 +41,4 @@ class MaskedRow {
   std::vector<std::int32_t> shown_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "sampling/heads/split_head.h"
 #include "weights/catch_all.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The number of contexts, of one row or several, whose logits are stored at a time.
@@ -300,4 +300,4 @@ std::unique_ptr<OutputHead> make_mixture_head(const OutputWeights& weights, cons
   return std::make_unique<MixtureHead>(weights, kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -1,6 +1,6 @@
 #include "sampling/heads/products.h"
 
-namespace partita {
+namespace partita::internal {
 
 void multiply_panels(const Worker& worker, const Linear& linear, std::size_t first, std::size_t last,
                      const Activations& x, const Kernels& kernels, ProductScratch& scratch, float* y,
@@ -34,4 +34,4 @@ void multiply_listed(const PackedMatrix& w, std::span<const std::uint32_t> which
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -12,7 +12,7 @@
 #include "engine/tensor_loader.h"
 #include "sampling/chain/candidates.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Weight panels that write one logit tile.
 inline constexpr std::size_t kTilePanels = kLogitTile / kPanelRows;
@@ -62,4 +62,4 @@ void multiply_panels(const Worker& worker, const Linear& linear, std::size_t fir
 void multiply_listed(const PackedMatrix& w, std::span<const std::uint32_t> which, Activations x,
                      const Kernels& kernels, std::byte* scratch, float* y);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "sampling/stages/top_k.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// A row and its normalizer.
@@ -96,4 +96,4 @@ Result<Answer> answer_row(const Question& question, const LogitRow& own, const L
   return answer;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include "sampling/chain/candidates.h"
 #include "sampling/heads/head.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Does not read Question::hidden but `own` [vocab], the model's logits. The chain chooses from `offered`,
 /// which is `own` or derived from it; all other results are of `own`. Errors: kBadNumbers naming the entry or
@@ -15,4 +15,4 @@ Result<Answer> answer_row(const Question& question, const LogitRow& own, const L
 /// Error: kInvalidArgument if the id is outside the vocabulary.
 Result<void> check_scored(std::int32_t id, std::size_t vocab);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "weights/catch_all.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Limits of the rows whose logits are stored at a time and that share each load of a weight panel: 16 for
@@ -168,4 +168,4 @@ std::unique_ptr<OutputHead> make_row_head(std::unique_ptr<const LogitSource> sou
   return std::make_unique<RowHead>(std::move(source), kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "engine/kernels/parallel.h"
 #include "sampling/heads/head.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The output of a source: logits of some rows, and the maxima of their logit tiles.
 struct RowOutput {
@@ -46,4 +46,4 @@ class LogitSource {
 /// large the batch is; a question with guidance takes two rows. `kernels` must outlive it.
 std::unique_ptr<OutputHead> make_row_head(std::unique_ptr<const LogitSource> source, const Kernels& kernels);
 
-}  // namespace partita
+}  // namespace partita::internal

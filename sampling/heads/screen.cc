@@ -7,7 +7,7 @@
 
 #include "sampling/heads/screen_places.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr double kDeviations = 9;        // of the dithered certificate
@@ -183,4 +183,4 @@ void make_queries(const Worker& worker, const PackedMatrix& matrix, const Screen
   worker.wait();
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -27,7 +27,7 @@
 #include "engine/kernels/parallel.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Dimensions of the basis whose components have eight bits.
 inline constexpr std::size_t kWideDims = kScreenWide / 2;
@@ -151,4 +151,4 @@ void make_queries(const Worker& worker, const PackedMatrix& matrix, const Screen
                   Certificate certificate, const Activations& x, const Kernels& kernels, float* inputs,
                   ScreenQueries& rows);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -12,7 +12,7 @@
 #include "weights/input_file.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'H'};
@@ -140,4 +140,4 @@ Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix) 
   return Screen(std::move(data));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 
 #include "sampling/heads/screen.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The path of a model's screen: "MODEL.gguf.screen".
 std::string screen_path(const std::string& model_path);
@@ -19,4 +19,4 @@ Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, cons
 /// hidden size that screens do not support.
 Result<Screen> read_screen(const std::string& path, const PackedMatrix& matrix);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -16,7 +16,7 @@
 #include "sampling/heads/screen_places.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -248,4 +248,4 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   return screen;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 
 #include "sampling/heads/screen.h"
 
-namespace partita {
+namespace partita::internal {
 
 // The quant of a narrow dimension is 0 .. 15, that of a wide one 0 .. 255 in two columns of four bits each.
 inline constexpr double kNarrowZero = 8, kWideZero = 128;
@@ -19,4 +19,4 @@ inline double zero_of(std::size_t dim) { return is_wide(dim) ? kWideZero : kNarr
 /// itself.
 inline std::size_t place_of(std::size_t dim) { return kWideDims + dim; }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -16,7 +16,7 @@
 #include "sampling/heads/split_head.h"
 #include "weights/catch_all.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr float kMasked = -std::numeric_limits<float>::infinity();
@@ -438,4 +438,4 @@ std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const
   return std::make_unique<ScreenedHead>(matrix, screen, certificate, kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

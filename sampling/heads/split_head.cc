@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Questions that one of the two heads answers.
@@ -143,4 +143,4 @@ Question choice_of(const Question& question) {
   return choice;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 
 #include "sampling/heads/head.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// How a question is answered.
 enum class Route : std::uint8_t {
@@ -56,4 +56,4 @@ bool asks_for_more(const Question& question);
 /// The question reduced to its choice.
 Question choice_of(const Question& question);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -16,7 +16,7 @@
 #include "weights/catch_all.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kMaxRows = 16;
@@ -333,4 +333,4 @@ std::unique_ptr<OutputHead> make_tree_head(const OutputWeights& weights, const K
   return std::make_unique<TreeHead>(weights, kernels);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace partita {
+namespace partita::internal {
 
 BeamSearch::BeamSearch(const BeamOptions& options)
     : options_(options),
@@ -123,4 +123,4 @@ std::vector<CompleteBeam> BeamSearch::best(std::size_t n) const {
   return all;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

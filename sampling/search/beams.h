@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 /// When a group with as many complete answers as beams is done (transformers' early_stopping).
 enum class StopRule : std::uint8_t {
@@ -106,4 +106,4 @@ class BeamSearch {
   std::vector<std::int32_t> chosen_ids_;  // by earlier groups in this step
 };
 
-}  // namespace partita
+}  // namespace partita::internal

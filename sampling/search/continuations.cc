@@ -7,7 +7,7 @@
 #include "sampling/stages/top_k.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<void> likeliest_after(const Chain& chain, std::span<const float> logits, const StageContext& context,
                              const ChainState* state, std::size_t k, ContinuationScratch& scratch,
@@ -32,4 +32,4 @@ Result<void> likeliest_after(const Chain& chain, std::span<const float> logits, 
   return {};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "sampling/chain/chain.h"
 #include "sampling/search/beams.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Buffers of likeliest_after(), reused between calls.
 struct ContinuationScratch {
@@ -23,4 +23,4 @@ Result<void> likeliest_after(const Chain& chain, std::span<const float> logits, 
                              const ChainState* state, std::size_t k, ContinuationScratch& scratch,
                              std::vector<Continuation>& out);
 
-}  // namespace partita
+}  // namespace partita::internal

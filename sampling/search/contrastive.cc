@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// In double, with four sums so that no addition depends on the previous one.
@@ -53,4 +53,4 @@ std::size_t choose_contrastive(std::span<const ContrastiveCandidate> candidates,
   return static_cast<std::size_t>(best - candidates.begin());
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace partita {
+namespace partita::internal {
 
 /// The hidden states of all tokens so far, scaled to unit length.
 class HiddenHistory {
@@ -39,4 +39,4 @@ struct ContrastiveCandidate {
 /// The index of the best candidate, the first of a tie. Precondition: `candidates` is not empty.
 std::size_t choose_contrastive(std::span<const ContrastiveCandidate> candidates, double alpha);
 
-}  // namespace partita
+}  // namespace partita::internal

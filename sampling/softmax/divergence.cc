@@ -9,7 +9,7 @@
 #include "sampling/softmax/softmax.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -117,4 +117,4 @@ Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_
   return *loss;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,12 +6,7 @@
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
 
-namespace partita {
-
-double gumbel_noise(const DrawKey& key, std::int32_t id) noexcept {
-  const Noise noise(key);
-  return noise.of(noise.tile(static_cast<std::size_t>(id) / kNoiseTile), id);
-}
+namespace partita::internal {
 
 Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key, const Kernels& kernels) {
   constexpr std::size_t kMaxIds = std::numeric_limits<std::int32_t>::max();
@@ -30,4 +25,4 @@ Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& ke
   return static_cast<std::int32_t>(race.winner());
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,20 +9,6 @@
 
 namespace partita {
 
-Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const Kernels& kernels) {
-  const Result<Peak> peak = find_peak(piece, kernels);
-  if (!peak) {
-    const bool masked = std::all_of(piece.begin(), piece.end(), is_logit);
-    return masked ? Result<void>{} : peak.error();
-  }
-  OnlineSoftmax seen{peak->max, 0};
-  for_softmax_tiles(piece.size(), [&](std::size_t first, std::size_t n) {
-    seen.sum += kernels.exp_sum(piece.data() + first, n, peak->max, 1, nullptr);
-  });
-  state.merge(seen);
-  return {};
-}
-
 void OnlineSoftmax::merge(const OnlineSoftmax& other) noexcept {
   if (other.empty()) return;
   if (empty()) {
@@ -39,6 +25,22 @@ void OnlineSoftmax::merge(const OnlineSoftmax& other) noexcept {
 }
 
 double OnlineSoftmax::log_sum_exp() const noexcept { return static_cast<double>(max) + std::log(sum); }
+
+namespace internal {
+
+Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const Kernels& kernels) {
+  const Result<Peak> peak = find_peak(piece, kernels);
+  if (!peak) {
+    const bool masked = std::all_of(piece.begin(), piece.end(), is_logit);
+    return masked ? Result<void>{} : peak.error();
+  }
+  OnlineSoftmax seen{peak->max, 0};
+  for_softmax_tiles(piece.size(), [&](std::size_t first, std::size_t n) {
+    seen.sum += kernels.exp_sum(piece.data() + first, n, peak->max, 1, nullptr);
+  });
+  state.merge(seen);
+  return {};
+}
 
 Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const float> piece,
                                  std::span<float> out, const Kernels& kernels) {
@@ -58,4 +60,5 @@ Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const flo
   return {};
 }
 
+}  // namespace internal
 }  // namespace partita

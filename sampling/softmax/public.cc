@@ -1,9 +1,15 @@
 // partita/softmax.hpp: the softmax family with the kernel table chosen for this machine.
+#include <cmath>
+#include <limits>
+
+#include "sampling/chain/noise.h"
+#include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"
 
 namespace partita {
+using namespace internal;
 namespace {
 
 /// f(table), or the error of choosing a table. Choosing a table and writing an error message allocate memory.
@@ -69,6 +75,25 @@ Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_
 
 Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key) {
   return with_table([&](const Kernels& k) { return gumbel_max(logits, key, k); });
+}
+
+Result<std::int32_t> argmax(std::span<const float> logits) {
+  float best = -std::numeric_limits<float>::infinity();
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (!is_logit(logits[i])) return catch_all([&]() -> Result<std::int32_t> { return bad_logits(logits); });
+    if (logits[i] > best) {
+      best = logits[i];
+      at = i;
+    }
+  }
+  if (std::isinf(best)) return catch_all([&]() -> Result<std::int32_t> { return bad_logits(logits); });
+  return static_cast<std::int32_t>(at);
+}
+
+double gumbel_noise(const DrawKey& key, std::int32_t id) noexcept {
+  const Noise noise(key);
+  return noise.of(noise.tile(static_cast<std::size_t>(id) / kNoiseTile), id);
 }
 
 }  // namespace partita

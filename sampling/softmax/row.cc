@@ -7,7 +7,7 @@
 #include "engine/kernels/self_test.h"
 #include "sampling/chain/numbers.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<Peak> find_peak(std::span<const float> logits, const Kernels& kernels) {
   Peak peak{-std::numeric_limits<float>::infinity(), 0};
@@ -36,4 +36,4 @@ Result<const Kernels*> family_kernels() {
   return tested->table;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

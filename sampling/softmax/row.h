@@ -8,7 +8,7 @@
 #include "engine/kernels/kernels.h"
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// Sums are taken in float inside Kernels::exp_sum over tiles of this many entries, in double across tiles.
 inline constexpr std::size_t kSoftmaxTile = 256;
@@ -36,4 +36,4 @@ Result<void> check_sizes(std::size_t in, std::size_t out);
 /// The kernel table that the public functions use, chosen at the first call. Errors: those of choose_isa.
 Result<const Kernels*> family_kernels();
 
-}  // namespace partita
+}  // namespace partita::internal

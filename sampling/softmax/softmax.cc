@@ -10,7 +10,7 @@
 #include "weights/catch_all.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The sum of exp(x - max) over a tile except the first entry equal to max.
@@ -61,18 +61,4 @@ Result<void> log_softmax(std::span<const float> logits, std::span<float> out, co
   return {};
 }
 
-Result<std::int32_t> argmax(std::span<const float> logits) {
-  float best = -std::numeric_limits<float>::infinity();
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (!is_logit(logits[i])) return catch_all([&]() -> Result<std::int32_t> { return bad_logits(logits); });
-    if (logits[i] > best) {
-      best = logits[i];
-      at = i;
-    }
-  }
-  if (std::isinf(best)) return catch_all([&]() -> Result<std::int32_t> { return bad_logits(logits); });
-  return static_cast<std::int32_t>(at);
-}
-
-}  // namespace partita
+}  // namespace partita::internal

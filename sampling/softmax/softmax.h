@@ -13,7 +13,7 @@
 #include "partita/result.hpp"
 #include "partita/softmax.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// max and log(sum(exp(x))) of a row: the normalizer that the functions below share.
 struct LogPartition {
@@ -50,4 +50,4 @@ Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_
 
 Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key, const Kernels& kernels);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -18,7 +18,7 @@
 #include "sampling/softmax/softmax.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// The logits within `depth_limit` of the maximum, relative to it. If they exceed kCapacity, each pass reads
@@ -183,4 +183,4 @@ Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::s
   return support;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -12,7 +12,7 @@
 #include "sampling/text_set.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using Ids = std::span<const std::int32_t>;
@@ -125,4 +125,4 @@ extern const StageDescriptor banned_strings = {
     {"banned_strings", "never lets the answer contain given texts", kOptions}, make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

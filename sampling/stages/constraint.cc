@@ -10,7 +10,7 @@
 #include "sampling/stages/stages.h"
 #include "weights/catch_all.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Calls code of the caller; stores an exception that it throws in `problem`.
@@ -89,4 +89,4 @@ extern const StageDescriptor constraint = {
     make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -10,7 +10,7 @@
 #include "sampling/stages/history.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class CountPenalties : public Stage {
@@ -75,4 +75,4 @@ extern const StageDescriptor count_penalties = {
     {"count_penalties", "makes generated tokens less likely, once or for each occurrence", kOptions}, make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

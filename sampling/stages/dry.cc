@@ -16,7 +16,7 @@
 #include "sampling/suffix_matches.h"
 #include "sampling/text_set.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct DryNumbers {
@@ -145,4 +145,4 @@ extern const StageDescriptor dry = {
     make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

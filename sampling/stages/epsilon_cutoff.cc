@@ -7,7 +7,7 @@
 #include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class EpsilonCutoff : public Stage {
@@ -43,4 +43,4 @@ extern const StageDescriptor epsilon_cutoff = {
     {"epsilon_cutoff", "keeps tokens of at least a certain probability", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

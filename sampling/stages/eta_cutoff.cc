@@ -8,7 +8,7 @@
 #include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class EtaCutoff : public Stage {
@@ -48,4 +48,4 @@ extern const StageDescriptor eta_cutoff = {
     true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -1,6 +1,6 @@
 #include "sampling/stages/history.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<std::size_t> last_n(const SamplingOptions& options, std::string_view option) {
   const std::int64_t n = options.whole(option);
@@ -20,4 +20,4 @@ Result<void> check_size(std::string_view option, const std::vector<std::string>&
                     "at most " + std::to_string(kMaxOptionBytes));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

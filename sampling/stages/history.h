@@ -12,7 +12,7 @@
 
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The last n ids; all ids if n is 0 or larger than their number.
 inline std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, std::size_t n) {
@@ -54,4 +54,4 @@ class CandidateCounts {
   int exceptions_ = std::uncaught_exceptions();
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include "sampling/stages/stages.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class LogitBias : public Stage {
@@ -76,4 +76,4 @@ extern const StageDescriptor logit_bias = {
     {"logit_bias", "adds numbers to the logits of given tokens", kOptions}, make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class MinP : public Stage {
@@ -44,4 +44,4 @@ extern const StageDescriptor min_p = {
     {"min_p", "keeps tokens at least p times as likely as the likeliest", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

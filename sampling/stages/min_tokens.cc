@@ -4,7 +4,7 @@
 
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class MinTokens : public Stage {
@@ -52,4 +52,4 @@ extern const StageDescriptor min_tokens = {
     {"min_tokens", "masks the end of the answer before a number of tokens", kOptions}, make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

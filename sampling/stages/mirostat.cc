@@ -21,7 +21,7 @@
 #include "sampling/stages/stages.h"
 #include "sampling/stages/top_k.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kZipf = 100;
@@ -119,4 +119,4 @@ extern const StageDescriptor mirostat = {
     {"mirostat", "keeps the surprise of the text near a target by adapting a cut", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

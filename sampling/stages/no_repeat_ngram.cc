@@ -5,7 +5,7 @@
 #include "sampling/stages/stages.h"
 #include "sampling/suffix_matches.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class NoRepeatNgram : public Stage {
@@ -46,4 +46,4 @@ extern const StageDescriptor no_repeat_ngram = {
     {"no_repeat_ngram", "masks tokens that would repeat n tokens in a row", kOptions}, make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

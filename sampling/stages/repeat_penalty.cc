@@ -10,7 +10,7 @@
 #include "sampling/stages/history.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class RepeatPenalty : public Stage {
@@ -67,4 +67,4 @@ extern const StageDescriptor repeat_penalty = {
     {"repeat_penalty", "makes tokens of the prompt and the text so far less likely", kOptions}, make};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include <array>
 #include <iterator>
 
-namespace partita {
+namespace partita::internal {
 namespace stages {
 #include "stages_table.inc"  // declares the stages that CMakeLists.txt lists, and kTable of their addresses
 }
@@ -27,4 +27,4 @@ Error bad_option(std::string_view name, std::string_view value, std::string_view
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -14,7 +14,7 @@
 #include "partita/result.hpp"
 #include "sampling/chain/chain.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A stage; null if its options are neutral; kInvalidArgument if an option is out of its limits.
 using MadeStage = Result<std::shared_ptr<const Stage>>;
@@ -45,4 +45,4 @@ MadeStage make_stage(Args&&... args) {
   return std::shared_ptr<const Stage>(std::make_shared<S>(std::forward<Args>(args)...));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class Temperature : public Stage {
@@ -92,4 +92,4 @@ extern const StageDescriptor temperature = {
     true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

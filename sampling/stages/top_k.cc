@@ -10,7 +10,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class TopK : public Stage {
@@ -75,4 +75,4 @@ namespace stages {
 extern const StageDescriptor top_k = {{"top_k", "keeps the k likeliest tokens", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

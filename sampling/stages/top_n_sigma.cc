@@ -8,7 +8,7 @@
 #include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class TopNSigma : public Stage {
@@ -42,4 +42,4 @@ extern const StageDescriptor top_n_sigma = {
     {"top_n_sigma", "keeps logits within n standard deviations of the largest", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class TopP : public Stage {
@@ -54,4 +54,4 @@ extern const StageDescriptor top_p = {
     {"top_p", "keeps the fewest likeliest tokens whose probabilities sum to p", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class TypicalP : public Stage {
@@ -74,4 +74,4 @@ extern const StageDescriptor typical_p = {
     true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include "sampling/chain/surprisal.h"
 #include "sampling/stages/stages.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class Xtc : public Stage {
@@ -64,4 +64,4 @@ extern const StageDescriptor xtc = {
     {"xtc", "at random drops the likeliest tokens, all but the last of them", kOptions}, make, true};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

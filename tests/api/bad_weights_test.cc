@@ -9,7 +9,7 @@
 #include "tests/catch.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 /// The file with one weight that is no number.
@@ -67,4 +67,4 @@ TEST_CASE("A NaN in any weight is an error, not an answer") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -6,7 +6,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Json = nlohmann::json;
@@ -83,4 +83,4 @@ TEST_CASE("The bundled model says what it is and answers") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

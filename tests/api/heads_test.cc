@@ -5,7 +5,7 @@
 #include "tests/catch.h"
 #include "tests/sanitized.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 ChatFile with_head(const std::string& kind, Dtype dtype = Dtype::kF32) {
@@ -88,4 +88,4 @@ TEST_CASE("A screen is for plain heads alone") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -12,7 +12,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using V = ChatVocabulary;
@@ -340,4 +340,4 @@ TEST_CASE("bench measures what it was asked for") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

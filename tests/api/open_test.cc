@@ -10,7 +10,7 @@
 #include "tests/catch.h"
 #include "weights/gguf/writer.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -164,4 +164,4 @@ TEST_CASE("A model file that is cut after it was loaded answers; what reads it a
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

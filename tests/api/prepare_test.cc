@@ -11,7 +11,7 @@
 #include "tests/sanitized.h"
 #include "weights/hash.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -285,4 +285,4 @@ TEST_CASE("Screens that would save nothing are not made, and making one can be s
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

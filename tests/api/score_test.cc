@@ -4,7 +4,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Ids = std::vector<TokenId>;
@@ -195,4 +195,4 @@ TEST_CASE("What cannot be scored is refused by name") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

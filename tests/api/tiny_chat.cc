@@ -7,7 +7,7 @@
 
 #include "tests/head_writer.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 /// GPT-2's spelling of a byte: printable bytes are themselves, the others follow from U+0100 on.
@@ -98,4 +98,4 @@ Whole generate_alone(const Model& model, const Request& request) {
   return pull_all(must(session.generate(request)));
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -9,7 +9,7 @@
 #include "tests/engine/tiny_models.h"
 #include "tests/must.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 /// All 256 bytes (ids 0 .. 255, by byte), the merges to "hello", then the control tokens.
 struct ChatVocabulary {
@@ -59,4 +59,4 @@ Whole pull_all(Stream stream);
 /// generate() in a session of its own.
 Whole generate_alone(const Model& model, const Request& request);
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

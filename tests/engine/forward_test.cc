@@ -8,7 +8,9 @@
 #include "tests/engine/tiny_models.h"
 
 using namespace partita;
-using namespace partita::testing;
+
+using namespace partita::internal;
+using namespace partita::internal::testing;
 
 namespace {
 

@@ -9,7 +9,9 @@
 #include "weights/codecs/codec.h"
 
 using namespace partita;
-using namespace partita::testing;
+
+using namespace partita::internal;
+using namespace partita::internal::testing;
 
 namespace {
 

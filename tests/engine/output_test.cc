@@ -10,7 +10,7 @@
 #include "tests/head_writer.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 constexpr std::size_t kVocab = 64, kHidden = 32;
@@ -256,4 +256,4 @@ TEST_CASE("Bands that do not fit are refused") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

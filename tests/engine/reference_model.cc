@@ -7,7 +7,7 @@
 #include "tests/catch.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 constexpr double kEps = 9.99999974737875163555e-06;  // 1e-5 as float, as the file has it
@@ -222,4 +222,4 @@ Forward reference_forward(const Gguf& file, const TinySpec& spec, std::span<cons
   return Reference(file, spec, rounding).run(tokens);
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -10,7 +10,7 @@
 #include "tests/engine/tiny_models.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 using Doubles = std::vector<double>;
 
@@ -32,4 +32,4 @@ struct Forward {
 Forward reference_forward(const Gguf& file, const TinySpec& spec, std::span<const std::int32_t> tokens,
                           const Rounding& rounding = {});
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

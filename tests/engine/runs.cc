@@ -10,7 +10,7 @@
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 std::string find_test_model(const std::string& file_name) {
   const char* directory = std::getenv("PARTITA_TEST_MODELS");
   const std::string path =
@@ -121,4 +121,4 @@ void Runner::poison(KvSequence& sequence, std::size_t more) {
   }
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -13,7 +13,7 @@
 #include "engine/model.h"
 #include "engine/step.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 /// The path of a real model: in $PARTITA_TEST_MODELS or models/ of the source tree. Empty if it is not there.
 std::string find_test_model(const std::string& file_name);
@@ -61,4 +61,4 @@ class Runner {
   std::mt19937_64 random_{11};
 };
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -6,7 +6,7 @@
 #include "tests/must.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Random = std::mt19937_64;
@@ -221,4 +221,4 @@ std::vector<std::int32_t> random_tokens(std::size_t n, std::uint32_t vocab, std:
   return tokens;
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -12,7 +12,7 @@
 #include "weights/gguf/gguf.h"
 #include "weights/gguf/writer.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 struct TinySpec {
   std::string family = "llama";
@@ -90,4 +90,4 @@ LoadOptions with_attention(const TinySpec& spec, LoadOptions options);
 /// Token ids for a prompt of n words.
 std::vector<std::int32_t> random_tokens(std::size_t n, std::uint32_t vocab, std::uint64_t seed);
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -12,7 +12,7 @@
 #include "tests/faults/sweep.h"
 #include "weights/catch_all.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -353,4 +353,4 @@ TEST_CASE("Memory runs out where settings are described") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

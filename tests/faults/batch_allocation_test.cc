@@ -10,7 +10,7 @@
 #include "tests/catch.h"
 #include "tests/sanitized.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using test::Exhaustion;
@@ -162,4 +162,4 @@ TEST_CASE("A batch loses no token and no row where memory runs out") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -13,11 +13,11 @@ void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
 void* __real_mmap(void* address, std::size_t size, int protection, int flags, int fd, off_t offset);
 
 void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
-  return partita::test::allocation_fails() ? nullptr : __real_aligned_alloc(alignment, size);
+  return partita::internal::test::allocation_fails() ? nullptr : __real_aligned_alloc(alignment, size);
 }
 
 void* __wrap_mmap(void* address, std::size_t size, int protection, int flags, int fd, off_t offset) {
-  if ((flags & MAP_ANONYMOUS) != 0 && partita::test::allocation_fails()) {
+  if ((flags & MAP_ANONYMOUS) != 0 && partita::internal::test::allocation_fails()) {
     errno = ENOMEM;
     return MAP_FAILED;
   }

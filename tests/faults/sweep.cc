@@ -9,7 +9,7 @@
 #include "tests/sanitized.h"
 #include "weights/catch_all.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using test::Exhaustion;
@@ -91,4 +91,4 @@ void sweep_allocations(const std::string& name, const SweptCall& call, SweepLimi
   CHECK(test::live_allocated_bytes() <= live + kKeptBytes);
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -7,7 +7,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 /// Makes a public call; its result as text, the same each time, or its error. It is called repeatedly, and
 /// objects that it uses may live from one call to the next.
@@ -23,4 +23,4 @@ struct SweepLimits {
 /// gives what it gave before, and that no memory is lost. Prints how many positions there were.
 void sweep_allocations(const std::string& name, const SweptCall& call, SweepLimits limits = {});
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

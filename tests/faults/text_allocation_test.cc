@@ -12,7 +12,7 @@
 #include "tests/catch.h"
 #include "tests/faults/sweep.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -216,4 +216,4 @@ TEST_CASE("The texts of tokens are whole after memory ran out while they were pu
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

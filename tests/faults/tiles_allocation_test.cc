@@ -11,7 +11,7 @@
 #include "tests/faults/sweep.h"
 #include "weights/catch_all.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 TEST_CASE("Memory runs out in oneDNN's products") {
@@ -44,4 +44,4 @@ TEST_CASE("Errors of the softmax family are told without memory, too") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -2,7 +2,7 @@
 #include "tests/fuzz/support.h"
 #include "tools/chat/chat_record.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 std::string text_of(const tools::ChatRecord& record) {
@@ -50,4 +50,4 @@ void run_chat(Bytes bytes) {
   require_same(record);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

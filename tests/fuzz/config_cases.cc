@@ -2,7 +2,7 @@
 #include "api/convert/convert_config.h"
 #include "tests/fuzz/support.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 void run_config(Bytes bytes) {
   const auto config = parse_checkpoint_config(text_of(bytes), "config.json");
@@ -17,4 +17,4 @@ void run_config(Bytes bytes) {
   for (const std::int32_t id : head.order) require(id >= 0 && static_cast<std::uint32_t>(id) < config->vocab);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -3,7 +3,7 @@
 
 #include "tests/fuzz/support.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 /// Templates: a plain one, one that prints everything, one that recurses into values, one that calculates.
@@ -31,4 +31,4 @@ void run_context(Bytes bytes) {
   require(again.ok() && *again == *text);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -10,7 +10,7 @@
 #include "tests/fuzz/support.h"
 #include "weights/json/reader.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 constexpr std::uint64_t kMostData = 1 << 20;
@@ -61,4 +61,4 @@ void run_convert(Bytes bytes) {
   runs(path);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

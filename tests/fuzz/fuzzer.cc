@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace partita::fuzz;
+using namespace partita::internal::fuzz;
 
 const Target* chosen = nullptr;
 

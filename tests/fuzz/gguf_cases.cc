@@ -8,7 +8,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 /// Reads every byte of a view, so that a sanitizer detects a view past the end of the file.
@@ -69,4 +69,4 @@ void run_gguf(Bytes bytes) {
   walk_tensors(*file, bytes);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

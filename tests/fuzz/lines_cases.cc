@@ -10,7 +10,7 @@
 #include "tests/fuzz/support.h"
 #include "tools/batch/decompress.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 constexpr std::size_t kMaxLineBytes = 1000, kMaxDecompressed = std::size_t{1} << 20;
@@ -90,4 +90,4 @@ void run_lines(Bytes bytes) {
   require(read_lines(input.rest(), chunk, false) == whole);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -10,7 +10,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/gguf/writer.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 /// An open model file, from which entries are copied.
@@ -146,4 +146,4 @@ void run_model(Bytes bytes) {
   runs(file.path());
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

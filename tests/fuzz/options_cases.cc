@@ -7,7 +7,7 @@
 #include "tools/common.h"
 #include "tools/sampling.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 std::vector<std::string> arguments_of(std::string_view text) {
@@ -66,4 +66,4 @@ void run_options(Bytes bytes) {
   generate(*sampling, flags);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -10,7 +10,7 @@
 #include "tests/fuzz/targets.h"
 #include "tests/sanitized.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
@@ -46,4 +46,4 @@ TEST_CASE("Targets are found by name") {
 }
 
 }  // namespace
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -5,7 +5,7 @@
 
 #include "tests/fuzz/support.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 void require(bool holds, const char* file, int line) {
   if (holds) return;
@@ -38,4 +38,4 @@ std::string_view Input::text() {
   return taken;
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

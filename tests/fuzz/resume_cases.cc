@@ -8,7 +8,7 @@
 #include "tests/fuzz/support.h"
 #include "tools/locked_file.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 /// The file's contents afterwards; nothing if it was refused, and then it must be unchanged.
@@ -44,4 +44,4 @@ void run_resume(Bytes bytes) {
   require(second && second->bytes == first->bytes && second->rows == first->rows);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -8,7 +8,7 @@
 #include "tools/batch/batch_row.h"
 #include "tools/token_text.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 using tools::BadRow;
@@ -88,4 +88,4 @@ void run_rows(Bytes bytes) {
   lenient.take_unknown_keys();
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

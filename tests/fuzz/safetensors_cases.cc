@@ -4,7 +4,7 @@
 #include "tests/fuzz/support.h"
 #include "weights/safetensors/safetensors.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 void walk(const SafeTensors& file, Bytes bytes) {
@@ -41,4 +41,4 @@ bool run_safetensors_case(Bytes bytes) {
 
 void run_safetensors(Bytes bytes) { run_safetensors_case(bytes); }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

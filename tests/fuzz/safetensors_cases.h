@@ -4,10 +4,10 @@
 
 #include "tests/fuzz/targets.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 /// Reads every accepted file to its end; returns whether the file was accepted. Aborts if a view leaves the
 /// file.
 bool run_safetensors_case(Bytes bytes);
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

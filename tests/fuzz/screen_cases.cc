@@ -10,7 +10,7 @@
 #include "tests/packed.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 constexpr std::size_t kRows = 40, kHidden = 32, kStates = 64;
@@ -73,4 +73,4 @@ void run_screen(Bytes bytes) {
   ask(*screen, right.matrix);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

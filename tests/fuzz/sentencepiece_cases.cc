@@ -3,7 +3,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/utf8.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 void run_sentencepiece(Bytes bytes) {
   const MemoryFile file(text_of(bytes));
@@ -29,4 +29,4 @@ void run_sentencepiece(Bytes bytes) {
   }
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -4,7 +4,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/fuzz/support.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 const std::string& saved_path() {
@@ -53,4 +53,4 @@ void run_session(Bytes bytes) {
   run_session_case(with_changes(right, changes));
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 /// A session file of the tiny model.
 std::string session_case();
@@ -13,4 +13,4 @@ std::string session_case();
 /// generates and saves.
 void run_session_case(std::string bytes);
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

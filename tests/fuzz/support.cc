@@ -14,7 +14,7 @@
 #include "tests/api/tiny_chat.h"
 #include "weights/hash.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
@@ -121,4 +121,4 @@ bool runs(const std::string& model_path) {
   }
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

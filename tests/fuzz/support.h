@@ -9,7 +9,7 @@
 #include "partita/partita.hpp"
 #include "tests/fuzz/targets.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 /// Aborts with file and line unless a target's invariant holds. (clang 14 has no std::source_location.)
 void require(bool holds, const char* file = __builtin_FILE(), int line = __builtin_LINE());
@@ -74,4 +74,4 @@ const Model& tiny_model();
 /// Opens a model, generates two tokens after a prompt, and returns whether all of it succeeded.
 bool runs(const std::string& model_path);
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 constexpr std::array kTargets = {
@@ -35,4 +35,4 @@ const Target* find_target(std::string_view name) {
   return found == kTargets.end() ? nullptr : &*found;
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

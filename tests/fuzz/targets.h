@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 
 using Bytes = std::span<const std::byte>;
 
@@ -37,4 +37,4 @@ void run_session(Bytes bytes);        // a session file
 void run_template(Bytes bytes);       // a chat template
 void run_tokenizer(Bytes bytes);      // a vocabulary in GGUF, and a text
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -5,7 +5,7 @@
 #include "tests/fuzz/support.h"
 #include "tokenizer/jinja/chat_template.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 const nlohmann::ordered_json& conversation() {
@@ -39,4 +39,4 @@ void run_template(Bytes bytes) {
   require(joined == *text);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -10,7 +10,7 @@
 #include "weights/gguf/gguf.h"
 #include "weights/gguf/writer.h"
 
-namespace partita::fuzz {
+namespace partita::internal::fuzz {
 namespace {
 
 std::string hex_token(unsigned byte) {
@@ -96,4 +96,4 @@ void run_tokenizer(Bytes bytes) {
   check_text(**tokenizer, input.rest(), round_trips);
 }
 
-}  // namespace partita::fuzz
+}  // namespace partita::internal::fuzz

@@ -6,7 +6,7 @@
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 constexpr std::size_t kPrompt = 128, kGenerated = 32;
@@ -104,4 +104,4 @@ TEST_CASE("decode") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

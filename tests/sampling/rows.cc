@@ -6,7 +6,7 @@
 #include <limits>
 #include <sstream>
 
-namespace partita::test {
+namespace partita::internal::test {
 
 std::uint64_t splitmix64(std::uint64_t x) {
   x += 0x9E3779B97F4A7C15;
@@ -123,4 +123,4 @@ std::string read_data(const std::string& path) {
   return text.str();
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

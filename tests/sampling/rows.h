@@ -9,9 +9,21 @@
 #include <vector>
 
 #include "engine/kernels/kernels.h"
+#include "partita/softmax.hpp"
+#include "sampling/softmax/softmax.h"
 #include "sampling/vocabulary.h"
 
-namespace partita::test {
+namespace partita::internal::test {
+
+// Functions that exist twice: in the public interface, and with a table of kernels.
+using partita::cross_entropy, internal::cross_entropy;
+using partita::cross_entropy_gradient, internal::cross_entropy_gradient;
+using partita::entmax, internal::entmax;
+using partita::entropy, internal::entropy;
+using partita::gumbel_max, internal::gumbel_max;
+using partita::kl_divergence, internal::kl_divergence;
+using partita::log_softmax, internal::log_softmax;
+using partita::softmax, internal::softmax;
 
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -68,4 +80,4 @@ std::vector<NamedKernels> all_kernels();
 /// The content of a file under tests/data/.
 std::string read_data(const std::string& path);
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -3,7 +3,7 @@
 #include "tests/catch.h"
 #include "tokenizer/utf8.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 const std::string kReplacement = "\xEF\xBF\xBD";
@@ -165,4 +165,4 @@ TEST_CASE("Units of UTF-8") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

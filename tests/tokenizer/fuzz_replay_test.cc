@@ -3,7 +3,7 @@
 #include "tests/catch.h"
 #include "tests/fuzz/targets.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 TEST_CASE("The fuzz target holds on random vocabularies and texts") {
@@ -15,4 +15,4 @@ TEST_CASE("The fuzz target holds on random vocabularies and texts") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

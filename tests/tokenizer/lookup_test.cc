@@ -8,7 +8,7 @@
 #include "tokenizer/models/byte_alphabet.h"
 #include "tokenizer/prefix_matcher.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 TEST_CASE("Strings are found by their bytes, the last of equal ones") {
@@ -117,4 +117,4 @@ TEST_CASE("The byte alphabet") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -5,7 +5,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 std::unique_ptr<Tokenizer> open_model(const std::string& path) {
@@ -117,4 +117,4 @@ TEST_CASE("Gemma 3: special tokens from the metadata", "[gemma]") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

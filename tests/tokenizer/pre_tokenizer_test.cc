@@ -4,7 +4,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 PreTokenizer must_create(const std::string& name) {
@@ -93,4 +93,4 @@ TEST_CASE("The error for an unknown pre-tokenizer lists the supported ones") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

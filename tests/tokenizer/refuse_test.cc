@@ -5,7 +5,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 void check_refused(const GgufWriter& file, ErrorCode code, std::initializer_list<const char*> parts) {
@@ -129,4 +129,4 @@ TEST_CASE("Unusual vocabularies work") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -4,7 +4,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 TestVocabulary some_tokens() {
@@ -61,4 +61,4 @@ TEST_CASE("Equal spellings of different bytes are different tokens") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -2,7 +2,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 TestVocabulary vocabulary_with_specials() {
@@ -97,4 +97,4 @@ TEST_CASE("Ids outside the vocabulary have no text") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

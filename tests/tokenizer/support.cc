@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tokenizer/models/byte_alphabet.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 Result<std::unique_ptr<Tokenizer>> open(const GgufWriter& file) {
   const auto bytes = file.bytes();
@@ -158,4 +158,4 @@ std::string model_path(const std::string& name) {
   return std::string(directory != nullptr ? directory : PARTITA_MODELS) + "/" + name;
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -15,7 +15,7 @@
 #include "weights/gguf/gguf.h"
 #include "weights/gguf/writer.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 using Ids = std::vector<TokenId>;
 
@@ -74,4 +74,4 @@ std::string random_bytes(std::mt19937_64& random, std::size_t bytes);
 /// The path of a real model: in $PARTITA_TEST_MODELS, else in models/ of the source tree.
 std::string model_path(const std::string& name);
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -117,7 +117,7 @@ TEST_CASE("Heads, steps back and steps forward lead where the plain definition s
         REQUIRE(record.reset() == plain.reset());
       } else {  // any head, as a file may have it
         const Id id = random() % (last + 1);
-        auto read = partita::testing::must(
+        auto read = partita::internal::testing::must(
             ChatRecord::read(text_of(record) + "{\"head\":" + std::to_string(id) + "}\n", "chat"));
         REQUIRE(read.damaged == 0);
         record = std::move(read.record);
@@ -146,7 +146,7 @@ TEST_CASE("A chat of very many heads is read in time that grows with it") {
     const Id id = i % 2 == 0 ? 2 + i : kMessages - i + 1;  // answers, near the beginning and near the end
     text += "{\"head\":" + std::to_string(id) + "}\n";
   }
-  auto read = partita::testing::must(ChatRecord::read(text, "chat"));
+  auto read = partita::internal::testing::must(ChatRecord::read(text, "chat"));
   CHECK(read.damaged == 0);
   CHECK(read.record.lines().size() == 1 + kMessages + kHeads);
   const Id head = kMessages - kHeads + 2;

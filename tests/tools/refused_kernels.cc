@@ -5,10 +5,10 @@
 
 #include "engine/kernels/kernels.h"
 
-namespace partita {
+namespace partita::internal {
 
-const Kernels& real_kernels(Isa isa) asm("__real__ZN7partita7kernelsENS_3IsaE");
-const Kernels& wrong_kernels(Isa isa) asm("__wrap__ZN7partita7kernelsENS_3IsaE");
+const Kernels& real_kernels(Isa isa) asm("__real__ZN7partita8internal7kernelsENS0_3IsaE");
+const Kernels& wrong_kernels(Isa isa) asm("__wrap__ZN7partita8internal7kernelsENS0_3IsaE");
 
 /// Every table but the scalar definition rotates by wrong angles.
 const Kernels& wrong_kernels(Isa isa) {
@@ -27,4 +27,4 @@ const Kernels& wrong_kernels(Isa isa) {
   return found == wrong.end() ? real_kernels(isa) : found->second;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 Bytes read_recorded(const std::string& name) {
   std::ifstream file(std::string(PARTITA_TEST_DATA) + "/weights/" + name, std::ios::binary);
@@ -70,4 +70,4 @@ RawFile& RawFile::zeros(std::size_t count) {
   return *this;
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -12,7 +12,7 @@
 
 #include "weights/gguf/gguf.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 using Bytes = std::vector<std::byte>;
 
@@ -62,4 +62,4 @@ class RawFile {
   Bytes bytes_;
 };
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

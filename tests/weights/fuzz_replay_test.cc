@@ -6,14 +6,14 @@
 #include "tests/catch.h"
 #include "tests/fuzz/targets.h"
 
-using partita::fuzz::run_gguf;
-using partita::test::Bytes;
+using partita::internal::fuzz::run_gguf;
+using partita::internal::test::Bytes;
 
 TEST_CASE("the fuzz target runs over the recorded files, whole and mutated") {
   std::mt19937 random(3);
   for (const std::string name :
        {"golden.gguf", "golden_align64.gguf", "golden_big_endian.gguf", "codecs.json"}) {
-    const Bytes whole = partita::test::read_recorded(name);
+    const Bytes whole = partita::internal::test::read_recorded(name);
     run_gguf(whole);
     for (int i = 0; i < 200; ++i) {
       Bytes mutated = whole;

@@ -18,8 +18,10 @@
 #include "weights/input_file.h"
 
 using namespace partita;
+
+using namespace partita::internal;
 using Catch::Matchers::Contains;
-using partita::test::Bytes;
+using partita::internal::test::Bytes;
 
 namespace {
 

@@ -6,6 +6,8 @@
 
 using namespace partita;
 
+using namespace partita::internal;
+
 TEST_CASE("terminal control characters are escaped, and text of every language is kept") {
   CHECK(printable("") == "");
   CHECK(printable("model é 日本語 🎉.gguf") == "model é 日本語 🎉.gguf");
@@ -20,7 +22,7 @@ TEST_CASE("terminal control characters are escaped, and text of every language i
 }
 
 TEST_CASE("quoted text is short and ASCII") {
-  CHECK(partita::quoted("a\x1b'é") == "'a\\x1b'\\xc3\\xa9'");
+  CHECK(partita::internal::quoted("a\x1b'é") == "'a\\x1b'\\xc3\\xa9'");
   CHECK(shortened(std::string(64, 'x')) == std::string(64, 'x'));
-  CHECK(partita::quoted(std::string(65, 'x')) == "'" + std::string(64, 'x') + "...'");
+  CHECK(partita::internal::quoted(std::string(65, 'x')) == "'" + std::string(64, 'x') + "...'");
 }

@@ -12,7 +12,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/value.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 struct Expression;
 using ExpressionPtr = std::unique_ptr<const Expression>;
@@ -176,4 +176,4 @@ struct Statement {
       node;
 };
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -8,7 +8,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 using Filter = Value (*)(Runtime& runtime, const Value& input, const Arguments& arguments);
 using Test = bool (*)(Runtime& runtime, const Value& input, const Arguments& arguments);
@@ -62,4 +62,4 @@ Value join_texts(Runtime& runtime, const Text& glue, const std::vector<Text>& pa
 Value strip_text(Runtime& runtime, const Text& text, const Text* chars, bool left, bool right);
 
 }  // namespace detail
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -11,7 +11,7 @@
 #include "tokenizer/jinja/parser.h"
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita {
+namespace partita::internal {
 
 struct ChatTemplate::Impl {
   jinja::Body body;
@@ -86,4 +86,4 @@ Result<std::vector<ChatTemplate::Piece>> ChatTemplate::render_pieces(const nlohm
   });
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 
 #include "partita/result.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 /// A parsed template. Immutable, so threads can share it.
 class ChatTemplate {
@@ -62,4 +62,4 @@ class ChatTemplate {
   std::shared_ptr<const Impl> impl_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 using nlohmann::ordered_json;
@@ -99,4 +99,4 @@ ScopePtr variables_of(Runtime& runtime, const ordered_json& context) {
   return scope;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

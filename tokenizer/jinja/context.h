@@ -9,7 +9,7 @@
 #include "tokenizer/jinja/interpreter.h"
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// context["strftime_now"] in seconds; nullopt if it is not an integer.
 std::optional<std::int64_t> time_of(const nlohmann::ordered_json& context);
@@ -19,4 +19,4 @@ std::optional<std::int64_t> time_of(const nlohmann::ordered_json& context);
 /// must outlive the scope.
 ScopePtr variables_of(Runtime& runtime, const nlohmann::ordered_json& context);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -7,7 +7,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 int height_of(const ExpressionPtr& expression) { return expression ? expression->height : 0; }
@@ -553,4 +553,4 @@ Target ExpressionParser::parse_target(bool attributes) {
   return target;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -11,7 +11,7 @@
 #include "tokenizer/jinja/ast.h"
 #include "tokenizer/jinja/lexer.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 class ExpressionParser {
  public:
@@ -109,4 +109,4 @@ class ExpressionParser {
   std::size_t nesting_ = 0;
 };
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -8,7 +8,7 @@
 
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 constexpr int kMaxFormatWidth = 10'000;
@@ -390,4 +390,4 @@ std::string format_time(Runtime& runtime, std::string_view pattern, std::optiona
   return out;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -7,7 +7,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// format % values, for the conversions s r d i u x X o f F e E g G and %%.
 Value percent_format(Runtime& runtime, const Text& format, const Value& values);
@@ -19,4 +19,4 @@ Value brace_format(Runtime& runtime, const Text& format, const Arguments& argume
 /// UTC; if absent, the current local time.
 std::string format_time(Runtime& runtime, std::string_view pattern, std::optional<std::int64_t> now);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -5,7 +5,7 @@
 #include "tokenizer/jinja/loop.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 const Value* Scope::find(std::string_view name, std::size_t& looked_at) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->parent.get()) {
@@ -489,4 +489,4 @@ void Interpreter::bind_parameters(Scope& scope, const Macro& macro, const Argume
   }
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

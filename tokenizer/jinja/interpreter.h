@@ -10,7 +10,7 @@
 #include "tokenizer/jinja/ast.h"
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// The variables of a block. Each loop iteration, macro call and `with` block has its own nested scope; `if`
 /// has none.
@@ -98,4 +98,4 @@ class Interpreter {
       captured_;  // scopes captured by macros; cleared at the end because of reference cycles
 };
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -7,7 +7,7 @@
 #include "tokenizer/jinja/runtime.h"
 #include "tokenizer/jinja/text.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 // "\r\n" and "\r" become "\n"; one line break at the end of the source is removed.
@@ -385,4 +385,4 @@ std::vector<Token> tokenize(std::string_view source) {
   return Lexer(source).run();
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

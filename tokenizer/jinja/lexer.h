@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 enum class TokenType : std::uint8_t {
   kData,           // text between tags; `text` is the output
@@ -32,4 +32,4 @@ struct Token {
 /// JinjaError: kBadFile with line and column.
 std::vector<Token> tokenize(std::string_view source);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -2,7 +2,9 @@
 
 #include <utility>
 
-namespace partita::jinja {
+#include "tokenizer/jinja/operators.h"
+
+namespace partita::internal::jinja {
 namespace {
 
 // loop.cycle and loop.changed.
@@ -88,4 +90,4 @@ Value Loop::changed(Runtime& runtime, const Arguments& arguments) {
   return Value(!same);
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -11,7 +11,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// Lazy: fetches items and evaluates the loop's filter only when the body or an attribute of `loop` needs
 /// them.
@@ -48,4 +48,4 @@ class Loop final : public Object, public std::enable_shared_from_this<Loop> {
   std::optional<std::vector<Value>> last_changed_;
 };
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -7,7 +7,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 using detail::NamedMethod;
@@ -297,4 +297,4 @@ std::optional<Value> find_function(std::string_view name) {
   return std::nullopt;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -6,7 +6,7 @@
 
 #include "tokenizer/jinja/builtins.h"
 
-namespace partita::jinja::detail {
+namespace partita::internal::jinja::detail {
 
 struct NamedMethod {
   std::string_view name;
@@ -14,4 +14,4 @@ struct NamedMethod {
 };
 const std::vector<NamedMethod>& text_methods();
 
-}  // namespace partita::jinja::detail
+}  // namespace partita::internal::jinja::detail

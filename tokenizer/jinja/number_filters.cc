@@ -10,7 +10,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 std::string_view stripped(std::string_view text) {
@@ -197,4 +197,4 @@ const std::vector<detail::NamedFilter>& detail::number_filters() {
   return filters;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

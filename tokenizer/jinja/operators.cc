@@ -5,7 +5,7 @@
 
 #include "tokenizer/jinja/format.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 std::string_view symbol(BinaryOperator op) {
@@ -453,4 +453,4 @@ Value slice(Runtime& runtime, const Value& object, const Value& start, const Val
   return runtime.sequence(sequence->kind, std::move(items));
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -6,7 +6,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 enum class BinaryOperator : std::uint8_t {
   kAdd,
@@ -50,4 +50,4 @@ std::optional<Value> find_item(Runtime& runtime, const Value& object, const Valu
 /// object[start:stop:step]; an absent bound is None.
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

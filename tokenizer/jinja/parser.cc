@@ -7,7 +7,7 @@
 #include "tokenizer/jinja/expression_parser.h"
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 class Parser : private ExpressionParser {
@@ -264,4 +264,4 @@ class Parser : private ExpressionParser {
 
 Body parse_template(std::string_view source) { return Parser(tokenize(source)).run(); }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -6,7 +6,7 @@
 
 #include "tokenizer/jinja/operators.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 void append_hex(std::string& out, char32_t code, int digits) {
@@ -300,4 +300,4 @@ Text to_json(Runtime& runtime, const Value& value, const JsonStyle& style) {
   return printer.finish();
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -7,7 +7,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// Python's repr of a float: the shortest digits that read back as the same number.
 std::string float_repr(double value);
@@ -27,4 +27,4 @@ struct JsonStyle {
 /// json.dumps(value); from a message as a whole if any part is.
 Text to_json(Runtime& runtime, const Value& value, const JsonStyle& style);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

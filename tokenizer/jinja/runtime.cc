@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 // Makes a shared value whose bytes count as live until its last reference is released.
@@ -178,4 +178,4 @@ const Text& Parameters::text(std::size_t i) const {
                       "' must be a str, not " + std::string(type_name(*values_[i])));
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -15,7 +15,7 @@
 #include "partita/result.hpp"
 #include "tokenizer/jinja/value.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// Thrown by the code in tokenizer/jinja/; caught in ChatTemplate.
 struct JinjaError {
@@ -130,4 +130,4 @@ class Parameters {
   std::vector<const Value*> values_;
 };
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -6,7 +6,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 // A path of attributes such as "function.name" or "0.role".
@@ -369,4 +369,4 @@ const std::vector<detail::NamedFilter>& detail::sequence_filters() {
   return filters;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

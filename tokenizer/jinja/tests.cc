@@ -5,7 +5,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 // A test without arguments, from a predicate of the value alone.
@@ -173,4 +173,4 @@ Filter find_filter(std::string_view name) {
   return nullptr;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

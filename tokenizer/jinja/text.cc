@@ -7,7 +7,7 @@
 
 #include <utf8proc.h>
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 constexpr char32_t kSharpS = 0xDF;  // utf8proc maps it to U+1E9E, which Unicode added later; Python does not
@@ -255,4 +255,4 @@ std::size_t find_bytes(std::string_view haystack, std::string_view needle, std::
   return static_cast<std::size_t>(static_cast<const char*>(hit) - haystack.data());
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 /// A string in which each byte is trusted (from the template, special tokens) or from a message.
 class Text {
@@ -136,4 +136,4 @@ std::vector<Range> line_ranges(std::string_view bytes, bool keep_ends);
 /// First occurrence of `needle` at or after `from`, in linear time; npos when there is none.
 std::size_t find_bytes(std::string_view haystack, std::string_view needle, std::size_t from);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -6,7 +6,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace detail {
 
 Value strip_text(Runtime& runtime, const Text& text, const Text* chars, bool left, bool right) {
@@ -240,4 +240,4 @@ const std::vector<detail::NamedFilter>& detail::text_filters() {
   return filters;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -6,7 +6,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 namespace {
 
 const Text& self_text(const Value& self) { return *self.text(); }
@@ -377,4 +377,4 @@ const std::vector<detail::NamedMethod>& detail::text_methods() {
   return methods;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

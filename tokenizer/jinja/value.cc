@@ -6,7 +6,7 @@
 
 #include "tokenizer/jinja/runtime.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 Value Value::big(std::uint64_t value) {
   Value out;
@@ -189,4 +189,4 @@ bool keys_equal(const Value& a, const Value& b) {
   return true;
 }
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -15,7 +15,7 @@
 
 #include "tokenizer/jinja/text.h"
 
-namespace partita::jinja {
+namespace partita::internal::jinja {
 
 class Runtime;
 class Value;
@@ -158,4 +158,4 @@ std::size_t hash_of(const Value& value);
 /// Python's == without counting work, for keys: their depth is bounded when they are created.
 bool keys_equal(const Value& a, const Value& b);
 
-}  // namespace partita::jinja
+}  // namespace partita::internal::jinja

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <optional>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr bool is_printable(unsigned code) {
@@ -62,4 +62,4 @@ void append_surface(std::string_view spelling, std::string& out) {
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace partita {
+namespace partita::internal {
 
 /// The spelling of a byte: one character of one or two bytes of UTF-8.
 std::string byte_spelling(std::uint8_t byte);
@@ -16,4 +16,4 @@ std::string byte_spelling(std::uint8_t byte);
 /// literally, as for added tokens.
 void append_surface(std::string_view spelling, std::string& out);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -18,7 +18,7 @@
 #include "tokenizer/vocabulary.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 class ByteBpe final : public VocabularyTokenizer {
@@ -174,4 +174,4 @@ Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file) {
       std::make_unique<ByteBpe>(std::move(vocabulary), std::move(*pre_tokenizer), std::move(*merges)));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

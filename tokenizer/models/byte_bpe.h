@@ -7,7 +7,7 @@
 #include "tokenizer/tokenizer.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// From a GGUF file whose tokenizer.ggml.model is "gpt2". Decoding restores the text byte for byte, except
 /// for bytes without a token in the vocabulary: they become the unknown token if there is one, else they are
@@ -15,4 +15,4 @@ namespace partita {
 /// with the entry that is inconsistent with the vocabulary.
 Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file);
 
-}  // namespace partita
+}  // namespace partita::internal

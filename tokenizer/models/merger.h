@@ -9,7 +9,7 @@
 
 #include "tokenizer/lookup.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// A span of text that is one token so far.
 struct Symbol {
@@ -101,4 +101,4 @@ class Merger {
   std::size_t considered_ = 0;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

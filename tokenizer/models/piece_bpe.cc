@@ -20,7 +20,7 @@
 #include "tokenizer/vocabulary.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// Higher scores merge first: maps the bits of a float to an integer in the order of the floats, then inverts
@@ -219,4 +219,4 @@ Result<std::unique_ptr<Tokenizer>> read_piece_bpe(const Gguf& file) {
       std::make_unique<PieceBpe>(std::move(*vocabulary), std::move(*scores), *remove_extra_whitespaces));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

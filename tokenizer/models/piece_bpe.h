@@ -7,7 +7,7 @@
 #include "tokenizer/tokenizer.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// From a GGUF file whose tokenizer.ggml.model is "llama". The ids equal those of SentencePiece's BPE model
 /// except for two inputs that SentencePiece cannot restore: U+2581, its mark for a space, and invalid UTF-8.
@@ -15,4 +15,4 @@ namespace partita {
 /// with the character if the vocabulary has no piece, no byte tokens and no unknown token for it.
 Result<std::unique_ptr<Tokenizer>> read_piece_bpe(const Gguf& file);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -2,7 +2,7 @@
 
 #include "tokenizer/vocabulary.h"
 
-namespace partita {
+namespace partita::internal {
 
 Result<void> piece_surface(std::size_t id, std::string_view spelling, TokenKind kind, std::string& surface) {
   surface.clear();
@@ -36,4 +36,4 @@ std::string unescape_spaces(std::string_view text) {
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

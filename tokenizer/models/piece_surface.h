@@ -8,7 +8,7 @@
 #include "partita/result.hpp"
 #include "tokenizer/tokenizer.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Sets `surface` to the bytes of piece `id`: U+2581 becomes a space, "<0x0A>" of kind kByte one byte;
 /// control and unknown pieces keep their spelling. Error: kBadFile for a byte piece that does not spell a
@@ -18,4 +18,4 @@ Result<void> piece_surface(std::size_t id, std::string_view spelling, TokenKind 
 /// Replaces U+2581 by a space, as SentencePiece reads it in text.
 std::string unescape_spaces(std::string_view text);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kUnitBytes = sizeof(std::uint32_t);
@@ -44,4 +44,4 @@ bool is_valid_charsmap(std::string_view table) {
   return true;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

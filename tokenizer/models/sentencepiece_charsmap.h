@@ -4,11 +4,11 @@
 
 #include <string_view>
 
-namespace partita {
+namespace partita::internal {
 
 /// Whether the library stays within a precompiled_charsmap for any text. Layout: the length of a double
 /// array, the array (Darts-clone), and the NUL-terminated replacements that its values point to. An empty
 /// table is valid.
 bool is_valid_charsmap(std::string_view table);
 
-}  // namespace partita
+}  // namespace partita::internal

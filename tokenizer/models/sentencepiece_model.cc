@@ -21,7 +21,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using sentencepiece::SentencePieceProcessor;
@@ -184,4 +184,4 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::from_sentencepiece(const std::stri
       std::move(*vocabulary), std::move(*beginning), std::move(continuing)));
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 
 #include "tokenizer/models/sentencepiece_charsmap.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// One field of a message: a number, or bytes.
@@ -148,4 +148,4 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
   return file;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -8,7 +8,7 @@
 #include "partita/result.hpp"
 #include "tokenizer/tokenizer.h"
 
-namespace partita {
+namespace partita::internal {
 
 struct SentencePieceFile {
   std::vector<TokenKind> kinds;       // of each piece
@@ -23,4 +23,4 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model);
 /// replaces an earlier one, also in nested messages.
 inline constexpr std::string_view kNoDummyPrefix("\x1A\x02\x18\x00", 4);
 
-}  // namespace partita
+}  // namespace partita::internal

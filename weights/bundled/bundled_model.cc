@@ -20,18 +20,18 @@ extern const std::byte partita_bundled_begin[] __attribute__((visibility("hidden
 extern const std::byte partita_bundled_end[] __attribute__((visibility("hidden")));
 }
 
-namespace partita {
+namespace partita::internal {
 
 std::span<const std::byte> bundled_model() { return {partita_bundled_begin, partita_bundled_end}; }
 
-}  // namespace partita
+}  // namespace partita::internal
 
 #else
 
-namespace partita {
+namespace partita::internal {
 
 std::span<const std::byte> bundled_model() { return {}; }
 
-}  // namespace partita
+}  // namespace partita::internal
 
 #endif

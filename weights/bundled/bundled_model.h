@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <span>
 
-namespace partita {
+namespace partita::internal {
 
 /// The bytes of its GGUF file, in the program's read-only data. Empty if the library was built without it
 /// (PARTITA_BUNDLED=OFF).
 std::span<const std::byte> bundled_model();
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 
 float bf16_to_f32(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
@@ -29,4 +29,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 
 const Codec kCodecBF16{Dtype::kBF16, QuantLayout{}, dequantize, quantize, nullptr};
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace partita {
+namespace partita::internal {
 
 std::uint16_t load_u16(const std::byte* from) {
   std::uint16_t value;
@@ -94,4 +94,4 @@ void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float*
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

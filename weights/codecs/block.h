@@ -7,7 +7,7 @@
 
 #include "weights/codecs/codec.h"
 
-namespace partita {
+namespace partita::internal {
 
 // Each file in this folder defines one codec; codec.cc lists them.
 extern const Codec kCodecF32, kCodecF16, kCodecBF16;
@@ -64,4 +64,4 @@ void dequantize_blocks(const std::byte* blocks, std::size_t n, float* out) {
   }
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -2,7 +2,7 @@
 
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 
 const Codec& codec(Dtype dtype) {
   switch (dtype) {
@@ -32,4 +32,4 @@ const Codec& codec(Dtype dtype) {
   return kCodecF32;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -14,7 +14,7 @@
 
 #include "weights/codecs/dtype.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// IEEE half, bfloat16: bit patterns to float and back (round to nearest even).
 float f16_to_f32(std::uint16_t bits);
@@ -68,4 +68,4 @@ struct Codec {
 /// The codec of a type; there is one for every Dtype.
 const Codec& codec(Dtype dtype);
 
-}  // namespace partita
+}  // namespace partita::internal

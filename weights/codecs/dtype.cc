@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 struct Row {
@@ -48,4 +48,4 @@ std::size_t block_elements(Dtype dtype) { return row(dtype).elements; }
 
 std::size_t block_bytes(Dtype dtype) { return row(dtype).bytes; }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace partita {
+namespace partita::internal {
 
 /// The values are the ggml_type numbers of GGUF, so that a checked cast converts them.
 enum class Dtype : std::uint32_t {
@@ -35,4 +35,4 @@ std::size_t block_elements(Dtype dtype);
 /// Bytes of one block.
 std::size_t block_bytes(Dtype dtype);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 
 float f16_to_f32(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
@@ -53,4 +53,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 
 const Codec kCodecF16{Dtype::kF16, QuantLayout{}, dequantize, quantize, nullptr};
 
-}  // namespace partita
+}  // namespace partita::internal

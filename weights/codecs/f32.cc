@@ -3,7 +3,7 @@
 
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 void dequantize(const std::byte* blocks, std::size_t n, float* out) {
@@ -18,4 +18,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 
 const Codec kCodecF32{Dtype::kF32, QuantLayout{}, dequantize, quantize, nullptr};
 
-}  // namespace partita
+}  // namespace partita::internal

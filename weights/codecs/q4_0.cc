@@ -1,7 +1,7 @@
 // Q4_0: 32 elements in 18 bytes: f16 d, 16 bytes of nibbles. value = d * (q - 8).
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 18;
@@ -30,4 +30,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 const Codec kCodecQ4_0{Dtype::kQ4_0, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -1,7 +1,7 @@
 // Q4_1: 32 elements in 20 bytes: f16 d, f16 m, 16 bytes of nibbles. value = d * q + m.
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 20;
@@ -31,4 +31,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 const Codec kCodecQ4_1{Dtype::kQ4_1, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

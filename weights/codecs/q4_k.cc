@@ -2,7 +2,7 @@
 // value = d * sc * q - dmin * mn, one sc and mn for 32 elements.
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 144;
@@ -27,4 +27,4 @@ void decompose(const std::byte* block, QuantBlock& out) {
 const Codec kCodecQ4_K{Dtype::kQ4_K, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, nullptr,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

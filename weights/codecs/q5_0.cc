@@ -1,7 +1,7 @@
 // Q5_0: 32 elements in 22 bytes: f16 d, 32 fifth bits, 16 bytes of nibbles. value = d * (q - 16).
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 22;
@@ -32,4 +32,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 const Codec kCodecQ5_0{Dtype::kQ5_0, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -1,7 +1,7 @@
 // Q5_1: 32 elements in 24 bytes: f16 d, f16 m, 32 fifth bits, 16 bytes of nibbles. value = d * q + m.
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 24;
@@ -33,4 +33,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 const Codec kCodecQ5_1{Dtype::kQ5_1, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

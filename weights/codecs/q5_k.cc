@@ -2,7 +2,7 @@
 // bits, 128 of nibbles. value = d * sc * q - dmin * mn, one sc and mn for 32 elements.
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 176;
@@ -29,4 +29,4 @@ void decompose(const std::byte* block, QuantBlock& out) {
 const Codec kCodecQ5_K{Dtype::kQ5_K, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, nullptr,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

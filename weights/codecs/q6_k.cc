@@ -4,7 +4,7 @@
 
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 210;
@@ -37,4 +37,4 @@ void decompose(const std::byte* block, QuantBlock& out) {
 const Codec kCodecQ6_K{Dtype::kQ6_K, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, nullptr,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -3,7 +3,7 @@
 
 #include "weights/codecs/block.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 34;
@@ -34,4 +34,4 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 const Codec kCodecQ8_0{Dtype::kQ8_0, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
                        decompose};
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 #include "weights/gguf/gguf.h"
 #include "weights/gguf/parse.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 template <class T>
@@ -146,4 +146,4 @@ std::optional<std::string_view> GgufArray::string_at(std::size_t i) const {
   return std::string_view(reinterpret_cast<const char*>(bytes_ + first), string_starts_[i + 1] - first);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 /// "a string" and so on, for the message "key 'x' is ..., and ... was expected".
@@ -181,4 +181,4 @@ Result<std::span<const std::byte>> Gguf::read(std::span<const std::byte> part,
   return impl_->file.view(part, buffer);
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -18,7 +18,7 @@
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The shape of a tensor: at most four dimensions, slowest first as in PyTorch ({rows, columns}), stored
 /// inline so that a file with many tensors takes one allocation. No dimension is 0, so the rank is the index
@@ -191,4 +191,4 @@ class Gguf {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

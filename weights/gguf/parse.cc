@@ -11,7 +11,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 static_assert(std::endian::native == std::endian::little,
@@ -416,4 +416,4 @@ Result<void> Parser::index_tensors() {
 
 Result<GgufContents> parse_gguf(InputFile& file) { return Parser(file).run(); }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "weights/gguf/gguf.h"
 #include "weights/input_file.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// The parsed file. Views point into the file; the tables together take less than twice the file's size.
 struct GgufContents {
@@ -54,4 +54,4 @@ Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_
 /// The error for tensors whose element types have no codec, with the names of the types.
 Error explain_tensor_types(std::span<const UnsupportedTensor> tensors, const std::string& file_name);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include "weights/gguf/parse.h"
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBeginning = 64;  // bytes that are compared
@@ -195,4 +195,4 @@ Error explain_tensor_types(std::span<const UnsupportedTensor> tensors, const std
                                             "; download the model in one of these")};
 }
 
-}  // namespace partita
+}  // namespace partita::internal

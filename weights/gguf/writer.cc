@@ -10,7 +10,7 @@
 #include "weights/gguf/parse.h"
 #include "weights/sentence.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr std::uint64_t kAlignment = 32;  // GGUF's default, so that the key can be omitted
@@ -205,7 +205,7 @@ std::optional<std::uint64_t> GgufWriter::check_tensor(std::string_view name, Dty
   if (shape.back() % block_elements(dtype) != 0) {
     fail(ErrorCode::kInvalidArgument, sentence(tensor, " has rows of ", shape.back(),
                                                " elements, which is not a multiple of the block of ",
-                                               block_elements(dtype), " of type ", partita::name(dtype)));
+                                               block_elements(dtype), " of type ", internal::name(dtype)));
   }
   if (error_) return std::nullopt;
   return Shape(shape).elements();
@@ -238,7 +238,7 @@ GgufWriter& GgufWriter::add_tensor(std::string_view name, Dtype dtype, std::span
   const Codec& codec_of_type = codec(dtype);
   if (codec_of_type.quantize == nullptr) {
     fail(ErrorCode::kUnsupported, sentence("tensor ", quoted(name), ": values cannot be quantized to ",
-                                           partita::name(dtype), ", which is only read; give its blocks"));
+                                           internal::name(dtype), ", which is only read; give its blocks"));
     return *this;
   }
   Bytes blocks(values.size() / block_elements(dtype) * block_bytes(dtype));
@@ -304,4 +304,4 @@ Result<void> GgufWriter::write(const std::string& path) const {
   return file->finish_without_checksum();
 }
 
-}  // namespace partita
+}  // namespace partita::internal

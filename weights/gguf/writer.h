@@ -15,7 +15,7 @@
 #include "weights/codecs/dtype.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Builds a little-endian GGUF v3 file in memory.
 ///
@@ -94,4 +94,4 @@ class GgufWriter {
   std::optional<Error> error_;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-namespace partita {
+namespace partita::internal {
 
 /// Empties a value, innermost parts first. nlohmann::json's destructor of a non-empty object or array
 /// allocates a list of its parts, which ends the program if memory is exhausted. The recursion is as deep as
@@ -58,4 +58,4 @@ inline OrderedJsonDocument with_capacity(OrderedJsonDocument from, std::size_t m
   return out;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

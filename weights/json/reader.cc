@@ -12,7 +12,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 using nlohmann::json;
@@ -93,7 +93,7 @@ class Builder : public Counter {
     Open& object = open_.back();
     const auto [found, is_new] = object.index_of_key.emplace(name, object.values.size());
     if (!is_new && kRefusesDuplicateKeys) {
-      return fail(sentence("has the key ", partita::quoted(name), " twice in one object"));
+      return fail(sentence("has the key ", internal::quoted(name), " twice in one object"));
     }
     object.next = found->second;
     if (is_new) object.keys.push_back(std::move(name));
@@ -222,6 +222,11 @@ Result<OrderedJsonDocument> read_ordered_json(std::string_view text, std::string
                                               const JsonLimits& limits) {
   return build<ordered_json>(text, where, limits);
 }
+
+}  // namespace partita::internal
+
+namespace partita {
+using namespace internal;
 
 Result<void> check_json(std::string_view text, std::string_view where, const JsonLimits& limits) {
   return catch_all([&] {

@@ -7,7 +7,7 @@
 #include "partita/result.hpp"
 #include "weights/json/document.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// Parses the whole of `text` as one value. `where` begins the error message ("'m.safetensors': the header").
 /// Errors: kBadFile for invalid JSON, a limit that is exceeded or a duplicate key; kOutOfMemory.
@@ -18,4 +18,4 @@ Result<JsonDocument> read_json(std::string_view text, std::string_view where, co
 Result<OrderedJsonDocument> read_ordered_json(std::string_view text, std::string_view where,
                                               const JsonLimits& limits);
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -15,7 +15,7 @@
 
 #include "partita/json.hpp"
 
-namespace partita {
+namespace partita::internal {
 
 enum class JsonProblem : std::uint8_t {
   kNone,
@@ -304,4 +304,4 @@ class JsonScanner {
   bool done_ = false;
 };
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,7 +13,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are copied from the file unchanged");
@@ -66,7 +66,7 @@ std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(by
 
 Result<void> check_type(const std::string& path, const SafeTensor& tensor) {
   if (tensor.dtype) return {};
-  return Error{ErrorCode::kUnsupported, sentence("'", path, "': tensor ", partita::quoted(tensor.name),
+  return Error{ErrorCode::kUnsupported, sentence("'", path, "': tensor ", internal::quoted(tensor.name),
                                                  " is ", tensor.type, ", and F32, F16 and BF16 can be read")};
 }
 
@@ -173,7 +173,7 @@ class HeaderReader {
     if (found != std::end(kTypes)) return found;
     return Error{ErrorCode::kUnsupported,
                  sentence("'", file_name_, "': tensor ", quoted(name), " has the type ",
-                          partita::quoted(text), ", which is not a safetensors type")};
+                          internal::quoted(text), ", which is not a safetensors type")};
   }
 
   Result<std::vector<std::uint64_t>> read_shape(std::string_view name, const Json* value) const {
@@ -234,11 +234,11 @@ class HeaderReader {
     for (const SafeTensor* tensor : order) {
       const auto begin = static_cast<std::uint64_t>(tensor->bytes.data() - data_.data());
       if (begin < end) {
-        return bad("tensor ", partita::quoted(tensor->name), " begins at byte ", begin,
+        return bad("tensor ", internal::quoted(tensor->name), " begins at byte ", begin,
                    " of the data, within another one, which ends at ", end);
       }
       if (begin > end) {
-        return bad("tensor ", partita::quoted(tensor->name), " begins at byte ", begin,
+        return bad("tensor ", internal::quoted(tensor->name), " begins at byte ", begin,
                    " of the data, and the one before it ends at ", end,
                    ": no tensor covers the bytes between");
       }
@@ -335,8 +335,8 @@ Result<void> SafeTensors::Impl::add_file(const std::string& directory, const std
     const SafeTensor* tensor = shard->find(name);
     if (tensor == nullptr) {
       return Error{ErrorCode::kBadFile,
-                   sentence("'", path, "' says that tensor ", partita::quoted(name), " is in ",
-                            partita::quoted(file), ", and it is not", kDownloadAgain)};
+                   sentence("'", path, "' says that tensor ", internal::quoted(name), " is in ",
+                            internal::quoted(file), ", and it is not", kDownloadAgain)};
     }
     tensors.push_back(*tensor);
   }
@@ -356,10 +356,10 @@ Result<WeightMap> parse_weight_map(std::string_view text, const std::string& nam
   WeightMap weight_map;
   for (const auto& [tensor, file] : found->items()) {
     if (!file.is_string())
-      return bad(" gives tensor ", partita::quoted(tensor), " a file that is not a string");
+      return bad(" gives tensor ", internal::quoted(tensor), " a file that is not a string");
     const auto& file_name = file.get_ref<const std::string&>();
     if (!is_file_name(file_name)) {
-      return bad(" says that tensor ", partita::quoted(tensor), " is in ", partita::quoted(file_name),
+      return bad(" says that tensor ", internal::quoted(tensor), " is in ", internal::quoted(file_name),
                  ", and only plain names of files beside it are allowed");
     }
     weight_map[file_name].push_back(tensor);
@@ -427,4 +427,4 @@ Result<bool> SafeTensors::same_bytes(const SafeTensor& one, const SafeTensor& ot
   return true;
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -16,7 +16,7 @@
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
 
-namespace partita {
+namespace partita::internal {
 
 /// One tensor of a checkpoint and the location of its bytes, which need not be aligned; SafeTensors::read()
 /// reads them.
@@ -71,4 +71,4 @@ using WeightMap = std::map<std::string, std::vector<std::string>>;
 /// directory. `name` is the index's name, for error messages.
 Result<WeightMap> parse_weight_map(std::string_view text, const std::string& name);
 
-}  // namespace partita
+}  // namespace partita::internal

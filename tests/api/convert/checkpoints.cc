@@ -8,7 +8,7 @@
 #include "tests/weights/safetensors/safetensors_writer.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -116,4 +116,4 @@ std::vector<float> rows_of(const std::vector<float>& matrix, std::size_t first, 
   return {begin, begin + static_cast<std::ptrdiff_t>(rows * cols)};
 }
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -13,7 +13,7 @@
 #include "tests/api/tiny_chat.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 
 /// A tensor in a checkpoint.
 struct CheckpointTensor {
@@ -69,4 +69,4 @@ std::vector<std::int32_t> integers_of(const Gguf& file, std::string_view key);
 std::vector<float> rows_of(const std::vector<float>& matrix, std::size_t first, std::size_t rows,
                            std::size_t cols);
 
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

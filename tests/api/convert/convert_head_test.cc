@@ -7,7 +7,7 @@
 #include "tests/api/convert/checkpoints.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using C = Checkpoint;
@@ -294,4 +294,4 @@ TEST_CASE("A dense head may be named") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -11,7 +11,7 @@
 #include "tests/catch.h"
 #include "tests/sanitized.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -189,9 +189,10 @@ TEST_CASE("Bands of embeddings and tied words are checked") {
   const Checkpoint checkpoint;
   CHECK_THAT(config_error(checkpoint, {{"partita_embedding", {{"cutoffs", {0}}}}}, ErrorCode::kBadFile),
              Contains("partita_embedding.cutoffs[0] is 0"));
-  CHECK_THAT(config_error(checkpoint, {{"partita_embedding", {{"cutoffs", {5}}, {"width", 3}}}},
-                          ErrorCode::kUnsupported),
-             Contains("partita_embedding has the key 'width', which is unknown: remove it or check its spelling"));
+  CHECK_THAT(
+      config_error(checkpoint, {{"partita_embedding", {{"cutoffs", {5}}, {"width", 3}}}},
+                   ErrorCode::kUnsupported),
+      Contains("partita_embedding has the key 'width', which is unknown: remove it or check its spelling"));
   CHECK(config_error(checkpoint, {{"tie_word_embeddings", true}, {"partita_embedding", {{"cutoffs", {5}}}}},
                      ErrorCode::kUnsupported) ==
         "'c': tie_word_embeddings is true, and a head of kind 'dense' shares no matrix with embeddings in "
@@ -343,4 +344,4 @@ TEST_CASE("Paths, types and vocabularies that cannot be used are refused") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -10,7 +10,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -266,4 +266,4 @@ TEST_CASE("Converting tells how far it is and can be stopped") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -11,7 +11,7 @@
 #include "tests/engine/runs.h"
 #include "tests/sanitized.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Ids = std::vector<TokenId>;
@@ -132,4 +132,4 @@ TEST_CASE("SmolLM2: all searches that are recorded", "[.full]") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

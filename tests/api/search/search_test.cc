@@ -8,7 +8,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using V = ChatVocabulary;
@@ -356,4 +356,4 @@ TEST_CASE("A wrong search is refused before anything is computed, and names what
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -5,7 +5,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 Request greedy(int n) {
@@ -154,4 +154,4 @@ TEST_CASE("Explanations come with tokens and change none of them") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -9,7 +9,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Ids = std::vector<TokenId>;
@@ -199,4 +199,4 @@ TEST_CASE("An answer ends where its longer prompt has filled the context") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -4,7 +4,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 /// The answer or the error of one request of a batch.
@@ -177,4 +177,4 @@ TEST_CASE("Requests can be cancelled one by one, and steps all together") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

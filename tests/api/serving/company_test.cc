@@ -8,7 +8,7 @@
 #include "tests/engine/runs.h"
 #include "tests/sanitized.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 struct Outcome {
@@ -161,4 +161,4 @@ TEST_CASE("Two hundred requests get what each would get alone: SmolLM2", "[.full
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -5,7 +5,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using V = ChatVocabulary;
@@ -127,4 +127,4 @@ TEST_CASE("An answer has its minimum of tokens") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -8,7 +8,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Ids = std::vector<TokenId>;
@@ -290,4 +290,4 @@ TEST_CASE("A cache that is too small is an error of the request, and the ensembl
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

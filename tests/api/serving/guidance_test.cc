@@ -6,7 +6,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Ids = std::vector<TokenId>;
@@ -154,4 +154,4 @@ TEST_CASE("Guidance out of its limits is refused") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -6,7 +6,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using Ids = std::vector<TokenId>;
@@ -201,4 +201,4 @@ TEST_CASE("An attention window that cannot be is refused with its name, value an
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

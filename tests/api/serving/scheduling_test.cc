@@ -7,7 +7,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 constexpr double kNoDelayAsked = std::numeric_limits<double>::infinity();
@@ -350,4 +350,4 @@ TEST_CASE("Options of a batch have limits") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

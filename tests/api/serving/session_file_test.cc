@@ -11,7 +11,7 @@
 #include "tests/fuzz/session_cases.h"
 #include "tests/sanitized.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -318,4 +318,4 @@ TEST_CASE("A header with any numbers and a right checksum is refused or loads wh
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

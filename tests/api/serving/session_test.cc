@@ -5,7 +5,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 using V = ChatVocabulary;
@@ -366,4 +366,4 @@ TEST_CASE("Sampling describes itself") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -7,7 +7,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 std::vector<std::int32_t> ids_of(std::span<const DraftToken> draft) {
@@ -228,4 +228,4 @@ TEST_CASE("With draft tokens, tokens have the model's distribution at temperatur
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

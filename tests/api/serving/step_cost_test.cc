@@ -5,7 +5,7 @@
 
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 StepRows rows_of(std::size_t count, std::size_t depth = 0) {
@@ -82,4 +82,4 @@ TEST_CASE("Answers grow longer while a prompt is read, and what they take is not
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

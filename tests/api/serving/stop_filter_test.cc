@@ -4,7 +4,7 @@
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 /// The tokenizer of the tiny vocabulary: an id below 256 is that byte.
@@ -147,4 +147,4 @@ TEST_CASE("An empty stop string is refused") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -13,6 +13,8 @@
 
 using namespace partita;
 
+using namespace partita::internal;
+
 namespace {
 
 /// Four classes: a window of 100, global, a window of 64, and one of 100 with 128 sinks; the pages are small,

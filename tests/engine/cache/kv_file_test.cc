@@ -9,7 +9,7 @@
 
 #include "tests/catch.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 Config two_classes() {
@@ -186,4 +186,4 @@ TEST_CASE("A layout names type, sizes, windows and sinks") {
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -13,6 +13,8 @@
 
 using namespace partita;
 
+using namespace partita::internal;
+
 namespace {
 
 using Keys = std::vector<std::int32_t>;

@@ -20,7 +20,7 @@
 #undef _mm512_srai_epi32
 #undef _mm512_srli_epi32
 
-namespace partita {
+namespace partita::internal {
 
 struct __m512 {
   float x[16];
@@ -252,4 +252,4 @@ Elements<T, static_cast<int>(sizeof(Register) / sizeof(T))> elements(const Regis
   return emulated::ints([&](int i) { return a.x[i / 4 * 4 + (order >> i % 4 * 2 & 3)]; });
 }
 
-}  // namespace partita
+}  // namespace partita::internal

@@ -9,7 +9,7 @@
 #include "tests/catch.h"
 #include "tests/engine/kernels/kernel_checks.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 constexpr Kernels kEmulatedAvx512 = make_table<Avx512>();
@@ -36,4 +36,4 @@ TEST_CASE("emulated VNNI has the bits of emulated AVX-512") {
   check_recorded_bits(kEmulatedWinograd);
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -12,7 +12,7 @@
 #include "engine/kernels/kernels.h"
 #include "tests/catch.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -133,4 +133,4 @@ TEST_CASE("The exponential of NaN and infinity") {
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

@@ -11,7 +11,7 @@
 #include "tests/packed.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 constexpr double kEps = std::numeric_limits<float>::epsilon();
@@ -525,4 +525,4 @@ void check_same_bits(const Kernels& a, const Kernels& b) {
   }
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

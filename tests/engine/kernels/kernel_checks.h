@@ -6,7 +6,7 @@
 
 #include "engine/kernels/kernels.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -24,4 +24,4 @@ void check_recorded_bits(const Kernels& fast);
 /// Every output of both tables has the same bits (products and attention of random data).
 void check_same_bits(const Kernels& a, const Kernels& b);
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

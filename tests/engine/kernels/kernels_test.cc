@@ -16,7 +16,7 @@
 #include "tests/packed.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 template <class Check>
@@ -216,4 +216,4 @@ TEST_CASE("the instruction set can be forced down, never up") {
   }
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

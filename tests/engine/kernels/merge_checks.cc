@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tests/engine/kernels/kernel_checks.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 constexpr int kRows = 7, kDim = 48;
@@ -151,4 +151,4 @@ void check_merge(const Kernels& fast) {
   }
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -19,7 +19,7 @@
 #include "engine/kernels/thread_pool.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -370,4 +370,4 @@ TEST_CASE("an idle team takes no processor time") {
   CHECK(processor_seconds() - before < 0.005);
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

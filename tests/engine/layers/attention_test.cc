@@ -10,7 +10,7 @@
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 
-namespace partita::testing {
+namespace partita::internal::testing {
 namespace {
 
 constexpr float kCanary = 12345.0F;
@@ -162,4 +162,4 @@ TEST_CASE("Rows of one sequence share a tile, up to its size") {
 }
 
 }  // namespace
-}  // namespace partita::testing
+}  // namespace partita::internal::testing

@@ -7,7 +7,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 std::vector<std::int32_t> kept(const SamplingOptions& options, const std::vector<float>& logits) {
@@ -70,4 +70,4 @@ TEST_CASE("Min-p needs the logits within a distance of the largest") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -14,7 +14,7 @@
 #include "tests/sampling/rows.h"
 #include "tests/sanitized.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// The chi-square value that is exceeded with the probability whose normal quantile is z (Wilson & Hilferty
@@ -348,4 +348,4 @@ TEST_CASE("Ensembles combine rows without allocating") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

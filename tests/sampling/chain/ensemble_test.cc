@@ -11,7 +11,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -191,4 +191,4 @@ TEST_CASE("Weights that make no ensemble are refused by name") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

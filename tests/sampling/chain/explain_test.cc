@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// Probabilities of softmax(x / temperature).
@@ -123,4 +123,4 @@ TEST_CASE("A runner-up that stays has no remover, and a lone candidate no runner
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

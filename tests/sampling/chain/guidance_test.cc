@@ -13,7 +13,7 @@
 #include "tests/packed.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -118,4 +118,4 @@ TEST_CASE("The head answers guided questions in a batch as if each were alone") 
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

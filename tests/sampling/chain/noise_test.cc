@@ -7,7 +7,7 @@
 
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 double exponential(std::uint32_t high, std::uint32_t low) {
@@ -82,4 +82,4 @@ TEST_CASE("A race returns the largest key, the lowest index of a tie, from any f
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -5,8 +5,8 @@
 #include "tests/catch.h"
 
 using partita::DrawKey;
-using partita::philox4x32;
-using partita::uniform;
+using partita::internal::philox4x32;
+using partita::internal::uniform;
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// The definition: ids by (value descending, id ascending), taken until the weights suffice; in ascending id
@@ -142,4 +142,4 @@ TEST_CASE("Values spread over all floats are selected exactly") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

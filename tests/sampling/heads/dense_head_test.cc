@@ -12,7 +12,7 @@
 #include "tests/sampling/rows.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 constexpr std::size_t kVocab = 1003, kHidden = 96;
@@ -231,4 +231,4 @@ TEST_CASE("A bad row fails alone") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -3,7 +3,7 @@
 #include "tests/sampling/rows.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// 24 bits of a word as a float in [-2, 2), exactly.
@@ -72,4 +72,4 @@ std::vector<float> HeadRecord::full_row(std::size_t row) const {
   return std::vector<float>(begin, begin + vocab_);
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -11,7 +11,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 /// One case: the file, whose tensors except record.* are the head, and its recorded results. Evaluates no
 /// head.
@@ -55,4 +55,4 @@ class HeadRecord {
   std::vector<float> logprobs_, margins_, full_;
 };
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

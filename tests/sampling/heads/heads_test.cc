@@ -15,7 +15,7 @@
 #include "tests/sampling/rows.h"
 #include "tests/sanitized.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 const std::string kKinds[] = {"adaptive", "classes", "tree", "mixture"};
@@ -485,4 +485,4 @@ TEST_CASE("Draws have the probabilities of the full softmax, whichever parts are
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -9,7 +9,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
@@ -113,4 +113,4 @@ TEST_CASE("Penalties only need more logits for ids in the history") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -13,7 +13,7 @@
 #include "tests/sampling/rows.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Vector = std::vector<double>;
@@ -326,4 +326,4 @@ TEST_CASE("A word just outside a nucleus is not drawn from it, one just inside i
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -12,7 +12,7 @@
 #include "tests/sampling/rows.h"
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// Hidden states with a mean and with very different scales in some directions.
@@ -227,4 +227,4 @@ TEST_CASE("Screens of unsupported matrices and moments are refused") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -13,7 +13,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
@@ -265,4 +265,4 @@ TEST_CASE("Contrastive choice weighs likelihood against similarity; the first of
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

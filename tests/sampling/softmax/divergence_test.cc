@@ -7,7 +7,7 @@
 #include "tests/sampling/rows.h"
 #include "tests/sanitized.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -153,4 +153,4 @@ TEST_CASE("Bad rows, sizes and targets are named") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -7,7 +7,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 std::int32_t plainly(std::span<const float> logits, const DrawKey& key) {
@@ -119,4 +119,4 @@ TEST_CASE("What gumbel_max refuses") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

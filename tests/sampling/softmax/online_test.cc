@@ -5,7 +5,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 /// The row cut into pieces by a seed, some of them empty.
@@ -131,4 +131,4 @@ TEST_CASE("A bad piece is named by its own index and changes nothing") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -193,4 +193,4 @@ TEST_CASE("The same row gives the same bits wherever it stands in memory") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -8,7 +8,7 @@
 #include "tests/sampling/rows.h"
 #include "tests/sanitized.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -209,4 +209,4 @@ TEST_CASE("What entmax refuses") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

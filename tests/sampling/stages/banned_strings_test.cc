@@ -6,7 +6,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
@@ -137,4 +137,4 @@ TEST_CASE("Long and many banned strings neither take long nor much memory") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

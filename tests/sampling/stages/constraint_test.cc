@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
@@ -117,4 +117,4 @@ TEST_CASE("An exception from a constraint is an error of its row") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

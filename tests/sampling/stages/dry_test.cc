@@ -8,7 +8,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
@@ -138,4 +138,4 @@ TEST_CASE("DRY takes from every logit what its definition says, whatever breaker
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -15,7 +15,7 @@
 #include "tests/sampling/rows.h"
 #include "tests/sanitized.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -392,4 +392,4 @@ TEST_CASE("Earlier use of a scratch changes nothing, for every stage") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -10,7 +10,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -259,4 +259,4 @@ TEST_CASE("Chains that read the history describe themselves") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -9,7 +9,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Json = nlohmann::json;
@@ -246,4 +246,4 @@ TEST_CASE("Bad rows and rows that a stage breaks are errors, never tokens") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -12,7 +12,7 @@
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
@@ -115,4 +115,4 @@ TEST_CASE("An edited row is the row of the edited logits") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

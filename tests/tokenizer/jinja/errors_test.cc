@@ -4,7 +4,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 Error error_of(const std::string& source, const Json& context = Json::object()) {
@@ -124,4 +124,4 @@ TEST_CASE("threads share one template") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

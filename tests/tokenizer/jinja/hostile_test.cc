@@ -4,7 +4,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 std::string repeated(const std::string& part, std::size_t times) {
@@ -173,4 +173,4 @@ TEST_CASE("many definitions are bounded") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -9,7 +9,7 @@
 #include "tests/catch.h"
 #include "tests/fuzz/targets.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 class Mutator {
@@ -136,4 +136,4 @@ TEST_CASE("20,000 mutated templates render or are refused") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -4,7 +4,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 // Pieces as one string, with message content in «».
@@ -130,4 +130,4 @@ TEST_CASE("no recorded template outputs message content unmarked") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

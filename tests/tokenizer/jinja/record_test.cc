@@ -2,7 +2,7 @@
 #include "support.h"
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 // `expected`: one result of record_templates.py.
@@ -67,4 +67,4 @@ TEST_CASE("pieces alternate and concatenate to the text") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

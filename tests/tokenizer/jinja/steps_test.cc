@@ -14,7 +14,7 @@
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/parser.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using namespace jinja;
@@ -258,4 +258,4 @@ TEST_CASE("A rendering stops when it is cancelled") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

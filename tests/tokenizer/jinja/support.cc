@@ -5,7 +5,7 @@
 
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 std::string read_data(const std::string& name) {
   std::ifstream file(std::string(PARTITA_TEST_DATA) + "/template/" + name, std::ios::binary);
@@ -32,4 +32,4 @@ Json user_message(const Json& content) {
   return {{"messages", Json::array({std::move(message)})}};
 }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -9,7 +9,7 @@
 #include "partita/result.hpp"
 #include "tokenizer/jinja/chat_template.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 
 using Json = nlohmann::ordered_json;
 
@@ -24,4 +24,4 @@ Result<std::vector<ChatTemplate::Piece>> render_pieces(const std::string& source
 /// {"messages": [{"role": "user", "content": content}]}
 Json user_message(const Json& content);
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

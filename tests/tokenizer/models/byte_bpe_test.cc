@@ -4,7 +4,7 @@
 #include "tests/catch.h"
 #include "tokenizer/models/merger.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 std::unique_ptr<Tokenizer> tiny(const TestVocabulary& vocab, const std::vector<std::string>& merges,
@@ -146,4 +146,4 @@ TEST_CASE("Decoding restores long uniform texts", "[long][slow]") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -5,7 +5,7 @@
 
 #include "tests/catch.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 const std::string kMark = "\xE2\x96\x81";
@@ -187,4 +187,4 @@ TEST_CASE("Decoding restores a megabyte of pieces", "[long][slow]") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

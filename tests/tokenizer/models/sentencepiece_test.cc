@@ -10,7 +10,7 @@
 #include "tokenizer/models/sentencepiece_charsmap.h"
 #include "tokenizer/models/sentencepiece_proto.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 std::string data_path(const std::string& name) {
@@ -218,4 +218,4 @@ TEST_CASE("A charsmap is valid only if look-ups stay within it") {
 }
 
 }  // namespace
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -15,7 +15,9 @@
 #include "weights/codecs/codec.h"
 
 using namespace partita;
-using partita::test::Bytes;
+
+using namespace partita::internal;
+using partita::internal::test::Bytes;
 
 namespace {
 

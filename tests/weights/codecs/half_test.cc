@@ -9,6 +9,8 @@
 
 using namespace partita;
 
+using namespace partita::internal;
+
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();

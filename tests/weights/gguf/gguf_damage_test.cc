@@ -20,8 +20,10 @@
 #include "weights/gguf/writer.h"
 
 using namespace partita;
-using partita::test::Bytes;
-using partita::test::RawFile;
+
+using namespace partita::internal;
+using partita::internal::test::Bytes;
+using partita::internal::test::RawFile;
 
 namespace {
 

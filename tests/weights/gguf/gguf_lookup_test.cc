@@ -10,7 +10,9 @@
 #include "weights/gguf/writer.h"
 
 using namespace partita;
-using partita::test::Bytes;
+
+using namespace partita::internal;
+using partita::internal::test::Bytes;
 
 namespace {
 

@@ -9,8 +9,10 @@
 #include "weights/gguf/gguf.h"
 
 using namespace partita;
-using partita::test::Bytes;
-using partita::test::RawFile;
+
+using namespace partita::internal;
+using partita::internal::test::Bytes;
+using partita::internal::test::RawFile;
 
 namespace {
 

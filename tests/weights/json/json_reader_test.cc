@@ -8,7 +8,7 @@
 #include "tests/weights/files.h"
 #include "weights/json/reader.h"
 
-namespace partita {
+namespace partita::internal {
 namespace {
 
 std::string error_of(std::string_view text, const JsonLimits& limits = {}) {
@@ -172,4 +172,4 @@ TEST_CASE("An object with many keys is read in time that grows with it") {
 }
 
 }  // namespace
-}  // namespace partita
+}  // namespace partita::internal

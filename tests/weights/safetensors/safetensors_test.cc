@@ -18,9 +18,11 @@
 #include "weights/json/reader.h"
 
 using namespace partita;
-using partita::test::Bytes;
-using partita::test::raw_safetensors;
-using partita::test::SafeTensorsWriter;
+
+using namespace partita::internal;
+using partita::internal::test::Bytes;
+using partita::internal::test::raw_safetensors;
+using partita::internal::test::SafeTensorsWriter;
 
 namespace {
 

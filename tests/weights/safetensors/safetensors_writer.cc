@@ -4,7 +4,7 @@
 
 #include "weights/codecs/codec.h"
 
-namespace partita::test {
+namespace partita::internal::test {
 namespace {
 
 using Bytes = std::vector<std::byte>;
@@ -52,4 +52,4 @@ SafeTensorsWriter& SafeTensorsWriter::add_bytes(std::string_view name, std::stri
 
 Bytes SafeTensorsWriter::bytes() const { return raw_safetensors('{' + header_ + '}', data_); }
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace partita::test {
+namespace partita::internal::test {
 
 /// The length of the header, the header unchanged, then `data`.
 std::vector<std::byte> raw_safetensors(std::string_view header, const std::vector<std::byte>& data = {});
@@ -31,4 +31,4 @@ class SafeTensorsWriter {
   std::vector<std::byte> data_;
 };
 
-}  // namespace partita::test
+}  // namespace partita::internal::test

@@ -1,0 +1,59 @@
+// What of a request can be checked without a model.
+#include "partita/request.hpp"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "api/serving/stop_filter.h"
+#include "sampling/chain/numbers.h"
+#include "weights/catch_all.h"
+#include "weights/try.h"
+
+namespace partita {
+using namespace internal;
+namespace {
+
+Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+Error out_of_limits(const char* name, float value, const char* limits) {
+  return {ErrorCode::kInvalidArgument,
+          std::string(name) + " is " + to_text(value) + ", but it must be " + limits};
+}
+
+Result<void> check(const AbstainRule& rule) {
+  if (!(rule.min_probability >= 0 && rule.min_probability <= 1)) {
+    return out_of_limits("min_probability", rule.min_probability, "at least 0 (off) and at most 1");
+  }
+  if (!(rule.min_margin >= 0 && rule.min_margin <= 1)) {
+    return out_of_limits("min_margin", rule.min_margin, "at least 0 (off) and at most 1");
+  }
+  if (!(rule.max_entropy >= 0)) return out_of_limits("max_entropy", rule.max_entropy, "0 or more (inf: off)");
+  return {};
+}
+
+Result<void> check_guidance(const Request& request) {
+  const float scale = request.guidance_scale;
+  if (!(scale >= 0) || std::isinf(scale)) {
+    return refused("guidance_scale is " + to_text(scale) + ", but it must be a number of 0 or more (1: off)");
+  }
+  if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
+    return refused("a request has both negative_prompt and negative_ids; give one");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check(const Request& request) {
+  return catch_all([&]() -> Result<void> {
+    TRY(check(request.abstain));
+    if (request.explain < 0) {
+      return refused("explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more");
+    }
+    TRY(check_guidance(request));
+    return StopFilter::check(request.stop);
+  });
+}
+
+}  // namespace partita
