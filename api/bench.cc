@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "api/clock.h"
-#include "api/model_impl.h"
+#include "api/loaded_model.h"
 #include "api/serving/scheduler.h"
 #include "engine/kernels/parallel.h"
 #include "engine/kernels/sum_words.h"
@@ -53,7 +53,7 @@ double measure_read(std::size_t bytes, int threads) {
 /// Sequences that run greedy prefill and decode together.
 class Workload {
  public:
-  Workload(const Model::Impl& model, std::size_t sequences, const CancelFlag* cancel)
+  Workload(const LoadedModel& model, std::size_t sequences, const CancelFlag* cancel)
       : model_(&model),
         cancel_(cancel),
         engine_(model.transformer, model.options.threads, kStepRows),
@@ -170,7 +170,7 @@ class Workload {
     return {};
   }
 
-  const Model::Impl* model_;
+  const LoadedModel* model_;
   const CancelFlag* cancel_;
   Engine engine_;
   KvPool pool_;
@@ -184,7 +184,7 @@ class Workload {
   std::size_t chosen_ = 0;
 };
 
-Result<void> check(const Model::Impl& model, const BenchOptions& options) {
+Result<void> check(const LoadedModel& model, const BenchOptions& options) {
   TRY(model.check_weights());
   const std::size_t context = model.info.context_length;
   const std::size_t longest = std::max(options.prefill, options.decode + 1);
@@ -235,7 +235,7 @@ Result<void> measure(Workload& work, const BenchOptions& options, BenchResult* r
 
 Result<BenchResult> bench(const Model& model, const BenchOptions& options, const CancelFlag* cancel) {
   return catch_all([&]() -> Result<BenchResult> {
-    const Model::Impl& impl = model.impl();
+    const LoadedModel& impl = model.impl();
     TRY(check(impl, options));
     BenchResult result;
     Workload work(impl, options.sequences, cancel);

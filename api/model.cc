@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/loaded_model.h"
 #include "api/model_file.h"
-#include "api/model_impl.h"
 #include "engine/kernels/thread_pool.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
@@ -54,7 +54,7 @@ Result<void> check_attention(const OpenOptions& options) {
   return {};
 }
 
-void load_chat_template(Model::Impl& model) {
+void load_chat_template(LoadedModel& model) {
   if (model.file.find("tokenizer.chat_template") == nullptr) {
     model.chat_error = {
         ErrorCode::kNotFound,
@@ -81,7 +81,7 @@ void describe_config(const Config& config, ModelInfo& info) {
   info.context_length = config.context_length;
 }
 
-Result<void> load_head(Model::Impl& model) {
+Result<void> load_head(LoadedModel& model) {
   const Transformer& transformer = *model.transformer;
   const OutputWeights& output = transformer.output();
   const bool dense = output.kind == OutputKind::kDense;
@@ -122,7 +122,7 @@ Result<void> load_head(Model::Impl& model) {
   return {};
 }
 
-Result<void> load_weights(Model::Impl& model) {
+Result<void> load_weights(LoadedModel& model) {
   LoadOptions options;
   options.threads = model.options.threads;
   options.exact = model.options.exact;
@@ -152,7 +152,7 @@ Result<void> load_weights(Model::Impl& model) {
 constexpr std::size_t kCompletedKeys = 4;
 
 /// How a special token is spelled, by the tokenizer or, where there is none, by the file alone.
-std::optional<std::string> spelling_of(const Model::Impl& model, std::optional<TokenId> SpecialIds::*id,
+std::optional<std::string> spelling_of(const LoadedModel& model, std::optional<TokenId> SpecialIds::*id,
                                        std::string_view key) {
   if (model.tokenizer != nullptr) {
     const auto& known = model.tokenizer->specials().*id;
@@ -166,7 +166,7 @@ std::optional<std::string> spelling_of(const Model::Impl& model, std::optional<T
 }
 
 /// Adds the variables that templates expect beside the messages, where the caller gave none.
-void complete_context(const Model::Impl& model, Json& context) {
+void complete_context(const LoadedModel& model, Json& context) {
   const auto spell = [&](const char* name, std::optional<TokenId> SpecialIds::*id, std::string_view key) {
     if (context.contains(name)) return;
     if (auto text = spelling_of(model, id, key)) context[name] = *std::move(text);
@@ -368,8 +368,11 @@ Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messa
   return catch_all([&] { return impl_->chat_ids(messages, add_generation_prompt, flag_of(cancel)); });
 }
 
+namespace internal {
+namespace {
+
 /// Allows the usual roles of chats, and those that the model's own template names.
-Result<void> check_roles(const Model::Impl& model, std::span<const Message> messages) {
+Result<void> check_roles(const LoadedModel& model, std::span<const Message> messages) {
   constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool"};
   for (const Message& message : messages) {
     if (std::find(std::begin(kRoles), std::end(kRoles), message.role) != std::end(kRoles)) continue;
@@ -385,7 +388,9 @@ Result<void> check_roles(const Model::Impl& model, std::span<const Message> mess
   return {};
 }
 
-Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> messages,
+}  // namespace
+
+Result<std::vector<TokenId>> LoadedModel::chat_ids(std::span<const Message> messages,
                                                    bool add_generation_prompt,
                                                    const std::atomic<bool>* cancel) const {
   if (!chat) return chat_error;
@@ -406,14 +411,14 @@ Result<std::vector<TokenId>> Model::Impl::chat_ids(std::span<const Message> mess
   return tokenize_pieces(*tokenizer, controls, *pieces);
 }
 
-Result<void> Model::Impl::check_weights() const {
+Result<void> LoadedModel::check_weights() const {
   if (transformer != nullptr) return {};
   return Error{ErrorCode::kInvalidArgument,
                "\"" + printable(info.path) +
                    "\" was opened without weights (text_only), for its tokenizer and chat template"};
 }
 
-Result<void> Model::Impl::check_compatible(const Impl& other) const {
+Result<void> LoadedModel::check_compatible(const LoadedModel& other) const {
   TRY(other.check_weights());
   if (&other == this) return {};
   std::optional<std::string> why;
@@ -429,7 +434,7 @@ Result<void> Model::Impl::check_compatible(const Impl& other) const {
                    "\" cannot answer together, their vocabularies differ: " + *why};
 }
 
-Result<void> Model::Impl::check_ids(std::span<const TokenId> ids) const {
+Result<void> LoadedModel::check_ids(std::span<const TokenId> ids) const {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= info.vocab_size) {
       return Error{ErrorCode::kInvalidArgument,
@@ -440,13 +445,13 @@ Result<void> Model::Impl::check_ids(std::span<const TokenId> ids) const {
   return {};
 }
 
-std::unique_ptr<HeadScratch> Model::Impl::head_scratch(std::size_t rows) const {
+std::unique_ptr<HeadScratch> LoadedModel::head_scratch(std::size_t rows) const {
   auto scratch = head->make_scratch(rows, options.threads);
   if (scratch == nullptr) throw std::bad_alloc();
   return scratch;
 }
 
-Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std::size_t context,
+Result<std::vector<TokenId>> LoadedModel::prompt_ids(const Request& request, std::size_t context,
                                                      const std::atomic<bool>* cancel) const {
   const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
   if (given > 1) {
@@ -469,4 +474,5 @@ Result<std::vector<TokenId>> Model::Impl::prompt_ids(const Request& request, std
   return ids;
 }
 
+}  // namespace internal
 }  // namespace partita

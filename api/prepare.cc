@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "api/clock.h"
-#include "api/model_impl.h"
+#include "api/loaded_model.h"
 #include "api/serving/scheduler.h"
 #include "engine/step.h"
 #include "partita/partita.hpp"
@@ -52,7 +52,7 @@ constexpr std::size_t kTimed = 101;  // hidden states that both heads are timed 
 /// Generates texts at temperature 1, and collects their hidden states.
 class Writer {
  public:
-  Writer(const Model::Impl& model, std::uint64_t seed)
+  Writer(const LoadedModel& model, std::uint64_t seed)
       : model_(model),
         seed_(seed),
         engine_(model.transformer, model.options.threads, kStepRows),
@@ -118,7 +118,7 @@ class Writer {
     return engine_.step({&chunk, 1}, hidden_.data());
   }
 
-  const Model::Impl& model_;
+  const LoadedModel& model_;
   std::uint64_t seed_, drawn_ = 0;
   Engine engine_;
   KvPool pool_;
@@ -191,7 +191,7 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     open.progress = [&](float) { return told(0); };
     const auto model = Model::open(model_path, open);
     if (!model) return model.error();
-    const Model::Impl& impl = model->impl();
+    const LoadedModel& impl = model->impl();
     PrepareResult result;
     result.path = options.path.empty() ? screen_path(impl.info.path) : options.path;
     std::error_code none;

@@ -39,7 +39,7 @@ class Reader {
   std::vector<float> hidden_;
 };
 
-Result<void> check(const Model::Impl& model, std::span<const TokenId> ids) {
+Result<void> check(const LoadedModel& model, std::span<const TokenId> ids) {
   if (ids.empty()) return Error{ErrorCode::kInvalidArgument, "there is no token to score"};
   if (ids.size() > model.info.context_length) {
     return Error{ErrorCode::kInvalidArgument, "the text has " + std::to_string(ids.size()) +
@@ -126,7 +126,7 @@ void summarise(Score& score) {
 /// Rows of logits, [rows][vocab], with the log-partition of each.
 class LogitRows {
  public:
-  explicit LogitRows(const Model::Impl& model) : model_(&model), scratch_(model.head_scratch(kHeadRows)) {}
+  explicit LogitRows(const LoadedModel& model) : model_(&model), scratch_(model.head_scratch(kHeadRows)) {}
 
   Result<void> fill(const float* hidden, std::size_t rows, std::size_t first) {
     const std::size_t width = model_->head->vocab_size();
@@ -151,7 +151,7 @@ class LogitRows {
   double log_sum_exp(std::size_t r) const { return partitions_[r].log_sum_exp; }
 
  private:
-  const Model::Impl* model_;
+  const LoadedModel* model_;
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<float> logits_;
   std::vector<LogPartition> partitions_;
@@ -196,8 +196,8 @@ Result<Score> Session::score(std::span<const TokenId> ids) {
 Result<std::pair<Score, Divergence>> Session::score_against(std::span<const TokenId> ids,
                                                             Session& reference) {
   return catch_all([&]() -> Result<std::pair<Score, Divergence>> {
-    const Model::Impl& mine = *impl_->model;
-    const Model::Impl& theirs = *reference.impl_->model;
+    const LoadedModel& mine = *impl_->model;
+    const LoadedModel& theirs = *reference.impl_->model;
     if (mine.info.vocab_size != theirs.info.vocab_size) {
       return Error{ErrorCode::kInvalidArgument,
                    "the models cannot be compared: \"" + mine.info.path + "\" has a vocabulary of " +

@@ -19,7 +19,7 @@ struct SearchRun {
   const Search& search;
   Timing timing;
 
-  const Model::Impl& model() const { return *session.model; }
+  const LoadedModel& model() const { return *session.model; }
   const Sequence& sequence() const { return *session.current; }  // the prompt; it never has an answer
 
   /// Reads the prompt up to index `end` into the session's cache, and reports progress. hidden: [hidden_size]

@@ -51,7 +51,7 @@ Result<void> check(const BatchOptions& options) {
 }  // namespace
 
 struct Batch::Impl {
-  Impl(std::shared_ptr<const Model::Impl> opened, const BatchOptions& options)
+  Impl(std::shared_ptr<const LoadedModel> opened, const BatchOptions& options)
       : model(std::move(opened)),
         max_sequences(options.max_sequences),
         pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
@@ -67,7 +67,7 @@ struct Batch::Impl {
   void report(Outcome& outcome, std::vector<Event>& events);
   void settle();
 
-  std::shared_ptr<const Model::Impl> model;
+  std::shared_ptr<const LoadedModel> model;
   std::size_t max_sequences;
   KvPool pool;
   std::unique_ptr<PrefixCache> prefixes;  // null: no prefix cache
@@ -118,7 +118,9 @@ Result<Batch::Ticket> Batch::add(const Request& request) {
     auto sequence = Sequence::create(*impl_->model, request, entry->cache, &entry->negative_cache, kNoLimit,
                                      impl_->cancelled());
     if (!sequence) return sequence.error();
-    sequence->draft_with(impl_->draft);
+    if (impl_->draft != nullptr && sequence->drafter() != nullptr) {
+      sequence->set_drafter(make_model_drafter(impl_->draft, *sequence));
+    }
     entry->sequence.emplace(std::move(*sequence));
     impl_->insert(std::move(entry));
     return impl_->next_ticket++;

@@ -20,7 +20,7 @@ namespace {
 
 /// One member, with its cache of the sequence.
 struct Reader : ModelRuntime {
-  explicit Reader(std::shared_ptr<const Model::Impl> opened)
+  explicit Reader(std::shared_ptr<const LoadedModel> opened)
       : ModelRuntime(std::move(opened)), hidden(model->info.hidden_size) {}
 
   std::vector<float> hidden;  // [hidden_size] of the last id of the sequence
@@ -29,7 +29,7 @@ struct Reader : ModelRuntime {
 }  // namespace
 
 struct Ensemble::Impl final : TokenSource {
-  Impl(const std::vector<std::shared_ptr<const Model::Impl>>& models, const EnsemblePool& how) : pool(how) {
+  Impl(const std::vector<std::shared_ptr<const LoadedModel>>& models, const EnsemblePool& how) : pool(how) {
     for (std::size_t i = 0; i < models.size(); ++i) {
       readers.push_back(std::make_unique<Reader>(models[i]));
       context = std::min(context, models[i]->info.context_length);
@@ -40,7 +40,7 @@ struct Ensemble::Impl final : TokenSource {
     row.resize(vocabulary);
   }
 
-  const Model::Impl& first() const { return *readers.front()->model; }
+  const LoadedModel& first() const { return *readers.front()->model; }
 
   Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) override;
   Result<void> read(std::size_t member, const Sequence& sequence, Timing& timing);
@@ -127,7 +127,7 @@ Ensemble::~Ensemble() = default;
 Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleSpace space) {
   return catch_all([&]() -> Result<Ensemble> {
     std::vector<float> weights;
-    std::vector<std::shared_ptr<const Model::Impl>> models;
+    std::vector<std::shared_ptr<const LoadedModel>> models;
     for (const EnsembleMember& member : members) {
       weights.push_back(member.weight);
       models.push_back(member.model.impl_);

@@ -114,9 +114,9 @@ class ModelDrafter final : public Drafter {
 
 }  // namespace
 
-std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftRuntime> runtime, const Chain& chain,
-                                            DrawKey key, std::size_t prompt_size) {
-  return std::make_unique<ModelDrafter>(std::move(runtime), chain, key, prompt_size);
+std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftRuntime> runtime, const Sequence& sequence) {
+  return std::make_unique<ModelDrafter>(std::move(runtime), sequence.chain(), sequence.draw_key(),
+                                        sequence.prompt().size());
 }
 
 }  // namespace partita::internal

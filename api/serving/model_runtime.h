@@ -15,19 +15,19 @@ namespace partita::internal {
 inline constexpr std::size_t kRollbackTokens = 512;
 
 /// Releases the pages that no later token attends to, even after rolling back kRollbackTokens.
-inline void release_unseen(const Model::Impl& model, KvSequence& cache) {
+inline void release_unseen(const LoadedModel& model, KvSequence& cache) {
   if (model.options.attention_window > 0) cache.release_unseen(kRollbackTokens);
 }
 
 struct ModelRuntime {
   /// Precondition: the model has its weights. Throws std::bad_alloc.
-  explicit ModelRuntime(std::shared_ptr<const Model::Impl> opened)
+  explicit ModelRuntime(std::shared_ptr<const LoadedModel> opened)
       : model(std::move(opened)),
         scheduler(model, {}),
         pool(model->transformer->config(), model->transformer->kv_type(), model->options.cache_bytes),
         cache(pool) {}
 
-  std::shared_ptr<const Model::Impl> model;
+  std::shared_ptr<const LoadedModel> model;
   Scheduler scheduler;
   KvPool pool;
   KvSequence cache;

@@ -11,7 +11,7 @@ namespace {
 
 /// An estimate until step times are measured: all rows where a layer has up to 4 MB of weights, fewer for
 /// larger ones.
-std::size_t first_prompt_rows(const Model::Impl& model) {
+std::size_t first_prompt_rows(const LoadedModel& model) {
   const std::size_t body =
       model.info.bytes_per_token - std::min(model.info.bytes_per_token, model.head->bytes_per_row());
   const std::size_t layer_bytes = body / std::max<std::size_t>(model.info.layers, 1);
@@ -23,7 +23,7 @@ std::size_t max_questions(std::size_t max_sequences) { return 2 * max_sequences 
 
 }  // namespace
 
-Scheduler::Scheduler(std::shared_ptr<const Model::Impl> model, const SchedulerOptions& options)
+Scheduler::Scheduler(std::shared_ptr<const LoadedModel> model, const SchedulerOptions& options)
     : model_(std::move(model)),
       engine_(model_->transformer, model_->options.threads, kStepRows),
       planner_(options, model_->info.layers, first_prompt_rows(*model_), engine_.roles_differ()),

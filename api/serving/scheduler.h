@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "api/model_impl.h"
+#include "api/loaded_model.h"
 #include "api/serving/sequence.h"
 #include "api/serving/step_plan.h"
 #include "engine/step.h"
@@ -21,7 +21,7 @@ namespace partita::internal {
 class Scheduler {
  public:
   /// Throws std::bad_alloc, which the public calls turn into an Error.
-  Scheduler(std::shared_ptr<const Model::Impl> model, const SchedulerOptions& options);
+  Scheduler(std::shared_ptr<const LoadedModel> model, const SchedulerOptions& options);
 
   /// Runs one step. `sequences` are in order of precedence. Where the KV cache budget is too small for all,
   /// the last sequences are preempted: their pages are evicted, and they are read again later, with the same
@@ -45,7 +45,7 @@ class Scheduler {
   /// std::bad_alloc.
   void grow(std::size_t max_sequences);
 
-  const Model::Impl& model() const { return *model_; }
+  const LoadedModel& model() const { return *model_; }
   Engine& engine() { return engine_; }
   const Engine& engine() const { return engine_; }
   const Counts& counts() const { return counts_; }
@@ -64,7 +64,7 @@ class Scheduler {
   void learn(Sequences sequences, double seconds);
   void count(double seconds, Timing& timing);
 
-  std::shared_ptr<const Model::Impl> model_;
+  std::shared_ptr<const LoadedModel> model_;
   Engine engine_;
   StepPlanner planner_;
   std::unique_ptr<HeadScratch> head_scratch_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "api/serving/model_drafter.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"
@@ -15,7 +14,7 @@ namespace {
 Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 /// The ids that the second track begins with.
-Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Request& request, TokenId last) {
+Result<std::vector<TokenId>> negative_prompt(const LoadedModel& model, const Request& request, TokenId last) {
   Request negative;
   negative.prompt = request.negative_prompt;
   negative.ids = request.negative_ids;
@@ -28,7 +27,7 @@ Result<std::vector<TokenId>> negative_prompt(const Model::Impl& model, const Req
 
 }  // namespace
 
-Result<Sequence> Sequence::create(const Model::Impl& model, const Request& request, KvSequence& cache,
+Result<Sequence> Sequence::create(const LoadedModel& model, const Request& request, KvSequence& cache,
                                   KvSequence* negative_cache, std::size_t context,
                                   const std::atomic<bool>* cancel) {
   TRY(check(request));
@@ -77,11 +76,6 @@ Result<Sequence> Sequence::create(const Model::Impl& model, const Request& reque
     sequence.always_speculates_ = request.speculation == Speculation::kAlways;
   }
   return sequence;
-}
-
-void Sequence::draft_with(const std::shared_ptr<DraftRuntime>& runtime) {
-  if (drafter_ == nullptr || runtime == nullptr) return;
-  drafter_ = make_model_drafter(runtime, chain_, {seed_, number_, ids_.size()}, prompt_size_);
 }
 
 Sequence::Track Sequence::track(std::size_t which) const {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "api/model_impl.h"
+#include "api/loaded_model.h"
 #include "api/serving/drafter.h"
 #include "api/serving/stop_filter.h"
 #include "engine/cache/kv_cache.h"
@@ -15,14 +15,12 @@
 
 namespace partita::internal {
 
-struct DraftRuntime;
-
 class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
   /// in tokens that applies if it is below the model's own. Nothing is computed yet. Errors: what is wrong
   /// with the request; guidance without a cache for it; kCancelled.
-  static Result<Sequence> create(const Model::Impl& model, const Request& request, KvSequence& cache,
+  static Result<Sequence> create(const LoadedModel& model, const Request& request, KvSequence& cache,
                                  KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit,
                                  const std::atomic<bool>* cancel = nullptr);
 
@@ -34,6 +32,7 @@ class Sequence {
   /// Whether it ended with kLength because the context is full, not because max_tokens was reached.
   bool context_full() const { return finish_ == Finish::kLength && ends_with_context_; }
   const Chain& chain() const { return chain_; }
+  DrawKey draw_key() const { return {seed_, number_, ids().size()}; }  // of the next token
   const StopFilter& text() const { return text_; }                 // after the prompt and all accepted tokens
   std::size_t tokens_left() const { return end_ - ids().size(); }  // of the answer, at most
 
@@ -55,7 +54,8 @@ class Sequence {
   /// request turns it off, the chain has state beyond the ids, or there is guidance.
   Drafter* drafter() const { return drafter_.get(); }
   bool always_speculates() const { return always_speculates_; }  // even if it saves no time
-  void draft_with(const std::shared_ptr<DraftRuntime>& runtime);
+  /// Replaces prompt lookup by another drafter. Precondition: drafter() is not null.
+  void set_drafter(std::unique_ptr<Drafter> drafter) { drafter_ = std::move(drafter); }
 
   /// Appends draft tokens after ids(), to be verified by the next calls of accept(). Precondition: no more
   /// than tokens_left().
@@ -79,7 +79,7 @@ class Sequence {
   void end(Finish why) { finish_ = why; }
 
  private:
-  Sequence(const Model::Impl& model, const Request& request, KvSequence& cache, Chain chain, StopFilter text)
+  Sequence(const LoadedModel& model, const Request& request, KvSequence& cache, Chain chain, StopFilter text)
       : tokenizer_(model.tokenizer.get()),
         cache_(&cache),
         chain_(std::move(chain)),

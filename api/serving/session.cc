@@ -56,7 +56,9 @@ Result<Stream> Session::generate(const Request& request) {
     auto sequence = Sequence::create(*impl_->model, request, impl_->cache, &impl_->negative_cache, kNoLimit,
                                      impl_->cancelled());
     if (!sequence) return sequence.error();
-    sequence->draft_with(impl_->draft);
+    if (impl_->draft != nullptr && sequence->drafter() != nullptr) {
+      sequence->set_drafter(make_model_drafter(impl_->draft, *sequence));
+    }
     impl_->begin(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });

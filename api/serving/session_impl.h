@@ -10,7 +10,7 @@ using namespace internal;
 
 struct Session::Impl final : ModelRuntime, TokenSource {
   /// Throws std::bad_alloc.
-  explicit Impl(std::shared_ptr<const Model::Impl> opened)
+  explicit Impl(std::shared_ptr<const LoadedModel> opened)
       : ModelRuntime(std::move(opened)), negative_cache(pool), probe(pool) {}
 
   Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) override;

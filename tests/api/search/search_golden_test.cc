@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "api/model_impl.h"
+#include "api/loaded_model.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 #include "tests/engine/runs.h"

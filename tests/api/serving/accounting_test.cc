@@ -71,7 +71,7 @@ std::map<Batch::Ticket, Ended> run(Batch& batch, const std::function<void(int)>&
 TEST_CASE("A preempted request gives up the pages of both tracks") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
-  const Model::Impl& impl = model.impl();
+  const LoadedModel& impl = model.impl();
   KvPool pool(impl.transformer->config(), impl.transformer->kv_type(), 6 * kPage);
   REQUIRE(pool.page_bytes(0) == kPage);
   KvSequence first(pool), own(pool), negative(pool);

@@ -123,7 +123,7 @@ struct Planned {
     return counts;
   }
 
-  const Model::Impl& model;
+  const LoadedModel& model;
   KvPool pool;
   StepPlanner planner{{.max_sequences = 8, .most_delay = 2.5}, 4, kStepRows, false};
   std::vector<std::unique_ptr<KvSequence>> caches;

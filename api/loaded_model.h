@@ -17,13 +17,13 @@
 #include "tokenizer/tokenizer.h"
 #include "weights/gguf/gguf.h"
 
-namespace partita {
-using namespace internal;
+namespace partita::internal {
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
-struct Model::Impl {
-  explicit Impl(Gguf opened) : file(std::move(opened)) {}
+/// What a Model holds. Immutable once it is loaded, and shared by sessions and batches.
+struct LoadedModel {
+  explicit LoadedModel(Gguf opened) : file(std::move(opened)) {}
 
   Gguf file;                             // kept open: the tokenizer may refer to its bytes
   std::unique_ptr<Tokenizer> tokenizer;  // may be null with OpenOptions::text_only, as may `vocabulary`
@@ -53,13 +53,21 @@ struct Model::Impl {
 
   /// Checks that `other` has weights and the same vocabulary, so that ids of one can be given to the other.
   /// Errors: kInvalidArgument naming the first difference.
-  Result<void> check_compatible(const Impl& other) const;
+  Result<void> check_compatible(const LoadedModel& other) const;
 
   Result<std::vector<TokenId>> chat_ids(std::span<const Message> messages, bool add_generation_prompt,
                                         const std::atomic<bool>* cancel = nullptr) const;
 
   /// Buffers of the head for up to `rows` questions at a time. Throws std::bad_alloc.
   std::unique_ptr<HeadScratch> head_scratch(std::size_t rows) const;
+};
+
+}  // namespace partita::internal
+
+namespace partita {
+
+struct Model::Impl final : internal::LoadedModel {
+  using LoadedModel::LoadedModel;
 };
 
 }  // namespace partita
