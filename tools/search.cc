@@ -93,7 +93,7 @@ void add_search(Command command, SearchFlags& flags) {
       .show_default();
   command
       .add_option("--penalty-alpha", s.penalty_alpha,
-                  "contrastive search: weight of the degeneration penalty; 0: off")
+                  "contrastive search: degeneration penalty; 0: off")
       .range(0.0, 1.0)
       .show_default();
 }
