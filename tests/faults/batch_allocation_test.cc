@@ -40,7 +40,7 @@ struct Row {
   bool operator==(const Row&) const = default;
 };
 
-/// A batch of requests() on its way. What the test itself keeps is allocated before anything fails.
+/// A batch of requests() in flight. What the test itself keeps is allocated before anything fails.
 class Run {
  public:
   explicit Run(const Model& model) : requests_(requests()), rows_(requests_.size()) {

@@ -326,7 +326,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory")
     parser.add_argument("model", nargs="?")
-    parser.add_argument("--prompts", type=int, default=len(TEXTS), help="of SmolLM2, the first so many")
+    parser.add_argument("--prompts", type=int, default=len(TEXTS), help="number of prompts for SmolLM2")
     parser.add_argument("--only", choices=("toy", "tiny", "smollm2"))
     options = parser.parse_args()
     torch.set_num_threads(THREADS)

@@ -302,7 +302,7 @@ def main():
     parser.add_argument("--model", default="models/SmolLM2-135M-Instruct.Q4_1.gguf")
     parser.add_argument("--threads", type=int, default=0, help="0: all")
     parser.add_argument("--minutes", type=float, default=75, help="for the answers")
-    parser.add_argument("--rows", type=int, help="answer the first so many prompts, however long it takes")
+    parser.add_argument("--rows", type=int, help="number of prompts to answer, however long it takes")
     parser.add_argument("--no-plain", action="store_true", help="chats alone")
     parser.add_argument("--wordnet", type=pathlib.Path, default=WORDNET)
     options = parser.parse_args()
