@@ -91,9 +91,7 @@ void add_search(Command command, SearchFlags& flags) {
   command.add_option("--best-of", s.best_of, "number of draws, of which the likeliest is taken; 0: off")
       .range(0, 512)
       .show_default();
-  command
-      .add_option("--penalty-alpha", s.penalty_alpha,
-                  "contrastive search: degeneration penalty; 0: off")
+  command.add_option("--penalty-alpha", s.penalty_alpha, "contrastive search: degeneration penalty; 0: off")
       .range(0.0, 1.0)
       .show_default();
 }
