@@ -210,7 +210,6 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     Score score = empty_score(ids);
     Divergence total;
     std::vector<RowDivergence> rows_apart(kHeadRows);
-    std::vector<float> chunk_hidden;
     std::size_t same_top = 0;
     Scorer scorer(*impl_);
     LogitRows my_logits(mine), their_logits(theirs);

@@ -100,9 +100,9 @@ Result<void> TransformerLoader::check_leftovers() const {
     // RoPE angles: read_config() reads the first; the second, in old files, repeats rope.freq_base.
     if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with(".attn_rot_embd.weight")) continue;
     if (tensors_.used(tensor.name)) continue;
-    return Error{ErrorCode::kUnsupported,
-                 "'" + tensors_.file().path() + "' has a tensor " + quoted(tensor.name) +
-                     ", which is no piece that a model of the family '" + config_.family + "' can use here"};
+    return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() + "' has a tensor " +
+                                              quoted(tensor.name) + ", which no part of the family '" +
+                                              config_.family + "' uses: this variant is not supported"};
   }
   return {};
 }

@@ -77,8 +77,19 @@ Result<void> TensorLoader::matrix(const std::string& name, std::size_t rows, std
 }
 
 Result<void> TensorLoader::linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out) {
-  TRY(matrix(name + ".weight", rows, cols, out.weight));
-  return file_.has_tensor(name + ".bias") ? vector(name + ".bias", rows, out.bias) : Result<void>();
+  auto packing = prepare_linear(name, rows, cols, {}, out);
+  if (!packing) return packing.error();
+  return pack({&*packing, 1});
+}
+
+Result<Packing> TensorLoader::prepare_linear(const std::string& name, std::size_t rows, std::size_t cols,
+                                             std::vector<std::uint32_t> map, Linear& out) {
+  if (file_.has_tensor(name + ".bias")) {
+    TRY(vector(name + ".bias", rows, out.bias));
+    const Vector in_file = map.empty() ? Vector() : out.bias;
+    for (std::size_t r = 0; r < map.size(); ++r) out.bias[r] = in_file[map[r]];
+  }
+  return prepare(name + ".weight", rows, cols, std::move(map), out.weight);
 }
 
 Result<Packing> TensorLoader::prepare(const std::string& name, std::size_t rows, std::size_t cols,

@@ -59,6 +59,9 @@ class TensorLoader {
   /// Allocates the panels of a matrix; row r of the matrix is row map[r] of the file (empty map: identity).
   Result<Packing> prepare(const std::string& name, std::size_t rows, std::size_t cols,
                           std::vector<std::uint32_t> map, PackedMatrix& out);
+  /// The same for "{name}.weight", and reads "{name}.bias", in the same order of rows, if the file has it.
+  Result<Packing> prepare_linear(const std::string& name, std::size_t rows, std::size_t cols,
+                                 std::vector<std::uint32_t> map, Linear& out);
   /// Packs matrices whose panels a step divides among workers as one list (block.cc), in units of `unit`
   /// panels, a slice at a time. Every worker packs the panels that it will multiply, so that on NUMA machines
   /// they are in the memory of its node.

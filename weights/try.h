@@ -3,5 +3,7 @@
 
 /// Evaluates an expression of type Result<T>. If it is an error, the function that contains TRY returns that
 /// error.
-#define TRY(...) \
-  if (auto try_result = (__VA_ARGS__); !try_result) return try_result.error()
+#define TRY(...)                                                                 \
+  do {                                                                           \
+    if (auto try_result = (__VA_ARGS__); !try_result) return try_result.error(); \
+  } while (false)

@@ -44,13 +44,7 @@ Result<void> LayerReader::read(std::initializer_list<Part> parts) {
     const std::string name = prefix_ + std::string(part.name);
     std::vector<std::uint32_t> map;
     if (part.pairs == RopePairs::kAdjacent) map = rows_of_adjacent_pairs(part.rows, head_dim_);
-    if (tensors_.file().has_tensor(name + ".bias")) {
-      Vector bias;
-      TRY(tensors_.vector(name + ".bias", part.rows, bias));
-      part.to->bias = bias;
-      for (std::size_t r = 0; r < map.size(); ++r) part.to->bias[r] = bias[map[r]];
-    }
-    auto packing = tensors_.prepare(name + ".weight", part.rows, part.cols, std::move(map), part.to->weight);
+    auto packing = tensors_.prepare_linear(name, part.rows, part.cols, std::move(map), *part.to);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));
   }

@@ -235,10 +235,8 @@ TEST_CASE("What is missing, misshapen or left over is named") {
   const Error extra = error_of(with_extra("blk.0.attn_sinks.weight"));
   CHECK(extra.code == ErrorCode::kUnsupported);
   CHECK(extra.message ==
-        "'tiny.gguf' has a tensor 'blk.0.attn_sinks.weight', which is no piece that a model of the family "
-        "'llama' "
-        "can use "
-        "here");
+        "'tiny.gguf' has a tensor 'blk.0.attn_sinks.weight', which no part of the family 'llama' uses: this "
+        "variant is not supported");
   CHECK(error_of(with_extra("blk.2.attn_norm.weight")).code == ErrorCode::kUnsupported);
   const TinyFile old(with_extra("blk.0.attn_rot_embd.weight"));
   CHECK(Transformer::load(old.gguf(), {.exact = true}).ok());

@@ -170,28 +170,24 @@ Interpreter::Flow Interpreter::run(const Set& node) {
   return Flow::kNext;
 }
 
+Interpreter::Flow Interpreter::capture_text(const Body& body, Value& text) {
+  const ScopeGuard scope(*this);
+  OutputCapture capture(*this);
+  const Flow flow = execute(body);
+  if (flow == Flow::kNext) text = runtime_.text(capture.take());
+  return flow;
+}
+
 Interpreter::Flow Interpreter::run(const SetBlock& node) {
   Value text;
-  {
-    const ScopeGuard scope(*this);
-    OutputCapture capture(*this);
-    const Flow flow = execute(node.body);
-    if (flow != Flow::kNext) return flow;
-    text = runtime_.text(capture.take());
-  }
+  if (const Flow flow = capture_text(node.body, text); flow != Flow::kNext) return flow;
   assign(*scope_, node.target, apply_all(node.filters, std::move(text)));
   return Flow::kNext;
 }
 
 Interpreter::Flow Interpreter::run(const FilterBlock& node) {
   Value text;
-  {
-    const ScopeGuard scope(*this);
-    OutputCapture capture(*this);
-    const Flow flow = execute(node.body);
-    if (flow != Flow::kNext) return flow;
-    text = runtime_.text(capture.take());
-  }
+  if (const Flow flow = capture_text(node.body, text); flow != Flow::kNext) return flow;
   write(to_text(runtime_, apply_all(node.filters, std::move(text))));
   return Flow::kNext;
 }

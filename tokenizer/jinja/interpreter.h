@@ -50,6 +50,8 @@ class Interpreter {
   class DepthGuard;                              // counts the nested nodes under evaluation
 
   Flow execute(const Body& body);
+  /// Executes a block in a scope of its own; its output becomes `text` if it ends with kNext.
+  Flow capture_text(const Body& body, Value& text);
   Flow run(const Data& node);
   Flow run(const Print& node);
   Flow run(const If& node);
