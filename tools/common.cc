@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "tools/batch/byte_source.h"
-#include "tools/exhaustion.h"
+#include "tools/cli/exhaustion.h"
 
 namespace tools {
 

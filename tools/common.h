@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/options.h"
+#include "tools/cli/options.h"
 
 namespace tools {
 

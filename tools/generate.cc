@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "tools/common.h"
-#include "tools/ensemble.h"
-#include "tools/explain.h"
-#include "tools/sampling.h"
-#include "tools/search.h"
-#include "tools/speculation.h"
-#include "tools/token_text.h"
+#include "tools/generation/ensemble.h"
+#include "tools/generation/explain.h"
+#include "tools/generation/sampling.h"
+#include "tools/generation/search.h"
+#include "tools/generation/speculation.h"
+#include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {

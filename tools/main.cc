@@ -5,10 +5,10 @@
 #include <iostream>
 #include <new>
 
+#include "tools/cli/descriptors.h"
+#include "tools/cli/exhaustion.h"
+#include "tools/cli/usage.h"
 #include "tools/common.h"
-#include "tools/descriptors.h"
-#include "tools/exhaustion.h"
-#include "tools/usage.h"
 
 namespace {
 

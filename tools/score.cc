@@ -1,7 +1,7 @@
 // partita score: log-probabilities and perplexity of a text, and the KL divergence from another model.
 
 #include "tools/common.h"
-#include "tools/token_text.h"
+#include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {

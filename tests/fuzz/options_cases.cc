@@ -5,7 +5,7 @@
 
 #include "tests/fuzz/support.h"
 #include "tools/common.h"
-#include "tools/sampling.h"
+#include "tools/generation/sampling.h"
 
 namespace partita::internal::fuzz {
 namespace {

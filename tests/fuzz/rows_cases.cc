@@ -6,7 +6,7 @@
 #include "tests/fuzz/support.h"
 #include "tools/batch/batch_ledger.h"
 #include "tools/batch/batch_row.h"
-#include "tools/token_text.h"
+#include "tools/generation/token_text.h"
 
 namespace partita::internal::fuzz {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "tools/batch/batch_job.h"
 #include "tools/common.h"
-#include "tools/sampling.h"
-#include "tools/speculation.h"
+#include "tools/generation/sampling.h"
+#include "tools/generation/speculation.h"
 
 namespace tools {
 namespace {

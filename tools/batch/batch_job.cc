@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "tools/exhaustion.h"
-#include "tools/explain.h"
+#include "tools/cli/exhaustion.h"
+#include "tools/generation/explain.h"
 
 namespace tools {
 

@@ -5,7 +5,7 @@
 #include "tools/batch/batch_ledger.h"
 #include "tools/batch/openai_row.h"
 #include "tools/batch/row_fields.h"
-#include "tools/token_text.h"
+#include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {

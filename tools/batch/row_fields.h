@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tools/common.h"
-#include "tools/sampling.h"
+#include "tools/generation/sampling.h"
 
 namespace tools {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "tools/nearest.h"
-#include "tools/sampling.h"
+#include "tools/cli/nearest.h"
+#include "tools/generation/sampling.h"
 
 namespace tools {
 namespace {

@@ -4,9 +4,9 @@
 #include "tools/chat/chat_store.h"
 #include "tools/chat/line_editor.h"
 #include "tools/common.h"
-#include "tools/sampling.h"
-#include "tools/speculation.h"
-#include "tools/token_text.h"
+#include "tools/generation/sampling.h"
+#include "tools/generation/speculation.h"
+#include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {

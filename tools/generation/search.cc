@@ -1,6 +1,6 @@
-#include "tools/search.h"
+#include "tools/generation/search.h"
 
-#include "tools/token_text.h"
+#include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {

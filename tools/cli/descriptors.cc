@@ -1,4 +1,4 @@
-#include "tools/descriptors.h"
+#include "tools/cli/descriptors.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "tools/ensemble.h"
+#include "tools/generation/ensemble.h"
 
 #include <algorithm>
 #include <charconv>

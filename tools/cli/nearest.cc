@@ -1,4 +1,4 @@
-#include "tools/nearest.h"
+#include "tools/cli/nearest.h"
 
 #include <algorithm>
 #include <cctype>

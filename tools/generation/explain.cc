@@ -1,8 +1,8 @@
-#include "tools/explain.h"
+#include "tools/generation/explain.h"
 
 #include <algorithm>
 
-#include "tools/token_text.h"
+#include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {

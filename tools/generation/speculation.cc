@@ -1,4 +1,4 @@
-#include "tools/speculation.h"
+#include "tools/generation/speculation.h"
 
 #include <map>
 

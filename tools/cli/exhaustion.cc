@@ -1,4 +1,4 @@
-#include "tools/exhaustion.h"
+#include "tools/cli/exhaustion.h"
 
 #include <unistd.h>
 

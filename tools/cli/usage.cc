@@ -1,12 +1,12 @@
-#include "tools/usage.h"
+#include "tools/cli/usage.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <utility>
 
-#include "tools/nearest.h"
-#include "tools/options.h"
+#include "tools/cli/nearest.h"
+#include "tools/cli/options.h"
 
 namespace tools {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "tools/options.h"
+#include "tools/cli/options.h"
 
 namespace tools {
 

@@ -1,10 +1,10 @@
-#include "tools/options.h"
+#include "tools/cli/options.h"
 
 #include <CLI/CLI.hpp>
 #include <partita/partita.hpp>
 #include <type_traits>
 
-#include "tools/usage.h"
+#include "tools/cli/usage.h"
 
 namespace tools {
 namespace {

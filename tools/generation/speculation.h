@@ -5,8 +5,8 @@
 #include <partita/partita.hpp>
 #include <string>
 
+#include "tools/cli/options.h"
 #include "tools/common.h"
-#include "tools/options.h"
 
 namespace tools {
 

@@ -1,12 +1,12 @@
-#include "tools/sampling.h"
+#include "tools/generation/sampling.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
 
+#include "tools/cli/nearest.h"
 #include "tools/common.h"
-#include "tools/nearest.h"
 
 namespace tools {
 namespace {

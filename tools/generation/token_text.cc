@@ -1,4 +1,4 @@
-#include "tools/token_text.h"
+#include "tools/generation/token_text.h"
 
 #include <cmath>
 #include <cstdarg>
