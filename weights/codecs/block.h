@@ -9,11 +9,6 @@
 
 namespace partita::internal {
 
-// Each file in this folder defines one codec; codec.cc lists them.
-extern const Codec kCodecF32, kCodecF16, kCodecBF16;
-extern const Codec kCodecQ4_0, kCodecQ4_1, kCodecQ5_0, kCodecQ5_1, kCodecQ8_0;
-extern const Codec kCodecQ4_K, kCodecQ5_K, kCodecQ6_K;
-
 // --- little-endian fields at any alignment ----------------------------------------------------------
 std::uint16_t load_u16(const std::byte* from);
 std::uint32_t load_u32(const std::byte* from);

@@ -1,7 +1,5 @@
 #include "weights/codecs/codec.h"
 
-#include "weights/codecs/block.h"
-
 namespace partita::internal {
 
 const Codec& codec(Dtype dtype) {

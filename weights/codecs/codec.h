@@ -65,6 +65,11 @@ struct Codec {
   void (*decompose)(const std::byte* block, QuantBlock& out);
 };
 
+// Each is defined in the file of its type.
+extern const Codec kCodecF32, kCodecF16, kCodecBF16;
+extern const Codec kCodecQ4_0, kCodecQ4_1, kCodecQ5_0, kCodecQ5_1, kCodecQ8_0;
+extern const Codec kCodecQ4_K, kCodecQ5_K, kCodecQ6_K;
+
 /// The codec of a type; there is one for every Dtype.
 const Codec& codec(Dtype dtype);
 
