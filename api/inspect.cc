@@ -88,7 +88,7 @@ Result<std::string> inspect_json(const std::string& path, std::size_t array_limi
     out["bytes"] = file->file_bytes();
     Json& metadata = out["metadata"] = Json::object();
     reserve_keys(metadata, file->metadata().size());
-    for (const Gguf::Entry& entry : file->metadata()) {
+    for (const GgufEntry& entry : file->metadata()) {
       Json& value = metadata[std::string(entry.key)];
       if (const auto* array = std::get_if<GgufArray>(&entry.value)) {
         put_array(*array, array_limit, value);

@@ -40,7 +40,7 @@ struct AddValue {
 Result<std::uint64_t> fingerprint(const Gguf& file) {
   std::vector<std::byte> buffer;
   Hash64 hash;
-  for (const Gguf::Entry& entry : file.metadata()) {
+  for (const GgufEntry& entry : file.metadata()) {
     hash.add(bytes_of(entry.key));
     std::visit(AddValue{hash}, entry.value);
   }

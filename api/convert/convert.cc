@@ -136,7 +136,7 @@ Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::o
                           ": take the vocabulary that the model was trained with")};
   }
   constexpr std::string_view kChatTemplate = "tokenizer.chat_template";
-  for (const Gguf::Entry& entry : from.metadata()) {
+  for (const GgufEntry& entry : from.metadata()) {
     const bool replaced = chat && entry.key == kChatTemplate;
     if (entry.key.starts_with("tokenizer.") && !replaced) to.copy(entry);
   }

@@ -31,7 +31,7 @@ std::size_t walk(const GgufArray& array) {
 
 std::size_t walk_metadata(const Gguf& file) {
   std::size_t seen = 0;
-  for (const Gguf::Entry& entry : file.metadata()) {
+  for (const GgufEntry& entry : file.metadata()) {
     require(file.find(entry.key) == &entry.value);
     require(file.get_uint(entry.key).ok() + file.get_float(entry.key).ok() + file.get_bool(entry.key).ok() +
                 file.get_string(entry.key).ok() + file.get_array(entry.key).ok() <=

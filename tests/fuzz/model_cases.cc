@@ -117,7 +117,7 @@ std::string changed_model(Input& input) {
     changed.push_back(key);
     add_value(key, input, file);
   }
-  for (const Gguf::Entry& entry : base.metadata())
+  for (const GgufEntry& entry : base.metadata())
     if (!is_changed(entry.key)) file.copy(entry);
   for (unsigned count = input.byte() % 8; count > 0; --count) {
     const TensorView& tensor = base.tensors()[input.byte() % base.tensors().size()];

@@ -1,6 +1,7 @@
 #include "weights/codecs/dtype.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 namespace partita::internal {
@@ -27,6 +28,34 @@ constexpr Row kRows[] = {
     {Dtype::kQ6_K, "Q6_K", 256, 128 + 64 + 16 + 2},
 };
 
+/// ggml's names of the types without a codec here, by number; empty if ggml has no such type.
+constexpr std::array<std::string_view, kGgmlTypes> kGgmlNames = [] {
+  std::array<std::string_view, kGgmlTypes> names{};
+  names[9] = "Q8_1";
+  names[10] = "Q2_K";
+  names[11] = "Q3_K";
+  names[15] = "Q8_K";
+  names[16] = "IQ2_XXS";
+  names[17] = "IQ2_XS";
+  names[18] = "IQ3_XXS";
+  names[19] = "IQ1_S";
+  names[20] = "IQ4_NL";
+  names[21] = "IQ3_S";
+  names[22] = "IQ2_S";
+  names[23] = "IQ4_XS";
+  names[24] = "I8";
+  names[25] = "I16";
+  names[26] = "I32";
+  names[27] = "I64";
+  names[28] = "F64";
+  names[29] = "IQ1_M";
+  names[34] = "TQ1_0";
+  names[35] = "TQ2_0";
+  names[39] = "MXFP4";
+  names[40] = "NVFP4";
+  return names;
+}();
+
 /// The row of a type. Every Dtype has one: values come only from the enumerators or from dtype_from_gguf.
 const Row& row(Dtype dtype) {
   return *std::find_if(std::begin(kRows), std::end(kRows) - 1,
@@ -43,6 +72,12 @@ std::optional<Dtype> dtype_from_gguf(std::uint32_t number) {
 }
 
 std::string_view name(Dtype dtype) { return row(dtype).name; }
+
+std::string ggml_type_name(std::uint32_t type) {
+  if (const auto dtype = dtype_from_gguf(type)) return std::string(name(*dtype));
+  const bool known = type < kGgmlNames.size() && !kGgmlNames[type].empty();
+  return known ? std::string(kGgmlNames[type]) : std::to_string(type);
+}
 
 std::size_t block_elements(Dtype dtype) { return row(dtype).elements; }
 

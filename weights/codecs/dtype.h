@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace partita::internal {
@@ -28,6 +29,12 @@ std::optional<Dtype> dtype_from_gguf(std::uint32_t number);
 
 /// "Q4_1" and so on.
 std::string_view name(Dtype dtype);
+
+/// ggml's types have the numbers from 0 to kGgmlTypes - 1, with gaps.
+inline constexpr std::uint32_t kGgmlTypes = 41;
+
+/// "IQ4_XS", or the number if ggml has no such type.
+std::string ggml_type_name(std::uint32_t type);
 
 /// Elements in one block (1 for float types, 32 or 256 for quantized ones).
 std::size_t block_elements(Dtype dtype);

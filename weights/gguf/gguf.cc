@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "weights/gguf/parse.h"
+#include "weights/gguf/refuse.h"
 #include "weights/input_file.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
@@ -86,12 +87,12 @@ std::uint64_t Gguf::file_bytes() const { return impl_->file.size(); }
 
 // --- metadata ---------------------------------------------------------------------------------------
 
-const std::vector<Gguf::Entry>& Gguf::metadata() const { return impl_->contents.metadata; }
+const std::vector<GgufEntry>& Gguf::metadata() const { return impl_->contents.metadata; }
 
 const GgufValue* Gguf::find(std::string_view key) const {
   const GgufContents& contents = impl_->contents;
-  const Entry* entry =
-      find_in(contents.metadata, contents.metadata_by_key, key, [](const Entry& e) { return e.key; });
+  const GgufEntry* entry =
+      find_in(contents.metadata, contents.metadata_by_key, key, [](const GgufEntry& e) { return e.key; });
   return entry == nullptr ? nullptr : &entry->value;
 }
 

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "weights/gguf/limits.h"
+#include "weights/gguf/refuse.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
 
@@ -17,8 +19,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "GGUF numbers are copied as they stand in the file");
 
-constexpr std::uint64_t kGgufHeaderBytes = 24;         // magic, version, tensor count, key count
-constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;  // length, key, type, value
+constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;                 // length, key, type, value
 constexpr std::uint64_t kMinTensorInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;  // length, name, rank, dim, type, offset
 constexpr std::uint64_t kDefaultAlignment = 32;
 
@@ -272,7 +273,7 @@ Result<void> Parser::index_metadata() {
 }
 
 Result<std::uint64_t> Parser::alignment() const {
-  for (const Gguf::Entry& entry : contents_.metadata) {
+  for (const GgufEntry& entry : contents_.metadata) {
     if (entry.key != "general.alignment") continue;
     const auto* value = std::get_if<std::uint64_t>(&entry.value);
     if (value == nullptr) return bad("key 'general.alignment' is not an unsigned integer");

@@ -1,12 +1,12 @@
-// Error messages for files that are not supported GGUF files.
+#include "weights/gguf/refuse.h"
+
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include "weights/gguf/parse.h"
+#include "weights/gguf/limits.h"
 #include "weights/sentence.h"
 
 namespace partita::internal {
@@ -100,37 +100,9 @@ Error explain_version(std::uint32_t version, const std::string& file_name) {
                    "damaged, or use a newer Partita if there is such a version")};
 }
 
-/// ggml's names of the types without a codec here, by number; empty if ggml has no such type.
-constexpr std::array<std::string_view, 41> kGgmlNames = [] {
-  std::array<std::string_view, 41> names{};
-  names[9] = "Q8_1";
-  names[10] = "Q2_K";
-  names[11] = "Q3_K";
-  names[15] = "Q8_K";
-  names[16] = "IQ2_XXS";
-  names[17] = "IQ2_XS";
-  names[18] = "IQ3_XXS";
-  names[19] = "IQ1_S";
-  names[20] = "IQ4_NL";
-  names[21] = "IQ3_S";
-  names[22] = "IQ2_S";
-  names[23] = "IQ4_XS";
-  names[24] = "I8";
-  names[25] = "I16";
-  names[26] = "I32";
-  names[27] = "I64";
-  names[28] = "F64";
-  names[29] = "IQ1_M";
-  names[34] = "TQ1_0";
-  names[35] = "TQ2_0";
-  names[39] = "MXFP4";
-  names[40] = "NVFP4";
-  return names;
-}();
-
 std::string supported_types() {
   std::string list;
-  for (std::uint32_t number = 0; number < kGgmlNames.size(); ++number) {
+  for (std::uint32_t number = 0; number < kGgmlTypes; ++number) {
     const auto dtype = dtype_from_gguf(number);
     if (!dtype) continue;
     if (!list.empty()) list += ", ";
@@ -168,12 +140,6 @@ Error explain_not_gguf(std::span<const std::byte> file, const std::string& file_
                                           : sentence("the bytes ", hex_bytes(text.substr(0, 8)));
   return {ErrorCode::kBadFile, sentence(found, "is not a GGUF file: it begins with ", begin,
                                         " instead of 'GGUF'; give the path of a .gguf file")};
-}
-
-std::string ggml_type_name(std::uint32_t type) {
-  if (const auto dtype = dtype_from_gguf(type)) return std::string(name(*dtype));
-  const bool known = type < kGgmlNames.size() && !kGgmlNames[type].empty();
-  return known ? std::string(kGgmlNames[type]) : std::to_string(type);
 }
 
 Error explain_tensor_types(std::span<const UnsupportedTensor> tensors, const std::string& file_name) {

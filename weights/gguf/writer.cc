@@ -7,7 +7,7 @@
 
 #include "weights/checked_file.h"
 #include "weights/codecs/codec.h"
-#include "weights/gguf/parse.h"
+#include "weights/gguf/limits.h"
 #include "weights/sentence.h"
 
 namespace partita::internal {
@@ -154,7 +154,7 @@ GgufWriter& GgufWriter::add(std::string_view key, const std::vector<float>& valu
   return *this;
 }
 
-GgufWriter& GgufWriter::copy(const Gguf::Entry& entry) {
+GgufWriter& GgufWriter::copy(const GgufEntry& entry) {
   const auto add_narrow = [&](auto value, auto narrow) {
     narrow = static_cast<decltype(narrow)>(value);
     static_cast<decltype(value)>(narrow) == value ? add(entry.key, narrow) : add(entry.key, value);

@@ -13,7 +13,8 @@
 
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
-#include "weights/gguf/gguf.h"
+#include "weights/gguf/tensor_view.h"
+#include "weights/gguf/value.h"
 
 namespace partita::internal {
 
@@ -48,7 +49,7 @@ class GgufWriter {
 
   /// Copies a metadata entry of another file. The bytes of an array are copied unchanged. Integers are stored
   /// in 32 bits if they fit, floats if that is exact.
-  GgufWriter& copy(const Gguf::Entry& entry);
+  GgufWriter& copy(const GgufEntry& entry);
 
   /// A tensor given as blocks in the file's encoding. shape: 1 to 4 dimensions, slowest first, the last a
   /// multiple of block_elements(dtype). blocks: elements / block_elements(dtype) * block_bytes(dtype) bytes;

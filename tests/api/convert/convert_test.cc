@@ -55,7 +55,7 @@ TEST_CASE("A converted model has the keys of its config.json and all of the voca
 
   const Gguf base = must(Gguf::open_whole(checkpoint.vocabulary()));
   std::size_t copied = 0;
-  for (const Gguf::Entry& entry : base.metadata()) {
+  for (const GgufEntry& entry : base.metadata()) {
     if (!entry.key.starts_with("tokenizer.")) continue;
     ++copied;
     const GgufValue* found = file.find(entry.key);

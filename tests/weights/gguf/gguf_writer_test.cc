@@ -150,7 +150,7 @@ TEST_CASE("metadata of another file is copied") {
                          .value();
   const Gguf file = Gguf::parse(from, "m").value();
   GgufWriter writer;
-  for (const Gguf::Entry& entry : file.metadata()) writer.copy(entry);
+  for (const GgufEntry& entry : file.metadata()) writer.copy(entry);
   CHECK(writer.bytes().value() == from);
   CHECK_FALSE(writer.copy(file.metadata()[0]).bytes().ok());
 }

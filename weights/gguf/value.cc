@@ -1,9 +1,7 @@
-// Values of GGUF metadata: types, their widths, and elements decoded on access.
+#include "weights/gguf/value.h"
+
 #include <cstring>
 #include <utility>
-
-#include "weights/gguf/gguf.h"
-#include "weights/gguf/parse.h"
 
 namespace partita::internal {
 namespace {
