@@ -7,6 +7,7 @@
 #include "api/loaded_model.h"
 #include "api/model_file.h"
 #include "engine/kernels/thread_pool.h"
+#include "engine/kernels/usable_threads.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
 #include "sampling/heads/heads.h"

@@ -11,6 +11,7 @@
 #include "bench/roof.h"
 #include "engine/cache/kv_cache.h"
 #include "engine/kernels/parallel.h"
+#include "engine/kernels/usable_threads.h"
 #include "engine/step.h"
 #include "weights/gguf/gguf.h"
 

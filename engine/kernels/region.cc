@@ -26,8 +26,6 @@ bool same_generation(std::uint64_t a, std::uint64_t b) { return a >> kTimeBits =
 
 }  // namespace
 
-void Worker::wait_at_barrier() const { region->wait(*this); }
-
 void PoolThread::set_idle() {
   if (state.exchange(kIdle) == kQuit) state.store(kQuit);
 }

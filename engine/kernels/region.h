@@ -1,17 +1,43 @@
-// A parallel region: the barrier of its members. The barrier drops a member that delays the others.
+// A parallel region: its members and their barrier. The barrier drops a member that delays the others.
 #pragma once
 
 #include <pthread.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <utility>
 #include <vector>
 
 #include "engine/kernels/contention.h"
-#include "engine/kernels/parallel.h"
 
 namespace partita::internal {
+
+class Region;
+struct PoolThread;
+
+/// One member of a parallel region: a thread of the pool, or the caller. wait() may change index and count,
+/// because a member that delays the others is dropped: a share is valid until the next wait().
+struct Worker {
+  mutable int index = 0;  // 0: the caller of Team::run(), which is never dropped
+  mutable int count = 1;
+  Region* region = nullptr;
+  PoolThread* thread = nullptr;  // null: the caller of Team::run()
+
+  /// The barrier: returns when all members have called it. A dropped member leaves the region here, by an
+  /// exception, possibly after Team::run() has returned: the destructors of its objects then must not touch
+  /// what others own.
+  void wait() const;
+
+  /// The share [first, last) of this worker of n items, in multiples of `unit` if possible.
+  std::pair<std::size_t, std::size_t> share(std::size_t n, std::size_t unit = 1) const {
+    const std::size_t units = (n + unit - 1) / unit;
+    const std::size_t first = units * static_cast<std::size_t>(index) / static_cast<std::size_t>(count);
+    const std::size_t last = units * static_cast<std::size_t>(index + 1) / static_cast<std::size_t>(count);
+    return {first * unit < n ? first * unit : n, last * unit < n ? last * unit : n};
+  }
+};
 
 using RegionBody = void (*)(void* context, const Worker& worker);
 
@@ -96,5 +122,9 @@ class Region {
   std::atomic<std::uint64_t> waiting_since_{0};  // of the first of them: generation and microseconds
   alignas(64) std::atomic<std::uint32_t> generation_{0};
 };
+
+inline void Worker::wait() const {
+  if (count > 1) region->wait(*this);
+}
 
 }  // namespace partita::internal

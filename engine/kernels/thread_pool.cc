@@ -9,6 +9,7 @@
 #include <new>
 
 #include "engine/kernels/spin.h"
+#include "engine/kernels/usable_threads.h"
 
 namespace partita::internal {
 namespace {

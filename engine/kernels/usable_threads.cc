@@ -1,3 +1,5 @@
+#include "engine/kernels/usable_threads.h"
+
 #include <sched.h>
 
 #include <algorithm>
@@ -6,8 +8,6 @@
 #include <fstream>
 #include <string>
 #include <thread>
-
-#include "engine/kernels/parallel.h"
 
 namespace partita::internal {
 namespace {

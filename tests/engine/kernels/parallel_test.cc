@@ -17,6 +17,7 @@
 
 #include "engine/kernels/contention.h"
 #include "engine/kernels/thread_pool.h"
+#include "engine/kernels/usable_threads.h"
 #include "tests/catch.h"
 
 namespace partita::internal::test {
