@@ -8,6 +8,7 @@
 #include "api/model_file.h"
 #include "engine/kernels/thread_pool.h"
 #include "engine/kernels/usable_threads.h"
+#include "engine/models/config_reader.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
 #include "sampling/heads/heads.h"

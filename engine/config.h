@@ -1,16 +1,13 @@
-// The configuration (hyperparameters) of a model, read once from metadata by the row of its family.
+// The configuration (hyperparameters) of a model; engine/models/config_reader.h reads it from metadata.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/layers/rope.h"
-#include "partita/result.hpp"
-#include "weights/gguf/gguf.h"
 
 namespace partita::internal {
 
@@ -44,20 +41,9 @@ struct Config {
   std::vector<Rope> rope;              // one; two if local layers have another base
 };
 
-/// Reads the Config of a supported family. Errors: kUnsupported naming an unknown family and the supported
-/// ones, or a feature that is not supported; kBadFile naming the key, the value and the limit.
-Result<Config> read_config(const Gguf& file);
-
-/// Whether the metadata describes a whole model, not a part of one or something else; read_config() refuses
-/// other files.
-bool is_whole_model(const Gguf& file);
-
 /// Limits attention to a window and sinks (StreamingLLM, Xiao et al. 2023), so that its cost does not grow
 /// with the context: every layer that attends farther than `window` attends to that window and the first
 /// `sinks` tokens instead. Precondition: window > 0, sinks a multiple of kPageTokens.
 void limit_attention(Config& config, std::uint32_t window, std::uint32_t sinks);
-
-/// The names of the supported families, for messages.
-std::vector<std::string_view> known_families();
 
 }  // namespace partita::internal

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/models/family.h"
+#include "engine/models/config_reader.h"
+#include "engine/models/families.h"
 #include "engine/tensor_loader.h"
 #include "weights/sentence.h"
 #include "weights/try.h"

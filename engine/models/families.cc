@@ -1,7 +1,7 @@
+#include "engine/models/families.h"
+
 #include <algorithm>
 #include <array>
-
-#include "engine/models/family.h"
 
 namespace partita::internal {
 namespace models {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <string_view>
 
 #include "engine/config.h"
@@ -22,11 +21,5 @@ struct Family {
   /// Builds one layer from its tensors.
   Layer (*layer)(LayerReader& in, const Config& config, std::size_t index);
 };
-
-/// All families. engine/CMakeLists.txt lists them; each is a constant of that name.
-std::span<const Family* const> families();
-
-/// The family of this name, or null.
-const Family* find_family(std::string_view name);
 
 }  // namespace partita::internal

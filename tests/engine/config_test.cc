@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/models/config_reader.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 

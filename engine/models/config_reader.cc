@@ -1,0 +1,164 @@
+#include "engine/models/config_reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <utility>
+
+#include "engine/embedding.h"
+#include "engine/limits.h"
+#include "engine/models/families.h"
+#include "weights/sentence.h"
+
+namespace partita::internal {
+namespace {
+
+std::string multiple_of_16(std::uint32_t value) {
+  return "is " + std::to_string(value) + ", and must be a multiple of 16";
+}
+
+std::string file_stem(const std::string& path) {
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  return name.substr(0, name.rfind(".gguf"));
+}
+
+Error unknown_family(const Gguf& file, std::string_view name) {
+  std::string known;
+  for (const Family* family : families()) known += (known.empty() ? "" : ", ") + std::string(family->name);
+  return {ErrorCode::kUnsupported, "'" + file.path() + "' holds a model of the family " + quoted(name) +
+                                       ", and the families known here are " + known};
+}
+
+void read_sizes(MetadataReader& keys, Config& config) {
+  config.layers = keys.count("block_count", 1, kMaxLayers);
+  config.context_length = keys.count("context_length", 1, kMaxContext);
+  config.hidden_size = keys.count("embedding_length", 16, kMaxWidth);
+  config.ffn_size = keys.count("feed_forward_length", 16, kMaxFfn);
+  config.heads = keys.count("attention.head_count", 1, kMaxHeads);
+  config.kv_heads = keys.count("attention.head_count_kv", 1, kMaxHeads, config.heads);
+  config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, config.hidden_size / config.heads);
+  config.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-20, 1));
+}
+
+/// Checks the requirements of the panels, the cache and the kernels.
+void check_sizes(MetadataReader& keys, const Config& c) {
+  const auto bad = [&](std::string_view name, const std::string& rest) {
+    keys.fail(ErrorCode::kBadFile, name, rest);
+  };
+  const auto unsupported = [&](std::string_view name, const std::string& rest) {
+    keys.fail(ErrorCode::kUnsupported, name, rest);
+  };
+  if (c.hidden_size % 16 != 0) unsupported("embedding_length", multiple_of_16(c.hidden_size));
+  if (c.ffn_size % 16 != 0) unsupported("feed_forward_length", multiple_of_16(c.ffn_size));
+  if (c.heads % c.kv_heads != 0) {
+    bad("attention.head_count", "is " + std::to_string(c.heads) + ", and must be a multiple of the " +
+                                    std::to_string(c.kv_heads) + " of attention.head_count_kv");
+  }
+  if (c.head_dim % 16 != 0) unsupported("attention.key_length", multiple_of_16(c.head_dim));
+  if (c.heads * c.head_dim > kMaxWidth) {
+    unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + " for each of " +
+                                            std::to_string(c.heads) + " heads, and the limit for all is " +
+                                            std::to_string(kMaxWidth));
+  }
+}
+
+/// Keys whose only supported value is the one that changes nothing.
+void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
+  const auto must_be = [&](std::string_view name, std::uint32_t value, std::string_view why) {
+    const std::uint32_t found = keys.count(name, 0, kMaxWidth, value);
+    if (found == value) return;
+    keys.fail(ErrorCode::kUnsupported, name, "is " + std::to_string(found) + ", and " + std::string(why));
+  };
+  must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
+  must_be("rope.dimension_count", c.head_dim, "only rotary embedding over whole heads can be used");
+  must_be("expert_count", 0, "mixtures of experts cannot be used");
+  if (!keys.flag("attention.causal", true)) {
+    keys.fail(ErrorCode::kUnsupported, "attention.causal", "is false, and only causal models generate text");
+  }
+  for (const std::string_view name : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+    const double cap = keys.number(name, 0, 1e6, 0);
+    if (cap != 0)
+      keys.fail(ErrorCode::kUnsupported, name, "is " + to_text(cap) + ", and soft caps cannot be used");
+  }
+}
+
+/// The number of words of the embedding, which must match the vocabulary of the file.
+Result<std::uint32_t> read_vocab_size(const Gguf& file, const Config& config) {
+  auto words = count_words(file, config.hidden_size);
+  if (!words) return words.error();
+  const std::string found =
+      "'" + file.path() + "': the embedding has " + std::to_string(*words) + " rows, and ";
+  if (*words > kMaxVocab)
+    return Error{ErrorCode::kBadFile, found + "the limit is " + std::to_string(kMaxVocab)};
+  if (file.find("tokenizer.ggml.tokens") == nullptr) return static_cast<std::uint32_t>(*words);
+
+  auto tokens = file.get_array("tokenizer.ggml.tokens");
+  if (!tokens) return tokens.error();
+  if ((*tokens)->size() != *words) {
+    return Error{ErrorCode::kBadFile,
+                 found + "tokenizer.ggml.tokens has " + std::to_string((*tokens)->size()) + " words"};
+  }
+  return static_cast<std::uint32_t>(*words);
+}
+
+Result<Config> read_family(const Gguf& file, const Family& family) {
+  Config config;
+  config.family = family.name;
+  const auto name = file.get_string("general.name");
+  config.model_name = name ? std::string(*name) : file_stem(file.path());
+
+  MetadataReader keys(file, family.name);
+  read_sizes(keys, config);
+  if (!keys.error()) check_sizes(keys, config);
+  if (!keys.error()) refuse_unsupported_features(keys, config);
+  if (keys.error()) return *keys.error();
+  config.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
+  family.read(keys, config);
+  if (keys.error()) return *keys.error();
+
+  auto vocab = read_vocab_size(file, config);
+  if (!vocab) return vocab.error();
+  config.vocab_size = *vocab;
+  return config;
+}
+
+/// Why a GGUF file is not a whole model, and what to do; empty: it may be one.
+std::string why_no_model(const Gguf& file) {
+  const auto is = [&](const char* key, std::string_view value) {
+    const auto found = file.get_string(key);
+    return found && *found == value;
+  };
+  if (is("general.type", "adapter"))
+    return "is a LoRA adapter, not a model; give a model into which the adapter is merged";
+  if (is("general.architecture", "clip") || is("general.type", "mmproj"))
+    return "is a vision projector, which belongs beside a model; give the model's own GGUF file";
+  if (const auto parts = file.get_uint("split.count", 1); parts && *parts > 1) {
+    return "is one of the " + std::to_string(*parts) +
+           " parts of a split model, which are not read; join them with llama-gguf-split --merge and give "
+           "the "
+           "whole file";
+  }
+  if (file.tensors().empty() && file.unsupported().empty() && file.find("tokenizer.ggml.model") != nullptr) {
+    return "holds a vocabulary and no weights: partita tokenize can use it; give a whole model for all else";
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_whole_model(const Gguf& file) { return why_no_model(file).empty(); }
+
+Result<Config> read_config(const Gguf& file) {
+  try {
+    if (std::string why = why_no_model(file); !why.empty())
+      return Error{ErrorCode::kUnsupported, "'" + file.path() + "' " + why};
+    auto name = file.get_string("general.architecture");
+    if (!name) return name.error();
+    const Family* family = find_family(*name);
+    return family != nullptr ? read_family(file, *family) : unknown_family(file, *name);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "'" + file.path() + "': not enough memory to read its metadata"};
+  }
+}
+
+}  // namespace partita::internal
