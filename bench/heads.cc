@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "engine/kernels/kernels.h"
 #include "engine/output.h"
 #include "sampling/heads/heads.h"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/roof.h"
+#include "engine/kernels/dispatch.h"
 #include "engine/kernels/panels.h"
 
 namespace partita::internal {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/roof.h"
+#include "engine/kernels/dispatch.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/tile_products.h"
 #include "tests/packed.h"

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
 

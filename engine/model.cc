@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/kernels/dispatch.h"
 #include "engine/models/config_reader.h"
 #include "engine/models/families.h"
 #include "engine/tensor_loader.h"

@@ -6,11 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <optional>
-#include <string>
-
-#include "engine/kernels/trial.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -95,8 +90,15 @@ constexpr std::array kAll = {Isa::kScalar};
 constexpr std::array<Isa, 0> kForced = {};
 #endif
 
-/// The instruction set of this architecture with this name.
-std::optional<Isa> find(std::string_view wanted) {
+}  // namespace
+
+std::string_view name(Isa isa) {
+  constexpr std::array<std::string_view, 9> kNames = {
+      "scalar", "avx2", "avx512", "vnni", "vnni-winograd", "amx", "neon", "neon-dot", "amx-emulated"};
+  return kNames[static_cast<std::size_t>(isa)];
+}
+
+std::optional<Isa> find_isa(std::string_view wanted) {
   for (const Isa isa : kAll) {
     if (name(isa) == wanted) return isa;
   }
@@ -106,19 +108,11 @@ std::optional<Isa> find(std::string_view wanted) {
   return std::nullopt;
 }
 
-std::string known_names() {
+std::string isa_names() {
   std::string names;
   for (const Isa isa : kAll) names += (names.empty() ? "" : ", ") + std::string(name(isa));
   for (const Isa isa : kForced) names += ", " + std::string(name(isa));
   return names;
-}
-
-}  // namespace
-
-std::string_view name(Isa isa) {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "scalar", "avx2", "avx512", "vnni", "vnni-winograd", "amx", "neon", "neon-dot", "amx-emulated"};
-  return kNames[static_cast<std::size_t>(isa)];
 }
 
 std::vector<Isa> supported_isas() {
@@ -134,26 +128,6 @@ bool can_run(Isa isa) {
   const std::vector<Isa> found = supported_isas();
   if (std::find(found.begin(), found.end(), isa) != found.end()) return true;
   return std::find(kForced.begin(), kForced.end(), isa) != kForced.end() && has(isa);
-}
-
-bool isa_is_forced() {
-  const char* wanted = std::getenv("PARTITA_ISA");
-  return wanted != nullptr && *wanted != '\0';
-}
-
-Result<Isa> choose_isa() {
-  const Isa best = supported_isas().back();
-  if (!isa_is_forced()) return best == Isa::kVnniWinograd ? faster(Isa::kVnni, Isa::kVnniWinograd) : best;
-  const std::string wanted = std::getenv("PARTITA_ISA");
-  const std::optional<Isa> isa = find(wanted);
-  if (!isa) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "PARTITA_ISA is '" + wanted + "'; it must be one of " + known_names() + "."};
-  }
-  if (can_run(*isa)) return *isa;
-  return Error{ErrorCode::kUnsupported, "PARTITA_ISA asks for " + wanted +
-                                            ", but the best that this processor has is " +
-                                            std::string(name(best)) + "."};
 }
 
 }  // namespace partita::internal

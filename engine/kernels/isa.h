@@ -1,12 +1,11 @@
-// Instruction sets, those of each architecture in order of preference, and the runtime choice, made when a
-// model is loaded.
+// Instruction sets, those of each architecture in order of preference.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
-
-#include "partita/result.hpp"
 
 namespace partita::internal {
 
@@ -39,13 +38,10 @@ std::vector<Isa> supported_isas();
 /// Whether supported_isas() contains it, or it is kAmxEmulated and the processor has AVX-512.
 bool can_run(Isa isa);
 
-/// The best supported instruction set (of kVnni and kVnniWinograd the faster, by trial.h), or the one that
-/// the environment variable PARTITA_ISA names: scalar|avx2|avx512|vnni|vnni-winograd|amx|amx-emulated on
-/// x86-64, scalar|neon|neon-dot on aarch64. Errors: kInvalidArgument for an unknown name, kUnsupported for
-/// one that this processor lacks.
-Result<Isa> choose_isa();
+/// The instruction set of this architecture with this name.
+std::optional<Isa> find_isa(std::string_view name);
 
-/// Whether PARTITA_ISA is set.
-bool isa_is_forced();
+/// All names that find_isa() knows, for messages: "scalar, avx2, ...".
+std::string isa_names();
 
 }  // namespace partita::internal

@@ -141,12 +141,4 @@ struct Kernels {
 /// Bytes that matmul needs per thread.
 std::size_t matmul_scratch_bytes(std::size_t cols);
 
-/// The table of an instruction set (kAmx: that of kVnni; kAmxEmulated: that of kVnni, or of kAvx512 if the
-/// processor lacks VNNI; their tile products are in tile_products.h). Precondition: can_run().
-const Kernels& kernels(Isa isa);
-
-/// The definition of the engine in float: activations are not quantized, products are summed in double. Slow;
-/// used by `--exact`, and the reference for tests of the tables above.
-const Kernels& exact_kernels();
-
 }  // namespace partita::internal

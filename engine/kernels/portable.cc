@@ -1,7 +1,6 @@
 #include "engine/kernels/portable.h"
 
 #include "engine/kernels/elementwise_simd.h"
-#include "engine/kernels/tables.h"
 
 namespace partita::internal {
 

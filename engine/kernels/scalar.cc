@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/portable.h"
 #include "engine/kernels/tables.h"
 #include "weights/codecs/codec.h"
 

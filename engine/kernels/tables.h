@@ -17,7 +17,4 @@ extern const Kernels kNeonKernels;
 extern const Kernels kNeonDotKernels;
 #endif
 
-/// Kernels::exp_sum in plain C++, with the same bits as the vector types.
-double portable_exp_sum(const float* x, std::size_t n, float shift, double scale, float* y);
-
 }  // namespace partita::internal

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/softmax/softmax.h"
 #include "sampling/stages/top_k.h"
 #include "weights/try.h"

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/noise.h"
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"

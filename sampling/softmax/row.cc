@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "engine/kernels/dispatch.h"
 #include "engine/kernels/self_test.h"
 #include "sampling/chain/numbers.h"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/kernels/dispatch.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 #include "weights/codecs/codec.h"

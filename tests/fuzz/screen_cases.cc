@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/heads/heads.h"
 #include "tests/fuzz/support.h"
 #include "tests/must.h"

@@ -1,4 +1,5 @@
 #include "rows.h"
+#include "engine/kernels/dispatch.h"
 
 #include <cmath>
 #include <cstdio>

@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"

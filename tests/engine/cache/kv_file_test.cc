@@ -7,6 +7,7 @@
 #include <new>
 #include <random>
 
+#include "engine/kernels/dispatch.h"
 #include "tests/catch.h"
 
 namespace partita::internal {

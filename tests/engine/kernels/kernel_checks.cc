@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
 #include "weights/codecs/codec.h"

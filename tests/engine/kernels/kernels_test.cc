@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "engine/kernels/parallel.h"
 #include "engine/kernels/tile_products.h"
 #include "tests/catch.h"

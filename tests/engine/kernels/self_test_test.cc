@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/kernels/dispatch.h"
 #include "engine/kernels/tile_products.h"
 #include "engine/step.h"
 #include "tests/catch.h"

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "sampling/heads/row_answer.h"
 #include "tests/catch.h"

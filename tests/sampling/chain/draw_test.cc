@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "sampling/chain/ensemble.h"
 #include "sampling/softmax/softmax.h"

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/heads/heads.h"
 #include "sampling/softmax/softmax.h"
 #include "tests/catch.h"

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "sampling/chain/draw.h"
 #include "tests/catch.h"

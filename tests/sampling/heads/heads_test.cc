@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include "engine/kernels/dispatch.h"
 #include "engine/output.h"
 #include "heads_record.h"
 #include "sampling/heads/heads.h"

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"

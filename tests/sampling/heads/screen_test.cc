@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/heads/heads.h"
 #include "tests/catch.h"
 #include "tests/packed.h"

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/search/continuations.h"
 #include "sampling/search/contrastive.h"
 #include "sampling/softmax/softmax.h"

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "engine/kernels/dispatch.h"
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "engine/kernels/dispatch.h"
 #include "partita/softmax.hpp"
 #include "sampling/chain/chain.h"
 #include "sampling/stages/stages.h"

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "tests/catch.h"
 #include "tests/sampling/rows.h"

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/kernels/dispatch.h"
 #include "sampling/chain/chain.h"
 #include "sampling/stages/stages.h"
 #include "tests/catch.h"
