@@ -8,8 +8,10 @@
 #include <variant>
 #include <vector>
 
-#include "tokenizer/jinja/builtins.h"
+#include "tokenizer/jinja/compare.h"
+#include "tokenizer/jinja/filters.h"
 #include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/tests.h"
 #include "tokenizer/jinja/value.h"
 
 namespace partita::internal::jinja {

@@ -5,7 +5,12 @@
 #include <charconv>
 #include <utility>
 
+#include "tokenizer/jinja/compare.h"
+#include "tokenizer/jinja/filters.h"
+#include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/parse_number.h"
 #include "tokenizer/jinja/runtime.h"
+#include "tokenizer/jinja/tests.h"
 
 namespace partita::internal::jinja {
 namespace {
@@ -324,7 +329,7 @@ ExpressionPtr ExpressionParser::parse_number() {
   const std::string& text = token.text;
   Value value;
   if (token.type == TokenType::kFloat) {
-    const auto number = detail::parse_float(text);
+    const auto number = parse_float(text);
     if (!number) fail("bad number " + describe(token));
     value = Value(*number);
   } else {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tokenizer/jinja/ast.h"
+#include "tokenizer/jinja/compare.h"
 #include "tokenizer/jinja/lexer.h"
 
 namespace partita::internal::jinja {

@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "tokenizer/jinja/compare.h"
+#include "tokenizer/jinja/functions.h"
 #include "tokenizer/jinja/loop.h"
+#include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/print.h"
 
 namespace partita::internal::jinja {
@@ -359,8 +362,9 @@ Value Interpreter::value_of(const Tested& node) {
 }
 
 Value Interpreter::call(const Value& callee, const Arguments& arguments) {
-  if (const auto* undefined = callee.get<Undefined>()) runtime_.undefined_error(*undefined);
-  if (callee.object() != nullptr) return callee.object()->call(runtime_, arguments);
+  runtime_.refuse_undefined(callee);
+  Callable* const callable = callee.object() != nullptr ? callee.object()->callable() : nullptr;
+  if (callable != nullptr) return callable->call(runtime_, arguments);
   runtime_.type_error("a " + std::string(type_name(callee)) + " cannot be called");
 }
 
@@ -402,13 +406,12 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& nodes) {
 namespace {
 
 // A macro, or the body of a call block, callable as caller().
-class MacroObject final : public Object {
+class MacroObject final : public Callable {
  public:
   MacroObject(Interpreter& interpreter, std::shared_ptr<const Macro> macro, ScopePtr defined_in)
       : interpreter_(interpreter), macro_(std::move(macro)), defined_in_(std::move(defined_in)) {}
 
   const char* type_name() const override { return "macro"; }
-  bool callable() const override { return true; }
   Value call(Runtime&, const Arguments& arguments) override {
     return interpreter_.call_macro(*macro_, defined_in_, arguments);
   }

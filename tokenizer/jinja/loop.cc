@@ -2,17 +2,16 @@
 
 #include <utility>
 
-#include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/compare.h"
 
 namespace partita::internal::jinja {
 namespace {
 
 // loop.cycle and loop.changed.
-class LoopMethod final : public Object {
+class LoopMethod final : public Callable {
  public:
   LoopMethod(std::shared_ptr<Loop> loop, bool cycles) : loop_(std::move(loop)), cycles_(cycles) {}
   const char* type_name() const override { return "method"; }
-  bool callable() const override { return true; }
   Value call(Runtime& runtime, const Arguments& arguments) override {
     return cycles_ ? loop_->cycle(runtime, arguments) : loop_->changed(runtime, arguments);
   }

@@ -154,9 +154,7 @@ Value repeat(Runtime& runtime, const Value& value, std::int64_t times) {
 }
 
 bool repeatable(const Value& value) {
-  const Sequence* s = value.sequence();
-  return value.text() != nullptr ||
-         (s != nullptr && (s->kind == SequenceKind::kList || s->kind == SequenceKind::kTuple));
+  return value.text() != nullptr || (value.sequence() != nullptr && value.sequence()->is_list_or_tuple());
 }
 
 // Python's Markup: text that is added to a safe string is escaped first.
@@ -175,7 +173,7 @@ std::optional<Value> concatenate(Runtime& runtime, const Value& a, const Value& 
   if (a.text() && b.text()) return concatenate_texts(runtime, *a.text(), *b.text());
   const Sequence* s = a.sequence();
   const Sequence* t = b.sequence();
-  if (s == nullptr || t == nullptr || s->kind != t->kind || !repeatable(a)) return std::nullopt;
+  if (s == nullptr || t == nullptr || s->kind != t->kind || !s->is_list_or_tuple()) return std::nullopt;
   std::vector<Value> items = s->items;
   items.insert(items.end(), t->items.begin(), t->items.end());
   return runtime.sequence(s->kind, std::move(items));
@@ -190,52 +188,11 @@ std::optional<Value> on_sequences(Runtime& runtime, BinaryOperator op, const Val
   return std::nullopt;
 }
 
-void refuse_undefined(const Runtime& runtime, const Value& value) {
-  if (const auto* undefined = value.get<Undefined>()) runtime.undefined_error(*undefined);
-}
-
-[[noreturn]] void not_comparable(const Runtime& runtime, const Value& a, const Value& b) {
-  runtime.type_error("'<' is not supported between '" + std::string(type_name(a)) + "' and '" +
-                     std::string(type_name(b)) + "'");
-}
-
-// -1, 0, 1; nullopt if one is NaN. long double holds every int64, uint64 and double.
-std::optional<int> order_numbers(const Value& a, const Value& b) {
-  const auto exact = [](const Value& value) {
-    if (const auto i = value.integer()) return static_cast<long double>(*i);
-    if (const auto* u = value.get<std::uint64_t>()) return static_cast<long double>(*u);
-    return static_cast<long double>(*value.get<double>());
-  };
-  const long double x = exact(a);
-  const long double y = exact(b);
-  if (std::isnan(x) || std::isnan(y)) return std::nullopt;
-  return x < y ? -1 : x > y ? 1 : 0;
-}
-
-bool sequences_equal(Runtime& runtime, const Sequence& a, const Sequence& b) {
-  if (&a == &b) return true;
-  if (a.kind != b.kind || !a.indexable() || a.items.size() != b.items.size()) return false;
-  for (std::size_t i = 0; i < a.items.size(); ++i) {
-    if (!equal(runtime, a.items[i], b.items[i])) return false;
-  }
-  return true;
-}
-
-bool dicts_equal(Runtime& runtime, const Dict& a, const Dict& b) {
-  if (&a == &b) return true;
-  if (a.size() != b.size()) return false;
-  for (const auto& [key, value] : a.items()) {
-    const Value* other = b.find(key);
-    if (other == nullptr || !equal(runtime, value, *other)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Value binary(Runtime& runtime, BinaryOperator op, const Value& a, const Value& b) {
-  refuse_undefined(runtime, a);
-  if (op != BinaryOperator::kModulo || !a.text()) refuse_undefined(runtime, b);
+  runtime.refuse_undefined(a);
+  if (op != BinaryOperator::kModulo || !a.text()) runtime.refuse_undefined(b);
   if (a.get<std::uint64_t>() || b.get<std::uint64_t>()) overflow(runtime);
   if (a.integer() && b.integer()) return integers(runtime, op, *a.integer(), *b.integer());
   if (a.number() && b.number()) return floats(runtime, op, *a.number(), *b.number());
@@ -249,88 +206,11 @@ Value negate(Runtime& runtime, const Value& value) {
 }
 
 Value unary_plus(Runtime& runtime, const Value& value) {
-  refuse_undefined(runtime, value);
+  runtime.refuse_undefined(value);
   if (value.get<std::uint64_t>()) overflow(runtime);
   if (const auto integer = value.integer()) return Value(*integer);
   if (value.number()) return value;
   runtime.type_error("a sign before a " + std::string(type_name(value)));
-}
-
-bool equal(Runtime& runtime, const Value& a, const Value& b) {
-  runtime.step();
-  if (a.text() && b.text()) {
-    runtime.touch(std::min(a.text()->size(), b.text()->size()));
-    return a.text()->bytes() == b.text()->bytes();
-  }
-  if (a.number() && b.number()) return order_numbers(a, b) == 0;
-  if (a.sequence() && b.sequence()) return sequences_equal(runtime, *a.sequence(), *b.sequence());
-  if (a.dict() && b.dict()) return dicts_equal(runtime, *a.dict(), *b.dict());
-  if (a.object() || b.object()) return a.object() == b.object();
-  return (a.is_none() && b.is_none()) || (a.is_undefined() && b.is_undefined());
-}
-
-bool items_less(Runtime& runtime, const std::vector<Value>& a, const std::vector<Value>& b) {
-  const std::size_t common = std::min(a.size(), b.size());
-  for (std::size_t i = 0; i < common; ++i) {
-    if (!equal(runtime, a[i], b[i])) return less(runtime, a[i], b[i]);
-  }
-  return a.size() < b.size();
-}
-
-bool less(Runtime& runtime, const Value& a, const Value& b) {
-  runtime.step();
-  refuse_undefined(runtime, a);
-  refuse_undefined(runtime, b);
-  if (a.text() && b.text()) {
-    runtime.touch(std::min(a.text()->size(), b.text()->size()));
-    return a.text()->bytes() < b.text()->bytes();
-  }
-  if (a.number() && b.number()) return order_numbers(a, b) == -1;
-  const Sequence* s = a.sequence();
-  const Sequence* t = b.sequence();
-  if (s == nullptr || t == nullptr || s->kind != t->kind || !repeatable(a)) not_comparable(runtime, a, b);
-  return items_less(runtime, s->items, t->items);
-}
-
-bool contains(Runtime& runtime, const Value& container, const Value& item) {
-  if (const Text* text = container.text()) {
-    if (const Text* part = item.text()) {
-      runtime.search(text->size() + part->size());
-      return find_bytes(text->bytes(), part->bytes(), 0) != std::string_view::npos;
-    }
-    runtime.type_error("'in <str>' needs a str on its left, not " + std::string(type_name(item)));
-  }
-  if (const Dict* dict = container.dict()) {
-    if (!hashable(item)) runtime.type_error("unhashable type: '" + std::string(type_name(item)) + "'");
-    runtime.look_up(item);
-    return dict->find(item) != nullptr;
-  }
-  const SequencePtr elements = runtime.elements(container);
-  return std::any_of(elements->items.begin(), elements->items.end(),
-                     [&](const Value& element) { return equal(runtime, element, item); });
-}
-
-bool compare(Runtime& runtime, Comparison op, const Value& a, const Value& b) {
-  const auto is_nan = [](const Value& v) { return v.get<double>() && std::isnan(*v.get<double>()); };
-  switch (op) {
-    case Comparison::kEqual:
-      return equal(runtime, a, b);
-    case Comparison::kNotEqual:
-      return !equal(runtime, a, b);
-    case Comparison::kLess:
-      return less(runtime, a, b);
-    case Comparison::kGreater:
-      return less(runtime, b, a);
-    case Comparison::kLessEqual:
-      return !less(runtime, b, a) && !is_nan(a) && !is_nan(b);
-    case Comparison::kGreaterEqual:
-      return !less(runtime, a, b) && !is_nan(a) && !is_nan(b);
-    case Comparison::kIn:
-      return contains(runtime, b, a);
-    case Comparison::kNotIn:
-      return !contains(runtime, b, a);
-  }
-  return false;
 }
 
 std::optional<std::int64_t> length_of(const Value& value) {
@@ -389,7 +269,7 @@ Indices indices(Runtime& runtime, std::int64_t length, const Value& start, const
 }  // namespace
 
 std::optional<Value> find_item(Runtime& runtime, const Value& object, const Value& key) {
-  if (const auto* undefined = object.get<Undefined>()) runtime.undefined_error(*undefined);
+  runtime.refuse_undefined(object);
   if (const Dict* dict = object.dict()) {
     runtime.look_up(key);
     const Value* found = hashable(key) ? dict->find(key) : nullptr;
@@ -435,7 +315,7 @@ Value slice_text(Runtime& runtime, const Text& text, const Indices& range) {
 }  // namespace
 
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step) {
-  if (const auto* undefined = object.get<Undefined>()) runtime.undefined_error(*undefined);
+  runtime.refuse_undefined(object);
   if (const Text* text = object.text()) {
     runtime.walk(text->footprint());
     return slice_text(runtime, *text, indices(runtime, *length_of(object), start, stop, step));

@@ -17,29 +17,11 @@ enum class BinaryOperator : std::uint8_t {
   kModulo,
   kPower
 };
-enum class Comparison : std::uint8_t {
-  kEqual,
-  kNotEqual,
-  kLess,
-  kLessEqual,
-  kGreater,
-  kGreaterEqual,
-  kIn,
-  kNotIn
-};
 
 /// Integers past int64 are kUnsupported; Python has no limit.
 Value binary(Runtime& runtime, BinaryOperator op, const Value& a, const Value& b);
 Value negate(Runtime& runtime, const Value& value);
 Value unary_plus(Runtime& runtime, const Value& value);
-
-bool equal(Runtime& runtime, const Value& a, const Value& b);
-bool less(Runtime& runtime, const Value& a, const Value& b);
-bool contains(Runtime& runtime, const Value& container, const Value& item);
-bool compare(Runtime& runtime, Comparison op, const Value& a, const Value& b);
-
-/// Lexicographic comparison; used to sort by several attributes.
-bool items_less(Runtime& runtime, const std::vector<Value>& a, const std::vector<Value>& b);
 
 /// len(value); nullopt if it has none.
 std::optional<std::int64_t> length_of(const Value& value);

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/compare.h"
 
 namespace partita::internal::jinja {
 namespace {
@@ -143,9 +143,7 @@ class JsonPrinter : public Printer {
   void operator()(const ObjectPtr& object) { refuse(object->type_name()); }
   void operator()(const DictPtr& dict) { print_dict(*dict); }
   void operator()(const SequencePtr& sequence) {
-    if (sequence->kind != SequenceKind::kList && sequence->kind != SequenceKind::kTuple) {
-      refuse(type_name(Value(sequence)));
-    }
+    if (!sequence->is_list_or_tuple()) refuse(type_name(Value(sequence)));
     if (sequence->items.empty()) {
       out_ += "[]";
       return;

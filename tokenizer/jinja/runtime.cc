@@ -31,8 +31,10 @@ void Runtime::unsupported(const std::string& construct) const {
   fail(ErrorCode::kUnsupported, construct + " is not supported");
 }
 
-void Runtime::undefined_error(const Undefined& undefined) const {
-  type_error(undefined.why ? *undefined.why : std::string("the value is undefined"));
+void Runtime::refuse_undefined(const Value& value) const {
+  const auto* undefined = value.get<Undefined>();
+  if (undefined == nullptr) return;
+  type_error(undefined->why ? *undefined->why : std::string("the value is undefined"));
 }
 
 void Runtime::check() {

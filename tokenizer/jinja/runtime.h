@@ -50,8 +50,8 @@ class Runtime {
   [[noreturn]] void type_error(const std::string& message) const { fail(ErrorCode::kBadFile, message); }
   /// The template is valid, but this interpreter does not support `construct`.
   [[noreturn]] void unsupported(const std::string& construct) const;
-  /// The error of using an undefined value.
-  [[noreturn]] void undefined_error(const Undefined& undefined) const;
+  /// Fails if the value is undefined.
+  void refuse_undefined(const Value& value) const;
 
   /// Counts work: evaluated nodes, visited items, created values. Fails past kMaxSteps or if the rendering is
   /// cancelled.

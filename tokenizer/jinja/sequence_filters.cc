@@ -2,9 +2,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "tokenizer/jinja/builtins.h"
+#include "tokenizer/jinja/compare.h"
+#include "tokenizer/jinja/filters.h"
+#include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/parse_number.h"
 #include "tokenizer/jinja/print.h"
+#include "tokenizer/jinja/tests.h"
+#include "tokenizer/jinja/text_edits.h"
 
 namespace partita::internal::jinja {
 namespace {
@@ -40,7 +45,7 @@ class AttributePath {
   Value part(const std::string& name) const {
     const bool is_index = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
     if (!is_index) return runtime_.text(name, false);
-    const auto index = detail::parse_integer(runtime_, name, 10);
+    const auto index = parse_integer(runtime_, name, 10);
     return Value(index.value_or(0));
   }
 
@@ -152,7 +157,7 @@ Value join(Runtime& runtime, const Value& input, const Arguments& arguments) {
     runtime.reserve(parts.back().footprint());
     held += parts.back().footprint();
   }
-  Value joined = detail::join_texts(runtime, glue, parts);
+  Value joined = join_texts(runtime, glue, parts);
   runtime.release(held);
   return joined;
 }
@@ -217,7 +222,7 @@ Value sort(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 Value dictsort(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters p(runtime, "dictsort", arguments, {"case_sensitive", "by", "reverse"});
-  if (const auto* undefined = input.get<Undefined>()) runtime.undefined_error(*undefined);
+  runtime.refuse_undefined(input);
   if (input.dict() == nullptr)
     runtime.type_error("dictsort needs a dict, not " + std::string(type_name(input)));
   const std::string by = p.has(1) ? p.text(1).bytes() : "key";
@@ -343,7 +348,7 @@ Value rejectattr(Runtime& runtime, const Value& input, const Arguments& argument
 
 }  // namespace
 
-const std::vector<detail::NamedFilter>& detail::sequence_filters() {
+const std::vector<NamedFilter>& sequence_filters() {
   static const std::vector<NamedFilter> filters = {
       {"first", first},
       {"last", last},

@@ -1,7 +1,9 @@
-// Tests: the operators after `is`.
+#include "tokenizer/jinja/tests.h"
+
 #include <utility>
 
-#include "tokenizer/jinja/builtins.h"
+#include "tokenizer/jinja/compare.h"
+#include "tokenizer/jinja/filters.h"
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/print.h"
 
@@ -36,7 +38,7 @@ bool is_string(const Value& v) { return v.text() != nullptr; }
 bool is_mapping(const Value& v) { return v.dict() != nullptr; }
 bool is_callable(const Value& v) {
   return v.is_undefined() ||
-         (v.object() != nullptr && v.object()->callable());  // calling an undefined value fails
+         (v.object() != nullptr && v.object()->callable() != nullptr);  // calling an undefined value fails
 }
 bool is_escaped(const Value&) { return false; }
 
@@ -99,7 +101,7 @@ bool is_test(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 }  // namespace
 
-std::span<const detail::NamedTest> detail::tests() {
+std::span<const NamedTest> tests() {
   static constexpr NamedTest kTests[] = {
       {"defined", plain<is_defined>},
       {"undefined", plain<is_undefined>},
@@ -145,7 +147,7 @@ std::span<const detail::NamedTest> detail::tests() {
 }
 
 Test find_test(std::string_view name) {
-  for (const auto& [known, test] : detail::tests()) {
+  for (const auto& [known, test] : tests()) {
     if (known == name) return test;
   }
   return nullptr;
@@ -155,22 +157,6 @@ bool run_test(Test test, Runtime& runtime, const Value& input, const Arguments& 
   runtime.step();
   runtime.touch_text(input);
   return test(runtime, input, arguments);
-}
-
-Value run_filter(Filter filter, Runtime& runtime, const Value& input, const Arguments& arguments) {
-  runtime.step();
-  runtime.touch_text(input);
-  return filter(runtime, input, arguments);
-}
-
-Filter find_filter(std::string_view name) {
-  for (const auto* table :
-       {&detail::text_filters(), &detail::sequence_filters(), &detail::number_filters()}) {
-    for (const auto& [known, filter] : *table) {
-      if (known == name) return filter;
-    }
-  }
-  return nullptr;
 }
 
 }  // namespace partita::internal::jinja

@@ -1,59 +1,13 @@
 // Filters from string to string.
 #include <algorithm>
 
-#include "tokenizer/jinja/builtins.h"
+#include "tokenizer/jinja/filters.h"
 #include "tokenizer/jinja/format.h"
-#include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/print.h"
+#include "tokenizer/jinja/text_edits.h"
 
 namespace partita::internal::jinja {
-namespace detail {
-
-Value strip_text(Runtime& runtime, const Text& text, const Text* chars, bool left, bool right) {
-  if (chars != nullptr) runtime.walk(chars->size());
-  const Range kept = strip_range(text.bytes(), chars == nullptr ? nullptr : &chars->bytes(), left, right);
-  runtime.walk(text.size() - (kept.end - kept.begin));
-  return runtime.text(text.slice(kept.begin, kept.end));
-}
-
-Value replace_text(Runtime& runtime, const Text& text, const Text& from, const Text& to, std::int64_t limit) {
-  const std::string& bytes = text.bytes();
-  Text out;
-  std::size_t at = 0;
-  for (; limit != 0; --limit) {
-    runtime.step();
-    const std::size_t hit = find_bytes(bytes, from.bytes(), at);
-    runtime.search((hit == std::string::npos ? bytes.size() : hit) - at + from.size());
-    if (hit == std::string::npos) break;
-    runtime.check_text_size(out.size() + (hit - at) + to.size());
-    runtime.touch(to.footprint() + (hit - at));
-    out.append(text, at, hit);
-    out.append(to);
-    at = hit + from.size();
-    if (!from.empty()) continue;
-    // An empty pattern matches before every character and at the end.
-    if (at == bytes.size()) break;
-    const std::size_t next = at + character_at(bytes, at).length;
-    out.append(text, at, next);
-    at = next;
-  }
-  out.append(text, at, bytes.size());
-  return runtime.text(std::move(out));
-}
-
-Value join_texts(Runtime& runtime, const Text& glue, const std::vector<Text>& parts) {
-  Text out;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    runtime.check_text_size(out.size() + glue.size() + parts[i].size());
-    runtime.touch(glue.footprint() + parts[i].footprint());
-    if (i > 0) out.append(glue);
-    out.append(parts[i]);
-  }
-  return runtime.text(std::move(out));
-}
-
-}  // namespace detail
-
 namespace {
 
 /// The input as a string; counts the work of visiting each character.
@@ -99,14 +53,14 @@ Value title(Runtime& runtime, const Value& input, const Arguments& arguments) {
 Value trim(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters p(runtime, "trim", arguments, {"chars"});
   const Text* chars = p.given(0) ? &p.text(0) : nullptr;
-  return detail::strip_text(runtime, to_text(runtime, input), chars, true, true);
+  return strip_text(runtime, to_text(runtime, input), chars, true, true);
 }
 
 Value replace(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters p(runtime, "replace", arguments, {"old", "new", "count"}, 2);
   const std::int64_t limit = p.given(2) ? p.integer(2, -1) : -1;
-  return detail::replace_text(runtime, to_text(runtime, input), to_text(runtime, p[0]),
-                              to_text(runtime, p[1]), limit);
+  return replace_text(runtime, to_text(runtime, input), to_text(runtime, p[0]), to_text(runtime, p[1]),
+                      limit);
 }
 
 Value string(Runtime& runtime, const Value& input, const Arguments& arguments) {
@@ -168,7 +122,7 @@ Value center(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters p(runtime, "center", arguments, {"width"});
   const Arguments method_arguments{{Value(p.integer(0, 80))}, {}};
   const Value text = runtime.text(to_text(runtime, input));
-  return find_method(runtime, text, "center")->object()->call(runtime, method_arguments);
+  return find_method(runtime, text, "center")->object()->callable()->call(runtime, method_arguments);
 }
 
 Value format(Runtime& runtime, const Value& input, const Arguments& arguments) {
@@ -219,7 +173,7 @@ Value tojson(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 }  // namespace
 
-const std::vector<detail::NamedFilter>& detail::text_filters() {
+const std::vector<NamedFilter>& text_filters() {
   static const std::vector<NamedFilter> filters = {
       {"upper", upper},
       {"lower", lower},

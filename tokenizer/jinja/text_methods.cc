@@ -4,7 +4,8 @@
 #include "tokenizer/jinja/format.h"
 #include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/operators.h"
-#include "tokenizer/jinja/print.h"
+#include "tokenizer/jinja/tests.h"
+#include "tokenizer/jinja/text_edits.h"
 
 namespace partita::internal::jinja {
 namespace {
@@ -14,7 +15,7 @@ const Text& self_text(const Value& self) { return *self.text(); }
 template <bool left, bool right>
 Value strip(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "str.strip()", arguments, {"chars"});
-  return detail::strip_text(runtime, self_text(self), p.given(0) ? &p.text(0) : nullptr, left, right);
+  return strip_text(runtime, self_text(self), p.given(0) ? &p.text(0) : nullptr, left, right);
 }
 
 template <Text (*map)(const Text&)>
@@ -93,7 +94,7 @@ Value affixed(Runtime& runtime, const Value& self, const Arguments& arguments) {
 Value replace(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters p(runtime, "str.replace()", arguments, {"old", "new", "count"}, 2);
   if (self_text(self).safe()) runtime.unsupported("str.replace() of a safe text");
-  return detail::replace_text(runtime, self_text(self), p.text(0), p.text(1), p.integer(2, -1));
+  return replace_text(runtime, self_text(self), p.text(0), p.text(1), p.integer(2, -1));
 }
 
 template <bool prefix>
@@ -275,7 +276,7 @@ Value join(Runtime& runtime, const Value& self, const Arguments& arguments) {
     held += item.text()->footprint();
     parts.push_back(*item.text());
   }
-  Value joined = detail::join_texts(runtime, self_text(self), parts);
+  Value joined = join_texts(runtime, self_text(self), parts);
   runtime.release(held);
   return joined;
 }
@@ -335,7 +336,7 @@ Value format(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 }  // namespace
 
-const std::vector<detail::NamedMethod>& detail::text_methods() {
+const std::vector<NamedMethod>& text_methods() {
   static const std::vector<NamedMethod> methods = {
       {"strip", strip<true, true>},
       {"lstrip", strip<true, false>},

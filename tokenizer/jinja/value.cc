@@ -4,8 +4,6 @@
 #include <cmath>
 #include <functional>
 
-#include "tokenizer/jinja/runtime.h"
-
 namespace partita::internal::jinja {
 
 Value Value::big(std::uint64_t value) {
@@ -65,10 +63,6 @@ void Dict::set(Value key, Value value) {
 }
 
 std::optional<Value> Object::attribute(Runtime&, std::string_view) { return std::nullopt; }
-
-Value Object::call(Runtime& runtime, const Arguments&) {
-  runtime.type_error("a " + std::string(type_name()) + " cannot be called");
-}
 
 std::optional<Value> Namespace::attribute(Runtime&, std::string_view name) {
   const auto it = attributes_.find(std::string(name));

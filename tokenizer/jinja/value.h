@@ -21,6 +21,7 @@ class Runtime;
 class Value;
 class Dict;
 class Object;
+class Callable;
 struct Sequence;
 
 /// A name, attribute or item that does not exist. Prints as "" and iterates as empty; every other use fails
@@ -92,6 +93,7 @@ struct Sequence {
   int depth = 1;                  // 1 + the deepest item
   mutable std::size_t taken = 0;  // how many items of a generator are consumed
 
+  bool is_list_or_tuple() const { return kind <= SequenceKind::kTuple; }
   bool indexable() const { return kind <= SequenceKind::kRange; }
   bool counted() const { return kind != SequenceKind::kGenerator; }
 };
@@ -130,8 +132,15 @@ class Object {
   virtual ~Object() = default;
   virtual const char* type_name() const = 0;
   virtual std::optional<Value> attribute(Runtime& runtime, std::string_view name);
-  virtual bool callable() const { return false; }
-  virtual Value call(Runtime& runtime, const Arguments& arguments);
+  /// The object as one that can be called; null if it cannot be.
+  virtual Callable* callable() { return nullptr; }
+};
+
+/// Functions, bound methods and macros.
+class Callable : public Object {
+ public:
+  Callable* callable() final { return this; }
+  virtual Value call(Runtime& runtime, const Arguments& arguments) = 0;
 };
 
 /// The result of namespace(): the only mutable value.

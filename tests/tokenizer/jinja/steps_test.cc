@@ -8,11 +8,14 @@
 
 #include "support.h"
 #include "tests/catch.h"
-#include "tokenizer/jinja/builtins.h"
+#include "tokenizer/jinja/compare.h"
+#include "tokenizer/jinja/filters.h"
+#include "tokenizer/jinja/functions.h"
 #include "tokenizer/jinja/interpreter.h"
 #include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/operators.h"
 #include "tokenizer/jinja/parser.h"
+#include "tokenizer/jinja/tests.h"
 
 namespace partita::internal::test {
 namespace {
@@ -100,8 +103,7 @@ Arguments arguments_of(const std::string& name, const Values& v) {
 }
 
 TEST_CASE("Every filter counts the bytes of its input, and every item of a list", "[slow]") {
-  for (const auto* table :
-       {&detail::text_filters(), &detail::sequence_filters(), &detail::number_filters()}) {
+  for (const auto* table : {&text_filters(), &sequence_filters(), &number_filters()}) {
     for (const auto& [name, filter] : *table) {
       CAPTURE(name);
       Runtime runtime(std::nullopt);
@@ -123,7 +125,7 @@ TEST_CASE("Every filter counts the bytes of its input, and every item of a list"
 }
 
 TEST_CASE("Every test counts the bytes of its input") {
-  for (const auto& [name, test] : detail::tests()) {
+  for (const auto& [name, test] : tests()) {
     CAPTURE(name);
     Runtime runtime(std::nullopt);
     const Values v(runtime);
@@ -134,18 +136,19 @@ TEST_CASE("Every test counts the bytes of its input") {
 }
 
 TEST_CASE("Every method of str counts the bytes of the text and of its arguments") {
-  for (const auto& [name, method] : detail::text_methods()) {
+  for (const auto& [name, method] : text_methods()) {
     CAPTURE(name);
     Runtime runtime(std::nullopt);
     const Values v(runtime);
     const Arguments arguments = arguments_of(std::string(name), v);
     const Value bound = *find_method(runtime, v.text, name);
-    CHECK(steps_of(runtime, [&] { bound.object()->call(runtime, arguments); }) >= kBytes / kBytesOfStep);
+    CHECK(steps_of(runtime, [&] { bound.object()->callable()->call(runtime, arguments); }) >=
+          kBytes / kBytesOfStep);
     const bool takes_text = !arguments.positional.empty() && arguments.positional[0].text() != nullptr;
     if (!takes_text) continue;
     const Value small = *find_method(runtime, v.key, name);
     const Arguments again = arguments_of(std::string(name), v);
-    CHECK(steps_of(runtime, [&] { small.object()->call(runtime, again); }) >=
+    CHECK(steps_of(runtime, [&] { small.object()->callable()->call(runtime, again); }) >=
           (arguments.positional[0].text()->size()) / kBytesOfStep);
   }
 }
@@ -157,7 +160,7 @@ TEST_CASE("startswith and endswith count every affix of a tuple") {
   for (const char* name : {"startswith", "endswith"}) {
     const Value bound = *find_method(runtime, v.text, name);
     CHECK(steps_of(runtime, [&] {
-            bound.object()->call(runtime, Arguments{{affixes}, {}});
+            bound.object()->callable()->call(runtime, Arguments{{affixes}, {}});
           }) >= 100 * ((kBytes - 1) / kBytesOfStep));
   }
 }
@@ -194,11 +197,13 @@ TEST_CASE("Operators and look-ups count the bytes that they touch") {
   CHECK(steps_of(runtime, [&] { runtime.elements(runtime.text(std::string(kItems, 'x'), false)); }) >=
         kItems);
   CHECK(counts([&] {
-    find_function("dict")->object()->call(runtime, Arguments{{runtime.list({tuple})}, {}});
+    find_function("dict")->object()->callable()->call(runtime, Arguments{{runtime.list({tuple})}, {}});
   }));
-  CHECK(counts([&] { find_function("strftime_now")->object()->call(runtime, Arguments{{v.text}, {}}); }));
   CHECK(counts([&] {
-    find_method(runtime, dict, "get")->object()->call(runtime, Arguments{{v.other}, {}});
+    find_function("strftime_now")->object()->callable()->call(runtime, Arguments{{v.text}, {}});
+  }));
+  CHECK(counts([&] {
+    find_method(runtime, dict, "get")->object()->callable()->call(runtime, Arguments{{v.other}, {}});
   }));
 }
 

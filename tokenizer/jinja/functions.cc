@@ -1,0 +1,142 @@
+#include "tokenizer/jinja/functions.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tokenizer/jinja/format.h"
+#include "tokenizer/jinja/print.h"
+
+namespace partita::internal::jinja {
+namespace {
+
+class Function final : public Callable {
+ public:
+  using Body = Value (*)(Runtime& runtime, const Arguments& arguments);
+  explicit Function(Body body) : body_(body) {}
+  const char* type_name() const override { return "function"; }
+  Value call(Runtime& runtime, const Arguments& arguments) override { return body_(runtime, arguments); }
+
+ private:
+  Body body_;
+};
+
+std::int64_t bound_of_range(Runtime& runtime, const Value& value) {
+  runtime.refuse_undefined(value);
+  if (const auto integer = value.integer()) return *integer;
+  runtime.type_error("range() needs int, not " + std::string(type_name(value)));
+}
+
+Value range(Runtime& runtime, const Arguments& arguments) {
+  const std::vector<Value>& given = arguments.positional;
+  if (given.empty() || given.size() > 3 || !arguments.named.empty()) {
+    runtime.type_error("range() takes one to three positional arguments");
+  }
+  const std::int64_t start = given.size() > 1 ? bound_of_range(runtime, given[0]) : 0;
+  const std::int64_t stop = bound_of_range(runtime, given[given.size() > 1 ? 1 : 0]);
+  const std::int64_t step = given.size() > 2 ? bound_of_range(runtime, given[2]) : 1;
+  if (step == 0) runtime.type_error("the step of range() must not be 0");
+  std::vector<Value> items;
+  for (std::int64_t at = start; step > 0 ? at < stop : at > stop;) {
+    if (items.size() == static_cast<std::size_t>(kMaxRange)) {
+      runtime.fail(ErrorCode::kOutOfMemory,
+                   "range() is longer than the limit of " + std::to_string(kMaxRange));
+    }
+    items.push_back(Value(at));
+    if (__builtin_add_overflow(at, step, &at)) break;
+  }
+  return runtime.sequence(SequenceKind::kRange, std::move(items));
+}
+
+// dict(mapping or pairs, name=value, ...)
+Dict make_dict(Runtime& runtime, const Arguments& arguments, std::string_view callee) {
+  Dict dict;
+  if (arguments.positional.size() > 1)
+    runtime.type_error(std::string(callee) + " takes one positional argument");
+  if (!arguments.positional.empty()) {
+    const Value& source = arguments.positional[0];
+    if (source.dict() != nullptr) {
+      runtime.step(source.dict()->size());
+      dict = *source.dict();
+    } else {
+      const SequencePtr elements = runtime.elements(source);
+      for (const Value& item : elements->items) {
+        const SequencePtr pair = runtime.elements(item);
+        if (pair->items.size() != 2)
+          runtime.type_error(std::string(callee) + " needs pairs of key and value");
+        if (!hashable(pair->items[0])) runtime.type_error(std::string(callee) + ": a key is not hashable");
+        runtime.look_up(pair->items[0]);
+        dict.set(pair->items[0], pair->items[1]);
+      }
+    }
+  }
+  for (const auto& [name, value] : arguments.named) dict.set(runtime.text(name, false), value);
+  return dict;
+}
+
+Value dict(Runtime& runtime, const Arguments& arguments) {
+  return runtime.dict(make_dict(runtime, arguments, "dict()"));
+}
+
+Value make_namespace(Runtime& runtime, const Arguments& arguments) {
+  const auto space = runtime.make_namespace();
+  const Dict attributes = make_dict(runtime, arguments, "namespace()");
+  for (const auto& [name, value] : attributes.items()) {
+    if (name.text() == nullptr) runtime.type_error("namespace() needs str names");
+    check_namespace_name(runtime, name.text()->bytes());
+    runtime.reserve(name.text()->size() + 64);  // never released, as the namespace itself
+    space->set(name.text()->bytes(), value);
+  }
+  return Value(ObjectPtr(space));
+}
+
+Value raise_exception(Runtime& runtime, const Arguments& arguments) {
+  const Parameters p(runtime, "raise_exception()", arguments, {"message"}, 1);
+  std::string message(to_text(runtime, p[0]).bytes());
+  if (message.empty())
+    message = "the template refuses its context with raise_exception(), and does not say why";
+  throw JinjaError{{ErrorCode::kInvalidArgument, std::move(message)}};
+}
+
+Value strftime_now(Runtime& runtime, const Arguments& arguments) {
+  const Parameters p(runtime, "strftime_now()", arguments, {"format"}, 1);
+  runtime.step(10 + p.text(0).size());  // one step per field, and the time zone
+  return runtime.text(format_time(runtime, p.text(0).bytes(), runtime.now()), false);
+}
+
+template <const char* name>
+Value unsupported_function(Runtime& runtime, const Arguments&) {
+  runtime.unsupported(std::string("the function ") + name + "()");
+}
+constexpr char kCycler[] = "cycler";
+constexpr char kJoiner[] = "joiner";
+constexpr char kLipsum[] = "lipsum";
+
+}  // namespace
+
+void check_namespace_name(const Runtime& runtime, std::string_view name) {
+  if (name.starts_with("_")) {
+    runtime.type_error("a namespace cannot hold '" + std::string(name) +
+                       "', whose name begins with an underscore");
+  }
+}
+
+std::optional<Value> find_function(std::string_view name) {
+  static constexpr std::pair<std::string_view, Function::Body> kFunctions[] = {
+      {"range", range},
+      {"dict", dict},
+      {"namespace", make_namespace},
+      {"raise_exception", raise_exception},
+      {"strftime_now", strftime_now},
+      {"cycler", unsupported_function<kCycler>},
+      {"joiner", unsupported_function<kJoiner>},
+      {"lipsum", unsupported_function<kLipsum>},
+  };
+  for (const auto& [known, body] : kFunctions) {
+    if (known == name) return Value(ObjectPtr(std::make_shared<Function>(body)));
+  }
+  return std::nullopt;
+}
+
+}  // namespace partita::internal::jinja
