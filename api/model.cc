@@ -13,6 +13,7 @@
 #include "sampling/chain/chain.h"
 #include "sampling/heads/heads.h"
 #include "sampling/heads/screen_file.h"
+#include "tokenizer/open.h"
 #include "tokenizer/same_vocabulary.h"
 #include "weights/catch_all.h"
 #include "weights/json/document.h"
@@ -268,7 +269,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
 
     const auto config = read_config(impl->file);
     if (config) describe_config(*config, impl->info);
-    auto tokenizer = Tokenizer::from_gguf(impl->file);
+    auto tokenizer = open_tokenizer(impl->file);
     load_chat_template(*impl);
     impl->info.has_chat_template = impl->chat.has_value();
     // With text_only a tokenizer or a template is enough.

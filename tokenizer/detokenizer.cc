@@ -1,4 +1,7 @@
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/detokenizer.h"
+
+#include <string_view>
+
 #include "tokenizer/utf8.h"
 
 namespace partita::internal {

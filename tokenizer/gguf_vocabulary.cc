@@ -1,12 +1,12 @@
 #include "tokenizer/gguf_vocabulary.h"
 
-#include "weights/try.h"
-
 #include <array>
 #include <cmath>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "weights/try.h"
 
 namespace partita::internal {
 namespace {

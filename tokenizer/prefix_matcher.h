@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "partita/result.hpp"
+#include "weights/try.h"
+
 namespace partita::internal {
 
 class PrefixMatcher {
@@ -36,5 +39,22 @@ class PrefixMatcher {
   std::vector<Spelling> sorted_;  // by bytes, so that spellings with a common prefix are adjacent
   std::array<std::uint32_t, 257> by_first_{};  // [by_first_[b], by_first_[b + 1]): those beginning with b
 };
+
+/// Splits `text` at the matches of `matcher`: calls on_text(stretch) -> Result<void> for the text between
+/// matches (never empty) and on_match(id) for each match, in order.
+template <class OnText, class OnMatch>
+Result<void> split_at_matches(const PrefixMatcher& matcher, std::string_view text, OnText&& on_text,
+                              OnMatch&& on_match) {
+  while (!text.empty()) {
+    const PrefixMatcher::Match match = matcher.find(text);
+    const std::string_view before = match.length == 0 ? text : text.substr(0, match.position);
+    if (!before.empty()) {
+      TRY(on_text(before));
+    }
+    if (match.length > 0) on_match(match.id);
+    text.remove_prefix(before.size() + match.length);
+  }
+  return {};
+}
 
 }  // namespace partita::internal

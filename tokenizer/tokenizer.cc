@@ -1,23 +1,10 @@
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
-#include <string>
 
-#include "tokenizer/models/byte_bpe.h"
-#include "tokenizer/models/piece_bpe.h"
-#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
-
-Result<std::unique_ptr<Tokenizer>> Tokenizer::from_gguf(const Gguf& file) {
-  const auto model = file.get_string("tokenizer.ggml.model");
-  if (!model) return model.error();
-  if (*model == "gpt2") return read_byte_bpe(file);
-  if (*model == "llama") return read_piece_bpe(file);
-  return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + shortened(*model) +
-                                            "\"; this version reads \"gpt2\" and \"llama\""};
-}
 
 Result<std::vector<TokenId>> Tokenizer::encode_prompt(std::string_view text, Specials parse) const {
   const SpecialIds& ids = specials();

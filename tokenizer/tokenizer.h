@@ -2,21 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "partita/result.hpp"
-#include "weights/gguf/gguf.h"
+#include "tokenizer/token.h"
 
 namespace partita::internal {
-
-using TokenId = std::int32_t;
-
-enum class TokenKind : std::uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
 /// How to encode text that spells a special token, such as "<|im_end|>".
 enum class Specials : std::uint8_t {
@@ -24,25 +18,9 @@ enum class Specials : std::uint8_t {
   kAsText,  // it stays text
 };
 
-/// The special tokens, from the model's metadata.
-struct SpecialIds {
-  std::optional<TokenId> bos, eos, unknown, pad;
-  std::vector<TokenId> end_of_generation;  // EOS, EOT and similar: each ends the generation; sorted
-  bool add_bos = false;                    // a prompt starts with BOS
-  bool add_eos = false;
-};
-
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-
-  /// From the vocabulary in a GGUF file: tokenizer.ggml.model "gpt2" (byte-level BPE; pre-tokenizers smollm,
-  /// llama-bpe, qwen2, gpt-2, default) or "llama" (score-based SentencePiece).
-  static Result<std::unique_ptr<Tokenizer>> from_gguf(const Gguf& file);
-
-  /// From a SentencePiece .model file, through the SentencePiece library, for safetensors checkpoints. Only
-  /// tests call this: `partita convert` takes the vocabulary from a GGUF file.
-  static Result<std::unique_ptr<Tokenizer>> from_sentencepiece(const std::string& path);
 
   /// Appends the ids of `text` (any bytes; not necessarily valid UTF-8). Adds neither BOS nor EOS.
   virtual Result<void> encode(std::string_view text, Specials specials, std::vector<TokenId>& out) const = 0;
@@ -72,23 +50,6 @@ class Tokenizer {
 
   bool contains(TokenId id) const { return id >= 0 && static_cast<std::size_t>(id) < size(); }
   bool ends_generation(TokenId id) const;
-};
-
-/// Streaming detokenizer: turns tokens into text and buffers bytes until a UTF-8 character is complete.
-/// Invalid bytes become U+FFFD.
-class Detokenizer {
- public:
-  explicit Detokenizer(const Tokenizer& tokenizer, bool show_control = false);
-  /// Adds a token; returns the characters that it completes (may be empty).
-  std::string push(TokenId id);
-  /// Returns the rest at the end: incomplete bytes become U+FFFD.
-  std::string finish();
-
- private:
-  const Tokenizer* tokenizer_;
-  bool show_control_;
-  bool first_ = true;  // the next token begins a text
-  std::string held_;
 };
 
 }  // namespace partita::internal

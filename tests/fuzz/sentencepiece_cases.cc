@@ -1,13 +1,14 @@
 // Any bytes as a SentencePiece model. An accepted model encodes texts to ids that exist, and decodes them.
 #include "tests/fuzz/support.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/detokenizer.h"
+#include "tokenizer/models/sentencepiece_model.h"
 #include "tokenizer/utf8.h"
 
 namespace partita::internal::fuzz {
 
 void run_sentencepiece(Bytes bytes) {
   const MemoryFile file(text_of(bytes));
-  const auto tokenizer = Tokenizer::from_sentencepiece(file.path());
+  const auto tokenizer = open_sentencepiece(file.path());
   if (!tokenizer) return require_message(tokenizer.error());
   for (const std::string_view text :
        {"", "hello  world", " a\n\tb", "na\xC3\xAFve \xE6\x9D\xB1 \xF0\x9F\x99\x82 \xFF\xC3"}) {

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "tests/fuzz/support.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/detokenizer.h"
+#include "tokenizer/open.h"
 #include "tokenizer/utf8.h"
 #include "weights/gguf/gguf.h"
 #include "weights/gguf/writer.h"
@@ -90,7 +91,7 @@ void run_tokenizer(Bytes bytes) {
   if (!written) return;  // for instance, a key is too long
   const auto file = Gguf::parse(*written, "fuzz");
   require(file.ok());
-  const auto tokenizer = Tokenizer::from_gguf(*file);
+  const auto tokenizer = open_tokenizer(*file);
   if (!tokenizer) return require_message(tokenizer.error());
   const bool round_trips = !settings.is_byte_level && settings.has_bytes && !settings.collapses_spaces;
   check_text(**tokenizer, input.rest(), round_trips);

@@ -1,4 +1,5 @@
 // The streaming detokenizer, and UTF-8 decoding.
+#include "tokenizer/detokenizer.h"
 #include "support.h"
 #include "tests/catch.h"
 #include "tokenizer/utf8.h"

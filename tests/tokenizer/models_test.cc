@@ -4,6 +4,7 @@
 
 #include "support.h"
 #include "tests/catch.h"
+#include "tokenizer/open.h"
 
 namespace partita::internal::test {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 std::unique_ptr<Tokenizer> open_model(const std::string& path) {
   const auto file = Gguf::open(path);
   if (!file) FAIL(file.error().message);
-  auto tokenizer = Tokenizer::from_gguf(*file);
+  auto tokenizer = open_tokenizer(*file);
   if (!tokenizer) FAIL(tokenizer.error().message);
   return std::move(*tokenizer);
 }

@@ -7,6 +7,7 @@
 
 #include "tests/catch.h"
 #include "tokenizer/models/byte_alphabet.h"
+#include "tokenizer/open.h"
 
 namespace partita::internal::test {
 
@@ -15,7 +16,7 @@ Result<std::unique_ptr<Tokenizer>> open(const GgufWriter& file) {
   if (!bytes) return bytes.error();
   const auto parsed = Gguf::parse(*bytes, "in memory");
   if (!parsed) return parsed.error();
-  return Tokenizer::from_gguf(*parsed);
+  return open_tokenizer(*parsed);
 }
 
 std::unique_ptr<Tokenizer> must_open(const GgufWriter& file) {

@@ -16,6 +16,7 @@
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
+#include "tokenizer/vocabulary_tokenizer.h"
 #include "weights/try.h"
 
 namespace partita::internal {

@@ -18,6 +18,7 @@
 #include "tokenizer/models/piece_surface.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
+#include "tokenizer/vocabulary_tokenizer.h"
 #include "weights/try.h"
 
 namespace partita::internal {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "partita/result.hpp"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/token.h"
 
 namespace partita::internal {
 

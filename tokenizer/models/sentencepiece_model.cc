@@ -1,4 +1,5 @@
-// SentencePiece .model files (BPE and unigram), through the SentencePiece library.
+#include "tokenizer/models/sentencepiece_model.h"
+
 #include <sentencepiece_processor.h>
 
 #include <array>
@@ -18,6 +19,7 @@
 #include "tokenizer/models/sentencepiece_proto.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
+#include "tokenizer/vocabulary_tokenizer.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
 
@@ -159,7 +161,7 @@ Result<TokenizerVocabulary> build_vocabulary(const std::string& path, const Sent
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::from_sentencepiece(const std::string& path) {
+Result<std::unique_ptr<Tokenizer>> open_sentencepiece(const std::string& path) {
   auto model = read_file(path);
   if (!model) return model.error();
   auto file = parse_sentencepiece(*model);

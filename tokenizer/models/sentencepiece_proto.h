@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "partita/result.hpp"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/token.h"
 
 namespace partita::internal {
 

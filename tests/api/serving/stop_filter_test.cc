@@ -3,6 +3,7 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
+#include "tokenizer/open.h"
 
 namespace partita::internal::testing {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 /// The tokenizer of the tiny vocabulary: an id below 256 is that byte.
 class Vocabulary {
  public:
-  Vocabulary() : gguf_(must(Gguf::open(file_.path()))), tokenizer_(must(Tokenizer::from_gguf(gguf_))) {}
+  Vocabulary() : gguf_(must(Gguf::open(file_.path()))), tokenizer_(must(open_tokenizer(gguf_))) {}
   const Tokenizer& operator*() const { return *tokenizer_; }
 
  private:

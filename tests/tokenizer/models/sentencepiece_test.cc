@@ -8,6 +8,7 @@
 #include "tests/catch.h"
 #include "tests/tokenizer/support.h"
 #include "tokenizer/models/sentencepiece_charsmap.h"
+#include "tokenizer/models/sentencepiece_model.h"
 #include "tokenizer/models/sentencepiece_proto.h"
 
 namespace partita::internal::test {
@@ -18,7 +19,7 @@ std::string data_path(const std::string& name) {
 }
 
 std::unique_ptr<Tokenizer> must_open_model(const std::string& name) {
-  auto tokenizer = Tokenizer::from_sentencepiece(data_path(name));
+  auto tokenizer = open_sentencepiece(data_path(name));
   if (!tokenizer) FAIL(tokenizer.error().message);
   return std::move(*tokenizer);
 }
@@ -90,13 +91,13 @@ TEST_CASE("Model files restore texts and invalid bytes") {
 }
 
 TEST_CASE("Files that are not models are refused") {
-  const auto missing = Tokenizer::from_sentencepiece(data_path("nothing.model"));
+  const auto missing = open_sentencepiece(data_path("nothing.model"));
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == ErrorCode::kNotFound);
-  const auto directory = Tokenizer::from_sentencepiece(data_path(""));
+  const auto directory = open_sentencepiece(data_path(""));
   REQUIRE_FALSE(directory);
   CHECK(directory.error().code == ErrorCode::kIo);
-  const auto text = Tokenizer::from_sentencepiece(data_path("strings.json"));
+  const auto text = open_sentencepiece(data_path("strings.json"));
   REQUIRE_FALSE(text);
   CHECK(text.error().code == ErrorCode::kBadFile);
   CHECK(text.error().message.find("strings.json") != std::string::npos);
@@ -109,7 +110,7 @@ TEST_CASE("A model file cut anywhere is refused or loads") {
       std::filesystem::temp_directory_path() / ("partita_cut_" + std::to_string(getpid()) + ".model");
   for (std::size_t size = 0; size < model.size(); size += 251) {
     std::ofstream(path, std::ios::binary).write(model.data(), static_cast<std::streamsize>(size));
-    const auto tokenizer = Tokenizer::from_sentencepiece(path.string());
+    const auto tokenizer = open_sentencepiece(path.string());
     if (tokenizer) {
       Ids ids;
       (void)(*tokenizer)->encode("some text", Specials::kParse, ids);
@@ -130,7 +131,7 @@ TEST_CASE("A model file with an empty piece or a zero byte in a piece is refused
                                    "b"s,
                                    "\x0A\x02\x18\x01"s}) {
     std::ofstream(path, std::ios::binary) << read(data_path("tiny_bpe.model")) << piece;
-    const auto tokenizer = Tokenizer::from_sentencepiece(path.string());
+    const auto tokenizer = open_sentencepiece(path.string());
     REQUIRE_FALSE(tokenizer);
     CHECK(tokenizer.error().code == ErrorCode::kBadFile);
     CHECK(tokenizer.error().message.find("is empty or contains a zero byte") != std::string::npos);
@@ -204,7 +205,7 @@ TEST_CASE("A charsmap is valid only if look-ups stay within it") {
   const auto open = [&](const std::string& table) {
     const std::string model = model_with(table);
     std::ofstream(path, std::ios::binary).write(model.data(), static_cast<std::streamsize>(model.size()));
-    return Tokenizer::from_sentencepiece(path.string());
+    return open_sentencepiece(path.string());
   };
   const auto replaced = open(good);
   REQUIRE(replaced);

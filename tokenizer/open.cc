@@ -1,0 +1,20 @@
+#include "tokenizer/open.h"
+
+#include <string>
+
+#include "tokenizer/models/byte_bpe.h"
+#include "tokenizer/models/piece_bpe.h"
+#include "weights/sentence.h"
+
+namespace partita::internal {
+
+Result<std::unique_ptr<Tokenizer>> open_tokenizer(const Gguf& file) {
+  const auto model = file.get_string("tokenizer.ggml.model");
+  if (!model) return model.error();
+  if (*model == "gpt2") return read_byte_bpe(file);
+  if (*model == "llama") return read_piece_bpe(file);
+  return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + shortened(*model) +
+                                            "\"; this version reads \"gpt2\" and \"llama\""};
+}
+
+}  // namespace partita::internal
