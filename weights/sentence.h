@@ -29,6 +29,9 @@ std::string sentence(const Parts&... parts) {
   return text;
 }
 
+/// Appends each byte as \xNN.
+void append_escaped(std::string_view bytes, std::string& out);
+
 /// Escapes `text` from a file or a user for one line: at most 64 bytes, control and non-ASCII bytes as \xNN.
 std::string shortened(std::string_view text);
 

@@ -14,6 +14,7 @@
 #include "tokenizer/models/byte_alphabet.h"
 #include "tokenizer/models/merger.h"
 #include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/prefix_matcher.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
 #include "tokenizer/vocabulary_tokenizer.h"

@@ -16,6 +16,7 @@
 #include "tokenizer/gguf_vocabulary.h"
 #include "tokenizer/models/merger.h"
 #include "tokenizer/models/piece_surface.h"
+#include "tokenizer/prefix_matcher.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
 #include "tokenizer/vocabulary_tokenizer.h"
