@@ -139,15 +139,11 @@ Result<void> load_weights(LoadedModel& model) {
   const Transformer& transformer = *model.transformer;
   TRY(load_head(model));
 
-  const Config& config = transformer.config();
   model.info.isa = transformer.exact() ? "exact" : std::string(name(transformer.isa()));
   model.info.isa_refused = transformer.refused_kernels();
   model.info.bytes_per_token =
       transformer.bytes_per_token() - transformer.output().bytes() + model.head->bytes_per_row();
-  const KvType type = transformer.kv_type();
-  model.info.cache_bytes_per_token =
-      std::size_t{config.layers} * config.kv_heads *
-      (kv_key_bytes(type, config.head_dim) + kv_value_bytes(type, config.head_dim)) / kPageTokens;
+  model.info.cache_bytes_per_token = bytes_per_token(transformer.state_shapes(), transformer.kv_type());
   return {};
 }
 

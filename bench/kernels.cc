@@ -36,10 +36,10 @@ std::vector<float> numbers(std::size_t n) {
 
 /// `keys` keys and values of one head, as in the cache, and a tile of queries that attend to all of them.
 struct Attention {
-  Attention(const Kernels& k, std::size_t rows, std::size_t head_dim, std::size_t keys)
+  Attention(const Kernels& k, std::size_t rows, std::uint32_t head_dim, std::size_t keys)
       : kernels(k),
         pages(keys / kPageTokens),
-        half_page(kPageTokens * head_dim * 2),
+        half_page(std::size_t{kPageTokens} * head_dim * 2),
         cache(pages * 2 * half_page),
         q(numbers(rows * head_dim)),
         first(rows, 0),
@@ -47,12 +47,12 @@ struct Attention {
         max(rows),
         sum(rows),
         out(rows * head_dim),
-        tile{q.data(), static_cast<int>(rows), static_cast<int>(head_dim), first.data(), last.data()} {
+        tile{q.data(), static_cast<int>(rows), {head_dim, head_dim}, first.data(), last.data()} {
     const std::vector<float> token = numbers(head_dim);
     for (std::size_t t = 0; t < pages * kPageTokens; ++t) {
       std::byte* page = cache.data() + t / kPageTokens * 2 * half_page;
-      kernels.append(KvType::kF16, token.data(), token.data(), tile.head_dim,
-                     static_cast<int>(t % kPageTokens), page, page + half_page);
+      kernels.append(KvType::kF16, token.data(), token.data(), tile.widths, static_cast<int>(t % kPageTokens),
+                     page, page + half_page);
     }
   }
 
@@ -65,7 +65,7 @@ struct Attention {
       kernels.attend(KvType::kF16, tile, {page, page + half_page}, kPageTokens,
                      {max.data(), sum.data(), out.data()});
     }
-    kernels.finish({max.data(), sum.data(), out.data()}, tile.rows, tile.head_dim);
+    kernels.finish({max.data(), sum.data(), out.data()}, tile.rows, tile.widths.value);
   }
 
   const Kernels& kernels;
@@ -78,7 +78,7 @@ struct Attention {
 };
 
 Case attention(const Kernels& k, const char* name, std::size_t rows, std::size_t keys, bool count_bytes) {
-  constexpr std::size_t kHeadDim = 64;
+  constexpr std::uint32_t kHeadDim = 64;
   const auto work = std::make_shared<Attention>(k, rows, kHeadDim, keys);
   const double flops = 4.0 * static_cast<double>(rows * keys * kHeadDim);  // q . k and w v, two each
   return {std::string(name) + "/rows:" + std::to_string(rows) + "/keys:" + std::to_string(keys),

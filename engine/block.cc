@@ -31,13 +31,14 @@ std::pair<std::size_t, std::size_t> own_columns(const Worker& worker, const Work
 }
 
 /// Adds the bias of columns [first, last) to all rows. The last panel may be padded beyond the bias.
-void add_bias(Workspace& ws, const Vector& bias, std::size_t first, std::size_t last, FloatBuffer& out) {
-  const std::size_t count = std::min(last, bias.size()) - first;
+void add_bias(Workspace& ws, const Linear& linear, std::size_t first, std::size_t last, FloatBuffer& out) {
+  const std::size_t count = std::min(last, linear.bias.size()) - first;
   for (std::size_t r = 0; r < ws.rows.size(); ++r)
-    ws.model.kernels().add(bias.data() + first, count, out.row(r) + first);
+    ws.model.kernels().add(linear.bias.data() + first, count, out.row(r, linear.weight.rows) + first);
 }
 
-/// out = weight x + bias for each linear layer; the workers share their panels as one list.
+/// out = weight x + bias for each linear layer, in rows of its width; the workers share their panels as one
+/// list.
 void multiply(const Worker& worker, Workspace& ws, const Activations& x,
               std::initializer_list<Product> products) {
   std::size_t panels = 0;
@@ -52,13 +53,14 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
     const std::size_t from = std::clamp(first, begin, end) - begin, to = std::clamp(last, begin, end) - begin;
     begin = end;
     if (from == to) continue;
-    if (tiled > 0 && !ws.tiles->multiply(worker.index, matrix, from, to, tiled, out.row(0), out.cols())) {
+    if (tiled > 0 && !ws.tiles->multiply(worker.index, matrix, from, to, tiled, out.row(0), matrix.rows)) {
       ws.failed.store(true, std::memory_order_relaxed);
     }
     if (tiled < x.rows) {
-      ws.model.kernels().matmul(matrix, {from, to}, x.from(tiled), out.row(tiled), out.cols(), scratch);
+      ws.model.kernels().matmul(matrix, {from, to}, x.from(tiled), out.row(tiled, matrix.rows), matrix.rows,
+                                scratch);
     }
-    if (!linear.bias.empty()) add_bias(ws, linear.bias, from * kPanelRows, to * kPanelRows, out);
+    if (!linear.bias.empty()) add_bias(ws, linear, from * kPanelRows, to * kPanelRows, out);
   }
 }
 
@@ -127,31 +129,30 @@ void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, 
 void norm_and_rope(Workspace& ws, const Attention& attention, const Norm& norm, std::size_t r, float* head) {
   if (!norm.empty()) apply(ws, norm, head, head);
   ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
-                          ws.model.config().head_dim / 2);
+                          ws.cos[attention.rope].cols());
 }
 
 /// Prepares the queries of all rows for attend().
-void finish_queries(const Worker& worker, Workspace& ws, const Attention& attention) {
-  const Config& c = ws.model.config();
-  const auto [first, last] = worker.share(ws.rows.size() * c.heads);
+void finish_queries(const Worker& worker, Workspace& ws, const Attention& a) {
+  const auto [first, last] = worker.share(ws.rows.size() * a.heads);
   for (std::size_t i = first; i < last; ++i) {
-    const std::size_t r = i / c.heads;
-    norm_and_rope(ws, attention, attention.q_norm, r, ws.q.row(r) + i % c.heads * c.head_dim);
+    const std::size_t r = i / a.heads, head = i % a.heads;
+    norm_and_rope(ws, a, a.q_norm, r, ws.q.row(r, a.q_width()) + head * a.kv.widths.key);
   }
 }
 
 /// Appends the keys and values of all rows to the KV cache.
-void append_keys(const Worker& worker, Workspace& ws, const Attention& attention, std::size_t index) {
-  const Config& c = ws.model.config();
-  const auto [first, last] = worker.share(ws.rows.size() * c.kv_heads);
+void append_keys(const Worker& worker, Workspace& ws, const Attention& a, std::size_t index) {
+  const HeadWidths widths = a.kv.widths;
+  const auto [first, last] = worker.share(ws.rows.size() * a.kv.heads);
   for (std::size_t i = first; i < last; ++i) {
-    const std::size_t r = i / c.kv_heads, head = i % c.kv_heads;
-    float* key = ws.k.row(r) + head * c.head_dim;
-    norm_and_rope(ws, attention, attention.k_norm, r, key);
+    const std::size_t r = i / a.kv.heads, head = i % a.kv.heads;
+    float* key = ws.k.row(r, a.k_width()) + head * widths.key;
+    norm_and_rope(ws, a, a.k_norm, r, key);
     const StepRow& row = ws.rows[r];
     const KvPool& pool = row.sequence->pool();
     std::byte* page = row.sequence->page(pool.class_of(index), row.position / kPageTokens);
-    ws.model.kernels().append(pool.type(), key, ws.v.row(r) + head * c.head_dim, static_cast<int>(c.head_dim),
+    ws.model.kernels().append(pool.type(), key, ws.v.row(r, a.v_width()) + head * widths.value, widths,
                               static_cast<int>(row.position % kPageTokens), page + pool.k_offset(index, head),
                               page + pool.v_offset(index, head));
   }
@@ -189,7 +190,8 @@ void mix(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t in
   const bool is_last = index + 1 == ws.model.layers().size() && ws.output_rows.size() < ws.rows.size();
   (is_last ? project_last : project)(worker, ws, layer, index);
   worker.wait();
-  attend(worker, ws, is_last ? ws.output_attention : ws.attention_plan, index);
+  const std::vector<AttentionPlan>& plans = is_last ? ws.output_plans : ws.attention_plans;
+  attend(worker, ws, plans[ws.plan_of[index]], index);
 }
 
 /// ws.gate = activation(gate x) * up x, in the worker's own columns.
@@ -198,8 +200,8 @@ void feed(const Worker& worker, Workspace& ws, const Ffn& ffn, const Activations
   multiply(worker, ws, x, {{ffn.up, ws.up}});
   const auto [from, to] = own_columns(worker, ws, ffn.gate.weight);
   for (std::size_t r = 0; r < ws.rows.size(); ++r) {
-    ws.model.kernels().gate(ffn.activation, ws.gate.row(r) + from, ws.up.row(r) + from, to - from,
-                            ws.gate.row(r) + from);
+    float* gate = ws.gate.row(r, ffn.width()) + from;
+    ws.model.kernels().gate(ffn.activation, gate, ws.up.row(r, ffn.width()) + from, to - from, gate);
   }
 }
 

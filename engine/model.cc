@@ -34,7 +34,7 @@ std::vector<T> without_repeats(std::vector<T> all) {
 KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
   KernelUse use;
   use.cache = cache;
-  use.head_dim = static_cast<int>(config.head_dim);
+  use.heads = {{config.head_dim, config.head_dim}};
   use.gate = config.activation;
   for (const TensorView& tensor : file.tensors()) {
     if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);
@@ -132,6 +132,12 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "'" + file.path() + "': not enough memory for its weights"};
   }
+}
+
+std::vector<StateShape> Transformer::state_shapes() const {
+  std::vector<StateShape> shapes;
+  for (const Layer& layer : layers_) shapes.push_back(layer.state_shape());
+  return shapes;
 }
 
 void Transformer::embed(std::uint32_t token, float* out, float* spare) const {

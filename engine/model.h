@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cache/state_shape.h"
 #include "engine/config.h"
 #include "engine/embedding.h"
 #include "engine/kernels/kernels.h"
@@ -48,6 +49,9 @@ class Transformer {
   KvType kv_type() const { return kv_type_; }  // kF32 if exact
   const std::vector<Layer>& layers() const { return layers_; }
   const Vector& final_norm() const { return final_norm_; }
+
+  /// What each layer keeps of a sequence. [layers]
+  std::vector<StateShape> state_shapes() const;
 
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }

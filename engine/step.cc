@@ -122,8 +122,8 @@ Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
   std::sort(ws.output_rows.begin(), ws.output_rows.end());
   all.resize(ws.rows.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  plan_attention(ws, all, ws.attention_plan);
-  plan_attention(ws, ws.output_rows, ws.output_attention);
+  for (AttentionPlan& plan : ws.attention_plans) plan_attention(ws, all, plan);
+  for (AttentionPlan& plan : ws.output_plans) plan_attention(ws, ws.output_rows, plan);
   return {};
 }
 

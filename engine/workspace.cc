@@ -1,12 +1,41 @@
 #include "engine/workspace.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace partita::internal {
 namespace {
 
-std::size_t widest(const Config& c) {
-  return std::max<std::size_t>({c.hidden_size, c.ffn_size, std::size_t{c.heads} * c.head_dim});
+/// The largest widths over all layers, for buffers that all of them use.
+struct Widths {
+  HeadWidths head = {};
+  std::size_t q = 0, k = 0, v = 0, attention = 0, ffn = 0;
+  std::size_t product = 0;  // columns of a matrix
+};
+
+Widths widths_of(const Transformer& model) {
+  Widths most{.product = model.config().hidden_size};
+  const auto raise = [](auto& width, auto by) { width = std::max(width, by); };
+  for (const Layer& layer : model.layers()) {
+    const Attention& a = layer.attention;
+    raise(most.head.key, a.kv.widths.key);
+    raise(most.head.value, a.kv.widths.value);
+    raise(most.q, a.q_width());
+    raise(most.k, a.k_width());
+    raise(most.v, a.v_width());
+    raise(most.attention, a.out_width());
+    raise(most.ffn, layer.ffn.width());
+    for (const Linear* linear : layer.linears()) raise(most.product, linear->weight.cols);
+  }
+  return most;
+}
+
+/// The plan of the layers with as many heads as `a`: added if there is none.
+std::size_t plan_for(const Attention& a, std::vector<AttentionPlan>& plans) {
+  const auto at = std::find_if(plans.begin(), plans.end(), [&](const auto& plan) { return plan.is_for(a); });
+  const auto index = static_cast<std::size_t>(at - plans.begin());
+  if (at == plans.end()) plans.push_back({.heads = a.heads, .kv_heads = a.kv.heads});
+  return index;
 }
 
 }  // namespace
@@ -14,30 +43,42 @@ std::size_t widest(const Config& c) {
 Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_count)
     : model(of), threads(thread_count), max_rows(row_count) {
   const Config& c = model.config();
-  const std::size_t q_width = std::size_t{c.heads} * c.head_dim,
-                    kv_width = std::size_t{c.kv_heads} * c.head_dim;
+  const Widths most = widths_of(model);
   rows.reserve(max_rows);
   output_rows.reserve(max_rows);
-  attention_plan.ranges.reserve(max_rows);
-  output_attention.ranges.reserve(max_rows);
+  for (const Layer& layer : model.layers()) plan_of.push_back(plan_for(layer.attention, attention_plans));
+  output_plans = attention_plans;
+  for (std::vector<AttentionPlan>* plans : {&attention_plans, &output_plans}) {
+    for (AttentionPlan& plan : *plans) plan.ranges.reserve(max_rows);
+  }
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
-  q = FloatBuffer(max_rows, q_width);
-  k = FloatBuffer(max_rows, kv_width);
-  v = FloatBuffer(max_rows, kv_width);
-  attention = FloatBuffer(max_rows, q_width);
-  gate = FloatBuffer(max_rows, c.ffn_size);
-  up = FloatBuffer(max_rows, c.ffn_size);
-  for (std::size_t i = 0; i < c.rope.size(); ++i) {
-    cos.emplace_back(max_rows, c.head_dim / 2);
-    sin.emplace_back(max_rows, c.head_dim / 2);
+  q = FloatBuffer(max_rows, most.q);
+  k = FloatBuffer(max_rows, most.k);
+  v = FloatBuffer(max_rows, most.v);
+  attention = FloatBuffer(max_rows, most.attention);
+  gate = FloatBuffer(max_rows, most.ffn);
+  up = FloatBuffer(max_rows, most.ffn);
+  for (const Rope& rope : c.rope) {
+    cos.emplace_back(max_rows, rope.inverse_frequency.size());
+    sin.emplace_back(max_rows, rope.inverse_frequency.size());
   }
-  shared_activations = ActivationBuffer(max_rows, widest(c));
+  shared_activations = ActivationBuffer(max_rows, most.product);
   for (int t = 0; t < threads; ++t) {
-    own_activations.emplace_back(kMaxRedundantRows, widest(c));
-    matmul.emplace_back(matmul_scratch_bytes(widest(c)));
-    attend.emplace_back(c.head_dim);
+    own_activations.emplace_back(kMaxRedundantRows, most.product);
+    matmul.emplace_back(matmul_scratch_bytes(most.product));
+    attend.emplace_back(most.head);
   }
+}
+
+bool Workspace::grow_spans(std::size_t span_rows) {
+  if (span_rows <= span_max.size()) return true;
+  FloatBuffer larger(2 * span_rows, attend[0].out.cols());
+  if (!larger.ok()) return false;
+  span_max.resize(2 * span_rows);
+  span_sum.resize(2 * span_rows);
+  span_out = std::move(larger);
+  return true;
 }
 
 void Workspace::keep_output_rows() {

@@ -18,12 +18,13 @@
 
 namespace partita::internal {
 
-/// A float matrix over aligned memory.
+/// A float matrix over aligned memory, or memory for any matrix of as many rows and fewer columns.
 class FloatBuffer {
  public:
   FloatBuffer() = default;
   FloatBuffer(std::size_t rows, std::size_t cols) : bytes_(rows * cols * sizeof(float)), cols_(cols) {}
-  float* row(std::size_t r) { return reinterpret_cast<float*>(bytes_.data()) + r * cols_; }
+  float* row(std::size_t r) { return row(r, cols_); }
+  float* row(std::size_t r, std::size_t cols) { return reinterpret_cast<float*>(bytes_.data()) + r * cols; }
   std::size_t cols() const { return cols_; }
   bool ok() const { return bytes_.data() != nullptr; }
 
@@ -44,22 +45,27 @@ struct QueryRange {
   std::size_t tokens = 0;  // how many rows
 };
 
-/// How attend() divides a set of rows into units of work. Planned once per step, valid for all layers.
+/// How attend() divides a set of rows into units of work. Planned once per step, valid for all layers that
+/// have so many heads.
 struct AttentionPlan {
-  std::vector<QueryRange> ranges;
+  std::size_t heads = 0, kv_heads = 0;
+  bool is_for(const Attention& a) const { return heads == a.heads && kv_heads == a.kv.heads; }
+
+  std::vector<QueryRange> ranges = {};
   std::size_t heads_per_unit = 0;  // query heads of a group that are processed together
   std::size_t head_parts = 0;      // units per (range, KV head)
   std::size_t units = 0;
-  std::size_t spans = 1;  // > 1: each (unit, span) is a work item of its own; the maximum over all layers
+  std::size_t spans = 1;  // > 1: each (unit, span) is a work item of its own; the maximum over these layers
 };
 
 /// Scratch memory of one thread for attention.
 struct AttentionScratch {
-  explicit AttentionScratch(std::size_t head_dim)
-      : q(kMaxQueryRows, head_dim), part(kMaxQueryRows, head_dim), out(kMaxQueryRows, head_dim) {}
+  explicit AttentionScratch(HeadWidths most)
+      : q(kMaxQueryRows, most.key), part(kMaxQueryRows, most.value), out(kMaxQueryRows, most.value) {}
   bool ok() const { return q.ok() && part.ok() && out.ok(); }
 
-  FloatBuffer q, part, out;  // [kMaxQueryRows][head_dim]
+  FloatBuffer q;          // [kMaxQueryRows][key width]
+  FloatBuffer part, out;  // [kMaxQueryRows][value width]
   float part_max[kMaxQueryRows], part_sum[kMaxQueryRows], max[kMaxQueryRows], sum[kMaxQueryRows];
   std::int32_t first[kMaxQueryRows], last[kMaxQueryRows];
 };
@@ -68,6 +74,9 @@ struct AttentionScratch {
 struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
   bool ok() const;
+
+  /// Memory for so many rows of partial results; false if there is none: the memory is then as before.
+  bool grow_spans(std::size_t rows);
 
   /// Keeps only the rows of `output_rows`, in their order: compacts rows, x, cos and sin.
   void keep_output_rows();
@@ -79,21 +88,23 @@ struct Workspace {
   // The current step.
   std::size_t tiled_rows = 0;  // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
   std::vector<StepRow> rows;   // prompt rows first
-  std::vector<std::size_t> output_rows;   // rows whose hidden state is an output, ascending
-  AttentionPlan attention_plan;           // for all rows
-  AttentionPlan output_attention;         // for `output_rows`
-  std::atomic<std::size_t> next_unit{0};  // next work item of attention, handed out in order
-  std::atomic<bool> stop[2] = {};         // by parity of the layer (step.cc)
-  std::atomic<bool> failed{false};        // a product of `tiles` failed
+  std::vector<std::size_t> output_rows;        // rows whose hidden state is an output, ascending
+  std::vector<AttentionPlan> attention_plans;  // for all rows; one for each number of heads
+  std::vector<AttentionPlan> output_plans;     // for `output_rows`, the same
+  std::vector<std::size_t> plan_of;            // [layers]: index into both
+  std::atomic<std::size_t> next_unit{0};       // next work item of attention, handed out in order
+  std::atomic<bool> stop[2] = {};              // by parity of the layer (step.cc)
+  std::atomic<bool> failed{false};             // a product of `tiles` failed
 
   std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors with tiles; else null
 
-  FloatBuffer x;                      // [rows][hidden] the residual stream
-  FloatBuffer y;                      // [rows][hidden] the output of attention or FFN, added to x
-  FloatBuffer q, k, v;                // [rows][heads * head_dim], [rows][kv_heads * head_dim] twice
-  FloatBuffer attention;              // [rows][heads * head_dim]
-  FloatBuffer gate, up;               // [rows][ffn]
-  std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][head_dim / 2]
+  FloatBuffer x;  // [rows][hidden] the residual stream
+  FloatBuffer y;  // [rows][hidden] the output of attention or FFN, added to x
+  // Rows of the width that the layer gives them.
+  FloatBuffer q, k, v;                // [rows][Attention::q_width()], k_width(), v_width()
+  FloatBuffer attention;              // [rows][Attention::out_width()]
+  FloatBuffer gate, up;               // [rows][Ffn::width()]
+  std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][rotated pairs of a head]
 
   ActivationBuffer shared_activations;            // activations of all rows
   std::vector<ActivationBuffer> own_activations;  // [threads], for steps of few rows
@@ -102,7 +113,7 @@ struct Workspace {
 
   // Attention of few queries over many keys (attention.h): partial results by (unit, span), merged in order.
   std::vector<float> span_max, span_sum;  // [units * spans * rows of a unit]
-  FloatBuffer span_out;                   // [units * spans * rows of a unit][head_dim]
+  FloatBuffer span_out;                   // [units * spans * rows of a unit][value width]
 };
 
 /// Up to this many rows, every thread computes the activations of all rows itself: cheaper than to share the

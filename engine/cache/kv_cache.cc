@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,31 +22,54 @@ struct KvSequence::State {
   std::size_t length = 0;
   std::vector<PageTable> tables;  // [classes], all with the same number of pages
 
-  explicit State(KvPool& p) : pool(&p), tables(p.classes()) {}
+  const std::optional<std::size_t> fixed;  // the class of fixed states
+  CachePage* current = nullptr;            // the fixed states after `length` tokens; null: zeros
+  CachePage* next = nullptr;               // reserved: after the step
+  CachePage* at_border = nullptr;          // reserved: at the last page border within the step
+
+  explicit State(KvPool& p) : pool(&p), tables(p.classes()), fixed(p.fixed_class()) {}
   ~State() { shrink(0); }
 
   std::size_t page_count() const { return tables.empty() ? 0 : tables[0].pages.size(); }
 
   /// The page of the next token, if another sequence or the prefix cache holds it too; else null.
   CachePage* shared_last(std::size_t cls) const;
-  std::size_t bytes_needed(std::size_t pages) const;
+  std::size_t bytes_needed(std::size_t n) const;
   void grow_to(std::size_t pages);
   bool grow(std::size_t pages);
   bool make_last_private(std::size_t cls);
   void shrink(std::size_t pages);
+
+  /// The last page border that a step of n tokens reaches: its length; 0 if it reaches none.
+  std::size_t border(std::size_t n) const {
+    const std::size_t last = (length + n) / kTokens * kTokens;
+    return last > length ? last : 0;
+  }
+  bool needs_border_page(std::size_t n) const { return border(n) != 0 && border(n) != length + n; }
+  bool reserve_states(std::size_t n);
+  void advance_states(std::size_t n);
+  void replace(CachePage*& page, CachePage* by);
+  void drop_reserved();
+
+  /// The newest snapshot of at most `most` tokens: its length; 0 if there is none.
+  std::size_t snapshot_at_most(std::size_t most) const;
+  void release_snapshots_before(std::size_t tokens);
+  std::size_t window_floor() const;
 };
 
 CachePage* KvSequence::State::shared_last(std::size_t cls) const {
-  if (length % kTokens == 0) return nullptr;
+  if (length % kTokens == 0 || cls == fixed) return nullptr;
   CachePage* page = tables[cls].pages[length / kTokens];
   return page->references > 1 ? page : nullptr;
 }
 
-std::size_t KvSequence::State::bytes_needed(std::size_t pages) const {
+std::size_t KvSequence::State::bytes_needed(std::size_t n) const {
+  const std::size_t pages = pages_for(length + n);
   const std::size_t more = pages - std::min(pages, page_count());
   std::size_t bytes = 0;
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
-    bytes += (more + (shared_last(cls) != nullptr)) * pool->page_bytes(cls);
+    const std::size_t states = (next == nullptr) + (at_border == nullptr && needs_border_page(n));
+    bytes += (cls == fixed ? states : more + (shared_last(cls) != nullptr)) * pool->page_bytes(cls);
   }
   return bytes;
 }
@@ -61,8 +85,8 @@ bool KvSequence::State::grow(std::size_t pages) {
   const std::size_t before = page_count();
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     while (tables[cls].pages.size() < pages) {
-      CachePage* page = pool->allocate(cls);
-      if (page == nullptr) {
+      CachePage* page = cls == fixed ? nullptr : pool->allocate(cls);
+      if (page == nullptr && cls != fixed) {
         shrink(before);
         return false;
       }
@@ -92,6 +116,67 @@ void KvSequence::State::shrink(std::size_t pages) {
     }
     if (pages == 0) table.first_page = 0;
   }
+  drop_reserved();
+  if (pages == 0) replace(current, nullptr);
+}
+
+bool KvSequence::State::reserve_states(std::size_t n) {
+  if (!fixed) return true;
+  if (next == nullptr) next = pool->allocate(*fixed);
+  if (at_border == nullptr && needs_border_page(n)) at_border = pool->allocate(*fixed);
+  return next != nullptr && (at_border != nullptr || !needs_border_page(n));
+}
+
+/// The state after the step becomes current, and the one at the border that it passed a snapshot.
+void KvSequence::State::advance_states(std::size_t n) {
+  if (!fixed || n == 0) return;
+  if (const std::size_t end = border(n); end != 0) {
+    CachePage*& snapshot = tables[*fixed].pages[end / kTokens - 1];
+    if (needs_border_page(n)) {
+      replace(snapshot, std::exchange(at_border, nullptr));
+    } else {
+      pool->retain(*fixed, next);
+      replace(snapshot, next);
+    }
+    release_snapshots_before(snapshot_at_most(end - kTokens));
+  }
+  replace(current, std::exchange(next, nullptr));
+}
+
+/// Takes over the reference `by`.
+void KvSequence::State::replace(CachePage*& page, CachePage* by) {
+  if (fixed) pool->release(*fixed, std::exchange(page, by));
+}
+
+void KvSequence::State::drop_reserved() {
+  replace(next, nullptr);
+  replace(at_border, nullptr);
+}
+
+std::size_t KvSequence::State::snapshot_at_most(std::size_t most) const {
+  const PageTable& table = tables[*fixed];
+  for (std::size_t i = std::min(most / kTokens, table.pages.size()); i > table.first_page; --i) {
+    if (table.pages[i - 1] != nullptr) return i * kTokens;
+  }
+  return 0;
+}
+
+void KvSequence::State::release_snapshots_before(std::size_t tokens) {
+  if (tokens == 0) return;
+  PageTable& table = tables[*fixed];
+  for (; (table.first_page + 1) * kTokens < tokens; ++table.first_page) {
+    replace(table.pages[table.first_page], nullptr);
+  }
+}
+
+std::size_t KvSequence::State::window_floor() const {
+  std::size_t floor = 0;
+  for (std::size_t cls = 0; cls < tables.size(); ++cls) {
+    const std::size_t first_page = tables[cls].first_page;
+    if (cls != fixed && first_page > pool->sink_pages(cls))
+      floor = std::max(floor, first_page * kTokens + pool->window(cls) - 1);
+  }
+  return floor;
 }
 
 KvSequence::KvSequence(KvPool& pool) : state_(std::make_unique<State>(pool)) {}
@@ -116,7 +201,7 @@ Result<void> KvSequence::reserve(std::size_t n) {
     return no_room([] { return "a sequence holds at most " + std::to_string(kMaxSequenceTokens); });
   }
   const std::size_t pages = pages_for(s.length + n);
-  const std::size_t bytes = s.bytes_needed(pages);
+  const std::size_t bytes = s.bytes_needed(n);
   if (!pool.evict_for(bytes)) {
     return no_room([&] {
       return "they take " + std::to_string(bytes) + " bytes, and " + std::to_string(pool.bytes_in_use()) +
@@ -132,26 +217,42 @@ Result<void> KvSequence::reserve(std::size_t n) {
     return no_memory();
   }
   const std::size_t before = s.page_count();
-  bool done = s.grow(pages);
+  bool done = s.grow(pages) && s.reserve_states(n);
   for (std::size_t cls = 0; done && cls < s.tables.size(); ++cls) done = s.make_last_private(cls);
   if (done) return {};
   s.shrink(before);
   return no_memory();
 }
 
-void KvSequence::advance(std::size_t n) { state_->length += n; }
+void KvSequence::advance(std::size_t n) {
+  state_->advance_states(n);
+  state_->length += n;
+}
 
 void KvSequence::truncate(std::size_t length) {
   State& s = *state_;
-  s.length = std::min(s.length, length < truncation_floor() ? 0 : length);
-  s.shrink(pages_for(s.length));
+  std::size_t kept = std::min(s.length, length);
+  if (s.fixed && kept < s.length) kept = s.snapshot_at_most(kept);
+  if (kept < s.window_floor()) kept = 0;
+  if (s.fixed && kept != 0 && kept < s.length) {
+    CachePage* snapshot = held(*s.fixed, kept / kTokens - 1);
+    s.pool->retain(*s.fixed, snapshot);
+    s.replace(s.current, snapshot);
+  }
+  s.length = kept;
+  s.shrink(pages_for(kept));
 }
 
 void KvSequence::release_unseen(std::size_t back) {
   State& s = *state_;
+  const std::size_t oldest = s.length - std::min(back, s.length);  // that truncate() may restore
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
+    if (cls == s.fixed) {
+      s.release_snapshots_before(s.snapshot_at_most(oldest));
+      continue;
+    }
     PageTable& table = s.tables[cls];
-    const std::size_t first_seen = s.pool->first_seen_page(cls, s.length - std::min(back, s.length));
+    const std::size_t first_seen = s.pool->first_seen_page(cls, oldest);
     for (; table.first_page < first_seen; ++table.first_page) {
       if (table.first_page < s.pool->sink_pages(cls)) continue;
       s.pool->release(cls, std::exchange(table.pages[table.first_page], nullptr));
@@ -161,13 +262,13 @@ void KvSequence::release_unseen(std::size_t back) {
 
 std::size_t KvSequence::truncation_floor() const {
   const State& s = *state_;
-  std::size_t floor = 0;
-  for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
-    const std::size_t first_page = s.tables[cls].first_page;
-    if (first_page > s.pool->sink_pages(cls))
-      floor = std::max(floor, first_page * kTokens + s.pool->window(cls) - 1);
+  const std::size_t floor = s.window_floor();
+  if (!s.fixed) return floor;
+  const PageTable& table = s.tables[*s.fixed];
+  for (std::size_t i = table.first_page; i < table.pages.size(); ++i) {
+    if (table.pages[i] != nullptr && (i + 1) * kTokens >= floor) return (i + 1) * kTokens;
   }
-  return floor;
+  return s.length;
 }
 
 KvSequence KvSequence::fork() const {
@@ -185,14 +286,31 @@ KvSequence KvSequence::fork() const {
       if (page != nullptr) s.pool->retain(cls, page);
     }
   }
+  o.current = s.current;
+  if (o.current != nullptr) s.pool->retain(*s.fixed, o.current);
   return other;
 }
 
-void KvSequence::adopt_pages(std::size_t length, std::vector<PageTable> tables) {
+StateStep KvSequence::state_step(std::size_t layer, std::size_t n) const {
+  const State& s = *state_;
+  const std::size_t offset = s.pool->state_offset(layer);
+  StateStep step{.after = s.next->bytes + offset};
+  if (s.current != nullptr) step.before = s.current->bytes + offset;
+  if (s.needs_border_page(n)) {
+    step.snapshot = s.at_border->bytes + offset;
+    step.snapshot_tokens = s.border(n) - s.length;
+  }
+  return step;
+}
+
+CachePage* KvSequence::state() const { return state_->current; }
+
+void KvSequence::adopt_pages(std::size_t length, std::vector<PageTable> tables, CachePage* state) {
   State& s = *state_;
   s.shrink(0);
   s.length = length;
   s.tables = std::move(tables);
+  s.current = state;
 }
 
 std::size_t KvSequence::first_page(std::size_t cls) const { return state_->tables[cls].first_page; }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "weights/try.h"
 
 namespace partita::internal {
 namespace {
@@ -10,25 +13,31 @@ bool is_held(const KvPool& pool, std::size_t cls, std::uint64_t first, std::size
   return page >= first || page < pool.sink_pages(cls);
 }
 
-/// Writes zeros to the slots of a page from `tokens` on; kernels.h has the layout.
-void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::byte* page) {
+/// Writes zeros to the slots of one head from `tokens` on; kernels.h has the layout.
+void clear_slots(KvType type, HeadWidths widths, std::size_t tokens, std::byte* head) {
   constexpr std::size_t kKeyTile = 16;  // tokens whose keys lie side by side
-  const KvType type = pool.type();
-  const std::size_t dim = pool.head_dim(), key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type));
+  const std::size_t key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type));
   const std::size_t scales = kv_scale_bytes(type), scale = scales / kPageTokens;
   const auto clear = [](std::byte* at, std::size_t bytes) { std::memset(at, 0, bytes); };
-  for (std::byte* head = page; head < page + pool.page_bytes(cls);) {
-    for (std::size_t tile = 0; tile < kPageTokens / kKeyTile; ++tile) {
-      const std::size_t kept =
-          std::clamp<std::size_t>(tokens, tile * kKeyTile, (tile + 1) * kKeyTile) - tile * kKeyTile;
-      for (std::size_t d = 0; d < dim; ++d) {
-        clear(head + ((tile * dim + d) * kKeyTile + kept) * key, (kKeyTile - kept) * key);
-      }
+  for (std::size_t tile = 0; tile < kPageTokens / kKeyTile; ++tile) {
+    const std::size_t kept =
+        std::clamp<std::size_t>(tokens, tile * kKeyTile, (tile + 1) * kKeyTile) - tile * kKeyTile;
+    for (std::size_t d = 0; d < widths.key; ++d) {
+      clear(head + ((tile * widths.key + d) * kKeyTile + kept) * key, (kKeyTile - kept) * key);
     }
-    head += kv_key_bytes(type, dim);
-    clear(head + tokens * scale, (kPageTokens - tokens) * scale);
-    clear(head + scales + tokens * dim * value, (kPageTokens - tokens) * dim * value);
-    head += kv_value_bytes(type, dim);
+  }
+  std::byte* values = head + kv_key_bytes(type, widths.key);
+  clear(values + tokens * scale, (kPageTokens - tokens) * scale);
+  clear(values + scales + tokens * widths.value * value, (kPageTokens - tokens) * widths.value * value);
+}
+
+/// The same for all heads of a page.
+void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::byte* page) {
+  for (std::size_t layer = 0; layer < pool.layers().size(); ++layer) {
+    const auto* kv = std::get_if<KvShape>(&pool.layers()[layer]);
+    if (kv == nullptr || pool.class_of(layer) != cls) continue;
+    for (std::size_t head = 0; head < kv->heads; ++head)
+      clear_slots(pool.type(), kv->widths, tokens, page + pool.k_offset(layer, head));
   }
 }
 
@@ -36,7 +45,9 @@ void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::b
 struct NewPages {
   KvPool& pool;
   std::vector<PageTable> tables;  // [classes]; null: not held
+  CachePage* state = nullptr;     // of the fixed class, if there is one
   ~NewPages() {
+    if (state != nullptr) pool.release(*pool.fixed_class(), state);
     for (std::size_t cls = 0; cls < tables.size(); ++cls) {
       for (CachePage* page : tables[cls].pages) pool.release(cls, page);
     }
@@ -46,24 +57,30 @@ struct NewPages {
 }  // namespace
 
 std::vector<std::uint64_t> kv_layout(const KvPool& pool) {
-  std::vector<std::uint64_t> layout = {static_cast<std::uint64_t>(pool.type()), pool.head_dim(), kPageTokens,
-                                       pool.classes()};
-  for (std::size_t cls = 0; cls < pool.classes(); ++cls) {
-    layout.insert(layout.end(), {pool.window(cls), pool.sink_pages(cls), pool.page_bytes(cls)});
+  std::vector<std::uint64_t> layout = {static_cast<std::uint64_t>(pool.type()), kPageTokens};
+  for (const StateShape& shape : pool.layers()) {
+    if (const auto* kv = std::get_if<KvShape>(&shape)) {
+      layout.insert(layout.end(), {kv->heads, kv->widths.key, kv->widths.value, kv->window, kv->sinks});
+    } else {
+      layout.insert(layout.end(), {0, std::get<FixedShape>(shape).bytes});
+    }
   }
   return layout;
 }
 
 std::vector<std::uint64_t> first_pages(const KvSequence& sequence) {
   std::vector<std::uint64_t> first;
-  for (std::size_t cls = 0; cls < sequence.pool().classes(); ++cls) first.push_back(sequence.first_page(cls));
+  const KvPool& pool = sequence.pool();
+  for (std::size_t cls = 0; cls < pool.classes(); ++cls)
+    first.push_back(pool.is_fixed(cls) ? 0 : sequence.first_page(cls));
   return first;
 }
 
 bool are_valid_first_pages(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first) {
   if (first.size() != pool.classes()) return false;
   for (std::size_t cls = 0; cls < first.size(); ++cls) {
-    if (first[cls] > pool.first_seen_page(cls, length)) return false;
+    const std::size_t most = pool.is_fixed(cls) ? 0 : pool.first_seen_page(cls, length);
+    if (first[cls] > most) return false;
   }
   return true;
 }
@@ -71,6 +88,10 @@ bool are_valid_first_pages(const KvPool& pool, std::size_t length, std::span<con
 std::uint64_t kv_bytes(const KvPool& pool, std::size_t length, std::span<const std::uint64_t> first) {
   std::uint64_t bytes = 0;
   for (std::size_t cls = 0; cls < first.size(); ++cls) {
+    if (pool.is_fixed(cls)) {
+      bytes += length > 0 ? pool.page_bytes(cls) : 0;
+      continue;
+    }
     const std::uint64_t missing = first[cls] - std::min<std::uint64_t>(first[cls], pool.sink_pages(cls));
     bytes += (pages_for(length) - missing) * pool.page_bytes(cls);
   }
@@ -82,6 +103,11 @@ bool write_pages(const KvSequence& sequence, const std::function<bool(std::span<
   const std::size_t length = sequence.length(), pages = pages_for(length);
   std::vector<std::byte> last;
   for (std::size_t cls = 0; cls < pool.classes(); ++cls) {
+    if (pool.is_fixed(cls)) {
+      if (sequence.state() != nullptr && !write({sequence.state()->bytes, pool.page_bytes(cls)}))
+        return false;
+      continue;
+    }
     for (std::size_t i = 0; i < pages; ++i) {
       if (!is_held(pool, cls, sequence.first_page(cls), i)) continue;
       std::span<const std::byte> page(sequence.page(cls, i), pool.page_bytes(cls));
@@ -109,21 +135,28 @@ Result<void> read_pages(const std::function<bool(std::span<std::byte>)>& read, s
   }
   NewPages taken{pool, std::vector<PageTable>(pool.classes())};
   for (PageTable& table : taken.tables) table.pages.assign(pages_for(length), nullptr);
+  const auto read_page = [&](std::size_t cls, CachePage*& page) -> Result<void> {
+    page = pool.allocate(cls);
+    if (page == nullptr) {
+      return Error{ErrorCode::kOutOfMemory,
+                   "the machine has no memory for the KV cache of " + std::to_string(length) + " tokens"};
+    }
+    if (!read({page->bytes, pool.page_bytes(cls)}))
+      return Error{ErrorCode::kIo, "the pages of a session cannot be read"};
+    return {};
+  };
   for (std::size_t cls = 0; cls < taken.tables.size(); ++cls) {
     PageTable& table = taken.tables[cls];
+    if (pool.is_fixed(cls)) {
+      if (length > 0) TRY(read_page(cls, taken.state));
+      continue;
+    }
     table.first_page = first[cls];
     for (std::size_t i = 0; i < table.pages.size(); ++i) {
-      if (!is_held(pool, cls, first[cls], i)) continue;
-      table.pages[i] = pool.allocate(cls);
-      if (table.pages[i] == nullptr) {
-        return Error{ErrorCode::kOutOfMemory,
-                     "the machine has no memory for the KV cache of " + std::to_string(length) + " tokens"};
-      }
-      if (!read({table.pages[i]->bytes, pool.page_bytes(cls)}))
-        return Error{ErrorCode::kIo, "the pages of a session cannot be read"};
+      if (is_held(pool, cls, first[cls], i)) TRY(read_page(cls, table.pages[i]));
     }
   }
-  sequence.adopt_pages(length, std::move(taken.tables));
+  sequence.adopt_pages(length, std::move(taken.tables), std::exchange(taken.state, nullptr));
   return {};
 }
 

@@ -15,8 +15,8 @@ namespace partita::internal {
 /// little-endian words.
 std::vector<std::uint64_t> kv_layout(const KvPool& pool);
 
-/// For each class, the first page that the sequence holds, sinks not counted. Together with the length it
-/// determines which pages are held. [classes]
+/// For each class, the first page that the sequence holds, sinks not counted; 0 for a fixed class, of which
+/// the current state alone is kept. Together with the length it determines which pages are held. [classes]
 std::vector<std::uint64_t> first_pages(const KvSequence& sequence);
 
 /// Whether `first` can be the first pages of a sequence of `length` tokens: true if every page that later

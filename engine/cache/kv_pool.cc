@@ -23,6 +23,9 @@ struct Slab {
   Slab* next = nullptr;
 };
 
+constexpr std::size_t kAlignment = 64;
+std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
 void push(CachePage*& list, CachePage* page) { page->next = std::exchange(list, page); }
 CachePage* pop(CachePage*& list) { return std::exchange(list, list->next); }
 
@@ -30,9 +33,9 @@ CachePage* pop(CachePage*& list) { return std::exchange(list, list->next); }
 
 struct KvPool::Impl {
   struct Class {
+    bool fixed = false;
     std::uint32_t window = 0;
     std::uint32_t sinks = 0;  // tokens
-    std::size_t layers = 0;
     std::size_t page_bytes = 0;
     Slab* slabs = nullptr;
     CachePage* free = nullptr;   // pages without references, with memory
@@ -40,13 +43,13 @@ struct KvPool::Impl {
   };
   struct Place {  // of a layer
     std::size_t cls = 0;
-    std::size_t index = 0;  // among the layers of its class
+    std::size_t offset = 0;                     // in a page
+    std::size_t key_bytes = 0, head_bytes = 0;  // K, and K with V, of one head in one page
   };
 
   KvType type;
   std::size_t budget = 0;
-  std::size_t kv_heads = 0, head_dim = 0;
-  std::size_t key_bytes = 0, head_bytes = 0;  // K, and K with V, of one head in one page
+  std::vector<StateShape> layers;
   std::vector<Class> classes;
   std::vector<Place> places;   // [layers]
   std::size_t live_bytes = 0;  // of pages with at least one reference
@@ -54,8 +57,11 @@ struct KvPool::Impl {
   std::size_t free_bytes = 0;  // of pages in the free lists
   IdlePageCache* idle_cache = nullptr;
 
-  Impl(const Config& config, KvType kv_type, std::size_t budget_bytes);
+  Impl(std::span<const StateShape> shapes, KvType kv_type, std::size_t budget_bytes);
   ~Impl();
+
+  /// Makes room for a layer in the pages of the class like `cls`.
+  Place place(const Class& cls, std::size_t bytes);
 
   bool is_idle(const CachePage& page) const { return page.cached && page.references == 1; }
 
@@ -68,21 +74,28 @@ struct KvPool::Impl {
   void free_page(std::size_t cls, CachePage* page);
 };
 
-KvPool::Impl::Impl(const Config& config, KvType kv_type, std::size_t budget_bytes)
-    : type(kv_type), budget(budget_bytes), kv_heads(config.kv_heads), head_dim(config.head_dim) {
-  key_bytes = kv_key_bytes(type, config.head_dim);
-  head_bytes = key_bytes + kv_value_bytes(type, config.head_dim);
-  places.reserve(config.layer_kinds.size());
-  for (const LayerKind& kind : config.layer_kinds) {
-    const auto same = [&](const Class& c) { return c.window == kind.window && c.sinks == kind.sinks; };
-    auto cls = std::find_if(classes.begin(), classes.end(), same);
-    if (cls == classes.end()) {
-      cls = classes.insert(classes.end(), Class{.window = kind.window, .sinks = kind.sinks});
-    }
-    places.push_back({static_cast<std::size_t>(cls - classes.begin()), cls->layers});
-    ++cls->layers;
+KvPool::Impl::Impl(std::span<const StateShape> shapes, KvType kv_type, std::size_t budget_bytes)
+    : type(kv_type), budget(budget_bytes), layers(shapes.begin(), shapes.end()), places(shapes.size()) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto* kv = std::get_if<KvShape>(&layers[i]);
+    if (kv == nullptr) continue;
+    places[i] = place({.window = kv->window, .sinks = kv->sinks}, kv->heads * kv->head_bytes(type));
+    places[i].key_bytes = kv->key_bytes(type);
+    places[i].head_bytes = kv->head_bytes(type);
   }
-  for (Class& cls : classes) cls.page_bytes = cls.layers * kv_heads * head_bytes;
+  for (std::size_t i = 0; i < layers.size(); ++i) {  // after the others: their class is the last
+    const auto* state = std::get_if<FixedShape>(&layers[i]);
+    if (state != nullptr) places[i] = place({.fixed = true}, aligned(state->bytes));
+  }
+}
+
+KvPool::Impl::Place KvPool::Impl::place(const Class& like, std::size_t bytes) {
+  auto cls = std::find_if(classes.begin(), classes.end(), [&](const Class& c) {
+    return c.fixed == like.fixed && c.window == like.window && c.sinks == like.sinks;
+  });
+  if (cls == classes.end()) cls = classes.insert(classes.end(), like);
+  const std::size_t offset = std::exchange(cls->page_bytes, cls->page_bytes + bytes);
+  return {.cls = static_cast<std::size_t>(cls - classes.begin()), .offset = offset};
 }
 
 KvPool::Impl::~Impl() {
@@ -121,12 +134,16 @@ void KvPool::Impl::free_page(std::size_t cls, CachePage* page) {
   free_bytes += c.page_bytes;
 }
 
-KvPool::KvPool(const Config& config, KvType type, std::size_t budget_bytes)
-    : impl_(std::make_unique<Impl>(config, type, budget_bytes)) {}
+KvPool::KvPool(std::span<const StateShape> layers, KvType type, std::size_t budget_bytes)
+    : impl_(std::make_unique<Impl>(layers, type, budget_bytes)) {}
 KvPool::~KvPool() = default;
 
 std::size_t KvPool::classes() const { return impl_->classes.size(); }
 std::size_t KvPool::class_of(std::size_t layer) const { return impl_->places[layer].cls; }
+std::optional<std::size_t> KvPool::fixed_class() const {
+  const std::size_t count = classes();
+  return count > 0 && is_fixed(count - 1) ? std::optional(count - 1) : std::nullopt;
+}
 std::uint32_t KvPool::window(std::size_t cls) const { return impl_->classes[cls].window; }
 std::size_t KvPool::sink_pages(std::size_t cls) const { return impl_->classes[cls].sinks / kPageTokens; }
 std::size_t KvPool::page_bytes(std::size_t cls) const { return impl_->classes[cls].page_bytes; }
@@ -134,7 +151,8 @@ std::size_t KvPool::bytes_in_use() const { return impl_->live_bytes; }
 std::size_t KvPool::idle_bytes() const { return impl_->idle_bytes; }
 std::size_t KvPool::budget_bytes() const { return impl_->budget; }
 KvType KvPool::type() const { return impl_->type; }
-std::size_t KvPool::head_dim() const { return impl_->head_dim; }
+std::span<const StateShape> KvPool::layers() const { return impl_->layers; }
+bool KvPool::is_fixed(std::size_t cls) const { return impl_->classes[cls].fixed; }
 
 std::size_t KvPool::first_seen_page(std::size_t cls, std::size_t position) const {
   const std::size_t seen = window(cls);
@@ -144,6 +162,10 @@ std::size_t KvPool::first_seen_page(std::size_t cls, std::size_t position) const
 std::size_t KvPool::min_bytes_for(std::size_t tokens) const {
   std::size_t bytes = 0;
   for (std::size_t cls = 0; cls < classes() && tokens > 0; ++cls) {
+    if (is_fixed(cls)) {
+      bytes += 2 * page_bytes(cls);
+      continue;
+    }
     const std::size_t first_seen = first_seen_page(cls, tokens - 1);
     const std::size_t unseen = first_seen - std::min(first_seen, sink_pages(cls));
     bytes += (pages_for(tokens) - unseen) * page_bytes(cls);
@@ -152,11 +174,13 @@ std::size_t KvPool::min_bytes_for(std::size_t tokens) const {
 }
 
 std::size_t KvPool::k_offset(std::size_t layer, std::size_t head) const {
-  return (impl_->places[layer].index * impl_->kv_heads + head) * impl_->head_bytes;
+  const Impl::Place& place = impl_->places[layer];
+  return place.offset + head * place.head_bytes;
 }
 std::size_t KvPool::v_offset(std::size_t layer, std::size_t head) const {
-  return k_offset(layer, head) + impl_->key_bytes;
+  return k_offset(layer, head) + impl_->places[layer].key_bytes;
 }
+std::size_t KvPool::state_offset(std::size_t layer) const { return impl_->places[layer].offset; }
 
 bool KvPool::evict_for(std::size_t bytes) {
   Impl& pool = *impl_;

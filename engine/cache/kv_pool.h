@@ -3,16 +3,21 @@
 //
 // Layers with the same visibility (global, or a sliding window and its sinks) form a class; a page holds 64
 // tokens for all layers of its class. So a class with a window can release pages that are outside the window,
-// independently of the other classes. Inside a page: [layer of the class][kv head]{ K: [4][head_dim][16], V:
-// [64][head_dim] } of KvType, the scales of V before it if the type has scales (kernels.h), 64-byte aligned.
+// independently of the other classes. Inside a page: [layer of the class][kv head]{ K: [4][key width][16], V:
+// [64][value width] } of KvType, the scales of V before it if the type has scales (kernels.h), 64-byte
+// aligned.
+//
+// The fixed states of all other layers form a class of their own, the last. Its pages are states after a
+// number of tokens: [layer], each 64-byte aligned.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 
-#include "engine/config.h"
-#include "engine/kernels/kernels.h"
+#include "engine/cache/state_shape.h"
 
 namespace partita::internal {
 
@@ -35,8 +40,8 @@ class IdlePageCache {
 /// Not thread-safe: the pool serves the step of the engine. Objects that hold pages must not outlive it.
 class KvPool {
  public:
-  /// budget_bytes: the limit for all pages; 0 for no limit.
-  KvPool(const Config& config, KvType type, std::size_t budget_bytes);
+  /// layers: what each layer keeps. budget_bytes: the limit for all pages; 0 for no limit.
+  KvPool(std::span<const StateShape> layers, KvType type, std::size_t budget_bytes);
   ~KvPool();
   KvPool(const KvPool&) = delete;
   KvPool& operator=(const KvPool&) = delete;
@@ -46,7 +51,11 @@ class KvPool {
   std::size_t page_bytes(std::size_t cls) const;
   std::size_t budget_bytes() const;
   KvType type() const;
-  std::size_t head_dim() const;
+  std::span<const StateShape> layers() const;
+
+  /// Whether the class holds fixed states; no model has two such classes.
+  bool is_fixed(std::size_t cls) const;
+  std::optional<std::size_t> fixed_class() const;
 
   std::size_t bytes_in_use() const;  // of pages with at least one reference
   std::size_t idle_bytes() const;    // of these, the pages that only the idle cache holds
@@ -57,16 +66,19 @@ class KvPool {
   /// The number of pages at the start of a sequence that hold attention sinks, which every token attends to.
   std::size_t sink_pages(std::size_t cls) const;
 
-  /// The first page that the token at `position` and later tokens attend to, sinks not counted.
+  /// The first page that the token at `position` and later tokens attend to, sinks not counted. Not of a
+  /// fixed class.
   std::size_t first_seen_page(std::size_t cls, std::size_t position) const;
 
-  /// Bytes of the pages that the last of `tokens` tokens attends to: the minimum for a sequence of this
-  /// length.
+  /// Bytes of the pages that the last of `tokens` tokens attends to, and of the state before it and after it:
+  /// the minimum for a sequence of this length.
   std::size_t min_bytes_for(std::size_t tokens) const;
 
   /// Offset of layer `layer`, KV head `head` inside a page of its class; V follows K.
   std::size_t k_offset(std::size_t layer, std::size_t head) const;
   std::size_t v_offset(std::size_t layer, std::size_t head) const;
+  /// Offset of the state of layer `layer` inside a page of the fixed class.
+  std::size_t state_offset(std::size_t layer) const;
 
   /// Returns whether `bytes` more fit into the budget; evicts idle pages if needed.
   bool evict_for(std::size_t bytes);

@@ -53,6 +53,10 @@ std::size_t PrefixCache::usable(std::span<Node* const> path, std::size_t length)
     const std::size_t end = std::min((i + 1) * kPageTokens, length);
     bool complete = true;
     for (std::size_t cls = 0; cls < run.size(); ++cls) {
+      if (pool_.is_fixed(cls)) {
+        complete = complete && path[i]->pages[cls] != nullptr && end == (i + 1) * kPageTokens;
+        continue;
+      }
       run[cls] = path[i]->pages[cls] != nullptr ? run[cls] + 1 : 0;
       if (run[cls] == i + 1) sinks[cls] = std::min(i + 1, pool_.sink_pages(cls));
       const std::size_t first_seen = pool_.first_seen_page(cls, end);
@@ -89,7 +93,7 @@ bool PrefixCache::reuse_prefix(std::span<const std::int32_t> keys, KvSequence& s
     table.pages.assign(pages_for(length), nullptr);  // nothing throws after this
   for (std::size_t cls = 0; cls < tables.size(); ++cls) {
     PageTable& table = tables[cls];
-    table.first_page = pool_.first_seen_page(cls, length);
+    table.first_page = pool_.is_fixed(cls) ? table.pages.size() - 1 : pool_.first_seen_page(cls, length);
     for (std::size_t i = table.pages.size(); i > 0; --i) {
       if (i <= table.first_page && i > pool_.sink_pages(cls)) continue;
       table.pages[i - 1] = path_[i - 1]->pages[cls];
@@ -97,7 +101,12 @@ bool PrefixCache::reuse_prefix(std::span<const std::int32_t> keys, KvSequence& s
       touch(*path_[i - 1], cls);
     }
   }
-  sequence.adopt_pages(length, std::move(tables));
+  CachePage* state = nullptr;
+  if (const auto fixed = pool_.fixed_class()) {
+    state = tables[*fixed].pages.back();
+    pool_.retain(*fixed, state);
+  }
+  sequence.adopt_pages(length, std::move(tables), state);
   return true;
 }
 
@@ -156,9 +165,11 @@ void PrefixCache::drop_page(Node& node, std::size_t cls) {
   lru_.erase(node.lru_entry[cls]);
 }
 
+bool PrefixCache::is_whole(std::size_t cls) const { return pool_.window(cls) == 0 && !pool_.is_fixed(cls); }
+
 bool PrefixCache::is_evictable(const LruEntry& entry) const {
   if (entry.node->pages[entry.cls]->references > 1) return false;
-  return pool_.window(entry.cls) != 0 || entry.node->children.empty();
+  return !is_whole(entry.cls) || entry.node->children.empty();
 }
 
 /// Removes a leaf without pages, and its ancestors that then are such leaves.
@@ -183,7 +194,7 @@ void PrefixCache::evict(std::size_t bytes) {
       continue;
     }
     Node* node = at->node;
-    const bool whole = pool_.window(at->cls) == 0;
+    const bool whole = is_whole(at->cls);
     const std::size_t cls = at->cls;
     while (at != lru_.end() && at->node == node && (whole || at->cls == cls)) ++at;
     for (std::size_t c = 0; c < pool_.classes(); ++c) {

@@ -5,7 +5,8 @@
 //
 // The tree keeps pages while memory is free and evicts the least recently used (LRU) page first. A page of a
 // global class is evicted only from a leaf, because the pages after it are useless without it. A page of a
-// windowed class may be evicted anywhere: a prefix is usable if the window before its end is present.
+// windowed class may be evicted anywhere: a prefix is usable if the window before its end is present. So may
+// a snapshot of fixed states: a prefix is usable up to the end of a page with a snapshot.
 #pragma once
 
 #include <cstddef>
@@ -54,7 +55,8 @@ class PrefixCache final : public IdlePageCache {
   struct Node {
     Node* parent = nullptr;
     std::vector<std::int32_t> keys;            // [64]
-    std::vector<CachePage*> pages;             // [classes], null: not cached
+    std::vector<CachePage*> pages;             // [classes], null: not cached; of a fixed class, the snapshot
+                                               // after these tokens
     std::vector<LruList::iterator> lru_entry;  // [classes], valid for cached pages
     std::vector<std::unique_ptr<Node>> children;
   };
@@ -71,6 +73,8 @@ class PrefixCache final : public IdlePageCache {
   void cache_page(Node& node, std::size_t index, KvSequence& sequence);
   void touch(Node& node, std::size_t cls);
   void drop_page(Node& node, std::size_t cls);
+  /// Whether prefixes need every page of the class, from the first on.
+  bool is_whole(std::size_t cls) const;
   bool is_evictable(const LruEntry& entry) const;
   void remove_empty(Node* leaf);
 

@@ -100,7 +100,7 @@ struct PageAttention {
   /// scores: [rows][kPageTokens]
   [[gnu::noinline]] static void scores(const QueryTile& tile, const std::byte* k, const std::byte* next,
                                        int vectors, float* out) {
-    const auto dim = static_cast<std::size_t>(tile.head_dim);
+    const std::size_t dim = tile.widths.key;
     product<kKey>(
         {static_cast<std::size_t>(tile.rows), dim, tile.q, dim, out, kPageTokens}, vectors,
         [](std::size_t, const float*) { return V::set(0.0F); },
@@ -152,11 +152,11 @@ struct PageAttention {
   /// out[r] = out[r] * factor[r] + sum over keys of weights[r][key] * v[key]
   [[gnu::noinline]] static void values(const QueryTile& tile, const float* weights_of, const float* factors,
                                        const std::byte* v, const std::byte* next, int n_keys, float* out) {
-    const auto dim = static_cast<std::size_t>(tile.head_dim);
+    const std::size_t dim = tile.widths.value;
     product<kValue>(
         {static_cast<std::size_t>(tile.rows), static_cast<std::size_t>(n_keys), weights_of, kPageTokens, out,
          dim},
-        tile.head_dim / kWidth,
+        static_cast<int>(tile.widths.value) / kWidth,
         [&](std::size_t row, const float* at) { return V::mul(V::load(at), V::set(factors[row])); },
         [&](std::size_t key, int vector) {
           return load_and_prefetch<kValue>(
@@ -195,7 +195,7 @@ struct PageAttention {
     // 8-bit values are always finite.
     const bool none_hidden = kValue == KvElement::kI8 || (all_first == 0 && all_last == n_keys);
     const std::byte* const next_v = page.next_v != nullptr ? page.next_v : page.v;
-    const auto dim = static_cast<std::size_t>(tile.head_dim);
+    const std::size_t dim = tile.widths.value;
     if (none_hidden || hidden_values_are_finite(page.v, dim, all_first, all_last, n_keys))
       return values(tile, s, factors, page.v, next_v, n_keys, state.out);
     // A weight of 0 does not hide a value that is not finite, so each row takes only its own keys. The order
@@ -204,7 +204,7 @@ struct PageAttention {
       const int first = std::clamp(tile.first[r], 0, n_keys);
       const int last = std::clamp(tile.last[r], first, n_keys);
       const auto row = static_cast<std::size_t>(r);
-      const QueryTile one{tile.q + row * dim, 1, tile.head_dim, tile.first + r, tile.last + r};
+      const QueryTile one{tile.q + row * tile.widths.key, 1, tile.widths, tile.first + r, tile.last + r};
       values(one, s + r * kPageTokens + first, factors + r,
              page.v + static_cast<std::size_t>(first) * dim * bytes_of(kValue), next_v, last - first,
              state.out + row * dim);
@@ -223,33 +223,34 @@ struct PageAttention {
   struct Scale {
     float scale, inverse;
   };
-  static Scale scale_of(const float* v, int head_dim) {
-    const Amplitude of_v = amplitude<V>(v, static_cast<std::size_t>(head_dim));
+  static Scale scale_of(const float* v, std::size_t width) {
+    const Amplitude of_v = amplitude<V>(v, width);
     if (of_v.poison != 0.0F) return {std::numeric_limits<float>::quiet_NaN(), 0.0F};
     const float most = of_v.most;
     return {most / 127.0F, most >= kMinAmplitude ? 127.0F / most : 0.0F};
   }
 
-  static void append(const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+  static void append(const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,
                      std::byte* v_page) {
-    std::byte* k_at = k_page + static_cast<std::size_t>(token / kWidth * head_dim) * kVector<kKey> +
-                      static_cast<std::size_t>(token % kWidth) * bytes_of(kKey);
-    std::byte* v_at = v_page + kScales + static_cast<std::size_t>(token * head_dim) * bytes_of(kValue);
-    float inverse = 1.0F;
-    if constexpr (kScales != 0) {
-      const Scale of_v = scale_of(v, head_dim);
-      std::memcpy(v_page + static_cast<std::size_t>(token) * sizeof(float), &of_v.scale, sizeof(float));
-      inverse = of_v.inverse;
-    }
-    for (int d = 0; d < head_dim; d += kWidth) {
+    const auto slot = static_cast<std::size_t>(token);
+    std::byte* k_at = k_page + slot / kWidth * widths.key * kVector<kKey> + slot % kWidth * bytes_of(kKey);
+    for (std::size_t d = 0; d < widths.key; d += kWidth) {
       std::byte cells[kVector<kKey>];
       store<kKey>(cells, V::load(k + d));
-      for (int i = 0; i < kWidth; ++i)
-        std::memcpy(k_at + static_cast<std::size_t>(d + i) * kVector<kKey>,
-                    cells + static_cast<std::size_t>(i) * bytes_of(kKey), bytes_of(kKey));
+      for (std::size_t i = 0; i < kWidth; ++i)
+        std::memcpy(k_at + (d + i) * kVector<kKey>, cells + i * bytes_of(kKey), bytes_of(kKey));
+    }
+    std::byte* v_at = v_page + kScales + slot * widths.value * bytes_of(kValue);
+    float inverse = 1.0F;
+    if constexpr (kScales != 0) {
+      const Scale of_v = scale_of(v, widths.value);
+      std::memcpy(v_page + slot * sizeof(float), &of_v.scale, sizeof(float));
+      inverse = of_v.inverse;
+    }
+    for (std::size_t d = 0; d < widths.value; d += kWidth) {
       F x = V::load(v + d);
       if constexpr (kScales != 0) x = inverse != 0.0F ? V::mul(x, V::set(inverse)) : V::set(0.0F);
-      store<kValue>(v_at + static_cast<std::size_t>(d) * bytes_of(kValue), x);
+      store<kValue>(v_at + d * bytes_of(kValue), x);
     }
   }
 };

@@ -197,7 +197,7 @@ void rope(float* x, const float* cos, const float* sin, std::size_t half) {
 }
 
 template <class V>
-void merge(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState& into) {
+void merge(const SoftmaxState& part, int rows, std::uint32_t width, const SoftmaxState& into) {
   constexpr float kNothing = -std::numeric_limits<float>::infinity();
   for (int r = 0; r < rows; ++r) {
     if (part.max[r] == kNothing && part.sum[r] == 0) continue;  // saw no key
@@ -205,21 +205,20 @@ void merge(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState&
     const float keep = exp2_one<V>(into.max[r] - max), take = exp2_one<V>(part.max[r] - max);
     into.sum[r] = into.sum[r] * keep + part.sum[r] * take;
     into.max[r] = max;
-    float* out = into.out + static_cast<std::size_t>(r) * head_dim;
-    const float* from = part.out + static_cast<std::size_t>(r) * head_dim;
-    for (int d = 0; d < head_dim; d += static_cast<int>(kLanes)) {
+    float* out = into.out + static_cast<std::size_t>(r) * width;
+    const float* from = part.out + static_cast<std::size_t>(r) * width;
+    for (std::uint32_t d = 0; d < width; d += kLanes) {
       V::store(out + d, V::fma(V::load(from + d), V::set(take), V::mul(V::load(out + d), V::set(keep))));
     }
   }
 }
 
 template <class V>
-void finish(const SoftmaxState& state, int rows, int head_dim) {
+void finish(const SoftmaxState& state, int rows, std::uint32_t width) {
   for (int r = 0; r < rows; ++r) {
     const auto factor = V::set(state.sum[r] == 0 ? 0.0F : 1.0F / state.sum[r]);
-    float* out = state.out + static_cast<std::size_t>(r) * head_dim;
-    for (int d = 0; d < head_dim; d += static_cast<int>(kLanes))
-      V::store(out + d, V::mul(V::load(out + d), factor));
+    float* out = state.out + static_cast<std::size_t>(r) * width;
+    for (std::uint32_t d = 0; d < width; d += kLanes) V::store(out + d, V::mul(V::load(out + d), factor));
   }
 }
 

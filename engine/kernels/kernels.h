@@ -15,8 +15,14 @@
 
 namespace partita::internal {
 
-/// Largest head_dim: that of the supported families; attention keeps one head on its stack.
+/// Largest width of a head: that of the supported families; attention keeps one head on its stack.
 inline constexpr std::uint32_t kMaxHeadDim = 256;
+
+/// The widths of a head of keys (and queries) and of a head of values: multiples of 16, at most kMaxHeadDim.
+struct HeadWidths {
+  std::uint32_t key = 0, value = 0;
+  bool operator==(const HeadWidths&) const = default;
+};
 
 /// Keys per page of the KV cache; also the chunk of the online softmax.
 inline constexpr int kPageTokens = 64;
@@ -33,18 +39,18 @@ constexpr KvElement kv_keys(KvType type) { return type == KvType::kF32 ? KvEleme
 constexpr KvElement kv_values(KvType type) { return type == KvType::kF16I8 ? KvElement::kI8 : kv_keys(type); }
 
 /// Bytes of one KV head in one page: of K, of the scales before V's elements, of all of V.
-constexpr std::size_t kv_key_bytes(KvType type, std::size_t head_dim) {
-  return kPageTokens * head_dim * bytes_of(kv_keys(type));
+constexpr std::size_t kv_key_bytes(KvType type, std::size_t width) {
+  return kPageTokens * width * bytes_of(kv_keys(type));
 }
 constexpr std::size_t kv_scale_bytes(KvType type) {
   return kv_values(type) == KvElement::kI8 ? kPageTokens * sizeof(float) : 0;
 }
-constexpr std::size_t kv_value_bytes(KvType type, std::size_t head_dim) {
-  return kv_scale_bytes(type) + kPageTokens * head_dim * bytes_of(kv_values(type));
+constexpr std::size_t kv_value_bytes(KvType type, std::size_t width) {
+  return kv_scale_bytes(type) + kPageTokens * width * bytes_of(kv_values(type));
 }
 
-/// One page of one KV head. K: [4 tiles of 16 tokens][head_dim][16]; V: scales [64 tokens] in float if the
-/// type has them, then [64 tokens][head_dim]. next_k, next_v: the page that is processed next, to be
+/// One page of one KV head. K: [4 tiles of 16 tokens][key width][16]; V: scales [64 tokens] in float if the
+/// type has them, then [64 tokens][value width]. next_k, next_v: the page that is processed next, to be
 /// prefetched, or null.
 struct KvPage {
   const std::byte* k = nullptr;
@@ -57,14 +63,14 @@ struct KvPage {
 struct SoftmaxState {
   float* max = nullptr;  // [rows]
   float* sum = nullptr;  // [rows]
-  float* out = nullptr;  // [rows][head_dim], not yet divided by sum
+  float* out = nullptr;  // [rows][value width], not yet divided by sum
 };
 
 /// A tile of query rows that attend to keys of the same KV head.
 struct QueryTile {
-  const float* q = nullptr;  // [rows][head_dim], scaled by attention_scale * log2(e)
+  const float* q = nullptr;  // [rows][widths.key], scaled by Attention::scale * log2(e)
   int rows = 0;              // at most kMaxQueryRows
-  int head_dim = 0;          // multiple of 16, at most kMaxHeadDim
+  HeadWidths widths;
   const std::int32_t* first =
       nullptr;  // [rows]: first key that the row attends to, relative to the page (may be < 0)
   const std::int32_t* last = nullptr;  // [rows]: one past the last key, relative to the page
@@ -114,8 +120,8 @@ struct Kernels {
   /// [half].
   void (*rope)(float* x, const float* cos, const float* sin, std::size_t half);
 
-  /// Writes one token's key and value, [head_dim] each, into slot `token` (0..63) of a page.
-  void (*append)(KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+  /// Writes one token's key [widths.key] and value [widths.value] into slot `token` (0..63) of a page.
+  void (*append)(KvType type, const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,
                  std::byte* v_page);
 
   /// Continues the online softmax over the first n_keys tokens of one page. The bits of a row do not depend
@@ -124,10 +130,10 @@ struct Kernels {
                  const SoftmaxState& state);
 
   /// Merges the partial result `part` into `into` (same rows), as in flash-decoding.
-  void (*merge)(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState& into);
+  void (*merge)(const SoftmaxState& part, int rows, std::uint32_t width, const SoftmaxState& into);
 
-  /// out[rows][head_dim] /= sum; a row that attended to no key is zero.
-  void (*finish)(const SoftmaxState& state, int rows, int head_dim);
+  /// out[rows][width] /= sum; a row that attended to no key is zero.
+  void (*finish)(const SoftmaxState& state, int rows, std::uint32_t width);
 
   /// The largest x (NaN if any x is NaN), n >= 1.
   float (*max)(const float* x, std::size_t n);

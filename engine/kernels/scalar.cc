@@ -222,75 +222,75 @@ struct ValueScale {
   float inverse = 1;
 };
 
-ValueScale value_scale(KvType type, const float* v, int head_dim) {
+ValueScale value_scale(KvType type, const float* v, std::size_t width) {
   if (kv_scale_bytes(type) == 0) return {};
   float most = 0;
-  for (int d = 0; d < head_dim; ++d) {
+  for (std::size_t d = 0; d < width; ++d) {
     if (!std::isfinite(v[d])) return {std::numeric_limits<float>::quiet_NaN(), 0};
     most = std::max(most, std::abs(v[d]));
   }
   return {most / 127.0F, most >= kMinAmplitude ? 127.0F / most : 0.0F};
 }
 
-/// Element d of token t in K's layout, [4 tiles of 16 tokens][head_dim][16].
-std::size_t key_index(int token, int d, int head_dim) {
-  return static_cast<std::size_t>((token / 16 * head_dim + d) * 16 + token % 16);
+/// Element d of the key of token t, in K's layout [4 tiles of 16 tokens][width][16].
+std::size_t key_index(std::size_t t, std::size_t d, std::size_t width) {
+  return (t / 16 * width + d) * 16 + t % 16;
 }
 
-void append(KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+void append(KvType type, const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,
             std::byte* v_page) {
   const KvElement key = kv_keys(type), value = kv_values(type);
-  const ValueScale of_v = value_scale(type, v, head_dim);
-  if (kv_scale_bytes(type) != 0) std::memcpy(v_page + static_cast<std::size_t>(token) * 4, &of_v.scale, 4);
-  std::byte* v_at =
-      v_page + kv_scale_bytes(type) + static_cast<std::size_t>(token * head_dim) * bytes_of(value);
-  for (int d = 0; d < head_dim; ++d) {
-    put(key, k_page + key_index(token, d, head_dim) * bytes_of(key), k[d]);
-    put(value, v_at + static_cast<std::size_t>(d) * bytes_of(value),
-        of_v.inverse != 0 ? v[d] * of_v.inverse : 0.0F);
-  }
+  const auto slot = static_cast<std::size_t>(token);
+  for (std::size_t d = 0; d < widths.key; ++d)
+    put(key, k_page + key_index(slot, d, widths.key) * bytes_of(key), k[d]);
+  const ValueScale of_v = value_scale(type, v, widths.value);
+  if (kv_scale_bytes(type) != 0) std::memcpy(v_page + slot * 4, &of_v.scale, 4);
+  std::byte* v_at = v_page + kv_scale_bytes(type) + slot * widths.value * bytes_of(value);
+  for (std::size_t d = 0; d < widths.value; ++d)
+    put(value, v_at + d * bytes_of(value), of_v.inverse != 0 ? v[d] * of_v.inverse : 0.0F);
 }
 
 void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
   const KvElement key = kv_keys(type), value = kv_values(type);
   const std::size_t scale_bytes = kv_scale_bytes(type);
+  const auto [key_width, value_width] = tile.widths;
   for (int r = 0; r < tile.rows; ++r) {
     const int first = std::max(tile.first[r], 0), last = std::min(tile.last[r], n_keys);
     if (first >= last) continue;
-    const float* q = tile.q + r * tile.head_dim;
-    float* out = state.out + r * tile.head_dim;
+    const float* q = tile.q + static_cast<std::size_t>(r) * key_width;
+    float* out = state.out + static_cast<std::size_t>(r) * value_width;
     double scores[kPageTokens];
     float max = state.max[r];
     for (int t = first; t < last; ++t) {
+      const auto slot = static_cast<std::size_t>(t);
       scores[t] = 0;
-      for (int d = 0; d < tile.head_dim; ++d) {
+      for (std::size_t d = 0; d < key_width; ++d) {
         scores[t] +=
-            static_cast<double>(q[d]) * get(key, page.k + key_index(t, d, tile.head_dim) * bytes_of(key));
+            static_cast<double>(q[d]) * get(key, page.k + key_index(slot, d, key_width) * bytes_of(key));
       }
       max = std::max(max, static_cast<float>(scores[t]));
     }
     const double factor = std::exp2(static_cast<double>(state.max[r]) - max);
     double sum = state.sum[r] * factor;
     double values[kMaxHeadDim];
-    for (int d = 0; d < tile.head_dim; ++d) values[d] = out[d] * factor;
+    for (std::size_t d = 0; d < value_width; ++d) values[d] = out[d] * factor;
     for (int t = first; t < last; ++t) {
+      const auto slot = static_cast<std::size_t>(t);
       const double weight = std::exp2(scores[t] - max);
       sum += weight;
       float scale = 1;
-      if (scale_bytes != 0) std::memcpy(&scale, page.v + static_cast<std::size_t>(t) * 4, 4);
-      const std::byte* v =
-          page.v + scale_bytes + static_cast<std::size_t>(t * tile.head_dim) * bytes_of(value);
-      for (int d = 0; d < tile.head_dim; ++d) {
-        values[d] += weight * scale * get(value, v + static_cast<std::size_t>(d) * bytes_of(value));
-      }
+      if (scale_bytes != 0) std::memcpy(&scale, page.v + slot * 4, 4);
+      const std::byte* v = page.v + scale_bytes + slot * value_width * bytes_of(value);
+      for (std::size_t d = 0; d < value_width; ++d)
+        values[d] += weight * scale * get(value, v + d * bytes_of(value));
     }
-    for (int d = 0; d < tile.head_dim; ++d) out[d] = static_cast<float>(values[d]);
+    for (std::size_t d = 0; d < value_width; ++d) out[d] = static_cast<float>(values[d]);
     state.max[r] = max;
     state.sum[r] = static_cast<float>(sum);
   }
 }
 
-void merge(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState& into) {
+void merge(const SoftmaxState& part, int rows, std::uint32_t width, const SoftmaxState& into) {
   constexpr float kNothing = -std::numeric_limits<float>::infinity();
   for (int r = 0; r < rows; ++r) {
     if (part.max[r] == kNothing && part.sum[r] == 0) continue;  // saw no key
@@ -299,17 +299,17 @@ void merge(const SoftmaxState& part, int rows, int head_dim, const SoftmaxState&
     const double take = std::exp2(static_cast<double>(part.max[r]) - max);
     into.sum[r] = static_cast<float>(into.sum[r] * keep + part.sum[r] * take);
     into.max[r] = max;
-    for (int d = r * head_dim; d < (r + 1) * head_dim; ++d) {
+    const std::size_t begin = static_cast<std::size_t>(r) * width;
+    for (std::size_t d = begin; d < begin + width; ++d)
       into.out[d] = static_cast<float>(into.out[d] * keep + part.out[d] * take);
-    }
   }
 }
 
-void finish(const SoftmaxState& state, int rows, int head_dim) {
+void finish(const SoftmaxState& state, int rows, std::uint32_t width) {
   for (int r = 0; r < rows; ++r) {
-    for (int d = r * head_dim; d < (r + 1) * head_dim; ++d) {
+    const std::size_t begin = static_cast<std::size_t>(r) * width;
+    for (std::size_t d = begin; d < begin + width; ++d)
       state.out[d] = state.sum[r] == 0 ? 0.0F : state.out[d] / state.sum[r];
-    }
   }
 }
 

@@ -155,35 +155,35 @@ std::string differing_product(const Kernels& table, Dtype type, bool tiles) {
 /// Keys and values of a page, and queries that attend to a part of them.
 class TestAttention {
  public:
-  explicit TestAttention(const KernelUse& use)
-      : type_(use.cache), dim_(use.head_dim), size_(static_cast<std::size_t>(use.head_dim)) {
+  TestAttention(KvType type, HeadWidths widths) : type_(type), widths_(widths) {
     Numbers numbers;
-    keys_and_values_ = numbers.fractions(2 * kKeys * size_);
-    queries_ = numbers.fractions(kQueries * size_);
-    for (float& q : queries_) q /= std::sqrt(static_cast<float>(dim_)) * Numbers::kMax;
+    keys_and_values_ = numbers.fractions(kKeys * (widths_.key + widths_.value));
+    queries_ = numbers.fractions(kQueries * widths_.key);
+    for (float& q : queries_) q /= std::sqrt(static_cast<float>(widths_.key)) * Numbers::kMax;
   }
 
   struct Page {
     AlignedBytes k, v;
   };
   Page fill(const Kernels& table) const {
-    Page page{AlignedBytes(kv_key_bytes(type_, size_)), AlignedBytes(kv_value_bytes(type_, size_))};
+    Page page{AlignedBytes(kv_key_bytes(type_, widths_.key)),
+              AlignedBytes(kv_value_bytes(type_, widths_.value))};
     if (page.k.data() == nullptr || page.v.data() == nullptr) throw std::bad_alloc();
     for (int t = 0; t < kKeys; ++t) {
-      const float* at = keys_and_values_.data() + 2 * static_cast<std::size_t>(t) * size_;
-      table.append(type_, at, at + size_, dim_, t, page.k.data(), page.v.data());
+      const float* at = keys_and_values_.data() + static_cast<std::size_t>(t) * (widths_.key + widths_.value);
+      table.append(type_, at, at + widths_.key, widths_, t, page.k.data(), page.v.data());
     }
     return page;
   }
 
-  /// Attends to the page twice, then merges the result with itself. [kQueries][dim], then sums.
+  /// Attends to the page twice, then merges the result with itself. [kQueries][widths.value], then sums.
   std::vector<float> run(const Kernels& table, const Page& page) const {
     const std::int32_t first[kQueries] = {-1, 2, 5}, last[kQueries] = {kKeys, kKeys - 1, 9};
-    const QueryTile tile{queries_.data(), kQueries, dim_, first, last};
-    State part(size_), whole(size_);
+    const QueryTile tile{queries_.data(), kQueries, widths_, first, last};
+    State part(widths_.value), whole(widths_.value);
     for (int i = 0; i < 2; ++i) table.attend(type_, tile, {page.k.data(), page.v.data()}, kKeys, part.view());
-    for (int i = 0; i < 2; ++i) table.merge(part.view(), kQueries, dim_, whole.view());
-    table.finish(whole.view(), kQueries, dim_);
+    for (int i = 0; i < 2; ++i) table.merge(part.view(), kQueries, widths_.value, whole.view());
+    table.finish(whole.view(), kQueries, widths_.value);
     std::vector<float> out = std::move(whole.out);
     out.insert(out.end(), whole.sum.begin(), whole.sum.end());
     return out;
@@ -193,7 +193,7 @@ class TestAttention {
   static constexpr int kQueries = 3, kKeys = 18;  // a tile of keys and a partial one
 
   struct State {
-    explicit State(std::size_t dim) : out(kQueries * dim) {}
+    explicit State(std::size_t width) : out(kQueries * width) {}
     SoftmaxState view() { return {max.data(), sum.data(), out.data()}; }
     std::vector<float> max = std::vector<float>(kQueries, -std::numeric_limits<float>::infinity());
     std::vector<float> sum = std::vector<float>(kQueries);
@@ -201,14 +201,13 @@ class TestAttention {
   };
 
   KvType type_;
-  int dim_;
-  std::size_t size_;
+  HeadWidths widths_;
   std::vector<float> keys_and_values_, queries_;
 };
 
-std::string differing_attention(const Kernels& table, const KernelUse& use) {
+std::string differing_attention(const Kernels& table, KvType cache, HeadWidths widths) {
   const Kernels& definition = kernels(Isa::kScalar);
-  const TestAttention attention(use);
+  const TestAttention attention(cache, widths);
   const TestAttention::Page got = attention.fill(table), expected = attention.fill(definition);
   if (std::memcmp(got.k.data(), expected.k.data(), got.k.size()) != 0 ||
       std::memcmp(got.v.data(), expected.v.data(), got.v.size()) != 0) {
@@ -334,7 +333,9 @@ std::string differing_kernel(const Kernels& table, const KernelUse& use) {
       return differs;
   }
   std::string differs = differing_elementwise(table, use.gate);
-  if (differs.empty()) differs = differing_attention(table, use);
+  for (const HeadWidths widths : use.heads) {
+    if (differs.empty()) differs = differing_attention(table, use.cache, widths);
+  }
   return differs;
 }
 

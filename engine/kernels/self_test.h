@@ -20,7 +20,7 @@ struct KernelUse {
   std::vector<std::size_t> cols =
       {};  // of the matrices that tiles multiply, where the instruction set has any
   KvType cache = KvType::kF16;
-  int head_dim = 64;  // as QueryTile's
+  std::vector<HeadWidths> heads = {{64, 64}};
   GateFunction gate = GateFunction::kSilu;
 };
 

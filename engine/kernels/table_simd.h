@@ -36,10 +36,10 @@ constexpr Kernels make_table() {
       .gate = gate<V>,
       .rope = rope<V>,
       .append =
-          [](KvType type, const float* k, const float* v, int head_dim, int token, std::byte* k_page,
+          [](KvType type, const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,
              std::byte* v_page) {
             for_kv_type<V>(type,
-                           [&](auto attention) { attention.append(k, v, head_dim, token, k_page, v_page); });
+                           [&](auto attention) { attention.append(k, v, widths, token, k_page, v_page); });
           },
       .attend =
           [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {

@@ -13,8 +13,6 @@ constexpr std::size_t kPagesPerSpan = kSpanTokens / kPageTokens;
 /// With fewer units than this per thread, deep units are split by spans.
 constexpr std::size_t kEnoughUnitsPerThread = 4;
 
-std::size_t group_of(const Config& c) { return c.heads / c.kv_heads; }
-
 /// A unit of work: the queries of `range` under heads [head, head + heads) of KV head `kv_head`.
 struct Unit {
   QueryRange range;
@@ -22,22 +20,22 @@ struct Unit {
   std::size_t rows() const { return range.tokens * heads; }
 };
 
-Unit unit_at(const Workspace& ws, const AttentionPlan& plan, std::size_t i) {
-  const Config& c = ws.model.config();
+Unit unit_at(const AttentionPlan& plan, std::size_t i) {
+  const std::size_t group = plan.heads / plan.kv_heads;
   const std::size_t part = i % plan.head_parts;
-  const std::size_t kv_head = i / plan.head_parts % c.kv_heads;
+  const std::size_t kv_head = i / plan.head_parts % plan.kv_heads;
   const std::size_t first = part * plan.heads_per_unit;
-  return {plan.ranges[i / plan.head_parts / c.kv_heads], kv_head, kv_head * group_of(c) + first,
-          std::min(plan.heads_per_unit, group_of(c) - first)};
+  return {plan.ranges[i / plan.head_parts / plan.kv_heads], kv_head, kv_head * group + first,
+          std::min(plan.heads_per_unit, group - first)};
 }
 
 std::size_t spans_of(std::size_t keys) { return (keys + kSpanTokens - 1) / kSpanTokens; }
 
 /// The maximum number of spans that the last of `tokens` tokens attends to in a layer.
-std::size_t max_spans(const LayerKind& kind, std::size_t tokens) {
+std::size_t max_spans(const KvShape& kv, std::size_t tokens) {
   const std::size_t all = spans_of(tokens);
   // A window that does not start at a span boundary touches one more span.
-  return kind.window == 0 ? all : std::min(all, spans_of(kind.sinks) + spans_of(kind.window) + 1);
+  return kv.window == 0 ? all : std::min(all, spans_of(kv.sinks) + spans_of(kv.window) + 1);
 }
 
 /// The keys that the queries of a unit attend to, and their pages in the cache of a layer: first the sinks,
@@ -48,14 +46,14 @@ class UnitKeys {
       : sequence_(*ws.rows[unit.range.row].sequence),
         layer_(layer),
         kv_head_(unit.kv_head),
-        kind_(ws.model.config().layer_kinds[layer]),
+        kv_(ws.model.layers()[layer].attention.kv),
         first_(oldest_in_window(ws.rows[unit.range.row].position)),
         last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1),
-        sink_spans_(std::min(spans_of(kind_.sinks), first_ / kSpanTokens)) {}
+        sink_spans_(std::min(spans_of(kv_.sinks), first_ / kSpanTokens)) {}
 
   /// The first key that the query at `position` attends to in the page that begins at key `start`.
   std::size_t first_attended(std::size_t position, std::size_t start) const {
-    return start < kind_.sinks ? start : oldest_in_window(position);
+    return start < kv_.sinks ? start : oldest_in_window(position);
   }
   std::size_t last() const { return last_; }
 
@@ -82,15 +80,15 @@ class UnitKeys {
 
  private:
   std::size_t oldest_in_window(std::size_t position) const {
-    return kind_.window != 0 && position + 1 > kind_.window ? position + 1 - kind_.window : 0;
+    return kv_.window != 0 && position + 1 > kv_.window ? position + 1 - kv_.window : 0;
   }
   std::size_t next_attended(std::size_t page) const {
-    return page * kPageTokens < kind_.sinks ? page : std::max(page, first_ / kPageTokens);
+    return page * kPageTokens < kv_.sinks ? page : std::max(page, first_ / kPageTokens);
   }
 
   const KvSequence& sequence_;
   const std::size_t layer_, kv_head_;
-  const LayerKind kind_;
+  const KvShape& kv_;
   const std::size_t first_, last_;  // keys: the oldest in the window, and the end
   const std::size_t sink_spans_;    // before the first span of the window
 };
@@ -101,7 +99,7 @@ class UnitAttention {
       : ws_(ws),
         scratch_(scratch),
         unit_(unit),
-        config_(ws.model.config()),
+        attention_(ws.model.layers()[layer].attention),
         kernels_(ws.model.kernels()),
         keys_(ws, unit, layer) {
     gather_queries();
@@ -116,9 +114,9 @@ class UnitAttention {
     for (std::size_t i = 0; i < keys_.spans(); ++i) {
       const SoftmaxState part{scratch_.part_max, scratch_.part_sum, scratch_.part.row(0)};
       one_span(i, part, i + 1 < keys_.spans() ? keys_.page(keys_.first_page(keys_.span(i + 1))) : after);
-      kernels_.merge(part, rows(), head_dim(), whole);
+      kernels_.merge(part, rows(), widths().value, whole);
     }
-    kernels_.finish(whole, rows(), head_dim());
+    kernels_.finish(whole, rows(), widths().value);
     scatter(whole.out);
   }
 
@@ -130,7 +128,7 @@ class UnitAttention {
       following = keys_.next_page(p);
       const std::size_t start = p * kPageTokens;
       limits(start);
-      const QueryTile tile{scratch_.q.row(0), rows(), head_dim(), scratch_.first, scratch_.last};
+      const QueryTile tile{scratch_.q.row(0), rows(), widths(), scratch_.first, scratch_.last};
       KvPage page = keys_.page(p);
       const KvPage next = following < last_page ? keys_.page(following) : after;
       page.next_k = next.k;
@@ -146,39 +144,40 @@ class UnitAttention {
     clear(whole);
     for (std::size_t i = 0; i < keys_.spans(); ++i) {
       const std::size_t at = i * stride_rows;
-      kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * static_cast<std::size_t>(head_dim())},
-                     rows(), head_dim(), whole);
+      kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * widths().value}, rows(),
+                     widths().value, whole);
     }
-    kernels_.finish(whole, rows(), head_dim());
+    kernels_.finish(whole, rows(), widths().value);
     scatter(whole.out);
   }
 
  private:
   int rows() const { return static_cast<int>(unit_.rows()); }
-  int head_dim() const { return static_cast<int>(config_.head_dim); }
+  HeadWidths widths() const { return attention_.kv.widths; }
 
   /// Row t * heads + h of the tile: token t, head h of the unit.
   void gather_queries() {
-    const float scale = config_.attention_scale * kLog2e;
+    const float scale = attention_.scale * kLog2e;
+    const std::size_t width = unit_.heads * widths().key;
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
-      const float* from = ws_.q.row(unit_.range.row + t) + unit_.head * config_.head_dim;
-      float* to = scratch_.q.row(t * unit_.heads);
-      for (std::size_t i = 0; i < unit_.heads * config_.head_dim; ++i) to[i] = from[i] * scale;
+      const float* from = ws_.q.row(unit_.range.row + t, attention_.q_width()) + unit_.head * widths().key;
+      float* to = scratch_.q.row(0) + t * width;
+      for (std::size_t i = 0; i < width; ++i) to[i] = from[i] * scale;
     }
   }
 
   void scatter(const float* out) {
-    const std::size_t width = unit_.heads * config_.head_dim;
+    const std::size_t width = unit_.heads * widths().value;
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
-      std::copy_n(out + t * width, width,
-                  ws_.attention.row(unit_.range.row + t) + unit_.head * config_.head_dim);
+      float* to = ws_.attention.row(unit_.range.row + t, attention_.out_width());
+      std::copy_n(out + t * width, width, to + unit_.head * widths().value);
     }
   }
 
   void clear(const SoftmaxState& state) {
     std::fill_n(state.max, unit_.rows(), kNothing);
     std::fill_n(state.sum, unit_.rows(), 0.0F);
-    std::fill_n(state.out, unit_.rows() * config_.head_dim, 0.0F);
+    std::fill_n(state.out, unit_.rows() * widths().value, 0.0F);
   }
 
   /// The range of keys that each row attends to in the page that begins at key `start`: causal, and a sink or
@@ -200,7 +199,7 @@ class UnitAttention {
   Workspace& ws_;
   AttentionScratch& scratch_;
   const Unit unit_;
-  const Config& config_;
+  const Attention& attention_;
   const Kernels& kernels_;
   const UnitKeys keys_;
 };
@@ -208,9 +207,9 @@ class UnitAttention {
 }  // namespace
 
 void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan) {
-  const Config& c = ws.model.config();
-  plan.heads_per_unit = std::min<std::size_t>(group_of(c), kMaxQueryRows);
-  plan.head_parts = (group_of(c) + plan.heads_per_unit - 1) / plan.heads_per_unit;
+  const std::size_t group = plan.heads / plan.kv_heads;
+  plan.heads_per_unit = std::min<std::size_t>(group, kMaxQueryRows);
+  plan.head_parts = (group + plan.heads_per_unit - 1) / plan.heads_per_unit;
   plan.spans = 1;
   const std::size_t max_tokens = std::max<std::size_t>(1, kMaxQueryRows / plan.heads_per_unit);
 
@@ -225,21 +224,16 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
     longest = std::max(longest, n);
     row += n;
   }
-  plan.units = plan.ranges.size() * c.kv_heads * plan.head_parts;
+  plan.units = plan.ranges.size() * plan.kv_heads * plan.head_parts;
 
   const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
   if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
-    for (const LayerKind& kind : c.layer_kinds) plan.spans = std::max(plan.spans, max_spans(kind, deepest));
-    const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
-    if (needed > ws.span_max.size()) {
-      ws.span_max.resize(2 * needed);
-      ws.span_sum.resize(2 * needed);
-      ws.span_out = FloatBuffer(2 * needed, c.head_dim);
-      if (!ws.span_out.ok()) {  // no memory: slower, but correct
-        ws.span_max.clear();
-        plan.spans = 1;
-      }
+    for (const Layer& layer : ws.model.layers()) {
+      if (plan.is_for(layer.attention))
+        plan.spans = std::max(plan.spans, max_spans(layer.attention.kv, deepest));
     }
+    const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
+    if (!ws.grow_spans(needed)) plan.spans = 1;  // slower, but correct
   }
 }
 
@@ -251,30 +245,31 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
   const auto first_page_after = [&](std::size_t item) -> KvPage {
     const std::size_t next = item + static_cast<std::size_t>(worker.count);
     if (next >= items) return {};
-    const UnitKeys keys(ws, unit_at(ws, plan, next / plan.spans), layer);
+    const UnitKeys keys(ws, unit_at(plan, next / plan.spans), layer);
     const std::size_t i = next % plan.spans;
     return i < keys.spans() ? keys.page(keys.first_page(keys.span(i))) : KvPage{};
   };
   if (plan.spans == 1) {
     for (std::size_t i = ws.next_unit++; i < items; i = ws.next_unit++) {
-      UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).all_spans(first_page_after(i));
+      UnitAttention(ws, scratch, unit_at(plan, i), layer).all_spans(first_page_after(i));
     }
     return;
   }
   const std::size_t stride = plan.heads_per_unit;
+  const std::size_t width = ws.model.layers()[layer].attention.kv.widths.value;
   const auto partial = [&](std::size_t i, std::size_t span) {
     const std::size_t at = (i * plan.spans + span) * stride;
-    return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at)};
+    return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at, width)};
   };
   for (std::size_t j = ws.next_unit++; j < items; j = ws.next_unit++) {
     const std::size_t i = j / plan.spans, span = j % plan.spans;
-    UnitAttention unit(ws, scratch, unit_at(ws, plan, i), layer);
+    UnitAttention unit(ws, scratch, unit_at(plan, i), layer);
     if (span < unit.keys().spans()) unit.one_span(span, partial(i, span), first_page_after(j));
   }
   worker.wait();
   const auto [first, last] = worker.share(plan.units);
   for (std::size_t i = first; i < last; ++i) {
-    UnitAttention(ws, scratch, unit_at(ws, plan, i), layer).merge_spans(partial(i, 0), stride);
+    UnitAttention(ws, scratch, unit_at(plan, i), layer).merge_spans(partial(i, 0), stride);
   }
 }
 

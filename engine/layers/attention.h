@@ -19,7 +19,7 @@ namespace partita::internal {
 inline constexpr std::size_t kSpanTokens = 512;
 
 /// Divides `rows` (indices of ws.rows, ascending) into ranges and decides whether to split by spans. Grows
-/// ws.span_* if needed.
+/// ws.span_* if needed. Precondition: plan.heads and plan.kv_heads are set.
 void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan);
 
 /// Fills ws.attention for all rows from ws.q and the cache of layer `layer`. All workers call it together;

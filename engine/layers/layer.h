@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/cache/state_shape.h"
 #include "engine/kernels/kernels.h"
 #include "engine/tensor_loader.h"
 
@@ -21,17 +22,28 @@ struct Norm {
 
 /// Causal self-attention. Groups of query heads share a head of K and V (GQA).
 struct Attention {
-  Linear q, k, v;         // [heads * head_dim][hidden], [kv_heads * head_dim][hidden] twice
-  Norm q_norm, k_norm;    // [head_dim], of each head, before RoPE
-  Linear out;             // [hidden][heads * head_dim]
+  std::uint32_t heads = 0;  // of queries: a multiple of kv.heads
+  KvShape kv;
+  float scale = 0;        // of the scores
   std::uint8_t rope = 0;  // index into Config::rope
+  Linear q, k, v;         // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
+  Norm q_norm, k_norm;    // [kv.widths.key], of each head, before RoPE
+  Linear out;             // [hidden][out_width()]
+
+  std::size_t group() const { return heads / kv.heads; }  // query heads that share a KV head
+  std::size_t q_width() const { return std::size_t{heads} * kv.widths.key; }
+  std::size_t k_width() const { return std::size_t{kv.heads} * kv.widths.key; }
+  std::size_t v_width() const { return std::size_t{kv.heads} * kv.widths.value; }
+  std::size_t out_width() const { return std::size_t{heads} * kv.widths.value; }
 };
 
 /// Gated feed-forward network: down(activation(gate x) * up x).
 struct Ffn {
-  Linear gate, up;  // [ffn][hidden]
-  Linear down;      // [hidden][ffn]
+  Linear gate, up;  // [width()][hidden]
+  Linear down;      // [hidden][width()]
   GateFunction activation = GateFunction::kSilu;
+
+  std::size_t width() const { return gate.weight.rows; }
 };
 
 /// x += post(attention(pre(x))); x += ffn_post(ffn(ffn_pre(x))).
@@ -41,6 +53,7 @@ struct Layer {
   Norm ffn_pre, ffn_post;  // [hidden]
   Ffn ffn;
 
+  StateShape state_shape() const { return attention.kv; }
   std::array<const Linear*, 7> linears() const {
     return {&attention.q, &attention.k, &attention.v, &attention.out, &ffn.gate, &ffn.up, &ffn.down};
   }

@@ -6,17 +6,19 @@
 namespace partita::internal {
 
 Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
-  const std::size_t q_rows = std::size_t{c.heads} * c.head_dim,
-                    kv_rows = std::size_t{c.kv_heads} * c.head_dim;
+  const LayerKind& kind = c.layer_kinds[index];
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
   Attention& a = layer.attention;
-  a.rope = c.layer_kinds[index].rope;
-  in.linears({{"attn_q", &a.q, q_rows, c.hidden_size, pairs},
-              {"attn_k", &a.k, kv_rows, c.hidden_size, pairs},
-              {"attn_v", &a.v, kv_rows, c.hidden_size}});
-  in.linears({{"attn_output", &a.out, c.hidden_size, q_rows}});
+  a.heads = c.heads;
+  a.kv = {c.kv_heads, {c.head_dim, c.head_dim}, kind.window, kind.sinks};
+  a.scale = c.attention_scale;
+  a.rope = kind.rope;
+  in.linears({{"attn_q", &a.q, a.q_width(), c.hidden_size, pairs},
+              {"attn_k", &a.k, a.k_width(), c.hidden_size, pairs},
+              {"attn_v", &a.v, a.v_width(), c.hidden_size}});
+  in.linears({{"attn_output", &a.out, c.hidden_size, a.out_width()}});
   Ffn& ffn = layer.ffn;
   ffn.activation = c.activation;
   in.linears({{"ffn_gate", &ffn.gate, c.ffn_size, c.hidden_size}});

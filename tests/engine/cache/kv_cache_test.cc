@@ -17,15 +17,21 @@ using namespace partita::internal;
 
 namespace {
 
+/// Layers with these windows and sinks, of two KV heads that are 16 wide.
+std::vector<StateShape> layers_of(std::vector<KvShape> shapes) {
+  std::vector<StateShape> layers;
+  for (KvShape& shape : shapes) {
+    shape.heads = 2;
+    shape.widths = {16, 16};
+    layers.emplace_back(shape);
+  }
+  return layers;
+}
+
 /// Four classes: a window of 100, global, a window of 64, and one of 100 with 128 sinks; the pages are small,
 /// so that tests can use many.
-Config small_config() {
-  Config config;
-  config.layers = 5;
-  config.kv_heads = 2;
-  config.head_dim = 16;
-  config.layer_kinds = {{100, 0}, {0, 0}, {64, 0}, {100, 0}, {100, 0, 128}};
-  return config;
+std::vector<StateShape> small_layers() {
+  return layers_of({{.window = 100}, {}, {.window = 64}, {.window = 100}, {.window = 100, .sinks = 128}});
 }
 
 constexpr std::size_t kClasses = 4;
@@ -97,7 +103,7 @@ std::size_t distinct_bytes(const KvPool& pool, const std::vector<Shadowed>& all,
 }  // namespace
 
 TEST_CASE("Layers of one window share a class, and offsets are dense and aligned") {
-  const KvPool pool(small_config(), KvType::kF16, 0);
+  const KvPool pool(small_layers(), KvType::kF16, 0);
   REQUIRE(pool.classes() == kClasses);
   CHECK(pool.class_of(0) == pool.class_of(3));
   CHECK(pool.class_of(0) != pool.class_of(1));
@@ -116,16 +122,16 @@ TEST_CASE("Layers of one window share a class, and offsets are dense and aligned
   CHECK(pool.v_offset(3, 1) == 7 * kSideBytes);
   CHECK(pool.k_offset(2, 0) == 0);
 
-  const KvPool wide(small_config(), KvType::kF32, 0);
+  const KvPool wide(small_layers(), KvType::kF32, 0);
   CHECK(wide.page_bytes(wide.class_of(2)) == 2 * 2 * 2 * kSideBytes);
   CHECK(wide.type() == KvType::kF32);
-  const KvPool bytes(small_config(), KvType::kF16I8, 0);
+  const KvPool bytes(small_layers(), KvType::kF16I8, 0);
   CHECK(bytes.v_offset(0, 0) == kSideBytes);
   CHECK(bytes.k_offset(0, 1) == kSideBytes + 64 * (4 + 16));
 }
 
 TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
-  KvPool pool(small_config(), KvType::kF16, 0);
+  KvPool pool(small_layers(), KvType::kF16, 0);
   const std::size_t page_set = page_set_of(pool);
   KvSequence s(pool);
   CHECK(pool.bytes_in_use() == 0);
@@ -148,7 +154,7 @@ TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
 }
 
 TEST_CASE("A fork shares everything and copies the page it writes to") {
-  KvPool pool(small_config(), KvType::kF16, 0);
+  KvPool pool(small_layers(), KvType::kF16, 0);
   const std::size_t page_set = page_set_of(pool);
   std::uint64_t mark = 1;
   Shadowed a{KvSequence(pool), {}};
@@ -184,10 +190,10 @@ TEST_CASE("A fork shares everything and copies the page it writes to") {
 }
 
 TEST_CASE("The budget is a limit, and an error leaves the sequence unchanged") {
-  const Config config = small_config();
-  const KvPool sizes(config, KvType::kF16, 0);
+  const std::vector<StateShape> layers = small_layers();
+  const KvPool sizes(layers, KvType::kF16, 0);
   const std::size_t page_set = page_set_of(sizes);
-  KvPool pool(config, KvType::kF16, 3 * page_set);
+  KvPool pool(layers, KvType::kF16, 3 * page_set);
   CHECK(pool.budget_bytes() == 3 * page_set);
   std::uint64_t mark = 1;
   Shadowed s{KvSequence(pool), {}};
@@ -218,12 +224,11 @@ TEST_CASE("The budget is a limit, and an error leaves the sequence unchanged") {
 }
 
 TEST_CASE("Free pages of one class are returned for another class within the budget") {
-  Config config = small_config();
-  config.layer_kinds = {{0, 0}, {64, 0}};
-  const KvPool sizes(config, KvType::kF16, 0);
+  const std::vector<StateShape> layers = layers_of({{}, {.window = 64}});
+  const KvPool sizes(layers, KvType::kF16, 0);
   const std::size_t page = sizes.page_bytes(0);
   REQUIRE(sizes.page_bytes(1) == page);
-  KvPool pool(config, KvType::kF16, 14 * page);
+  KvPool pool(layers, KvType::kF16, 14 * page);
   KvSequence s(pool);
   REQUIRE(s.reserve(384).ok());
   s.advance(384);
@@ -236,10 +241,9 @@ TEST_CASE("Free pages of one class are returned for another class within the bud
 }
 
 TEST_CASE("Free pages stay in memory while the budget allows it") {
-  Config config = small_config();
-  config.layer_kinds = {{0, 0}, {64, 0}};
-  const std::size_t page = KvPool(config, KvType::kF16, 0).page_bytes(0);
-  KvPool pool(config, KvType::kF16, 40 * page);
+  const std::vector<StateShape> layers = layers_of({{}, {.window = 64}});
+  const std::size_t page = KvPool(layers, KvType::kF16, 0).page_bytes(0);
+  KvPool pool(layers, KvType::kF16, 40 * page);
   for (int i = 0; i < 20; ++i) {
     KvSequence s(pool);
     REQUIRE(s.reserve(128).ok());  // two pages of each class, the same ones each time
@@ -260,7 +264,7 @@ TEST_CASE("Free pages stay in memory while the budget allows it") {
 }
 
 TEST_CASE("Pages outside a window are released, and truncation has a floor") {
-  KvPool pool(small_config(), KvType::kF16, 0);
+  KvPool pool(small_layers(), KvType::kF16, 0);
   std::uint64_t mark = 1;
   Shadowed s{KvSequence(pool), {}};
   REQUIRE(s.sequence.reserve(300).ok());
@@ -296,7 +300,7 @@ TEST_CASE("Pages outside a window are released, and truncation has a floor") {
 }
 
 TEST_CASE("Pages that a later truncation needs stay, as far back as requested") {
-  KvPool pool(small_config(), KvType::kF16, 0);
+  KvPool pool(small_layers(), KvType::kF16, 0);
   std::uint64_t mark = 1;
   Shadowed s{KvSequence(pool), {}};
   REQUIRE(s.sequence.reserve(500).ok());
@@ -312,7 +316,7 @@ TEST_CASE("Pages that a later truncation needs stay, as far back as requested") 
 }
 
 TEST_CASE("A page is released as soon as its last key is outside the window, and not before") {
-  const KvPool pool(small_config(), KvType::kF16, 0);
+  const KvPool pool(small_layers(), KvType::kF16, 0);
   const std::size_t wide = pool.class_of(0), global = pool.class_of(1), narrow = pool.class_of(2),
                     sinks = pool.class_of(4);
   // With a window of 100 the token at 162 attends to keys from 63 on, the one at 163 from 64 on.
@@ -340,9 +344,8 @@ TEST_CASE("A page is released as soon as its last key is outside the window, and
 }
 
 TEST_CASE("Sinks inside the window do not raise the truncation floor") {
-  Config config = small_config();
-  config.layer_kinds = {{100, 0, 128}};
-  KvPool pool(config, KvType::kF16, 0);
+  const std::vector<StateShape> layers = layers_of({{.window = 100, .sinks = 128}});
+  KvPool pool(layers, KvType::kF16, 0);
   KvSequence s(pool);
   REQUIRE(s.reserve(227).ok());
   s.advance(227);
@@ -354,9 +357,9 @@ TEST_CASE("Sinks inside the window do not raise the truncation floor") {
 }
 
 TEST_CASE("Sinks and a window take the same memory however long the sequence grows") {
-  Config config = small_config();
-  config.layer_kinds = {{1000, 0, 128}, {1000, 0, 128}};
-  KvPool pool(config, KvType::kF16, 0);
+  const KvShape shape{.window = 1000, .sinks = 128};
+  const std::vector<StateShape> layers = layers_of({shape, shape});
+  KvPool pool(layers, KvType::kF16, 0);
   KvSequence s(pool);
   const std::size_t most = (2 + 17) * pool.page_bytes(0);  // 1,000 tokens take at most 17 pages
   for (std::size_t length = 0; length < 20000; ++length) {
@@ -371,11 +374,11 @@ TEST_CASE("Sinks and a window take the same memory however long the sequence gro
 }
 
 TEST_CASE("A hundred thousand random operations keep contents and accounts exact") {
-  const Config config = small_config();
-  const KvPool sizes(config, KvType::kF16, 0);
+  const std::vector<StateShape> layers = small_layers();
+  const KvPool sizes(layers, KvType::kF16, 0);
   const std::size_t page_set = page_set_of(sizes);
   const std::size_t budget = 14 * page_set;
-  KvPool pool(config, KvType::kF16, budget);
+  KvPool pool(layers, KvType::kF16, budget);
   std::mt19937_64 random(7);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   std::vector<Shadowed> all;

@@ -13,33 +13,28 @@
 namespace partita::internal {
 namespace {
 
-Config two_classes() {
-  Config config;
-  config.layers = 3;
-  config.kv_heads = 2;
-  config.head_dim = 16;
-  config.layer_kinds = {{100, 0}, {0, 0}, {100, 0, 64}};
-  return config;
+/// Keys are wider than values in the last.
+std::vector<StateShape> three_classes() {
+  return {KvShape{.heads = 2, .widths = {16, 16}, .window = 100}, KvShape{.heads = 1, .widths = {16, 16}},
+          KvShape{.heads = 2, .widths = {32, 16}, .window = 100, .sinks = 64}};
 }
 
 /// Writes keys and values of tokens [first, last) with the scalar kernels.
 void append(KvSequence& sequence, std::size_t first, std::size_t last) {
-  const Config config = two_classes();
   KvPool& pool = sequence.pool();
   const std::size_t more = last - sequence.length();
   REQUIRE(sequence.reserve(more).ok());
   for (std::size_t t = first; t < last; ++t) {
     std::mt19937 random(static_cast<unsigned>(t));
-    for (std::size_t layer = 0; layer < config.layers; ++layer) {
-      for (std::size_t head = 0; head < config.kv_heads; ++head) {
-        float k[16], v[16];
-        for (int d = 0; d < 16; ++d) {
-          k[d] = static_cast<float>(random() % 2000) / 256 - 4;
-          v[d] = static_cast<float>(random() % 2000) / 256 - 4;
-        }
+    for (std::size_t layer = 0; layer < pool.layers().size(); ++layer) {
+      const KvShape& kv = std::get<KvShape>(pool.layers()[layer]);
+      for (std::size_t head = 0; head < kv.heads; ++head) {
+        float k[32], v[16];
+        for (float& x : k) x = static_cast<float>(random() % 2000) / 256 - 4;
+        for (float& x : v) x = static_cast<float>(random() % 2000) / 256 - 4;
         std::byte* const page = sequence.page(pool.class_of(layer), t / kPageTokens);
         kernels(Isa::kScalar)
-            .append(pool.type(), k, v, 16, static_cast<int>(t % kPageTokens),
+            .append(pool.type(), k, v, kv.widths, static_cast<int>(t % kPageTokens),
                     page + pool.k_offset(layer, head), page + pool.v_offset(layer, head));
       }
     }
@@ -80,7 +75,7 @@ TEST_CASE("The bytes of a sequence do not contain earlier contents of its pages"
   for (const KvType type : kKvTypes) {
     for (const std::size_t length : {1, 15, 16, 17, 63, 64, 65, 80, 100, 127, 128}) {
       CAPTURE(static_cast<int>(type), length);
-      KvPool pool(two_classes(), type, 0), used(two_classes(), type, 0);
+      KvPool pool(three_classes(), type, 0), used(three_classes(), type, 0);
       KvSequence fresh(pool), again(used);
       append(fresh, 0, length);
       append(again, 0, 128);
@@ -106,7 +101,7 @@ TEST_CASE("The bytes of a sequence do not contain earlier contents of its pages"
 }
 
 TEST_CASE("A sequence with windows is written without the released pages, and read back") {
-  KvPool pool(two_classes(), KvType::kF16I8, 0);
+  KvPool pool(three_classes(), KvType::kF16I8, 0);
   KvSequence s(pool);
   append(s, 0, 330);
   s.release_unseen();
@@ -117,7 +112,7 @@ TEST_CASE("A sequence with windows is written without the released pages, and re
   const std::size_t expected = 3 * pool.page_bytes(0) + 6 * pool.page_bytes(1) + 4 * pool.page_bytes(2);
   CHECK(bytes.size() == expected);
   CHECK(kv_bytes(pool, 330, first) == expected);
-  KvPool other(two_classes(), KvType::kF16I8, expected);
+  KvPool other(three_classes(), KvType::kF16I8, expected);
   KvSequence back(other);
   REQUIRE(read_from(bytes, 330, first, back).ok());
   CHECK(other.bytes_in_use() == expected);
@@ -126,7 +121,7 @@ TEST_CASE("A sequence with windows is written without the released pages, and re
   CHECK(written(back) == bytes);
   // The old pages are released first; if the new ones do not fit, the sequence stays empty.
   REQUIRE(read_from(bytes, 330, first, back).ok());
-  KvPool small(two_classes(), KvType::kF16I8, expected - 1);
+  KvPool small(three_classes(), KvType::kF16I8, expected - 1);
   KvSequence none(small);
   append(none, 0, 5);
   const auto refused = read_from(bytes, 330, first, none);
@@ -140,11 +135,11 @@ TEST_CASE("A sequence with windows is written without the released pages, and re
 }
 
 TEST_CASE("Pages that cannot be read are released") {
-  KvPool pool(two_classes(), KvType::kF16I8, 0);
+  KvPool pool(three_classes(), KvType::kF16I8, 0);
   KvSequence s(pool);
   append(s, 0, 330);
   const std::vector<std::byte> bytes = written(s);
-  KvPool other(two_classes(), KvType::kF16I8, 0);
+  KvPool other(three_classes(), KvType::kF16I8, 0);
   KvSequence back(other);
   const auto refused = read_from(std::span(bytes).first(bytes.size() - 1), 330, first_pages(s), back);
   REQUIRE_FALSE(refused.ok());
@@ -157,7 +152,7 @@ TEST_CASE("Pages that cannot be read are released") {
 }
 
 TEST_CASE("First pages that omit a page that later tokens attend to are refused") {
-  const KvPool pool(two_classes(), KvType::kF16, 0);
+  const KvPool pool(three_classes(), KvType::kF16, 0);
   using First = std::vector<std::uint64_t>;
   CHECK(are_valid_first_pages(pool, 330, First{3, 0, 3}));
   CHECK(are_valid_first_pages(pool, 330, First{0, 0, 1}));
@@ -172,7 +167,7 @@ TEST_CASE("First pages that omit a page that later tokens attend to are refused"
 }
 
 TEST_CASE("Writing stops when the callback returns false") {
-  KvPool pool(two_classes(), KvType::kF16, 0);
+  KvPool pool(three_classes(), KvType::kF16, 0);
   KvSequence s(pool);
   append(s, 0, 130);
   int pages = 0;
@@ -180,10 +175,10 @@ TEST_CASE("Writing stops when the callback returns false") {
   CHECK(pages == 4);
 }
 
-TEST_CASE("A layout names type, sizes, windows and sinks") {
-  const KvPool pool(two_classes(), KvType::kF16I8, 0);
-  CHECK(kv_layout(pool) == std::vector<std::uint64_t>{2, 16, 64, 3, 100, 0, pool.page_bytes(0), 0, 0,
-                                                      pool.page_bytes(1), 100, 1, pool.page_bytes(2)});
+TEST_CASE("A layout names type, page, and of each layer heads, widths, window and sinks") {
+  const KvPool pool(three_classes(), KvType::kF16I8, 0);
+  CHECK(kv_layout(pool) ==
+        std::vector<std::uint64_t>{2, 64, 2, 16, 16, 100, 0, 1, 16, 16, 0, 0, 2, 32, 16, 100, 64});
 }
 
 }  // namespace

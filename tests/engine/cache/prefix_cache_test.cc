@@ -20,14 +20,12 @@ namespace {
 using Keys = std::vector<std::int32_t>;
 
 /// Classes by window and sinks, one layer each; the pages are small, so that tests can use many.
-Config config_of(std::vector<std::uint32_t> windows, std::vector<std::uint32_t> sinks = {}) {
-  Config config;
-  config.layers = static_cast<std::uint32_t>(windows.size());
-  config.kv_heads = 1;
-  config.head_dim = 16;
+std::vector<StateShape> layers_of(std::vector<std::uint32_t> windows, std::vector<std::uint32_t> sinks = {}) {
+  std::vector<StateShape> layers;
   sinks.resize(windows.size());
-  for (std::size_t i = 0; i < windows.size(); ++i) config.layer_kinds.push_back({windows[i], 0, sinks[i]});
-  return config;
+  for (std::size_t i = 0; i < windows.size(); ++i)
+    layers.push_back(KvShape{.heads = 1, .widths = {16, 16}, .window = windows[i], .sinks = sinks[i]});
+  return layers;
 }
 
 std::size_t page_set(const KvPool& pool) { return pool.min_bytes_for(1); }
@@ -89,7 +87,7 @@ Keys counting(std::size_t n, std::int32_t first = 0) {
 }  // namespace
 
 TEST_CASE("A cached prefix is reused, to the token") {
-  KvPool pool(config_of({0}), KvType::kF16, 0);
+  KvPool pool(layers_of({0}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(200);
   KvSequence first(pool);
@@ -127,9 +125,9 @@ TEST_CASE("A cached prefix is reused, to the token") {
 
 TEST_CASE("A reused prefix leaves enough of the budget to continue") {
   for (const std::vector<std::uint32_t>& windows : {std::vector<std::uint32_t>{0}, {0, 64}}) {
-    const std::size_t page = page_set(KvPool(config_of(windows), KvType::kF16, 0));
+    const std::size_t page = page_set(KvPool(layers_of(windows), KvType::kF16, 0));
     for (const std::size_t budget : {2, 3}) {
-      KvPool pool(config_of(windows), KvType::kF16, budget * page);
+      KvPool pool(layers_of(windows), KvType::kF16, budget * page);
       PrefixCache prefixes(pool, std::size_t{1} << 20);
       const Keys keys = counting(128);
       {
@@ -149,7 +147,7 @@ TEST_CASE("A reused prefix leaves enough of the budget to continue") {
 }
 
 TEST_CASE("Pages outlive their sequences, up to the limit; the least recently used are evicted first") {
-  KvPool pool(config_of({0, 100}), KvType::kF16, 0);
+  KvPool pool(layers_of({0, 100}), KvType::kF16, 0);
   PrefixCache prefixes(pool, 6 * page_set(pool));
   const Keys a = counting(256, 0), b = counting(256, 1000);
   for (const Keys* keys : {&a, &b}) {
@@ -177,8 +175,8 @@ TEST_CASE("Pages outlive their sequences, up to the limit; the least recently us
 }
 
 TEST_CASE("Idle pages are evicted within the budget, pages in use are not") {
-  const KvPool sizes(config_of({0}), KvType::kF16, 0);
-  KvPool pool(config_of({0}), KvType::kF16, 5 * page_set(sizes));
+  const KvPool sizes(layers_of({0}), KvType::kF16, 0);
+  KvPool pool(layers_of({0}), KvType::kF16, 5 * page_set(sizes));
   PrefixCache prefixes(pool, 5 * page_set(sizes));
   const Keys a = counting(256, 0), b = counting(320, 1000);
   {
@@ -198,7 +196,7 @@ TEST_CASE("Idle pages are evicted within the budget, pages in use are not") {
 }
 
 TEST_CASE("A duplicate is released for the cached page") {
-  KvPool pool(config_of({0, 64}), KvType::kF16, 0);
+  KvPool pool(layers_of({0, 64}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(128);
   KvSequence a(pool), b(pool);
@@ -212,7 +210,7 @@ TEST_CASE("A duplicate is released for the cached page") {
 }
 
 TEST_CASE("A class with a window needs only the pages of the window, and releases the rest") {
-  KvPool pool(config_of({0, 100}), KvType::kF16, 0);
+  KvPool pool(layers_of({0, 100}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(640);
   KvSequence reader(pool);
@@ -239,7 +237,7 @@ TEST_CASE("A class with a window needs only the pages of the window, and release
 }
 
 TEST_CASE("A class with a window and sinks needs the pages of both") {
-  KvPool pool(config_of({100}, {128}), KvType::kF16, 0);
+  KvPool pool(layers_of({100}, {128}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(640);
   {
@@ -280,11 +278,11 @@ TEST_CASE("A class with a window and sinks needs the pages of both") {
 
 TEST_CASE("A hundred thousand random operations with shared prefixes keep contents and accounts exact") {
   const int operations = test::all_or(100000, 20000);
-  for (const Config& config : {config_of({0, 100}), config_of({64, 100}), config_of({0}),
-                               config_of({100, 64}, {128, 64}), config_of({0, 100}, {0, 64})}) {
-    const KvPool sizes(config, KvType::kF16, 0);
+  for (const auto& layers : {layers_of({0, 100}), layers_of({64, 100}), layers_of({0}),
+                             layers_of({100, 64}, {128, 64}), layers_of({0, 100}, {0, 64})}) {
+    const KvPool sizes(layers, KvType::kF16, 0);
     const std::size_t budget = 30 * page_set(sizes);
-    KvPool pool(config, KvType::kF16, budget);
+    KvPool pool(layers, KvType::kF16, budget);
     std::map<std::string, int> happened;
     {
       PrefixCache prefixes(pool, 16 * page_set(sizes));

@@ -170,60 +170,61 @@ bool close(double got, double expected, double tolerance) {
 
 /// Pages of one KV head, and queries that attend to a part of them.
 struct AttentionCase {
-  AttentionCase(KvType kv_type, int heads_dim, int query_rows, int keys, unsigned seed)
-      : type(kv_type), head_dim(heads_dim), rows(query_rows), n_keys(keys) {
-    const auto dim = static_cast<std::size_t>(head_dim);
-    k = AlignedBytes(kv_key_bytes(type, dim));
-    v = AlignedBytes(kv_value_bytes(type, dim));
+  AttentionCase(KvType kv_type, HeadWidths head_widths, int query_rows, int keys, unsigned seed)
+      : type(kv_type), widths(head_widths), rows(query_rows), n_keys(keys) {
+    k = AlignedBytes(kv_key_bytes(type, widths.key));
+    v = AlignedBytes(kv_value_bytes(type, widths.value));
     for (AlignedBytes* side : {&k, &v})
       std::memset(side->data(), 0xFF, side->size());  // NaN in unwritten slots
-    q = normals(static_cast<std::size_t>(rows * head_dim), seed, 0.3F);
+    q = normals(static_cast<std::size_t>(rows) * widths.key, seed, 0.3F);
     std::mt19937 rng(seed);
     for (int r = 0; r < rows; ++r) {
       const int end = 1 + static_cast<int>(rng() % static_cast<unsigned>(n_keys));
       last.push_back(r % 5 == 4 ? -1 : end);  // every fifth row attends to nothing
       first.push_back(r % 3 == 0 ? -1 : end - 1 - static_cast<int>(rng() % static_cast<unsigned>(end)));
     }
-    keys_and_values = normals(static_cast<std::size_t>(2 * n_keys * head_dim), seed + 1);
+    keys_and_values = normals(static_cast<std::size_t>(n_keys) * (widths.key + widths.value), seed + 1);
   }
   void fill(const Kernels& kernels) {
     for (int t = 0; t < n_keys; ++t) {
-      const float* at = keys_and_values.data() + static_cast<std::size_t>(2 * t * head_dim);
-      kernels.append(type, at, at + head_dim, head_dim, t, k.data(), v.data());
+      const float* at = keys_and_values.data() + static_cast<std::size_t>(t) * (widths.key + widths.value);
+      kernels.append(type, at, at + widths.key, widths, t, k.data(), v.data());
     }
   }
-  /// Two pages (the same twice) one after the other, from row `from` on. [rows][head_dim + 2]: out, max, sum.
+  /// Two pages (the same twice) one after the other, from row `from` on. [rows][value width + 2]: out, max,
+  /// sum.
   std::vector<float> run(const Kernels& kernels, int from, int count) const {
     std::vector<float> max(static_cast<std::size_t>(count), -kInf), sum(static_cast<std::size_t>(count), 0);
-    std::vector<float> out(static_cast<std::size_t>(count * head_dim), 0);
+    std::vector<float> out(static_cast<std::size_t>(count) * widths.value, 0);
+    const float* queries = q.data() + static_cast<std::size_t>(from) * widths.key;
     const SoftmaxState state{max.data(), sum.data(), out.data()};
-    const QueryTile tile{q.data() + from * head_dim, count, head_dim, first.data() + from,
-                         last.data() + from};
+    const QueryTile tile{queries, count, widths, first.data() + from, last.data() + from};
     kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
     const std::vector<std::int32_t> none(static_cast<std::size_t>(count), 0);
-    const QueryTile hidden{q.data() + from * head_dim, count, head_dim, none.data(), none.data()};
+    const QueryTile hidden{queries, count, widths, none.data(), none.data()};
     kernels.attend(type, hidden, {k.data(), v.data()}, n_keys, state);  // a hidden page changes nothing
     kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
     std::vector<float> merged_max(max.size(), -kInf), merged_sum(sum.size(), 0), merged(out.size(), 0);
     const SoftmaxState whole{merged_max.data(), merged_sum.data(), merged.data()};
-    kernels.merge(state, count, head_dim, whole);
-    kernels.merge(state, count, head_dim, whole);
-    kernels.finish(whole, count, head_dim);
+    kernels.merge(state, count, widths.value, whole);
+    kernels.merge(state, count, widths.value, whole);
+    kernels.finish(whole, count, widths.value);
     merged.insert(merged.end(), merged_max.begin(), merged_max.end());
     merged.insert(merged.end(), merged_sum.begin(), merged_sum.end());
     return merged;
   }
 
   KvType type;
-  int head_dim, rows, n_keys;
+  HeadWidths widths;
+  int rows, n_keys;
   AlignedBytes k, v;
   std::vector<float> q, keys_and_values;
   std::vector<std::int32_t> first, last;
 };
 
-void check_attention_case(const Kernels& fast, KvType type, int head_dim, int rows, int keys) {
-  CAPTURE(static_cast<int>(type), head_dim, rows, keys);
-  AttentionCase by_fast(type, head_dim, rows, keys, 7), by_slow(type, head_dim, rows, keys, 7);
+void check_attention_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys) {
+  CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys);
+  AttentionCase by_fast(type, widths, rows, keys, 7), by_slow(type, widths, rows, keys, 7);
   by_fast.fill(fast);
   by_slow.fill(kernels(Isa::kScalar));
   CHECK(std::memcmp(by_fast.k.data(), by_slow.k.data(), by_fast.k.size()) == 0);
@@ -237,8 +238,8 @@ void check_attention_case(const Kernels& fast, KvType type, int head_dim, int ro
   }
   for (int r = 0; r < rows; ++r) {
     const std::vector<float> alone = by_fast.run(fast, r, 1);
-    moved +=
-        std::memcmp(alone.data(), got.data() + r * head_dim, static_cast<std::size_t>(head_dim) * 4) != 0;
+    const float* in_company = got.data() + static_cast<std::size_t>(r) * widths.value;
+    moved += std::memcmp(alone.data(), in_company, std::size_t{widths.value} * 4) != 0;
   }
   CHECK(wrong == 0);
   CHECK(moved == 0);
@@ -263,7 +264,7 @@ void check_bytes(const Kernels& fast) {
     AlignedBytes k(kv_key_bytes(kType, kDim));
     for (int i = 0; i < kPageTokens; ++i) {
       const int t = i * 37 % kPageTokens;  // in any order
-      kernels.append(kType, key.data(), token(t), kDim, t, k.data(), v.data());
+      kernels.append(kType, key.data(), token(t), {kDim, kDim}, t, k.data(), v.data());
     }
   };
   AlignedBytes v(kv_value_bytes(kType, kDim)), slow(v.size());
@@ -464,9 +465,10 @@ void check_elementwise(const Kernels& fast) {
 void check_attention(const Kernels& fast) {
   check_bytes(fast);
   for (const KvType type : kKvTypes) {
-    for (const int head_dim : {16, 64, 80, 256}) {
+    for (const HeadWidths widths :
+         {HeadWidths{16, 16}, {64, 64}, {80, 80}, {256, 256}, {96, 64}, {16, 144}}) {
       for (const int rows : {1, 3, 7, 48}) {
-        for (const int keys : {1, 17, 64}) check_attention_case(fast, type, head_dim, rows, keys);
+        for (const int keys : {1, 17, 64}) check_attention_case(fast, type, widths, rows, keys);
       }
     }
   }
@@ -494,7 +496,7 @@ void check_recorded_bits(const Kernels& fast) {
     take(product(fast, w, x.one(4)));
   }
   for (const KvType type : kKvTypes) {
-    AttentionCase attention(type, 80, 9, 50, 3);
+    AttentionCase attention(type, {80, 80}, 9, 50, 3);
     attention.q = fractions(9 * 80, 4);
     attention.keys_and_values = fractions(2 * 50 * 80, 5);
     attention.fill(fast);
@@ -520,7 +522,7 @@ void check_same_bits(const Kernels& a, const Kernels& b) {
     CHECK(product(a, w, by_a.view) == product(b, w, by_b.view));
   }
   for (const KvType type : kKvTypes) {
-    AttentionCase by_a(type, 64, 9, 50, 3);
+    AttentionCase by_a(type, {64, 64}, 9, 50, 3);
     by_a.fill(a);
     CHECK(by_a.run(a, 0, 9) == by_a.run(b, 0, 9));
   }

@@ -102,6 +102,7 @@ void check_nan(const Kernels& fast) {
 /// finish, and no other row: not rows of the same tile for which the page hides it, whose weight for it is 0.
 void check_bad_keys(const Kernels& fast, float wrong, int place, bool second_page) {
   constexpr int kKeys = 40;
+  constexpr HeadWidths kWidths{kDim, kDim};
   for (const KvType type : kKvTypes) {
     for (const bool in_key : {true, false}) {
       CAPTURE(static_cast<int>(type), in_key, wrong, place, second_page);
@@ -112,8 +113,8 @@ void check_bad_keys(const Kernels& fast, float wrong, int place, bool second_pag
       for (int t = 0; t < kKeys; ++t) {
         const bool bad = t == place;
         fast.append(type, (bad && in_key ? spoiled : row).data(), (bad && !in_key ? spoiled : row).data(),
-                    kDim, t, k.data(), v.data());
-        fast.append(type, row.data(), row.data(), kDim, t, good_k.data(), good_v.data());
+                    kWidths, t, k.data(), v.data());
+        fast.append(type, row.data(), row.data(), kWidths, t, good_k.data(), good_v.data());
       }
       const std::vector<float> q(kRows * kDim, 0.25F);
       std::int32_t first[kRows] = {0, 0, 22, -1, 21, 30, 0}, last[kRows] = {40, 21, 40, 22, 40, 31, -1};
@@ -121,10 +122,10 @@ void check_bad_keys(const Kernels& fast, float wrong, int place, bool second_pag
       if (second_page) {  // and no row has a hidden key before its keys
         std::fill(first, first + kRows, 0);
         const std::vector<std::int32_t> from(kRows, 0), to(kRows, kKeys);
-        fast.attend(type, {q.data(), kRows, kDim, from.data(), to.data()}, {good_k.data(), good_v.data()},
+        fast.attend(type, {q.data(), kRows, kWidths, from.data(), to.data()}, {good_k.data(), good_v.data()},
                     kKeys, span.view());
       }
-      const QueryTile tile{q.data(), kRows, kDim, first, last};
+      const QueryTile tile{q.data(), kRows, kWidths, first, last};
       fast.attend(type, tile, {k.data(), v.data()}, kKeys, span.view());
       fast.merge(span.view(), kRows, kDim, whole.view());
       fast.finish(whole.view(), kRows, kDim);

@@ -106,16 +106,18 @@ const Fault kFaults[] = {
      }},
     {"append",
      [](Kernels& t) {
-       t.append = [](KvType type, const float* k, const float* v, int dim, int token, std::byte* k_page,
-                     std::byte* v_page) { right().append(type, k, v, dim, token / 2, k_page, v_page); };
+       t.append = [](KvType type, const float* k, const float* v, HeadWidths widths, int token,
+                     std::byte* k_page,
+                     std::byte* v_page) { right().append(type, k, v, widths, token / 2, k_page, v_page); };
      }},
     {"attend",
      [](Kernels& t) {
        t.attend = [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
                      const SoftmaxState& state) { right().attend(type, tile, page, n_keys - 1, state); };
      }},
-    {"attend", [](Kernels& t) { t.merge = [](const SoftmaxState&, int, int, const SoftmaxState&) {}; }},
-    {"attend", [](Kernels& t) { t.finish = [](const SoftmaxState&, int, int) {}; }},
+    {"attend",
+     [](Kernels& t) { t.merge = [](const SoftmaxState&, int, std::uint32_t, const SoftmaxState&) {}; }},
+    {"attend", [](Kernels& t) { t.finish = [](const SoftmaxState&, int, std::uint32_t) {}; }},
     {"max", [](Kernels& t) { t.max = [](const float* x, std::size_t n) { return right().max(x, n - 1); }; }},
     {"exp_sum",
      [](Kernels& t) {
@@ -161,10 +163,10 @@ TEST_CASE("Every table passes its test, for every type, cache, head and gate") {
   for (const Isa isa : supported_isas()) {
     INFO(name(isa));
     for (const KvType cache : kKvTypes) {
-      for (const int head_dim : {16, 64, 80, 256}) {
+      for (const HeadWidths widths : {HeadWidths{16, 16}, {64, 64}, {80, 80}, {256, 256}, {96, 64}}) {
         for (const GateFunction gate : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
           use.cache = cache;
-          use.head_dim = head_dim;
+          use.heads = {widths};
           use.gate = gate;
           CHECK(differing_kernel(kernels(isa), use) == "");
           use.types.clear();  // once is enough

@@ -34,7 +34,7 @@ struct Case {
     spec.attention_sinks = shape.sinks;
     const TinyFile file(spec);
     model = load(file.gguf(), with_attention(spec, {}));
-    pool = std::make_unique<KvPool>(model->config(), KvType::kF32, 0);
+    pool = std::make_unique<KvPool>(model->state_shapes(), KvType::kF32, 0);
     std::size_t rows = 0;
     for (const auto& [length, asked] : lengths_and_rows) rows += asked;
     ws = std::make_unique<Workspace>(*model, threads, rows + kSpareRows);
@@ -49,7 +49,7 @@ struct Case {
         for (std::size_t head = 0; head < shape.kv_heads; ++head) {
           std::byte* page = s.page(0, t / kPageTokens);
           const float* at = kv.data() + t * width() * 2 + head * 16;
-          model->kernels().append(KvType::kF32, at, at + width(), 16, static_cast<int>(t % kPageTokens),
+          model->kernels().append(KvType::kF32, at, at + width(), {16, 16}, static_cast<int>(t % kPageTokens),
                                   page + pool->k_offset(0, head), page + pool->v_offset(0, head));
         }
       }
@@ -65,7 +65,7 @@ struct Case {
     }
     std::vector<std::size_t> all(rows);
     for (std::size_t r = 0; r < rows; ++r) all[r] = r;
-    plan_attention(*ws, all, ws->attention_plan);
+    plan_attention(*ws, all, ws->attention_plans[0]);
   }
 
   std::size_t width() const { return model->config().kv_heads * std::size_t{16}; }
@@ -121,10 +121,10 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
       for (const int threads : {1, 3}) {
         Case c(shape, threads, step);
         CAPTURE(shape.heads, shape.kv_heads, shape.window, shape.sinks, step[0].first, threads,
-                c.ws->attention_plan.spans);
+                c.ws->attention_plans[0].spans);
         c.ws->next_unit = 0;
         Team team(threads);
-        team.run([&](const Worker& worker) { attend(worker, *c.ws, c.ws->attention_plan, 0); });
+        team.run([&](const Worker& worker) { attend(worker, *c.ws, c.ws->attention_plans[0], 0); });
         const std::size_t rows = c.ws->rows.size();
         for (std::size_t r = 0; r < rows; ++r) REQUIRE(c.error(r) < 2e-5);
         for (std::size_t r = rows; r < rows + kSpareRows; ++r) {
@@ -139,7 +139,7 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
 TEST_CASE("Deep single rows are split by spans among threads, all others are not") {
   const auto spans = [](const Shape& shape, int threads,
                         const std::vector<std::pair<std::size_t, std::size_t>>& step) {
-    return Case(shape, threads, step).ws->attention_plan.spans;
+    return Case(shape, threads, step).ws->attention_plans[0].spans;
   };
   CHECK(spans({3, 1}, 3, {{512, 1}}) == 1);
   CHECK(spans({3, 1}, 3, {{513, 1}}) == 2);
@@ -153,7 +153,7 @@ TEST_CASE("Rows of one sequence share a tile, up to its size") {
   const auto ranges = [](const Shape& shape, const std::vector<std::pair<std::size_t, std::size_t>>& step) {
     const Case c(shape, 1, step);
     std::vector<std::pair<std::size_t, std::size_t>> out;
-    for (const QueryRange& range : c.ws->attention_plan.ranges) out.emplace_back(range.row, range.tokens);
+    for (const QueryRange& range : c.ws->attention_plans[0].ranges) out.emplace_back(range.row, range.tokens);
     return out;
   };
   using Ranges = std::vector<std::pair<std::size_t, std::size_t>>;
