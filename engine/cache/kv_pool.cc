@@ -185,9 +185,9 @@ std::size_t KvPool::state_offset(std::size_t layer) const { return impl_->places
 bool KvPool::evict_for(std::size_t bytes) {
   Impl& pool = *impl_;
   if (pool.budget == 0) return true;
-  const auto room = [&] { return pool.budget - std::min(pool.budget, pool.live_bytes); };
-  if (bytes > room() && bytes <= room() + pool.idle_bytes) pool.idle_cache->evict(bytes - room());
-  return bytes <= room();
+  const auto left = [&] { return pool.budget - std::min(pool.budget, pool.live_bytes); };
+  if (bytes > left() && bytes <= left() + pool.idle_bytes) pool.idle_cache->evict(bytes - left());
+  return bytes <= left();
 }
 
 CachePage* KvPool::allocate(std::size_t cls) {
