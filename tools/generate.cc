@@ -5,9 +5,8 @@
 #include "tools/common.h"
 #include "tools/generation/ensemble.h"
 #include "tools/generation/explain.h"
-#include "tools/generation/sampling.h"
+#include "tools/generation/request.h"
 #include "tools/generation/search.h"
-#include "tools/generation/speculation.h"
 #include "tools/generation/token_text.h"
 
 namespace tools {
@@ -15,16 +14,10 @@ namespace {
 
 struct Options {
   Input input;
-  SamplingFlags sampling;
-  SpeculationFlags speculation;
+  RequestFlags request;
   EnsembleFlags ensemble;
   SearchFlags search;
-  int max_tokens = 256;
-  int logprobs = -1;
-  bool chat = false;
   bool ids = false;
-  std::string system;
-  bool confidence = false;
   bool explain = false;
   int explain_top = 5;
 };
@@ -37,30 +30,18 @@ struct Answer {
 
 partita::Result<partita::Request> make_request(const Common& common, const Options& options,
                                                std::string text) {
-  partita::Request request;
-  request.max_tokens = options.max_tokens;
-  request.logprobs = options.logprobs;
-  request.stop = options.sampling.stop;
-  request.confidence = options.confidence;
-  request.abstain = options.sampling.abstain.rule();
-  request.explain = options.explain ? options.explain_top : 0;
-  request.guidance_scale = options.sampling.guidance_scale;
-  request.negative_prompt = options.sampling.negative_prompt;
-  request.speculation = options.speculation.kind;
-  auto sampling = options.sampling.resolved(common.seed);
-  if (!sampling) return sampling.error();
-  request.sampling = std::move(*sampling);
-  options.search.settle(request.sampling);
-  request.parse_specials = !common.no_special;
+  auto request = options.request.request(common);
+  if (!request) return request;
+  request->explain = options.explain ? options.explain_top : 0;
+  options.search.settle(request->sampling);
   if (options.ids) {
     auto ids = parse_ids(text);
     if (!ids) return ids.error();
-    request.ids = std::move(*ids);
-  } else if (options.chat) {
-    if (!options.system.empty()) request.messages.push_back({"system", options.system});
-    request.messages.push_back({"user", std::move(text)});
+    request->ids = std::move(*ids);
+  } else if (options.request.chat) {
+    set_chat(*request, options.request.system, std::move(text));
   } else {
-    request.prompt = std::move(text);
+    request->prompt = std::move(text);
   }
   return request;
 }
@@ -94,18 +75,17 @@ partita::Result<Answer> pull(const Common& common, const partita::Model& model, 
   }
 }
 
-TokenColumns columns_of(const Options& options) {
-  const partita::AbstainRule rule = options.sampling.abstain.rule();
-  const bool marks = rule.asks() && !rule.stops;
-  return {.logprobs = options.logprobs >= 0,
-          .confidence = options.confidence || marks,
-          .unsure_only = marks && !options.confidence && options.logprobs < 0};
+TokenColumns columns_of(const partita::Request& request) {
+  const bool marks = request.abstain.asks() && !request.abstain.stops;
+  return {.logprobs = request.logprobs >= 0,
+          .confidence = request.confidence || marks,
+          .unsure_only = marks && !request.confidence && request.logprobs < 0};
 }
 
 /// The text after the answer: a table of its tokens if one was asked for.
-std::string text_after(const Options& options, const partita::Model& model, const Answer& answer) {
-  std::string text = options.explain ? "\n" + answer.text + "\n" : "\n";
-  const TokenColumns columns = columns_of(options);
+std::string text_after(const partita::Request& request, const partita::Model& model, const Answer& answer) {
+  std::string text = request.explain > 0 ? "\n" + answer.text + "\n" : "\n";
+  const TokenColumns columns = columns_of(request);
   const auto shown = [&](const partita::Token& token) { return !columns.unsure_only || token.unsure; };
   if (!columns.any()) return text;
   const bool some = std::any_of(answer.tokens.begin(), answer.tokens.end(), shown);
@@ -113,18 +93,18 @@ std::string text_after(const Options& options, const partita::Model& model, cons
 }
 
 /// Says on stderr why an answer ended that neither the model nor the user ended.
-void print_ending(const Common& common, const Options& options, const partita::Stream& stream,
+void print_ending(const Common& common, const partita::Request& request, const partita::Stream& stream,
                   const Answer& answer) {
   const std::string why = ending_text({.finish = stream.finish(),
                                        .context_full = stream.context_full(),
                                        .tokens = stream.prompt_ids().size() + stream.ids().size(),
                                        .last = answer.tokens.empty() ? nullptr : &answer.tokens.back(),
-                                       .abstain = options.sampling.abstain.rule()},
+                                       .abstain = request.abstain},
                                       kShorterPrompt);
   if (!why.empty() && !common.quiet) std::fprintf(stderr, "partita: %s\n", why.c_str());
 }
 
-Json answer_json(const Answering& answering, const Options& options, const partita::Stream& stream,
+Json answer_json(const Answering& answering, const partita::Request& request, const partita::Stream& stream,
                  const Answer& answer) {
   Json out = {{"model", answering.info.path}};
   if (!answering.ensemble.is_null()) out["ensemble"] = answering.ensemble;
@@ -133,7 +113,7 @@ Json answer_json(const Answering& answering, const Options& options, const parti
   out["text"] = answer.text;
   out["finish"] = answer.cut_short ? "interrupted" : std::string(name(stream.finish()));
   if (stream.context_full()) out["context_full"] = true;
-  if (options.logprobs >= 0) {
+  if (request.logprobs >= 0) {
     out["logprobs"] = Json::array();
     for (const partita::Token& token : answer.tokens) out["logprobs"].push_back(logprob_json(token));
   }
@@ -142,8 +122,8 @@ Json answer_json(const Answering& answering, const Options& options, const parti
     out[key] = Json::array();
     for (const partita::Token& token : answer.tokens) out[key].push_back(json_of(token));
   };
-  list("confidence", options.confidence || options.sampling.abstain.rule().asks(), confidence_json);
-  list("explain", options.explain,
+  list("confidence", request.confidence || request.abstain.asks(), confidence_json);
+  list("explain", request.explain > 0,
        [&](const partita::Token& token) { return explanation_json(answering.model, token); });
   out["timing"] = timing_json(answering.load_s, stream.timing());
   return out;
@@ -151,7 +131,7 @@ Json answer_json(const Answering& answering, const Options& options, const parti
 
 /// Generates with a partita::Session or partita::Ensemble.
 template <class Source>
-int run_on(const Common& common, const Options& options, const partita::Request& request, Source& source,
+int run_on(const Common& common, const partita::Request& request, Source& source,
            const Answering& answering) {
   Progress progress("reading the prompt", common.shows_progress());
   watch(source, progress);
@@ -161,10 +141,10 @@ int run_on(const Common& common, const Options& options, const partita::Request&
   progress.clear();
   if (!answer) return fail(answer.error());
 
-  auto written = common.json ? write_json(answer_json(answering, options, *stream, *answer))
-                             : write_out(text_after(options, answering.model, *answer));
+  auto written = common.json ? write_json(answer_json(answering, request, *stream, *answer))
+                             : write_out(text_after(request, answering.model, *answer));
   if (!written) return fail(written.error());
-  print_ending(common, options, *stream, *answer);
+  print_ending(common, request, *stream, *answer);
   print_statistics(common, answering.info, stream->timing());
   return answer->cut_short ? kInterrupted : kDone;
 }
@@ -190,7 +170,7 @@ int run(const Common& common, const Options& options) {
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
-  if (options.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
+  if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
     std::fprintf(stderr,
                  "partita: --mark-unsure marks nothing without --abstain-probability, --abstain-margin or "
                  "--abstain-entropy\n");
@@ -199,23 +179,19 @@ int run(const Common& common, const Options& options) {
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
   warn_unencodable_bytes(common, opened->model,
-                         options.chat ? request->messages.back().content : request->prompt);
+                         options.request.chat ? request->messages.back().content : request->prompt);
   if (!added_models->empty()) {
     auto joined = open_ensemble(common, options.ensemble, *added_models, *opened);
     if (!joined) return fail(joined.error());
-    return run_on(common, options, *request, joined->ensemble,
+    return run_on(common, *request, joined->ensemble,
                   {opened->model, joined->info, joined->load_s, joined->members});
   }
   auto session = opened->model.session();
   if (!session) return fail(session.error());
-  auto draft = options.speculation.open_draft(common);
-  if (!draft) return fail(draft.error());
-  if (*draft) {
-    if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
-  }
+  if (auto drafted = options.request.speculation.draft_for(*session, common); !drafted)
+    return fail(drafted.error());
   if (options.search.asked()) return run_search(common, *opened, *session, *request, options.search);
-  return run_on(common, options, *request, *session,
-                {opened->model, opened->model.info(), opened->load_s, nullptr});
+  return run_on(common, *request, *session, {opened->model, opened->model.info(), opened->load_s, nullptr});
 }
 
 }  // namespace
@@ -232,19 +208,21 @@ void add_generate(Command program, Common& common, Action& action) {
        "--top-k", "--top-p", "--seed", "--beams", "--max-tokens", "--stop", "--json"});
   add_input(command, options->input, "the prompt");
   const Option chat =
-      command.add_flag("--chat", options->chat, "apply the model's chat template to the prompt");
-  command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
+      command.add_flag("--chat", options->request.chat, "apply the model's chat template to the prompt");
+  command.add_option("--system", options->request.system, "the system message, with --chat").needs(chat);
   command.add_flag("--ids", options->ids, "the prompt is token ids, separated by commas or spaces")
       .excludes(chat);
   command.heading(Heading::kOutput);
-  command.add_option("-n,--max-tokens", options->max_tokens, "maximum tokens; -1: until the context is full")
+  command
+      .add_option("-n,--max-tokens", options->request.max_tokens,
+                  "maximum tokens; -1: until the context is full")
       .range(-1, 1 << 30)
       .show_default();
   command
-      .add_option("--logprobs", options->logprobs,
+      .add_option("--logprobs", options->request.logprobs,
                   "show log-probabilities, with N alternatives of each token")
       .range(0, 1 << 30);
-  command.add_flag("--confidence", options->confidence,
+  command.add_flag("--confidence", options->request.confidence,
                    "show probability, lead and entropy of the likeliest tokens");
   const Option explain = command.add_flag("--explain", options->explain,
                                           "show the candidates of each token after every sampler");
@@ -252,8 +230,8 @@ void add_generate(Command program, Common& common, Action& action) {
       .needs(explain)
       .range(1, 1000)
       .show_default();
-  add_sampling(command, options->sampling);
-  add_speculation(command, options->speculation);
+  add_sampling(command, options->request.sampling);
+  add_speculation(command, options->request.speculation);
   add_search(command, options->search);
   add_ensemble(command, options->ensemble);
   command.callback(

@@ -5,8 +5,7 @@
 
 #include "tools/batch/batch_job.h"
 #include "tools/common.h"
-#include "tools/generation/sampling.h"
-#include "tools/generation/speculation.h"
+#include "tools/generation/request.h"
 
 namespace tools {
 namespace {
@@ -14,7 +13,7 @@ namespace {
 using partita::Result;
 
 struct Options {
-  SamplingFlags sampling;
+  RequestFlags request;
   std::string in = "-", out = "-";
   std::string order = "input";
   bool retry_errors = false;
@@ -22,37 +21,12 @@ struct Options {
   bool strict = false;
   double progress_every = 60;
   int sequences = 16;
-  int max_tokens = 256;
-  int logprobs = -1;
-  bool confidence = false;
-  bool chat = false;
-  std::string system;
   std::uint64_t prefix_bytes = partita::BatchOptions().prefix_bytes;
-  SpeculationFlags speculation;
 };
 
 /// Rows in flight, for each of --sequences. In input order a finished answer waits for the rows before it;
 /// reading pauses at this number, which bounds the memory of a job of any length.
 constexpr std::size_t kRowsPerSequence = 16;
-
-Result<RowDefaults> defaults_of(const Common& common, const Options& options) {
-  RowDefaults defaults;
-  auto sampling = options.sampling.resolved(common.seed);
-  if (!sampling) return sampling.error();
-  defaults.sampling = std::move(*sampling);
-  defaults.stop = options.sampling.stop;
-  defaults.guidance_scale = options.sampling.guidance_scale;
-  defaults.negative_prompt = options.sampling.negative_prompt;
-  defaults.max_tokens = options.max_tokens;
-  defaults.logprobs = options.logprobs;
-  defaults.abstain = options.sampling.abstain.rule();
-  defaults.confidence = options.confidence;
-  defaults.speculation = options.speculation.kind;
-  defaults.chat = options.chat;
-  defaults.parse_specials = !common.no_special;
-  defaults.system = options.system;
-  return defaults;
-}
 
 /// A batch needs throughput, not latency: there is no limit on the delay that prefill causes.
 Result<partita::BatchOptions> options_of(const Options& options, const Common& common) {
@@ -60,7 +34,7 @@ Result<partita::BatchOptions> options_of(const Options& options, const Common& c
   batch.max_sequences = static_cast<std::size_t>(options.sequences);
   batch.most_delay = std::numeric_limits<double>::infinity();
   batch.prefix_bytes = options.prefix_bytes;
-  auto draft = options.speculation.open_draft(common);
+  auto draft = options.request.speculation.open_draft(common);
   if (!draft) return draft.error();
   batch.draft = std::move(*draft);
   return batch;
@@ -105,9 +79,9 @@ int run(const Common& common, const Options& options) {
     return usage_error("batch --json needs -o FILE: stdout is for its summary");
   if (options.retry_errors && options.out == "-")
     return usage_error("batch --retry-errors needs -o FILE, from which it takes the rows of errors");
-  auto defaults = defaults_of(common, options);
-  if (!defaults) return usage_error(defaults.error());
-  auto samplers = describe(defaults->sampling);
+  auto request = options.request.request(common);
+  if (!request) return usage_error(request.error());
+  auto samplers = describe(request->sampling);
   if (!samplers) return usage_error(samplers.error());
   auto input = BatchInput::open(options.in, options.out);
   if (!input) return fail(input.error());
@@ -128,9 +102,10 @@ int run(const Common& common, const Options& options) {
 
   const std::size_t errors_before = output->errors_found();
 
+  RowDefaults defaults = {std::move(*request), options.request.chat, options.request.system};
   BatchProgress progress(common.quiet, options.progress_every);
   BatchJob job({.model = &opened->model,
-                .reader = RowReader(std::move(*defaults), options.ignore_unknown),
+                .reader = RowReader(std::move(defaults), options.ignore_unknown),
                 .input = std::move(*input),
                 .ledger = std::move(ledger),
                 .output = std::move(*output),
@@ -185,18 +160,22 @@ void add_batch(Command program, Common& common, Action& action) {
       .show_default();
   command.heading(Heading::kPrompt);
   const Option chat =
-      command.add_flag("--chat", options->chat, "apply the model's chat template to \"prompt\"");
-  command.add_option("--system", options->system, "the system message, with --chat").needs(chat);
+      command.add_flag("--chat", options->request.chat, "apply the model's chat template to \"prompt\"");
+  command.add_option("--system", options->request.system, "the system message, with --chat").needs(chat);
   command.heading(Heading::kOutput);
-  command.add_option("-n,--max-tokens", options->max_tokens, "maximum tokens; -1: until the context is full")
+  command
+      .add_option("-n,--max-tokens", options->request.max_tokens,
+                  "maximum tokens; -1: until the context is full")
       .range(-1, 1 << 30)
       .show_default();
-  command.add_option("--logprobs", options->logprobs, "log-probabilities, with N alternatives of each token")
+  command
+      .add_option("--logprobs", options->request.logprobs,
+                  "log-probabilities, with N alternatives of each token")
       .range(0, kMaxLogprobs);
-  command.add_flag("--confidence", options->confidence,
+  command.add_flag("--confidence", options->request.confidence,
                    "probability, lead and entropy of the likeliest tokens");
-  add_sampling(command, options->sampling);
-  add_speculation(command, options->speculation);
+  add_sampling(command, options->request.sampling);
+  add_speculation(command, options->request.speculation);
   command.callback(
       [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }

@@ -5,6 +5,7 @@
 #include "tools/batch/batch_ledger.h"
 #include "tools/batch/openai_row.h"
 #include "tools/batch/row_fields.h"
+#include "tools/generation/request.h"
 #include "tools/generation/token_text.h"
 
 namespace tools {
@@ -32,18 +33,9 @@ std::uint64_t draw_number(const Json& id) {
 
 Result<partita::Request> read_request(const Json& row, const Json& id, const RowDefaults& defaults) {
   Fields fields(row);
-  partita::Request request;
-  request.sampling = defaults.sampling;
-  request.stop = defaults.stop;
-  request.guidance_scale = defaults.guidance_scale;
-  request.negative_prompt = defaults.negative_prompt;
-  request.max_tokens = defaults.max_tokens;
-  request.logprobs = defaults.logprobs;
-  request.abstain = defaults.abstain;
-  request.confidence = defaults.confidence;
-  request.speculation = defaults.speculation;
-  bool mark_unsure = !defaults.abstain.stops;
-  bool chat = defaults.chat, greedy = false, no_special = !defaults.parse_specials;
+  partita::Request request = defaults.request;
+  bool mark_unsure = !request.abstain.stops, no_special = !request.parse_specials;
+  bool chat = defaults.chat, greedy = false;
   std::string system = defaults.system;
 
   fields.text("prompt", request.prompt);
@@ -102,10 +94,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
         ErrorCode::kInvalidArgument,
         "a row has one of \"prompt\", \"messages\" and \"ids\"; this one has " + std::to_string(sources)};
   }
-  if (chat && has("prompt")) {
-    if (!system.empty()) request.messages.push_back({"system", system});
-    request.messages.push_back({"user", std::exchange(request.prompt, {})});
-  }
+  if (chat && has("prompt")) set_chat(request, system, std::exchange(request.prompt, {}));
   return request;
 }
 

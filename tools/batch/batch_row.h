@@ -16,18 +16,9 @@ namespace tools {
 
 /// Defaults of the rows: the options of the command line.
 struct RowDefaults {
-  partita::Sampling sampling;
-  std::vector<std::string> stop;
-  float guidance_scale = 1;
-  std::string negative_prompt;
-  int max_tokens = 256;
-  partita::AbstainRule abstain;
-  int logprobs = -1;
-  bool confidence = false;
-  bool chat = false;
-  bool parse_specials = true;
+  partita::Request request;  // without a prompt
+  bool chat = false;         // a "prompt" goes through the chat template
   std::string system;
-  partita::Speculation speculation = partita::Speculation::kAuto;
 };
 
 /// Most alternatives of a token: more would fill the memory, and make lines too long to resume from.

@@ -4,18 +4,14 @@
 #include "tools/chat/chat_store.h"
 #include "tools/chat/line_editor.h"
 #include "tools/common.h"
-#include "tools/generation/sampling.h"
-#include "tools/generation/speculation.h"
+#include "tools/generation/request.h"
 #include "tools/generation/token_text.h"
 
 namespace tools {
 namespace {
 
 struct Options {
-  SamplingFlags sampling;
-  SpeculationFlags speculation;
-  int max_tokens = 1024;
-  std::string system;
+  RequestFlags request{.max_tokens = 1024};
   std::string session;  // a file; empty: none
 };
 
@@ -64,13 +60,9 @@ void say(const std::string& remark) { std::fprintf(stderr, "partita: %s\n", rema
 
 class Chat {
  public:
-  Chat(const Common& common, const Options& options, partita::Sampling sampling, const partita::Model& model,
-       ChatModel named, partita::Session session)
-      : common_(&common),
-        options_(&options),
-        sampling_(std::move(sampling)),
-        model_(&model),
-        store_(std::move(named), std::move(session), options.system) {}
+  /// request: of every answer, without messages.
+  Chat(const Common& common, partita::Request request, const partita::Model& model, ChatStore store)
+      : common_(&common), request_(std::move(request)), model_(&model), store_(std::move(store)) {}
 
   /// Opens the chat of a file; begins a new chat if there is no file.
   partita::Result<void> begin(const std::string& path);
@@ -104,8 +96,7 @@ class Chat {
   }
 
   const Common* common_;
-  const Options* options_;
-  partita::Sampling sampling_;
+  partita::Request request_;
   const partita::Model* model_;
   ChatStore store_;
   LineEditor editor_;
@@ -243,15 +234,8 @@ bool Chat::run_command(const std::string& line, bool& over) {
 }
 
 partita::Request Chat::request_of(const std::string& text) const {
-  partita::Request request;
+  partita::Request request = request_;
   request.messages = store_.with_question(text);
-  request.max_tokens = options_->max_tokens;
-  request.stop = options_->sampling.stop;
-  request.guidance_scale = options_->sampling.guidance_scale;
-  request.speculation = options_->speculation.kind;
-  request.negative_prompt = options_->sampling.negative_prompt;
-  request.sampling = sampling_;
-  request.abstain = options_->sampling.abstain.rule();
   return request;
 }
 
@@ -286,7 +270,7 @@ void Chat::print_ending(const partita::Stream& stream, const Said& said) const {
                                        .context_full = stream.context_full(),
                                        .tokens = stream.prompt_ids().size() + stream.ids().size(),
                                        .last = said.last ? &*said.last : nullptr,
-                                       .abstain = options_->sampling.abstain.rule()},
+                                       .abstain = request_.abstain},
                                       kRemedy);
   if (!why.empty()) {
     say(why);
@@ -344,9 +328,9 @@ int Chat::talk() {
 }
 
 int run(const Common& common, const Options& options) {
-  auto sampling = options.sampling.resolved(common.seed);
-  if (!sampling) return usage_error(sampling.error());
-  auto samplers = describe(*sampling);
+  auto request = options.request.request(common);
+  if (!request) return usage_error(request.error());
+  auto samplers = describe(request->sampling);
   if (!samplers) return usage_error(samplers.error());
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
@@ -360,15 +344,13 @@ int run(const Common& common, const Options& options) {
     return fail(ids.error());
   auto session = opened->model.session();
   if (!session) return fail(session.error());
-  auto draft = options.speculation.open_draft(common);
-  if (!draft) return fail(draft.error());
-  if (*draft) {
-    if (auto drafted = session->draft_with(**draft); !drafted) return fail(drafted.error());
-  }
+  if (auto drafted = options.request.speculation.draft_for(*session, common); !drafted)
+    return fail(drafted.error());
   auto named = ChatModel::of(opened->model);
   if (!named) return fail(named.error());
   catch_ends();
-  Chat chat(common, options, std::move(*sampling), opened->model, std::move(*named), std::move(*session));
+  Chat chat(common, std::move(*request), opened->model,
+            ChatStore(std::move(*named), std::move(*session), options.request.system));
   if (!options.session.empty()) {
     if (auto begun = chat.begin(options.session); !begun) return fail(begun.error());
   }
@@ -385,15 +367,16 @@ void add_chat(Command program, Common& common, Action& action) {
       {"--model", "--threads", "--system", "--session", "--temperature", "--greedy", "--top-k", "--top-p",
        "--seed", "--max-tokens", "--stop", "--quiet", "--verbose"});
   command.heading(Heading::kPrompt);
-  command.add_option("--system", options->system, "the system message");
+  command.add_option("--system", options->request.system, "the system message");
   command.add_option("--session", options->session, "file of the chat, to continue or to begin")
       .value_name("FILE");
   command.heading(Heading::kOutput);
-  command.add_option("-n,--max-tokens", options->max_tokens, "maximum tokens of an answer; -1: no limit")
+  command
+      .add_option("-n,--max-tokens", options->request.max_tokens, "maximum tokens of an answer; -1: no limit")
       .range(-1, 1 << 30)
       .show_default();
-  add_sampling(command, options->sampling);
-  add_speculation(command, options->speculation);
+  add_sampling(command, options->request.sampling);
+  add_speculation(command, options->request.speculation);
   command.callback([&common, &action, options] {
     action = [&common, options] {
       if (common.json)

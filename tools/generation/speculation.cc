@@ -42,4 +42,10 @@ Result<std::optional<partita::Model>> SpeculationFlags::open_draft(const Common&
   return std::optional<partita::Model>(std::move(opened->model));
 }
 
+Result<void> SpeculationFlags::draft_for(partita::Session& session, const Common& common) const {
+  auto opened = open_draft(common);
+  if (!opened) return opened.error();
+  return *opened ? session.draft_with(**opened) : Result<void>();
+}
+
 }  // namespace tools

@@ -16,6 +16,8 @@ struct SpeculationFlags {
 
   /// Opens the draft model that --draft names, if any.
   partita::Result<std::optional<partita::Model>> open_draft(const Common& common) const;
+  /// Opens it for a session.
+  partita::Result<void> draft_for(partita::Session& session, const Common& common) const;
 };
 void add_speculation(Command command, SpeculationFlags& flags);
 
