@@ -1,7 +1,7 @@
 // partita bench: tokens/s of prefill and decode, and the share of the memory bandwidth that decode reaches.
 #include <algorithm>
 
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace tools {
 namespace {

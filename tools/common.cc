@@ -3,7 +3,6 @@
 #include <partita/json.hpp>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -201,22 +200,6 @@ std::optional<std::vector<std::string>> texts_of(const Json& value) {
     return std::nullopt;
   }
   return list.get<std::vector<std::string>>();
-}
-
-partita::CancelFlag& interrupted() {
-  static partita::CancelFlag flag;
-  return flag;
-}
-
-void catch_signals(std::initializer_list<int> signals, void (*handler)(int)) {
-  struct sigaction action = {};
-  action.sa_handler = handler;
-  for (const int signal : signals) sigaction(signal, &action, nullptr);  // no SA_RESTART
-}
-
-void catch_interrupts() {
-  interrupted();  // constructed before the handler can run
-  catch_signals({SIGINT}, [](int) { interrupted().set(); });
 }
 
 bool names_model(const Common& common) {

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdio>
-#include <functional>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <partita/json.hpp>
@@ -11,17 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "tools/cli/exit_code.h"
+#include "tools/cli/interrupt.h"
 #include "tools/cli/options.h"
 
 namespace tools {
 
 using Json = nlohmann::ordered_json;
-
-/// Exit codes of the program (README.md).
-enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kInterrupted = 130 };
-
-/// What main() runs after it has parsed the command line.
-using Action = std::function<int()>;
 
 struct Common {
   std::string program;  // argv[0], so that examples in --help work as printed
@@ -102,12 +96,6 @@ partita::Result<Opened> open_model(const Common& common, bool text_only = false)
 partita::Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only,
                                       bool exact);
 
-/// Installs a handler that interrupts blocking reads (no SA_RESTART).
-void catch_signals(std::initializer_list<int> signals, void (*handler)(int));
-/// Set by Ctrl-C once catch_interrupts() was called.
-partita::CancelFlag& interrupted();
-void catch_interrupts();
-
 /// Prints one sentence on stderr; returns the exit code that belongs to it.
 int fail(const partita::Error& error);
 int usage_error(const std::string& message);
@@ -165,18 +153,5 @@ void watch(Source& source, Progress& progress) {
 }
 
 std::size_t peak_rss_bytes();
-
-// The commands, one file each. Each adds itself to the program, and sets `action` when it is chosen.
-void add_generate(Command program, Common& common, Action& action);
-void add_chat(Command program, Common& common, Action& action);
-void add_batch(Command program, Common& common, Action& action);
-void add_score(Command program, Common& common, Action& action);
-void add_tokenize(Command program, Common& common, Action& action);
-void add_detokenize(Command program, Common& common, Action& action);
-void add_template(Command program, Common& common, Action& action);
-void add_inspect(Command program, Common& common, Action& action);
-void add_convert(Command program, Common& common, Action& action);
-void add_prepare(Command program, Common& common, Action& action);
-void add_bench(Command program, Common& common, Action& action);
 
 }  // namespace tools

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cinttypes>
 
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace tools {
 namespace {

@@ -2,7 +2,7 @@
 #include <unistd.h>
 #include <algorithm>
 
-#include "tools/common.h"
+#include "tools/commands.h"
 #include "tools/generation/ensemble.h"
 #include "tools/generation/explain.h"
 #include "tools/generation/request.h"

@@ -1,7 +1,7 @@
 // partita inspect: metadata and tensors of a model file.
 #include <algorithm>
 
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace tools {
 namespace {

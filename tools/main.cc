@@ -8,7 +8,7 @@
 #include "tools/cli/descriptors.h"
 #include "tools/cli/exhaustion.h"
 #include "tools/cli/usage.h"
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace {
 

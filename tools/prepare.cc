@@ -1,6 +1,6 @@
 // partita prepare: makes the screen of a model's LM head once, so that each token reads fewer bytes.
 
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace tools {
 namespace {

@@ -1,6 +1,6 @@
 // partita score: log-probabilities and perplexity of a text, and the KL divergence from another model.
 
-#include "tools/common.h"
+#include "tools/commands.h"
 #include "tools/generation/token_text.h"
 
 namespace tools {

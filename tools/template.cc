@@ -1,6 +1,6 @@
 // partita template: renders a conversation with a chat template (Jinja).
 
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace tools {
 namespace {

@@ -1,6 +1,6 @@
 // partita tokenize and detokenize: text to token ids and back, byte for byte.
 
-#include "tools/common.h"
+#include "tools/commands.h"
 
 namespace tools {
 namespace {

@@ -6,6 +6,7 @@
 #include "tests/fuzz/support.h"
 #include "tools/batch/batch_ledger.h"
 #include "tools/batch/batch_row.h"
+#include "tools/batch/output_row.h"
 #include "tools/generation/token_text.h"
 
 namespace partita::internal::fuzz {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "tools/batch/batch_job.h"
-#include "tools/common.h"
+#include "tools/commands.h"
 #include "tools/generation/request.h"
 
 namespace tools {

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "tools/batch/output_row.h"
 #include "tools/cli/exhaustion.h"
 #include "tools/generation/explain.h"
 

@@ -2,22 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "tools/batch/hash128.h"
 #include "tools/common.h"
 
 namespace tools {
-
-/// A 128-bit FNV-1a hash of a text.
-struct Hash128 {
-  std::uint64_t high = 0, low = 0;
-  bool operator==(const Hash128&) const = default;
-};
-Hash128 hash128(std::string_view text);
-std::string hex(const Hash128& hash);  // 32 digits
 
 /// A hash set of ids, each with two marks. It stores 126 bits of an id's hash: 16 bytes a slot, at a load
 /// factor of at most 3/4, so ten million ids take 256 MiB.

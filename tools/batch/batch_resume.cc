@@ -10,8 +10,8 @@
 #include <functional>
 #include <utility>
 
-#include "tools/batch/batch_row.h"
 #include "tools/batch/lines.h"
+#include "tools/batch/output_row.h"
 #include "tools/locked_file.h"
 
 namespace tools {

@@ -1,4 +1,4 @@
-// Rows of a batch: JSON to requests, and answers to JSON.
+// Rows of a batch: JSON to requests.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/batch/row_keys.h"
+#include "tools/batch/row_types.h"
 #include "tools/common.h"
 
 namespace tools {
@@ -23,17 +24,6 @@ struct RowDefaults {
 
 /// Most alternatives of a token: more would fill the memory, and make lines too long to resume from.
 inline constexpr int kMaxLogprobs = 100;
-
-/// The format of a row, which decides the format of its answer.
-enum class RowForm : std::uint8_t { kPlain, kChat, kCompletion };  // the last two: OpenAI's batch lines
-
-/// Identifies a row in the output. The id is the line's number (from 1) if the line has none.
-struct RowId {
-  Json id;
-  RowForm form = RowForm::kPlain;
-  std::size_t line = 0;
-  bool duplicate = false;  // another row owns the id, or it cannot be read (batch_ledger.h)
-};
 
 struct Row {
   RowId id;
@@ -72,23 +62,5 @@ class RowReader {
   std::set<std::string> reported_;
   std::vector<std::string> new_unknowns_;
 };
-
-struct RowAnswer {
-  std::string text;
-  std::vector<partita::TokenId> ids;
-  Json logprobs, confidence;  // arrays if they were asked for, else null
-  partita::Finish finish = partita::Finish::kNone;
-  std::size_t prompt_tokens = 0;
-  int max_tokens = -1;  // of the request
-};
-/// {"id","text","ids","finish","error":null[,"context_full":true][,"logprobs"][,"confidence"]}, or
-/// openai_answer()
-Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& model);
-/// {"id","error"[,"line" of a duplicate row]}, or openai_error()
-Json error_row(const RowId& id, const partita::Error& error);
-
-// For output rows of either format.
-Json id_of_written(const Json& row);
-bool is_error_row(const Json& row);
 
 }  // namespace tools

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "tools/common.h"
+#include "tools/cli/interrupt.h"
 
 namespace tools {
 

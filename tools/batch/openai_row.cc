@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <new>
 
-#include "tools/batch/batch_ledger.h"
+#include "tools/batch/hash128.h"
 
 namespace tools {
 namespace {

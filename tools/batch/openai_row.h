@@ -1,7 +1,7 @@
 // OpenAI batch format: {"custom_id","method","url","body"} in, response lines out.
 #pragma once
 
-#include "tools/batch/batch_row.h"
+#include "tools/batch/row_types.h"
 
 namespace tools {
 

@@ -3,7 +3,7 @@
 
 #include "tools/chat/chat_store.h"
 #include "tools/chat/line_editor.h"
-#include "tools/common.h"
+#include "tools/commands.h"
 #include "tools/generation/request.h"
 #include "tools/generation/token_text.h"
 

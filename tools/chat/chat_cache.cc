@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 
-#include "tools/chat/chat_file.h"
+#include "tools/chat/chat_record.h"
 
 namespace tools {
 
@@ -13,6 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kMark = "chat_cache";
+constexpr std::string_view kSessionStart = "PARTITAS";
 
 /// 64-bit FNV-1a: distinguishes chats, but does not resist deliberate collisions.
 std::uint64_t digest_of(std::span<const Message> messages) {
@@ -37,6 +40,12 @@ bool begins_with(std::span<const Message> messages, const Json& note) {
 }
 
 }  // namespace
+
+bool is_session_file(const std::string& path) {
+  char start[kSessionStart.size()] = {};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(start, sizeof start) && std::string_view(start, sizeof start) == kSessionStart;
+}
 
 std::string cache_path(const std::string& chat) { return chat + ".cache"; }
 

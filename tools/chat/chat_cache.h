@@ -10,6 +10,9 @@
 
 namespace tools {
 
+/// True if a file begins like a session file.
+bool is_session_file(const std::string& path);
+
 std::string cache_path(const std::string& chat);
 
 /// True if this is the note of a chat's cache.

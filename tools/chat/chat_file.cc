@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 
 #include "tools/chat/chat_cache.h"
 
@@ -17,7 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr mode_t kOwnerOnly = 0600, kDirectory = 0700;
-constexpr std::string_view kSessionStart = "PARTITAS";
 constexpr std::string_view kChatStart = "{\"partita_chat\":";
 
 /// Makes the directories that are missing.
@@ -99,12 +97,6 @@ Result<std::string> put_aside(const std::string& path) {
 }
 
 }  // namespace
-
-bool is_session_file(const std::string& path) {
-  char start[kSessionStart.size()] = {};
-  std::ifstream file(path, std::ios::binary);
-  return file.read(start, sizeof start) && std::string_view(start, sizeof start) == kSessionStart;
-}
 
 Result<ChatFile> ChatFile::open_file(const std::string& path, bool create) {
   if (auto checked = check_kind(path); !checked) return checked.error();

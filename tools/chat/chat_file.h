@@ -63,7 +63,4 @@ struct ChatFile::Created {
   std::string aside;  // new path of the chat that was at this path; empty: there was none
 };
 
-/// True if a file begins like a session file.
-bool is_session_file(const std::string& path);
-
 }  // namespace tools

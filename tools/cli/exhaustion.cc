@@ -8,7 +8,7 @@
 #include <new>
 #include <string_view>
 
-#include "tools/common.h"
+#include "tools/cli/exit_code.h"
 
 namespace tools {
 namespace {

@@ -2,12 +2,13 @@
 // file that includes its header compiles hundreds of its functions again.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "tools/cli/headings.h"
 
 namespace CLI {
 class App;
@@ -15,24 +16,6 @@ class Option;
 }  // namespace CLI
 
 namespace tools {
-
-/// The headings of --help, in the order in which they are shown.
-enum class Heading {
-  kModel,
-  kConversion,
-  kBatch,
-  kMeasurement,
-  kPrompt,
-  kSampling,
-  kSearch,
-  kSpeculation,
-  kEnsemble,
-  kOutput,
-  kHelp
-};
-inline constexpr std::array kHeadings = {"Model",    "Conversion", "Batch",  "Measurement",
-                                         "Prompt",   "Sampling",   "Search", "Speculative decoding",
-                                         "Ensemble", "Output",     "Help"};
 
 /// A handle of an option of a command; the program's CLI::App owns the option. Every method that sets
 /// something returns the handle.

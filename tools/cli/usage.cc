@@ -5,8 +5,8 @@
 #include <cctype>
 #include <utility>
 
+#include "tools/cli/headings.h"
 #include "tools/cli/nearest.h"
-#include "tools/cli/options.h"
 
 namespace tools {
 namespace {
