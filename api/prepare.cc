@@ -13,6 +13,7 @@
 #include "sampling/chain/chain.h"
 #include "sampling/heads/heads.h"
 #include "sampling/heads/screen_file.h"
+#include "sampling/heads/screen_making.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"
 
@@ -230,7 +231,7 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     how.seed = options.seed + 1;
     how.threads = impl.options.threads;
     how.progress = [&](float fraction) { return told(0.5 + 0.5 * static_cast<double>(fraction)); };
-    const auto screen = Screen::make(matrix, moments, how);
+    const auto screen = make_screen(matrix, moments, how);
     if (!screen) return screen.error();
 
     result.states = moments.count();

@@ -20,6 +20,7 @@
 #include "partita/partita.hpp"
 #include "sampling/heads/heads.h"
 #include "sampling/heads/screen.h"
+#include "sampling/heads/screen_making.h"
 
 namespace {
 
@@ -202,7 +203,7 @@ int main(int argc, char** argv) {
   HiddenMoments moments(size);
   for (std::size_t i = 0; i < half; ++i) moments.add(hidden.data() + i * size);
   const auto start = Clock::now();
-  const Result<Screen> screen = Screen::make((*model)->output().root.weight, moments, {.threads = 2});
+  const Result<Screen> screen = make_screen((*model)->output().root.weight, moments, {.threads = 2});
   if (!screen) return fail(screen.error().message);
   std::printf("%s kernels, a head of %zu x %zu in %s; a screen of %.1f MB from %zu states in %.1f s\n",
               std::string(name((*model)->isa())).c_str(), (*model)->output().root.weight.rows, size,

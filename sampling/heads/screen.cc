@@ -5,8 +5,6 @@
 #include <iterator>
 #include <string>
 
-#include "sampling/heads/screen_places.h"
-
 namespace partita::internal {
 namespace {
 
@@ -22,34 +20,6 @@ std::size_t byte_of(std::size_t dim) {
 }
 
 }  // namespace
-
-void HiddenMoments::add(const float* hidden) {
-  ++count_;
-  for (std::size_t i = 0; i < size_; ++i) {
-    const auto x = static_cast<double>(hidden[i]);
-    sum_[i] += x;
-    double* const row = products_.data() + i * size_;
-    for (std::size_t j = 0; j < size_; ++j) row[j] += x * static_cast<double>(hidden[j]);
-  }
-}
-
-std::vector<double> HiddenMoments::mean() const {
-  std::vector<double> mean = sum_;
-  for (double& x : mean) x /= static_cast<double>(std::max<std::size_t>(count_, 1));
-  return mean;
-}
-
-std::vector<double> HiddenMoments::covariance() const {
-  const std::vector<double> m = mean();
-  std::vector<double> c = products_;
-  for (std::size_t i = 0; i < size_; ++i) {
-    for (std::size_t j = 0; j < size_; ++j) {
-      c[i * size_ + j] =
-          c[i * size_ + j] / static_cast<double>(std::max<std::size_t>(count_, 1)) - m[i] * m[j];
-    }
-  }
-  return c;
-}
 
 ScreenQueries::ScreenQueries(std::size_t rows, std::size_t hidden_size)
     : columns_(hidden_size + kWideDims),

@@ -18,50 +18,20 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/parallel.h"
 #include "partita/result.hpp"
+#include "sampling/heads/screen_layout.h"
 
 namespace partita::internal {
-
-/// Dimensions of the basis whose components have eight bits.
-inline constexpr std::size_t kWideDims = kScreenWide / 2;
 
 /// The guarantee of the bounds. kDithered: they hold with high probability (below 10^-6 that one of 10^6
 /// tokens x 2^18 rows is outside). kStrict: they always hold. kNone: both bounds are the estimate, up to its
 /// rounding.
 enum class Certificate : std::uint8_t { kDithered, kStrict, kNone };
-
-/// First and second moments of sample hidden states, from which a screen is made. Its bounds hold for all
-/// states and are narrow for states like the samples.
-class HiddenMoments {
- public:
-  explicit HiddenMoments(std::size_t hidden_size)
-      : size_(hidden_size), sum_(size_), products_(size_ * size_) {}
-  /// hidden: [hidden_size], finite.
-  void add(const float* hidden);
-
-  std::size_t hidden_size() const { return size_; }
-  std::size_t count() const { return count_; }
-  std::vector<double> mean() const;
-  /// [hidden_size][hidden_size], symmetric.
-  std::vector<double> covariance() const;
-
- private:
-  std::size_t size_, count_ = 0;
-  std::vector<double> sum_, products_;
-};
-
-struct ScreenOptions {
-  std::uint64_t seed = 1;  // of the dither
-  int threads = 1;
-  std::function<bool(float)> progress = nullptr;  // called with the fraction done; false cancels (kCancelled)
-};
 
 /// A screen as it is stored.
 struct ScreenData {
@@ -102,26 +72,14 @@ class ScreenQueries {
 /// its 16-bit integers times their scale. out: [matrix.cols].
 void product_input(const PackedMatrix& matrix, const Activations& x, std::size_t row, float* out);
 
-/// The layout of a screen's rows for a matrix of this shape.
-constexpr ScreenPanels screen_panels(std::size_t rows, std::size_t hidden_size,
-                                     const std::byte* storage = nullptr) {
-  return {rows, hidden_size + kWideDims, storage};
-}
-
 class Screen {
  public:
-  /// Makes a screen of a matrix; takes seconds. Errors: kUnsupported for a shape that screens do not support
-  /// or a type of fewer than six bits (some have minima, whose rounding the bounds do not cover),
-  /// kInvalidArgument for moments of another size or of fewer states than dimensions, kOutOfMemory,
-  /// kCancelled.
-  static Result<Screen> make(const PackedMatrix& matrix, const HiddenMoments& moments,
-                             const ScreenOptions& options);
   /// From stored data. Precondition: check_shape() succeeds, and no number is larger than 10^7.
   explicit Screen(ScreenData data) : data_(std::move(data)) {}
 
   /// Error: kUnsupported for a hidden size that screens do not support.
   static Result<void> check_shape(std::size_t hidden_size);
-  /// The checks of make() that need no work. Error: kUnsupported for the shape or the type.
+  /// The checks of make_screen() that need no work. Error: kUnsupported for the shape or the type.
   static Result<void> check_matrix(const PackedMatrix& matrix);
   static Error no_memory(std::size_t bytes);
 
@@ -140,7 +98,6 @@ class Screen {
   double shift(const float* hidden) const;
 
  private:
-  Screen() = default;
   ScreenData data_;
 };
 

@@ -1,10 +1,13 @@
-// Makes a screen (screen.h): computes the balanced basis and rounds the rows of the matrix in it.
+// Computes the balanced basis and rounds the rows of the matrix in it.
+#include "sampling/heads/screen_making.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
 #include <exception>
 #include <string>
+#include <utility>
 
 #define EIGEN_DONT_PARALLELIZE  // the threads are ours
 #include <Eigen/Eigenvalues>
@@ -12,8 +15,7 @@
 
 #include "engine/kernels/parallel.h"
 #include "sampling/chain/philox.h"
-#include "sampling/heads/screen.h"
-#include "sampling/heads/screen_places.h"
+#include "sampling/heads/screen_layout.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -159,10 +161,38 @@ Eigen::Map<const RowVector> as_row(const std::vector<double>& values) {
 
 }  // namespace
 
-Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& moments,
-                            const ScreenOptions& options) {
+void HiddenMoments::add(const float* hidden) {
+  ++count_;
+  for (std::size_t i = 0; i < size_; ++i) {
+    const auto x = static_cast<double>(hidden[i]);
+    sum_[i] += x;
+    double* const row = products_.data() + i * size_;
+    for (std::size_t j = 0; j < size_; ++j) row[j] += x * static_cast<double>(hidden[j]);
+  }
+}
+
+std::vector<double> HiddenMoments::mean() const {
+  std::vector<double> mean = sum_;
+  for (double& x : mean) x /= static_cast<double>(std::max<std::size_t>(count_, 1));
+  return mean;
+}
+
+std::vector<double> HiddenMoments::covariance() const {
+  const std::vector<double> m = mean();
+  std::vector<double> c = products_;
+  for (std::size_t i = 0; i < size_; ++i) {
+    for (std::size_t j = 0; j < size_; ++j) {
+      c[i * size_ + j] =
+          c[i * size_ + j] / static_cast<double>(std::max<std::size_t>(count_, 1)) - m[i] * m[j];
+    }
+  }
+  return c;
+}
+
+Result<Screen> make_screen(const PackedMatrix& matrix, const HiddenMoments& moments,
+                           const ScreenOptions& options) {
   const std::size_t size = matrix.cols;
-  TRY(check_matrix(matrix));
+  TRY(Screen::check_matrix(matrix));
   if (moments.hidden_size() != size || moments.count() < size) {
     return Error{ErrorCode::kInvalidArgument, "a screen for a hidden size of " + std::to_string(size) +
                                                   " needs at least as many hidden states of that size, not " +
@@ -178,8 +208,7 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   if (!goes_on(0)) return stopped;
   const Basis basis = balanced_basis(Eigen::Map<const Matrix>(covariance.data(), n, n), rows.covariance());
 
-  Screen screen;
-  ScreenData& data = screen.data_;
+  ScreenData data;
   data.rows = matrix.rows;
   data.hidden_size = size;
   const std::vector<double> exact_mean = moments.mean();
@@ -192,10 +221,10 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
     data.dither.push_back(static_cast<float>(uniform({options.seed, 0, i}) - 0.5));
   }
   data.rounding = rounding_of(matrix);
-  data.panels = AlignedBytes(screen.panels().bytes());
-  if (data.panels.data() == nullptr) return no_memory(screen.panels().bytes());
+  const ScreenPanels panels = screen_panels(data.rows, size);
+  data.panels = AlignedBytes(panels.bytes());
+  if (data.panels.data() == nullptr) return Screen::no_memory(panels.bytes());
 
-  const ScreenPanels panels = screen.panels();
   const std::vector<double> mean(data.mean.begin(), data.mean.end());
   std::vector<Extremes> extremes(static_cast<std::size_t>(std::max(options.threads, 1)));
   std::vector<std::exception_ptr> thrown(extremes.size());  // a parallel region must not throw
@@ -245,7 +274,7 @@ Result<Screen> Screen::make(const PackedMatrix& matrix, const HiddenMoments& mom
   data.narrow = all.narrow;
   data.norm = all.norm;
   data.residue = all.centred * inexact;
-  return screen;
+  return Screen(std::move(data));
 }
 
 }  // namespace partita::internal

@@ -6,6 +6,7 @@
 
 #include "engine/kernels/dispatch.h"
 #include "sampling/heads/heads.h"
+#include "sampling/heads/screen_making.h"
 #include "tests/fuzz/support.h"
 #include "tests/must.h"
 #include "tests/packed.h"
@@ -33,7 +34,7 @@ struct Right {
     HiddenMoments moments(kHidden);
     for (std::size_t i = 0; i < kStates; ++i) moments.add(states.data() + i * kHidden);
     const std::string path = scratch_directory() + "/screen";
-    testing::must(write_screen(testing::must(Screen::make(matrix, moments, {})), matrix, path).ok(),
+    testing::must(write_screen(testing::must(make_screen(matrix, moments, {})), matrix, path).ok(),
                   "the screen cannot be written");
     bytes = contents_of(path);
   }

@@ -9,6 +9,7 @@
 #include "engine/kernels/dispatch.h"
 #include "sampling/heads/heads.h"
 #include "sampling/heads/screen.h"
+#include "sampling/heads/screen_making.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
 #include "tests/sampling/rows.h"
@@ -156,9 +157,9 @@ double logit(const OwnedMatrix& matrix, std::size_t r, const std::vector<float>&
 
 TEST_CASE("The numbers of a screen are the largest of its rows") {
   const OwnedMatrix matrix = small_matrix();
-  const Screen screen = *Screen::make(matrix, moments(), {.threads = 2});
+  const Screen screen = *make_screen(matrix, moments(), {.threads = 2});
   for (const int threads : {1, 3, 5}) {
-    const Screen same = *Screen::make(matrix, moments(), {.threads = threads});
+    const Screen same = *make_screen(matrix, moments(), {.threads = threads});
     CHECK(same.data().error == screen.data().error);
     CHECK(same.data().length == screen.data().length);
     CHECK(same.data().narrow == screen.data().narrow);
@@ -182,7 +183,7 @@ TEST_CASE("The numbers of a screen are the largest of its rows") {
 
 TEST_CASE("The error bound of a query is the sum of its four errors, and 0 without a certificate") {
   const OwnedMatrix matrix = small_matrix();
-  const Screen screen = *Screen::make(matrix, moments(), {});
+  const Screen screen = *make_screen(matrix, moments(), {});
   const ScreenData& d = screen.data();
   const Kernels& kernels = *all_kernels().back().kernels;
   for (std::uint64_t seed = 500; seed < 520; ++seed) {
@@ -226,7 +227,7 @@ TEST_CASE("The error bound of a query is the sum of its four errors, and 0 witho
 
 TEST_CASE("The strict bounds hold where the hidden state is the rounding error of one row") {
   const OwnedMatrix matrix = small_matrix();
-  const Screen screen = *Screen::make(matrix, moments(), {});
+  const Screen screen = *make_screen(matrix, moments(), {});
   const Rounded rows(screen, matrix);
   const ScreenData& d = screen.data();
   const std::size_t worst = rows.worst();
@@ -281,7 +282,7 @@ TEST_CASE("A word just outside a nucleus is not drawn from it, one just inside i
   std::vector<std::byte> blocks(values.size() * block_bytes(Dtype::kF16));
   codec(Dtype::kF16).quantize(values.data(), values.size(), blocks.data());
   const OwnedMatrix matrix = pack(Dtype::kF16, kRows, kHidden, blocks);
-  const Screen screen = *Screen::make(matrix, moments(), {});
+  const Screen screen = *make_screen(matrix, moments(), {});
   const Kernels& kernels = *all_kernels().back().kernels;
   const auto plain = make_dense_head(matrix, kernels);
   const auto screened = make_screened_head(matrix, screen, Certificate::kDithered, kernels);

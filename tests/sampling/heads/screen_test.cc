@@ -8,6 +8,7 @@
 
 #include "engine/kernels/dispatch.h"
 #include "sampling/heads/heads.h"
+#include "sampling/heads/screen_making.h"
 #include "tests/catch.h"
 #include "tests/packed.h"
 #include "tests/sampling/rows.h"
@@ -96,7 +97,7 @@ TEST_CASE("No logit is outside its bounds, and the bounds are narrow") {
   for (const Dtype type : {Dtype::kQ8_0, Dtype::kF16}) {
     constexpr std::size_t kVocab = 2003, kHidden = 96;
     const OwnedMatrix matrix = matrix_of(type, kVocab, kHidden);
-    const Result<Screen> screen = Screen::make(matrix, moments_of(400, kHidden), {.threads = 2});
+    const Result<Screen> screen = make_screen(matrix, moments_of(400, kHidden), {.threads = 2});
     REQUIRE(screen);
     for (const NamedKernels& k : all_kernels()) {
       if (k.kernels == &exact_kernels()) continue;
@@ -184,7 +185,7 @@ TEST_CASE("The screened head answers as the plain one, alone and in a batch, and
   }
   for (const Dtype type : {Dtype::kQ8_0, Dtype::kF16}) {
     const OwnedMatrix matrix = matrix_of(type, kVocab, kHidden);
-    const Result<Screen> screen = Screen::make(matrix, moments_of(400, kHidden), {});
+    const Result<Screen> screen = make_screen(matrix, moments_of(400, kHidden), {});
     REQUIRE(screen);
     for (const NamedKernels& k : all_kernels()) {
       if (k.kernels == &exact_kernels()) continue;
@@ -219,11 +220,11 @@ TEST_CASE("The screened head answers as the plain one, alone and in a batch, and
 
 TEST_CASE("Screens of unsupported matrices and moments are refused") {
   const OwnedMatrix matrix = matrix_of(Dtype::kQ8_0, 64, 96);
-  CHECK(Screen::make(matrix, moments_of(95, 96), {}).error().message ==
+  CHECK(make_screen(matrix, moments_of(95, 96), {}).error().message ==
         "a screen for a hidden size of 96 needs at least as many hidden states of that size, not 95 of size "
         "96");
-  CHECK(Screen::make(matrix, moments_of(200, 64), {}).error().code == ErrorCode::kInvalidArgument);
-  CHECK(Screen::make(matrix, moments_of(100, 96), {.progress = [](float) { return false; }}).error().code ==
+  CHECK(make_screen(matrix, moments_of(200, 64), {}).error().code == ErrorCode::kInvalidArgument);
+  CHECK(make_screen(matrix, moments_of(100, 96), {.progress = [](float) { return false; }}).error().code ==
         ErrorCode::kCancelled);
 }
 

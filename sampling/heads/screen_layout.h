@@ -1,12 +1,20 @@
-// The layout of a screen's quants: how they encode the dimensions of the basis. For screen.cc and
-// screen_making.cc only.
+// The layout of a screen's quants: how they encode the dimensions of the basis.
 #pragma once
 
 #include <cstddef>
 
-#include "sampling/heads/screen.h"
+#include "engine/kernels/kernels.h"
 
 namespace partita::internal {
+
+/// Dimensions of the basis whose components have eight bits.
+inline constexpr std::size_t kWideDims = kScreenWide / 2;
+
+/// The layout of a screen's rows for a matrix of this shape.
+constexpr ScreenPanels screen_panels(std::size_t rows, std::size_t hidden_size,
+                                     const std::byte* storage = nullptr) {
+  return {rows, hidden_size + kWideDims, storage};
+}
 
 // The quant of a narrow dimension is 0 .. 15, that of a wide one 0 .. 255 in two columns of four bits each.
 inline constexpr double kNarrowZero = 8, kWideZero = 128;
