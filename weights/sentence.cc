@@ -34,7 +34,7 @@ std::string shortened(std::string_view text) {
 
 std::string quoted(std::string_view text) { return "'" + shortened(text) + "'"; }
 
-std::string to_text(double value) {
+std::string rounded_text(double value) {
   std::ostringstream out;
   out << value;
   return out.str();

@@ -39,7 +39,7 @@ std::string shortened(std::string_view text);
 std::string quoted(std::string_view text);
 
 /// A number with up to six digits, as messages show it: "1e-06".
-std::string to_text(double value);
+std::string rounded_text(double value);
 
 /// "[2, 3]"
 std::string shape_text(std::span<const std::uint64_t> shape);

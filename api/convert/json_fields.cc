@@ -56,7 +56,8 @@ double JsonFields::number(const char* key, double min, double max, double missin
     const auto number = value->get<double>();
     if (number >= min && number <= max) return number;
   }
-  fail(ErrorCode::kBadFile, key, sentence("must be a number between ", to_text(min), " and ", to_text(max)));
+  fail(ErrorCode::kBadFile, key,
+       sentence("must be a number between ", rounded_text(min), " and ", rounded_text(max)));
   return min;
 }
 

@@ -78,7 +78,7 @@ void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
   for (const std::string_view name : {"attn_logit_softcapping", "final_logit_softcapping"}) {
     const double cap = keys.number(name, 0, 1e6, 0);
     if (cap != 0)
-      keys.fail(ErrorCode::kUnsupported, name, "is " + to_text(cap) + ", and soft caps cannot be used");
+      keys.fail(ErrorCode::kUnsupported, name, "is " + rounded_text(cap) + ", and soft caps cannot be used");
   }
 }
 

@@ -51,7 +51,8 @@ double MetadataReader::number(std::string_view name, double min, double max, std
   }
   if (*found >= min && *found <= max) return *found;
   fail(ErrorCode::kBadFile, name,
-       "is " + to_text(*found) + ", and must be between " + to_text(min) + " and " + to_text(max));
+       "is " + rounded_text(*found) + ", and must be between " + rounded_text(min) + " and " +
+           rounded_text(max));
   return min;
 }
 
@@ -105,7 +106,7 @@ void MetadataReader::apply_rope_factors(Rope& rope) {
   for (std::size_t i = 0; i < factors.size(); ++i) {
     if (!(factors[i] >= 1 / kMaxRopeFactor && factors[i] <= kMaxRopeFactor)) {
       return fail({ErrorCode::kBadFile, "'" + file_.path() + "': rope_freqs.weight[" + std::to_string(i) +
-                                            "] is " + to_text(factors[i]) +
+                                            "] is " + rounded_text(factors[i]) +
                                             ", and must be between 1e-06 and 1e+06"});
     }
     rope.inverse_frequency[i] /= factors[i];

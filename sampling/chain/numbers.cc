@@ -7,6 +7,16 @@
 #include <limits>
 
 namespace partita::internal {
+namespace {
+
+template <class Number>
+std::string shortest(Number value) {
+  if (value != value) return "nan";  // of either sign
+  std::array<char, 32> buffer;
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+}  // namespace
 
 bool is_logit(float value) { return value < std::numeric_limits<float>::infinity(); }
 
@@ -25,11 +35,7 @@ float round_up(double x) {
   return std::nextafter(rounded, std::numeric_limits<float>::infinity());
 }
 
-std::string to_text(float value) {
-  if (value != value) return "nan";
-  std::array<char, 32> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), end.ptr};
-}
+std::string to_text(float value) { return shortest(value); }
+std::string to_text(double value) { return shortest(value); }
 
 }  // namespace partita::internal

@@ -18,7 +18,8 @@ Error bad_logits(std::span<const float> logits);
 /// The smallest finite float that is at least x. Precondition: x <= FLT_MAX, not NaN.
 float round_up(double x);
 
-/// The shortest decimal that reads back as this float: "0.95", "nan", "-inf".
+/// The shortest decimal that reads back as this number of its type: "0.95", "nan", "-inf".
 std::string to_text(float value);
+std::string to_text(double value);
 
 }  // namespace partita::internal

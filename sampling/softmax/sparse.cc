@@ -8,7 +8,6 @@
 // maximum has p = 0, so the sums cover few ids of a vocabulary. The second form stays precise for alpha near
 // 1, where it becomes q exp(d).
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -134,19 +133,13 @@ double closed_form(const Near& near, double e, double threshold) {
   return (sum - std::sqrt(std::max(0.0, sum * sum - count * (squares - 1)))) / count / e;
 }
 
-std::string text_of(double value) {
-  if (value != value) return "nan";
-  std::array<char, 32> buffer;
-  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
-}
-
 }  // namespace
 
 Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::span<float> out,
                              const Kernels& kernels) {
   if (!(alpha >= 1 && alpha <= kMostEntmaxAlpha)) {
     return Error{ErrorCode::kInvalidArgument,
-                 "alpha is " + text_of(alpha) + ", but entmax takes 1 (softmax) to 32"};
+                 "alpha is " + to_text(alpha) + ", but entmax takes 1 (softmax) to 32"};
   }
   TRY(check_sizes(logits.size(), out.size()));
   const Result<Peak> peak = find_peak(logits, kernels);
