@@ -3,42 +3,37 @@
 
 #include <cmath>
 #include <string>
-#include <utility>
 
 #include "api/serving/stop_filter.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
 using namespace internal;
 namespace {
 
-Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-
-Error out_of_limits(const char* name, float value, const char* limits) {
-  return {ErrorCode::kInvalidArgument,
-          std::string(name) + " is " + to_text(value) + ", but it must be " + limits};
-}
-
 Result<void> check(const AbstainRule& rule) {
   if (!(rule.min_probability >= 0 && rule.min_probability <= 1)) {
-    return out_of_limits("min_probability", rule.min_probability, "at least 0 (off) and at most 1");
+    return bad_option("min_probability", to_text(rule.min_probability), "at least 0 (off) and at most 1");
   }
   if (!(rule.min_margin >= 0 && rule.min_margin <= 1)) {
-    return out_of_limits("min_margin", rule.min_margin, "at least 0 (off) and at most 1");
+    return bad_option("min_margin", to_text(rule.min_margin), "at least 0 (off) and at most 1");
   }
-  if (!(rule.max_entropy >= 0)) return out_of_limits("max_entropy", rule.max_entropy, "0 or more (inf: off)");
+  if (!(rule.max_entropy >= 0))
+    return bad_option("max_entropy", to_text(rule.max_entropy), "0 or more (inf: off)");
   return {};
 }
 
 Result<void> check_guidance(const Request& request) {
   const float scale = request.guidance_scale;
   if (!(scale >= 0) || std::isinf(scale)) {
-    return refused("guidance_scale is " + to_text(scale) + ", but it must be a number of 0 or more (1: off)");
+    return bad_option("guidance_scale", to_text(scale), "a number of 0 or more (1: off)");
   }
   if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
-    return refused("a request has both negative_prompt and negative_ids; give one");
+    return Error{ErrorCode::kInvalidArgument,
+                 "a request has both negative_prompt and negative_ids; give one"};
   }
   return {};
 }
@@ -49,7 +44,7 @@ Result<void> check(const Request& request) {
   return catch_all([&]() -> Result<void> {
     TRY(check(request.abstain));
     if (request.explain < 0) {
-      return refused("explain is " + std::to_string(request.explain) + ", but it must be 0 (off) or more");
+      return bad_option("explain", std::to_string(request.explain), "0 (off) or more");
     }
     TRY(check_guidance(request));
     return StopFilter::check(request.stop);

@@ -19,6 +19,10 @@ void append_escaped(std::string_view bytes, std::string& out) {
   }
 }
 
+Error bad_option(std::string_view name, std::string_view value, std::string_view limits) {
+  return {ErrorCode::kInvalidArgument, sentence(name, " is ", value, ", but it must be ", limits)};
+}
+
 std::string shortened(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, kQuotedBytes)) {

@@ -29,6 +29,9 @@ std::string sentence(const Parts&... parts) {
   return text;
 }
 
+/// "top_p is 1.5, but it must be above 0 and at most 1"
+Error bad_option(std::string_view name, std::string_view value, std::string_view limits);
+
 /// Appends each byte as \xNN.
 void append_escaped(std::string_view bytes, std::string& out);
 

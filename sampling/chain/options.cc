@@ -6,6 +6,7 @@
 
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

@@ -7,9 +7,11 @@
 #include <array>
 #include <utility>
 
+#include "sampling/chain/options.h"
 #include "sampling/stages/history.h"
-#include "sampling/stages/stages.h"
+#include "sampling/stages/stage.h"
 #include "sampling/text_set.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {

@@ -7,7 +7,8 @@
 #include <string>
 
 #include "partita/constraint.hpp"
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
 #include "weights/catch_all.h"
 
 namespace partita::internal {

@@ -11,10 +11,12 @@
 #include <limits>
 
 #include "sampling/chain/numbers.h"
+#include "sampling/chain/options.h"
 #include "sampling/stages/history.h"
-#include "sampling/stages/stages.h"
+#include "sampling/stages/stage.h"
 #include "sampling/suffix_matches.h"
 #include "sampling/text_set.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

@@ -1,5 +1,8 @@
 #include "sampling/stages/history.h"
 
+#include "sampling/chain/options.h"
+#include "weights/sentence.h"
+
 namespace partita::internal {
 
 Result<std::size_t> last_n(const SamplingOptions& options, std::string_view option) {

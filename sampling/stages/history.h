@@ -10,7 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
 
 namespace partita::internal {
 

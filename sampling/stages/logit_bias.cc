@@ -6,7 +6,9 @@
 #include <limits>
 
 #include "sampling/chain/numbers.h"
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {

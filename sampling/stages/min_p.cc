@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "sampling/chain/numbers.h"
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

@@ -2,7 +2,9 @@
 // MinNewTokensLengthLogitsProcessor. Stop strings still end an answer earlier.
 #include <array>
 
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

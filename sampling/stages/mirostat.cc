@@ -17,9 +17,11 @@
 
 #include "sampling/chain/draw.h"
 #include "sampling/chain/numbers.h"
+#include "sampling/chain/options.h"
 #include "sampling/chain/surprisal.h"
-#include "sampling/stages/stages.h"
+#include "sampling/stages/stage.h"
 #include "sampling/stages/top_k.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

@@ -2,8 +2,10 @@
 // the history, prompt included. As NoRepeatNGramLogitsProcessor, in time linear in the history.
 #include <array>
 
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
 #include "sampling/suffix_matches.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

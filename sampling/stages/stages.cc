@@ -21,10 +21,4 @@ std::span<const Sampler> samplers_of_stages() noexcept {
   return all;
 }
 
-Error bad_option(std::string_view name, std::string_view value, std::string_view limits) {
-  std::string message(name);
-  message.append(" is ").append(value).append(", but it must be ").append(limits);
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
 }  // namespace partita::internal

@@ -8,7 +8,9 @@
 #include <functional>
 
 #include "sampling/chain/numbers.h"
-#include "sampling/stages/stages.h"
+#include "sampling/chain/options.h"
+#include "sampling/stages/stage.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {

@@ -6,8 +6,10 @@
 
 #include "sampling/chain/draw.h"
 #include "sampling/chain/numbers.h"
+#include "sampling/chain/options.h"
 #include "sampling/chain/surprisal.h"
-#include "sampling/stages/stages.h"
+#include "sampling/stages/stage.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {
