@@ -1,9 +1,8 @@
-// Model: opening a file, tokenizing, rendering chat templates, and the checks of prompts.
+// Model: opening a file, tokenizing, rendering chat templates.
 #include <algorithm>
-#include <new>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/chat_context.h"
 #include "api/loaded_model.h"
 #include "api/model_file.h"
 #include "engine/kernels/thread_pool.h"
@@ -14,18 +13,14 @@
 #include "sampling/heads/heads.h"
 #include "sampling/heads/screen_file.h"
 #include "tokenizer/open.h"
-#include "tokenizer/same_vocabulary.h"
 #include "weights/catch_all.h"
-#include "weights/json/document.h"
-#include "weights/json/reader.h"
+#include "weights/fingerprint.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
 using namespace internal;
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int kMaxThreads = 1024;
 
@@ -147,49 +142,8 @@ Result<void> load_weights(LoadedModel& model) {
   return {};
 }
 
-/// The most keys that complete_context() adds; callers reserve them.
-constexpr std::size_t kCompletedKeys = 4;
-
-/// How a special token is spelled, by the tokenizer or, where there is none, by the file alone.
-std::optional<std::string> spelling_of(const LoadedModel& model, std::optional<TokenId> SpecialIds::*id,
-                                       std::string_view key) {
-  if (model.tokenizer != nullptr) {
-    const auto& known = model.tokenizer->specials().*id;
-    return known ? std::optional(std::string(model.tokenizer->spelling(*known))) : std::nullopt;
-  }
-  const auto number = model.file.get_uint(key);
-  const auto tokens = model.file.get_array("tokenizer.ggml.tokens");
-  if (!number || !tokens || *number >= (*tokens)->size()) return std::nullopt;
-  const auto text = (*tokens)->string_at(static_cast<std::size_t>(*number));
-  return text ? std::optional(std::string(*text)) : std::nullopt;
-}
-
-/// Adds the variables that templates expect beside the messages, where the caller gave none.
-void complete_context(const LoadedModel& model, Json& context) {
-  const auto spell = [&](const char* name, std::optional<TokenId> SpecialIds::*id, std::string_view key) {
-    if (context.contains(name)) return;
-    if (auto text = spelling_of(model, id, key)) context[name] = *std::move(text);
-  };
-  spell("bos_token", &SpecialIds::bos, "tokenizer.ggml.bos_token_id");
-  spell("eos_token", &SpecialIds::eos, "tokenizer.ggml.eos_token_id");
-  if (!context.contains("tools")) context["tools"] = nullptr;
-  if (!context.contains("add_generation_prompt")) context["add_generation_prompt"] = false;
-}
-
 const std::atomic<bool>* flag_of(const CancelFlag* cancel) {
   return cancel != nullptr ? &cancel->flag() : nullptr;
-}
-
-Result<OrderedJsonDocument> parse_context(std::string_view text) {
-  auto read = read_ordered_json(text, "the template's context", JsonLimits());
-  if (!read && read.error().code == ErrorCode::kOutOfMemory) return read.error();
-  if (!read) return Error{ErrorCode::kInvalidArgument, read.error().message};
-  OrderedJsonDocument context(std::move(*read));
-  if (!context.is_object()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the template's context is JSON, but not an object with \"messages\""};
-  }
-  return with_capacity(std::move(context), kCompletedKeys);
 }
 
 /// Checks that a file can generate; else one error lists everything in it that is not supported.
@@ -218,31 +172,9 @@ std::vector<std::string> warnings_about(const Gguf& file) {
           "with a current converter"};
 }
 
-Error too_long(std::size_t prompt, std::size_t context) {
-  return {ErrorCode::kInvalidArgument,
-          "the prompt has " + std::to_string(prompt) + " tokens, but the model's context holds " +
-              std::to_string(context) + ", of which one must be left for the answer"};
-}
-
 }  // namespace
 
 std::string_view version() noexcept { return PARTITA_VERSION; }
-
-std::string_view name(Finish finish) noexcept {
-  switch (finish) {
-    case Finish::kEos:
-      return "eos";
-    case Finish::kStop:
-      return "stop";
-    case Finish::kLength:
-      return "length";
-    case Finish::kAbstain:
-      return "abstain";
-    case Finish::kNone:
-      break;
-  }
-  return "none";
-}
 
 Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
   return catch_all([&]() -> Result<Model> {
@@ -287,6 +219,10 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     impl->vocabulary = std::make_unique<ModelVocabulary>(*impl->tokenizer, rows);
     return Model(std::shared_ptr<const Impl>(std::move(impl)));
   });
+}
+
+Result<std::uint64_t> Model::fingerprint() const {
+  return catch_all([&] { return partita::fingerprint(impl_->file); });
 }
 
 const ModelInfo& Model::info() const noexcept { return impl_->info; }
@@ -345,7 +281,7 @@ Result<std::string> Model::render(std::string_view context_json, const CancelFla
     if (!impl_->chat) return impl_->chat_error;
     auto context = parse_context(context_json);
     if (!context) return context.error();
-    complete_context(*impl_, *context);
+    complete_context(impl_->file, impl_->tokenizer.get(), *context);
     return impl_->chat->render(*context, flag_of(cancel));
   });
 }
@@ -367,111 +303,4 @@ Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messa
   return catch_all([&] { return impl_->chat_ids(messages, add_generation_prompt, flag_of(cancel)); });
 }
 
-namespace internal {
-namespace {
-
-/// Allows the usual roles of chats, and those that the model's own template names.
-Result<void> check_roles(const LoadedModel& model, std::span<const Message> messages) {
-  constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool"};
-  for (const Message& message : messages) {
-    if (std::find(std::begin(kRoles), std::end(kRoles), message.role) != std::end(kRoles)) continue;
-    const auto source = model.file.get_string("tokenizer.chat_template");
-    const auto names = [&](const char* quote) {
-      return source && source->find(quote + message.role + quote) != std::string::npos;
-    };
-    if (!message.role.empty() && (names("'") || names("\""))) continue;
-    return Error{ErrorCode::kInvalidArgument,
-                 "the role of a message is \"" + shortened(message.role) +
-                     "\"; it must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\""};
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<std::vector<TokenId>> LoadedModel::chat_ids(std::span<const Message> messages,
-                                                   bool add_generation_prompt,
-                                                   const std::atomic<bool>* cancel) const {
-  if (!chat) return chat_error;
-  TRY(check_roles(*this, messages));
-  if (tokenizer == nullptr) return tokenizer_error;
-  OrderedJsonDocument context{Json::object()};
-  reserve_keys(context, 2 + kCompletedKeys);
-  context["add_generation_prompt"] = add_generation_prompt;
-  Json& list = context["messages"] = Json::array();
-  for (const Message& message : messages) {
-    Json& fields = list.emplace_back(Json::object());
-    fields["role"] = message.role;
-    fields["content"] = message.content;
-  }
-  complete_context(*this, context);
-  auto pieces = chat->render_pieces(context, cancel);
-  if (!pieces) return pieces.error();
-  return tokenize_pieces(*tokenizer, controls, *pieces);
-}
-
-Result<void> LoadedModel::check_weights() const {
-  if (transformer != nullptr) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "\"" + printable(info.path) +
-                   "\" was opened without weights (text_only), for its tokenizer and chat template"};
-}
-
-Result<void> LoadedModel::check_compatible(const LoadedModel& other) const {
-  TRY(other.check_weights());
-  if (&other == this) return {};
-  std::optional<std::string> why;
-  if (info.vocab_size != other.info.vocab_size) {
-    why = "one has " + std::to_string(info.vocab_size) + " logits, the other " +
-          std::to_string(other.info.vocab_size);
-  } else {
-    why = vocabulary_difference(*tokenizer, *other.tokenizer);
-  }
-  if (!why) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "\"" + printable(info.path) + "\" and \"" + printable(other.info.path) +
-                   "\" cannot answer together, their vocabularies differ: " + *why};
-}
-
-Result<void> LoadedModel::check_ids(std::span<const TokenId> ids) const {
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= info.vocab_size) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "token " + std::to_string(i) + " is " + std::to_string(ids[i]) +
-                       ", but the model's vocabulary has ids 0 to " + std::to_string(info.vocab_size - 1)};
-    }
-  }
-  return {};
-}
-
-std::unique_ptr<HeadScratch> LoadedModel::head_scratch(std::size_t rows) const {
-  auto scratch = head->make_scratch(rows, options.threads);
-  if (scratch == nullptr) throw std::bad_alloc();
-  return scratch;
-}
-
-Result<std::vector<TokenId>> LoadedModel::prompt_ids(const Request& request, std::size_t context,
-                                                     const std::atomic<bool>* cancel) const {
-  const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
-  if (given > 1) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "a request has " + std::to_string(given) + " of prompt, messages and ids; give one"};
-  }
-  auto ids = !request.messages.empty() ? chat_ids(request.messages, true, cancel)
-             : !request.ids.empty()
-                 ? Result<std::vector<TokenId>>(request.ids)
-                 : tokenizer->encode_prompt(request.prompt,
-                                            request.parse_specials ? Specials::kParse : Specials::kAsText);
-  if (!ids) return ids;
-  if (ids->empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the prompt is empty, and this model adds no BOS token that an answer could start from"};
-  }
-  TRY(check_ids(*ids));
-  context = std::min(context, info.context_length);
-  if (ids->size() >= context) return too_long(ids->size(), context);
-  return ids;
-}
-
-}  // namespace internal
 }  // namespace partita

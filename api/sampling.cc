@@ -1,9 +1,11 @@
 // Sampling options of the public interface to those of a chain, and presets with the defaults of other
 // programs.
+#include "api/sampling.h"
+
 #include <algorithm>
 #include <array>
 
-#include "api/serving/sequence.h"
+#include "sampling/chain/chain.h"
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 #include "weights/catch_all.h"

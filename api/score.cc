@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "api/serving/session_impl.h"
+#include "api/serving/session.h"
 #include "engine/kernels/parallel.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"

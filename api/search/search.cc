@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "api/clock.h"
+#include "api/sampling.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "api/serving/session_impl.h"
+#include "api/serving/session.h"
 
 namespace partita::internal {
 

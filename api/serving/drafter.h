@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
 namespace partita::internal {
@@ -33,9 +32,5 @@ class Drafter {
   /// tokens were accepted. Valid until the next call.
   virtual std::span<const DraftToken> draft(std::span<const std::int32_t> ids, const DraftTerms& terms) = 0;
 };
-
-/// Prompt lookup decoding (Saxena 2023): finds the last tokens earlier in the text and drafts what followed
-/// there. It serves answers that quote, such as summaries and edits.
-std::unique_ptr<Drafter> make_prompt_lookup();
 
 }  // namespace partita::internal

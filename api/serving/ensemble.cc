@@ -6,6 +6,7 @@
 
 #include "api/clock.h"
 #include "api/serving/model_runtime.h"
+#include "api/serving/stream.h"
 #include "api/serving/token_source.h"
 #include "sampling/heads/row_answer.h"
 #include "weights/catch_all.h"

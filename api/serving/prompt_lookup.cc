@@ -1,9 +1,10 @@
+#include "api/serving/prompt_lookup.h"
+
 #include <algorithm>
 #include <array>
 #include <vector>
 
 #include "api/serving/acceptance_rates.h"
-#include "api/serving/drafter.h"
 
 namespace partita::internal {
 namespace {

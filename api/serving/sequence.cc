@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "api/sampling.h"
+#include "api/serving/prompt_lookup.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"

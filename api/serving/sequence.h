@@ -116,7 +116,4 @@ class Sequence {
   Finish finish_ = Finish::kNone;
 };
 
-/// The public sampling options as options of a chain.
-SamplingOptions sampling_options(const Sampling& sampling);
-
 }  // namespace partita::internal

@@ -1,7 +1,10 @@
 // Session: one conversation whose KV cache is kept between requests.
+#include "api/serving/session.h"
+
 #include <algorithm>
 
-#include "api/serving/session_impl.h"
+#include "api/serving/stream.h"
+#include "engine/cache/kv_file.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"
 
@@ -89,6 +92,29 @@ Result<void> Session::draft_with(const Model& smaller) {
     TRY(impl_->model->check_compatible(smaller.impl()));
     impl_->draft = std::make_shared<DraftRuntime>(smaller.impl_);
     return {};
+  });
+}
+
+Result<Session> Session::fork() const {
+  return catch_all([&]() -> Result<Session> {
+    auto other = std::make_shared<Session::Impl>(impl_->model);
+    const TokenSource::Held held = impl_->held(impl_->cache);
+    std::vector<std::byte> pages;
+    write_pages(impl_->cache, [&](std::span<const std::byte> page) {
+      pages.insert(pages.end(), page.begin(), page.end());
+      return true;
+    });
+    KvSequence cache(other->pool);
+    std::span<const std::byte> rest = pages;
+    const auto read_page = [&rest](std::span<std::byte> page) {
+      std::copy_n(rest.begin(), page.size(), page.begin());
+      rest = rest.subspan(page.size());
+      return true;
+    };
+    TRY(read_pages(read_page, held.ids.size(), first_pages(impl_->cache), cache));
+    other->replace_cache(std::move(cache), {held.ids.begin(), held.ids.end()}, held.prompt_size);
+    other->draft = impl_->draft != nullptr ? std::make_shared<DraftRuntime>(impl_->draft->model) : nullptr;
+    return Session(std::move(other));
   });
 }
 

@@ -1,9 +1,9 @@
-// Session files: saving, loading and forking a conversation's KV cache. docs/session_files.md has the format.
+// Session files: saving and loading a conversation's KV cache. docs/session_files.md has the format.
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
 
-#include "api/serving/session_impl.h"
+#include "api/serving/session.h"
 #include "engine/cache/kv_file.h"
 #include "weights/catch_all.h"
 #include "weights/checked_file.h"
@@ -151,10 +151,6 @@ Result<void> write_contents(AtomicFile& file, const Session::Impl& session, std:
 
 }  // namespace
 
-Result<std::uint64_t> Model::fingerprint() const {
-  return catch_all([&] { return partita::fingerprint(impl_->file); });
-}
-
 Result<void> Session::save(const std::string& path, std::string_view note) const {
   return catch_all([&]() -> Result<void> {
     if (note.size() > kMaxNote) {
@@ -204,29 +200,6 @@ Result<std::string> session_note(const std::string& path) {
     if (!whole) return file.damaged("it ends in its header");
     TRY(file.verify_checksum());
     return note;
-  });
-}
-
-Result<Session> Session::fork() const {
-  return catch_all([&]() -> Result<Session> {
-    auto other = std::make_shared<Session::Impl>(impl_->model);
-    const TokenSource::Held held = impl_->held(impl_->cache);
-    std::vector<std::byte> pages;
-    write_pages(impl_->cache, [&](Bytes page) {
-      pages.insert(pages.end(), page.begin(), page.end());
-      return true;
-    });
-    KvSequence cache(other->pool);
-    Bytes rest = pages;
-    const auto read_page = [&rest](std::span<std::byte> page) {
-      std::copy_n(rest.begin(), page.size(), page.begin());
-      rest = rest.subspan(page.size());
-      return true;
-    };
-    TRY(read_pages(read_page, held.ids.size(), first_pages(impl_->cache), cache));
-    other->replace_cache(std::move(cache), {held.ids.begin(), held.ids.end()}, held.prompt_size);
-    other->draft = impl_->draft != nullptr ? std::make_shared<DraftRuntime>(impl_->draft->model) : nullptr;
-    return Session(std::move(other));
   });
 }
 

@@ -1,4 +1,4 @@
-// TokenSource produces the tokens of a Stream: a session or an ensemble. Stream::Impl queues them.
+// TokenSource produces the tokens of a Stream: a session or an ensemble.
 #pragma once
 
 #include <deque>
@@ -42,26 +42,3 @@ class TokenSource {
 };
 
 }  // namespace partita::internal
-
-namespace partita {
-using namespace internal;
-
-struct Stream::Impl {
-  /// A stream of the source's current sequence.
-  explicit Impl(std::shared_ptr<TokenSource> from)
-      : source(std::move(from)),
-        sequence(source->current),
-        prompt(sequence->prompt().begin(), sequence->prompt().end()) {}
-
-  std::shared_ptr<TokenSource> source;
-  std::shared_ptr<Sequence> sequence;
-  std::deque<Token> ready;  // not yet pulled
-  std::vector<TokenId> prompt, generated;
-  Timing timing;
-  std::optional<Error> failed;
-
-  Finish finish() const { return ready.empty() ? sequence->finish() : Finish::kNone; }
-  bool is_current() const { return source->current == sequence; }
-};
-
-}  // namespace partita

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <map>
 
-#include "api/serving/drafter.h"
+#include "api/serving/prompt_lookup.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 
