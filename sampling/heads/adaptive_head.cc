@@ -93,11 +93,10 @@ void AdaptiveSource::rows(const Worker& worker, const float* hidden, std::size_t
   worker.wait();
   if (out.maxima == nullptr) return;
   const auto [first, last] = worker.share(tiles_of(weights_.vocab_size));
-  for (std::size_t b = first; b < last; ++b) {
-    const std::size_t id = b * kLogitTile, n = std::min(kLogitTile, weights_.vocab_size - id);
-    for (std::size_t r = 0; r < rows; ++r) {
-      out.maxima[r * out.tiles + b] = kernels_.max(out.logits + r * out.ld + id, n);
-    }
+  for (std::size_t r = 0; r < rows && first < last; ++r) {
+    const std::span<const float> row(out.logits + r * out.ld, weights_.vocab_size);
+    tile_maxima(row.subspan(first * kLogitTile), {out.maxima + r * out.tiles + first, last - first},
+                kernels_);
   }
   worker.wait();
 }

@@ -140,29 +140,14 @@ void AdaptiveParts::compute_some(const Worker& worker, std::span<const PartOfRow
     if (projection(part).weight.rows != 0) {
       float* const to = projected + first * scratch.width_;
       multiply(worker, projection(part), scratch.products_.view(from, count, scratch.hidden_), kernels_,
-               scratch.products_, to, words.weight.cols);
+               scratch.products_, {to, words.weight.cols});
       from = to;
     }
     const Activations x = scratch.products_.view(from, count, words.weight.cols);
-    if (words.weight.quantized()) {
-      const auto [begin, last] = worker.share(count);
-      kernels_.quantize(x, begin, last);
-      worker.wait();
-    }
     // take() made the rows of a run adjacent.
-    float* const y = scratch.values(requested[first].row, part);
-    const std::size_t ld = whole_panels(words.weight.rows);
-    const auto [begin, last] = worker.share(words.weight.panels(), kTilePanels);
-    for (std::size_t panel = begin; panel < last; panel += kTilePanels) {
-      multiply_panels(worker, words, panel, std::min(panel + kTilePanels, last), x, kernels_,
-                      scratch.products_, y, ld);
-      const std::size_t at = panel * kPanelRows, size = std::min(kLogitTile, words.weight.rows - at);
-      for (std::size_t r = 0; r < count; ++r) {
-        scratch.maxima_[(first + r) * scratch.tiles_ + panel / kTilePanels] =
-            kernels_.max(y + r * ld + at, size);
-      }
-    }
-    worker.wait();  // the next run uses the same activations
+    multiply(worker, words, x, kernels_, scratch.products_,
+             {scratch.values(requested[first].row, part), whole_panels(words.weight.rows),
+              scratch.maxima_.data() + first * scratch.tiles_, scratch.tiles_});
   }
 
   const auto for_my_tiles = [&](auto&& visit) {

@@ -103,10 +103,8 @@ void BudgetedSource::some_rows(const Worker& worker, const float* hidden, std::s
       logits[i] = static_cast<float>(static_cast<double>(estimates[i]) + shift);
     }
     compute_likeliest(worker, x.from(r), maxima, scratch, logits);
-    for (std::size_t b = 0; out.maxima != nullptr && b < out.tiles; ++b) {
-      const std::size_t id = b * kLogitTile;
-      out.maxima[r * out.tiles + b] = kernels_.max(logits + id, std::min(kLogitTile, matrix_.rows - id));
-    }
+    if (out.maxima != nullptr)
+      tile_maxima({logits, matrix_.rows}, {out.maxima + r * out.tiles, out.tiles}, kernels_);
   }
   worker.wait();
 }

@@ -1,5 +1,5 @@
 // The dense LM head: one matrix product gives every logit of every row.
-#include <algorithm>
+#include <memory>
 
 #include "sampling/heads/heads.h"
 #include "sampling/heads/products.h"
@@ -40,27 +40,7 @@ void DenseSource::rows(const Worker& worker, const float* hidden, std::size_t ro
                        SourceScratch& source_scratch, const RowOutput& out) const {
   ProductScratch& products = static_cast<DenseScratch&>(source_scratch).products;
   const Activations x = products.view(hidden, rows, matrix_.cols);
-  if (matrix_.quantized()) {
-    const auto [first, last] = worker.share(rows);
-    kernels_.quantize(x, first, last);
-    worker.wait();
-  }
-  const auto [first, last] = worker.share(matrix_.panels(), kTilePanels);
-  std::byte* own = products.of(worker);
-  if (out.maxima == nullptr) {
-    kernels_.matmul(matrix_, {first, last}, x, out.logits, out.ld, own);
-  } else {
-    // One logit tile at a time, so that it is in the L1 cache when its maximum is computed.
-    for (std::size_t panel = first; panel < last; panel += kTilePanels) {
-      kernels_.matmul(matrix_, {panel, std::min(panel + kTilePanels, last)}, x, out.logits, out.ld, own);
-      const std::size_t id = panel * kPanelRows;
-      const std::size_t n = std::min(kLogitTile, matrix_.rows - id);
-      for (std::size_t r = 0; r < rows; ++r) {
-        out.maxima[r * out.tiles + id / kLogitTile] = kernels_.max(out.logits + r * out.ld + id, n);
-      }
-    }
-  }
-  worker.wait();
+  multiply(worker, matrix_, x, kernels_, products, out);
 }
 
 }  // namespace

@@ -98,8 +98,8 @@ void MixtureSource::contexts(const Worker& worker, const float* hidden, std::siz
                              MixtureScratch& scratch) const {
   const std::size_t size = scratch.contexts * scratch.width;
   const Activations x = scratch.products.view(hidden, rows, w_.hidden_size);
-  multiply(worker, w_.prior, x, kernels_, scratch.products, scratch.prior.data(), scratch.contexts);
-  multiply(worker, w_.latent, x, kernels_, scratch.products, floats(scratch.latent), size);
+  multiply(worker, w_.prior, x, kernels_, scratch.products, {scratch.prior.data(), scratch.contexts});
+  multiply(worker, w_.latent, x, kernels_, scratch.products, {floats(scratch.latent), size});
   const auto [first, last] = worker.share(rows);
   for (std::size_t r = first; r < last; ++r) {
     float* const prior = scratch.prior.data() + r * scratch.contexts;
@@ -118,23 +118,8 @@ void MixtureSource::contexts(const Worker& worker, const float* hidden, std::siz
 void MixtureSource::words(const Worker& worker, const float* contexts, std::size_t n,
                           MixtureScratch& scratch) const {
   const Activations x = scratch.products.view(contexts, n, scratch.width);
-  if (w_.root.weight.quantized()) {
-    const auto [first, last] = worker.share(n);
-    kernels_.quantize(x, first, last);
-    worker.wait();
-  }
-  float* const logits = floats(scratch.logits);
-  const auto [first, last] = worker.share(w_.root.weight.panels(), kTilePanels);
-  for (std::size_t panel = first; panel < last; panel += kTilePanels) {
-    multiply_panels(worker, w_.root, panel, std::min(panel + kTilePanels, last), x, kernels_,
-                    scratch.products, logits, scratch.ld);
-    const std::size_t id = panel * kPanelRows, size = std::min(kLogitTile, w_.vocab_size - id);
-    for (std::size_t c = 0; c < n; ++c) {
-      scratch.maxima[c * scratch.tiles + panel / kTilePanels] =
-          kernels_.max(logits + c * scratch.ld + id, size);
-    }
-  }
-  worker.wait();
+  multiply(worker, w_.root, x, kernels_, scratch.products,
+           {floats(scratch.logits), scratch.ld, scratch.maxima.data(), scratch.tiles});
 }
 
 /// Computes scratch.shifts for the n rows from `row` on.

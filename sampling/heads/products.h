@@ -47,15 +47,35 @@ class ProductScratch {
   std::vector<AlignedBytes> matmul_;  // one per thread
 };
 
-/// y [rows][ld] = W x + b. All workers call it together; x must be complete before, y is after.
-void multiply(const Worker& worker, const Linear& linear, const Activations& x, const Kernels& kernels,
-              ProductScratch& scratch, float* y, std::size_t ld);
+/// Where rows of logits, or of other values, are written, and the maxima of their logit tiles.
+struct RowOutput {
+  float* logits = nullptr;  // [rows][ld]
+  std::size_t ld = 0;
+  float* maxima = nullptr;  // [rows][tiles]; null: not needed
+  std::size_t tiles = 0;
+};
 
-/// The same for panels [first, last), by one worker without a barrier. The rows of x must be quantized
-/// already if the matrix is.
-void multiply_panels(const Worker& worker, const Linear& linear, std::size_t first, std::size_t last,
-                     const Activations& x, const Kernels& kernels, ProductScratch& scratch, float* y,
-                     std::size_t ld);
+/// A linear layer, or a matrix without a bias.
+struct LinearView {
+  LinearView(const Linear& linear) : weight(linear.weight), bias(linear.bias) {}
+  LinearView(const PackedMatrix& matrix) : weight(matrix) {}
+  const PackedMatrix& weight;
+  std::span<const float> bias;  // [rows] or empty
+};
+
+/// out.logits = W x + b. All workers call it together; x must be complete before, `out` is after.
+void multiply(const Worker& worker, const LinearView& linear, const Activations& x, const Kernels& kernels,
+              ProductScratch& scratch, const RowOutput& out);
+
+/// The same without maxima for panels [first, last), by one worker without a barrier. The rows of x must be
+/// quantized already if the matrix is.
+void multiply_panels(const Worker& worker, const LinearView& linear, std::size_t first, std::size_t last,
+                     const Activations& x, const Kernels& kernels, ProductScratch& scratch,
+                     const RowOutput& out);
+
+/// The maxima of consecutive logit tiles, the first of which begins at logits[0]. logits: to the end of the
+/// row; the last tile of a row may be shorter.
+void tile_maxima(std::span<const float> logits, std::span<float> maxima, const Kernels& kernels);
 
 /// y[16 p + i] = W[16 p + i] . x for the panels p in `which` and the first row of x; each panel is prefetched
 /// while the previous one is multiplied. scratch: as in Kernels::matmul.

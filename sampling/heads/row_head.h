@@ -7,16 +7,9 @@
 
 #include "engine/kernels/parallel.h"
 #include "sampling/heads/head.h"
+#include "sampling/heads/products.h"
 
 namespace partita::internal {
-
-/// The output of a source: logits of some rows, and the maxima of their logit tiles.
-struct RowOutput {
-  float* logits = nullptr;  // [rows][ld]
-  std::size_t ld = 0;
-  float* maxima = nullptr;  // [rows][tiles]; null: not needed
-  std::size_t tiles = 0;
-};
 
 /// Buffers of a source, reused between steps.
 class SourceScratch {

@@ -69,7 +69,7 @@ class TreeSource : public LogitSource {
     auto& scratch = static_cast<TreeSourceScratch&>(source_scratch);
     float* const scores = reinterpret_cast<float*>(scratch.scores.data());
     multiply(worker, w_.root, scratch.products.view(hidden, rows, w_.hidden_size), kernels_, scratch.products,
-             scores, scratch.ld);
+             {scores, scratch.ld});
     std::vector<double>& nodes = scratch.nodes[static_cast<std::size_t>(worker.index)];
     const auto [first, last] = worker.share(rows);
     for (std::size_t r = first; r < last; ++r) {
@@ -86,10 +86,8 @@ class TreeSource : public LogitSource {
           }
         }
       }
-      for (std::size_t b = 0; out.maxima != nullptr && b < tiles_of(w_.vocab_size); ++b) {
-        const std::size_t id = b * kLogitTile;
-        out.maxima[r * out.tiles + b] = kernels_.max(row + id, std::min(kLogitTile, w_.vocab_size - id));
-      }
+      if (out.maxima != nullptr)
+        tile_maxima({row, w_.vocab_size}, {out.maxima + r * out.tiles, out.tiles}, kernels_);
     }
     worker.wait();
   }
@@ -235,7 +233,7 @@ float TreeHead::score(std::size_t node, const Walk& walk) const {
   Member& member = walk.member;
   if (member.seen[panel] != member.round) {
     multiply_panels(walk.worker, w_.root, panel, panel + 1, walk.x, kernels_, walk.products,
-                    member.scores.data(), 0);
+                    {member.scores.data()});
     member.seen[panel] = member.round;
     ++member.panels;
   }
