@@ -12,7 +12,7 @@
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
 #include "sampling/heads/heads.h"
-#include "sampling/softmax/softmax.h"
+#include "sampling/softmax/divergence.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"
 

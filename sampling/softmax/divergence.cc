@@ -1,5 +1,7 @@
 // Entropy, Kullback-Leibler divergence and cross-entropy, each as a sum of non-negative terms, so that small
 // results keep their precision.
+#include "sampling/softmax/divergence.h"
+
 #include <array>
 #include <cmath>
 #include <limits>

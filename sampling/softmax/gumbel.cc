@@ -1,10 +1,11 @@
 // The Gumbel-max draw: the argmax of logit + noise. (Gumbel 1954; Maddison et al. 2014)
+#include "sampling/softmax/gumbel.h"
+
 #include <limits>
 #include <string>
 
 #include "sampling/chain/noise.h"
 #include "sampling/softmax/row.h"
-#include "sampling/softmax/softmax.h"
 
 namespace partita::internal {
 

@@ -1,10 +1,11 @@
 // Online softmax: a maximum and a sum relative to it, which is rescaled when the maximum grows.
 // (Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018)
+#include "sampling/softmax/online.h"
+
 #include <cmath>
 
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
-#include "sampling/softmax/softmax.h"
 #include "weights/try.h"
 
 namespace partita {

@@ -5,8 +5,12 @@
 #include "engine/kernels/dispatch.h"
 #include "sampling/chain/noise.h"
 #include "sampling/chain/numbers.h"
+#include "sampling/softmax/divergence.h"
+#include "sampling/softmax/gumbel.h"
+#include "sampling/softmax/online.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "sampling/softmax/sparse.h"
 #include "weights/catch_all.h"
 
 namespace partita {

@@ -1,5 +1,6 @@
-// The softmax family over one row of logits with the caller's kernel table, for use inside the library.
-// partita/softmax.hpp has the same functions without that argument and documents each one.
+// The softmax family over one row of logits with the caller's kernel table, for use inside the library:
+// softmax here, the others in headers of their own. partita/softmax.hpp has the same functions without that
+// argument and documents each one.
 //
 // -inf is a masked entry (probability exactly 0). A row that holds NaN or +inf, or in which nothing is
 // finite, is an error (kBadNumbers), never a distribution. All reductions run in a fixed order: the same row,
@@ -32,22 +33,5 @@ Result<LogPartition> log_partition(std::span<const float> logits, const Kernels&
 
 Result<void> softmax(std::span<const float> logits, std::span<float> probabilities, const Kernels& kernels);
 Result<void> log_softmax(std::span<const float> logits, std::span<float> out, const Kernels& kernels);
-
-// OnlineSoftmax::add and probabilities.
-Result<void> add_piece(OnlineSoftmax& state, std::span<const float> piece, const Kernels& kernels);
-Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const float> piece,
-                                 std::span<float> out, const Kernels& kernels);
-
-Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::span<float> out,
-                             const Kernels& kernels);
-
-Result<double> entropy(std::span<const float> logits, const Kernels& kernels);
-Result<double> kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits,
-                             const Kernels& kernels);
-Result<double> cross_entropy(std::span<const float> logits, std::int32_t target, const Kernels& kernels);
-Result<double> cross_entropy_gradient(std::span<const float> logits, std::int32_t target,
-                                      std::span<float> out, const Kernels& kernels);
-
-Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key, const Kernels& kernels);
 
 }  // namespace partita::internal

@@ -7,6 +7,8 @@
 // The one unknown is log q in [-log n, 0], and the sum of p increases with it. An id more than 1/e below the
 // maximum has p = 0, so the sums cover few ids of a vocabulary. The second form stays precise for alpha near
 // 1, where it becomes q exp(d).
+#include "sampling/softmax/sparse.h"
+
 #include <array>
 #include <cmath>
 #include <limits>

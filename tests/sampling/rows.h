@@ -10,7 +10,11 @@
 
 #include "engine/kernels/kernels.h"
 #include "partita/softmax.hpp"
+#include "sampling/softmax/divergence.h"
+#include "sampling/softmax/gumbel.h"
+#include "sampling/softmax/online.h"
 #include "sampling/softmax/softmax.h"
+#include "sampling/softmax/sparse.h"
 #include "sampling/vocabulary.h"
 
 namespace partita::internal::test {
