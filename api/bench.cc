@@ -14,6 +14,7 @@
 #include "sampling/heads/heads.h"
 #include "sampling/softmax/divergence.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -189,18 +190,15 @@ Result<void> check(const LoadedModel& model, const BenchOptions& options) {
   const std::size_t context = model.info.context_length;
   const std::size_t longest = std::max(options.prefill, options.decode + 1);
   if (options.depth > context || longest > context - options.depth) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "depth " + std::to_string(options.depth) + " and " + std::to_string(longest) +
-                     " tokens after it are more than the model's context of " + std::to_string(context)};
+    return invalid("depth ", options.depth, " and ", longest,
+                   " tokens after it are more than the model's context of ", context);
   }
   if (options.prefill == 0 && options.decode == 0) {
-    return Error{ErrorCode::kInvalidArgument, "there is nothing to measure: prefill and decode are both 0"};
+    return invalid("there is nothing to measure: prefill and decode are both 0");
   }
   if (options.sequences == 0 || options.sequences > kStepRows || options.repeat == 0) {
-    return Error{ErrorCode::kInvalidArgument, "sequences is " + std::to_string(options.sequences) +
-                                                  " (limits: 1 to " + std::to_string(kStepRows) +
-                                                  ") and repeat " + std::to_string(options.repeat) +
-                                                  " (at least 1)"};
+    return invalid("sequences is ", options.sequences, " (limits: 1 to ", kStepRows, ") and repeat ",
+                   options.repeat, " (at least 1)");
   }
   return {};
 }

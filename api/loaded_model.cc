@@ -31,9 +31,8 @@ Result<void> check_roles(const LoadedModel& model, std::span<const Message> mess
 }
 
 Error too_long(std::size_t prompt, std::size_t context) {
-  return {ErrorCode::kInvalidArgument,
-          "the prompt has " + std::to_string(prompt) + " tokens, but the model's context holds " +
-              std::to_string(context) + ", of which one must be left for the answer"};
+  return invalid("the prompt has ", prompt, " tokens, but the model's context holds ", context,
+                 ", of which one must be left for the answer");
 }
 
 }  // namespace
@@ -53,9 +52,8 @@ Result<std::vector<TokenId>> LoadedModel::chat_ids(std::span<const Message> mess
 
 Result<void> LoadedModel::check_weights() const {
   if (transformer != nullptr) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "\"" + printable(info.path) +
-                   "\" was opened without weights (text_only), for its tokenizer and chat template"};
+  return invalid("\"", printable(info.path),
+                 "\" was opened without weights (text_only), for its tokenizer and chat template");
 }
 
 Result<void> LoadedModel::check_compatible(const LoadedModel& other) const {
@@ -69,17 +67,15 @@ Result<void> LoadedModel::check_compatible(const LoadedModel& other) const {
     why = vocabulary_difference(*tokenizer, *other.tokenizer);
   }
   if (!why) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "\"" + printable(info.path) + "\" and \"" + printable(other.info.path) +
-                   "\" cannot answer together, their vocabularies differ: " + *why};
+  return invalid("\"", printable(info.path), "\" and \"", printable(other.info.path),
+                 "\" cannot answer together, their vocabularies differ: ", *why);
 }
 
 Result<void> LoadedModel::check_ids(std::span<const TokenId> ids) const {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= info.vocab_size) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "token " + std::to_string(i) + " is " + std::to_string(ids[i]) +
-                       ", but the model's vocabulary has ids 0 to " + std::to_string(info.vocab_size - 1)};
+      return invalid("token ", i, " is ", ids[i], ", but the model's vocabulary has ids 0 to ",
+                     info.vocab_size - 1);
     }
   }
   return {};
@@ -105,8 +101,7 @@ Result<std::vector<TokenId>> LoadedModel::prompt_ids(const Request& request, std
                                             request.parse_specials ? Specials::kParse : Specials::kAsText);
   if (!ids) return ids;
   if (ids->empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the prompt is empty, and this model adds no BOS token that an answer could start from"};
+    return invalid("the prompt is empty, and this model adds no BOS token that an answer could start from");
   }
   TRY(check_ids(*ids));
   context = std::min(context, info.context_length);

@@ -26,9 +26,8 @@ constexpr int kMaxThreads = 1024;
 
 Result<int> resolve_threads(int asked) {
   if (asked < 0 || asked > kMaxThreads) {
-    return Error{ErrorCode::kInvalidArgument, "threads is " + std::to_string(asked) + "; it must be 1 to " +
-                                                  std::to_string(kMaxThreads) +
-                                                  ", or 0 for what the machine grants"};
+    return invalid("threads is ", asked, "; it must be 1 to ", kMaxThreads,
+                   ", or 0 for what the machine grants");
   }
   // More threads than the machine grants would only be slower, with the same results.
   const int usable = usable_threads();
@@ -38,16 +37,13 @@ Result<int> resolve_threads(int asked) {
 Result<void> check_attention(const OpenOptions& options) {
   constexpr std::size_t kMaxTokens = std::size_t{1} << 24;  // of any context
   if (options.attention_window > kMaxTokens) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "attention_window is " + std::to_string(options.attention_window) + "; it must be at most " +
-                     std::to_string(kMaxTokens) + " tokens (0: no window)"};
+    return invalid("attention_window is ", options.attention_window, "; it must be at most ", kMaxTokens,
+                   " tokens (0: no window)");
   }
   if (options.attention_window == 0) return {};
   if (options.attention_sinks > kMaxTokens || options.attention_sinks % kPageTokens != 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "attention_sinks is " + std::to_string(options.attention_sinks) +
-                     "; it must be a multiple of " + std::to_string(kPageTokens) + ", at most " +
-                     std::to_string(kMaxTokens) + " tokens"};
+    return invalid("attention_sinks is ", options.attention_sinks, "; it must be a multiple of ", kPageTokens,
+                   ", at most ", kMaxTokens, " tokens");
   }
   return {};
 }
@@ -86,14 +82,13 @@ Result<void> load_head(LoadedModel& model) {
   const std::size_t budget = model.options.head_budget;
   const bool needs_screen = model.options.head == HeadKind::kScreened || budget > 0;
   if (budget > 0 && (transformer.exact() || model.options.head == HeadKind::kFull)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "a budget of " + std::to_string(budget) + " logits is for a screened head, not for " +
-                     (transformer.exact() ? "exact arithmetic" : "the full one")};
+    return invalid("a budget of ", budget, " logits is for a screened head, not for ",
+                   transformer.exact() ? "exact arithmetic" : "the full one");
   }
   if (!dense && needs_screen) {
     return Error{ErrorCode::kUnsupported,
-                 "\"" + printable(model.info.path) + "\" has an output of the kind '" +
-                     std::string(name(output.kind)) + "', and only dense ones are screened"};
+                 sentence("\"", printable(model.info.path), "\" has an output of the kind '",
+                          name(output.kind), "', and only dense ones are screened")};
   }
   if (dense && model.options.head != HeadKind::kFull && !transformer.exact()) {
     auto screen = read_screen(screen_path(model.info.path), output.root.weight);
@@ -247,9 +242,7 @@ Result<std::string> Model::detokenize(std::span<const TokenId> ids) const {
     if (impl_->tokenizer == nullptr) return impl_->tokenizer_error;
     for (const TokenId id : ids) {
       if (!impl_->tokenizer->contains(id)) {
-        return Error{ErrorCode::kInvalidArgument, "token id " + std::to_string(id) +
-                                                      " is not in the vocabulary of " +
-                                                      std::to_string(impl_->tokenizer->size())};
+        return invalid("token id ", id, " is not in the vocabulary of ", impl_->tokenizer->size());
       }
     }
     const SpecialIds& specials = impl_->tokenizer->specials();

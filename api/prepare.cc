@@ -15,6 +15,7 @@
 #include "sampling/heads/screen_file.h"
 #include "sampling/heads/screen_making.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -173,10 +174,9 @@ Result<void> check_worth(const PackedMatrix& head) {
   TRY(Screen::check_matrix(head));
   const ScreenPanels screen = screen_panels(head.rows, head.cols);
   if (5 * screen.bytes() <= 4 * head.bytes()) return {};
-  return Error{ErrorCode::kUnsupported, "the head is " + std::string(name(head.dtype)) + ", " +
-                                            std::to_string(head.bytes()) + " bytes; a screen of " +
-                                            std::to_string(screen.bytes()) +
-                                            " bytes would save nothing: use the full head"};
+  return Error{ErrorCode::kUnsupported,
+               sentence("the head is ", name(head.dtype), ", ", head.bytes(), " bytes; a screen of ",
+                        screen.bytes(), " bytes would save nothing: use the full head")};
 }
 
 }  // namespace
@@ -197,15 +197,13 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     result.path = options.path.empty() ? screen_path(impl.info.path) : options.path;
     std::error_code none;
     if (std::filesystem::equivalent(result.path, impl.info.path, none)) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "\"" + printable(result.path) + "\" is the model itself: name another file"};
+      return invalid("\"", printable(result.path), "\" is the model itself: name another file");
     }
     const OutputWeights& output = impl.transformer->output();
     if (output.kind != OutputKind::kDense) {
-      return Error{ErrorCode::kUnsupported, "\"" + printable(impl.info.path) +
-                                                "\" has an output of the kind '" +
-                                                std::string(name(output.kind)) +
-                                                "', which needs no screen: only dense ones are screened"};
+      return Error{ErrorCode::kUnsupported,
+                   sentence("\"", printable(impl.info.path), "\" has an output of the kind '",
+                            name(output.kind), "', which needs no screen: only dense ones are screened")};
     }
     const PackedMatrix& matrix = output.root.weight;
     TRY(check_worth(matrix));

@@ -32,8 +32,7 @@ Result<void> check_guidance(const Request& request) {
     return bad_option("guidance_scale", to_text(scale), "a number of 0 or more (1: off)");
   }
   if (!request.negative_prompt.empty() && !request.negative_ids.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "a request has both negative_prompt and negative_ids; give one"};
+    return invalid("a request has both negative_prompt and negative_ids; give one");
   }
   return {};
 }

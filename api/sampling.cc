@@ -9,6 +9,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/stages/stages.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -74,8 +75,7 @@ Result<Sampling> preset(std::string_view name) {
       }
       return sampling;
     }
-    return Error{ErrorCode::kInvalidArgument,
-                 "there is no preset '" + std::string(name) + "'; there are " + known};
+    return invalid("there is no preset '", name, "'; there are ", known);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "engine/kernels/parallel.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -40,11 +41,10 @@ class Reader {
 };
 
 Result<void> check(const LoadedModel& model, std::span<const TokenId> ids) {
-  if (ids.empty()) return Error{ErrorCode::kInvalidArgument, "there is no token to score"};
+  if (ids.empty()) return invalid("there is no token to score");
   if (ids.size() > model.info.context_length) {
-    return Error{ErrorCode::kInvalidArgument, "the text has " + std::to_string(ids.size()) +
-                                                  " tokens, but the model's context holds " +
-                                                  std::to_string(model.info.context_length)};
+    return invalid("the text has ", ids.size(), " tokens, but the model's context holds ",
+                   model.info.context_length);
   }
   return model.check_ids(ids);
 }
@@ -199,10 +199,8 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     const LoadedModel& mine = *impl_->model;
     const LoadedModel& theirs = *reference.impl_->model;
     if (mine.info.vocab_size != theirs.info.vocab_size) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "the models cannot be compared: \"" + mine.info.path + "\" has a vocabulary of " +
-                       std::to_string(mine.info.vocab_size) + ", \"" + theirs.info.path + "\" one of " +
-                       std::to_string(theirs.info.vocab_size)};
+      return invalid("the models cannot be compared: \"", mine.info.path, "\" has a vocabulary of ",
+                     mine.info.vocab_size, ", \"", theirs.info.path, "\" one of ", theirs.info.vocab_size);
     }
     TRY(check(mine, ids));
     TRY(check(theirs, ids));
@@ -258,9 +256,8 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
   return catch_all([&]() -> Result<std::vector<float>> {
     TRY(check(*impl_->model, ids));
     if (outputs > ids.size()) {
-      return Error{ErrorCode::kInvalidArgument, "logits of the last " + std::to_string(outputs) +
-                                                    " positions are asked for, but there are " +
-                                                    std::to_string(ids.size()) + " ids"};
+      return invalid("logits of the last ", outputs, " positions are asked for, but there are ", ids.size(),
+                     " ids");
     }
     Session::Impl& session = *impl_;
     const std::size_t skip = ids.size() - outputs, width = session.model->info.hidden_size;

@@ -20,7 +20,7 @@ void append_escaped(std::string_view bytes, std::string& out) {
 }
 
 Error bad_option(std::string_view name, std::string_view value, std::string_view limits) {
-  return {ErrorCode::kInvalidArgument, sentence(name, " is ", value, ", but it must be ", limits)};
+  return invalid(name, " is ", value, ", but it must be ", limits);
 }
 
 std::string shortened(std::string_view text) {

@@ -29,6 +29,12 @@ std::string sentence(const Parts&... parts) {
   return text;
 }
 
+/// An error of kInvalidArgument with the sentence of these parts.
+template <class... Parts>
+Error invalid(const Parts&... parts) {
+  return {ErrorCode::kInvalidArgument, sentence(parts...)};
+}
+
 /// "top_p is 1.5, but it must be above 0 and at most 1"
 Error bad_option(std::string_view name, std::string_view value, std::string_view limits);
 

@@ -47,8 +47,7 @@ Result<Dtype> find_type(std::string_view wanted) {
     if (name == wanted) return type;
     known += sentence(known.empty() ? "" : ", ", name);
   }
-  return Error{ErrorCode::kInvalidArgument,
-               sentence("the type of matrices is ", quoted(wanted), ", and must be one of ", known)};
+  return invalid("the type of matrices is ", quoted(wanted), ", and must be one of ", known);
 }
 
 constexpr std::string_view kTemplateFile = "chat_template.jinja";  // as transformers names it
@@ -83,18 +82,14 @@ Result<void> check_target(const std::string& path, const std::string& checkpoint
   const fs::path directory = fs::path(path).parent_path();
   std::error_code none;
   if (path.empty() || fs::is_directory(path, none)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 sentence("'", printable(path),
-                          "' is not the name of a file to write: give a path that ends in a file name")};
+    return invalid("'", printable(path),
+                   "' is not the name of a file to write: give a path that ends in a file name");
   }
   if (vocabulary != kBundledModel && fs::equivalent(path, vocabulary, none)) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        sentence("'", printable(path), "' is the model that the vocabulary comes from: name another file")};
+    return invalid("'", printable(path), "' is the model that the vocabulary comes from: name another file");
   }
   if (is_file_of(checkpoint, path)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 sentence("'", printable(path), "' is a file of the checkpoint: name another file")};
+    return invalid("'", printable(path), "' is a file of the checkpoint: name another file");
   }
   if (directory.empty() || fs::is_directory(directory, none)) return {};
   return Error{ErrorCode::kIo,
@@ -232,7 +227,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     const auto type = find_type(options.type);
     if (!type) return type.error();
     if (checkpoint.empty()) {
-      return Error{ErrorCode::kInvalidArgument, "the directory of the checkpoint has no name"};
+      return invalid("the directory of the checkpoint has no name");
     }
     TRY(check_target(path, checkpoint, options.vocabulary));
     const auto config = read_checkpoint_config(checkpoint + "/config.json");

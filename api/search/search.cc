@@ -9,24 +9,21 @@
 #include "api/sampling.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
 using namespace internal;
 namespace {
 
-Error bad(const std::string& sentence) { return {ErrorCode::kInvalidArgument, sentence}; }
-
 Result<void> check_count(const char* name, int value, int min, int max) {
   if (value >= min && value <= max) return {};
-  return bad(std::string(name) + " is " + std::to_string(value) + ", but it must be " + std::to_string(min) +
-             " to " + std::to_string(max));
+  return invalid(name, " is ", value, ", but it must be ", min, " to ", max);
 }
 
 Result<void> check_number(const char* name, float value, float min, float max) {
   if (value >= min && value <= max) return {};
-  return bad(std::string(name) + " is " + to_text(value) + ", but it must be " + to_text(min) + " to " +
-             to_text(max));
+  return invalid(name, " is ", to_text(value), ", but it must be ", to_text(min), " to ", to_text(max));
 }
 
 Result<void> check_numbers(const Search& search) {
@@ -40,8 +37,7 @@ Result<void> check_numbers(const Search& search) {
     if (!checked) return checked;
   }
   if (search.beams % search.groups != 0) {
-    return bad("beam groups is " + std::to_string(search.groups) + ", but it must divide the " +
-               std::to_string(search.beams) + " beams");
+    return invalid("beam groups is ", search.groups, ", but it must divide the ", search.beams, " beams");
   }
   return {};
 }
@@ -50,11 +46,11 @@ Result<void> check_numbers(const Search& search) {
 Result<void> check_kind(const Request& request, const Search& search) {
   const bool best = search.best_of > 0, contrastive = search.penalty_alpha > 0;
   if (int{best} + int{contrastive} + int{search.beams > 1} > 1) {
-    return bad("a search has one of beams, best_of and penalty_alpha, not several");
+    return invalid("a search has one of beams, best_of and penalty_alpha, not several");
   }
   if (search.diversity_penalty > 0 && search.groups == 1) {
-    return bad("diversity_penalty is " + to_text(search.diversity_penalty) +
-               ", but there is one group of beams: it acts between groups");
+    return invalid("diversity_penalty is ", to_text(search.diversity_penalty),
+                   ", but there is one group of beams: it acts between groups");
   }
   if (auto n = check_count("n_best", search.n_best, 1,
                            best          ? search.best_of
@@ -64,13 +60,13 @@ Result<void> check_kind(const Request& request, const Search& search) {
     return n;
   }
   if (request.guidance_scale != 1)
-    return bad("guidance cannot be used in searches and ensembles: set guidance_scale to 1");
+    return invalid("guidance cannot be used in searches and ensembles: set guidance_scale to 1");
   if (request.explain > 0 || request.confidence || request.abstain.asks()) {
-    return bad("explanations, confidence and rules to abstain are for generate(), not for searches");
+    return invalid("explanations, confidence and rules to abstain are for generate(), not for searches");
   }
   if (request.logprobs > 0) {
-    return bad("logprobs is " + std::to_string(request.logprobs) +
-               ", but a search returns only those of its own tokens: set 0");
+    return invalid("logprobs is ", request.logprobs,
+                   ", but a search returns only those of its own tokens: set 0");
   }
   return {};
 }
@@ -87,29 +83,28 @@ Result<void> check_sampling(const Request& request, const Search& search) {
   if (search.best_of > 0) return {};
   const Sampling& s = request.sampling;
   const std::string who = search.penalty_alpha > 0 ? "contrastive search" : "beam search";
-  const auto refused = [&](const std::string& what) { return bad(who + " draws nothing: " + what); };
+  const auto refused = [&](const auto&... what) { return invalid(who, " draws nothing: ", what...); };
   if (s.temperature != 0 && s.temperature != 1) {
-    return refused("temperature is " + to_text(s.temperature) +
+    return refused("temperature is ", to_text(s.temperature),
                    ", but it must be 1 or 0, which are the same to it");
   }
-  if (s.top_p != 1) return refused("top_p is " + to_text(s.top_p) + ", but it must be 1");
-  if (s.min_p != 0) return refused("min_p is " + to_text(s.min_p) + ", but it must be 0");
+  if (s.top_p != 1) return refused("top_p is ", to_text(s.top_p), ", but it must be 1");
+  if (s.min_p != 0) return refused("min_p is ", to_text(s.min_p), ", but it must be 0");
   if (search.penalty_alpha > 0) {
     constexpr int kMaxTopK = static_cast<int>(kStepRows);
     if (s.top_k < 2 || s.top_k > kMaxTopK) {
-      return bad("contrastive search chooses among top_k candidates: top_k is " + std::to_string(s.top_k) +
-                 ", but it must be 2 to " + std::to_string(kMaxTopK));
+      return invalid("contrastive search chooses among top_k candidates: top_k is ", s.top_k,
+                     ", but it must be 2 to ", kMaxTopK);
     }
   } else if (s.top_k != 0) {
-    return refused("top_k is " + std::to_string(s.top_k) + ", but it must be 0");
+    return refused("top_k is ", s.top_k, ", but it must be 0");
   }
   const auto chain = Chain::create(sampling_options(without_draws(s)));
   if (!chain) return chain.error();
-  if (const std::string stage = chain->shapes_draws(); !stage.empty())
-    return refused(stage + " is for draws");
+  if (const std::string stage = chain->shapes_draws(); !stage.empty()) return refused(stage, " is for draws");
   if (search.penalty_alpha > 0 && !chain->empty()) {
-    return bad("contrastive search takes no samplers besides top_k, but these are asked for: " +
-               chain->describe());
+    return invalid("contrastive search takes no samplers besides top_k, but these are asked for: ",
+                   chain->describe());
   }
   return {};
 }
@@ -216,7 +211,7 @@ Result<SearchResult> Session::search(const Request& request, const Search& searc
         Sequence::create(*impl_->model, taken, impl_->cache, nullptr, kNoLimit, impl_->cancelled());
     if (!sequence) return sequence.error();
     if (search.penalty_alpha > 0 && request.constraint != nullptr) {
-      return bad("contrastive search takes no constraint");
+      return invalid("contrastive search takes no constraint");
     }
     impl_->begin(std::move(*sequence));
 

@@ -6,6 +6,7 @@
 #include "api/serving/scheduler.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -29,21 +30,18 @@ struct Entry {
 };
 
 Result<void> check(const BatchOptions& options) {
-  const auto refused = [](const std::string& name, const std::string& value, const std::string& limits) {
-    return Error{ErrorCode::kInvalidArgument, name + " is " + value + "; it must be " + limits};
-  };
-  const std::string most = std::to_string(kStepRows);
   if (options.max_sequences == 0 || options.max_sequences > kStepRows) {
-    return refused("sequences", std::to_string(options.max_sequences), "1 to " + most);
+    return invalid("sequences is ", options.max_sequences, "; it must be 1 to ", kStepRows);
   }
   // Two at least: an answer with guidance takes two rows.
   const std::size_t least = std::max<std::size_t>(options.max_sequences, 2);
   if (options.step_tokens < least || options.step_tokens > kStepRows) {
-    return refused("step_tokens", std::to_string(options.step_tokens),
-                   std::to_string(least) + " (the sequences, or 2) to " + most);
+    return invalid("step_tokens is ", options.step_tokens, "; it must be ", least,
+                   " (the sequences, or 2) to ", kStepRows);
   }
   if (!(options.most_delay >= 1)) {
-    return refused("most_delay", to_text(static_cast<float>(options.most_delay)), "at least 1");
+    return invalid("most_delay is ", to_text(static_cast<float>(options.most_delay)),
+                   "; it must be at least 1");
   }
   return {};
 }
@@ -174,9 +172,8 @@ std::optional<Error> Batch::Impl::never_fits(const Entry& entry) const {
     bytes += pool.min_bytes_for(ids);
   }
   if (bytes <= budget) return std::nullopt;
-  return Error{ErrorCode::kOutOfMemory, "the prompt of " + std::to_string(tokens) + " tokens takes " +
-                                            std::to_string(bytes) + " bytes of KV cache, and its budget is " +
-                                            std::to_string(budget)};
+  return Error{ErrorCode::kOutOfMemory, sentence("the prompt of ", tokens, " tokens takes ", bytes,
+                                                 " bytes of KV cache, and its budget is ", budget)};
 }
 
 /// Reports and removes running requests that wanted no tokens, and those whose prompts never fit.

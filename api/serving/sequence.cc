@@ -7,13 +7,12 @@
 #include "api/serving/prompt_lookup.h"
 #include "sampling/chain/numbers.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
 
 namespace {
-
-Error refused(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 /// The ids that the second track begins with.
 Result<std::vector<TokenId>> negative_prompt(const LoadedModel& model, const Request& request, TokenId last) {
@@ -35,12 +34,10 @@ Result<Sequence> Sequence::create(const LoadedModel& model, const Request& reque
   TRY(check(request));
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
-    return Error{ErrorCode::kInvalidArgument, "logprobs is " + std::to_string(request.logprobs) +
-                                                  ", more than the vocabulary of " +
-                                                  std::to_string(vocabulary)};
+    return invalid("logprobs is ", request.logprobs, ", more than the vocabulary of ", vocabulary);
   }
   if (request.guidance_scale != 1 && negative_cache == nullptr) {
-    return refused("guidance_scale is " + to_text(request.guidance_scale) +
+    return invalid("guidance_scale is ", to_text(request.guidance_scale),
                    ", but guidance cannot be used in searches and ensembles: set 1");
   }
   SamplingOptions options = sampling_options(request.sampling);

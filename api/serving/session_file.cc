@@ -9,6 +9,7 @@
 #include "weights/checked_file.h"
 #include "weights/fingerprint.h"
 #include "weights/input_file.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -154,9 +155,7 @@ Result<void> write_contents(AtomicFile& file, const Session::Impl& session, std:
 Result<void> Session::save(const std::string& path, std::string_view note) const {
   return catch_all([&]() -> Result<void> {
     if (note.size() > kMaxNote) {
-      return Error{ErrorCode::kInvalidArgument, "the note has " + std::to_string(note.size()) +
-                                                    " bytes; a session file holds at most " +
-                                                    std::to_string(kMaxNote)};
+      return invalid("the note has ", note.size(), " bytes; a session file holds at most ", kMaxNote);
     }
     constexpr unsigned kOwnerOnly = 0600;  // conversations are private
     auto file = AtomicFile::create(path, kOwnerOnly);

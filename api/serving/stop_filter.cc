@@ -1,5 +1,6 @@
 #include "api/serving/stop_filter.h"
 
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 #include <algorithm>
@@ -20,8 +21,7 @@ std::size_t possible_start(std::string_view text, std::string_view stop) {
 
 Result<void> StopFilter::check(const std::vector<std::string>& stops) {
   if (std::find(stops.begin(), stops.end(), std::string()) != stops.end()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "a stop string is empty: it would end every answer before its first word"};
+    return invalid("a stop string is empty: it would end every answer before its first word");
   }
   return {};
 }

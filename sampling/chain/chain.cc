@@ -8,6 +8,7 @@
 
 #include "sampling/chain/draw.h"
 #include "sampling/stages/stages.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -18,7 +19,7 @@ Error unknown_stage(std::string_view name) {
   for (const StageDescriptor* stage : known_stages()) {
     known.append(known.empty() ? "" : ", ").append(stage->sampler.name);
   }
-  return {ErrorCode::kInvalidArgument, "there is no sampler '" + std::string(name) + "'; there are " + known};
+  return invalid("there is no sampler '", name, "'; there are ", known);
 }
 
 using MadeStages = std::vector<std::shared_ptr<const Stage>>;
@@ -63,8 +64,7 @@ Result<Chain> Chain::create(const SamplingOptions& options, const Vocabulary* vo
     const std::size_t index = stage_index(*name);
     if (index == known_stages().size()) return unknown_stage(*name);
     if (std::find(begin, name, *name) != name) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "the sampler '" + *name + "' is named twice, but each can be used once"};
+      return invalid("the sampler '", *name, "' is named twice, but each can be used once");
     }
     add(index);
   }
@@ -123,9 +123,8 @@ Result<Choice> Chain::choose(const LogitRow& logits, const StageContext& context
 Result<void> Chain::distribution(const LogitRow& logits, const StageContext& context, const ChainState* state,
                                  Candidates& scratch, std::span<float> probabilities) const {
   if (probabilities.size() != logits.logits.size()) {
-    return Error{ErrorCode::kInvalidArgument, "the output holds " + std::to_string(probabilities.size()) +
-                                                  " probabilities, but there are " +
-                                                  std::to_string(logits.logits.size()) + " logits"};
+    return invalid("the output holds ", probabilities.size(), " probabilities, but there are ",
+                   logits.logits.size(), " logits");
   }
   TRY(filter(logits, context, state, scratch));
   std::fill(probabilities.begin(), probabilities.end(), 0.0F);

@@ -7,6 +7,7 @@
 
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -21,18 +22,14 @@ Error of_member(std::size_t member, Error error) {
 
 Result<void> check_weights(std::span<const float> weights) {
   if (weights.empty() || weights.size() > kMaxEnsemble) {
-    return Error{ErrorCode::kInvalidArgument, "the ensemble has " + std::to_string(weights.size()) +
-                                                  " members; it must have 1 to " +
-                                                  std::to_string(kMaxEnsemble)};
+    return invalid("the ensemble has ", weights.size(), " members; it must have 1 to ", kMaxEnsemble);
   }
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (weights[i] >= 0 && std::isfinite(weights[i])) continue;
-    return of_member(i, {ErrorCode::kInvalidArgument,
-                         "the weight is " + to_text(weights[i]) + "; it must be finite and at least 0"});
+    return of_member(i, invalid("the weight is ", to_text(weights[i]), "; it must be finite and at least 0"));
   }
   if (std::all_of(weights.begin(), weights.end(), [](float w) { return w == 0; })) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "all weights of the ensemble are 0; at least one must be above 0"};
+    return invalid("all weights of the ensemble are 0; at least one must be above 0");
   }
   return {};
 }
@@ -61,9 +58,8 @@ Result<EnsemblePool> EnsemblePool::create(std::span<const float> weights, PoolSp
 Result<void> EnsemblePool::combine(std::span<const float> rows, std::span<float> out,
                                    const Kernels& kernels) const {
   if (out.empty() || rows.size() != members_ * out.size()) {
-    return Error{ErrorCode::kInvalidArgument, "the ensemble has " + std::to_string(members_) +
-                                                  " members, but there are " + std::to_string(rows.size()) +
-                                                  " logits for a row of " + std::to_string(out.size())};
+    return invalid("the ensemble has ", members_, " members, but there are ", rows.size(),
+                   " logits for a row of ", out.size());
   }
   return space_ == PoolSpace::kLogit ? add_logits(rows, out, kernels) : add_probabilities(rows, out, kernels);
 }

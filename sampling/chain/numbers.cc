@@ -1,5 +1,7 @@
 #include "sampling/chain/numbers.h"
 
+#include "weights/sentence.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -23,10 +25,10 @@ bool is_logit(float value) { return value < std::numeric_limits<float>::infinity
 Error bad_logits(std::span<const float> logits) {
   const auto bad = std::find_if_not(logits.begin(), logits.end(), is_logit);
   if (bad == logits.end()) {
-    return {ErrorCode::kBadNumbers, "none of the " + std::to_string(logits.size()) + " logits is finite"};
+    return {ErrorCode::kBadNumbers, sentence("none of the ", logits.size(), " logits is finite")};
   }
-  return {ErrorCode::kBadNumbers, "the logit of id " + std::to_string(bad - logits.begin()) + " is " +
-                                      to_text(*bad) + ", but logits are finite, or -inf where masked"};
+  return {ErrorCode::kBadNumbers, sentence("the logit of id ", bad - logits.begin(), " is ", to_text(*bad),
+                                           ", but logits are finite, or -inf where masked")};
 }
 
 float round_up(double x) {

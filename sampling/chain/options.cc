@@ -29,8 +29,7 @@ Error unknown_option(std::string_view name) {
       known.append(known.empty() ? "" : ", ").append(option.name);
     }
   }
-  return {ErrorCode::kInvalidArgument,
-          "there is no sampling option '" + std::string(name) + "'; there are " + known};
+  return invalid("there is no sampling option '", name, "'; there are ", known);
 }
 
 std::string_view name_of(const SamplingValue& value) {

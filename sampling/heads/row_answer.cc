@@ -7,6 +7,7 @@
 #include "engine/kernels/dispatch.h"
 #include "sampling/softmax/softmax.h"
 #include "sampling/stages/top_k.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -53,9 +54,7 @@ std::int32_t rank_of(std::int32_t id, std::span<const float> logits) {
 
 Result<void> check_scored(std::int32_t id, std::size_t vocab) {
   if (id >= 0 && static_cast<std::size_t>(id) < vocab) return {};
-  return Error{ErrorCode::kInvalidArgument, "the id to score is " + std::to_string(id) +
-                                                ", but the ids of the vocabulary are 0 to " +
-                                                std::to_string(vocab - 1)};
+  return invalid("the id to score is ", id, ", but the ids of the vocabulary are 0 to ", vocab - 1);
 }
 
 Result<Answer> answer_row(const Question& question, const LogitRow& own, const LogitRow& offered,

@@ -1,5 +1,7 @@
 #include "sampling/heads/screen.h"
 
+#include "weights/sentence.h"
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -55,20 +57,21 @@ void product_input(const PackedMatrix& matrix, const Activations& x, std::size_t
 Result<void> Screen::check_shape(std::size_t hidden_size) {
   if (hidden_size % kGroupCols == 0 && hidden_size >= kWideDims && hidden_size + kWideDims <= kMaxScreenCols)
     return {};
-  return Error{ErrorCode::kUnsupported, "a screen needs a hidden size that is a multiple of 32 up to " +
-                                            std::to_string(kMaxScreenCols - kWideDims) + ", not for " +
-                                            std::to_string(hidden_size)};
+  return Error{ErrorCode::kUnsupported,
+               sentence("a screen needs a hidden size that is a multiple of 32 up to ",
+                        kMaxScreenCols - kWideDims, ", not for ", hidden_size)};
 }
 
 Result<void> Screen::check_matrix(const PackedMatrix& matrix) {
   if (!matrix.quantized() || matrix.layout.bits >= 6) return check_shape(matrix.cols);
-  return Error{ErrorCode::kUnsupported,
-               "a screen needs an LM head of at least six bits per weight; it would save nothing with " +
-                   std::string(name(matrix.dtype)) + ": use the full head"};
+  return Error{
+      ErrorCode::kUnsupported,
+      sentence("a screen needs an LM head of at least six bits per weight; it would save nothing with ",
+               name(matrix.dtype), ": use the full head")};
 }
 
 Error Screen::no_memory(std::size_t bytes) {
-  return {ErrorCode::kOutOfMemory, "a screen needs " + std::to_string(bytes) + " bytes, and memory ran out"};
+  return {ErrorCode::kOutOfMemory, sentence("a screen needs ", bytes, " bytes, and memory ran out")};
 }
 
 ScreenPanels Screen::panels() const {

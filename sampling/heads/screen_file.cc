@@ -10,6 +10,7 @@
 #include "weights/checked_file.h"
 #include "weights/hash.h"
 #include "weights/input_file.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -92,7 +93,7 @@ std::string screen_path(const std::string& model_path) { return model_path + ".s
 Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, const std::string& path) {
   const ScreenData& data = screen.data();
   if (const std::string_view fault = fault_of(data); !fault.empty()) {
-    return Error{ErrorCode::kUnsupported, "a screen of this head cannot be stored: " + std::string(fault)};
+    return Error{ErrorCode::kUnsupported, sentence("a screen of this head cannot be stored: ", fault)};
   }
   auto file = AtomicFile::create(path);
   if (!file) return file.error();

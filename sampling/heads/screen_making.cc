@@ -16,6 +16,7 @@
 #include "engine/kernels/parallel.h"
 #include "sampling/chain/philox.h"
 #include "sampling/heads/screen_layout.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -194,10 +195,9 @@ Result<Screen> make_screen(const PackedMatrix& matrix, const HiddenMoments& mome
   const std::size_t size = matrix.cols;
   TRY(Screen::check_matrix(matrix));
   if (moments.hidden_size() != size || moments.count() < size) {
-    return Error{ErrorCode::kInvalidArgument, "a screen for a hidden size of " + std::to_string(size) +
-                                                  " needs at least as many hidden states of that size, not " +
-                                                  std::to_string(moments.count()) + " of size " +
-                                                  std::to_string(moments.hidden_size())};
+    return invalid("a screen for a hidden size of ", size,
+                   " needs at least as many hidden states of that size, not ", moments.count(), " of size ",
+                   moments.hidden_size());
   }
 
   const auto goes_on = [&](float fraction) { return !options.progress || options.progress(fraction); };

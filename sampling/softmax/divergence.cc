@@ -9,6 +9,7 @@
 
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -18,8 +19,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Result<void> check_target(std::span<const float> logits, std::int32_t target) {
   if (target >= 0 && static_cast<std::size_t>(target) < logits.size()) return {};
-  return Error{ErrorCode::kInvalidArgument, "the target is " + std::to_string(target) + ", but there are " +
-                                                std::to_string(logits.size()) + " logits"};
+  return invalid("the target is ", target, ", but there are ", logits.size(), " logits");
 }
 
 Error about(const char* row, Error error) {
@@ -74,8 +74,7 @@ Result<double> entropy(std::span<const float> logits, const Kernels& kernels) {
 Result<double> kl_divergence(std::span<const float> p_logits, std::span<const float> q_logits,
                              const Kernels& kernels) {
   if (p_logits.size() != q_logits.size()) {
-    return Error{ErrorCode::kInvalidArgument, "p has " + std::to_string(p_logits.size()) +
-                                                  " logits, but q has " + std::to_string(q_logits.size())};
+    return invalid("p has ", p_logits.size(), " logits, but q has ", q_logits.size());
   }
   const Result<LogPartition> p_partition = log_partition(p_logits, kernels);
   if (!p_partition) return about("p", p_partition.error());

@@ -6,14 +6,14 @@
 
 #include "sampling/chain/noise.h"
 #include "sampling/softmax/row.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 
 Result<std::int32_t> gumbel_max(std::span<const float> logits, const DrawKey& key, const Kernels& kernels) {
   constexpr std::size_t kMaxIds = std::numeric_limits<std::int32_t>::max();
   if (logits.size() > kMaxIds) {
-    return Error{ErrorCode::kInvalidArgument, "there are " + std::to_string(logits.size()) +
-                                                  " logits, but ids end at " + std::to_string(kMaxIds)};
+    return invalid("there are ", logits.size(), " logits, but ids end at ", kMaxIds);
   }
   const Result<Peak> peak = find_peak(logits, kernels);
   if (!peak) return peak.error();

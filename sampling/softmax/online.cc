@@ -6,6 +6,7 @@
 
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita {
@@ -50,9 +51,8 @@ Result<void> piece_probabilities(const OnlineSoftmax& state, std::span<const flo
   const auto odd = std::find_if_not(piece.begin(), piece.end(), [&](float x) { return x <= state.max; });
   if (odd != piece.end()) {
     if (!std::all_of(piece.begin(), piece.end(), is_logit)) return bad_logits(piece);
-    return Error{ErrorCode::kInvalidArgument,
-                 "the logit of id " + std::to_string(odd - piece.begin()) + " is " + to_text(*odd) +
-                     ", but the largest that was added is " + to_text(state.max)};
+    return invalid("the logit of id ", odd - piece.begin(), " is ", to_text(*odd),
+                   ", but the largest that was added is ", to_text(state.max));
   }
   for_softmax_tiles(piece.size(), [&](std::size_t first, std::size_t n) {
     kernels.exp_sum(piece.data() + first, n, state.max, 1, out.data() + first);

@@ -7,6 +7,7 @@
 #include "engine/kernels/dispatch.h"
 #include "engine/kernels/self_test.h"
 #include "sampling/chain/numbers.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 
@@ -24,8 +25,7 @@ Result<Peak> find_peak(std::span<const float> logits, const Kernels& kernels) {
 
 Result<void> check_sizes(std::size_t in, std::size_t out) {
   if (in == out) return {};
-  return Error{ErrorCode::kInvalidArgument, "the output has room for " + std::to_string(out) +
-                                                " values, but there are " + std::to_string(in) + " logits"};
+  return invalid("the output has room for ", out, " values, but there are ", in, " logits");
 }
 
 Result<const Kernels*> family_kernels() {

@@ -17,6 +17,7 @@
 #include "sampling/chain/numbers.h"
 #include "sampling/softmax/row.h"
 #include "sampling/softmax/softmax.h"
+#include "weights/sentence.h"
 #include "weights/try.h"
 
 namespace partita::internal {
@@ -140,8 +141,7 @@ double closed_form(const Near& near, double e, double threshold) {
 Result<SparseSupport> entmax(std::span<const float> logits, double alpha, std::span<float> out,
                              const Kernels& kernels) {
   if (!(alpha >= 1 && alpha <= kMostEntmaxAlpha)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "alpha is " + to_text(alpha) + ", but entmax takes 1 (softmax) to 32"};
+    return invalid("alpha is ", to_text(alpha), ", but entmax takes 1 (softmax) to 32");
   }
   TRY(check_sizes(logits.size(), out.size()));
   const Result<Peak> peak = find_peak(logits, kernels);

@@ -10,6 +10,7 @@
 #include "sampling/chain/options.h"
 #include "sampling/stages/stage.h"
 #include "weights/catch_all.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 namespace {
@@ -42,7 +43,7 @@ struct ConstraintState : StageState {
     if (state->problem) return state;
     run_foreign(state->problem, [&] { state->constraint = from->fork(); });
     if (state->constraint == nullptr && !state->problem) {
-      state->problem = Error{ErrorCode::kInvalidArgument, "fork() of the constraint returned null"};
+      state->problem = invalid("fork() of the constraint returned null");
     }
     return state;
   }
