@@ -243,9 +243,7 @@ partita::Request Chat::request_of(const std::string& text) const {
 Chat::Said Chat::pull(partita::Stream& stream) {
   Said said;
   Progress progress("reading", common_->shows_progress() && editor_.interactive());
-  store_.session().set_progress([&](std::size_t done, std::size_t all) {
-    done < all ? progress.update(static_cast<double>(done) / static_cast<double>(all)) : progress.clear();
-  });
+  watch(store_.session(), progress);
   while (!said.failed) {
     auto token = stream.next();
     if (!token && token.error().code != partita::ErrorCode::kCancelled) said.failed = token.error();
