@@ -23,9 +23,8 @@ Result<void> check_roles(const LoadedModel& model, std::span<const Message> mess
       return source && source->find(quote + message.role + quote) != std::string::npos;
     };
     if (!message.role.empty() && (names("'") || names("\""))) continue;
-    return Error{ErrorCode::kInvalidArgument,
-                 "the role of a message is \"" + shortened(message.role) +
-                     "\"; it must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\""};
+    return invalid("the role of a message is \"", shortened(message.role),
+                   "\"; it must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\"");
   }
   return {};
 }
@@ -61,8 +60,7 @@ Result<void> LoadedModel::check_compatible(const LoadedModel& other) const {
   if (&other == this) return {};
   std::optional<std::string> why;
   if (info.vocab_size != other.info.vocab_size) {
-    why = "one has " + std::to_string(info.vocab_size) + " logits, the other " +
-          std::to_string(other.info.vocab_size);
+    why = sentence("one has ", info.vocab_size, " logits, the other ", other.info.vocab_size);
   } else {
     why = vocabulary_difference(*tokenizer, *other.tokenizer);
   }
@@ -91,8 +89,7 @@ Result<std::vector<TokenId>> LoadedModel::prompt_ids(const Request& request, std
                                                      const std::atomic<bool>* cancel) const {
   const int given = int{!request.prompt.empty()} + int{!request.messages.empty()} + int{!request.ids.empty()};
   if (given > 1) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "a request has " + std::to_string(given) + " of prompt, messages and ids; give one"};
+    return invalid("a request has ", given, " of prompt, messages and ids; give one");
   }
   auto ids = !request.messages.empty() ? chat_ids(request.messages, true, cancel)
              : !request.ids.empty()

@@ -60,9 +60,7 @@ void load_chat_template(LoadedModel& model) {
   if (parsed) {
     model.chat.emplace(std::move(*parsed));
   } else {
-    model.chat_error = parsed.error();
-    model.chat_error.message =
-        "the chat template of \"" + printable(model.info.path) + "\": " + model.chat_error.message;
+    model.chat_error = at_place(parsed.error(), "the chat template of \"", printable(model.info.path), "\"");
   }
 }
 

@@ -89,11 +89,7 @@ class Scorer {
     session_->model->head->answer(questions, *scratch_, answers);
     for (std::size_t r = 0; r < rows; ++r) {
       const std::size_t at = first + r + 1;
-      if (!answers[r]) {
-        Error error = answers[r].error();
-        error.message = "token " + std::to_string(at) + " of the text: " + error.message;
-        return error;
-      }
+      if (!answers[r]) return at_place(answers[r].error(), "token ", at, " of the text");
       score.logprobs[at] = answers[r]->score[0];
       score.top1[at] = answers[r]->top[0].first;
       score.ranks[at] = answers[r]->rank[0];
@@ -135,10 +131,7 @@ class LogitRows {
     model_->head->logits(hidden, rows, *scratch_, logits_.data());
     for (std::size_t r = 0; r < rows; ++r) {
       auto partition = log_partition(row(r), model_->transformer->kernels());
-      if (!partition) {
-        return Error{partition.error().code,
-                     "token " + std::to_string(first + r) + " of the text: " + partition.error().message};
-      }
+      if (!partition) return at_place(partition.error(), "token ", first + r, " of the text");
       partitions_[r] = *partition;
     }
     return {};

@@ -35,6 +35,12 @@ Error invalid(const Parts&... parts) {
   return {ErrorCode::kInvalidArgument, sentence(parts...)};
 }
 
+/// The error with the place before its message: "token 5 of the text: ...".
+template <class... Parts>
+Error at_place(const Error& error, const Parts&... place) {
+  return {error.code, sentence(place..., ": ", error.message)};
+}
+
 /// "top_p is 1.5, but it must be above 0 and at most 1"
 Error bad_option(std::string_view name, std::string_view value, std::string_view limits);
 

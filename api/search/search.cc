@@ -125,7 +125,7 @@ Result<std::vector<Hypothesis>> run_search(SearchRun& run) {
 namespace internal {
 
 Error at_token(std::size_t position, const Error& error) {
-  return {error.code, "token " + std::to_string(position) + " of the sequence: " + error.message};
+  return at_place(error, "token ", position, " of the sequence");
 }
 
 Result<void> SearchRun::read_prompt(std::size_t end, float* hidden,

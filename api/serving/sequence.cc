@@ -22,7 +22,7 @@ Result<std::vector<TokenId>> negative_prompt(const LoadedModel& model, const Req
   negative.parse_specials = request.parse_specials;
   if (negative.prompt.empty() && negative.ids.empty()) negative.ids = {last};
   auto ids = model.prompt_ids(negative);
-  if (!ids) return Error{ids.error().code, "the negative prompt: " + ids.error().message};
+  if (!ids) return at_place(ids.error(), "the negative prompt");
   return ids;
 }
 
@@ -114,9 +114,8 @@ Question Sequence::question(const float* hidden, const float* negative, std::siz
   return question;
 }
 
-Error Sequence::at_next(Error error) const {
-  error.message = "token " + std::to_string(ids().size()) + " of the sequence: " + error.message;
-  return error;
+Error Sequence::at_next(const Error& error) const {
+  return at_place(error, "token ", ids().size(), " of the sequence");
 }
 
 Token Sequence::accept(const Answer& answer) {

@@ -69,7 +69,7 @@ class Sequence {
   Question question(const float* hidden, const float* negative, std::size_t draft_tokens = 0) const;
 
   /// An error of the head, with the position of the next token before its message.
-  Error at_next(Error error) const;
+  Error at_next(const Error& error) const;
 
   /// Appends the chosen token; its text is what the stop filter releases. If it equals the next draft token,
   /// that one is accepted into ids(). If it differs, or ends the answer, the draft is dropped.

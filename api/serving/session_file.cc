@@ -73,8 +73,8 @@ Result<void> check_magic(FileReader& file) {
   }
   if (!file.word(version)) return file.damaged("it ends in its header");
   if (version != kVersion) {
-    return file.refused("is a session file of version " + std::to_string(version) +
-                        "; this program reads version " + std::to_string(kVersion));
+    return file.refused(
+        sentence("is a session file of version ", version, "; this program reads version ", kVersion));
   }
   return {};
 }
@@ -128,9 +128,9 @@ Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
     return file.damaged("pages are missing that the next token attends to");
   }
   if (file.bytes_left() != kv_bytes(session.pool, contents.ids.size(), contents.first_pages)) {
-    return file.damaged("it has " + std::to_string(file.bytes_left()) + " bytes of pages where its " +
-                        std::to_string(contents.ids.size()) + " tokens take " +
-                        std::to_string(kv_bytes(session.pool, contents.ids.size(), contents.first_pages)));
+    return file.damaged(sentence("it has ", file.bytes_left(), " bytes of pages where its ",
+                                 contents.ids.size(), " tokens take ",
+                                 kv_bytes(session.pool, contents.ids.size(), contents.first_pages)));
   }
   return contents;
 }

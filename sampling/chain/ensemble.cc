@@ -15,9 +15,8 @@ namespace {
 
 constexpr double kMasked = -std::numeric_limits<double>::infinity();
 
-Error of_member(std::size_t member, Error error) {
-  error.message = "member " + std::to_string(member) + " of the ensemble: " + error.message;
-  return error;
+Error of_member(std::size_t member, const Error& error) {
+  return at_place(error, "member ", member, " of the ensemble");
 }
 
 Result<void> check_weights(std::span<const float> weights) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sampling/softmax/softmax.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 
@@ -12,11 +13,7 @@ Result<void> guide(std::span<const float> own, std::span<float> other, float sca
   const Result<LogPartition> mine = log_partition(own, kernels);
   if (!mine) return mine.error();
   const Result<LogPartition> theirs = log_partition(other, kernels);
-  if (!theirs) {
-    Error error = theirs.error();
-    error.message = "after the negative prompt: " + error.message;
-    return error;
-  }
+  if (!theirs) return at_place(theirs.error(), "after the negative prompt");
   constexpr float kMasked = -std::numeric_limits<float>::infinity();
   constexpr double kMax = std::numeric_limits<float>::max();
   const auto logprob = [](float logit, const LogPartition& partition) {
