@@ -1,4 +1,4 @@
-"""The order of rooms holds: no include against it, no cycle between files, no internal header in a public one."""
+"""The order of rooms holds: no include against it, no cycle between units, no internal header in a public one."""
 
 import pathlib
 import re
@@ -44,25 +44,34 @@ def graph_of(root):
     return {str(file): {str(path) for path in included(root, file, known)} for file in known}
 
 
+def units_of(graph):
+    """What needs what: a unit is a header and the source file of its name, as a path without its ending."""
+    units = {}
+    for file, others in graph.items():
+        unit = file.rsplit(".", 1)[0]
+        units.setdefault(unit, set()).update({other.rsplit(".", 1)[0] for other in others} - {unit})
+    return units
+
+
 def cycle_in(graph):
-    """Some cycle, as its files in order; empty if there is none."""
+    """Some cycle, as its units in order; empty if there is none."""
     done, path = set(), []
 
-    def visit(file):
-        if file in path:
-            return path[path.index(file):]
-        if file in done:
+    def visit(unit):
+        if unit in path:
+            return path[path.index(unit):]
+        if unit in done:
             return []
-        path.append(file)
-        for other in sorted(graph.get(file, ())):
+        path.append(unit)
+        for other in sorted(graph.get(unit, ())):
             if found := visit(other):
                 return found
         path.pop()
-        done.add(file)
+        done.add(unit)
         return []
 
-    for file in sorted(graph):
-        if found := visit(file):
+    for unit in sorted(graph):
+        if found := visit(unit):
             return found
     return []
 
@@ -76,8 +85,8 @@ def faults(root):
             theirs = other.parts[0]
             if theirs not in {room, "include"} | ROOMS[room]:
                 found.append(f"{file} includes {other}: {room} may not include {theirs}")
-    if cycle := cycle_in(graph_of(root)):
-        found.append("a cycle of includes: " + " - ".join(cycle))
+    if cycle := cycle_in(units_of(graph_of(root))):
+        found.append("a cycle of units: " + " - ".join(cycle))
     return found
 
 
@@ -105,9 +114,14 @@ class Layering(unittest.TestCase):
         found = self.scratch({"include/partita/batch.hpp": '#include "weights/catch_all.h"\n', "weights/catch_all.h": ""})
         self.assertEqual(found, ["include/partita/batch.hpp includes weights/catch_all.h: include may not include weights"])
 
-    def test_a_cycle_between_files(self):
+    def test_a_cycle_between_headers(self):
         found = self.scratch({"api/a.h": '#include "api/b.h"\n', "api/b.h": '#include "a.h"\n'})
-        self.assertEqual(found, ["a cycle of includes: api/a.h - api/b.h"])
+        self.assertEqual(found, ["a cycle of units: api/a - api/b"])
+
+    def test_a_cycle_through_a_source_file(self):
+        found = self.scratch({"api/a.h": "", "api/a.cc": '#include "api/a.h"\n#include "api/b.h"\n',
+                              "api/b.h": '#include "api/a.h"\n'})
+        self.assertEqual(found, ["a cycle of units: api/a - api/b"])
 
     def test_what_is_allowed(self):
         self.assertEqual(self.scratch({
