@@ -34,8 +34,10 @@ std::string report_text(const partita::ConvertResult& result, const std::string&
   const std::size_t named = std::min(result.in_f16.size(), kMaxNamed);
   for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + result.in_f16[i];
   if (named < result.in_f16.size()) text += " and " + std::to_string(result.in_f16.size() - named) + " more";
-  if (named > 0)
-    text += ": stored as f16, because their rows are no whole blocks of " + type + " or too few\n";
+  if (named > 0) {
+    text += std::string(": stored as f16, because ") + (result.in_f16.size() == 1 ? "its" : "their") +
+            " rows are no whole blocks of " + type + " or too few\n";
+  }
   return text;
 }
 

@@ -134,8 +134,8 @@ TEST_CASE("Heads, steps back and steps forward lead where the plain definition s
 }
 
 TEST_CASE("A chat of very many heads is read in time that grows with it") {
-  // A walk from each head to the other end, or a search of all that were left, would take ten minutes: the test's
-  // time limit ends those.
+  // A walk from each head to the other end, or a search of all that were left, would take ten minutes: the
+  // test's time limit ends those.
   constexpr Id kMessages = 300'000, kHeads = 30'000;
   std::string text = kHeader;
   for (Id id = 1; id <= kMessages; ++id) {
