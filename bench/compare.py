@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Compares partita with its peers: the same files, the same threads, alternating fresh processes, medians.
+"""Compares partita with its peers, or with an earlier build of itself.
 
-    bench/compare.py [--llama-bench PATH] [--openvino PYTHON] [-m MODEL.gguf ...] [-t 2] [--rounds 5] [--out DIR]
+The same files, the same threads, alternating fresh processes, medians.
+
+    bench/compare.py [--llama-bench PATH] [--openvino PYTHON] [--before PARTITA] [-m MODEL.gguf ...] [-t 2]
+                     [--rounds 5] [--out DIR]
 
 In a round every program takes its turn (the order is turned around from round to round) and does the steps of
 peers.py. A program or step that fails is left out with a note. Ratios are of medians; above 1, partita is better.
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -115,6 +119,7 @@ def parse(arguments):
     parser.add_argument("--llama-bench", metavar="PATH", help="llama.cpp's, with llama-batched-bench beside it")
     parser.add_argument("--openvino", metavar="PYTHON", help="a Python that has openvino_genai")
     parser.add_argument("--partita", metavar="PATH", default=os.path.join(ROOT, "build/release/partita"))
+    parser.add_argument("--before", metavar="PATH", help="the program of an earlier build, as another peer")
     parser.add_argument("-m", "--model", action="append", help="a GGUF file; may be repeated (default: SmolLM2)")
     parser.add_argument("-t", "--threads", type=int, default=2)
     parser.add_argument("-p", "--prefill", type=int, default=512, help="tokens of the prompt (%(default)s)")
@@ -143,6 +148,8 @@ def write(directory, results, text, panels):
 def main():
     options = parse(sys.argv[1:])
     programs = {"partita": peers.partita}
+    if options.before:
+        programs["before"] = functools.partial(peers.partita, program=options.before)
     if options.llama_bench:
         programs["llama.cpp"] = peers.llama_cpp
     if options.openvino:

@@ -35,17 +35,18 @@ def run(command):
         return out.read().decode(), seconds, usage.ru_maxrss * 1024 / 1e6
 
 
-def partita(options, model):
+def partita(options, model, program=None):
+    program = program or options.partita
     common = ["-m", model, "-t", options.threads, "--json"]
 
     def bench(prefill, decode, depth=0, sequences=1):
-        out, _, _ = run([options.partita, "bench", *common, "-p", prefill, "-n", decode, "--depth", depth,
+        out, _, _ = run([program, "bench", *common, "-p", prefill, "-n", decode, "--depth", depth,
                          "--sequences", sequences, "--repeat", 1])
         return json.loads(out)
 
     def generate(tokens, count):
         prompt = ",".join(str(300 + i % 200) for i in range(tokens))
-        return run([options.partita, "generate", *common, "--ids", "-p", prompt, "--greedy", "-n", count])
+        return run([program, "generate", *common, "--ids", "-p", prompt, "--greedy", "-n", count])
 
     def both():
         report = bench(options.prefill, options.decode)
