@@ -192,8 +192,9 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     const LoadedModel& mine = *impl_->model;
     const LoadedModel& theirs = *reference.impl_->model;
     if (mine.info.vocab_size != theirs.info.vocab_size) {
-      return invalid("the models cannot be compared: \"", mine.info.path, "\" has a vocabulary of ",
-                     mine.info.vocab_size, ", \"", theirs.info.path, "\" one of ", theirs.info.vocab_size);
+      return invalid("the models cannot be compared: \"", printable(mine.info.path),
+                     "\" has a vocabulary of ", mine.info.vocab_size, ", \"", printable(theirs.info.path),
+                     "\" one of ", theirs.info.vocab_size);
     }
     TRY(check(mine, ids));
     TRY(check(theirs, ids));

@@ -167,6 +167,8 @@ int run(const Common& common, const Options& options) {
   if (!added_models->empty() && options.search.asked()) {
     return usage_error("--with cannot be combined with a search (--beams, --best-of, --penalty-alpha)");
   }
+  if (!added_models->empty() && request->guidance_scale != 1)
+    return usage_error("--with cannot be combined with --guidance-scale");
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());

@@ -207,6 +207,7 @@ class Ensembles(ProgramTest):
         self.check_usage(generate("--weight", 2), "--with")
         self.check_usage(generate("--ensemble", "logit"), "--with")
         self.check_usage(generate("--with", MODEL, "--ensemble", "median"), "median")
+        self.check_usage(generate("--with", MODEL, "--guidance-scale", 2), "--with", "--guidance-scale")
         self.check_usage(generate("--with", f"{MODEL}=-1"), "-1")
         self.check_usage(generate("--with", f"{MODEL}=nan"), "nan")
         self.check_usage(generate("--with", MODEL, "--weight", "-2"), "--weight", "-2")
