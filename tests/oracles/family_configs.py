@@ -139,7 +139,7 @@ add("gemma3_scalar_pattern", "Gemma3TextConfig", tokenizer="sentencepiece",
 add("gemma3_linear", "Gemma3TextConfig", tokenizer="sentencepiece",
     **{**GEMMA, "num_hidden_layers": 6, "hidden_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1},
     rope_parameters={FULL: rope(1e6, rope_type="linear", factor=8.0), SLIDING: rope()}, sliding_window=WINDOW,
-    query_pre_attn_scalar=16)
+    query_pre_attn_scalar=12)
 add("gemma3n", "Gemma3nTextConfig", tokenizer="sentencepiece", **{**GEMMA, "num_hidden_layers": 4},
     rope_parameters=two_ropes(), sliding_window=WINDOW, vocab_size_per_layer_input=VOCAB,
     hidden_size_per_layer_input=4, num_kv_shared_layers=2, laurel_rank=4, final_logit_softcapping=10.0,
