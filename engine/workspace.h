@@ -45,8 +45,8 @@ struct QueryRange {
   std::size_t tokens = 0;  // how many rows
 };
 
-/// How attend() divides a set of rows into units of work. Planned once per step, valid for all layers that
-/// have so many heads.
+/// How attend() divides a set of rows into units of work. Planned once per step, valid for all layers with
+/// these numbers of heads.
 struct AttentionPlan {
   std::size_t heads = 0, kv_heads = 0;
   bool is_for(const Attention& a) const { return heads == a.heads && kv_heads == a.kv.heads; }
@@ -75,7 +75,8 @@ struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
   bool ok() const;
 
-  /// Memory for so many rows of partial results; false if there is none: the memory is then as before.
+  /// Makes room for partial results of `rows` rows. Returns false, and changes nothing, if there is no
+  /// memory.
   bool grow_spans(std::size_t rows);
 
   /// Keeps only the rows of `output_rows`, in their order: compacts rows, x, cos and sin.

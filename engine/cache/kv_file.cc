@@ -57,13 +57,15 @@ struct NewPages {
 }  // namespace
 
 std::vector<std::uint64_t> kv_layout(const KvPool& pool) {
-  std::vector<std::uint64_t> layout = {static_cast<std::uint64_t>(pool.type()), kPageTokens};
+  std::uint64_t key_width = 0;  // of the first layer with keys
   for (const StateShape& shape : pool.layers()) {
-    if (const auto* kv = std::get_if<KvShape>(&shape)) {
-      layout.insert(layout.end(), {kv->heads, kv->widths.key, kv->widths.value, kv->window, kv->sinks});
-    } else {
-      layout.insert(layout.end(), {0, std::get<FixedShape>(shape).bytes});
-    }
+    const auto* kv = std::get_if<KvShape>(&shape);
+    if (kv != nullptr && key_width == 0) key_width = kv->widths.key;
+  }
+  std::vector<std::uint64_t> layout = {static_cast<std::uint64_t>(pool.type()), key_width, kPageTokens,
+                                       pool.classes()};
+  for (std::size_t cls = 0; cls < pool.classes(); ++cls) {
+    layout.insert(layout.end(), {pool.window(cls), pool.sink_pages(cls), pool.page_bytes(cls)});
   }
   return layout;
 }

@@ -11,8 +11,8 @@
 
 namespace partita::internal {
 
-/// The layout of the bytes of pages. Pages can move to another pool only if its layout is equal. In a file:
-/// little-endian words.
+/// The layout of the bytes of pages: what options change of it. Pages can move to another pool only if its
+/// layout is equal and it is of the same model. In a file: little-endian words (docs/session_files.md).
 std::vector<std::uint64_t> kv_layout(const KvPool& pool);
 
 /// For each class, the first page that the sequence holds, sinks not counted; 0 for a fixed class, of which

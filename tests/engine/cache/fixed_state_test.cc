@@ -239,10 +239,10 @@ TEST_CASE("States of a file are those that were written") {
       CHECK(other.bytes_in_use() == 0);
     }
   }
-  const KvPool pool(hybrid(), KvType::kF16, 0), wider({{FixedShape{40}}}, KvType::kF16, 0);
-  CHECK(kv_layout(pool) ==
-        std::vector<std::uint64_t>{0, 64, 1, 16, 16, 0, 0, 0, 20, 0, 20, 1, 16, 16, 100, 0});
-  CHECK(kv_layout(wider) == std::vector<std::uint64_t>{0, 64, 0, 40});
+  const KvPool pool(hybrid(), KvType::kF16, 0), states({{FixedShape{40}}}, KvType::kF16, 0);
+  CHECK(kv_layout(pool) == std::vector<std::uint64_t>{0, 16, 64, 3, 0, 0, pool.page_bytes(0), 100, 0,
+                                                      pool.page_bytes(1), 0, 0, 2 * 64});
+  CHECK(kv_layout(states) == std::vector<std::uint64_t>{0, 0, 64, 1, 0, 0, 64});
   CHECK_FALSE(are_valid_first_pages(pool, 300, std::vector<std::uint64_t>{0, 0, 1}));
   CHECK(are_valid_first_pages(pool, 300, std::vector<std::uint64_t>{0, 0, 0}));
 }
