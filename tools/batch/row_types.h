@@ -30,4 +30,5 @@ struct RowAnswer {
   std::size_t prompt_tokens = 0;
   int max_tokens = -1;  // of the request
 };
+
 }  // namespace tools
