@@ -7,6 +7,7 @@
 
 #include "engine/layers/attention.h"
 #include "engine/layers/layer.h"
+#include "engine/layers/moe.h"
 
 namespace partita::internal {
 namespace {
@@ -64,7 +65,13 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
   }
 }
 
+/// y = norm(x), or x itself where there is no norm. Precondition of an empty norm: x and y are rows of ws.x's
+/// width.
 void apply(const Workspace& ws, const Norm& norm, const float* x, float* y) {
+  if (norm.empty()) {
+    std::copy_n(x, ws.x.cols(), y);
+    return;
+  }
   ws.model.kernels().rms_norm(x, norm.weight.data(), norm.weight.size(), norm.eps, y);
 }
 
@@ -106,53 +113,97 @@ Activations activations_of(const Worker& worker, Workspace& ws, const Linear& us
   return make_activations(worker, ws, {&user}, rows.row(0), [](std::size_t, float*) {});
 }
 
-/// ws.x += norm(linear x), or without a norm ws.x += linear x.
+/// ws.x += scale * ws.y in columns [first, last) of row r.
+void add_scaled(Workspace& ws, float scale, std::size_t r, std::size_t first, std::size_t last) {
+  float* y = ws.y.row(r);
+  if (scale != 1) {
+    for (std::size_t i = first; i < last; ++i) y[i] *= scale;
+  }
+  ws.model.kernels().add(y + first, last - first, ws.x.row(r) + first);
+}
+
+/// ws.x += scale * norm(ws.y), in the worker's own rows.
+void add_rows(const Worker& worker, Workspace& ws, const Norm& norm, float scale) {
+  const auto [first, last] = worker.share(ws.rows.size());
+  for (std::size_t r = first; r < last; ++r) {
+    if (!norm.empty()) apply(ws, norm, ws.y.row(r), ws.y.row(r));
+    add_scaled(ws, scale, r, 0, ws.y.cols());
+  }
+}
+
+/// ws.x += scale * norm(linear x), or without a norm ws.x += scale * linear x.
 void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, const Activations& x,
-                     const Norm& norm) {
-  const Kernels& k = ws.model.kernels();
+                     const Norm& norm, float scale) {
   multiply(worker, ws, x, {{linear, ws.y}});
   if (norm.empty()) {
     const auto [first, last] = own_columns(worker, ws, linear.weight);
-    for (std::size_t r = 0; r < ws.rows.size(); ++r)
-      k.add(ws.y.row(r) + first, last - first, ws.x.row(r) + first);
+    for (std::size_t r = 0; r < ws.rows.size(); ++r) add_scaled(ws, scale, r, first, last);
     return;
   }
   worker.wait();
-  const auto [first, last] = worker.share(ws.rows.size());
-  for (std::size_t r = first; r < last; ++r) {
-    apply(ws, norm, ws.y.row(r), ws.y.row(r));
-    k.add(ws.y.row(r), norm.weight.size(), ws.x.row(r));
-  }
+  add_rows(worker, ws, norm, scale);
 }
 
 /// Applies the norm and RoPE of queries or keys to one head of a row, in place.
 void norm_and_rope(Workspace& ws, const Attention& attention, const Norm& norm, std::size_t r, float* head) {
-  if (!norm.empty()) apply(ws, norm, head, head);
+  if (norm.weight.size() == attention.widths.key) apply(ws, norm, head, head);
+  if (attention.rope == kNoRope) return;
   ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
                           ws.cos[attention.rope].cols());
 }
 
+/// Applies a norm of whole projections to the queries or keys of all rows. One of single heads is left to
+/// norm_and_rope().
+void norm_projection(const Worker& worker, Workspace& ws, const Attention& a, const Norm& norm,
+                     FloatBuffer& rows) {
+  if (norm.empty() || norm.weight.size() == a.widths.key) return;
+  const auto [first, last] = worker.share(ws.rows.size());
+  for (std::size_t r = first; r < last; ++r) {
+    float* row = rows.row(r, norm.weight.size());
+    apply(ws, norm, row, row);
+  }
+  worker.wait();
+}
+
 /// Prepares the queries of all rows for attend().
 void finish_queries(const Worker& worker, Workspace& ws, const Attention& a) {
+  norm_projection(worker, ws, a, a.q_norm, ws.q);
   const auto [first, last] = worker.share(ws.rows.size() * a.heads);
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / a.heads, head = i % a.heads;
-    norm_and_rope(ws, a, a.q_norm, r, ws.q.row(r, a.q_width()) + head * a.kv.widths.key);
+    norm_and_rope(ws, a, a.q_norm, r, ws.q.row(r, a.q_width()) + head * a.widths.key);
   }
 }
 
+/// A head that is followed by zeros up to its padded width.
+class PaddedHead {
+ public:
+  const float* of(const float* head, std::size_t width, std::size_t padded) {
+    if (width == padded) return head;
+    std::copy_n(head, width, copy_);
+    std::fill(copy_ + width, copy_ + padded, 0.0F);
+    return copy_;
+  }
+
+ private:
+  float copy_[kMaxHeadDim];
+};
+
 /// Appends the keys and values of all rows to the KV cache.
 void append_keys(const Worker& worker, Workspace& ws, const Attention& a, std::size_t index) {
-  const HeadWidths widths = a.kv.widths;
+  norm_projection(worker, ws, a, a.k_norm, ws.k);
+  PaddedHead padded_key, padded_value;
   const auto [first, last] = worker.share(ws.rows.size() * a.kv.heads);
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / a.kv.heads, head = i % a.kv.heads;
-    float* key = ws.k.row(r, a.k_width()) + head * widths.key;
+    float* key = ws.k.row(r, a.k_width()) + head * a.widths.key;
+    const float* value = ws.v.row(r, a.v_width()) + head * a.widths.value;
     norm_and_rope(ws, a, a.k_norm, r, key);
     const StepRow& row = ws.rows[r];
     const KvPool& pool = row.sequence->pool();
     std::byte* page = row.sequence->page(pool.class_of(index), row.position / kPageTokens);
-    ws.model.kernels().append(pool.type(), key, ws.v.row(r, a.v_width()) + head * widths.value, widths,
+    ws.model.kernels().append(pool.type(), padded_key.of(key, a.widths.key, a.kv.widths.key),
+                              padded_value.of(value, a.widths.value, a.kv.widths.value), a.kv.widths,
                               static_cast<int>(row.position % kPageTokens), page + pool.k_offset(index, head),
                               page + pool.v_offset(index, head));
   }
@@ -194,15 +245,30 @@ void mix(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t in
   attend(worker, ws, plans[ws.plan_of[index]], index);
 }
 
-/// ws.gate = activation(gate x) * up x, in the worker's own columns.
+/// ws.gate = activation(gate x) * up x, or activation(up x) without a gate, in the worker's own columns.
 void feed(const Worker& worker, Workspace& ws, const Ffn& ffn, const Activations& x) {
-  multiply(worker, ws, x, {{ffn.gate, ws.gate}});
-  multiply(worker, ws, x, {{ffn.up, ws.up}});
-  const auto [from, to] = own_columns(worker, ws, ffn.gate.weight);
+  multiply(worker, ws, x, {{ffn.gated() ? ffn.gate : ffn.up, ws.gate}});
+  if (ffn.gated()) multiply(worker, ws, x, {{ffn.up, ws.up}});
+  const auto [from, to] = own_columns(worker, ws, ffn.up.weight);
   for (std::size_t r = 0; r < ws.rows.size(); ++r) {
     float* gate = ws.gate.row(r, ffn.width()) + from;
-    ws.model.kernels().gate(ffn.activation, gate, ws.up.row(r, ffn.width()) + from, to - from, gate);
+    const float* up = ffn.gated() ? ws.up.row(r, ffn.width()) : ws.ones.data();
+    ws.model.kernels().gate(ffn.activation, gate, up + from, to - from, gate);
   }
+}
+
+/// ws.x += scale * ffn_post(ffn(ffn_pre(ws.x))).
+void feed_forward(const Worker& worker, Workspace& ws, const Layer& layer) {
+  if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
+    mix_experts(worker, ws, layer.ffn_pre, *moe);
+    return add_rows(worker, ws, layer.ffn_post, layer.residual_scale);
+  }
+  const Ffn& ffn = std::get<Ffn>(layer.ffn);
+  const Activations x = normed(worker, ws, layer.ffn_pre, {&ffn.up, &ffn.gate});
+  feed(worker, ws, ffn, x);
+  worker.wait();
+  const Activations fed = activations_of(worker, ws, ffn.down, ws.gate);
+  add_to_residual(worker, ws, ffn.down, fed, layer.ffn_post, layer.residual_scale);
 }
 
 }  // namespace
@@ -210,19 +276,12 @@ void feed(const Worker& worker, Workspace& ws, const Ffn& ffn, const Activations
 void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   const Layer& layer = ws.model.layers()[index];
   const Attention& attention = layer.attention;
-  const Ffn& ffn = layer.ffn;
-
   mix(worker, ws, layer, index);
   worker.wait();
   const Activations mixed = activations_of(worker, ws, attention.out, ws.attention);
-  add_to_residual(worker, ws, attention.out, mixed, layer.post);
+  add_to_residual(worker, ws, attention.out, mixed, layer.post, layer.residual_scale);
   worker.wait();
-
-  const Activations x = normed(worker, ws, layer.ffn_pre, {&ffn.gate, &ffn.up});
-  feed(worker, ws, ffn, x);
-  worker.wait();
-  const Activations fed = activations_of(worker, ws, ffn.down, ws.gate);
-  add_to_residual(worker, ws, ffn.down, fed, layer.ffn_post);
+  feed_forward(worker, ws, layer);
   worker.wait();
 }
 

@@ -16,10 +16,17 @@ struct LayerKind {
   /// Sliding window: the token at position p attends to keys with p - key < window, itself included. 0: all
   /// keys before it.
   std::uint32_t window = 0;
-  std::uint8_t rope = 0;  // index into Config::rope
+  std::uint8_t rope = 0;  // index into Config::rope, or kNoRope
   /// Attention sinks: with a window, tokens also attend to the first `sinks` keys. A multiple of the page
   /// size.
   std::uint32_t sinks = 0;
+};
+
+/// Sizes of a mixture of experts; no experts: the model has none.
+struct MoeSizes {
+  std::uint32_t experts = 0;
+  std::uint32_t used = 0;  // of a token
+  std::uint32_t ffn_size = 0, shared_ffn_size = 0;
 };
 
 struct Config {
@@ -28,6 +35,7 @@ struct Config {
   std::uint32_t layers = 0;
   std::uint32_t hidden_size = 0;
   std::uint32_t ffn_size = 0;
+  MoeSizes moe;
   std::uint32_t heads = 0;
   std::uint32_t kv_heads = 0;
   std::uint32_t head_dim = 0;
@@ -36,6 +44,8 @@ struct Config {
   float norm_eps = 0;
   float embedding_scale = 1;
   float attention_scale = 0;  // 1 / sqrt(head_dim) in most families
+  float residual_scale = 1;   // of what a block adds to the residual stream
+  float logit_scale = 1;      // of the logits; multiplied into the final norm
   GateFunction activation = GateFunction::kSilu;
   std::vector<LayerKind> layer_kinds;  // [layers]
   std::vector<Rope> rope;              // one; two if local layers have another base

@@ -11,9 +11,9 @@ inline constexpr std::uint32_t kMaxLayers = 1024;
 inline constexpr std::uint32_t kMaxWidth = 65536;  // hidden_size, heads * head_dim
 inline constexpr std::uint32_t kMaxFfn = 1u << 20;
 inline constexpr std::uint32_t kMaxHeads = 4096;
+inline constexpr std::uint32_t kMaxExperts = 1024;
 inline constexpr std::uint32_t kMaxVocab = 1u << 24;
 inline constexpr std::uint32_t kMaxContext = 1u << 24;  // positions are exact in float up to here
-inline constexpr std::uint32_t kWidthMultiple = 16;     // of every width: the rows of a weight panel
 inline constexpr double kMaxRopeBase = 1e12;
 inline constexpr std::size_t kMaxMixtureContexts = 256;  // of a mixture of softmaxes
 

@@ -34,7 +34,7 @@ std::vector<T> without_repeats(std::vector<T> all) {
 KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
   KernelUse use;
   use.cache = cache;
-  use.heads = {{config.head_dim, config.head_dim}};
+  use.heads = {HeadWidths{config.head_dim, config.head_dim}.padded()};
   use.gate = config.activation;
   for (const TensorView& tensor : file.tensors()) {
     if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);
@@ -83,6 +83,7 @@ Result<void> TransformerLoader::load() {
   TRY(load_embedding(tensors_, vocab, hidden, model_.embedding_));
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
   TRY(tensors_.vector("output_norm.weight", hidden, model_.final_norm_));
+  for (float& weight : model_.final_norm_) weight *= config_.logit_scale;
   for (std::size_t i = 0; i < config_.layers; ++i) {
     TRY(load_layer(i));
   }
@@ -148,7 +149,7 @@ void Transformer::embed(std::uint32_t token, float* out, float* spare) const {
 std::size_t Transformer::bytes_per_token() const {
   std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
   bytes += final_norm_.size() * sizeof(float);
-  for (const Layer& layer : layers_) bytes += layer.bytes();
+  for (const Layer& layer : layers_) bytes += layer.bytes_per_token();
   return bytes;
 }
 

@@ -20,8 +20,8 @@ Error bad_step(std::string sentence) { return {ErrorCode::kInvalidArgument, std:
 void fill_angles(const Rope& rope, std::size_t position, float* cos, float* sin) {
   for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
     const float angle = static_cast<float>(position) * rope.inverse_frequency[i];
-    cos[i] = static_cast<float>(std::cos(static_cast<double>(angle)));
-    sin[i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+    cos[i] = static_cast<float>(std::cos(static_cast<double>(angle))) * rope.magnitude;
+    sin[i] = static_cast<float>(std::sin(static_cast<double>(angle))) * rope.magnitude;
   }
 }
 

@@ -25,8 +25,11 @@ constexpr std::size_t kMaxCols = std::size_t{1} << 20;
 std::size_t count_panel_bytes(const Gguf& file) {
   std::size_t bytes = 0;
   for (const TensorView& tensor : file.tensors()) {
-    if (tensor.shape.size() != 2) continue;
-    if (auto panels = panels_for(tensor.dtype, tensor.shape[0], tensor.shape[1])) bytes += panels->bytes();
+    if (tensor.shape.size() < 2) continue;
+    const bool stacked = tensor.shape.size() == 3;
+    const std::size_t slices = stacked ? tensor.shape[0] : 1, rows = tensor.shape[stacked ? 1 : 0];
+    if (auto panels = panels_for(tensor.dtype, rows, tensor.shape[stacked ? 2 : 1]))
+      bytes += slices * panels->bytes();
   }
   return bytes;
 }
@@ -80,6 +83,36 @@ Result<void> TensorLoader::linear(const std::string& name, std::size_t rows, std
   auto packing = prepare_linear(name, rows, cols, {}, out);
   if (!packing) return packing.error();
   return pack({&*packing, 1});
+}
+
+Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std::size_t cols,
+                                 std::span<Linear* const> out) {
+  const std::uint64_t shape[] = {out.size(), rows, cols};
+  auto tensor = fetch(name + ".weight", shape);
+  if (!tensor) return tensor.error();
+  std::vector<Packing> list;
+  const std::size_t slice = tensor->bytes.size() / out.size();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    auto matrix = allocate_panels(tensor->dtype, rows, cols, arena_);
+    if (!matrix) return matrix.error();
+    out[i]->weight = *std::move(matrix);
+    list.push_back({&out[i]->weight, tensor->bytes.subspan(i * slice, slice), {}});
+  }
+  if (file_.has_tensor(name + ".bias")) {
+    const std::uint64_t bias_shape[] = {out.size(), rows};
+    auto bias = fetch(name + ".bias", bias_shape);
+    if (!bias) return bias.error();
+    const auto bytes = file_.read(bias->bytes, buffers_.front());
+    if (!bytes) return bytes.error();
+    Vector all(out.size() * rows);
+    codec(bias->dtype).dequantize(bytes->data(), all.size(), all.data());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(i * rows);
+      out[i]->bias.assign(begin, begin + static_cast<std::ptrdiff_t>(rows));
+    }
+    TRY(report(bias->bytes.size()));
+  }
+  return pack(list);
 }
 
 Result<Packing> TensorLoader::prepare_linear(const std::string& name, std::size_t rows, std::size_t cols,

@@ -62,6 +62,10 @@ class TensorLoader {
   /// The same for "{name}.weight", and reads "{name}.bias", in the same order of rows, if the file has it.
   Result<Packing> prepare_linear(const std::string& name, std::size_t rows, std::size_t cols,
                                  std::vector<std::uint32_t> map, Linear& out);
+  /// "{name}.weight" [out.size()][rows][cols], and "{name}.bias" [out.size()][rows] if the file has it: a
+  /// linear layer of each slice.
+  Result<void> stack(const std::string& name, std::size_t rows, std::size_t cols,
+                     std::span<Linear* const> out);
   /// Packs matrices whose panels a step divides among workers as one list (block.cc), in units of `unit`
   /// panels, a slice at a time. Every worker packs the panels that it will multiply, so that on NUMA machines
   /// they are in the memory of its node.

@@ -10,7 +10,8 @@ namespace {
 struct Widths {
   HeadWidths head = {};
   std::size_t q = 0, k = 0, v = 0, attention = 0, ffn = 0;
-  std::size_t product = 0;  // columns of a matrix
+  std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
+  std::size_t product = 0;                       // columns of a matrix
 };
 
 Widths widths_of(const Transformer& model) {
@@ -24,7 +25,12 @@ Widths widths_of(const Transformer& model) {
     raise(most.k, a.k_width());
     raise(most.v, a.v_width());
     raise(most.attention, a.out_width());
-    raise(most.ffn, layer.ffn.width());
+    if (const auto* ffn = std::get_if<Ffn>(&layer.ffn)) raise(most.ffn, ffn->width());
+    if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
+      raise(most.inner, std::max(moe->experts.front().width(), moe->shared.width()));
+      raise(most.experts, moe->experts.size());
+      raise(most.used, std::size_t{moe->routing.used} + moe->has_shared());
+    }
     for (const Linear* linear : layer.linears()) raise(most.product, linear->weight.cols);
   }
   return most;
@@ -39,6 +45,28 @@ std::size_t plan_for(const Attention& a, std::vector<AttentionPlan>& plans) {
 }
 
 }  // namespace
+
+MoeBuffers::MoeBuffers(const Transformer& model, std::size_t max_rows) {
+  const Widths most = widths_of(model);
+  const std::size_t hidden_size = model.config().hidden_size, pairs = max_rows * most.used;
+  rows = ActivationBuffer(max_rows, hidden_size);
+  router = FloatBuffer(max_rows, most.experts);
+  shared_gate = FloatBuffer(max_rows, 1);
+  input = ActivationBuffer(pairs, hidden_size);
+  gate = FloatBuffer(pairs, most.inner);
+  up = FloatBuffer(pairs, most.inner);
+  hidden = ActivationBuffer(pairs, most.inner);
+  out = FloatBuffer(pairs, hidden_size);
+  chosen.resize(pairs);
+  pair_of.resize(pairs);
+  row_of.resize(pairs);
+  ends.resize(most.experts + 1);
+}
+
+bool MoeBuffers::ok() const {
+  return rows.ok() && input.ok() && hidden.ok() && router.ok() && shared_gate.ok() && gate.ok() && up.ok() &&
+         out.ok();
+}
 
 Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_count)
     : model(of), threads(thread_count), max_rows(row_count) {
@@ -57,8 +85,10 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   k = FloatBuffer(max_rows, most.k);
   v = FloatBuffer(max_rows, most.v);
   attention = FloatBuffer(max_rows, most.attention);
-  gate = FloatBuffer(max_rows, most.ffn);
-  up = FloatBuffer(max_rows, most.ffn);
+  gate = FloatBuffer(max_rows, std::max<std::size_t>(most.ffn, 1));
+  up = FloatBuffer(max_rows, std::max<std::size_t>(most.ffn, 1));
+  ones.assign(std::max(most.ffn, most.inner), 1.0F);
+  if (most.experts > 0) moe = MoeBuffers(model, max_rows);
   for (const Rope& rope : c.rope) {
     cos.emplace_back(max_rows, rope.inverse_frequency.size());
     sin.emplace_back(max_rows, rope.inverse_frequency.size());
@@ -104,7 +134,8 @@ bool Workspace::ok() const {
   };
   const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &attention, &gate, &up};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
-         good(cos) && good(sin) && shared_activations.ok() && good(own_activations) && good(attend) &&
+         (moe.ends.empty() || moe.ok()) && good(cos) && good(sin) && shared_activations.ok() &&
+         good(own_activations) && good(attend) &&
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }
 

@@ -70,6 +70,32 @@ struct AttentionScratch {
   std::int32_t first[kMaxQueryRows], last[kMaxQueryRows];
 };
 
+/// A row that goes through an expert.
+struct Routed {
+  std::uint32_t expert = 0, row = 0;
+  float weight = 0;
+};
+
+/// Buffers of mixtures of experts. A pair is a row and one of its experts; pairs of an expert lie side by
+/// side, rows ascending, and those of the shared expert are the last.
+struct MoeBuffers {
+  MoeBuffers() = default;
+  MoeBuffers(const Transformer& model, std::size_t max_rows);
+  bool ok() const;
+
+  ActivationBuffer rows;               // [rows][hidden] the normed rows
+  FloatBuffer router;                  // [rows][experts]
+  FloatBuffer shared_gate;             // [rows][1]
+  ActivationBuffer input;              // [pairs][hidden]
+  FloatBuffer gate, up;                // [pairs][Ffn::width()]
+  ActivationBuffer hidden;             // [pairs][Ffn::width()]
+  FloatBuffer out;                     // [pairs][hidden]
+  std::vector<Routed> chosen;          // [rows][experts of a row], ids ascending
+  std::vector<std::uint32_t> pair_of;  // [rows][experts of a row]
+  std::vector<std::uint32_t> row_of;   // [pairs]
+  std::vector<std::uint32_t> ends;     // [experts + 1]: one past the last pair of each
+};
+
 /// Everything that a block reads and writes besides weights and cache. Shapes are in rows of the step.
 struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
@@ -105,6 +131,8 @@ struct Workspace {
   FloatBuffer q, k, v;                // [rows][Attention::q_width()], k_width(), v_width()
   FloatBuffer attention;              // [rows][Attention::out_width()]
   FloatBuffer gate, up;               // [rows][Ffn::width()]
+  std::vector<float> ones;            // [Ffn::width()] for FFNs without a gate
+  MoeBuffers moe;                     // empty if no layer has experts
   std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][rotated pairs of a head]
 
   ActivationBuffer shared_activations;            // activations of all rows

@@ -50,34 +50,27 @@ void check_architecture(JsonFields& fields, const nlohmann::json& config, bool o
               sentence("only LlamaForCausalLM can be converted", which));
 }
 
-void check_multiple(JsonFields& fields, const char* key, std::uint32_t value) {
-  if (value % kWidthMultiple == 0) return;
-  fields.fail(ErrorCode::kUnsupported, key, sentence("must be a multiple of ", kWidthMultiple));
-}
-
 void read_sizes(JsonFields& fields, CheckpointConfig& c) {
-  c.hidden = fields.count("hidden_size", kWidthMultiple, kMaxWidth);
-  c.ffn = fields.count("intermediate_size", kWidthMultiple, kMaxFfn);
+  c.hidden = fields.count("hidden_size", 1, kMaxWidth);
+  c.ffn = fields.count("intermediate_size", 1, kMaxFfn);
   c.layers = fields.count("num_hidden_layers", 1, kMaxLayers);
   c.heads = fields.count("num_attention_heads", 1, kMaxHeads);
   c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, c.heads);
-  c.head_dim = fields.count("head_dim", kWidthMultiple, kMaxHeadDim, c.hidden / c.heads);
+  c.head_dim = fields.count("head_dim", 1, kMaxHeadDim, c.hidden / c.heads);
   c.vocab = fields.count("vocab_size", 2, kMaxVocab);
   c.context = fields.count("max_position_embeddings", 1, kMaxContext, 2048);
   c.norm_eps =
       fields.number("rms_norm_eps", 1e-19, 1, 1e-6);  // as a float it is not below the engine's 1e-20
   c.tied = fields.flag("tie_word_embeddings", false);
-  check_multiple(fields, "hidden_size", c.hidden);
-  check_multiple(fields, "intermediate_size", c.ffn);
   if (!fields.has("head_dim") && c.hidden % c.heads != 0) {
     fields.fail(ErrorCode::kBadFile, "hidden_size",
                 sentence("must be a multiple of the ", c.heads,
                          " of num_attention_heads where there is no head_dim"));
   }
-  if (c.head_dim % kWidthMultiple != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
+  if (c.head_dim % 2 != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
     fields.fail(ErrorCode::kUnsupported, fields.has("head_dim") ? "head_dim" : "hidden_size",
-                sentence("heads of ", c.head_dim, " numbers are not possible: multiples of ", kWidthMultiple,
-                         " up to ", kMaxHeadDim, " are"));
+                sentence("heads of ", c.head_dim, " numbers are not possible: even numbers up to ",
+                         kMaxHeadDim, " are"));
   }
   if (c.heads % c.kv_heads != 0) {
     fields.fail(ErrorCode::kBadFile, "num_attention_heads",

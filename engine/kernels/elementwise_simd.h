@@ -178,6 +178,13 @@ void gate(GateFunction f, const float* g, const float* up, std::size_t n, float*
     for_lanes<V>(n, [&](auto at, auto put) { put(y, V::mul(times_sigmoid<V>(at(g), at(g)), at(up))); });
     return;
   }
+  if (f == GateFunction::kReluSquared) {
+    for_lanes<V>(n, [&](auto at, auto put) {
+      const auto x = V::max(V::set(0.0F), at(g));  // the second operand if it is NaN
+      put(y, V::mul(V::mul(x, x), at(up)));
+    });
+    return;
+  }
   // (x / 2)(1 + tanh u) = x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3)
   const auto two_root = V::set(1.5957691216057308F), cubic = V::set(0.044715F), one = V::set(1.0F);
   for_lanes<V>(n, [&](auto at, auto put) {

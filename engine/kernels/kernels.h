@@ -16,12 +16,15 @@
 namespace partita::internal {
 
 /// Largest width of a head: that of the supported families; attention keeps one head on its stack.
-inline constexpr std::uint32_t kMaxHeadDim = 256;
+inline constexpr std::uint32_t kMaxHeadDim = 512;
 
-/// The widths of a head of keys (and queries) and of a head of values: multiples of 16, at most kMaxHeadDim.
+/// The widths of a head of keys (and queries) and of a head of values, at most kMaxHeadDim. Those that
+/// kernels get are multiples of 16.
 struct HeadWidths {
   std::uint32_t key = 0, value = 0;
   bool operator==(const HeadWidths&) const = default;
+  /// The next multiples of 16.
+  HeadWidths padded() const { return {(key + 15) / 16 * 16, (value + 15) / 16 * 16}; }
 };
 
 /// Keys per page of the KV cache; also the chunk of the online softmax.
@@ -77,7 +80,9 @@ struct QueryTile {
 };
 inline constexpr int kMaxQueryRows = 48;
 
-enum class GateFunction : std::uint8_t { kSilu, kGeluTanh };
+enum class GateFunction : std::uint8_t { kSilu, kGeluTanh, kReluSquared };
+inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu, GateFunction::kGeluTanh,
+                                                  GateFunction::kReluSquared};
 
 struct Kernels {
   Isa isa;

@@ -178,6 +178,7 @@ void add(const float* x, std::size_t n, float* y) {
 
 double gate_of(GateFunction f, double x) {
   if (f == GateFunction::kSilu) return x / (1 + std::exp(-x));
+  if (f == GateFunction::kReluSquared) return x < 0 ? 0 : x * x;
   return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
 }
 

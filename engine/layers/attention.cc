@@ -158,19 +158,22 @@ class UnitAttention {
   /// Row t * heads + h of the tile: token t, head h of the unit.
   void gather_queries() {
     const float scale = attention_.scale * kLog2e;
-    const std::size_t width = unit_.heads * widths().key;
+    const std::size_t width = attention_.widths.key, padded = widths().key;
+    float* to = scratch_.q.row(0);
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
-      const float* from = ws_.q.row(unit_.range.row + t, attention_.q_width()) + unit_.head * widths().key;
-      float* to = scratch_.q.row(0) + t * width;
-      for (std::size_t i = 0; i < width; ++i) to[i] = from[i] * scale;
+      const float* from = ws_.q.row(unit_.range.row + t, attention_.q_width()) + unit_.head * width;
+      for (std::size_t h = 0; h < unit_.heads; ++h, from += width, to += padded) {
+        for (std::size_t i = 0; i < width; ++i) to[i] = from[i] * scale;
+        std::fill(to + width, to + padded, 0.0F);
+      }
     }
   }
 
   void scatter(const float* out) {
-    const std::size_t width = unit_.heads * widths().value;
+    const std::size_t width = attention_.widths.value, padded = widths().value;
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
-      float* to = ws_.attention.row(unit_.range.row + t, attention_.out_width());
-      std::copy_n(out + t * width, width, to + unit_.head * widths().value);
+      float* to = ws_.attention.row(unit_.range.row + t, attention_.out_width()) + unit_.head * width;
+      for (std::size_t h = 0; h < unit_.heads; ++h, out += padded, to += width) std::copy_n(out, width, to);
     }
   }
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <variant>
+#include <vector>
 
 #include "engine/cache/state_shape.h"
 #include "engine/kernels/kernels.h"
@@ -23,50 +25,67 @@ struct Norm {
 /// Causal self-attention. Groups of query heads share a head of K and V (GQA).
 struct Attention {
   std::uint32_t heads = 0;  // of queries: a multiple of kv.heads
-  KvShape kv;
-  float scale = 0;        // of the scores
-  std::uint8_t rope = 0;  // index into Config::rope
-  Linear q, k, v;         // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
-  Norm q_norm, k_norm;    // [kv.widths.key], of each head, before RoPE
-  Linear out;             // [hidden][out_width()]
+  HeadWidths widths = {};   // of a head
+  KvShape kv;               // its widths are these, padded to whole vectors
+  float scale = 0;          // of the scores
+  std::uint8_t rope = 0;    // index into Config::rope, or kNoRope
+  Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
+  Norm q_norm, k_norm;      // before RoPE: [widths.key], of each head, or [q_width()], [k_width()]
+  Linear out;               // [hidden][out_width()]
 
   std::size_t group() const { return heads / kv.heads; }  // query heads that share a KV head
-  std::size_t q_width() const { return std::size_t{heads} * kv.widths.key; }
-  std::size_t k_width() const { return std::size_t{kv.heads} * kv.widths.key; }
-  std::size_t v_width() const { return std::size_t{kv.heads} * kv.widths.value; }
-  std::size_t out_width() const { return std::size_t{heads} * kv.widths.value; }
+  std::size_t q_width() const { return std::size_t{heads} * widths.key; }
+  std::size_t k_width() const { return std::size_t{kv.heads} * widths.key; }
+  std::size_t v_width() const { return std::size_t{kv.heads} * widths.value; }
+  std::size_t out_width() const { return std::size_t{heads} * widths.value; }
 };
 
-/// Gated feed-forward network: down(activation(gate x) * up x).
+/// Feed-forward network, gated: down(activation(gate x) * up x), or without a gate: down(activation(up x)).
 struct Ffn {
-  Linear gate, up;  // [width()][hidden]
+  Linear gate, up;  // [width()][hidden]; an empty gate: none
   Linear down;      // [hidden][width()]
   GateFunction activation = GateFunction::kSilu;
 
-  std::size_t width() const { return gate.weight.rows; }
+  bool gated() const { return gate.weight.rows != 0; }
+  std::size_t width() const { return up.weight.rows; }
 };
 
-/// x += post(attention(pre(x))); x += ffn_post(ffn(ffn_pre(x))).
+/// How a mixture of experts chooses and weighs them.
+struct Routing {
+  enum class Scores : std::uint8_t { kSoftmax, kSigmoid };  // of the router's logits
+  Scores scores = Scores::kSoftmax;
+  std::uint32_t used = 0;   // experts of a token
+  bool normalized = false;  // the scores of the chosen are divided by their sum
+  float scale = 1;          // of the weights
+};
+
+/// A mixture of experts: of many FFNs, each token goes through a few.
+struct Moe {
+  Linear router;             // [experts][hidden]
+  std::vector<Ffn> experts;  // of one width
+  Routing routing;
+  Ffn shared;          // every token goes through it too; empty: none
+  Linear shared_gate;  // [1][hidden]: its output is weighed by sigmoid(shared_gate x); empty: by 1
+
+  bool has_shared() const { return shared.up.weight.rows != 0; }
+};
+
+/// x += scale * post(attention(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))).
 struct Layer {
   Norm pre, post;  // [hidden]
   Attention attention;
   Norm ffn_pre, ffn_post;  // [hidden]
-  Ffn ffn;
+  std::variant<Ffn, Moe> ffn;
+  float residual_scale = 1;  // of what attention and FFN add
 
   StateShape state_shape() const { return attention.kv; }
-  std::array<const Linear*, 7> linears() const {
-    return {&attention.q, &attention.k, &attention.v, &attention.out, &ffn.gate, &ffn.up, &ffn.down};
-  }
+  /// All linear layers that are there.
+  std::vector<const Linear*> linears() const;
   std::array<const Norm*, 6> norms() const {
     return {&pre, &attention.q_norm, &attention.k_norm, &post, &ffn_pre, &ffn_post};
   }
-  /// Bytes of weights.
-  std::size_t bytes() const {
-    std::size_t bytes = 0;
-    for (const Linear* linear : linears()) bytes += linear->bytes();
-    for (const Norm* norm : norms()) bytes += norm->bytes();
-    return bytes;
-  }
+  /// Bytes of the weights that one token reads.
+  std::size_t bytes_per_token() const;
 };
 
 }  // namespace partita::internal

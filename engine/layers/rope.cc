@@ -1,7 +1,9 @@
 #include "engine/layers/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 
 namespace partita::internal {
 
@@ -12,6 +14,24 @@ Rope make_rope(double base, std::uint32_t head_dim) {
     rope.inverse_frequency[i] = static_cast<float>(std::pow(base, -2.0 * static_cast<double>(i) / head_dim));
   }
   return rope;
+}
+
+void apply_yarn(const Yarn& yarn, double base, Rope& rope) {
+  const auto dim = 2 * static_cast<double>(rope.inverse_frequency.size());
+  // The index of the pair, as a real number, that rotates so many times within the original context.
+  const auto pair_of = [&](double rotations) {
+    const double turns = std::log(yarn.original_context / (rotations * 2 * std::numbers::pi));
+    return dim * turns / (2 * std::max(std::log(base), 1e-6));
+  };
+  const double first = std::max(std::floor(pair_of(yarn.beta_fast)), 0.0);
+  const double last = std::min(std::ceil(pair_of(yarn.beta_slow)), dim - 1);
+  const double span = last > first ? last - first : 0.001;  // as the reference avoids a division by zero
+  for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
+    const double divided = std::clamp((static_cast<double>(i) - first) / span, 0.0, 1.0);
+    float& frequency = rope.inverse_frequency[i];
+    frequency = static_cast<float>(frequency / yarn.factor * divided + frequency * (1 - divided));
+  }
+  if (yarn.factor > 1) rope.magnitude *= static_cast<float>(1 + 0.1 * std::log(yarn.factor));
 }
 
 }  // namespace partita::internal

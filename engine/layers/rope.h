@@ -6,12 +6,29 @@
 
 namespace partita::internal {
 
-/// The token at position p rotates pair i of a head by p * inverse_frequency[i].
+/// Instead of an index into Config::rope: the layer has no RoPE.
+inline constexpr std::uint8_t kNoRope = 0xFF;
+
+/// The token at position p rotates pair i of a head by p * inverse_frequency[i], and scales it by
+/// `magnitude`.
 struct Rope {
   std::vector<float> inverse_frequency;  // [head_dim / 2]
+  float magnitude = 1;
 };
 
 /// inverse_frequency[i] = base^(-2i / head_dim).
 Rope make_rope(double base, std::uint32_t head_dim);
+
+/// YaRN (Peng et al. 2023): a context of `factor` times `original_context`.
+struct Yarn {
+  double factor = 1;
+  double original_context = 0;           // tokens
+  double beta_fast = 32, beta_slow = 1;  // rotations within the original context
+};
+
+/// Divides the frequency of a pair by the factor, if the pair rotates at most beta_slow times within the
+/// original context; keeps it from beta_fast rotations on; in between, both in proportion to the index of the
+/// pair. Raises the magnitude to 1 + ln(factor) / 10. rope: of make_rope(base, ...).
+void apply_yarn(const Yarn& yarn, double base, Rope& rope);
 
 }  // namespace partita::internal

@@ -13,30 +13,31 @@
 namespace partita::internal {
 namespace {
 
-std::string multiple_of_16(std::uint32_t value) {
-  return "is " + std::to_string(value) + ", and must be a multiple of 16";
-}
-
 std::string file_stem(const std::string& path) {
   const std::string name = path.substr(path.find_last_of('/') + 1);
   return name.substr(0, name.rfind(".gguf"));
 }
 
 Error unknown_family(const Gguf& file, std::string_view name) {
-  std::string known;
-  for (const Family* family : families()) known += (known.empty() ? "" : ", ") + std::string(family->name);
   return {ErrorCode::kUnsupported, "'" + file.path() + "' holds a model of the family " + quoted(name) +
-                                       ", and the families known here are " + known};
+                                       ", which is not one of the " + std::to_string(families().size()) +
+                                       " families known here; docs/models.md lists them"};
 }
 
 void read_sizes(MetadataReader& keys, Config& config) {
   config.layers = keys.count("block_count", 1, kMaxLayers);
   config.context_length = keys.count("context_length", 1, kMaxContext);
-  config.hidden_size = keys.count("embedding_length", 16, kMaxWidth);
-  config.ffn_size = keys.count("feed_forward_length", 16, kMaxFfn);
+  config.hidden_size = keys.count("embedding_length", 1, kMaxWidth);
+  config.ffn_size = keys.count("feed_forward_length", 1, kMaxFfn);
   config.heads = keys.count("attention.head_count", 1, kMaxHeads);
   config.kv_heads = keys.count("attention.head_count_kv", 1, kMaxHeads, config.heads);
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, config.hidden_size / config.heads);
+  config.moe.experts = keys.count("expert_count", 0, kMaxExperts, 0);
+  if (config.moe.experts > 0) {
+    config.moe.used = keys.count("expert_used_count", 1, config.moe.experts);
+    config.moe.ffn_size = keys.count("expert_feed_forward_length", 1, kMaxFfn, config.ffn_size);
+    config.moe.shared_ffn_size = keys.count("expert_shared_feed_forward_length", 0, kMaxFfn, 0);
+  }
   config.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-20, 1));
 }
 
@@ -48,13 +49,13 @@ void check_sizes(MetadataReader& keys, const Config& c) {
   const auto unsupported = [&](std::string_view name, const std::string& rest) {
     keys.fail(ErrorCode::kUnsupported, name, rest);
   };
-  if (c.hidden_size % 16 != 0) unsupported("embedding_length", multiple_of_16(c.hidden_size));
-  if (c.ffn_size % 16 != 0) unsupported("feed_forward_length", multiple_of_16(c.ffn_size));
   if (c.heads % c.kv_heads != 0) {
     bad("attention.head_count", "is " + std::to_string(c.heads) + ", and must be a multiple of the " +
                                     std::to_string(c.kv_heads) + " of attention.head_count_kv");
   }
-  if (c.head_dim % 16 != 0) unsupported("attention.key_length", multiple_of_16(c.head_dim));
+  if (c.head_dim % 2 != 0) {
+    unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + ", and RoPE rotates pairs");
+  }
   if (c.heads * c.head_dim > kMaxWidth) {
     unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + " for each of " +
                                             std::to_string(c.heads) + " heads, and the limit for all is " +
@@ -71,7 +72,6 @@ void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
   };
   must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
   must_be("rope.dimension_count", c.head_dim, "only rotary embedding over whole heads can be used");
-  must_be("expert_count", 0, "mixtures of experts cannot be used");
   if (!keys.flag("attention.causal", true)) {
     keys.fail(ErrorCode::kUnsupported, "attention.causal", "is false, and only causal models generate text");
   }

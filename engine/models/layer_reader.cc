@@ -3,6 +3,7 @@
 #include "weights/try.h"
 
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,17 @@ void LayerReader::linears(std::initializer_list<Part> parts) {
   if (auto done = read(parts); !done) error_ = done.error();
 }
 
+void LayerReader::experts(const Stack& stack, std::span<Ffn> experts) {
+  if (error_) return;
+  if (auto done = read_stack(stack, experts); !done) error_ = done.error();
+}
+
+Result<void> LayerReader::read_stack(const Stack& stack, std::span<Ffn> experts) {
+  std::vector<Linear*> parts;
+  for (Ffn& expert : experts) parts.push_back(&(expert.*stack.to));
+  return tensors_.stack(prefix_ + std::string(stack.name), stack.rows, stack.cols, parts);
+}
+
 Result<void> LayerReader::read(std::initializer_list<Part> parts) {
   std::vector<Packing> list;
   for (const Part& part : parts) {
@@ -48,7 +60,8 @@ Result<void> LayerReader::read(std::initializer_list<Part> parts) {
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));
   }
-  return tensors_.pack(list, head_dim_ / kPanelRows);  // in units of a head, whose rows a map mixes
+  // In units of whole heads, whose rows a map mixes.
+  return tensors_.pack(list, std::lcm(head_dim_, kPanelRows) / kPanelRows);
 }
 
 }  // namespace partita::internal

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -44,7 +45,17 @@ class LayerReader {
   /// Matrices that a step multiplies together: their panels are packed as one list.
   void linears(std::initializer_list<Part> parts);
 
+  /// A matrix of every expert, stacked in one tensor [experts][rows][cols], with their biases [experts][rows]
+  /// if the file has them.
+  struct Stack {
+    std::string_view name;
+    Linear Ffn::*to;
+    std::size_t rows, cols;
+  };
+  void experts(const Stack& stack, std::span<Ffn> experts);
+
  private:
+  Result<void> read_stack(const Stack& stack, std::span<Ffn> experts);
   Result<void> read(std::initializer_list<Part> parts);
 
   TensorLoader& tensors_;

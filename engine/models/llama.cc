@@ -5,26 +5,76 @@
 
 namespace partita::internal {
 
-Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
   const LayerKind& kind = c.layer_kinds[index];
-  Layer layer;
-  layer.pre = in.rms("attn_norm", c.hidden_size);
-  layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
-  Attention& a = layer.attention;
+  Attention a;
   a.heads = c.heads;
-  a.kv = {c.kv_heads, {c.head_dim, c.head_dim}, kind.window, kind.sinks};
+  a.widths = {c.head_dim, c.head_dim};
+  a.kv = {c.kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
   a.rope = kind.rope;
   in.linears({{"attn_q", &a.q, a.q_width(), c.hidden_size, pairs},
               {"attn_k", &a.k, a.k_width(), c.hidden_size, pairs},
               {"attn_v", &a.v, a.v_width(), c.hidden_size}});
   in.linears({{"attn_output", &a.out, c.hidden_size, a.out_width()}});
-  Ffn& ffn = layer.ffn;
+  return a;
+}
+
+Ffn llama_ffn(LayerReader& in, const Config& c) {
+  Ffn ffn;
   ffn.activation = c.activation;
   in.linears({{"ffn_gate", &ffn.gate, c.ffn_size, c.hidden_size}});
   in.linears({{"ffn_up", &ffn.up, c.ffn_size, c.hidden_size}});
   in.linears({{"ffn_down", &ffn.down, c.hidden_size, c.ffn_size}});
+  return ffn;
+}
+
+Moe llama_moe(LayerReader& in, const Config& c, bool normalized) {
+  const MoeSizes& sizes = c.moe;
+  Moe moe;
+  moe.routing = {.used = sizes.used, .normalized = normalized};
+  in.linears({{"ffn_gate_inp", &moe.router, sizes.experts, c.hidden_size}});
+  moe.experts.resize(sizes.experts);
+  for (Ffn& expert : moe.experts) expert.activation = c.activation;
+  in.experts({"ffn_gate_exps", &Ffn::gate, sizes.ffn_size, c.hidden_size}, moe.experts);
+  in.experts({"ffn_up_exps", &Ffn::up, sizes.ffn_size, c.hidden_size}, moe.experts);
+  in.experts({"ffn_down_exps", &Ffn::down, c.hidden_size, sizes.ffn_size}, moe.experts);
+  if (sizes.shared_ffn_size > 0) {
+    moe.shared.activation = c.activation;
+    in.linears({{"ffn_gate_shexp", &moe.shared.gate, sizes.shared_ffn_size, c.hidden_size}});
+    in.linears({{"ffn_up_shexp", &moe.shared.up, sizes.shared_ffn_size, c.hidden_size}});
+    in.linears({{"ffn_down_shexp", &moe.shared.down, c.hidden_size, sizes.shared_ffn_size}});
+  }
+  return moe;
+}
+
+Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+  Layer layer;
+  layer.pre = in.rms("attn_norm", c.hidden_size);
+  layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
+  layer.attention = llama_attention(in, c, index, pairs);
+  if (c.moe.experts > 0) {
+    layer.ffn = llama_moe(in, c, true);  // Mixtral
+  } else {
+    layer.ffn = llama_ffn(in, c);
+  }
+  layer.residual_scale = c.residual_scale;
   return layer;
+}
+
+void read_local_layers(MetadataReader& in, std::uint32_t missing_period, std::uint8_t rope_of_local,
+                       std::uint8_t rope_of_global, Config& config) {
+  constexpr std::string_view kPattern = "attention.sliding_window_pattern";  // a period, or one flag a layer
+  constexpr std::uint32_t kMaxPeriod = 1024;
+  const std::uint32_t window = in.window();
+  config.layer_kinds.assign(config.layers, LayerKind{0, rope_of_global});
+  if (window == 0) return;
+
+  const std::vector<bool> local = in.flags(kPattern, config.layers);
+  const std::uint32_t period = local.empty() ? in.count(kPattern, 1, kMaxPeriod, missing_period) : 1;
+  for (std::uint32_t i = 0; i < config.layers; ++i) {
+    if (local.empty() ? i % period != period - 1 : local[i]) config.layer_kinds[i] = {window, rope_of_local};
+  }
 }
 
 void read_uniform_layers(MetadataReader& in, Config& config) {

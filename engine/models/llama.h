@@ -1,4 +1,4 @@
-// The layer that most families share.
+// The layer that most families share, and its parts.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,27 @@
 
 namespace partita::internal {
 
-/// Llama's layer: RMS norm, grouped-query attention with RoPE, RMS norm, gated FFN with Config::activation.
+/// attn_q, attn_k, attn_v and attn_output, with biases where the file has them.
+Attention llama_attention(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
+
+/// ffn_gate, ffn_up and ffn_down.
+Ffn llama_ffn(LayerReader& in, const Config& config);
+
+/// A router and ffn_gate_exps, ffn_up_exps and ffn_down_exps, and the shared expert if Config::moe has one,
+/// without a gate of its own. normalized: as Routing::normalized.
+Moe llama_moe(LayerReader& in, const Config& config, bool normalized);
+
+/// Llama's layer: RMS norm, grouped-query attention with RoPE, RMS norm, gated FFN with Config::activation,
+/// or a mixture of such.
 Layer llama_layer(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
 
 /// All layers alike: one RoPE, and one sliding window for all of them if the file has one.
 void read_uniform_layers(MetadataReader& in, Config& config);
+
+/// Local layers with a window, and global ones, as attention.sliding_window_pattern says (a flag a layer, or
+/// a period whose last layer is global). A file without a window has global layers alone. rope_of_local,
+/// rope_of_global: for LayerKind::rope.
+void read_local_layers(MetadataReader& in, std::uint32_t missing_period, std::uint8_t rope_of_local,
+                       std::uint8_t rope_of_global, Config& config);
 
 }  // namespace partita::internal

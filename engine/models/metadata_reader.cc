@@ -113,17 +113,29 @@ void MetadataReader::apply_rope_factors(Rope& rope) {
   }
 }
 
+Yarn MetadataReader::yarn() {
+  Yarn yarn;
+  yarn.factor = number("rope.scaling.factor", 1 / kMaxRopeFactor, kMaxRopeFactor);
+  yarn.original_context = count("rope.scaling.original_context_length", 1, kMaxContext);
+  yarn.beta_fast = number("rope.scaling.yarn_beta_fast", 1 / kMaxRopeFactor, kMaxRopeFactor, yarn.beta_fast);
+  yarn.beta_slow = number("rope.scaling.yarn_beta_slow", 1 / kMaxRopeFactor, kMaxRopeFactor, yarn.beta_slow);
+  return yarn;
+}
+
 Rope MetadataReader::global_rope(std::uint32_t head_dim) {
-  Rope rope = make_rope(rope_base("rope.freq_base"), head_dim);
+  const double base = rope_base("rope.freq_base");
+  Rope rope = make_rope(base, head_dim);
   const std::string_view scaling = text("rope.scaling.type", "linear");
-  if (scaling != "linear" && scaling != "none") {
-    fail(ErrorCode::kUnsupported, "rope.scaling.type",
-         "is '" + std::string(scaling.substr(0, 64)) + "', and only 'linear' and 'none' can be used");
-  }
   if (scaling == "linear") {
     const double old_key = number("rope.scale_linear", 1 / kMaxRopeFactor, kMaxRopeFactor, 1);
     const double factor = number("rope.scaling.factor", 1 / kMaxRopeFactor, kMaxRopeFactor, old_key);
     for (float& f : rope.inverse_frequency) f = static_cast<float>(f / factor);
+  } else if (scaling == "yarn") {
+    apply_yarn(yarn(), base, rope);
+    rope.magnitude *= static_cast<float>(number("rope.scaling.attn_factor", 0, kMaxRopeFactor, 1));
+  } else if (scaling != "none") {
+    fail(ErrorCode::kUnsupported, "rope.scaling.type",
+         "is '" + std::string(scaling.substr(0, 64)) + "', and only 'linear', 'yarn' and 'none' can be used");
   }
   apply_rope_factors(rope);
   return rope;

@@ -43,7 +43,7 @@ class MetadataReader {
   double rope_base(std::string_view name);
 
   /// The RoPE of layers without a window: "rope.freq_base", with the scaling that metadata and the tensor
-  /// rope_freqs.weight give. A scaling that is not linear is kUnsupported.
+  /// rope_freqs.weight give. A scaling other than linear and YaRN is kUnsupported.
   Rope global_rope(std::uint32_t head_dim);
 
   /// Keeps the error "'{file}': {family}.{name} {rest}".
@@ -53,6 +53,7 @@ class MetadataReader {
  private:
   std::string key(std::string_view name) const;
   void apply_rope_factors(Rope& rope);
+  Yarn yarn();
 
   const Gguf& file_;
   std::string_view family_;

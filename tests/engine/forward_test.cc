@@ -121,6 +121,24 @@ TEST_CASE("Every option of a Config does what it says") {
     spec.ffn = 80;
     spec.vocab = 33;
   }
+  SECTION("widths that are no whole panels or vectors") {
+    spec.dtype = Dtype::kF16;
+    spec.head_dim = 18;
+    spec.heads = spec.kv_heads = 3;
+    spec.hidden = 37;
+    spec.ffn = 51;
+    spec.vocab = 33;
+  }
+  SECTION("heads of 8") {
+    spec.dtype = Dtype::kBF16;
+    spec.head_dim = 8;
+    spec.hidden = 24;
+  }
+  SECTION("heads of 512") {
+    spec.head_dim = 512;
+    spec.heads = 2;
+    spec.kv_heads = 1;
+  }
   SECTION("global scaling in gemma3") {
     spec = tiny_gemma3(Dtype::kBF16);
     spec.linear_factor = 8;

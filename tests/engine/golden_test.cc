@@ -1,10 +1,13 @@
 // The engine against what transformers computed in f32 on the same dequantized weights
 // (tests/oracles/README.md).
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "engine/models/families.h"
 #include "tests/catch.h"
 #include "tests/engine/runs.h"
 #include "tests/engine/tiny_models.h"
@@ -233,6 +236,44 @@ TEST_CASE("Tiny models: logits of transformers, whole, in chunks and token by to
       INFO("exact");
       check_tiny(load(*file, {.exact = true}), record);
     }
+  }
+}
+
+TEST_CASE("Families: a model opens and has the logits of transformers, or is refused as unsupported") {
+  // tests/oracles/record_families.py writes the files as llama.cpp's converter does.
+  std::set<std::string> agree, proven;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(PARTITA_TEST_DATA) + "/families")) {
+    if (entry.path().extension() != ".gguf") continue;
+    const std::string model_name = entry.path().stem();
+    INFO(model_name);
+    const nlohmann::json record = read_record("../families/" + model_name + ".json");
+    auto file = Gguf::open(entry.path());
+    REQUIRE(file.ok());
+    const auto exact = Transformer::load(*file, {.exact = true});
+    if (!exact) {
+      INFO(exact.error().message);
+      const ErrorCode code = exact.error().code;
+      CHECK((code == ErrorCode::kUnsupported || code == ErrorCode::kBadFile));
+      continue;
+    }
+    if (!record["gguf_lacks"].is_null()) continue;  // the file is another model than the record's
+    check_tiny(*exact, record);
+    check_tiny(load(*file, {}), record);
+    agree.insert(model_name);
+    proven.insert((*exact)->config().family);
+  }
+  CHECK(agree ==
+        std::set<std::string>{
+            "arcee",         "ernie4_5",        "exaone4",         "exaone4_hybrid", "gemma",
+            "gemma3_linear", "granite",         "granite_bias",    "granitemoe",     "granitemoeshared",
+            "internlm3",     "llama3",          "llama_bias",      "llama_head_dim", "llama_linear",
+            "llama_odd",     "llama_yarn",      "mixtral",         "olmo2",          "olmo3_yarn",
+            "olmoe",         "qwen2",           "qwen2_tied_yarn", "qwen2moe",       "qwen3",
+            "qwen3_bias",    "qwen3_tied_yarn", "qwen3moe",        "seed_oss",       "smollm3"});
+  for (const Family* family : families()) {
+    INFO(family->name);
+    CHECK(proven.count(std::string(family->name)) == 1);  // no family is supported without a record
   }
 }
 

@@ -78,9 +78,9 @@ TEST_CASE("Every weight of every type arrives exactly") {
       CHECK(holds(layer.attention.k.weight, tensor("attn_k"), rotary));
       CHECK(holds(layer.attention.v.weight, tensor("attn_v"), kSameRow));
       CHECK(holds(layer.attention.out.weight, tensor("attn_output"), kSameRow));
-      CHECK(holds(layer.ffn.gate.weight, tensor("ffn_gate"), kSameRow));
-      CHECK(holds(layer.ffn.up.weight, tensor("ffn_up"), kSameRow));
-      CHECK(holds(layer.ffn.down.weight, tensor("ffn_down"), kSameRow));
+      CHECK(holds(std::get<Ffn>(layer.ffn).gate.weight, tensor("ffn_gate"), kSameRow));
+      CHECK(holds(std::get<Ffn>(layer.ffn).up.weight, tensor("ffn_up"), kSameRow));
+      CHECK(holds(std::get<Ffn>(layer.ffn).down.weight, tensor("ffn_down"), kSameRow));
       CHECK(layer.pre.weight == tensor("attn_norm"));
       CHECK(layer.ffn_pre.weight == tensor("ffn_norm"));
       CHECK(layer.attention.q_norm.weight == (spec.gemma() ? tensor("attn_q_norm") : Vector()));

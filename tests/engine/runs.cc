@@ -101,20 +101,21 @@ Chunk Runner::next_chunk(BackgroundSequence& other) {
 
 void Runner::poison(KvSequence& sequence, std::size_t more) {
   REQUIRE(sequence.reserve(more).ok());
-  const Config& c = model_->config();
   const KvType type = pool_.type();
-  const std::size_t key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type)), d = c.head_dim;
+  const std::size_t key = bytes_of(kv_keys(type)), value = bytes_of(kv_values(type));
   const std::size_t first = sequence.length(),
                     end = (first + more + kPageTokens - 1) / kPageTokens * kPageTokens;
-  for (std::size_t layer = 0; layer < c.layers; ++layer) {
-    for (std::size_t head = 0; head < c.kv_heads; ++head) {
+  for (std::size_t layer = 0; layer < pool_.layers().size(); ++layer) {
+    const KvShape& kv = std::get<KvShape>(pool_.layers()[layer]);
+    for (std::size_t head = 0; head < kv.heads; ++head) {
       for (std::size_t at = first; at < end; ++at) {
         std::byte* page = sequence.page(pool_.class_of(layer), at / kPageTokens);
         const std::size_t slot = at % kPageTokens;
-        std::byte* k = page + pool_.k_offset(layer, head) + (slot / 16 * d * 16 + slot % 16) * key;
-        for (std::size_t i = 0; i < d; ++i) std::memset(k + i * 16 * key, 0xff, key);  // a NaN
+        std::byte* k =
+            page + pool_.k_offset(layer, head) + (slot / 16 * kv.widths.key * 16 + slot % 16) * key;
+        for (std::size_t i = 0; i < kv.widths.key; ++i) std::memset(k + i * 16 * key, 0xff, key);  // a NaN
         std::byte* v = page + pool_.v_offset(layer, head);
-        std::memset(v + kv_scale_bytes(type) + slot * d * value, 0xff, d * value);
+        std::memset(v + kv_scale_bytes(type) + slot * kv.widths.value * value, 0xff, kv.widths.value * value);
         if (kv_scale_bytes(type) != 0) std::memset(v + slot * sizeof(float), 0xff, sizeof(float));
       }
     }

@@ -445,7 +445,7 @@ class Usage(ProgramTest):
                 self.check_sentence(attempt(self.dir), 1, str(self.dir), "director")
                 self.check_sentence(attempt(empty), 1, "empty")
                 self.check_sentence(attempt(text), 1, "GGUF")
-                self.check_sentence(attempt(family), 1, "mamba99", "llama", "gemma3")
+                self.check_sentence(attempt(family), 1, "mamba99", "docs/models.md")
 
     def test_no_model_at_all(self):
         env = environment(HOME=str(self.dir))

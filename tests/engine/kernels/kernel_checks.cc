@@ -431,7 +431,7 @@ void check_elementwise(const Kernels& fast) {
     fast.rms_norm(x.data(), w.data(), n, 1e-5F, a.data());
     slow.rms_norm(x.data(), w.data(), n, 1e-5F, b.data());
     compare(a, b, 1e-6);
-    for (const GateFunction f : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
+    for (const GateFunction f : kGateFunctions) {
       fast.gate(f, x.data(), w.data(), n, a.data());
       slow.gate(f, x.data(), w.data(), n, b.data());
       compare(a, b, 1e-6);
@@ -448,13 +448,14 @@ void check_elementwise(const Kernels& fast) {
   }
   const float extreme[] = {-1000, -100, 100, 1000, 0, kNan};
   const float ones[] = {1, 1, 1, 1, 1, 1};
-  for (const GateFunction f : {GateFunction::kSilu, GateFunction::kGeluTanh}) {
+  for (const GateFunction f : kGateFunctions) {
     float out[6];
     fast.gate(f, extreme, ones, 6, out);
     CHECK(out[0] == 0);
     CHECK(std::abs(out[1]) < 1e-30F);
-    CHECK(out[2] == 100);
-    CHECK(out[3] == 1000);
+    const bool squared = f == GateFunction::kReluSquared;
+    CHECK(out[2] == (squared ? 1e4F : 100));
+    CHECK(out[3] == (squared ? 1e6F : 1000));
     CHECK(out[4] == 0);
     CHECK(std::isnan(out[5]));
   }
@@ -466,7 +467,7 @@ void check_attention(const Kernels& fast) {
   check_bytes(fast);
   for (const KvType type : kKvTypes) {
     for (const HeadWidths widths :
-         {HeadWidths{16, 16}, {64, 64}, {80, 80}, {256, 256}, {96, 64}, {16, 144}}) {
+         {HeadWidths{16, 16}, {64, 64}, {80, 80}, {512, 512}, {96, 64}, {16, 144}}) {
       for (const int rows : {1, 3, 7, 48}) {
         for (const int keys : {1, 17, 64}) check_attention_case(fast, type, widths, rows, keys);
       }

@@ -1,0 +1,48 @@
+#include "engine/layers/layer.h"
+
+namespace partita::internal {
+namespace {
+
+void add(const Linear& linear, std::vector<const Linear*>& all) {
+  if (linear.weight.rows != 0) all.push_back(&linear);
+}
+
+void add(const Ffn& ffn, std::vector<const Linear*>& all) {
+  for (const Linear* linear : {&ffn.gate, &ffn.up, &ffn.down}) add(*linear, all);
+}
+
+std::size_t bytes_of(const std::vector<const Linear*>& linears) {
+  std::size_t bytes = 0;
+  for (const Linear* linear : linears) bytes += linear->bytes();
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<const Linear*> Layer::linears() const {
+  std::vector<const Linear*> all;
+  for (const Linear* linear : {&attention.q, &attention.k, &attention.v, &attention.out}) add(*linear, all);
+  if (const auto* one = std::get_if<Ffn>(&ffn)) {
+    add(*one, all);
+  } else {
+    const Moe& moe = std::get<Moe>(ffn);
+    add(moe.router, all);
+    for (const Ffn& expert : moe.experts) add(expert, all);
+    add(moe.shared, all);
+    add(moe.shared_gate, all);
+  }
+  return all;
+}
+
+std::size_t Layer::bytes_per_token() const {
+  std::size_t bytes = bytes_of(linears());
+  for (const Norm* norm : norms()) bytes += norm->bytes();
+  if (const auto* moe = std::get_if<Moe>(&ffn)) {
+    std::vector<const Linear*> expert;
+    add(moe->experts.front(), expert);
+    bytes -= bytes_of(expert) * (moe->experts.size() - moe->routing.used);
+  }
+  return bytes;
+}
+
+}  // namespace partita::internal

@@ -1,0 +1,9 @@
+// Granite 3, mixtures of experts (IBM 2024), also with a shared expert.
+#include "engine/models/family.h"
+#include "engine/models/granite.h"
+
+namespace partita::internal::models {
+
+extern const Family granitemoe = {.name = "granitemoe", .read = read_granite, .layer = granite_layer};
+
+}  // namespace partita::internal::models

@@ -1,0 +1,26 @@
+// Qwen 2, mixtures of experts (Qwen Team 2024): a shared expert with a gate; weights of the others not
+// normalized.
+#include <utility>
+
+#include "engine/models/family.h"
+#include "engine/models/llama.h"
+
+namespace partita::internal::models {
+namespace {
+
+Layer layer(LayerReader& in, const Config& c, std::size_t index) {
+  Layer layer;
+  layer.pre = in.rms("attn_norm", c.hidden_size);
+  layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
+  layer.attention = llama_attention(in, c, index, RopePairs::kHalves);
+  Moe moe = llama_moe(in, c, false);
+  in.linears({{"ffn_gate_inp_shexp", &moe.shared_gate, 1, c.hidden_size}});
+  layer.ffn = std::move(moe);
+  return layer;
+}
+
+}  // namespace
+
+extern const Family qwen2moe = {.name = "qwen2moe", .read = read_uniform_layers, .layer = layer};
+
+}  // namespace partita::internal::models

@@ -1,0 +1,19 @@
+// Qwen 3, mixtures of experts (Qwen Team 2025): norms of queries and keys, weights of experts normalized.
+#include "engine/models/family.h"
+#include "engine/models/llama.h"
+
+namespace partita::internal::models {
+namespace {
+
+Layer layer(LayerReader& in, const Config& c, std::size_t index) {
+  Layer layer = llama_layer(in, c, index, RopePairs::kHalves);
+  layer.attention.q_norm = in.rms("attn_q_norm", c.head_dim);
+  layer.attention.k_norm = in.rms("attn_k_norm", c.head_dim);
+  return layer;
+}
+
+}  // namespace
+
+extern const Family qwen3moe = {.name = "qwen3moe", .read = read_uniform_layers, .layer = layer};
+
+}  // namespace partita::internal::models
