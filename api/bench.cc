@@ -58,7 +58,7 @@ class Workload {
       : model_(&model),
         cancel_(cancel),
         engine_(model.transformer, model.options.threads, kStepRows),
-        pool_(model.transformer->state_shapes(), model.transformer->kv_type(), model.options.cache_bytes),
+        pool_(model.transformer->states(), model.transformer->kv_type(), model.options.cache_bytes),
         scratch_(model.head_scratch(sequences)),
         hidden_(sequences * model.info.hidden_size),
         last_(sequences, 0) {

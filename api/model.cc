@@ -131,7 +131,7 @@ Result<void> load_weights(LoadedModel& model) {
   model.info.isa_refused = transformer.refused_kernels();
   model.info.bytes_per_token =
       transformer.bytes_per_token() - transformer.output().bytes() + model.head->bytes_per_row();
-  model.info.cache_bytes_per_token = bytes_per_token(transformer.state_shapes(), transformer.kv_type());
+  model.info.cache_bytes_per_token = bytes_per_token(transformer.states(), transformer.kv_type());
   return {};
 }
 

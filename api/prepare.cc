@@ -58,7 +58,7 @@ class Writer {
       : model_(model),
         seed_(seed),
         engine_(model.transformer, model.options.threads, kStepRows),
-        pool_(model.transformer->state_shapes(), model.transformer->kv_type(), 0),
+        pool_(model.transformer->states(), model.transformer->kv_type(), 0),
         scratch_(model.head_scratch(kSequences)),
         hidden_(kSequences * model.info.hidden_size),
         last_(kSequences),

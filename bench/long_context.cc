@@ -61,7 +61,7 @@ int run(const std::string& path, std::size_t tokens, int threads) {
   if (!model) return fail(model.error());
   const Config& c = (*model)->config();
   Engine engine(*model, threads, kRows);
-  KvPool pool((*model)->state_shapes(), (*model)->kv_type(), 0);
+  KvPool pool((*model)->states(), (*model)->kv_type(), 0);
   KvSequence sequence(pool);
   std::vector<float> hidden(c.hidden_size);
   std::vector<std::int32_t> ids(kRows);

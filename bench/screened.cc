@@ -49,7 +49,7 @@ double mean(const std::vector<double>& values) {
 /// The hidden states of a text, processed in parts of kContext tokens.
 std::vector<float> hidden_states(const std::shared_ptr<const Transformer>& model,
                                  const std::vector<TokenId>& ids) {
-  KvPool pool(model->state_shapes(), model->kv_type(), 0);
+  KvPool pool(model->states(), model->kv_type(), 0);
   Engine engine(model, 2, kContext);
   const std::size_t size = model->config().hidden_size;
   std::vector<float> hidden(ids.size() * size);

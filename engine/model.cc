@@ -94,6 +94,11 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
   LayerReader reader(tensors_, index, config_.head_dim, config_.norm_eps);
   model_.layers_.push_back(family_.layer(reader, config_, index));
   if (reader.error()) return *reader.error();
+  const auto add_state = [&](auto& mixer) {
+    mixer.state = model_.states_.size();
+    model_.states_.push_back(mixer.state_shape());
+  };
+  std::visit(add_state, model_.layers_.back().mixer);
   return {};
 }
 
@@ -133,12 +138,6 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "'" + file.path() + "': not enough memory for its weights"};
   }
-}
-
-std::vector<StateShape> Transformer::state_shapes() const {
-  std::vector<StateShape> shapes;
-  for (const Layer& layer : layers_) shapes.push_back(layer.state_shape());
-  return shapes;
 }
 
 void Transformer::embed(std::uint32_t token, float* out, float* spare) const {

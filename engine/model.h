@@ -50,8 +50,8 @@ class Transformer {
   const std::vector<Layer>& layers() const { return layers_; }
   const Vector& final_norm() const { return final_norm_; }
 
-  /// What each layer keeps of a sequence. [layers]
-  std::vector<StateShape> state_shapes() const;
+  /// What the mixers keep of a sequence (Attention::state and others are indices into it).
+  const std::vector<StateShape>& states() const { return states_; }
 
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }
@@ -74,6 +74,7 @@ class Transformer {
   KvType kv_type_ = KvType::kF16;
   PanelArena arena_;
   std::vector<Layer> layers_;
+  std::vector<StateShape> states_;
   Embedding embedding_;
   OutputWeights output_;
   Vector final_norm_;

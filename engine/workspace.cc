@@ -9,7 +9,7 @@ namespace {
 /// The largest widths over all layers, for buffers that all of them use.
 struct Widths {
   HeadWidths head = {};
-  std::size_t q = 0, k = 0, v = 0, attention = 0, ffn = 0;
+  std::size_t q = 0, k = 0, v = 0, mixed = 0, ffn = 0;
   std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
   std::size_t product = 0;                       // columns of a matrix
 };
@@ -18,13 +18,14 @@ Widths widths_of(const Transformer& model) {
   Widths most{.product = model.config().hidden_size};
   const auto raise = [](auto& width, auto by) { width = std::max(width, by); };
   for (const Layer& layer : model.layers()) {
-    const Attention& a = layer.attention;
-    raise(most.head.key, a.kv.widths.key);
-    raise(most.head.value, a.kv.widths.value);
-    raise(most.q, a.q_width());
-    raise(most.k, a.k_width());
-    raise(most.v, a.v_width());
-    raise(most.attention, a.out_width());
+    if (const auto* a = std::get_if<Attention>(&layer.mixer)) {
+      raise(most.head.key, a->kv.widths.key);
+      raise(most.head.value, a->kv.widths.value);
+      raise(most.q, a->q_width());
+      raise(most.k, a->k_width());
+      raise(most.v, a->v_width());
+    }
+    raise(most.mixed, layer.out().weight.cols);
     if (const auto* ffn = std::get_if<Ffn>(&layer.ffn)) raise(most.ffn, ffn->width());
     if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
       raise(most.inner, std::max(moe->experts.front().width(), moe->shared.width()));
@@ -36,12 +37,19 @@ Widths widths_of(const Transformer& model) {
   return most;
 }
 
-/// The plan of the layers with as many heads as `a`: added if there is none.
-std::size_t plan_for(const Attention& a, std::vector<AttentionPlan>& plans) {
-  const auto at = std::find_if(plans.begin(), plans.end(), [&](const auto& plan) { return plan.is_for(a); });
-  const auto index = static_cast<std::size_t>(at - plans.begin());
-  if (at == plans.end()) plans.push_back({.heads = a.heads, .kv_heads = a.kv.heads});
-  return index;
+/// The plan of the layers with as many heads as `a`, or the end.
+auto find_plan(const std::vector<AttentionPlan>& plans, const Attention& a) {
+  return std::find_if(plans.begin(), plans.end(), [&](const auto& plan) { return plan.is_for(a); });
+}
+
+std::vector<AttentionPlan> plans_of(const std::vector<Layer>& layers) {
+  std::vector<AttentionPlan> plans;
+  for (const Layer& layer : layers) {
+    const auto* a = std::get_if<Attention>(&layer.mixer);
+    if (a != nullptr && find_plan(plans, *a) == plans.end())
+      plans.push_back({.heads = a->heads, .kv_heads = a->kv.heads});
+  }
+  return plans;
 }
 
 }  // namespace
@@ -74,17 +82,20 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   const Widths most = widths_of(model);
   rows.reserve(max_rows);
   output_rows.reserve(max_rows);
-  for (const Layer& layer : model.layers()) plan_of.push_back(plan_for(layer.attention, attention_plans));
+  attention_plans = plans_of(model.layers());
   output_plans = attention_plans;
   for (std::vector<AttentionPlan>* plans : {&attention_plans, &output_plans}) {
     for (AttentionPlan& plan : *plans) plan.ranges.reserve(max_rows);
   }
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
+  const bool parallel = std::any_of(model.layers().begin(), model.layers().end(),
+                                    [](const Layer& layer) { return layer.parallel; });
+  input = FloatBuffer(parallel ? max_rows : 1, c.hidden_size);
   q = FloatBuffer(max_rows, most.q);
   k = FloatBuffer(max_rows, most.k);
   v = FloatBuffer(max_rows, most.v);
-  attention = FloatBuffer(max_rows, most.attention);
+  mixed = FloatBuffer(max_rows, most.mixed);
   gate = FloatBuffer(max_rows, std::max<std::size_t>(most.ffn, 1));
   up = FloatBuffer(max_rows, std::max<std::size_t>(most.ffn, 1));
   ones.assign(std::max(most.ffn, most.inner), 1.0F);
@@ -111,7 +122,11 @@ bool Workspace::grow_spans(std::size_t span_rows) {
   return true;
 }
 
-void Workspace::keep_output_rows() {
+const AttentionPlan& Workspace::plan_of(const Attention& attention, bool outputs_only) const {
+  return *find_plan(outputs_only ? output_plans : attention_plans, attention);
+}
+
+void Workspace::keep_output_rows(std::size_t mixed_width) {
   std::size_t tiled = 0;
   for (std::size_t i = 0; i < output_rows.size(); ++i) {
     const std::size_t r = output_rows[i];  // >= i
@@ -119,6 +134,7 @@ void Workspace::keep_output_rows() {
     if (r == i) continue;
     rows[i] = rows[r];
     std::copy_n(x.row(r), x.cols(), x.row(i));
+    std::copy_n(mixed.row(r, mixed_width), mixed_width, mixed.row(i, mixed_width));
     for (std::size_t base = 0; base < cos.size(); ++base) {
       std::copy_n(cos[base].row(r), cos[base].cols(), cos[base].row(i));
       std::copy_n(sin[base].row(r), sin[base].cols(), sin[base].row(i));
@@ -132,7 +148,7 @@ bool Workspace::ok() const {
   const auto good = [](const auto& all) {
     return std::all_of(all.begin(), all.end(), [](const auto& b) { return b.ok(); });
   };
-  const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &attention, &gate, &up};
+  const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
          (moe.ends.empty() || moe.ok()) && good(cos) && good(sin) && shared_activations.ok() &&
          good(own_activations) && good(attend) &&

@@ -105,8 +105,12 @@ struct Workspace {
   /// memory.
   bool grow_spans(std::size_t rows);
 
-  /// Keeps only the rows of `output_rows`, in their order: compacts rows, x, cos and sin.
-  void keep_output_rows();
+  /// Keeps only the rows of `output_rows`, in their order: compacts rows, x, cos, sin, and `mixed`, whose
+  /// rows have `mixed_width` numbers; 0: it holds none yet.
+  void keep_output_rows(std::size_t mixed_width = 0);
+
+  /// The plan for a layer: of all rows, or of `output_rows`.
+  const AttentionPlan& plan_of(const Attention& attention, bool outputs_only) const;
 
   const Transformer& model;
   const int threads;
@@ -118,18 +122,18 @@ struct Workspace {
   std::vector<std::size_t> output_rows;        // rows whose hidden state is an output, ascending
   std::vector<AttentionPlan> attention_plans;  // for all rows; one for each number of heads
   std::vector<AttentionPlan> output_plans;     // for `output_rows`, the same
-  std::vector<std::size_t> plan_of;            // [layers]: index into both
   std::atomic<std::size_t> next_unit{0};       // next work item of attention, handed out in order
   std::atomic<bool> stop[2] = {};              // by parity of the layer (step.cc)
   std::atomic<bool> failed{false};             // a product of `tiles` failed
 
   std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors with tiles; else null
 
-  FloatBuffer x;  // [rows][hidden] the residual stream
-  FloatBuffer y;  // [rows][hidden] the output of attention or FFN, added to x
+  FloatBuffer x;      // [rows][hidden] the residual stream
+  FloatBuffer y;      // [rows][hidden] the output of mixer or FFN, added to x
+  FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel
   // Rows of the width that the layer gives them.
   FloatBuffer q, k, v;                // [rows][Attention::q_width()], k_width(), v_width()
-  FloatBuffer attention;              // [rows][Attention::out_width()]
+  FloatBuffer mixed;                  // [rows][columns of Layer::out()]
   FloatBuffer gate, up;               // [rows][Ffn::width()]
   std::vector<float> ones;            // [Ffn::width()] for FFNs without a gate
   MoeBuffers moe;                     // empty if no layer has experts

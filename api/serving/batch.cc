@@ -52,7 +52,7 @@ struct Batch::Impl {
   Impl(std::shared_ptr<const LoadedModel> opened, const BatchOptions& options)
       : model(std::move(opened)),
         max_sequences(options.max_sequences),
-        pool(model->transformer->state_shapes(), model->transformer->kv_type(), model->options.cache_bytes),
+        pool(model->transformer->states(), model->transformer->kv_type(), model->options.cache_bytes),
         prefixes(options.prefix_bytes > 0 ? std::make_unique<PrefixCache>(pool, options.prefix_bytes)
                                           : nullptr),
         scheduler(model, {options.max_sequences, options.step_tokens, options.most_delay, prefixes.get()}) {}

@@ -24,7 +24,7 @@ struct ModelRuntime {
   explicit ModelRuntime(std::shared_ptr<const LoadedModel> opened)
       : model(std::move(opened)),
         scheduler(model, {}),
-        pool(model->transformer->state_shapes(), model->transformer->kv_type(), model->options.cache_bytes),
+        pool(model->transformer->states(), model->transformer->kv_type(), model->options.cache_bytes),
         cache(pool) {}
 
   std::shared_ptr<const LoadedModel> model;

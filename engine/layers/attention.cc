@@ -42,11 +42,11 @@ std::size_t max_spans(const KvShape& kv, std::size_t tokens) {
 /// then the window.
 class UnitKeys {
  public:
-  UnitKeys(const Workspace& ws, const Unit& unit, std::size_t layer)
+  UnitKeys(const Workspace& ws, const Unit& unit, const Attention& attention)
       : sequence_(*ws.rows[unit.range.row].sequence),
-        layer_(layer),
+        layer_(attention.state),
         kv_head_(unit.kv_head),
-        kv_(ws.model.layers()[layer].attention.kv),
+        kv_(attention.kv),
         first_(oldest_in_window(ws.rows[unit.range.row].position)),
         last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1),
         sink_spans_(std::min(spans_of(kv_.sinks), first_ / kSpanTokens)) {}
@@ -95,19 +95,19 @@ class UnitKeys {
 
 class UnitAttention {
  public:
-  UnitAttention(Workspace& ws, AttentionScratch& scratch, const Unit& unit, std::size_t layer)
+  UnitAttention(Workspace& ws, AttentionScratch& scratch, const Unit& unit, const Attention& attention)
       : ws_(ws),
         scratch_(scratch),
         unit_(unit),
-        attention_(ws.model.layers()[layer].attention),
+        attention_(attention),
         kernels_(ws.model.kernels()),
-        keys_(ws, unit, layer) {
+        keys_(ws, unit, attention) {
     gather_queries();
   }
 
   const UnitKeys& keys() const { return keys_; }
 
-  /// Computes all spans, into ws.attention. `after`: the page that is read next, to be prefetched.
+  /// Computes all spans, into ws.mixed. `after`: the page that is read next, to be prefetched.
   void all_spans(const KvPage& after) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
@@ -138,7 +138,7 @@ class UnitAttention {
     }
   }
 
-  /// Merges the results of all spans, consecutive from `part` on, into ws.attention.
+  /// Merges the results of all spans, consecutive from `part` on, into ws.mixed.
   void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
@@ -172,7 +172,7 @@ class UnitAttention {
   void scatter(const float* out) {
     const std::size_t width = attention_.widths.value, padded = widths().value;
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
-      float* to = ws_.attention.row(unit_.range.row + t, attention_.out_width()) + unit_.head * width;
+      float* to = ws_.mixed.row(unit_.range.row + t, attention_.out_width()) + unit_.head * width;
       for (std::size_t h = 0; h < unit_.heads; ++h, out += padded, to += width) std::copy_n(out, width, to);
     }
   }
@@ -232,15 +232,15 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
   const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
   if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
     for (const Layer& layer : ws.model.layers()) {
-      if (plan.is_for(layer.attention))
-        plan.spans = std::max(plan.spans, max_spans(layer.attention.kv, deepest));
+      if (const auto* a = std::get_if<Attention>(&layer.mixer); a != nullptr && plan.is_for(*a))
+        plan.spans = std::max(plan.spans, max_spans(a->kv, deepest));
     }
     const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;
     if (!ws.grow_spans(needed)) plan.spans = 1;  // slower, but correct
   }
 }
 
-void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer) {
+void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, const Attention& attention) {
   AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
   // Work items, (unit, span) or whole units, are handed out in order. The next item of this worker will most
   // likely be the one that is as many items ahead as the team has members.
@@ -248,31 +248,31 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std:
   const auto first_page_after = [&](std::size_t item) -> KvPage {
     const std::size_t next = item + static_cast<std::size_t>(worker.count);
     if (next >= items) return {};
-    const UnitKeys keys(ws, unit_at(plan, next / plan.spans), layer);
+    const UnitKeys keys(ws, unit_at(plan, next / plan.spans), attention);
     const std::size_t i = next % plan.spans;
     return i < keys.spans() ? keys.page(keys.first_page(keys.span(i))) : KvPage{};
   };
   if (plan.spans == 1) {
     for (std::size_t i = ws.next_unit++; i < items; i = ws.next_unit++) {
-      UnitAttention(ws, scratch, unit_at(plan, i), layer).all_spans(first_page_after(i));
+      UnitAttention(ws, scratch, unit_at(plan, i), attention).all_spans(first_page_after(i));
     }
     return;
   }
   const std::size_t stride = plan.heads_per_unit;
-  const std::size_t width = ws.model.layers()[layer].attention.kv.widths.value;
+  const std::size_t width = attention.kv.widths.value;
   const auto partial = [&](std::size_t i, std::size_t span) {
     const std::size_t at = (i * plan.spans + span) * stride;
     return SoftmaxState{ws.span_max.data() + at, ws.span_sum.data() + at, ws.span_out.row(at, width)};
   };
   for (std::size_t j = ws.next_unit++; j < items; j = ws.next_unit++) {
     const std::size_t i = j / plan.spans, span = j % plan.spans;
-    UnitAttention unit(ws, scratch, unit_at(plan, i), layer);
+    UnitAttention unit(ws, scratch, unit_at(plan, i), attention);
     if (span < unit.keys().spans()) unit.one_span(span, partial(i, span), first_page_after(j));
   }
   worker.wait();
   const auto [first, last] = worker.share(plan.units);
   for (std::size_t i = first; i < last; ++i) {
-    UnitAttention(ws, scratch, unit_at(plan, i), layer).merge_spans(partial(i, 0), stride);
+    UnitAttention(ws, scratch, unit_at(plan, i), attention).merge_spans(partial(i, 0), stride);
   }
 }
 

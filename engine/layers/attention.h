@@ -22,8 +22,8 @@ inline constexpr std::size_t kSpanTokens = 512;
 /// ws.span_* if needed. Precondition: plan.heads and plan.kv_heads are set.
 void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan);
 
-/// Fills ws.attention for all rows from ws.q and the cache of layer `layer`. All workers call it together;
+/// Fills ws.mixed for all rows from ws.q and the keys and values in the cache. All workers call it together;
 /// the rows are complete after the next barrier.
-void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, std::size_t layer);
+void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, const Attention& attention);
 
 }  // namespace partita::internal

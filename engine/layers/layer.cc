@@ -21,7 +21,7 @@ std::size_t bytes_of(const std::vector<const Linear*>& linears) {
 
 std::vector<const Linear*> Layer::linears() const {
   std::vector<const Linear*> all;
-  for (const Linear* linear : {&attention.q, &attention.k, &attention.v, &attention.out}) add(*linear, all);
+  for (const Linear* linear : std::visit([](const auto& m) { return m.linears(); }, mixer)) add(*linear, all);
   if (const auto* one = std::get_if<Ffn>(&ffn)) {
     add(*one, all);
   } else {
@@ -31,6 +31,12 @@ std::vector<const Linear*> Layer::linears() const {
     add(moe.shared, all);
     add(moe.shared_gate, all);
   }
+  return all;
+}
+
+std::vector<const Norm*> Layer::norms() const {
+  std::vector<const Norm*> all = std::visit([](const auto& m) { return m.norms(); }, mixer);
+  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_post});
   return all;
 }
 

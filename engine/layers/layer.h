@@ -2,7 +2,6 @@
 // it.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <variant>
@@ -29,6 +28,7 @@ struct Attention {
   KvShape kv;               // its widths are these, padded to whole vectors
   float scale = 0;          // of the scores
   std::uint8_t rope = 0;    // index into Config::rope, or kNoRope
+  std::size_t state = 0;    // index of its state in the cache (Transformer::states)
   Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
   Norm q_norm, k_norm;      // before RoPE: [widths.key], of each head, or [q_width()], [k_width()]
   Linear out;               // [hidden][out_width()]
@@ -38,6 +38,9 @@ struct Attention {
   std::size_t k_width() const { return std::size_t{kv.heads} * widths.key; }
   std::size_t v_width() const { return std::size_t{kv.heads} * widths.value; }
   std::size_t out_width() const { return std::size_t{heads} * widths.value; }
+  StateShape state_shape() const { return kv; }
+  std::vector<const Linear*> linears() const { return {&q, &k, &v, &out}; }
+  std::vector<const Norm*> norms() const { return {&q_norm, &k_norm}; }
 };
 
 /// Feed-forward network, gated: down(activation(gate x) * up x), or without a gate: down(activation(up x)).
@@ -70,20 +73,24 @@ struct Moe {
   bool has_shared() const { return shared.up.weight.rows != 0; }
 };
 
-/// x += scale * post(attention(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))).
+/// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
+using Mixer = std::variant<Attention>;
+
+/// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))).
 struct Layer {
   Norm pre, post;  // [hidden]
-  Attention attention;
+  Mixer mixer;
   Norm ffn_pre, ffn_post;  // [hidden]
   std::variant<Ffn, Moe> ffn;
-  float residual_scale = 1;  // of what attention and FFN add
+  float residual_scale = 1;  // of what mixer and FFN add
+  bool parallel = false;     // the FFN reads the same rows as the mixer
 
-  StateShape state_shape() const { return attention.kv; }
+  const Linear& out() const {
+    return std::visit([](const auto& m) -> const Linear& { return m.out; }, mixer);
+  }
   /// All linear layers that are there.
   std::vector<const Linear*> linears() const;
-  std::array<const Norm*, 6> norms() const {
-    return {&pre, &attention.q_norm, &attention.k_norm, &post, &ffn_pre, &ffn_post};
-  }
+  std::vector<const Norm*> norms() const;
   /// Bytes of the weights that one token reads.
   std::size_t bytes_per_token() const;
 };

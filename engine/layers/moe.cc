@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/layers/products.h"
+
 namespace partita::internal {
 namespace {
 
@@ -34,8 +36,8 @@ class Mixing {
   Mixing(const Worker& worker, Workspace& ws, const Moe& moe)
       : worker_(worker), ws_(ws), moe_(moe), buffers_(ws.moe), kernels_(ws.model.kernels()) {}
 
-  void run(const Norm& norm) {
-    read_rows(norm);
+  void run(const Norm& norm, FloatBuffer& input) {
+    read_rows(norm, input);
     choose();
     gather();
     const auto inner = [&](const Job& job, auto&& product) {
@@ -59,16 +61,12 @@ class Mixing {
   std::size_t pairs() const { return routed_pairs() + (moe_.has_shared() ? rows() : 0); }
 
   /// norm(x) of all rows, in every form; then the logits of the router, and of the shared expert's gate.
-  void read_rows(const Norm& norm) {
+  void read_rows(const Norm& norm, FloatBuffer& input) {
     const Activations x = rows_view();
     const auto [first, last] = worker_.share(rows());
     for (std::size_t r = first; r < last; ++r) {
       float* row = buffers_.rows.values() + r * hidden();
-      if (norm.empty()) {
-        std::copy_n(ws_.x.row(r), hidden(), row);
-      } else {
-        kernels_.rms_norm(ws_.x.row(r), norm.weight.data(), hidden(), norm.eps, row);
-      }
+      apply(ws_, norm, input.row(r), row);
       if (hidden() % kGroupCols == 0) kernels_.quantize(x, r, r + 1);
     }
     worker_.wait();
@@ -273,8 +271,8 @@ void route(const Routing& routing, std::span<const float> logits, std::uint32_t 
             [](const Routed& a, const Routed& b) { return a.expert < b.expert; });
 }
 
-void mix_experts(const Worker& worker, Workspace& ws, const Norm& norm, const Moe& moe) {
-  Mixing(worker, ws, moe).run(norm);
+void mix_experts(const Worker& worker, Workspace& ws, const Norm& norm, FloatBuffer& rows, const Moe& moe) {
+  Mixing(worker, ws, moe).run(norm, rows);
 }
 
 }  // namespace partita::internal

@@ -17,8 +17,8 @@ namespace partita::internal {
 void route(const Routing& routing, std::span<const float> logits, std::uint32_t row,
            std::span<Routed> chosen);
 
-/// ws.y = the sum over the chosen experts, ids ascending, of weight * expert(norm(ws.x)), for all rows; then
-/// the shared expert. All workers call it together; ws.y is complete on return.
-void mix_experts(const Worker& worker, Workspace& ws, const Norm& norm, const Moe& moe);
+/// ws.y = the sum over the chosen experts, ids ascending, of weight * expert(norm(rows)); then the shared
+/// expert. rows: of ws.x's width. All workers call it together; ws.y is complete on return.
+void mix_experts(const Worker& worker, Workspace& ws, const Norm& norm, FloatBuffer& rows, const Moe& moe);
 
 }  // namespace partita::internal

@@ -16,7 +16,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
-  layer.attention = llama_attention(in, c, index, RopePairs::kAdjacent);
+  layer.mixer = llama_attention(in, c, index, RopePairs::kAdjacent);
   Ffn ffn;
   ffn.activation = c.activation;
   in.linears({{"ffn_up", &ffn.up, c.ffn_size, c.hidden_size}});

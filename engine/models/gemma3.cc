@@ -27,8 +27,7 @@ void read(MetadataReader& in, Config& config) {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer = llama_layer(in, c, index, RopePairs::kHalves);
-  layer.attention.q_norm = in.rms("attn_q_norm", c.head_dim);
-  layer.attention.k_norm = in.rms("attn_k_norm", c.head_dim);
+  read_head_norms(in, std::get<Attention>(layer.mixer));
   layer.post = in.rms("post_attention_norm", c.hidden_size);
   layer.ffn_post = in.rms("post_ffw_norm", c.hidden_size);
   return layer;

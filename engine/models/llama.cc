@@ -20,6 +20,16 @@ Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, R
   return a;
 }
 
+void read_head_norms(LayerReader& in, Attention& a) {
+  a.q_norm = in.rms("attn_q_norm", a.widths.key);
+  a.k_norm = in.rms("attn_k_norm", a.widths.key);
+}
+
+void read_projection_norms(LayerReader& in, Attention& a) {
+  a.q_norm = in.rms("attn_q_norm", a.q_width());
+  a.k_norm = in.rms("attn_k_norm", a.k_width());
+}
+
 Ffn llama_ffn(LayerReader& in, const Config& c) {
   Ffn ffn;
   ffn.activation = c.activation;
@@ -52,7 +62,7 @@ Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
-  layer.attention = llama_attention(in, c, index, pairs);
+  layer.mixer = llama_attention(in, c, index, pairs);
   if (c.moe.experts > 0) {
     layer.ffn = llama_moe(in, c, true);  // Mixtral
   } else {

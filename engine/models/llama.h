@@ -13,6 +13,10 @@ namespace partita::internal {
 /// attn_q, attn_k, attn_v and attn_output, with biases where the file has them.
 Attention llama_attention(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
 
+/// attn_q_norm and attn_k_norm: of each head, or of whole projections.
+void read_head_norms(LayerReader& in, Attention& attention);
+void read_projection_norms(LayerReader& in, Attention& attention);
+
 /// ffn_gate, ffn_up and ffn_down.
 Ffn llama_ffn(LayerReader& in, const Config& config);
 

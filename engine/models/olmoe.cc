@@ -10,9 +10,8 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
-  layer.attention = llama_attention(in, c, index, RopePairs::kHalves);
-  layer.attention.q_norm = in.rms("attn_q_norm", layer.attention.q_width());
-  layer.attention.k_norm = in.rms("attn_k_norm", layer.attention.k_width());
+  layer.mixer = llama_attention(in, c, index, RopePairs::kHalves);
+  read_projection_norms(in, std::get<Attention>(layer.mixer));
   layer.ffn = llama_moe(in, c, false);
   return layer;
 }

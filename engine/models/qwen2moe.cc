@@ -12,7 +12,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
-  layer.attention = llama_attention(in, c, index, RopePairs::kHalves);
+  layer.mixer = llama_attention(in, c, index, RopePairs::kHalves);
   Moe moe = llama_moe(in, c, false);
   in.linears({{"ffn_gate_inp_shexp", &moe.shared_gate, 1, c.hidden_size}});
   layer.ffn = std::move(moe);

@@ -7,8 +7,7 @@ namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer = llama_layer(in, c, index, RopePairs::kHalves);
-  layer.attention.q_norm = in.rms("attn_q_norm", c.head_dim);
-  layer.attention.k_norm = in.rms("attn_k_norm", c.head_dim);
+  read_head_norms(in, std::get<Attention>(layer.mixer));
   return layer;
 }
 

@@ -9,7 +9,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("post_attention_norm", c.hidden_size);
-  layer.attention = llama_attention(in, c, index, RopePairs::kHalves);
+  layer.mixer = llama_attention(in, c, index, RopePairs::kHalves);
   layer.ffn = llama_ffn(in, c);
   return layer;
 }

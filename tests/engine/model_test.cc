@@ -65,6 +65,7 @@ TEST_CASE("Every weight of every type arrives exactly") {
 
       const std::size_t last = spec.layers - 1, d = spec.head_dim;
       const Layer& layer = model->layers()[last];
+      const auto& attention = std::get<Attention>(layer.mixer);
       const auto tensor = [&](const std::string& name) {
         return dequantized(gguf, "blk." + std::to_string(last) + "." + name + ".weight");
       };
@@ -74,17 +75,17 @@ TEST_CASE("Every weight of every type arrives exactly") {
             const std::size_t head = r / d, i = r % d;
             return head * d + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1);
           };
-      CHECK(holds(layer.attention.q.weight, tensor("attn_q"), rotary));
-      CHECK(holds(layer.attention.k.weight, tensor("attn_k"), rotary));
-      CHECK(holds(layer.attention.v.weight, tensor("attn_v"), kSameRow));
-      CHECK(holds(layer.attention.out.weight, tensor("attn_output"), kSameRow));
+      CHECK(holds(attention.q.weight, tensor("attn_q"), rotary));
+      CHECK(holds(attention.k.weight, tensor("attn_k"), rotary));
+      CHECK(holds(attention.v.weight, tensor("attn_v"), kSameRow));
+      CHECK(holds(attention.out.weight, tensor("attn_output"), kSameRow));
       CHECK(holds(std::get<Ffn>(layer.ffn).gate.weight, tensor("ffn_gate"), kSameRow));
       CHECK(holds(std::get<Ffn>(layer.ffn).up.weight, tensor("ffn_up"), kSameRow));
       CHECK(holds(std::get<Ffn>(layer.ffn).down.weight, tensor("ffn_down"), kSameRow));
       CHECK(layer.pre.weight == tensor("attn_norm"));
       CHECK(layer.ffn_pre.weight == tensor("ffn_norm"));
-      CHECK(layer.attention.q_norm.weight == (spec.gemma() ? tensor("attn_q_norm") : Vector()));
-      CHECK(layer.attention.k_norm.weight == (spec.gemma() ? tensor("attn_k_norm") : Vector()));
+      CHECK(attention.q_norm.weight == (spec.gemma() ? tensor("attn_q_norm") : Vector()));
+      CHECK(attention.k_norm.weight == (spec.gemma() ? tensor("attn_k_norm") : Vector()));
       CHECK(layer.post.weight == (spec.gemma() ? tensor("post_attention_norm") : Vector()));
       CHECK(layer.ffn_post.weight == (spec.gemma() ? tensor("post_ffw_norm") : Vector()));
     }
@@ -100,7 +101,7 @@ TEST_CASE("Biases of Q and K are reordered with the rows of their matrices") {
   writer.add_tensor("blk.0.attn_q.bias", Dtype::kF32, {bias.size()}, std::span<const float>(bias));
   const TinyFile file(writer);
   const auto model = load(file.gguf(), {.exact = true});
-  const Vector& packed = model->layers()[0].attention.q.bias;
+  const Vector& packed = std::get<Attention>(model->layers()[0].mixer).q.bias;
   REQUIRE(packed.size() == bias.size());
   const std::size_t d = spec.head_dim;
   for (std::size_t r = 0; r < packed.size();
@@ -108,7 +109,7 @@ TEST_CASE("Biases of Q and K are reordered with the rows of their matrices") {
     const std::size_t i = r % d;
     CHECK(packed[r] == static_cast<float>(r - i + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1)));
   }
-  CHECK(model->layers()[0].attention.k.bias.empty());
+  CHECK(std::get<Attention>(model->layers()[0].mixer).k.bias.empty());
 }
 
 TEST_CASE("A tied head is the embedding, and embeddings are scaled") {

@@ -47,7 +47,7 @@ std::int32_t argmax(std::span<const float> logits) {
 
 Runner::Runner(std::shared_ptr<const Transformer> model, int threads, std::size_t background)
     : model_(std::move(model)),
-      pool_(model_->state_shapes(), model_->kv_type(), 0),
+      pool_(model_->states(), model_->kv_type(), 0),
       engine_(model_, threads, kMaxRows) {
   for (std::size_t i = 0; i < background; ++i) background_.push_back({KvSequence(pool_), {}});
 }

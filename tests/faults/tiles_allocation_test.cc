@@ -26,7 +26,7 @@ TEST_CASE("Memory runs out in oneDNN's products") {
   for (const int threads : {1, 2}) {
     sweep_allocations("a step of matrix tiles", [&]() -> Result<std::string> {
       Engine engine(model, threads, 128, TileType::kF32);
-      KvPool pool(model->state_shapes(), model->kv_type(), 0);
+      KvPool pool(model->states(), model->kv_type(), 0);
       KvSequence sequence(pool);
       std::vector<float> hidden(model->config().hidden_size);
       const Chunk chunk{&sequence, tokens, Role::kPrompt, 1};

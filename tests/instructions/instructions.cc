@@ -18,7 +18,7 @@ class Work {
       : file_(spec(dtype)),
         model_(load(file_.gguf(), {})),
         engine_(model_, 1, kPrompt),
-        pool_(model_->state_shapes(), model_->kv_type(), 0),
+        pool_(model_->states(), model_->kv_type(), 0),
         sequence_(pool_),
         head_(make_dense_head(model_->output().root.weight, model_->kernels())),
         scratch_(head_->make_scratch(1, 1)),

@@ -72,7 +72,7 @@ TEST_CASE("A preempted request gives up the pages of both tracks") {
   const ChatModelFile file;
   const Model model = must(Model::open(file.path()));
   const LoadedModel& impl = model.impl();
-  KvPool pool(impl.transformer->state_shapes(), impl.transformer->kv_type(), 6 * kPage);
+  KvPool pool(impl.transformer->states(), impl.transformer->kv_type(), 6 * kPage);
   REQUIRE(pool.page_bytes(0) == kPage);
   KvSequence first(pool), own(pool), negative(pool);
   Sequence needy = must(Sequence::create(impl, request_of(200, 0, 9), first));

@@ -92,7 +92,7 @@ TEST_CASE("Short prompts overtake a long one, which still gets its part") {
 /// and 1 ms for every prompt row.
 struct Planned {
   explicit Planned(const Model& of)
-      : model(of.impl()), pool(model.transformer->state_shapes(), model.transformer->kv_type(), 0) {
+      : model(of.impl()), pool(model.transformer->states(), model.transformer->kv_type(), 0) {
     for (int i = 0; i < 50; ++i) {
       planner.learn({.count = 3}, {}, 10e-3);
       planner.learn({.count = 3}, {.count = 10}, 20e-3);

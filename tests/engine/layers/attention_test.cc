@@ -34,7 +34,7 @@ struct Case {
     spec.attention_sinks = shape.sinks;
     const TinyFile file(spec);
     model = load(file.gguf(), with_attention(spec, {}));
-    pool = std::make_unique<KvPool>(model->state_shapes(), KvType::kF32, 0);
+    pool = std::make_unique<KvPool>(model->states(), KvType::kF32, 0);
     std::size_t rows = 0;
     for (const auto& [length, asked] : lengths_and_rows) rows += asked;
     ws = std::make_unique<Workspace>(*model, threads, rows + kSpareRows);
@@ -61,7 +61,7 @@ struct Case {
     }
     for (std::size_t r = 0; r < rows + kSpareRows; ++r) {
       for (std::size_t i = 0; i < ws->q.cols(); ++i) ws->q.row(r)[i] = normal(random);
-      std::fill_n(ws->attention.row(r), ws->attention.cols(), kCanary);
+      std::fill_n(ws->mixed.row(r), ws->mixed.cols(), kCanary);
     }
     std::vector<std::size_t> all(rows);
     for (std::size_t r = 0; r < rows; ++r) all[r] = r;
@@ -93,8 +93,7 @@ struct Case {
         for (std::size_t d = 0; d < 16; ++d) out[d] += weight * static_cast<double>(at[width() + d]);
       }
       for (std::size_t d = 0; d < 16; ++d) {
-        const double off =
-            std::abs(out[d] / sum - static_cast<double>(ws->attention.row(row)[head * 16 + d]));
+        const double off = std::abs(out[d] / sum - static_cast<double>(ws->mixed.row(row)[head * 16 + d]));
         worst = off <= worst ? worst : off;
       }
     }
@@ -124,12 +123,13 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
                 c.ws->attention_plans[0].spans);
         c.ws->next_unit = 0;
         Team team(threads);
-        team.run([&](const Worker& worker) { attend(worker, *c.ws, c.ws->attention_plans[0], 0); });
+        team.run([&](const Worker& worker) {
+          attend(worker, *c.ws, c.ws->attention_plans[0], std::get<Attention>(c.model->layers()[0].mixer));
+        });
         const std::size_t rows = c.ws->rows.size();
         for (std::size_t r = 0; r < rows; ++r) REQUIRE(c.error(r) < 2e-5);
         for (std::size_t r = rows; r < rows + kSpareRows; ++r) {
-          for (std::size_t i = 0; i < c.ws->attention.cols(); ++i)
-            REQUIRE(c.ws->attention.row(r)[i] == kCanary);
+          for (std::size_t i = 0; i < c.ws->mixed.cols(); ++i) REQUIRE(c.ws->mixed.row(r)[i] == kCanary);
         }
       }
     }

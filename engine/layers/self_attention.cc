@@ -1,0 +1,110 @@
+#include "engine/layers/self_attention.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "engine/layers/attention.h"
+#include "engine/layers/products.h"
+
+namespace partita::internal {
+namespace {
+
+/// Applies the norm and RoPE of queries or keys to one head of a row, in place.
+void norm_and_rope(Workspace& ws, const Attention& attention, const Norm& norm, std::size_t r, float* head) {
+  if (norm.weight.size() == attention.widths.key) apply(ws, norm, head, head);
+  if (attention.rope == kNoRope) return;
+  ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
+                          ws.cos[attention.rope].cols());
+}
+
+/// Applies a norm of whole projections to the queries or keys of all rows. One of single heads is left to
+/// norm_and_rope().
+void norm_projection(const Worker& worker, Workspace& ws, const Attention& a, const Norm& norm,
+                     FloatBuffer& rows) {
+  if (norm.empty() || norm.weight.size() == a.widths.key) return;
+  const auto [first, last] = worker.share(ws.rows.size());
+  for (std::size_t r = first; r < last; ++r) {
+    float* row = rows.row(r, norm.weight.size());
+    apply(ws, norm, row, row);
+  }
+  worker.wait();
+}
+
+/// Prepares the queries of all rows for attend().
+void finish_queries(const Worker& worker, Workspace& ws, const Attention& a) {
+  norm_projection(worker, ws, a, a.q_norm, ws.q);
+  const auto [first, last] = worker.share(ws.rows.size() * a.heads);
+  for (std::size_t i = first; i < last; ++i) {
+    const std::size_t r = i / a.heads, head = i % a.heads;
+    norm_and_rope(ws, a, a.q_norm, r, ws.q.row(r, a.q_width()) + head * a.widths.key);
+  }
+}
+
+/// A head that is followed by zeros up to its padded width.
+class PaddedHead {
+ public:
+  const float* of(const float* head, std::size_t width, std::size_t padded) {
+    if (width == padded) return head;
+    std::copy_n(head, width, copy_);
+    std::fill(copy_ + width, copy_ + padded, 0.0F);
+    return copy_;
+  }
+
+ private:
+  float copy_[kMaxHeadDim];
+};
+
+/// Appends the keys and values of all rows to the KV cache.
+void append_keys(const Worker& worker, Workspace& ws, const Attention& a) {
+  norm_projection(worker, ws, a, a.k_norm, ws.k);
+  PaddedHead padded_key, padded_value;
+  const auto [first, last] = worker.share(ws.rows.size() * a.kv.heads);
+  for (std::size_t i = first; i < last; ++i) {
+    const std::size_t r = i / a.kv.heads, head = i % a.kv.heads;
+    float* key = ws.k.row(r, a.k_width()) + head * a.widths.key;
+    const float* value = ws.v.row(r, a.v_width()) + head * a.widths.value;
+    norm_and_rope(ws, a, a.k_norm, r, key);
+    const StepRow& row = ws.rows[r];
+    const KvPool& pool = row.sequence->pool();
+    std::byte* page = row.sequence->page(pool.class_of(a.state), row.position / kPageTokens);
+    ws.model.kernels().append(pool.type(), padded_key.of(key, a.widths.key, a.kv.widths.key),
+                              padded_value.of(value, a.widths.value, a.kv.widths.value), a.kv.widths,
+                              static_cast<int>(row.position % kPageTokens),
+                              page + pool.k_offset(a.state, head), page + pool.v_offset(a.state, head));
+  }
+}
+
+void project(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a) {
+  const Activations x = normed(worker, ws, pre, ws.x, {&a.q, &a.k, &a.v});
+  multiply(worker, ws, x, {{a.q, ws.q}, {a.k, ws.k}, {a.v, ws.v}});
+  worker.wait();
+  append_keys(worker, ws, a);
+  finish_queries(worker, ws, a);
+}
+
+/// In the last layer: keys and values of every row, but queries only of the rows whose output is wanted. The
+/// others leave the step.
+void project_last(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a) {
+  const Activations all = normed(worker, ws, pre, ws.x, {&a.k, &a.v});
+  multiply(worker, ws, all, {{a.k, ws.k}, {a.v, ws.v}});
+  worker.wait();
+  append_keys(worker, ws, a);
+  worker.wait();
+  if (worker.index == 0) ws.keep_output_rows();
+  worker.wait();
+  const Activations outputs = normed(worker, ws, pre, ws.x, {&a.q});
+  multiply(worker, ws, outputs, {{a.q, ws.q}});
+  worker.wait();
+  finish_queries(worker, ws, a);
+}
+
+}  // namespace
+
+void mix(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a, bool outputs_only) {
+  if (worker.index == 0) ws.next_unit = 0;
+  (outputs_only ? project_last : project)(worker, ws, pre, a);
+  worker.wait();
+  attend(worker, ws, ws.plan_of(a, outputs_only), a);
+}
+
+}  // namespace partita::internal
