@@ -107,7 +107,7 @@ Result<void> TransformerLoader::check_leftovers() const {
   for (const TensorView& tensor : tensors_.file().tensors()) {
     // RoPE angles: read_config() reads the first; the second, in old files, repeats rope.freq_base.
     if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with(".attn_rot_embd.weight")) continue;
-    if (tensors_.used(tensor.name)) continue;
+    if (tensors_.used(tensor)) continue;
     return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() + "' has a tensor " +
                                               quoted(tensor.name) + ", which no part of the family '" +
                                               config_.family + "' uses: this variant is not supported"};

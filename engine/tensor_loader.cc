@@ -54,10 +54,16 @@ Result<MatrixSizes> TensorLoader::sizes(const std::string& name) const {
                                         std::to_string(kMaxCols)};
 }
 
-Result<TensorView> TensorLoader::fetch(const std::string& name, std::span<const std::uint64_t> shape) {
+Result<TensorView> TensorLoader::fetch(const std::string& name, std::span<const std::uint64_t> shape,
+                                       std::optional<std::size_t> rows) {
   auto tensor = file_.tensor(name, shape);
-  if (tensor) used_.insert(tensor->name);
+  if (tensor) used_rows_[tensor->name] += rows.value_or(shape.front());
   return tensor;
+}
+
+bool TensorLoader::used(const TensorView& tensor) const {
+  const auto found = used_rows_.find(tensor.name);
+  return found != used_rows_.end() && (tensor.shape.size() == 0 || found->second >= tensor.shape[0]);
 }
 
 /// Norms and biases are F32 in every known file; other types cost nothing to read.
@@ -74,13 +80,13 @@ Result<void> TensorLoader::vector(const std::string& name, std::size_t size, Vec
 
 Result<void> TensorLoader::matrix(const std::string& name, std::size_t rows, std::size_t cols,
                                   PackedMatrix& out) {
-  auto packing = prepare(name, rows, cols, {}, out);
+  auto packing = prepare({name, rows, cols}, out);
   if (!packing) return packing.error();
   return pack({&*packing, 1});
 }
 
 Result<void> TensorLoader::linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out) {
-  auto packing = prepare_linear(name, rows, cols, {}, out);
+  auto packing = prepare_linear({name, rows, cols}, out);
   if (!packing) return packing.error();
   return pack({&*packing, 1});
 }
@@ -115,25 +121,39 @@ Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std:
   return pack(list);
 }
 
-Result<Packing> TensorLoader::prepare_linear(const std::string& name, std::size_t rows, std::size_t cols,
-                                             std::vector<std::uint32_t> map, Linear& out) {
-  if (file_.has_tensor(name + ".bias")) {
-    TRY(vector(name + ".bias", rows, out.bias));
-    const Vector in_file = map.empty() ? Vector() : out.bias;
-    for (std::size_t r = 0; r < map.size(); ++r) out.bias[r] = in_file[map[r]];
-  }
-  return prepare(name + ".weight", rows, cols, std::move(map), out.weight);
+Result<void> TensorLoader::bias(const MatrixSource& source, Vector& out) {
+  const std::uint64_t shape[] = {source.tensor_rows()};
+  auto tensor = fetch(source.name, shape, source.rows);
+  if (!tensor) return tensor.error();
+  const auto bytes = file_.read(tensor->bytes, buffers_.front());
+  if (!bytes) return bytes.error();
+  Vector all(source.tensor_rows());
+  codec(tensor->dtype).dequantize(bytes->data(), all.size(), all.data());
+  out.resize(source.rows);
+  for (std::size_t r = 0; r < source.rows; ++r)
+    out[r] = all[source.first + (source.map.empty() ? r : source.map[r])];
+  return report(tensor->bytes.size() / source.tensor_rows() * source.rows);
 }
 
-Result<Packing> TensorLoader::prepare(const std::string& name, std::size_t rows, std::size_t cols,
-                                      std::vector<std::uint32_t> map, PackedMatrix& out) {
-  const std::uint64_t shape[] = {rows, cols};
-  auto tensor = fetch(name, shape);
+Result<Packing> TensorLoader::prepare_linear(MatrixSource source, Linear& out) {
+  const std::string name = std::move(source.name);
+  source.name = name + ".bias";
+  if (file_.has_tensor(source.name)) {
+    TRY(bias(source, out.bias));
+  }
+  source.name = name + ".weight";
+  return prepare(source, out.weight);
+}
+
+Result<Packing> TensorLoader::prepare(const MatrixSource& source, PackedMatrix& out) {
+  const std::uint64_t shape[] = {source.tensor_rows(), source.cols};
+  auto tensor = fetch(source.name, shape, source.rows);
   if (!tensor) return tensor.error();
-  auto matrix = allocate_panels(tensor->dtype, rows, cols, arena_);
+  auto matrix = allocate_panels(tensor->dtype, source.rows, source.cols, arena_);
   if (!matrix) return matrix.error();
   out = *std::move(matrix);
-  return Packing{&out, tensor->bytes, std::move(map)};
+  const std::size_t row_bytes = tensor->bytes.size() / source.tensor_rows();
+  return Packing{&out, tensor->bytes.subspan(source.first * row_bytes, source.rows * row_bytes), source.map};
 }
 
 /// Panels [first, last) of a list of matrices or of one matrix, in units of panels whose rows a map may mix.

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/kernels/panels.h"
@@ -29,6 +30,17 @@ struct Packing {
   PackedMatrix* matrix = nullptr;
   std::span<const std::byte> bytes;  // position in the file
   std::vector<std::uint32_t> map;    // row of the file for each row, within a unit of pack(); empty: identity
+};
+
+/// Where a matrix lies in the file: its rows follow one another in a tensor that may hold others too.
+struct MatrixSource {
+  std::string name;                     // of the tensor
+  std::size_t rows = 0, cols = 0;       // of the matrix
+  std::size_t first = 0;                // its first row in the tensor
+  std::size_t of = 0;                   // rows of the tensor; 0: those of the matrix
+  std::vector<std::uint32_t> map = {};  // row r of the matrix is row first + map[r]; empty: identity
+
+  std::size_t tensor_rows() const { return of > 0 ? of : rows; }
 };
 
 struct MatrixSizes {
@@ -56,12 +68,10 @@ class TensorLoader {
   /// "{name}.weight", and "{name}.bias" if the file has it.
   Result<void> linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out);
 
-  /// Allocates the panels of a matrix; row r of the matrix is row map[r] of the file (empty map: identity).
-  Result<Packing> prepare(const std::string& name, std::size_t rows, std::size_t cols,
-                          std::vector<std::uint32_t> map, PackedMatrix& out);
-  /// The same for "{name}.weight", and reads "{name}.bias", in the same order of rows, if the file has it.
-  Result<Packing> prepare_linear(const std::string& name, std::size_t rows, std::size_t cols,
-                                 std::vector<std::uint32_t> map, Linear& out);
+  /// Allocates the panels of a matrix.
+  Result<Packing> prepare(const MatrixSource& source, PackedMatrix& out);
+  /// The same for "{name}.weight", and reads "{name}.bias", the same rows of it, if the file has it.
+  Result<Packing> prepare_linear(MatrixSource source, Linear& out);
   /// "{name}.weight" [out.size()][rows][cols], and "{name}.bias" [out.size()][rows] if the file has it: a
   /// linear layer of each slice.
   Result<void> stack(const std::string& name, std::size_t rows, std::size_t cols,
@@ -71,11 +81,14 @@ class TensorLoader {
   /// they are in the memory of its node.
   Result<void> pack(std::span<const Packing> list, std::size_t unit = 1);
 
-  /// Whether this tensor of the file was read.
-  bool used(std::string_view name) const { return used_.count(name) != 0; }
+  /// Whether all rows of this tensor of the file were read.
+  bool used(const TensorView& tensor) const;
 
  private:
-  Result<TensorView> fetch(const std::string& name, std::span<const std::uint64_t> shape);
+  /// A tensor, `rows` of whose rows will be read; by default all.
+  Result<TensorView> fetch(const std::string& name, std::span<const std::uint64_t> shape,
+                           std::optional<std::size_t> rows = std::nullopt);
+  Result<void> bias(const MatrixSource& source, Vector& out);
   struct Slice;
   Result<std::size_t> pack_slice(std::span<const Packing> list, const Slice& slice,
                                  std::vector<std::byte>& buffer) const;
@@ -86,9 +99,9 @@ class TensorLoader {
   PanelArena& arena_;
   const int threads_;
   const std::function<bool(float)> progress_;
-  std::size_t total_ = 0, done_ = 0;  // bytes
-  std::unordered_set<std::string_view> used_;
-  std::vector<std::vector<std::byte>> buffers_;  // [threads], for bytes of the file
+  std::size_t total_ = 0, done_ = 0;                             // bytes
+  std::unordered_map<std::string_view, std::size_t> used_rows_;  // of tensors
+  std::vector<std::vector<std::byte>> buffers_;                  // [threads], for bytes of the file
 };
 
 /// Bytes of the panels of all matrices of a file.

@@ -34,6 +34,15 @@ Norm LayerReader::rms(std::string_view name, std::size_t size) {
   return norm;
 }
 
+bool LayerReader::has(std::string_view name) const {
+  return tensors_.file().has_tensor(prefix_ + std::string(name) + ".weight");
+}
+
+bool LayerReader::has(std::string_view name, std::size_t rows) const {
+  const TensorView* tensor = tensors_.file().find_tensor(prefix_ + std::string(name) + ".weight");
+  return tensor != nullptr && tensor->shape.size() > 0 && tensor->shape[0] == rows;
+}
+
 void LayerReader::linears(std::initializer_list<Part> parts) {
   if (error_) return;
   if (auto done = read(parts); !done) error_ = done.error();
@@ -53,10 +62,9 @@ Result<void> LayerReader::read_stack(const Stack& stack, std::span<Ffn> experts)
 Result<void> LayerReader::read(std::initializer_list<Part> parts) {
   std::vector<Packing> list;
   for (const Part& part : parts) {
-    const std::string name = prefix_ + std::string(part.name);
-    std::vector<std::uint32_t> map;
-    if (part.pairs == RopePairs::kAdjacent) map = rows_of_adjacent_pairs(part.rows, head_dim_);
-    auto packing = tensors_.prepare_linear(name, part.rows, part.cols, std::move(map), *part.to);
+    MatrixSource source{prefix_ + std::string(part.name), part.rows, part.cols, part.first, part.of};
+    if (part.pairs == RopePairs::kAdjacent) source.map = rows_of_adjacent_pairs(part.rows, head_dim_);
+    auto packing = tensors_.prepare_linear(std::move(source), *part.to);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));
   }

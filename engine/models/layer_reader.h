@@ -35,12 +35,19 @@ class LayerReader {
   /// An RMS norm of `size` elements.
   Norm rms(std::string_view name, std::size_t size);
 
-  /// Where a matrix [rows][cols] goes, with its bias if the file has one.
+  /// Whether the layer has the tensor "{name}.weight"; with these many rows.
+  bool has(std::string_view name) const;
+  bool has(std::string_view name, std::size_t rows) const;
+
+  /// Where a matrix [rows][cols] goes, with its bias if the file has one. It may be a part of a tensor that
+  /// holds several matrices one after the other.
   struct Part {
     std::string_view name;
     Linear* to;
     std::size_t rows, cols;
     RopePairs pairs = RopePairs::kNone;
+    std::size_t first = 0;  // its first row in the tensor
+    std::size_t of = 0;     // rows of the tensor; 0: those of the matrix
   };
   /// Matrices that a step multiplies together: their panels are packed as one list.
   void linears(std::initializer_list<Part> parts);

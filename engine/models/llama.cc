@@ -4,6 +4,21 @@
 #include "engine/models/family.h"
 
 namespace partita::internal {
+namespace {
+
+void read_qkv(LayerReader& in, const Config& c, Attention& a, RopePairs pairs) {
+  const std::size_t q = a.q_width(), k = a.k_width(), v = a.v_width(), all = q + k + v;
+  if (in.has("attn_qkv")) {
+    return in.linears({{"attn_qkv", &a.q, q, c.hidden_size, pairs, 0, all},
+                       {"attn_qkv", &a.k, k, c.hidden_size, pairs, q, all},
+                       {"attn_qkv", &a.v, v, c.hidden_size, RopePairs::kNone, q + k, all}});
+  }
+  in.linears({{"attn_q", &a.q, q, c.hidden_size, pairs},
+              {"attn_k", &a.k, k, c.hidden_size, pairs},
+              {"attn_v", &a.v, v, c.hidden_size}});
+}
+
+}  // namespace
 
 Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
   const LayerKind& kind = c.layer_kinds[index];
@@ -13,9 +28,7 @@ Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, R
   a.kv = {c.kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
   a.rope = kind.rope;
-  in.linears({{"attn_q", &a.q, a.q_width(), c.hidden_size, pairs},
-              {"attn_k", &a.k, a.k_width(), c.hidden_size, pairs},
-              {"attn_v", &a.v, a.v_width(), c.hidden_size}});
+  read_qkv(in, c, a, pairs);
   in.linears({{"attn_output", &a.out, c.hidden_size, a.out_width()}});
   return a;
 }
@@ -33,8 +46,14 @@ void read_projection_norms(LayerReader& in, Attention& a) {
 Ffn llama_ffn(LayerReader& in, const Config& c) {
   Ffn ffn;
   ffn.activation = c.activation;
-  in.linears({{"ffn_gate", &ffn.gate, c.ffn_size, c.hidden_size}});
-  in.linears({{"ffn_up", &ffn.up, c.ffn_size, c.hidden_size}});
+  const std::size_t rows = c.ffn_size, both = 2 * rows;
+  if (!in.has("ffn_gate") && in.has("ffn_up", both)) {
+    in.linears({{"ffn_up", &ffn.gate, rows, c.hidden_size, RopePairs::kNone, 0, both}});
+    in.linears({{"ffn_up", &ffn.up, rows, c.hidden_size, RopePairs::kNone, rows, both}});
+  } else {
+    in.linears({{"ffn_gate", &ffn.gate, rows, c.hidden_size}});
+    in.linears({{"ffn_up", &ffn.up, rows, c.hidden_size}});
+  }
   in.linears({{"ffn_down", &ffn.down, c.hidden_size, c.ffn_size}});
   return ffn;
 }

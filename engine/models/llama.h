@@ -10,14 +10,14 @@
 
 namespace partita::internal {
 
-/// attn_q, attn_k, attn_v and attn_output, with biases where the file has them.
+/// attn_q, attn_k and attn_v, or the three in attn_qkv, and attn_output, with biases where the file has them.
 Attention llama_attention(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
 
 /// attn_q_norm and attn_k_norm: of each head, or of whole projections.
 void read_head_norms(LayerReader& in, Attention& attention);
 void read_projection_norms(LayerReader& in, Attention& attention);
 
-/// ffn_gate, ffn_up and ffn_down.
+/// ffn_gate and ffn_up, or both in ffn_up, and ffn_down.
 Ffn llama_ffn(LayerReader& in, const Config& config);
 
 /// A router and ffn_gate_exps, ffn_up_exps and ffn_down_exps, and the shared expert if Config::moe has one,

@@ -112,6 +112,60 @@ TEST_CASE("Biases of Q and K are reordered with the rows of their matrices") {
   CHECK(std::get<Attention>(model->layers()[0].mixer).k.bias.empty());
 }
 
+TEST_CASE("Matrices that lie in one tensor are read as if each had its own") {
+  for (const TinySpec& spec : {tiny_llama(Dtype::kQ4_1), tiny_qwen(2, Dtype::kF32)}) {
+    INFO(describe(spec));
+    const TinyFile apart(spec);
+    GgufWriter writer = tiny_metadata(spec);
+    // Adds the tensors `parts` of a layer, one after the other, as one tensor.
+    const auto join = [&](const std::string& layer, std::initializer_list<const char*> parts,
+                          const std::string& name) {
+      std::vector<std::byte> bytes;
+      const TensorView* tensor = nullptr;
+      std::uint64_t rows = 0;
+      for (const char* part : parts) {
+        tensor = apart.gguf().find_tensor(layer + part + name.substr(name.rfind('.')));
+        if (tensor == nullptr) return;
+        rows += tensor->shape[0];
+        bytes.insert(bytes.end(), tensor->bytes.begin(), tensor->bytes.end());
+      }
+      std::vector<std::uint64_t> shape{rows};
+      if (tensor->shape.size() > 1) shape.push_back(tensor->shape[1]);
+      writer.add_tensor(layer + name, tensor->dtype, shape, bytes);
+    };
+    for (std::uint32_t i = 0; i < spec.layers; ++i) {
+      const std::string layer = "blk." + std::to_string(i) + ".";
+      join(layer, {"attn_q", "attn_k", "attn_v"}, "attn_qkv.weight");
+      join(layer, {"attn_q", "attn_k", "attn_v"}, "attn_qkv.bias");
+      join(layer, {"ffn_gate", "ffn_up"}, "ffn_up.weight");
+    }
+    for (const TensorView& tensor : apart.gguf().tensors()) {
+      const auto part = [&](const char* name) { return tensor.name.find(name) != std::string::npos; };
+      if (part(".attn_q.") || part(".attn_k.") || part(".attn_v.") || part(".ffn_gate.") || part(".ffn_up."))
+        continue;
+      writer.add_tensor(tensor.name, tensor.dtype, tensor.shape, tensor.bytes);
+    }
+    const TinyFile joined(writer);
+    const auto expected = load(apart.gguf(), {.exact = true});
+    float progress = 0;
+    const auto found = load(joined.gguf(), {.threads = 3, .exact = true, .progress = [&](float done) {
+                                              progress = done;
+                                              return true;
+                                            }});
+    CHECK(progress == 1);
+    for (std::uint32_t i = 0; i < spec.layers; ++i) {
+      const auto ours = found->layers()[i].linears(), theirs = expected->layers()[i].linears();
+      REQUIRE(ours.size() == theirs.size());
+      for (std::size_t l = 0; l < ours.size(); ++l) {
+        CHECK(ours[l]->bias == theirs[l]->bias);
+        const PackedMatrix &a = ours[l]->weight, &b = theirs[l]->weight;
+        REQUIRE(a.bytes() == b.bytes());
+        CHECK(std::equal(a.storage, a.storage + a.bytes(), b.storage));
+      }
+    }
+  }
+}
+
 TEST_CASE("A tied head is the embedding, and embeddings are scaled") {
   for (const TinySpec& spec : tiny_specs(Dtype::kQ5_1)) {
     INFO(describe(spec));
@@ -240,6 +294,8 @@ TEST_CASE("What is missing, misshapen or left over is named") {
         "'tiny.gguf' has a tensor 'blk.0.attn_sinks.weight', which no part of the family 'llama' uses: this "
         "variant is not supported");
   CHECK(error_of(with_extra("blk.2.attn_norm.weight")).code == ErrorCode::kUnsupported);
+  // A fused tensor beside the parts of one, or with rows that belong to nothing.
+  CHECK(error_of(with_extra("blk.0.attn_qkv.weight")).code == ErrorCode::kBadFile);
   const TinyFile old(with_extra("blk.0.attn_rot_embd.weight"));
   CHECK(Transformer::load(old.gguf(), {.exact = true}).ok());
 }
