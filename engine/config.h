@@ -22,6 +22,11 @@ struct LayerKind {
   std::uint32_t sinks = 0;
 };
 
+/// Sizes of a layer, which differ between the layers of some families. 0: the layer has no attention, no FFN.
+struct LayerSizes {
+  std::uint32_t heads = 0, kv_heads = 0, ffn = 0;
+};
+
 /// Sizes of a mixture of experts; no experts: the model has none.
 struct MoeSizes {
   std::uint32_t experts = 0;
@@ -34,10 +39,10 @@ struct Config {
   std::string model_name;  // general.name, or the file's name
   std::uint32_t layers = 0;
   std::uint32_t hidden_size = 0;
-  std::uint32_t ffn_size = 0;
+  std::vector<LayerSizes> layer_sizes;  // [layers]
+  std::uint32_t ffn_size = 0;           // of these, the largest
+  std::uint32_t heads = 0, kv_heads = 0;
   MoeSizes moe;
-  std::uint32_t heads = 0;
-  std::uint32_t kv_heads = 0;
   std::uint32_t head_dim = 0;
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model

@@ -80,6 +80,9 @@ struct QueryTile {
 };
 inline constexpr int kMaxQueryRows = 48;
 
+/// Channels of a state-space recurrence that are computed together.
+inline constexpr std::size_t kScanChannels = 16;
+
 enum class GateFunction : std::uint8_t { kSilu, kGeluTanh, kReluSquared };
 inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu, GateFunction::kGeluTanh,
                                                   GateFunction::kReluSquared};
@@ -120,6 +123,15 @@ struct Kernels {
 
   /// y = f(gate) * up; in place allowed.
   void (*gate)(GateFunction f, const float* gate, const float* up, std::size_t n, float* y);
+
+  /// y = log(1 + e^x); in place allowed.
+  void (*softplus)(const float* x, std::size_t n, float* y);
+
+  /// One token of a state-space recurrence (Gu and Dao 2023) in kScanChannels channels i: for each place k in
+  /// [0, n), state[k][i] = decay[k * decay_step + i] * state[k][i] + b[k] * input[i]; y[i] = the sum over k
+  /// of c[k] * state[k][i]. decay_step: 0, or kScanChannels.
+  void (*scan)(const float* decay, std::size_t decay_step, const float* input, const float* b, const float* c,
+               std::size_t n, float* state, float* y);
 
   /// Rotates x[0 .. 2 half) in half-split pairs (i, i + half) by the angles whose cos and sin are given,
   /// [half].

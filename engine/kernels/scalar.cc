@@ -194,6 +194,27 @@ void rope(float* x, const float* cos, const float* sin, std::size_t half) {
   }
 }
 
+void softplus(const float* x, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const double v = x[i];
+    y[i] = static_cast<float>((v > 0 ? v : 0 * v) + std::log1p(std::exp(-std::abs(v))));
+  }
+}
+
+void scan(const float* decay, std::size_t decay_step, const float* input, const float* b, const float* c,
+          std::size_t n, float* state, float* y) {
+  double sums[kScanChannels] = {};
+  for (std::size_t k = 0; k < n; ++k) {
+    for (std::size_t i = 0; i < kScanChannels; ++i) {
+      float& s = state[k * kScanChannels + i];
+      const double kept = static_cast<double>(decay[k * decay_step + i]) * static_cast<double>(s);
+      s = static_cast<float>(kept + static_cast<double>(b[k]) * static_cast<double>(input[i]));
+      sums[i] += static_cast<double>(c[k]) * static_cast<double>(s);
+    }
+  }
+  for (std::size_t i = 0; i < kScanChannels; ++i) y[i] = static_cast<float>(sums[i]);
+}
+
 void put(KvElement element, std::byte* at, float value) {
   if (element == KvElement::kF32) {
     std::memcpy(at, &value, 4);
@@ -345,6 +366,8 @@ constexpr Kernels scalar_table() {
                  .rms_norm = rms_norm,
                  .add = add,
                  .gate = gate,
+                 .softplus = softplus,
+                 .scan = scan,
                  .rope = rope,
                  .append = append,
                  .attend = attend,

@@ -4,6 +4,7 @@
 #include "engine/kernels/attention_simd.h"
 #include "engine/kernels/elementwise_simd.h"
 #include "engine/kernels/matmul_simd.h"
+#include "engine/kernels/scan_simd.h"
 #include "engine/kernels/screen_simd.h"
 
 namespace partita::internal {
@@ -34,6 +35,8 @@ constexpr Kernels make_table() {
       .rms_norm = rms_norm<V>,
       .add = add<V>,
       .gate = gate<V>,
+      .softplus = softplus<V>,
+      .scan = scan<V>,
       .rope = rope<V>,
       .append =
           [](KvType type, const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,

@@ -24,14 +24,29 @@ Error unknown_family(const Gguf& file, std::string_view name) {
                                        " families known here; docs/models.md lists them"};
 }
 
-void read_sizes(MetadataReader& keys, Config& config) {
+/// Config::layer_sizes, and the largest of them.
+void read_layer_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
+  const std::uint32_t least = partial_layers ? 0 : 1;
+  const std::size_t layers = config.layers;
+  const auto ffn = keys.counts("feed_forward_length", layers, least, kMaxFfn);
+  const auto heads = keys.counts("attention.head_count", layers, least, kMaxHeads);
+  auto kv_heads = heads;
+  if (keys.has("attention.head_count_kv"))
+    kv_heads = keys.counts("attention.head_count_kv", layers, least, kMaxHeads);
+  for (std::size_t i = 0; i < layers; ++i) config.layer_sizes.push_back({heads[i], kv_heads[i], ffn[i]});
+  config.ffn_size = *std::max_element(ffn.begin(), ffn.end());
+  config.heads = *std::max_element(heads.begin(), heads.end());
+  config.kv_heads = *std::max_element(kv_heads.begin(), kv_heads.end());
+}
+
+void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   config.layers = keys.count("block_count", 1, kMaxLayers);
   config.context_length = keys.count("context_length", 1, kMaxContext);
   config.hidden_size = keys.count("embedding_length", 1, kMaxWidth);
-  config.ffn_size = keys.count("feed_forward_length", 1, kMaxFfn);
-  config.heads = keys.count("attention.head_count", 1, kMaxHeads);
-  config.kv_heads = keys.count("attention.head_count_kv", 1, kMaxHeads, config.heads);
-  config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, config.hidden_size / config.heads);
+  read_layer_sizes(keys, partial_layers, config);
+  // A model without attention has no heads to be of any size.
+  const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
+  config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
   config.moe.experts = keys.count("expert_count", 0, kMaxExperts, 0);
   if (config.moe.experts > 0) {
     config.moe.used = keys.count("expert_used_count", 1, config.moe.experts);
@@ -49,9 +64,10 @@ void check_sizes(MetadataReader& keys, const Config& c) {
   const auto unsupported = [&](std::string_view name, const std::string& rest) {
     keys.fail(ErrorCode::kUnsupported, name, rest);
   };
-  if (c.heads % c.kv_heads != 0) {
-    bad("attention.head_count", "is " + std::to_string(c.heads) + ", and must be a multiple of the " +
-                                    std::to_string(c.kv_heads) + " of attention.head_count_kv");
+  for (const LayerSizes& layer : c.layer_sizes) {
+    if (layer.kv_heads == 0 || (layer.heads > 0 && layer.heads % layer.kv_heads == 0)) continue;
+    bad("attention.head_count", "is " + std::to_string(layer.heads) + ", and must be a multiple of the " +
+                                    std::to_string(layer.kv_heads) + " of attention.head_count_kv");
   }
   if (c.head_dim % 2 != 0) {
     unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + ", and RoPE rotates pairs");
@@ -108,7 +124,7 @@ Result<Config> read_family(const Gguf& file, const Family& family) {
   config.model_name = name ? std::string(*name) : file_stem(file.path());
 
   MetadataReader keys(file, family.name);
-  read_sizes(keys, config);
+  read_sizes(keys, family.partial_layers, config);
   if (!keys.error()) check_sizes(keys, config);
   if (!keys.error()) refuse_unsupported_features(keys, config);
   if (keys.error()) return *keys.error();

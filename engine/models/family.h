@@ -14,6 +14,9 @@ namespace partita::internal {
 struct Family {
   std::string_view name;  // general.architecture
 
+  /// Layers may lack attention or an FFN: files give them 0 heads or an FFN of 0.
+  bool partial_layers = false;
+
   /// Fills what the family decides: Config::layer_kinds and Config::rope, and where they differ from Llama's
   /// the activation and the scales. The sizes are filled in already.
   void (*read)(MetadataReader& in, Config& config);

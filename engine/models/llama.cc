@@ -23,9 +23,9 @@ void read_qkv(LayerReader& in, const Config& c, Attention& a, RopePairs pairs) {
 Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
   const LayerKind& kind = c.layer_kinds[index];
   Attention a;
-  a.heads = c.heads;
+  a.heads = c.layer_sizes[index].heads;
   a.widths = {c.head_dim, c.head_dim};
-  a.kv = {c.kv_heads, a.widths.padded(), kind.window, kind.sinks};
+  a.kv = {c.layer_sizes[index].kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
   a.rope = kind.rope;
   read_qkv(in, c, a, pairs);

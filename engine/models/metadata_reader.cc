@@ -43,6 +43,26 @@ std::uint32_t MetadataReader::count(std::string_view name, std::uint32_t min, st
   return min;
 }
 
+std::vector<std::uint32_t> MetadataReader::counts(std::string_view name, std::size_t size, std::uint32_t min,
+                                                  std::uint32_t max, std::optional<std::uint32_t> missing) {
+  const GgufValue* value = file_.find(key(name));
+  if (value == nullptr || !std::holds_alternative<GgufArray>(*value))
+    return std::vector<std::uint32_t>(size, count(name, min, max, missing));
+  const auto& array = std::get<GgufArray>(*value);
+  std::vector<std::uint32_t> out(size, min);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::optional<std::uint64_t> found = array.uint_at(i);
+    if (!found || *found < min || *found > max) {
+      fail(ErrorCode::kBadFile, name,
+           "must have " + std::to_string(size) + " elements, whole numbers between " + std::to_string(min) +
+               " and " + std::to_string(max));
+      return out;
+    }
+    out[i] = static_cast<std::uint32_t>(*found);
+  }
+  return out;
+}
+
 double MetadataReader::number(std::string_view name, double min, double max, std::optional<double> missing) {
   auto found = missing ? file_.get_float(key(name), *missing) : file_.get_float(key(name));
   if (!found) {

@@ -27,6 +27,9 @@ class MetadataReader {
   /// the limits is kBadFile and returns `min`.
   std::uint32_t count(std::string_view name, std::uint32_t min, std::uint32_t max,
                       std::optional<std::uint32_t> missing = std::nullopt);
+  /// The same for each of `size` layers: the first elements of an array, or one number for all.
+  std::vector<std::uint32_t> counts(std::string_view name, std::size_t size, std::uint32_t min,
+                                    std::uint32_t max, std::optional<std::uint32_t> missing = std::nullopt);
   double number(std::string_view name, double min, double max, std::optional<double> missing = std::nullopt);
   bool flag(std::string_view name, bool missing);
 

@@ -109,6 +109,46 @@ TEST_CASE("gemma3: five local layers to one global, two bases, only the global o
   }
 }
 
+TEST_CASE("Head counts and FFN sizes may be given layer by layer") {
+  using Counts = std::vector<std::uint32_t>;
+  const auto with = [](const Counts& heads, const Counts& kv_heads, const Counts& ffn) {
+    GgufWriter writer;
+    writer.add("general.architecture", "llama")
+        .add("llama.block_count", 2u)
+        .add("llama.context_length", 64u)
+        .add("llama.embedding_length", 32u)
+        .add("llama.feed_forward_length", ffn)
+        .add("llama.attention.head_count", heads)
+        .add("llama.attention.head_count_kv", kv_heads)
+        .add("llama.attention.layer_norm_rms_epsilon", 1e-5F)
+        .add_tensor("token_embd.weight", Dtype::kF32, {2, 32},
+                    std::span<const float>(std::vector<float>(64)));
+    const TinyFile file(writer);
+    return read_config(file.gguf());
+  };
+  const auto config = with({2, 4}, {2, 1, 7}, {48, 16});
+  REQUIRE(config.ok());
+  CHECK(config->heads == 4);
+  CHECK(config->kv_heads == 2);
+  CHECK(config->ffn_size == 48);
+  CHECK(config->head_dim == 8);
+  REQUIRE(config->layer_sizes.size() == 2);
+  CHECK(config->layer_sizes[1].heads == 4);
+  CHECK(config->layer_sizes[1].kv_heads == 1);
+  CHECK(config->layer_sizes[1].ffn == 16);
+  require_error(
+      with({2, 4}, {2}, {48, 16}), ErrorCode::kBadFile,
+      "'tiny.gguf': llama.attention.head_count_kv must have 2 elements, whole numbers between 1 and "
+      "4096");
+  require_error(
+      with({2, 4}, {2, 0}, {48, 16}), ErrorCode::kBadFile,
+      "'tiny.gguf': llama.attention.head_count_kv must have 2 elements, whole numbers between 1 and "
+      "4096");
+  require_error(with({2, 4}, {2, 3}, {48, 16}), ErrorCode::kBadFile,
+                "'tiny.gguf': llama.attention.head_count is 4, and must be a multiple of the 3 of "
+                "attention.head_count_kv");
+}
+
 TEST_CASE("gemma3: the pattern of local layers may be given as a period or layer by layer") {
   const TinySpec spec = tiny_gemma3(Dtype::kF32);
   const std::string key = "gemma3.attention.sliding_window_pattern";

@@ -415,6 +415,33 @@ void check_change_basis(const Kernels& fast) {
   }
 }
 
+/// Recurrences of several tokens, so that a wrong state shows too.
+void check_scan(const Kernels& fast) {
+  const Kernels& slow = kernels(Isa::kScalar);
+  for (const std::size_t n : {1, 3, 8, 16, 129}) {
+    for (const std::size_t step : {std::size_t{0}, kScanChannels}) {
+      CAPTURE(n, step);
+      std::vector<float> state = normals(n * kScanChannels, 1), expected_state = state;
+      for (unsigned token = 0; token < 3; ++token) {
+        std::vector<float> decay = normals(step == 0 ? kScanChannels : n * kScanChannels, 4 * token + 2);
+        for (float& d : decay) d = std::exp(-std::abs(d));
+        const std::vector<float> input = normals(kScanChannels, 4 * token + 3);
+        const std::vector<float> b = normals(n, 4 * token + 4), c = normals(n, 4 * token + 5);
+        std::vector<float> y(kScanChannels, kNan), expected = y;
+        fast.scan(decay.data(), step, input.data(), b.data(), c.data(), n, state.data(), y.data());
+        slow.scan(decay.data(), step, input.data(), b.data(), c.data(), n, expected_state.data(),
+                  expected.data());
+        const double bound = 1e-6 * static_cast<double>(n + 3);
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < kScanChannels; ++i) wrong += !close(y[i], expected[i], bound);
+        for (std::size_t i = 0; i < state.size(); ++i)
+          wrong += !close(state[i], expected_state[i], 1e-6 * (1 + std::abs(expected_state[i])));
+        CHECK(wrong == 0);
+      }
+    }
+  }
+}
+
 void check_elementwise(const Kernels& fast) {
   const Kernels& slow = kernels(Isa::kScalar);
   for (const std::size_t n : {1, 7, 16, 31, 48, 577}) {
@@ -436,6 +463,11 @@ void check_elementwise(const Kernels& fast) {
       slow.gate(f, x.data(), w.data(), n, b.data());
       compare(a, b, 1e-6);
     }
+    fast.softplus(x.data(), n, a.data());
+    slow.softplus(x.data(), n, b.data());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < n; ++i) wrong += !close(a[i], b[i], 3e-7 * std::abs(b[i]));
+    CHECK(wrong == 0);
     a = b = x;
     fast.add(w.data(), n, a.data());
     slow.add(w.data(), n, b.data());
@@ -459,8 +491,17 @@ void check_elementwise(const Kernels& fast) {
     CHECK(out[4] == 0);
     CHECK(std::isnan(out[5]));
   }
+  float soft[6];
+  fast.softplus(extreme, 6, soft);
+  CHECK(std::abs(soft[0]) < 1e-37F);
+  CHECK(std::abs(soft[1]) < 1e-30F);
+  CHECK(soft[2] == 100);
+  CHECK(soft[3] == 1000);
+  CHECK(close(soft[4], std::log(2.0F), 1e-7));
+  CHECK(std::isnan(soft[5]));
   check_max(fast);
   check_exponentials(fast);
+  check_scan(fast);
 }
 
 void check_attention(const Kernels& fast) {
