@@ -92,7 +92,8 @@ std::vector<float> Runner::step(std::vector<Chunk> chunks) {
 }
 
 Chunk Runner::next_chunk(BackgroundSequence& other) {
-  if (other.sequence.length() > 200) other.sequence.truncate(random_() % 100);
+  const std::size_t most = std::min<std::size_t>(200, model_->config().context_length - 12);
+  if (other.sequence.length() > most) other.sequence.truncate(random_() % (most / 2));
   const bool generates = other.sequence.length() != 0 && random_() % 2 == 0;
   other.tokens = random_tokens(generates ? 1 : 1 + random_() % 12, model_->config().vocab_size, random_());
   const std::size_t outputs = random_() % (other.tokens.size() + 1);
@@ -106,6 +107,12 @@ void Runner::poison(KvSequence& sequence, std::size_t more) {
   const std::size_t first = sequence.length(),
                     end = (first + more + kPageTokens - 1) / kPageTokens * kPageTokens;
   for (std::size_t layer = 0; layer < pool_.layers().size(); ++layer) {
+    if (const auto* fixed = std::get_if<FixedShape>(&pool_.layers()[layer])) {
+      const StateStep state = sequence.state_step(layer, more);
+      std::memset(state.after, 0xff, fixed->bytes);
+      if (state.snapshot != nullptr) std::memset(state.snapshot, 0xff, fixed->bytes);
+      continue;
+    }
     const KvShape& kv = std::get<KvShape>(pool_.layers()[layer]);
     for (std::size_t head = 0; head < kv.heads; ++head) {
       for (std::size_t at = first; at < end; ++at) {
