@@ -16,8 +16,14 @@ namespace {
 /// An open model file, from which entries are copied.
 struct Base {
   explicit Base(testing::ChatFile what)
-      : file(std::move(what)), gguf(testing::must(Gguf::open_whole(file.path()))) {}
-  testing::ChatModelFile file;
+      : file(std::make_unique<testing::ChatModelFile>(std::move(what))),
+        gguf(testing::must(Gguf::open_whole(file->path()))) {}
+  /// One of tests/data/families.
+  explicit Base(const char* family)
+      : gguf(
+            testing::must(Gguf::open_whole(std::string(PARTITA_TEST_DATA "/families/") + family + ".gguf"))) {
+  }
+  std::unique_ptr<testing::ChatModelFile> file;
   Gguf gguf;
 };
 
@@ -30,18 +36,48 @@ testing::ChatFile small(testing::TinySpec spec, const std::string& head, bool ba
   return file;
 }
 
-const Gguf& base_model(std::size_t which) {
+/// Models of a family each, with the parts that no other family has.
+constexpr const char* kFamilies[] = {"dbrx",
+                                     "deepseek3",
+                                     "falcon",
+                                     "falcon_h1",
+                                     "gemma2",
+                                     "gemma3n",
+                                     "gemma4_small",
+                                     "glm4moe",
+                                     "gpt2",
+                                     "gpt_oss",
+                                     "granitehybrid_moe_nope",
+                                     "jamba",
+                                     "kimi_linear",
+                                     "lfm2moe",
+                                     "llama4",
+                                     "mamba",
+                                     "mamba2",
+                                     "mimo_v2_flash",
+                                     "minicpm3",
+                                     "mixtral",
+                                     "nemotron_h",
+                                     "phi3_longrope_partial_tied",
+                                     "qwen35",
+                                     "qwen35moe"};
+
+std::vector<Base> open_models() {
   using testing::tiny_gemma3, testing::tiny_llama;
-  static const std::array<std::unique_ptr<const Base>, 8> models = {
-      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "", false)),
-      std::make_unique<Base>(small(tiny_llama(Dtype::kQ8_0), "", false)),
-      std::make_unique<Base>(small(tiny_gemma3(Dtype::kF16), "", false)),
-      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "adaptive", false)),
-      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "classes", false)),
-      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "tree", false)),
-      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "mixture", false)),
-      std::make_unique<Base>(small(tiny_llama(Dtype::kF32), "adaptive", true))};
-  return models[which % models.size()]->gguf;
+  std::vector<Base> all;
+  all.emplace_back(small(tiny_llama(Dtype::kF32), "", false));
+  all.emplace_back(small(tiny_llama(Dtype::kQ8_0), "", false));
+  all.emplace_back(small(tiny_gemma3(Dtype::kF16), "", false));
+  for (const char* head : {"adaptive", "classes", "tree", "mixture"})
+    all.emplace_back(small(tiny_llama(Dtype::kF32), head, false));
+  all.emplace_back(small(tiny_llama(Dtype::kF32), "adaptive", true));
+  for (const char* family : kFamilies) all.emplace_back(family);
+  return all;
+}
+
+const Gguf& base_model(std::size_t which) {
+  static const std::vector<Base> models = open_models();
+  return models[which % models.size()].gguf;
 }
 
 /// The target of a change: an entry or tensor by number, or a name.
