@@ -33,6 +33,9 @@ std::uint32_t MetadataReader::count(std::string_view name, std::uint32_t min, st
                                     std::optional<std::uint32_t> missing) {
   auto found = missing ? file_.get_uint(key(name), *missing) : file_.get_uint(key(name));
   if (!found) {
+    if (const GgufValue* value = file_.find(key(name)); value && std::holds_alternative<GgufArray>(*value)) {
+      fail(ErrorCode::kUnsupported, name, "is an array, and only one number for all layers can be used");
+    }
     fail(found.error());
     return min;
   }

@@ -325,6 +325,7 @@ TEST_CASE("Unsupported features are refused by name, keys of the wrong type too"
   require_error(with("llama.attention.causal", false), ErrorCode::kUnsupported,
                 "'tiny.gguf': llama.attention.causal is false, and only causal models generate text");
   CHECK(with("llama.rope.scaling.type", 3u).error().code == ErrorCode::kBadFile);
+  CHECK(with("llama.expert_count", std::vector<std::int32_t>{8, 8}).error().code == ErrorCode::kUnsupported);
   CHECK(with("llama.expert_count", "eight").error().code == ErrorCode::kBadFile);
   CHECK(with("llama.attention.causal", 1u).error().code == ErrorCode::kBadFile);
 }
