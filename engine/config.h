@@ -44,6 +44,7 @@ struct Config {
   std::uint32_t heads = 0, kv_heads = 0;
   MoeSizes moe;
   std::uint32_t head_dim = 0;
+  std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model
   float norm_eps = 0;

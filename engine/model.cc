@@ -91,7 +91,7 @@ Result<void> TransformerLoader::load() {
 }
 
 Result<void> TransformerLoader::load_layer(std::size_t index) {
-  LayerReader reader(tensors_, index, config_.head_dim, config_.norm_eps);
+  LayerReader reader(tensors_, index, config_);
   model_.layers_.push_back(family_.layer(reader, config_, index));
   if (reader.error()) return *reader.error();
   const auto add_state = [&](auto& mixer) {

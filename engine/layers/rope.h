@@ -12,12 +12,12 @@ inline constexpr std::uint8_t kNoRope = 0xFF;
 /// The token at position p rotates pair i of a head by p * inverse_frequency[i], and scales it by
 /// `magnitude`.
 struct Rope {
-  std::vector<float> inverse_frequency;  // [head_dim / 2]
+  std::vector<float> inverse_frequency;  // [rotated pairs of a head]
   float magnitude = 1;
 };
 
-/// inverse_frequency[i] = base^(-2i / head_dim).
-Rope make_rope(double base, std::uint32_t head_dim);
+/// inverse_frequency[i] = base^(-2i / dims), of the first `dims` dimensions of a head.
+Rope make_rope(double base, std::uint32_t dims);
 
 /// YaRN (Peng et al. 2023): a context of `factor` times `original_context`.
 struct Yarn {

@@ -47,6 +47,7 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   // A model without attention has no heads to be of any size.
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
+  config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
   config.moe.experts = keys.count("expert_count", 0, kMaxExperts, 0);
   if (config.moe.experts > 0) {
     config.moe.used = keys.count("expert_used_count", 1, config.moe.experts);
@@ -72,6 +73,9 @@ void check_sizes(MetadataReader& keys, const Config& c) {
   if (c.head_dim % 2 != 0) {
     unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + ", and RoPE rotates pairs");
   }
+  if (c.rope_dims % 2 != 0) {
+    unsupported("rope.dimension_count", "is " + std::to_string(c.rope_dims) + ", and RoPE rotates pairs");
+  }
   if (c.heads * c.head_dim > kMaxWidth) {
     unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + " for each of " +
                                             std::to_string(c.heads) + " heads, and the limit for all is " +
@@ -87,7 +91,6 @@ void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
     keys.fail(ErrorCode::kUnsupported, name, "is " + std::to_string(found) + ", and " + std::string(why));
   };
   must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
-  must_be("rope.dimension_count", c.head_dim, "only rotary embedding over whole heads can be used");
   if (!keys.flag("attention.causal", true)) {
     keys.fail(ErrorCode::kUnsupported, "attention.causal", "is false, and only causal models generate text");
   }

@@ -7,7 +7,7 @@ namespace partita::internal::models {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
-  config.rope = {in.global_rope(config.head_dim)};
+  config.rope = {in.global_rope(config.rope_dims)};
   const bool hybrid = in.window() != 0;
   read_local_layers(in, 4, 0, hybrid ? kNoRope : 0, config);
 }

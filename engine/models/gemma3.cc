@@ -21,7 +21,7 @@ void read(MetadataReader& in, Config& config) {
   config.attention_scale = attention_scale(config);
   // Five local layers, then a global one. Local layers have a RoPE of a lower, never scaled base.
   const double local_base = in.rope_base("rope.freq_base_swa");
-  config.rope = {in.global_rope(config.head_dim), make_rope(local_base, config.head_dim)};
+  config.rope = {in.global_rope(config.rope_dims), make_rope(local_base, config.rope_dims)};
   read_local_layers(in, 6, 1, 0, config);
 }
 

@@ -10,14 +10,15 @@
 namespace partita::internal {
 namespace {
 
-/// Row h * head_dim + i + b * head_dim / 2 (b = 0, 1) of packed halves is row h * head_dim + 2 i + b of
-/// adjacent pairs.
-std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_t head_dim) {
+/// Row i + b * n / 2 (b = 0, 1) of the n rotated rows of a head in packed halves is row 2 i + b of adjacent
+/// pairs.
+std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_t head_dim,
+                                                  std::uint32_t rotated) {
   std::vector<std::uint32_t> map(rows);
-  const std::uint32_t half = head_dim / 2;
+  const std::uint32_t half = rotated / 2;
   for (std::uint32_t r = 0; r < rows; ++r) {
     const std::uint32_t in_head = r % head_dim;
-    map[r] = r - in_head + 2 * (in_head % half) + in_head / half;
+    map[r] = in_head < rotated ? r - in_head + 2 * (in_head % half) + in_head / half : r;
   }
   return map;
 }
@@ -26,7 +27,7 @@ std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_
 
 Norm LayerReader::rms(std::string_view name, std::size_t size) {
   Norm norm;
-  norm.eps = norm_eps_;
+  norm.eps = config_.norm_eps;
   if (error_) return norm;
   if (auto read = tensors_.vector(prefix_ + std::string(name) + ".weight", size, norm.weight); !read) {
     error_ = read.error();
@@ -63,13 +64,14 @@ Result<void> LayerReader::read(std::initializer_list<Part> parts) {
   std::vector<Packing> list;
   for (const Part& part : parts) {
     MatrixSource source{prefix_ + std::string(part.name), part.rows, part.cols, part.first, part.of};
-    if (part.pairs == RopePairs::kAdjacent) source.map = rows_of_adjacent_pairs(part.rows, head_dim_);
+    if (part.pairs == RopePairs::kAdjacent)
+      source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.rope_dims);
     auto packing = tensors_.prepare_linear(std::move(source), *part.to);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));
   }
   // In units of whole heads, whose rows a map mixes.
-  return tensors_.pack(list, std::lcm(head_dim_, kPanelRows) / kPanelRows);
+  return tensors_.pack(list, std::lcm(config_.head_dim, kPanelRows) / kPanelRows);
 }
 
 }  // namespace partita::internal

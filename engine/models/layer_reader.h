@@ -8,27 +8,26 @@
 #include <string>
 #include <string_view>
 
+#include "engine/config.h"
 #include "engine/layers/layer.h"
 #include "engine/tensor_loader.h"
 #include "partita/result.hpp"
 
 namespace partita::internal {
 
-/// Which elements of a head rotate together in the file's rows of Q and K. Packed rows are always in halves.
+/// Which of the n rotated elements of a head, its first, rotate together in the file's rows of Q and K.
+/// Packed rows are always in halves.
 enum class RopePairs : std::uint8_t {
   kNone,      // no rotary rows
-  kHalves,    // (i, i + head_dim / 2)
+  kHalves,    // (i, i + n / 2)
   kAdjacent,  // (2i, 2i + 1)
 };
 
 /// Reads "blk.{index}.{name}.weight" and ".bias". The first error is kept; what is read after it stays empty.
 class LayerReader {
  public:
-  LayerReader(TensorLoader& tensors, std::size_t index, std::uint32_t head_dim, float norm_eps)
-      : tensors_(tensors),
-        prefix_("blk." + std::to_string(index) + "."),
-        head_dim_(head_dim),
-        norm_eps_(norm_eps) {}
+  LayerReader(TensorLoader& tensors, std::size_t index, const Config& config)
+      : tensors_(tensors), prefix_("blk." + std::to_string(index) + "."), config_(config) {}
 
   const std::optional<Error>& error() const { return error_; }
 
@@ -67,8 +66,7 @@ class LayerReader {
 
   TensorLoader& tensors_;
   const std::string prefix_;
-  const std::uint32_t head_dim_;
-  const float norm_eps_;
+  const Config& config_;
   std::optional<Error> error_;
 };
 

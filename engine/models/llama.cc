@@ -108,7 +108,7 @@ void read_local_layers(MetadataReader& in, std::uint32_t missing_period, std::ui
 
 void read_uniform_layers(MetadataReader& in, Config& config) {
   const std::uint32_t window = in.window();
-  config.rope = {in.global_rope(config.head_dim)};
+  config.rope = {in.global_rope(config.rope_dims)};
   config.layer_kinds.assign(config.layers, LayerKind{window, 0});
 }
 

@@ -145,9 +145,9 @@ Yarn MetadataReader::yarn() {
   return yarn;
 }
 
-Rope MetadataReader::global_rope(std::uint32_t head_dim) {
+Rope MetadataReader::global_rope(std::uint32_t dims) {
   const double base = rope_base("rope.freq_base");
-  Rope rope = make_rope(base, head_dim);
+  Rope rope = make_rope(base, dims);
   const std::string_view scaling = text("rope.scaling.type", "linear");
   if (scaling == "linear") {
     const double old_key = number("rope.scale_linear", 1 / kMaxRopeFactor, kMaxRopeFactor, 1);

@@ -45,9 +45,9 @@ class MetadataReader {
   /// The base of a RoPE; 10000 if the file has none.
   double rope_base(std::string_view name);
 
-  /// The RoPE of layers without a window: "rope.freq_base", with the scaling that metadata and the tensor
-  /// rope_freqs.weight give. A scaling other than linear and YaRN is kUnsupported.
-  Rope global_rope(std::uint32_t head_dim);
+  /// The RoPE of `dims` dimensions of layers without a window: "rope.freq_base", with the scaling that
+  /// metadata and the tensor rope_freqs.weight give. A scaling other than linear and YaRN is kUnsupported.
+  Rope global_rope(std::uint32_t dims);
 
   /// Keeps the error "'{file}': {family}.{name} {rest}".
   void fail(ErrorCode code, std::string_view name, const std::string& rest);

@@ -9,7 +9,7 @@ namespace {
 void read(MetadataReader& in, Config& config) {
   const double local_base =
       in.rope_base(in.has("rope.freq_base_swa") ? "rope.freq_base_swa" : "rope.freq_base");
-  config.rope = {in.global_rope(config.head_dim), make_rope(local_base, config.head_dim)};
+  config.rope = {in.global_rope(config.rope_dims), make_rope(local_base, config.rope_dims)};
   read_local_layers(in, 4, 1, 0, config);
 }
 

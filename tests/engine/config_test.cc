@@ -307,6 +307,15 @@ TEST_CASE("Every size has limits") {
   refused({.base = INFINITY}, "rope.freq_base is inf, and must be between 1 and 1e+12");
 }
 
+TEST_CASE("RoPE may rotate the first dimensions of a head alone") {
+  const auto config =
+      config_with(tiny_llama(Dtype::kF32), [](GgufWriter& w) { w.add("llama.rope.dimension_count", 16u); });
+  REQUIRE(config.ok());
+  CHECK(config->head_dim == 32);
+  REQUIRE(config->rope.front().inverse_frequency.size() == 8);
+  CHECK(config->rope.front().inverse_frequency[4] == 0.01F);  // 10000^(-2 * 4 / 16)
+}
+
 TEST_CASE("Unsupported features are refused by name, keys of the wrong type too") {
   const TinySpec spec = tiny_llama(Dtype::kF32);
   const auto with = [&](const char* key, auto value) {
@@ -316,9 +325,10 @@ TEST_CASE("Unsupported features are refused by name, keys of the wrong type too"
   require_error(
       with("llama.attention.value_length", 64u), ErrorCode::kUnsupported,
       "'tiny.gguf': llama.attention.value_length is 64, and only values as long as keys can be used");
-  require_error(with("llama.rope.dimension_count", 16u), ErrorCode::kUnsupported,
-                "'tiny.gguf': llama.rope.dimension_count is 16, and only rotary embedding over whole heads "
-                "can be used");
+  require_error(with("llama.rope.dimension_count", 15u), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.rope.dimension_count is 15, and RoPE rotates pairs");
+  require_error(with("llama.rope.dimension_count", 34u), ErrorCode::kBadFile,
+                "'tiny.gguf': llama.rope.dimension_count is 34, and must be between 1 and 32");
   CHECK(with("llama.expert_count", 8u).error().code == ErrorCode::kNotFound);  // how many of them are used
   require_error(with("llama.final_logit_softcapping", 30.0f), ErrorCode::kUnsupported,
                 "'tiny.gguf': llama.final_logit_softcapping is 30, and soft caps cannot be used");

@@ -94,7 +94,9 @@ TEST_CASE("Every weight of every type arrives exactly") {
 
 TEST_CASE("Biases of Q and K are reordered with the rows of their matrices") {
   const TinySpec spec = tiny_llama(Dtype::kF32);
+  const std::uint32_t rotated = GENERATE(32u, 12u);
   GgufWriter writer = tiny_metadata(spec);
+  writer.add("llama.rope.dimension_count", rotated);
   add_tiny_tensors(spec, writer);
   std::vector<float> bias(std::size_t{spec.heads} * spec.head_dim);
   for (std::size_t r = 0; r < bias.size(); ++r) bias[r] = static_cast<float>(r);
@@ -104,10 +106,11 @@ TEST_CASE("Biases of Q and K are reordered with the rows of their matrices") {
   const Vector& packed = std::get<Attention>(model->layers()[0].mixer).q.bias;
   REQUIRE(packed.size() == bias.size());
   const std::size_t d = spec.head_dim;
-  for (std::size_t r = 0; r < packed.size();
-       ++r) {  // adjacent pairs (2i, 2i + 1) become halves (i, i + d / 2)
-    const std::size_t i = r % d;
-    CHECK(packed[r] == static_cast<float>(r - i + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1)));
+  // Adjacent pairs (2i, 2i + 1) of the rotated rows become halves (i, i + rotated / 2).
+  for (std::size_t r = 0; r < packed.size(); ++r) {
+    const std::size_t i = r % d, half = rotated / 2;
+    const std::size_t from = i >= rotated ? i : i < half ? 2 * i : 2 * (i - half) + 1;
+    CHECK(packed[r] == static_cast<float>(r - i + from));
   }
   CHECK(std::get<Attention>(model->layers()[0].mixer).k.bias.empty());
 }
