@@ -31,13 +31,25 @@ void clear_slots(KvType type, HeadWidths widths, std::size_t tokens, std::byte* 
   clear(values + scales + tokens * widths.value * value, (kPageTokens - tokens) * widths.value * value);
 }
 
+/// The same for latents.
+void clear_latents(KvType type, std::size_t width, std::size_t tokens, std::byte* page) {
+  const std::size_t token = width * bytes_of(kv_keys(type));
+  std::memset(page + tokens * token, 0, (kPageTokens - tokens) * token);
+}
+
 /// The same for all heads of a page.
 void clear_slots(const KvPool& pool, std::size_t cls, std::size_t tokens, std::byte* page) {
   for (std::size_t layer = 0; layer < pool.layers().size(); ++layer) {
     const auto* kv = std::get_if<KvShape>(&pool.layers()[layer]);
     if (kv == nullptr || pool.class_of(layer) != cls) continue;
-    for (std::size_t head = 0; head < kv->heads; ++head)
-      clear_slots(pool.type(), kv->widths, tokens, page + pool.k_offset(layer, head));
+    for (std::size_t head = 0; head < kv->heads; ++head) {
+      std::byte* at = page + pool.k_offset(layer, head);
+      if (kv->latent) {
+        clear_latents(pool.type(), kv->widths.key, tokens, at);
+      } else {
+        clear_slots(pool.type(), kv->widths, tokens, at);
+      }
+    }
   }
 }
 

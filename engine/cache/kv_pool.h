@@ -5,7 +5,7 @@
 // tokens for all layers of its class. So a class with a window can release pages that are outside the window,
 // independently of the other classes. Inside a page: [layer of the class][kv head]{ K: [4][key width][16], V:
 // [64][value width] } of KvType, the scales of V before it if the type has scales (kernels.h), 64-byte
-// aligned.
+// aligned; of latents, [64][key width] alone.
 //
 // The fixed states of all other layers form a class of their own, the last. Its pages are states after a
 // number of tokens: [layer], each 64-byte aligned.

@@ -20,9 +20,15 @@ struct KvShape {
   /// Attention sinks: with a window, tokens also attend to the first `sinks` keys. A multiple of kPageTokens.
   std::uint32_t sinks = 0;
 
-  /// Of one KV head in one page: K, and K with V.
-  std::size_t key_bytes(KvType type) const { return kv_key_bytes(type, widths.key); }
-  std::size_t head_bytes(KvType type) const { return key_bytes(type) + kv_value_bytes(type, widths.value); }
+  /// Values are the first widths.value columns of the keys, and a page holds both once (latents of
+  /// multi-head latent attention).
+  bool latent = false;
+
+  /// Of one KV head in one page: what precedes V, and K with V.
+  std::size_t key_bytes(KvType type) const { return latent ? 0 : kv_key_bytes(type, widths.key); }
+  std::size_t head_bytes(KvType type) const {
+    return kv_key_bytes(type, widths.key) + (latent ? 0 : kv_value_bytes(type, widths.value));
+  }
 };
 
 /// A state of fixed size that every token replaces (convolutions, state-space models, linear attention).

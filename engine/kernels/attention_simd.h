@@ -149,9 +149,11 @@ struct PageAttention {
     return factor;
   }
 
-  /// out[r] = out[r] * factor[r] + sum over keys of weights[r][key] * v[key]
+  /// out[r] = out[r] * factor[r] + sum over keys of weights[r][key] * v[key]. stride: elements from one value
+  /// to the next.
   [[gnu::noinline]] static void values(const QueryTile& tile, const float* weights_of, const float* factors,
-                                       const std::byte* v, const std::byte* next, int n_keys, float* out) {
+                                       const std::byte* v, const std::byte* next, std::size_t stride,
+                                       int n_keys, float* out) {
     const std::size_t dim = tile.widths.value;
     product<kValue>(
         {static_cast<std::size_t>(tile.rows), static_cast<std::size_t>(n_keys), weights_of, kPageTokens, out,
@@ -160,16 +162,17 @@ struct PageAttention {
         [&](std::size_t row, const float* at) { return V::mul(V::load(at), V::set(factors[row])); },
         [&](std::size_t key, int vector) {
           return load_and_prefetch<kValue>(
-              v, next, kScales + (key * dim + static_cast<std::size_t>(vector) * kWidth) * bytes_of(kValue));
+              v, next,
+              kScales + (key * stride + static_cast<std::size_t>(vector) * kWidth) * bytes_of(kValue));
         });
   }
 
   /// Whether the values of the keys outside [first, last), which are hidden from some row, are finite.
-  [[gnu::noinline]] static bool hidden_values_are_finite(const std::byte* v, std::size_t dim, int first,
+  [[gnu::noinline]] static bool hidden_values_are_finite(const std::byte* v, std::size_t stride, int first,
                                                          int last, int n_keys) {
     F poison = V::set(0.0F);  // becomes NaN at the first value that is not finite
     const auto look = [&](int from, int to) {
-      for (std::size_t i = static_cast<std::size_t>(from) * dim; i < static_cast<std::size_t>(to) * dim;
+      for (std::size_t i = static_cast<std::size_t>(from) * stride; i < static_cast<std::size_t>(to) * stride;
            i += kWidth) {
         const F zero = V::mul(load<kValue>(v + kScales + i * bytes_of(kValue)), V::set(0.0F));
         poison = V::add(poison, zero);
@@ -182,10 +185,19 @@ struct PageAttention {
 
   static void run(const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
+    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, vectors_of(n_keys), s);
+    add_values(tile, page, tile.widths.value, n_keys, s, state);
+  }
+
+  static int vectors_of(int n_keys) { return (n_keys + kWidth - 1) / kWidth; }
+
+  /// Continues the softmax with the scores `s`, [rows][kPageTokens], of a page and its values, `stride`
+  /// elements apart.
+  [[gnu::always_inline]] static void add_values(const QueryTile& tile, const KvPage& page, std::size_t stride,
+                                                int n_keys, float* s, const SoftmaxState& state) {
     float factors[kMaxQueryRows];
-    const int vectors = (n_keys + kWidth - 1) / kWidth;
+    const int vectors = vectors_of(n_keys);
     int all_first = 0, all_last = n_keys;  // keys that all rows attend to
-    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, vectors, s);
     for (int r = 0; r < tile.rows; ++r) {
       const int first = tile.first[r], last = std::min(tile.last[r], n_keys);
       factors[r] = weights(s + r * kPageTokens, page.v, vectors, first, last, state.max[r], state.sum[r]);
@@ -195,9 +207,8 @@ struct PageAttention {
     // 8-bit values are always finite.
     const bool none_hidden = kValue == KvElement::kI8 || (all_first == 0 && all_last == n_keys);
     const std::byte* const next_v = page.next_v != nullptr ? page.next_v : page.v;
-    const std::size_t dim = tile.widths.value;
-    if (none_hidden || hidden_values_are_finite(page.v, dim, all_first, all_last, n_keys))
-      return values(tile, s, factors, page.v, next_v, n_keys, state.out);
+    if (none_hidden || hidden_values_are_finite(page.v, stride, all_first, all_last, n_keys))
+      return values(tile, s, factors, page.v, next_v, stride, n_keys, state.out);
     // A weight of 0 does not hide a value that is not finite, so each row takes only its own keys. The order
     // of the sums is the same.
     for (int r = 0; r < tile.rows; ++r) {
@@ -206,8 +217,8 @@ struct PageAttention {
       const auto row = static_cast<std::size_t>(r);
       const QueryTile one{tile.q + row * tile.widths.key, 1, tile.widths, tile.first + r, tile.last + r};
       values(one, s + r * kPageTokens + first, factors + r,
-             page.v + static_cast<std::size_t>(first) * dim * bytes_of(kValue), next_v, last - first,
-             state.out + row * dim);
+             page.v + static_cast<std::size_t>(first) * stride * bytes_of(kValue), next_v, stride,
+             last - first, state.out + row * tile.widths.value);
     }
   }
 

@@ -16,7 +16,7 @@
 namespace partita::internal {
 
 /// Largest width of a head: that of the supported families; attention keeps one head on its stack.
-inline constexpr std::uint32_t kMaxHeadDim = 512;
+inline constexpr std::uint32_t kMaxHeadDim = 576;
 
 /// The widths of a head of keys (and queries) and of a head of values, at most kMaxHeadDim. Those that
 /// kernels get are multiples of 16.
@@ -53,8 +53,9 @@ constexpr std::size_t kv_value_bytes(KvType type, std::size_t width) {
 }
 
 /// One page of one KV head. K: [4 tiles of 16 tokens][key width][16]; V: scales [64 tokens] in float if the
-/// type has them, then [64 tokens][value width]. next_k, next_v: the page that is processed next, to be
-/// prefetched, or null.
+/// type has them, then [64 tokens][value width]. Latents, of which values are columns, are in k: [64
+/// tokens][key width] of kv_keys(type), as many bytes as K. next_k, next_v: the page that is processed next,
+/// to be prefetched, or null.
 struct KvPage {
   const std::byte* k = nullptr;
   const std::byte* v = nullptr;
@@ -82,6 +83,9 @@ inline constexpr int kMaxQueryRows = 48;
 
 /// Channels of a state-space recurrence that are computed together.
 inline constexpr std::size_t kScanChannels = 16;
+
+/// Queries of a tile that attend to latents are columns: [widths.key][latent_columns(rows)].
+constexpr std::size_t latent_columns(std::size_t rows) { return (rows + 15) / 16 * 16; }
 
 enum class GateFunction : std::uint8_t { kSilu, kGeluTanh, kReluSquared };
 inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu, GateFunction::kGeluTanh,
@@ -145,6 +149,14 @@ struct Kernels {
   /// on the other rows.
   void (*attend)(KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
                  const SoftmaxState& state);
+
+  /// The same for latents: writes one token's latent [width] into slot `token` of a page.
+  void (*append_latent)(KvType type, const float* latent, std::size_t width, int token, std::byte* page);
+
+  /// attend() over the latents of `page.k`: a key is a whole latent, a value its first widths.value columns.
+  /// tile.q: [widths.key][latent_columns(rows)].
+  void (*attend_latent)(KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
+                        const SoftmaxState& state);
 
   /// Merges the partial result `part` into `into` (same rows), as in flash-decoding.
   void (*merge)(const SoftmaxState& part, int rows, std::uint32_t width, const SoftmaxState& into);

@@ -272,24 +272,24 @@ void append(KvType type, const float* k, const float* v, HeadWidths widths, int 
     put(value, v_at + d * bytes_of(value), of_v.inverse != 0 ? v[d] * of_v.inverse : 0.0F);
 }
 
-void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
-  const KvElement key = kv_keys(type), value = kv_values(type);
-  const std::size_t scale_bytes = kv_scale_bytes(type);
+/// Attention with query(row, d), key(token, d) and value(token, d) as factors; scale(token) is that of a
+/// value.
+template <class Query, class Key, class Scale, class Value>
+void attend_to(const QueryTile& tile, int n_keys, const SoftmaxState& state, Query&& query, Key&& key,
+               Scale&& scale, Value&& value) {
   const auto [key_width, value_width] = tile.widths;
   for (int r = 0; r < tile.rows; ++r) {
     const int first = std::max(tile.first[r], 0), last = std::min(tile.last[r], n_keys);
     if (first >= last) continue;
-    const float* q = tile.q + static_cast<std::size_t>(r) * key_width;
-    float* out = state.out + static_cast<std::size_t>(r) * value_width;
+    const auto row = static_cast<std::size_t>(r);
+    float* out = state.out + row * value_width;
     double scores[kPageTokens];
     float max = state.max[r];
     for (int t = first; t < last; ++t) {
       const auto slot = static_cast<std::size_t>(t);
       scores[t] = 0;
-      for (std::size_t d = 0; d < key_width; ++d) {
-        scores[t] +=
-            static_cast<double>(q[d]) * get(key, page.k + key_index(slot, d, key_width) * bytes_of(key));
-      }
+      for (std::size_t d = 0; d < key_width; ++d)
+        scores[t] += static_cast<double>(query(row, d)) * key(slot, d);
       max = std::max(max, static_cast<float>(scores[t]));
     }
     const double factor = std::exp2(static_cast<double>(state.max[r]) - max);
@@ -300,16 +300,50 @@ void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, 
       const auto slot = static_cast<std::size_t>(t);
       const double weight = std::exp2(scores[t] - max);
       sum += weight;
-      float scale = 1;
-      if (scale_bytes != 0) std::memcpy(&scale, page.v + slot * 4, 4);
-      const std::byte* v = page.v + scale_bytes + slot * value_width * bytes_of(value);
-      for (std::size_t d = 0; d < value_width; ++d)
-        values[d] += weight * scale * get(value, v + d * bytes_of(value));
+      const float factor_of_v = scale(slot);
+      for (std::size_t d = 0; d < value_width; ++d) values[d] += weight * factor_of_v * value(slot, d);
     }
     for (std::size_t d = 0; d < value_width; ++d) out[d] = static_cast<float>(values[d]);
     state.max[r] = max;
     state.sum[r] = static_cast<float>(sum);
   }
+}
+
+void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
+  const KvElement key = kv_keys(type), value = kv_values(type);
+  const std::size_t scale_bytes = kv_scale_bytes(type);
+  const auto [key_width, value_width] = tile.widths;
+  attend_to(
+      tile, n_keys, state, [&](std::size_t row, std::size_t d) { return tile.q[row * key_width + d]; },
+      [&](std::size_t t, std::size_t d) {
+        return get(key, page.k + key_index(t, d, key_width) * bytes_of(key));
+      },
+      [&](std::size_t t) {
+        float scale = 1;
+        if (scale_bytes != 0) std::memcpy(&scale, page.v + t * 4, 4);
+        return scale;
+      },
+      [&](std::size_t t, std::size_t d) {
+        return get(value, page.v + scale_bytes + (t * value_width + d) * bytes_of(value));
+      });
+}
+
+void append_latent(KvType type, const float* latent, std::size_t width, int token, std::byte* page) {
+  const KvElement element = kv_keys(type);
+  std::byte* at = page + static_cast<std::size_t>(token) * width * bytes_of(element);
+  for (std::size_t d = 0; d < width; ++d) put(element, at + d * bytes_of(element), latent[d]);
+}
+
+void attend_latent(KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
+                   const SoftmaxState& state) {
+  const KvElement element = kv_keys(type);
+  const std::size_t width = tile.widths.key, columns = latent_columns(static_cast<std::size_t>(tile.rows));
+  const auto latent = [&](std::size_t t, std::size_t d) {
+    return get(element, page.k + (t * width + d) * bytes_of(element));
+  };
+  attend_to(
+      tile, n_keys, state, [&](std::size_t row, std::size_t d) { return tile.q[d * columns + row]; }, latent,
+      [](std::size_t) { return 1.0F; }, latent);
 }
 
 void merge(const SoftmaxState& part, int rows, std::uint32_t width, const SoftmaxState& into) {
@@ -371,6 +405,8 @@ constexpr Kernels scalar_table() {
                  .rope = rope,
                  .append = append,
                  .attend = attend,
+                 .append_latent = append_latent,
+                 .attend_latent = attend_latent,
                  .merge = merge,
                  .finish = finish,
                  .max = max,

@@ -219,6 +219,37 @@ std::string differing_attention(const Kernels& table, KvType cache, HeadWidths w
   return agrees ? "" : "attend";
 }
 
+/// Latents against the definition, which the tests compare with attention over keys and values.
+std::string differing_latents(const Kernels& table, KvType cache, HeadWidths widths) {
+  constexpr int kQueries = 3, kKeys = 18;
+  const Kernels& definition = kernels(Isa::kScalar);
+  Numbers numbers;
+  const std::vector<float> latents = numbers.fractions(kKeys * widths.key);
+  std::vector<float> queries = numbers.fractions(latent_columns(kQueries) * widths.key);
+  for (float& q : queries) q /= std::sqrt(static_cast<float>(widths.key)) * Numbers::kMax;
+  const auto fill = [&](const Kernels& by) {
+    AlignedBytes page(kv_key_bytes(cache, widths.key));
+    if (page.data() == nullptr) throw std::bad_alloc();
+    for (int t = 0; t < kKeys; ++t)
+      by.append_latent(cache, latents.data() + static_cast<std::size_t>(t) * widths.key, widths.key, t,
+                       page.data());
+    return page;
+  };
+  const AlignedBytes got = fill(table), expected = fill(definition);
+  if (std::memcmp(got.data(), expected.data(), got.size()) != 0) return "append_latent";
+  const auto run = [&](const Kernels& by) {
+    const std::int32_t first[kQueries] = {-1, 2, 5}, last[kQueries] = {kKeys, kKeys - 1, 9};
+    std::vector<float> max(kQueries, -std::numeric_limits<float>::infinity()), sum(kQueries);
+    std::vector<float> out(kQueries * widths.value);
+    const QueryTile tile{queries.data(), kQueries, widths, first, last};
+    for (int i = 0; i < 2; ++i)
+      by.attend_latent(cache, tile, {expected.data()}, kKeys, {max.data(), sum.data(), out.data()});
+    out.insert(out.end(), sum.begin(), sum.end());
+    return out;
+  };
+  return all_near(run(table), run(definition), 2e-5F * kKeys) ? "" : "attend_latent";
+}
+
 /// Tests the elementwise kernels on 2 vectors of 16 and a rest.
 std::string differing_elementwise(const Kernels& table, GateFunction gate) {
   constexpr std::size_t kSize = 43;
@@ -335,6 +366,9 @@ std::string differing_kernel(const Kernels& table, const KernelUse& use) {
   std::string differs = differing_elementwise(table, use.gate);
   for (const HeadWidths widths : use.heads) {
     if (differs.empty()) differs = differing_attention(table, use.cache, widths);
+  }
+  for (const HeadWidths widths : use.latents) {
+    if (differs.empty()) differs = differing_latents(table, use.cache, widths);
   }
   return differs;
 }

@@ -21,6 +21,7 @@ struct KernelUse {
       {};  // of the matrices that tiles multiply, where the instruction set has any
   KvType cache = KvType::kF16;
   std::vector<HeadWidths> heads = {{64, 64}};
+  std::vector<HeadWidths> latents = {};  // of keys and of their columns that are values
   GateFunction gate = GateFunction::kSilu;
 };
 

@@ -3,6 +3,7 @@
 
 #include "engine/kernels/attention_simd.h"
 #include "engine/kernels/elementwise_simd.h"
+#include "engine/kernels/latent_simd.h"
 #include "engine/kernels/matmul_simd.h"
 #include "engine/kernels/scan_simd.h"
 #include "engine/kernels/screen_simd.h"
@@ -47,6 +48,14 @@ constexpr Kernels make_table() {
       .attend =
           [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
             for_kv_type<V>(type, [&](auto attention) { attention.run(tile, page, n_keys, state); });
+          },
+      .append_latent =
+          [](KvType type, const float* latent, std::size_t width, int token, std::byte* page) {
+            for_latent_type<V>(type, [&](auto latents) { latents.append(latent, width, token, page); });
+          },
+      .attend_latent =
+          [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
+            for_latent_type<V>(type, [&](auto latents) { latents.run(tile, page, n_keys, state); });
           },
       .merge = merge<V>,
       .finish = finish<V>,

@@ -130,6 +130,19 @@ TEST_CASE("Layers of one window share a class, and offsets are dense and aligned
   CHECK(bytes.k_offset(0, 1) == kSideBytes + 64 * (4 + 16));
 }
 
+TEST_CASE("Latents are kept once, whatever the type of values is") {
+  const StateShape layers[] = {KvShape{.heads = 1, .widths = {48, 32}, .latent = true},
+                               KvShape{.heads = 1, .widths = {16, 16}}};
+  for (const KvType type : kKvTypes) {
+    const KvPool pool(layers, type, 0);
+    const std::size_t latents = 64 * 48 * bytes_of(kv_keys(type));
+    CHECK(pool.v_offset(0, 0) == pool.k_offset(0, 0));
+    CHECK(pool.k_offset(1, 0) == latents);
+    CHECK(pool.page_bytes(0) == latents + kv_key_bytes(type, 16) + kv_value_bytes(type, 16));
+    CHECK(bytes_per_token({layers, 1}, type) == 48 * bytes_of(kv_keys(type)));
+  }
+}
+
 TEST_CASE("New pages are zero, aligned, and only as many as are needed") {
   KvPool pool(small_layers(), KvType::kF16, 0);
   const std::size_t page_set = page_set_of(pool);

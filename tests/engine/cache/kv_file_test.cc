@@ -13,10 +13,11 @@
 namespace partita::internal {
 namespace {
 
-/// Keys are wider than values in the last.
+/// Keys are wider than values in the third; the last has latents, in the class of the second.
 std::vector<StateShape> three_classes() {
   return {KvShape{.heads = 2, .widths = {16, 16}, .window = 100}, KvShape{.heads = 1, .widths = {16, 16}},
-          KvShape{.heads = 2, .widths = {32, 16}, .window = 100, .sinks = 64}};
+          KvShape{.heads = 2, .widths = {32, 16}, .window = 100, .sinks = 64},
+          KvShape{.heads = 1, .widths = {32, 16}, .latent = true}};
 }
 
 /// Writes keys and values of tokens [first, last) with the scalar kernels.
@@ -33,6 +34,12 @@ void append(KvSequence& sequence, std::size_t first, std::size_t last) {
         for (float& x : k) x = static_cast<float>(random() % 2000) / 256 - 4;
         for (float& x : v) x = static_cast<float>(random() % 2000) / 256 - 4;
         std::byte* const page = sequence.page(pool.class_of(layer), t / kPageTokens);
+        if (kv.latent) {
+          kernels(Isa::kScalar)
+              .append_latent(pool.type(), k, kv.widths.key, static_cast<int>(t % kPageTokens),
+                             page + pool.k_offset(layer, head));
+          continue;
+        }
         kernels(Isa::kScalar)
             .append(pool.type(), k, v, kv.widths, static_cast<int>(t % kPageTokens),
                     page + pool.k_offset(layer, head), page + pool.v_offset(layer, head));

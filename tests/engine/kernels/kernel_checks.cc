@@ -185,9 +185,13 @@ struct AttentionCase {
     }
     keys_and_values = normals(static_cast<std::size_t>(n_keys) * (widths.key + widths.value), seed + 1);
   }
+  float* key_of(int t) {
+    return keys_and_values.data() + static_cast<std::size_t>(t) * (widths.key + widths.value);
+  }
+  const float* key_of(int t) const { return const_cast<AttentionCase&>(*this).key_of(t); }
   void fill(const Kernels& kernels) {
     for (int t = 0; t < n_keys; ++t) {
-      const float* at = keys_and_values.data() + static_cast<std::size_t>(t) * (widths.key + widths.value);
+      const float* at = key_of(t);
       kernels.append(type, at, at + widths.key, widths, t, k.data(), v.data());
     }
   }
@@ -213,6 +217,18 @@ struct AttentionCase {
     merged.insert(merged.end(), merged_sum.begin(), merged_sum.end());
     return merged;
   }
+  /// The page twice, then finish(). As run(), but without merges.
+  std::vector<float> continue_twice(const Kernels& kernels) const {
+    const auto count = static_cast<std::size_t>(rows);
+    std::vector<float> max(count, -kInf), sum(count), out(count * widths.value);
+    const SoftmaxState state{max.data(), sum.data(), out.data()};
+    const QueryTile tile{q.data(), rows, widths, first.data(), last.data()};
+    for (int i = 0; i < 2; ++i) kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
+    kernels.finish(state, rows, widths.value);
+    out.insert(out.end(), max.begin(), max.end());
+    out.insert(out.end(), sum.begin(), sum.end());
+    return out;
+  }
 
   KvType type;
   HeadWidths widths;
@@ -221,6 +237,74 @@ struct AttentionCase {
   std::vector<float> q, keys_and_values;
   std::vector<std::int32_t> first, last;
 };
+
+/// One page of latents, and the queries of an AttentionCase.
+struct LatentCase {
+  LatentCase(const AttentionCase& of, const Kernels& by) : plain(of), kernels(by), page(of.k.size()) {
+    std::memset(page.data(), 0xFF, page.size());  // NaN in unwritten slots
+    for (int t = 0; t < plain.n_keys; ++t)
+      kernels.append_latent(plain.type, plain.key_of(t), plain.widths.key, t, page.data());
+  }
+  /// The page twice, for rows [from, from + count). [rows][value width + 2]: out, max, sum.
+  std::vector<float> run(int from, int count) const {
+    const auto rows = static_cast<std::size_t>(count), columns = latent_columns(rows);
+    std::vector<float> q(plain.widths.key * columns), max(rows, -kInf), sum(rows);
+    std::vector<float> out(rows * plain.widths.value);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const float* row = plain.q.data() + (static_cast<std::size_t>(from) + r) * plain.widths.key;
+      for (std::size_t d = 0; d < plain.widths.key; ++d) q[d * columns + r] = row[d];
+    }
+    const QueryTile tile{q.data(), count, plain.widths, plain.first.data() + from, plain.last.data() + from};
+    const SoftmaxState state{max.data(), sum.data(), out.data()};
+    for (int i = 0; i < 2; ++i)
+      kernels.attend_latent(plain.type, tile, {page.data(), nullptr}, plain.n_keys, state);
+    kernels.finish(state, count, plain.widths.value);
+    out.insert(out.end(), max.begin(), max.end());
+    out.insert(out.end(), sum.begin(), sum.end());
+    return out;
+  }
+
+  const AttentionCase& plain;
+  const Kernels& kernels;
+  AlignedBytes page;
+};
+
+/// Latents against attend() of the definition over keys and their first columns as values.
+void check_latent_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys) {
+  CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys);
+  const Kernels& slow = kernels(Isa::kScalar);
+  AttentionCase plain(type, widths, rows, keys, 11);
+  for (int t = 0; t < keys; ++t) std::copy_n(plain.key_of(t), widths.value, plain.key_of(t) + widths.key);
+  plain.fill(slow);
+  const LatentCase by_fast(plain, fast), by_slow(plain, slow);
+  CHECK(std::memcmp(by_fast.page.data(), by_slow.page.data(), by_fast.page.size()) == 0);
+
+  const std::vector<float> expected = plain.continue_twice(slow), got = by_fast.run(0, rows);
+  CHECK(by_slow.run(0, rows) == expected);
+  std::size_t wrong = 0, moved = 0;
+  for (std::size_t i = 0; i < got.size(); ++i)
+    wrong += !close(got[i], expected[i], 2e-5 * std::max(1.0F, std::abs(expected[i])));
+  for (int r = 0; r < rows; ++r) {
+    const float* in_company = got.data() + static_cast<std::size_t>(r) * widths.value;
+    moved += std::memcmp(by_fast.run(r, 1).data(), in_company, std::size_t{widths.value} * 4) != 0;
+  }
+  CHECK(wrong == 0);
+  CHECK(moved == 0);
+}
+
+/// A latent that is not finite spoils the rows that attend to it, and no other.
+void check_spoiled_latent(const Kernels& fast) {
+  AttentionCase plain(KvType::kF16, {32, 16}, 3, 40, 5);
+  plain.key_of(30)[3] = kNan;
+  plain.first = {-1, -1, 31};
+  plain.last = {30, 31, 40};
+  const std::vector<float> got = LatentCase(plain, fast).run(0, 3);
+  for (int d = 0; d < 16; ++d) {
+    CHECK(std::isfinite(got[static_cast<std::size_t>(d)]));
+    CHECK(std::isnan(got[static_cast<std::size_t>(16 + d)]));
+    CHECK(std::isfinite(got[static_cast<std::size_t>(32 + d)]));
+  }
+}
 
 void check_attention_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys) {
   CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys);
@@ -514,6 +598,14 @@ void check_attention(const Kernels& fast) {
       }
     }
   }
+  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+    for (const HeadWidths widths : {HeadWidths{32, 16}, {576, 512}}) {
+      for (const int rows : {1, 7, 16, 48}) {
+        for (const int keys : {1, 17, 64}) check_latent_case(fast, type, widths, rows, keys);
+      }
+    }
+  }
+  check_spoiled_latent(fast);
 }
 
 void check_recorded_bits(const Kernels& fast) {

@@ -25,6 +25,7 @@ KernelUse everything() {
   KernelUse use;
   use.types = all_dtypes();
   use.cols = {96};
+  use.latents = {{80, 64}};
   return use;
 }
 
@@ -114,6 +115,19 @@ const Fault kFaults[] = {
      [](Kernels& t) {
        t.attend = [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
                      const SoftmaxState& state) { right().attend(type, tile, page, n_keys - 1, state); };
+     }},
+    {"append_latent",
+     [](Kernels& t) {
+       t.append_latent = [](KvType type, const float* latent, std::size_t width, int token, std::byte* page) {
+         right().append_latent(type, latent, width, token / 2, page);
+       };
+     }},
+    {"attend_latent",
+     [](Kernels& t) {
+       t.attend_latent = [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
+                            const SoftmaxState& state) {
+         right().attend_latent(type, tile, page, n_keys - 1, state);
+       };
      }},
     {"attend",
      [](Kernels& t) { t.merge = [](const SoftmaxState&, int, std::uint32_t, const SoftmaxState&) {}; }},
