@@ -1,4 +1,4 @@
-// partita convert: converts a Hugging Face checkpoint of a Llama, with any LM head, to a GGUF file.
+// partita convert: converts a Hugging Face checkpoint, with any LM head, to a GGUF file.
 #include <algorithm>
 #include <cinttypes>
 
@@ -71,10 +71,9 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
 void add_convert(Command program, Common& common, Action& action) {
   auto paths = std::make_shared<Paths>();
   auto options = std::make_shared<partita::ConvertOptions>();
-  const Command command =
-      add_command(program, common, "convert", kJson,
-                  "Convert a Llama checkpoint (config.json and safetensors) to a GGUF file",
-                  common.program + " convert checkpoint -o model.gguf --type q8_0");
+  const Command command = add_command(program, common, "convert", kJson,
+                                      "Convert a checkpoint (config.json and safetensors) to a GGUF file",
+                                      common.program + " convert checkpoint -o model.gguf --type q8_0");
   command.heading(Heading::kConversion);
   command.add_option("CHECKPOINT", paths->checkpoint, "directory with config.json and safetensors files")
       .required();

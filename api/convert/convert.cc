@@ -1,4 +1,4 @@
-// convert(): a Hugging Face checkpoint of a Llama to a GGUF model file.
+// convert(): a Hugging Face checkpoint to a GGUF model file.
 #include "partita/convert.hpp"
 
 #include <dirent.h>
@@ -14,9 +14,11 @@
 #include <string>
 #include <utility>
 
+#include "api/convert/checkpoint_family.h"
 #include "api/convert/convert_config.h"
 #include "api/convert/convert_head.h"
 #include "api/convert/convert_tensors.h"
+#include "api/convert/layer_copy.h"
 #include "api/model_file.h"
 #include "partita/model.hpp"
 #include "weights/catch_all.h"
@@ -139,65 +141,23 @@ Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::o
   return {};
 }
 
-void add_sizes(const CheckpointConfig& c, GgufWriter& file) {
-  file.add("llama.block_count", c.layers)
-      .add("llama.context_length", c.context)
-      .add("llama.embedding_length", c.hidden)
-      .add("llama.feed_forward_length", c.ffn)
-      .add("llama.attention.head_count", c.heads)
-      .add("llama.attention.head_count_kv", c.kv_heads)
-      .add("llama.attention.key_length", c.head_dim)
-      .add("llama.attention.value_length", c.head_dim)
-      .add("llama.attention.layer_norm_rms_epsilon", static_cast<float>(c.norm_eps))
-      .add("llama.rope.dimension_count", c.head_dim)
-      .add("llama.rope.freq_base", static_cast<float>(c.rope_base))
-      .add("llama.vocab_size", c.vocab);
-}
-
-/// Permutes the rows of Q or K for RoPE: the two rows of a rotary pair are half a head apart in a checkpoint,
-/// and adjacent in a GGUF file of this family. Row h * head_dim + 2 i + b (b = 0, 1) is row h * head_dim + i
-/// + b * head_dim / 2.
-std::vector<float> interleaved(std::span<const float> values, std::size_t head_dim, std::size_t cols) {
-  std::vector<float> out(values.size());
-  const std::size_t half = head_dim / 2;
-  for (std::size_t row = 0; row * cols < values.size(); ++row) {
-    const std::size_t in_head = row % head_dim;
-    const auto from = values.subspan((row - in_head + in_head / 2 + in_head % 2 * half) * cols, cols);
-    std::copy(from.begin(), from.end(), out.begin() + static_cast<std::ptrdiff_t>(row * cols));
+void add_keys(const CheckpointConfig& c, GgufWriter& file) {
+  for (const auto& [name, value] : c.keys.all()) {
+    const std::string key = sentence(c.family->architecture, ".", name);
+    std::visit([&](const auto& of_its_type) { file.add(key, of_its_type); }, value);
   }
-  return out;
-}
-
-void convert_layer(const CheckpointConfig& c, std::size_t index, TensorCopy& tensors) {
-  const std::string from = sentence("model.layers.", index, "."), to = sentence("blk.", index, ".");
-  const auto matrix = [&](std::string_view name, std::string_view out, std::size_t rows, std::size_t cols) {
-    tensors.matrix(sentence(from, name, ".weight"), sentence(to, out, ".weight"), rows, cols);
-  };
-  const auto rotary = [&](std::string_view name, std::string_view out, std::size_t rows) {
-    const auto values = tensors.read(sentence(from, name, ".weight"), {rows, c.hidden});
-    tensors.write_matrix(sentence(to, out, ".weight"), rows, c.hidden,
-                         interleaved(values, c.head_dim, c.hidden));
-  };
-  const auto norm = [&](std::string_view name, std::string_view out) {
-    tensors.vector(sentence(from, name, ".weight"), sentence(to, out, ".weight"), c.hidden);
-  };
-  const std::size_t q_rows = std::size_t{c.heads} * c.head_dim,
-                    kv_rows = std::size_t{c.kv_heads} * c.head_dim;
-  norm("input_layernorm", "attn_norm");
-  rotary("self_attn.q_proj", "attn_q", q_rows);
-  rotary("self_attn.k_proj", "attn_k", kv_rows);
-  matrix("self_attn.v_proj", "attn_v", kv_rows, c.hidden);
-  matrix("self_attn.o_proj", "attn_output", c.hidden, q_rows);
-  norm("post_attention_layernorm", "ffn_norm");
-  matrix("mlp.gate_proj", "ffn_gate", c.ffn, c.hidden);
-  matrix("mlp.up_proj", "ffn_up", c.ffn, c.hidden);
-  matrix("mlp.down_proj", "ffn_down", c.hidden, c.ffn);
 }
 
 void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter& file) {
   convert_embedding(c, tensors, file);
-  for (std::size_t i = 0; i < c.layers && !tensors.error(); ++i) convert_layer(c, i, tensors);
-  tensors.vector("model.norm.weight", "output_norm.weight", c.hidden);
+  for (std::size_t i = 0; i < c.layers && !tensors.error(); ++i) {
+    LayerCopy layer(c, *c.family, i, tensors);
+    c.family->layer(layer);
+  }
+  auto norm = tensors.read("model.norm.weight", {c.hidden});
+  for (float& weight : norm) weight += c.family->norm_offset;
+  tensors.write_vector("output_norm.weight", norm);
+  if (!c.rope_factors.empty()) tensors.write_vector("rope_freqs.weight", c.rope_factors);
   convert_head(c, tensors, file);
   tensors.check_leftovers();
 }
@@ -240,8 +200,8 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     if (!weights) return weights.error();
 
     GgufWriter file;
-    file.add("general.architecture", "llama").add("general.name", name_of(checkpoint));
-    add_sizes(*config, file);
+    file.add("general.architecture", config->family->architecture).add("general.name", name_of(checkpoint));
+    add_keys(*config, file);
     TRY(copy_vocabulary(*vocabulary, config->vocab, *chat, file));
     TensorCopy tensors(*weights, *type, options.progress, file);
     convert_tensors(*config, tensors, file);

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "api/convert/checkpoint_family.h"
 #include "api/convert/json_fields.h"
+#include "api/convert/rope_config.h"
 #include "engine/kernels/kernels.h"
 #include "engine/limits.h"
 #include "weights/input_file.h"
@@ -29,25 +32,63 @@ constexpr std::pair<std::string_view, Kind> kKinds[] = {{"dense", Kind::kDense},
                                                         {"tree", Kind::kTree},
                                                         {"mixture", Kind::kMixture}};
 
-/// Refuses a feature that is not supported.
-void refuse_true(JsonFields& fields, const char* key) {
-  if (fields.flag(key, false))
-    fields.fail(ErrorCode::kUnsupported, key, "only models without it can be converted");
-}
-
-void check_architecture(JsonFields& fields, const nlohmann::json& config, bool own_parts) {
-  if (fields.text("model_type", "") != "llama") {
-    return fields.fail(ErrorCode::kUnsupported, "model_type", "only 'llama' can be converted");
+/// The family of model_type; null after an error. own_parts: the class may be any.
+const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& config, bool own_parts) {
+  const CheckpointFamily* family = find_checkpoint_family(fields.text("model_type", ""));
+  if (family == nullptr) {
+    fields.fail(ErrorCode::kUnsupported, "model_type",
+                sentence("those that can be converted are ", checkpoint_family_names()));
+    return nullptr;
   }
   const auto classes = config.find("architectures");
-  if (own_parts || classes == config.end() || classes->is_null()) return;  // a custom class
+  if (own_parts || classes == config.end() || classes->is_null()) return family;  // a custom class
   const bool is_one = classes->is_array() && classes->size() == 1 && (*classes)[0].is_string();
   // As a string: comparing JSON with text copies the text, and ends the program when memory runs out.
   const std::string* const name = is_one ? &(*classes)[0].get_ref<const std::string&>() : nullptr;
-  if (name != nullptr && *name == "LlamaForCausalLM") return;
+  if (name != nullptr && *name == family->class_name) return family;
   const std::string which = is_one ? sentence(", not ", internal::quoted(*name)) : "";
   fields.fail(ErrorCode::kUnsupported, "architectures",
-              sentence("only LlamaForCausalLM can be converted", which));
+              sentence("only ", family->class_name, " can be converted", which));
+  return nullptr;
+}
+
+void check_activation(JsonFields& fields, const CheckpointFamily& family) {
+  const char* key = fields.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+  const std::string found = fields.text(key, family.activation);
+  if (found == family.activation || (found == "gelu" && family.activation == "gelu_pytorch_tanh")) return;
+  fields.fail(ErrorCode::kUnsupported, key, sentence("only \"", family.activation, "\" can be converted"));
+}
+
+/// The first of these keys that config.json has, or the first.
+const char* first_of(JsonFields& fields, std::initializer_list<const char*> keys) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const char* key) { return fields.has(key); });
+  return found == keys.end() ? *keys.begin() : *found;
+}
+
+void read_experts(JsonFields& fields, CheckpointConfig& c) {
+  c.experts = fields.count(first_of(fields, {"num_experts", "num_local_experts"}), 0, kMaxExperts, 0);
+  c.expert_ffn = fields.count("moe_intermediate_size", 1, kMaxFfn, c.ffn);
+  c.shared_ffn = fields.count("shared_expert_intermediate_size", 0, kMaxFfn, 0);
+  if (c.experts == 0) return;
+  c.keys.add("expert_count", c.experts);
+  c.keys.add("expert_used_count", fields.count("num_experts_per_tok", 1, c.experts));
+  if (fields.has("moe_intermediate_size")) c.keys.add("expert_feed_forward_length", c.expert_ffn);
+  if (c.shared_ffn > 0) c.keys.add("expert_shared_feed_forward_length", c.shared_ffn);
+  if (fields.has("norm_topk_prob")) c.keys.add("expert_weights_norm", fields.flag("norm_topk_prob", true));
+}
+
+void add_sizes(CheckpointConfig& c) {
+  c.keys.add("block_count", c.layers);
+  c.keys.add("context_length", c.context);
+  c.keys.add("embedding_length", c.hidden);
+  c.keys.add("feed_forward_length", c.ffn);
+  c.keys.add("attention.head_count", c.heads);
+  c.keys.add("attention.head_count_kv", c.kv_heads);
+  c.keys.add("attention.key_length", c.head_dim);
+  c.keys.add("attention.value_length", c.head_dim);
+  c.keys.add("attention.layer_norm_rms_epsilon", static_cast<float>(c.norm_eps));
+  c.keys.add("rope.dimension_count", c.head_dim);
+  c.keys.add("vocab_size", c.vocab);
 }
 
 void read_sizes(JsonFields& fields, CheckpointConfig& c) {
@@ -80,27 +121,6 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
     fields.fail(ErrorCode::kUnsupported, "num_attention_heads",
                 sentence("with ", c.head_dim, " numbers each that is more than ", kMaxWidth));
   }
-}
-
-/// Refuses RoPE scaling.
-void check_rope(JsonFields& rope) {
-  const char* key = rope.has("rope_type") ? "rope_type" : "type";
-  if (rope.text(key, "default") != "default") {
-    rope.fail(ErrorCode::kUnsupported, key, "only 'default' can be converted");
-  }
-  for (const char* scale : {"factor", "partial_rotary_factor"}) {
-    if (rope.number(scale, 0, 1e9, 1) != 1)
-      rope.fail(ErrorCode::kUnsupported, scale, "only 1 can be converted");
-  }
-}
-
-void read_rope(JsonFields& fields, CheckpointConfig& c) {
-  const double base = fields.number("rope_theta", 1, kMaxRopeBase, 10000);
-  JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
-  c.rope_base =
-      parameters.number("rope_theta", 1, kMaxRopeBase, scaling.number("rope_theta", 1, kMaxRopeBase, base));
-  check_rope(parameters);
-  check_rope(scaling);
 }
 
 /// Where clusters begin: increasing ranks in the vocabulary order, the first at least 1.
@@ -214,16 +234,16 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
   CheckpointConfig c;
   std::optional<Error> error;
   JsonFields fields(*json, sentence("'", name, "': "), error);
-  check_architecture(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));
-  for (const char* key : {"attention_bias", "mlp_bias"}) refuse_true(fields, key);
-  if (fields.text("hidden_act", "silu") != "silu") {
-    fields.fail(ErrorCode::kUnsupported, "hidden_act", "only \"silu\" can be converted");
-  }
+  c.family = read_family(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));
+  if (!error) check_activation(fields, *c.family);
   if (fields.has("quantization_config")) {
     fields.fail(ErrorCode::kUnsupported, "quantization_config", "only plain weights can be converted");
   }
   if (!error) read_sizes(fields, c);
+  if (!error) add_sizes(c);
+  if (!error) read_experts(fields, c);
   if (!error) read_rope(fields, c);
+  if (!error && c.family->keys != nullptr) c.family->keys(fields, c);
   if (!error) read_head(fields, c);
   if (!error && fields.has("partita_embedding")) {
     JsonFields embedding = fields.object("partita_embedding");

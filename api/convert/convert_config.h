@@ -1,8 +1,12 @@
 // Reads and checks the config.json of a Hugging Face checkpoint. Internal to api/.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "partita/result.hpp"
@@ -19,13 +23,34 @@ struct HeadConfig {
   std::vector<std::int32_t> order;     // vocabulary order: the id at each rank; empty: ids in order
 };
 
+/// Metadata of the model file: names without the family, and values.
+class Keys {
+ public:
+  using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>>;
+  void add(std::string_view name, Value value) { all_.emplace_back(name, std::move(value)); }
+  const std::vector<std::pair<std::string, Value>>& all() const { return all_; }
+
+ private:
+  std::vector<std::pair<std::string, Value>> all_;
+};
+
+struct CheckpointFamily;
+
 struct CheckpointConfig {
+  const CheckpointFamily* family = nullptr;
   std::uint32_t hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::uint32_t context = 0, vocab = 0;
-  double norm_eps = 0, rope_base = 0;
-  bool tied = false;  // the embedding is the output matrix too
+  std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
+  double norm_eps = 0;
+  double rope_base = 0, local_rope_base = 0;  // the same where local layers have none of their own
+  std::vector<float> rope_factors;            // of Llama 3's scaling: [head_dim / 2], or empty
+  Keys keys;                                  // all but those of the head
+  bool tied = false;                          // the embedding is the output matrix too
   HeadConfig head;
   std::vector<std::int32_t> embedding_cutoffs;  // empty: one embedding matrix
+
+  std::size_t query_width() const { return std::size_t{heads} * head_dim; }
+  std::size_t key_width() const { return std::size_t{kv_heads} * head_dim; }
 };
 
 /// Reads `path`, a config.json. Errors: those of InputFile; kBadFile and kUnsupported naming key, value and

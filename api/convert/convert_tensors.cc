@@ -118,6 +118,13 @@ void TensorCopy::write_matrix(const std::string& name, std::uint64_t rows, std::
   write(name, fits ? type_ : Dtype::kF16, {rows, cols}, values);
 }
 
+void TensorCopy::write_stack(const std::string& name, std::uint64_t count, std::uint64_t rows,
+                             std::uint64_t cols, std::span<const float> values) {
+  const bool fits = cols % block_elements(type_) == 0;
+  if (!fits && !error_) in_f16_.push_back(name);
+  write(name, fits ? type_ : Dtype::kF16, {count, rows, cols}, values);
+}
+
 void TensorCopy::write_vector(const std::string& name, std::span<const float> values) {
   write(name, Dtype::kF32, {values.size()}, values);
 }
@@ -125,6 +132,11 @@ void TensorCopy::write_vector(const std::string& name, std::span<const float> va
 void TensorCopy::matrix(const std::string& from, const std::string& to, std::uint64_t rows,
                         std::uint64_t cols) {
   write_matrix(to, rows, cols, read(from, {rows, cols}));
+}
+
+void TensorCopy::matrix_in_f32(const std::string& from, const std::string& to, std::uint64_t rows,
+                               std::uint64_t cols) {
+  write(to, Dtype::kF32, {rows, cols}, read(from, {rows, cols}));
 }
 
 void TensorCopy::vector(const std::string& from, const std::string& to, std::uint64_t size) {
@@ -141,7 +153,7 @@ void TensorCopy::check_leftovers() {
     if (used_.contains(tensor.name) || is_buffer(tensor.name)) continue;
     fail({ErrorCode::kUnsupported,
           sentence("'", from_.path(), "' has a tensor ", internal::quoted(tensor.name),
-                   ", which is not part of a Llama with this head: the model file would lack it")});
+                   ", which no part of this family uses: the model file would lack it")});
   }
 }
 

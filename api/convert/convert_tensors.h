@@ -39,9 +39,13 @@ class TensorCopy {
   void write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
                     std::span<const float> values);
   void write_vector(const std::string& name, std::span<const float> values);
+  /// [count][rows][cols], of the type of matrices.
+  void write_stack(const std::string& name, std::uint64_t count, std::uint64_t rows, std::uint64_t cols,
+                   std::span<const float> values);
 
   // Copies tensor `from` of the checkpoint to `to`.
   void matrix(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols);
+  void matrix_in_f32(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols);
   void vector(const std::string& from, const std::string& to, std::uint64_t size);
   void vector_if_there(const std::string& from, const std::string& to, std::uint64_t size);
 

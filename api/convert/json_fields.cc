@@ -1,5 +1,6 @@
 #include "api/convert/json_fields.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -104,6 +105,20 @@ std::vector<std::int32_t> JsonFields::integers(const char* key, std::size_t min_
     numbers.push_back(static_cast<std::int32_t>(number));
   }
   return numbers;
+}
+
+std::vector<std::string> JsonFields::texts(const char* key, std::size_t count) {
+  const Json* value = find(key);
+  if (value == nullptr) return {};
+  std::vector<std::string> all;
+  const bool fits = value->is_array() && value->size() == count &&
+                    std::all_of(value->begin(), value->end(), [](const Json& e) { return e.is_string(); });
+  if (fits) {
+    for (const Json& element : *value) all.push_back(element.get<std::string>());
+  } else {
+    fail(ErrorCode::kBadFile, key, sentence("must be an array of ", count, " strings"));
+  }
+  return all;
 }
 
 JsonFields JsonFields::object(const char* key) {

@@ -34,6 +34,9 @@ class JsonFields {
   std::vector<std::int32_t> integers(const char* key, std::size_t min_count, std::size_t max_count,
                                      std::int64_t min, std::int64_t max);
 
+  /// An array of `count` strings; empty without the key.
+  std::vector<std::string> texts(const char* key, std::size_t count);
+
   /// The fields of an object; of an empty one without the key.
   JsonFields object(const char* key);
 

@@ -110,6 +110,8 @@ void read_uniform_layers(MetadataReader& in, Config& config) {
   const std::uint32_t window = in.window();
   config.rope = {in.global_rope(config.rope_dims)};
   config.layer_kinds.assign(config.layers, LayerKind{window, 0});
+  const std::vector<bool> local = in.flags("attention.sliding_window_pattern", config.layers);
+  for (std::size_t i = 0; i < local.size(); ++i) config.layer_kinds[i].window = local[i] ? window : 0;
 }
 
 namespace models {

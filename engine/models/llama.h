@@ -28,7 +28,8 @@ Moe llama_moe(LayerReader& in, const Config& config, bool normalized);
 /// or a mixture of such.
 Layer llama_layer(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
 
-/// All layers alike: one RoPE, and one sliding window for all of them if the file has one.
+/// All layers alike: one RoPE, and one sliding window if the file has one, for all of them or for those that
+/// attention.sliding_window_pattern flags.
 void read_uniform_layers(MetadataReader& in, Config& config);
 
 /// Local layers with a window, and global ones, as attention.sliding_window_pattern says (a flag a layer, or

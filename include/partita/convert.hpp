@@ -34,8 +34,8 @@ struct ConvertResult {
 /// The types of ConvertOptions::type: "f32", "f16", "bf16", "q4_0" and so on. Static data.
 PARTITA_API std::span<const std::string_view> convert_types() noexcept;
 
-/// Converts a checkpoint: a directory with config.json and model.safetensors (or its index) of a Llama with
-/// Hugging Face's tensor names, its output head dense or one of docs/convert.md. The model file is written as
+/// Converts a checkpoint: a directory with config.json and model.safetensors (or its index) of one of the
+/// families of docs/convert.md, its output head dense or one of those there. The model file is written as
 /// a whole or not at all. Errors: kInvalidArgument (options); kNotFound; kIo; kBadFile naming key or tensor,
 /// value and limit; kUnsupported for what a model file cannot express; kBadNumbers; kCancelled.
 PARTITA_API Result<ConvertResult> convert(const std::string& checkpoint, const std::string& path,

@@ -322,7 +322,8 @@ add("nemotron_h", "NemotronHConfig", **without(sized(pad_token_id=0), "num_hidde
     n_groups=2, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
     moe_shared_expert_intermediate_size=16, chunk_size=16, use_mamba_kernels=False,
     published={"hybrid_override_pattern": "ME*E"})
-add("internlm3", "InternLM3Config", tokenizer="sentencepiece", **LLAMA, head_dim=8)
+add("internlm3", "InternLM3Config", tokenizer="sentencepiece", **LLAMA, head_dim=8,
+    published={"architectures": ["InternLM3ForCausalLM"]})
 add("glm4_moe_lite", "Glm4MoeLiteConfig", tokenizer="glm", **sized(**MLA, **without(ROUTED, "first_k_dense_replace")),
     q_lora_rank=12, rope_parameters=rope(), mlp_layer_types=["dense", "sparse"],
     published={"first_k_dense_replace": 1, **SIGMOID})

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Makes a tiny random model of every family, as GGUF files, and records what transformers computes with them in f32.
 
-    record_families.py OUT_DIRECTORY --llama-cpp DIRECTORY [--only NAME...] [--keep DIRECTORY]
+    record_families.py OUT_DIRECTORY --llama-cpp DIRECTORY [--only NAME...] [--keep DIRECTORY] [--checkpoints DIRECTORY]
     record_families.py OUT_DIRECTORY --list [--only NAME...]
     record_families.py OUT_DIRECTORY --missing
 
 family_configs.py is the table of the models. Each is saved by transformers as a directory (safetensors), from which
 llama.cpp's own converter writes OUT_DIRECTORY/NAME.gguf: the sources of llama.cpp are --llama-cpp. NAME.json is the
-record. README.md beside this file describes both. --keep leaves the directories there.
+record. README.md beside this file describes both. --keep leaves the directories there;
+--checkpoints writes what `partita convert` reads of them, with matrices in f16, which holds them exactly.
 """
 
 import argparse
@@ -173,6 +174,17 @@ def save_directory(directory, model, options):
         pack_experts(directory / "model.safetensors")
 
 
+def save_small(directory, out):
+    """config.json, and the weights with matrices in f16."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(directory / "config.json", out)
+    weights = safetensors.torch.load_file(directory / "model.safetensors")
+    for name, weight in weights.items():
+        if weight.dim() >= 2 and torch.equal(weight.half().float(), weight):
+            weights[name] = weight.half()
+    safetensors.torch.save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+
+
 def pack_experts(path):
     weights = safetensors.torch.load_file(path)
     for name in [name for name, weight in weights.items() if weight.dim() == 3]:
@@ -278,6 +290,7 @@ def main():
     parser.add_argument("--llama-cpp", help="the source tree of llama.cpp")
     parser.add_argument("--only", nargs="+", help="names of models")
     parser.add_argument("--keep", type=pathlib.Path, help="where to leave the directories that transformers saved")
+    parser.add_argument("--checkpoints", type=pathlib.Path, help="where to write config.json and weights in f16")
     parser.add_argument("--list", action="store_true", help="print metadata and tensors of what is there")
     parser.add_argument("--missing", action="store_true", help="print the families that are left out, and why")
     options = parser.parse_args()
@@ -302,6 +315,8 @@ def main():
         try:
             with torch.no_grad():
                 record(conversion, options.directory, scratch, entry)
+            if options.checkpoints:
+                save_small(scratch / entry[0], options.checkpoints / entry[0])
         except Exception:  # the others are still worth having; the exit status tells
             traceback.print_exc()
             print(f"FAILED {entry[0]}", flush=True)

@@ -1,0 +1,23 @@
+// AFM: an FFN without a gate.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.linear("mlp.up_proj", "ffn_up", in.config().ffn, in.config().hidden);
+  in.linear("mlp.down_proj", "ffn_down", in.config().hidden, in.config().ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily arcee = {.model_type = "arcee",
+                                       .class_name = "ArceeForCausalLM",
+                                       .architecture = "arcee",
+                                       .layer = layer,
+                                       .adjacent_pairs = true,
+                                       .activation = "relu2"};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,20 @@
+// ERNIE 4.5, dense.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily ernie4_5 = {.model_type = "ernie4_5",
+                                          .class_name = "Ernie4_5ForCausalLM",
+                                          .architecture = "ernie4_5",
+                                          .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,26 @@
+// EXAONE 4: norms after attention and FFN; hybrid: local layers.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/windows.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+
+void layer(LayerCopy& in) {
+  in.attention();
+  in.head_norms();
+  in.ffn();
+  in.norm("post_attention_layernorm", "post_attention_norm", in.config().hidden);
+  in.norm("post_feedforward_layernorm", "post_ffw_norm", in.config().hidden);
+}
+
+}  // namespace
+
+extern const CheckpointFamily exaone4 = {.model_type = "exaone4",
+                                         .class_name = "Exaone4ForCausalLM",
+                                         .architecture = "exaone4",
+                                         .keys = keys,
+                                         .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,22 @@
+// Gemma 1.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily gemma = {.model_type = "gemma",
+                                       .class_name = "GemmaForCausalLM",
+                                       .architecture = "gemma",
+                                       .layer = layer,
+                                       .activation = "gelu_pytorch_tanh",
+                                       .norm_offset = 1};
+
+}  // namespace partita::internal::checkpoints

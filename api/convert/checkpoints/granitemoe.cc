@@ -1,0 +1,37 @@
+// Granite 3, mixtures of experts.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/granite.h"
+
+namespace partita::internal {
+
+void copy_granite_moe(LayerCopy& in) {
+  const CheckpointConfig& c = in.config();
+  in.pre_norms();
+  in.attention();
+  in.router("block_sparse_moe.router.layer", "ffn_gate_inp", c.experts);
+  in.halves("block_sparse_moe.input_linear", "ffn_gate_exps", "ffn_up_exps", c.experts, c.ffn, c.hidden);
+  in.stacked("block_sparse_moe.output_linear", "ffn_down_exps", c.experts, c.hidden, c.ffn);
+}
+
+}  // namespace partita::internal
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  config.expert_ffn = config.ffn;
+  read_multipliers(fields, config);
+}
+
+void layer(LayerCopy& in) { copy_granite_moe(in); }
+
+}  // namespace
+
+extern const CheckpointFamily granitemoe = {.model_type = "granitemoe",
+                                            .class_name = "GraniteMoeForCausalLM",
+                                            .architecture = "granitemoe",
+                                            .keys = keys,
+                                            .layer = layer,
+                                            .adjacent_pairs = true};
+
+}  // namespace partita::internal::checkpoints

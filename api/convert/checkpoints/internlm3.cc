@@ -1,0 +1,21 @@
+// InternLM 3.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily internlm3 = {.model_type = "internlm3",
+                                           .class_name = "InternLM3ForCausalLM",
+                                           .architecture = "llama",
+                                           .layer = layer,
+                                           .adjacent_pairs = true};
+
+}  // namespace partita::internal::checkpoints

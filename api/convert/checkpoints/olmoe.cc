@@ -1,0 +1,24 @@
+// OLMoE.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields&, CheckpointConfig& config) { config.expert_ffn = config.ffn; }
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.projection_norms();
+  in.mixture();
+}
+
+}  // namespace
+
+extern const CheckpointFamily olmoe = {.model_type = "olmoe",
+                                       .class_name = "OlmoeForCausalLM",
+                                       .architecture = "olmoe",
+                                       .keys = keys,
+                                       .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,24 @@
+// Qwen 2 and 2.5: biases of Q, K and V; windows in some layers.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/windows.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily qwen2 = {.model_type = "qwen2",
+                                       .class_name = "Qwen2ForCausalLM",
+                                       .architecture = "qwen2",
+                                       .keys = keys,
+                                       .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,29 @@
+// Qwen 1.5 and 2, mixtures of experts.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/windows.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.mixture();
+  const CheckpointConfig& c = in.config();
+  in.linear("mlp.shared_expert.gate_proj", "ffn_gate_shexp", c.shared_ffn, c.hidden);
+  in.linear("mlp.shared_expert.up_proj", "ffn_up_shexp", c.shared_ffn, c.hidden);
+  in.linear("mlp.shared_expert.down_proj", "ffn_down_shexp", c.hidden, c.shared_ffn);
+  in.router("mlp.shared_expert_gate", "ffn_gate_inp_shexp", 1);
+}
+
+}  // namespace
+
+extern const CheckpointFamily qwen2_moe = {.model_type = "qwen2_moe",
+                                           .class_name = "Qwen2MoeForCausalLM",
+                                           .architecture = "qwen2moe",
+                                           .keys = keys,
+                                           .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,25 @@
+// Qwen 3, dense.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/windows.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.head_norms();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily qwen3 = {.model_type = "qwen3",
+                                       .class_name = "Qwen3ForCausalLM",
+                                       .architecture = "qwen3",
+                                       .keys = keys,
+                                       .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,21 @@
+// Qwen 3, mixtures of experts.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.head_norms();
+  in.mixture();
+}
+
+}  // namespace
+
+extern const CheckpointFamily qwen3_moe = {.model_type = "qwen3_moe",
+                                           .class_name = "Qwen3MoeForCausalLM",
+                                           .architecture = "qwen3moe",
+                                           .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,19 @@
+// Seed-OSS.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.norm("input_layernorm", "attn_norm", in.config().hidden);
+  in.norm("post_attention_layernorm", "post_attention_norm", in.config().hidden);
+  in.attention();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily seed_oss = {
+    .model_type = "seed_oss", .class_name = "SeedOssForCausalLM", .architecture = "seed_oss", .layer = layer};
+
+}  // namespace partita::internal::checkpoints

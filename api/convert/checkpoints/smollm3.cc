@@ -1,0 +1,21 @@
+// SmolLM3: no RoPE in every fourth layer.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.ffn();
+}
+
+}  // namespace
+
+extern const CheckpointFamily smollm3 = {.model_type = "smollm3",
+                                         .class_name = "SmolLM3ForCausalLM",
+                                         .architecture = "smollm3",
+                                         .layer = layer,
+                                         .adjacent_pairs = true};
+
+}  // namespace partita::internal::checkpoints

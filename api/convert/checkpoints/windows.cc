@@ -1,0 +1,41 @@
+#include "api/convert/checkpoints/windows.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/limits.h"
+
+namespace partita::internal {
+namespace {
+
+/// Whether each layer is local.
+std::vector<bool> local_layers(JsonFields& fields, const CheckpointConfig& c, std::uint32_t period) {
+  std::vector<bool> local(c.layers);
+  const std::vector<std::string> types = fields.texts("layer_types", c.layers);
+  // Qwen 2: the first layers are global.
+  const std::uint32_t first = fields.count("max_window_layers", 0, kMaxLayers, 0);
+  for (std::uint32_t i = 0; i < c.layers; ++i) {
+    if (!types.empty()) {
+      local[i] = types[i] == "sliding_attention";
+    } else {
+      local[i] = period == 1 ? i >= first : i % period != period - 1;
+    }
+  }
+  return local;
+}
+
+}  // namespace
+
+void read_windows(JsonFields& fields, CheckpointConfig& c, std::uint32_t period) {
+  const std::uint32_t window = fields.count("sliding_window", 0, kMaxContext, 0);
+  const bool used = fields.flag("use_sliding_window", !fields.has("max_window_layers"));
+  if (window == 0 || !used) return;
+  const std::vector<bool> local = local_layers(fields, c, period);
+  const auto count = std::count(local.begin(), local.end(), true);
+  if (count == 0) return;
+  c.keys.add("attention.sliding_window", window);
+  if (static_cast<std::size_t>(count) < local.size()) c.keys.add("attention.sliding_window_pattern", local);
+}
+
+}  // namespace partita::internal

@@ -1,0 +1,15 @@
+// Sliding windows of layers.
+#pragma once
+
+#include <cstdint>
+
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal {
+
+/// "attention.sliding_window", and "attention.sliding_window_pattern" if layers differ, from sliding_window,
+/// use_sliding_window and layer_types. period: without layer_types every layer but the last of so many is
+/// local; 1: all are.
+void read_windows(JsonFields& fields, CheckpointConfig& config, std::uint32_t period = 1);
+
+}  // namespace partita::internal

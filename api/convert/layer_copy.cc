@@ -1,0 +1,143 @@
+#include "api/convert/layer_copy.h"
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "api/convert/checkpoint_family.h"
+#include "weights/sentence.h"
+
+namespace partita::internal {
+namespace {
+
+/// Permutes the rows of Q or K for RoPE: the two rows of a rotary pair are half a head apart in a checkpoint,
+/// and adjacent in a GGUF file of some families. Row h * head_dim + 2 i + b (b = 0, 1) is row h * head_dim +
+/// i
+/// + b * head_dim / 2.
+std::vector<float> interleaved(std::span<const float> values, std::size_t head_dim, std::size_t cols) {
+  std::vector<float> out(values.size());
+  const std::size_t half = head_dim / 2;
+  for (std::size_t row = 0; row * cols < values.size(); ++row) {
+    const std::size_t in_head = row % head_dim;
+    const auto from = values.subspan((row - in_head + in_head / 2 + in_head % 2 * half) * cols, cols);
+    std::copy(from.begin(), from.end(), out.begin() + static_cast<std::ptrdiff_t>(row * cols));
+  }
+  return out;
+}
+
+}  // namespace
+
+LayerCopy::LayerCopy(const CheckpointConfig& config, const CheckpointFamily& family, std::size_t index,
+                     TensorCopy& tensors)
+    : config_(config),
+      family_(family),
+      from_(sentence("model.layers.", index, ".")),
+      to_(sentence("blk.", index, ".")),
+      tensors_(tensors) {}
+
+void LayerCopy::bias(std::string_view from, std::string_view to, std::size_t size, bool is_rotary) {
+  const std::string name = sentence(from_, from, ".bias");
+  if (!tensors_.has(name)) return;
+  const auto values = tensors_.read(name, {size});
+  tensors_.write_vector(sentence(to_, to, ".bias"),
+                        is_rotary ? interleaved(values, config_.head_dim, 1) : values);
+}
+
+void LayerCopy::linear(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
+  tensors_.matrix(sentence(from_, from, ".weight"), sentence(to_, to, ".weight"), rows, cols);
+  bias(from, to, rows, false);
+}
+
+void LayerCopy::rotary(std::string_view from, std::string_view to, std::size_t rows) {
+  if (!family_.adjacent_pairs) return linear(from, to, rows, config_.hidden);
+  const auto values = tensors_.read(sentence(from_, from, ".weight"), {rows, config_.hidden});
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, config_.hidden,
+                        interleaved(values, config_.head_dim, config_.hidden));
+  bias(from, to, rows, true);
+}
+
+void LayerCopy::router(std::string_view from, std::string_view to, std::size_t rows) {
+  tensors_.matrix_in_f32(sentence(from_, from, ".weight"), sentence(to_, to, ".weight"), rows,
+                         config_.hidden);
+}
+
+void LayerCopy::norm(std::string_view from, std::string_view to, std::size_t size) {
+  auto values = tensors_.read(sentence(from_, from, ".weight"), {size});
+  for (float& value : values) value += family_.norm_offset;
+  tensors_.write_vector(sentence(to_, to, ".weight"), values);
+  bias(from, to, size, false);
+}
+
+void LayerCopy::experts(std::string_view before, std::string_view after, std::string_view to,
+                        std::size_t rows, std::size_t cols) {
+  std::vector<float> all;
+  for (std::size_t e = 0; e < config_.experts && !tensors_.error(); ++e) {
+    const auto values = tensors_.read(sentence(from_, before, e, ".", after, ".weight"), {rows, cols});
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  tensors_.write_stack(sentence(to_, to, ".weight"), config_.experts, rows, cols, all);
+}
+
+void LayerCopy::halves(std::string_view from, std::string_view first, std::string_view last,
+                       std::size_t count, std::size_t rows, std::size_t cols) {
+  const std::string name = sentence(from_, from, ".weight");
+  const auto values =
+      count == 0 ? tensors_.read(name, {2 * rows, cols}) : tensors_.read(name, {count, 2 * rows, cols});
+  if (tensors_.error()) return;
+  const std::size_t half = rows * cols;
+  for (const auto& [to, offset] : {std::pair{first, std::size_t{0}}, std::pair{last, half}}) {
+    std::vector<float> part;
+    for (std::size_t at = offset; at < values.size(); at += 2 * half) {
+      const auto begin = values.begin() + static_cast<std::ptrdiff_t>(at);
+      part.insert(part.end(), begin, begin + static_cast<std::ptrdiff_t>(half));
+    }
+    const std::string out = sentence(to_, to, ".weight");
+    count == 0 ? tensors_.write_matrix(out, rows, cols, part)
+               : tensors_.write_stack(out, count, rows, cols, part);
+  }
+}
+
+void LayerCopy::stacked(std::string_view from, std::string_view to, std::size_t count, std::size_t rows,
+                        std::size_t cols) {
+  tensors_.write_stack(sentence(to_, to, ".weight"), count, rows, cols,
+                       tensors_.read(sentence(from_, from, ".weight"), {count, rows, cols}));
+}
+
+void LayerCopy::attention() {
+  const CheckpointConfig& c = config_;
+  rotary("self_attn.q_proj", "attn_q", c.query_width());
+  rotary("self_attn.k_proj", "attn_k", c.key_width());
+  linear("self_attn.v_proj", "attn_v", c.key_width(), c.hidden);
+  linear("self_attn.o_proj", "attn_output", c.hidden, c.query_width());
+}
+
+void LayerCopy::head_norms() {
+  norm("self_attn.q_norm", "attn_q_norm", config_.head_dim);
+  norm("self_attn.k_norm", "attn_k_norm", config_.head_dim);
+}
+
+void LayerCopy::projection_norms() {
+  norm("self_attn.q_norm", "attn_q_norm", config_.query_width());
+  norm("self_attn.k_norm", "attn_k_norm", config_.key_width());
+}
+
+void LayerCopy::pre_norms() {
+  norm("input_layernorm", "attn_norm", config_.hidden);
+  norm("post_attention_layernorm", "ffn_norm", config_.hidden);
+}
+
+void LayerCopy::ffn() {
+  linear("mlp.gate_proj", "ffn_gate", config_.ffn, config_.hidden);
+  linear("mlp.up_proj", "ffn_up", config_.ffn, config_.hidden);
+  linear("mlp.down_proj", "ffn_down", config_.hidden, config_.ffn);
+}
+
+void LayerCopy::mixture() {
+  const CheckpointConfig& c = config_;
+  router("mlp.gate", "ffn_gate_inp", c.experts);
+  experts("mlp.experts.", "gate_proj", "ffn_gate_exps", c.expert_ffn, c.hidden);
+  experts("mlp.experts.", "up_proj", "ffn_up_exps", c.expert_ffn, c.hidden);
+  experts("mlp.experts.", "down_proj", "ffn_down_exps", c.hidden, c.expert_ffn);
+}
+
+}  // namespace partita::internal

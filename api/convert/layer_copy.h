@@ -1,0 +1,62 @@
+// Copies the tensors of one layer of a checkpoint into a model file. Internal to api/.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "api/convert/convert_config.h"
+#include "api/convert/convert_tensors.h"
+
+namespace partita::internal {
+
+struct CheckpointFamily;
+
+/// Names without ".weight" and ".bias": `from` after "model.layers.{index}.", `to` after "blk.{index}.".
+/// Biases are copied where the checkpoint has them. Errors are kept by TensorCopy.
+class LayerCopy {
+ public:
+  LayerCopy(const CheckpointConfig& config, const CheckpointFamily& family, std::size_t index,
+            TensorCopy& tensors);
+
+  const CheckpointConfig& config() const { return config_; }
+  bool has(std::string_view from) const { return tensors_.has(from_ + std::string(from) + ".weight"); }
+
+  void linear(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols);
+  /// The same for Q or K, whose rows are reordered if the family stores adjacent rotary pairs.
+  void rotary(std::string_view from, std::string_view to, std::size_t rows);
+  /// A small matrix that stays in f32: the router of a mixture of experts.
+  void router(std::string_view from, std::string_view to, std::size_t rows);
+  /// A norm, its weights with the offset of the family.
+  void norm(std::string_view from, std::string_view to, std::size_t size);
+
+  /// Matrices of all experts, "{before}{expert}.{after}", stacked in one tensor [experts][rows][cols].
+  void experts(std::string_view before, std::string_view after, std::string_view to, std::size_t rows,
+               std::size_t cols);
+  /// Two tensors from one [count][2 * rows][cols] (count 0: a matrix): the first rows of each slice, and the
+  /// last.
+  void halves(std::string_view from, std::string_view first, std::string_view last, std::size_t count,
+              std::size_t rows, std::size_t cols);
+  /// A tensor [count][rows][cols] as it is.
+  void stacked(std::string_view from, std::string_view to, std::size_t count, std::size_t rows,
+               std::size_t cols);
+
+  // Parts that many families share, with Llama's names.
+  void attention();         // self_attn.{q,k,v,o}_proj
+  void head_norms();        // self_attn.{q,k}_norm of single heads
+  void projection_norms();  // the same of whole projections
+  void pre_norms();         // input_layernorm, post_attention_layernorm: before attention and before the FFN
+  void ffn();               // mlp.{gate,up,down}_proj
+  /// mlp.gate and mlp.experts.*.{gate,up,down}_proj
+  void mixture();
+
+ private:
+  void bias(std::string_view from, std::string_view to, std::size_t size, bool is_rotary);
+
+  const CheckpointConfig& config_;
+  const CheckpointFamily& family_;
+  const std::string from_, to_;
+  TensorCopy& tensors_;
+};
+
+}  // namespace partita::internal

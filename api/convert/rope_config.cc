@@ -1,0 +1,100 @@
+#include "api/convert/rope_config.h"
+
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <string>
+
+#include "engine/limits.h"
+#include "weights/sentence.h"
+
+namespace partita::internal {
+namespace {
+
+constexpr double kMaxFactor = 1e6;
+
+/// A positive number, required.
+double positive(JsonFields& rope, const char* key) {
+  if (!rope.has(key)) rope.fail(ErrorCode::kBadFile, key, "this kind of scaling needs it");
+  return rope.number(key, 1 / kMaxFactor, kMaxFactor, 1);
+}
+
+std::uint32_t original_context(JsonFields& rope, const CheckpointConfig& c) {
+  return rope.count("original_max_position_embeddings", 1, kMaxContext, c.context);
+}
+
+/// Llama 3: pairs that rotate seldom within the original context are slowed down by the factor.
+std::vector<float> llama3_factors(JsonFields& rope, const CheckpointConfig& c) {
+  const double factor = positive(rope, "factor"), low = positive(rope, "low_freq_factor"),
+               high = positive(rope, "high_freq_factor");
+  const double context = original_context(rope, c);
+  if (low >= high) rope.fail(ErrorCode::kBadFile, "low_freq_factor", "must be below high_freq_factor");
+  std::vector<float> factors;
+  for (std::uint32_t i = 0; i < c.head_dim / 2; ++i) {
+    const double wavelength = 2 * std::numbers::pi * std::pow(c.rope_base, 2.0 * i / c.head_dim);
+    const double kept = (context / wavelength - low) / (high - low);  // 1: as it is, 0: divided
+    const double scale = kept >= 1 ? 1 : kept <= 0 ? 1 / factor : (1 - kept) / factor + kept;
+    factors.push_back(static_cast<float>(1 / scale));
+  }
+  return factors;
+}
+
+void read_yarn(JsonFields& rope, CheckpointConfig& c) {
+  const double factor = positive(rope, "factor");
+  c.keys.add("rope.scaling.type", "yarn");
+  c.keys.add("rope.scaling.factor", static_cast<float>(factor));
+  c.keys.add("rope.scaling.original_context_length", original_context(rope, c));
+  for (const auto& [from, to] : {std::pair{"beta_fast", "rope.scaling.yarn_beta_fast"},
+                                 std::pair{"beta_slow", "rope.scaling.yarn_beta_slow"}}) {
+    if (rope.has(from)) c.keys.add(to, static_cast<float>(rope.number(from, 1 / kMaxFactor, kMaxFactor, 1)));
+  }
+  // The model file's factor multiplies the magnitude that YaRN has without one.
+  if (rope.has("attention_factor")) {
+    const double usual = factor > 1 ? 1 + 0.1 * std::log(factor) : 1;
+    const double magnitude = rope.number("attention_factor", 1 / kMaxFactor, kMaxFactor, usual);
+    c.keys.add("rope.scaling.attn_factor", static_cast<float>(magnitude / usual));
+  }
+  for (const char* key : {"mscale", "mscale_all_dim"}) {
+    if (rope.has(key)) rope.fail(ErrorCode::kUnsupported, key, "YaRN with it cannot be converted");
+  }
+}
+
+void read_scaling(JsonFields& rope, CheckpointConfig& c) {
+  const char* key = rope.has("rope_type") ? "rope_type" : "type";
+  const std::string type = rope.text(key, "default");
+  if (rope.number("partial_rotary_factor", 0, 1e9, 1) != 1)
+    rope.fail(ErrorCode::kUnsupported, "partial_rotary_factor", "only 1 can be converted");
+  if (type == "default") {
+    if (rope.number("factor", 0, 1e9, 1) != 1)
+      rope.fail(ErrorCode::kUnsupported, "factor", "only 1 can be converted where the scaling has no type");
+  } else if (type == "linear") {
+    c.keys.add("rope.scaling.type", "linear");
+    c.keys.add("rope.scaling.factor", static_cast<float>(positive(rope, "factor")));
+  } else if (type == "llama3") {
+    c.rope_factors = llama3_factors(rope, c);
+  } else if (type == "yarn") {
+    read_yarn(rope, c);
+  } else {
+    rope.fail(ErrorCode::kUnsupported, key, "only 'default', 'linear', 'llama3' and 'yarn' can be converted");
+  }
+}
+
+}  // namespace
+
+void read_rope(JsonFields& fields, CheckpointConfig& c) {
+  const auto base_of = [](JsonFields& of, double missing) {
+    return of.number("rope_theta", 1, kMaxRopeBase, missing);
+  };
+  JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
+  const double base = base_of(parameters, base_of(scaling, base_of(fields, 10000)));
+  const bool by_kind = parameters.has("full_attention");
+  JsonFields global = parameters.object("full_attention"), local = parameters.object("sliding_attention");
+  c.rope_base = base_of(global, base);
+  c.local_rope_base =
+      base_of(local, fields.number("rope_local_base_freq", 1, kMaxRopeBase, by_kind ? 10000 : c.rope_base));
+  c.keys.add("rope.freq_base", static_cast<float>(c.rope_base));
+  read_scaling(by_kind ? global : parameters, c);
+  read_scaling(scaling, c);
+}
+
+}  // namespace partita::internal

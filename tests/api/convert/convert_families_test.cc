@@ -1,0 +1,121 @@
+// Checkpoints of all families that `partita convert` reads: the model file is the one that llama.cpp's
+// converter writes, and the model has the log-probabilities of transformers. tests/oracles/record_families.py
+// writes both.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tests/api/convert/checkpoints.h"
+#include "tests/catch.h"
+#include "weights/codecs/codec.h"
+
+namespace partita::internal::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kData = PARTITA_TEST_DATA;
+
+/// The elements of a tensor.
+std::vector<float> elements(const Gguf& file, const TensorView& tensor) {
+  std::vector<std::byte> buffer;
+  const auto bytes = must(file.read(tensor.bytes, buffer));
+  std::size_t size = 1;
+  for (const std::uint64_t n : tensor.shape) size *= n;
+  std::vector<float> out(size);
+  codec(tensor.dtype).dequantize(bytes.data(), size, out.data());
+  return out;
+}
+
+/// A value as numbers or text, whatever its type.
+std::string shown(const Gguf& file, const GgufEntry& entry) {
+  std::string text;
+  const auto number = [&](double value) { text += std::to_string(static_cast<float>(value)) + " "; };
+  if (const auto* array = std::get_if<GgufArray>(&entry.value)) {
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      if (const auto flag = array->bool_at(i)) number(*flag);
+    }
+    return text;
+  }
+  if (const auto value = file.get_float(entry.key)) {
+    number(*value);
+  } else if (const auto whole = file.get_uint(entry.key)) {
+    number(static_cast<double>(*whole));
+  } else if (const auto flag = file.get_bool(entry.key)) {
+    number(*flag);
+  } else if (const auto string = file.get_string(entry.key)) {
+    text = *string;
+  }
+  return text;
+}
+
+void check_same(const Gguf& ours, const Gguf& theirs) {
+  CHECK(must(ours.get_string("general.architecture")) == must(theirs.get_string("general.architecture")));
+  for (const GgufEntry& entry : theirs.metadata()) {
+    if (entry.key.starts_with("general.") || entry.key.starts_with("tokenizer.")) continue;
+    INFO(entry.key);
+    const GgufEntry* own = nullptr;
+    for (const GgufEntry& one : ours.metadata()) own = one.key == entry.key ? &one : own;
+    CHECK(own != nullptr);
+    if (own == nullptr) continue;
+    CHECK(shown(ours, *own) == shown(theirs, entry));
+  }
+  CHECK(ours.tensors().size() == theirs.tensors().size());
+  for (const TensorView& tensor : theirs.tensors()) {
+    INFO(tensor.name);
+    const auto own = ours.tensor(tensor.name, tensor.shape);
+    CHECK(own.ok());
+    if (!own) continue;
+    CHECK(elements(ours, *own) == elements(theirs, tensor));
+  }
+}
+
+/// The recorded log-probabilities of 300 tokens.
+void check_scores(const std::string& path, const nlohmann::json& sequence) {
+  OpenOptions options;
+  options.exact = true;
+  const auto opened = Model::open(path, options);
+  INFO((opened ? "" : opened.error().message));
+  CHECK(opened.ok());
+  if (!opened) return;
+  const Model& model = *opened;
+  Session session = must(model.session());
+  const Score score = must(session.score(sequence["ids"].get<std::vector<TokenId>>()));
+  double most = 0;
+  for (std::size_t i = 1; i < score.ids.size(); ++i)
+    most = std::max(most, std::abs(score.logprobs[i] - sequence["logprobs"][i].get<double>()));
+  CHECK(most < 1e-4);
+}
+
+}  // namespace
+
+TEST_CASE("Checkpoints of every family become the model that they are") {
+  const fs::path path =
+      fs::temp_directory_path() / ("partita_families_" + std::to_string(::getpid()) + ".gguf");
+  for (const auto& entry : fs::directory_iterator(kData + "/checkpoints")) {
+    const std::string name = entry.path().filename(), record_path = kData + "/families/" + name;
+    INFO(name);
+    const auto record = nlohmann::json::parse(std::ifstream(record_path + ".json"));
+    ConvertOptions options;
+    options.vocabulary = record_path + ".gguf";
+    options.type = "f32";
+    const auto converted = convert(entry.path().string(), path.string(), options);
+    INFO((converted ? "" : converted.error().message));
+    CHECK(converted.ok());
+    if (!converted) continue;
+    // Where llama.cpp's converter leaves something out, its file is another model.
+    if (record["gguf_lacks"].is_null())
+      check_same(must(Gguf::open_whole(path.string())), must(Gguf::open_whole(options.vocabulary)));
+    check_scores(path.string(), record["sequences"].back());
+  }
+  fs::remove(path);
+}
+
+}  // namespace partita::internal::testing
