@@ -8,6 +8,7 @@
 #include "engine/layers/moe.h"
 #include "engine/layers/products.h"
 #include "engine/layers/self_attention.h"
+#include "engine/layers/short_conv.h"
 
 namespace partita::internal {
 namespace {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
@@ -34,6 +35,11 @@ struct MoeSizes {
   std::uint32_t ffn_size = 0, shared_ffn_size = 0;
 };
 
+/// Sizes of recurrent layers: short convolutions and state-space models.
+struct RecurrentSizes {
+  std::uint32_t taps = 0;  // of the convolution
+};
+
 struct Config {
   std::string family;      // "llama"
   std::string model_name;  // general.name, or the file's name
@@ -43,11 +49,13 @@ struct Config {
   std::uint32_t ffn_size = 0;           // of these, the largest
   std::uint32_t heads = 0, kv_heads = 0;
   MoeSizes moe;
+  RecurrentSizes recurrent;
   std::uint32_t head_dim = 0;
   std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model
   float norm_eps = 0;
+  std::string_view final_norm = "output_norm.weight";  // the tensor's name
   float embedding_scale = 1;
   float attention_scale = 0;  // 1 / sqrt(head_dim) in most families
   float residual_scale = 1;   // of what a block adds to the residual stream

@@ -82,7 +82,7 @@ Result<void> TransformerLoader::load() {
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
   TRY(load_embedding(tensors_, vocab, hidden, model_.embedding_));
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
-  TRY(tensors_.vector("output_norm.weight", hidden, model_.final_norm_));
+  TRY(tensors_.vector(std::string(config_.final_norm), hidden, model_.final_norm_));
   for (float& weight : model_.final_norm_) weight *= config_.logit_scale;
   for (std::size_t i = 0; i < config_.layers; ++i) {
     TRY(load_layer(i));

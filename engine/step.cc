@@ -98,6 +98,7 @@ Result<void> Engine::Impl::check(std::span<const Chunk> chunks) const {
 
 Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
   ws.rows.clear();
+  ws.sequences.clear();
   tokens.clear();
   starts.assign(chunks.size(), 0);
   for (const Role role : {Role::kPrompt, Role::kGenerated}) {
@@ -106,6 +107,7 @@ Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
       if (chunk.role != role) continue;
       TRY(chunk.sequence->reserve(chunk.tokens.size()));
       starts[i] = ws.rows.size();
+      if (!chunk.tokens.empty()) ws.sequences.push_back({starts[i], chunk.tokens.size()});
       for (const std::int32_t token : chunk.tokens) {
         ws.rows.push_back({chunk.sequence, chunk.sequence->length() + ws.rows.size() - starts[i]});
         tokens.push_back(static_cast<std::uint32_t>(token));

@@ -66,13 +66,20 @@ bool TensorLoader::used(const TensorView& tensor) const {
   return found != used_rows_.end() && (tensor.shape.size() == 0 || found->second >= tensor.shape[0]);
 }
 
-/// Norms and biases are F32 in every known file; other types cost nothing to read.
 Result<void> TensorLoader::vector(const std::string& name, std::size_t size, Vector& out) {
   const std::uint64_t shape[] = {size};
+  return values(name, shape, out);
+}
+
+/// Norms and biases are F32 in every known file; other types cost nothing to read.
+Result<void> TensorLoader::values(const std::string& name, std::span<const std::uint64_t> shape,
+                                  Vector& out) {
   auto tensor = fetch(name, shape);
   if (!tensor) return tensor.error();
   const auto bytes = file_.read(tensor->bytes, buffers_.front());
   if (!bytes) return bytes.error();
+  std::size_t size = 1;
+  for (const std::uint64_t length : shape) size *= length;
   out.resize(size);
   codec(tensor->dtype).dequantize(bytes->data(), size, out.data());
   return report(tensor->bytes.size());

@@ -64,6 +64,8 @@ class TensorLoader {
   /// Errors of all reading functions: a missing tensor, a wrong shape (expected and found), kOutOfMemory,
   /// kCancelled.
   Result<void> vector(const std::string& name, std::size_t size, Vector& out);
+  /// All elements of a tensor of any rank, in float.
+  Result<void> values(const std::string& name, std::span<const std::uint64_t> shape, Vector& out);
   Result<void> matrix(const std::string& name, std::size_t rows, std::size_t cols, PackedMatrix& out);
   /// "{name}.weight", and "{name}.bias" if the file has it.
   Result<void> linear(const std::string& name, std::size_t rows, std::size_t cols, Linear& out);

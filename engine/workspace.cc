@@ -8,8 +8,9 @@ namespace {
 
 /// The largest widths over all layers, for buffers that all of them use.
 struct Widths {
-  HeadWidths head = {};
-  std::size_t q = 0, k = 0, v = 0, mixed = 0, ffn = 0;
+  // At least 1, so that no buffer is empty.
+  HeadWidths head = {1, 1};
+  std::size_t q = 1, k = 1, v = 1, mixed = 1, ffn = 1;
   std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
   std::size_t product = 0;                       // columns of a matrix
 };
@@ -21,10 +22,10 @@ Widths widths_of(const Transformer& model) {
     if (const auto* a = std::get_if<Attention>(&layer.mixer)) {
       raise(most.head.key, a->kv.widths.key);
       raise(most.head.value, a->kv.widths.value);
-      raise(most.q, a->q_width());
       raise(most.k, a->k_width());
       raise(most.v, a->v_width());
     }
+    raise(most.q, std::visit([](const auto& m) { return m.projection_width(); }, layer.mixer));
     raise(most.mixed, layer.out().weight.cols);
     if (const auto* ffn = std::get_if<Ffn>(&layer.ffn)) raise(most.ffn, ffn->width());
     if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
@@ -82,6 +83,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   const Widths most = widths_of(model);
   rows.reserve(max_rows);
   output_rows.reserve(max_rows);
+  sequences.reserve(max_rows);
   attention_plans = plans_of(model.layers());
   output_plans = attention_plans;
   for (std::vector<AttentionPlan>* plans : {&attention_plans, &output_plans}) {
@@ -96,9 +98,9 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   k = FloatBuffer(max_rows, most.k);
   v = FloatBuffer(max_rows, most.v);
   mixed = FloatBuffer(max_rows, most.mixed);
-  gate = FloatBuffer(max_rows, std::max<std::size_t>(most.ffn, 1));
-  up = FloatBuffer(max_rows, std::max<std::size_t>(most.ffn, 1));
-  ones.assign(std::max(most.ffn, most.inner), 1.0F);
+  gate = FloatBuffer(max_rows, most.ffn);
+  up = FloatBuffer(max_rows, most.ffn);
+  ones.assign(std::max({most.ffn, most.inner, most.q}), 1.0F);
   if (most.experts > 0) moe = MoeBuffers(model, max_rows);
   for (const Rope& rope : c.rope) {
     cos.emplace_back(max_rows, rope.inverse_frequency.size());

@@ -39,7 +39,7 @@ struct StepRow {
   std::size_t position = 0;
 };
 
-/// Consecutive rows of one sequence whose queries are processed together.
+/// Consecutive rows of one sequence.
 struct QueryRange {
   std::size_t row = 0;     // the first
   std::size_t tokens = 0;  // how many rows
@@ -119,6 +119,7 @@ struct Workspace {
   // The current step.
   std::size_t tiled_rows = 0;  // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
   std::vector<StepRow> rows;   // prompt rows first
+  std::vector<QueryRange> sequences;           // the rows of each sequence
   std::vector<std::size_t> output_rows;        // rows whose hidden state is an output, ascending
   std::vector<AttentionPlan> attention_plans;  // for all rows; one for each number of heads
   std::vector<AttentionPlan> output_plans;     // for `output_rows`, the same
@@ -132,10 +133,11 @@ struct Workspace {
   FloatBuffer y;      // [rows][hidden] the output of mixer or FFN, added to x
   FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel
   // Rows of the width that the layer gives them.
-  FloatBuffer q, k, v;                // [rows][Attention::q_width()], k_width(), v_width()
+  FloatBuffer q;                      // [rows][projection_width() of the mixer]
+  FloatBuffer k, v;                   // [rows][Attention::k_width()], v_width()
   FloatBuffer mixed;                  // [rows][columns of Layer::out()]
   FloatBuffer gate, up;               // [rows][Ffn::width()]
-  std::vector<float> ones;            // [Ffn::width()] for FFNs without a gate
+  std::vector<float> ones;            // [as wide as any] for activations without a second factor
   MoeBuffers moe;                     // empty if no layer has experts
   std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][rotated pairs of a head]
 

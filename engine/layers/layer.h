@@ -9,6 +9,7 @@
 
 #include "engine/cache/state_shape.h"
 #include "engine/kernels/kernels.h"
+#include "engine/layers/short_conv.h"
 #include "engine/tensor_loader.h"
 
 namespace partita::internal {
@@ -33,7 +34,8 @@ struct Attention {
   Norm q_norm, k_norm;      // before RoPE: [widths.key], of each head, or [q_width()], [k_width()]
   Linear out;               // [hidden][out_width()]
 
-  std::size_t group() const { return heads / kv.heads; }  // query heads that share a KV head
+  std::size_t group() const { return heads / kv.heads; }      // query heads that share a KV head
+  std::size_t projection_width() const { return q_width(); }  // of rows of Workspace::q
   std::size_t q_width() const { return std::size_t{heads} * widths.key; }
   std::size_t k_width() const { return std::size_t{kv.heads} * widths.key; }
   std::size_t v_width() const { return std::size_t{kv.heads} * widths.value; }
@@ -74,7 +76,7 @@ struct Moe {
 };
 
 /// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
-using Mixer = std::variant<Attention>;
+using Mixer = std::variant<Attention, ShortConv>;
 
 /// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))).
 struct Layer {

@@ -44,6 +44,27 @@ bool LayerReader::has(std::string_view name, std::size_t rows) const {
   return tensor != nullptr && tensor->shape.size() > 0 && tensor->shape[0] == rows;
 }
 
+Vector LayerReader::values(std::string_view name, std::initializer_list<std::uint64_t> shape) {
+  Vector all;
+  if (error_) return all;
+  if (auto read = tensors_.values(prefix_ + std::string(name), {shape.begin(), shape.size()}, all); !read)
+    error_ = read.error();
+  return all;
+}
+
+CausalConv LayerReader::conv(std::string_view name, std::uint32_t taps, std::uint32_t columns) {
+  CausalConv conv{taps, columns, {}, {}};
+  const Vector in_file = values(std::string(name) + ".weight", {columns, taps});
+  const std::string bias = std::string(name) + ".bias";
+  if (tensors_.file().has_tensor(prefix_ + bias)) conv.bias = values(bias, {columns});
+  if (error_) return conv;
+  conv.weight.resize(in_file.size());
+  for (std::size_t c = 0; c < columns; ++c) {
+    for (std::size_t j = 0; j < taps; ++j) conv.weight[j * columns + c] = in_file[c * taps + j];
+  }
+  return conv;
+}
+
 void LayerReader::linears(std::initializer_list<Part> parts) {
   if (error_) return;
   if (auto done = read(parts); !done) error_ = done.error();

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/config.h"
+#include "engine/layers/causal_conv.h"
 #include "engine/layers/layer.h"
 #include "engine/tensor_loader.h"
 #include "partita/result.hpp"
@@ -37,6 +38,12 @@ class LayerReader {
   /// Whether the layer has the tensor "{name}.weight"; with these many rows.
   bool has(std::string_view name) const;
   bool has(std::string_view name, std::size_t rows) const;
+
+  /// All elements of "blk.{index}.{name}", whose name has no suffix of its own here, in float.
+  Vector values(std::string_view name, std::initializer_list<std::uint64_t> shape);
+
+  /// A depthwise convolution, [columns][taps] in the file, with its bias if the file has one.
+  CausalConv conv(std::string_view name, std::uint32_t taps, std::uint32_t columns);
 
   /// Where a matrix [rows][cols] goes, with its bias if the file has one. It may be a part of a tensor that
   /// holds several matrices one after the other.
