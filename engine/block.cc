@@ -5,6 +5,8 @@
 
 #include "engine/layers/ffn.h"
 #include "engine/layers/layer.h"
+#include "engine/layers/mamba.h"
+#include "engine/layers/mamba2.h"
 #include "engine/layers/moe.h"
 #include "engine/layers/products.h"
 #include "engine/layers/self_attention.h"
@@ -50,6 +52,11 @@ void keep_input(const Worker& worker, Workspace& ws) {
   for (std::size_t r = first; r < last; ++r) std::copy_n(ws.x.row(r), ws.x.cols(), ws.input.row(r));
 }
 
+/// Only the rows of outputs stay.
+void mix(const Worker& worker, Workspace& ws, const Norm&, const NoMixer&, bool outputs_only) {
+  if (outputs_only && worker.index == 0) ws.keep_output_rows();
+}
+
 /// ws.x += scale * ffn_post(ffn(ffn_pre(rows))).
 void feed_forward(const Worker& worker, Workspace& ws, const Layer& layer, FloatBuffer& rows) {
   if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
@@ -71,10 +78,13 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   std::visit([&](const auto& mixer) { mix(worker, ws, layer.pre, mixer, outputs_only); }, layer.mixer);
   if (layer.parallel) keep_input(worker, ws);
   worker.wait();
-  const Linear& out = layer.out();
-  const Activations mixed = activations_of(worker, ws, out, ws.mixed);
-  add_to_residual(worker, ws, out, mixed, layer.post, layer.residual_scale);
-  worker.wait();
+  if (layer.has_mixer()) {
+    const Linear& out = layer.out();
+    const Activations mixed = activations_of(worker, ws, out, ws.mixed);
+    add_to_residual(worker, ws, out, mixed, layer.post, layer.residual_scale);
+    worker.wait();
+  }
+  if (!layer.has_ffn()) return;
   feed_forward(worker, ws, layer, layer.parallel ? ws.input : ws.x);
   worker.wait();
 }

@@ -37,7 +37,12 @@ struct MoeSizes {
 
 /// Sizes of recurrent layers: short convolutions and state-space models.
 struct RecurrentSizes {
-  std::uint32_t taps = 0;  // of the convolution
+  std::uint32_t taps = 0;               // of the convolution
+  std::uint32_t width = 0;              // channels
+  std::uint32_t places = 0;             // of the state of a channel
+  std::uint32_t heads = 0, groups = 0;  // Mamba-2
+  std::uint32_t rank = 0;               // of the steps of Mamba
+  bool plain_norms = false;             // Mamba: of its steps and parameters, without weights
 };
 
 struct Config {

@@ -95,8 +95,10 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
   model_.layers_.push_back(family_.layer(reader, config_, index));
   if (reader.error()) return *reader.error();
   const auto add_state = [&](auto& mixer) {
-    mixer.state = model_.states_.size();
-    model_.states_.push_back(mixer.state_shape());
+    if constexpr (requires { mixer.state; }) {
+      mixer.state = model_.states_.size();
+      model_.states_.push_back(mixer.state_shape());
+    }
   };
   std::visit(add_state, model_.layers_.back().mixer);
   return {};

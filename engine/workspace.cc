@@ -26,6 +26,10 @@ Widths widths_of(const Transformer& model) {
       raise(most.v, a->v_width());
     }
     raise(most.q, std::visit([](const auto& m) { return m.projection_width(); }, layer.mixer));
+    if (const auto* m = std::get_if<Mamba>(&layer.mixer)) {
+      raise(most.k, m->parameters.weight.rows);
+      raise(most.v, m->steps.weight.rows);
+    }
     raise(most.mixed, layer.out().weight.cols);
     if (const auto* ffn = std::get_if<Ffn>(&layer.ffn)) raise(most.ffn, ffn->width());
     if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {

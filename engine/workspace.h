@@ -134,7 +134,7 @@ struct Workspace {
   FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel
   // Rows of the width that the layer gives them.
   FloatBuffer q;                      // [rows][projection_width() of the mixer]
-  FloatBuffer k, v;                   // [rows][Attention::k_width()], v_width()
+  FloatBuffer k, v;                   // [rows][Attention::k_width()], v_width(); parameters, steps of Mamba
   FloatBuffer mixed;                  // [rows][columns of Layer::out()]
   FloatBuffer gate, up;               // [rows][Ffn::width()]
   std::vector<float> ones;            // [as wide as any] for activations without a second factor

@@ -9,6 +9,8 @@
 
 #include "engine/cache/state_shape.h"
 #include "engine/kernels/kernels.h"
+#include "engine/layers/mamba.h"
+#include "engine/layers/mamba2.h"
 #include "engine/layers/short_conv.h"
 #include "engine/tensor_loader.h"
 
@@ -75,10 +77,19 @@ struct Moe {
   bool has_shared() const { return shared.up.weight.rows != 0; }
 };
 
-/// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
-using Mixer = std::variant<Attention, ShortConv>;
+/// Layers of an FFN alone have no mixer.
+struct NoMixer {
+  Linear out;  // empty
+  std::size_t projection_width() const { return 0; }
+  std::vector<const Linear*> linears() const { return {}; }
+  std::vector<const Norm*> norms() const { return {}; }
+};
 
-/// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))).
+/// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
+using Mixer = std::variant<NoMixer, Attention, ShortConv, Mamba, Mamba2>;
+
+/// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))). A layer may lack either:
+/// NoMixer, an FFN of no width.
 struct Layer {
   Norm pre, post;  // [hidden]
   Mixer mixer;
@@ -87,6 +98,11 @@ struct Layer {
   float residual_scale = 1;  // of what mixer and FFN add
   bool parallel = false;     // the FFN reads the same rows as the mixer
 
+  bool has_mixer() const { return !std::holds_alternative<NoMixer>(mixer); }
+  bool has_ffn() const {
+    const auto* one = std::get_if<Ffn>(&ffn);
+    return one == nullptr || one->width() > 0;
+  }
   const Linear& out() const {
     return std::visit([](const auto& m) -> const Linear& { return m.out; }, mixer);
   }

@@ -1,6 +1,7 @@
 // Granite 3, dense (IBM 2024).
 #include "engine/models/granite.h"
 
+#include "engine/limits.h"
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
@@ -12,6 +13,12 @@ void read_granite(MetadataReader& in, Config& config) {
   const auto multiplier = [&](std::string_view name, double missing) {
     return static_cast<float>(in.number(name, kLeast, kMost, missing));
   };
+  if (config.moe.experts == 0) {  // then the shared expert is the FFN
+    config.ffn_size = in.count("expert_shared_feed_forward_length", 1, kMaxFfn, config.ffn_size);
+  }
+  if (!in.flag("rope.scaling.finetuned", true)) {  // so files say that there is no RoPE
+    for (LayerKind& kind : config.layer_kinds) kind.rope = kNoRope;
+  }
   config.embedding_scale = multiplier("embedding_scale", 1);
   config.attention_scale = multiplier("attention.scale", static_cast<double>(config.attention_scale));
   config.residual_scale = multiplier("residual_scale", 1);

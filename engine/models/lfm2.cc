@@ -1,12 +1,12 @@
 // LFM2 (Liquid AI 2025): layers of gated short convolutions, a few of attention with norms of heads.
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
+#include "engine/models/state_space.h"
 
 namespace partita::internal::models {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
-  constexpr std::uint32_t kMaxTaps = 64;
   read_uniform_layers(in, config);
   config.recurrent.taps = in.count("shortconv.l_cache", 1, kMaxTaps);
   config.final_norm = "token_embd_norm.weight";

@@ -1,0 +1,28 @@
+// What the families with state-space layers share.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/config.h"
+#include "engine/layers/mamba.h"
+#include "engine/layers/mamba2.h"
+#include "engine/models/layer_reader.h"
+#include "engine/models/metadata_reader.h"
+
+namespace partita::internal {
+
+inline constexpr std::uint32_t kMaxTaps = 64;  // of a convolution
+
+/// Config::recurrent, of Mamba.
+void read_mamba(MetadataReader& in, Config& config);
+
+/// ssm_in, ssm_conv1d, ssm_x, ssm_dt, ssm_a, ssm_d and ssm_out.
+Mamba mamba_mixer(LayerReader& in, const Config& config);
+
+/// Config::recurrent, of Mamba-2.
+void read_mamba2(MetadataReader& in, Config& config);
+
+/// ssm_in, ssm_conv1d, ssm_dt.bias, ssm_a, ssm_d, ssm_out, and ssm_norm if the file has it.
+Mamba2 mamba2_mixer(LayerReader& in, const Config& config);
+
+}  // namespace partita::internal
