@@ -5,6 +5,7 @@
 
 #include "engine/layers/ffn.h"
 #include "engine/layers/layer.h"
+#include "engine/layers/attention_and_mamba2.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
 #include "engine/layers/moe.h"

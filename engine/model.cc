@@ -95,12 +95,18 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
   model_.layers_.push_back(family_.layer(reader, config_, index));
   if (reader.error()) return *reader.error();
   const auto add_state = [&](auto& mixer) {
+    mixer.state = model_.states_.size();
+    model_.states_.push_back(mixer.state_shape());
+  };
+  const auto add_states = [&](auto& mixer) {
     if constexpr (requires { mixer.state; }) {
-      mixer.state = model_.states_.size();
-      model_.states_.push_back(mixer.state_shape());
+      add_state(mixer);
+    } else if constexpr (requires { mixer.mamba2; }) {
+      add_state(mixer.attention);
+      add_state(mixer.mamba2);
     }
   };
-  std::visit(add_state, model_.layers_.back().mixer);
+  std::visit(add_states, model_.layers_.back().mixer);
   return {};
 }
 

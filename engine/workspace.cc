@@ -19,7 +19,7 @@ Widths widths_of(const Transformer& model) {
   Widths most{.product = model.config().hidden_size};
   const auto raise = [](auto& width, auto by) { width = std::max(width, by); };
   for (const Layer& layer : model.layers()) {
-    if (const auto* a = std::get_if<Attention>(&layer.mixer)) {
+    if (const Attention* a = layer.attention()) {
       raise(most.head.key, a->kv.widths.key);
       raise(most.head.value, a->kv.widths.value);
       raise(most.k, a->k_width());
@@ -31,6 +31,8 @@ Widths widths_of(const Transformer& model) {
       raise(most.v, m->steps.weight.rows);
     }
     raise(most.mixed, layer.out().weight.cols);
+    if (const auto* both = std::get_if<AttentionAndMamba2>(&layer.mixer))
+      raise(most.mixed, both->mamba2.width());
     if (const auto* ffn = std::get_if<Ffn>(&layer.ffn)) raise(most.ffn, ffn->width());
     if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
       raise(most.inner, std::max(moe->experts.front().width(), moe->shared.width()));
@@ -50,7 +52,7 @@ auto find_plan(const std::vector<AttentionPlan>& plans, const Attention& a) {
 std::vector<AttentionPlan> plans_of(const std::vector<Layer>& layers) {
   std::vector<AttentionPlan> plans;
   for (const Layer& layer : layers) {
-    const auto* a = std::get_if<Attention>(&layer.mixer);
+    const Attention* a = layer.attention();
     if (a != nullptr && find_plan(plans, *a) == plans.end())
       plans.push_back({.heads = a->heads, .kv_heads = a->kv.heads});
   }
@@ -95,8 +97,9 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   }
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
-  const bool parallel = std::any_of(model.layers().begin(), model.layers().end(),
-                                    [](const Layer& layer) { return layer.parallel; });
+  const bool parallel = std::any_of(model.layers().begin(), model.layers().end(), [](const Layer& layer) {
+    return layer.parallel || std::holds_alternative<AttentionAndMamba2>(layer.mixer);
+  });
   input = FloatBuffer(parallel ? max_rows : 1, c.hidden_size);
   q = FloatBuffer(max_rows, most.q);
   k = FloatBuffer(max_rows, most.k);

@@ -131,7 +131,7 @@ struct Workspace {
 
   FloatBuffer x;      // [rows][hidden] the residual stream
   FloatBuffer y;      // [rows][hidden] the output of mixer or FFN, added to x
-  FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel
+  FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel; or the output of Mamba-2
   // Rows of the width that the layer gives them.
   FloatBuffer q;                      // [rows][projection_width() of the mixer]
   FloatBuffer k, v;                   // [rows][Attention::k_width()], v_width(); parameters, steps of Mamba

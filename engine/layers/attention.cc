@@ -232,7 +232,7 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
   const bool few = plan.units < kEnoughUnitsPerThread * static_cast<std::size_t>(ws.threads);
   if (ws.threads > 1 && few && longest == 1 && deepest > kSpanTokens) {
     for (const Layer& layer : ws.model.layers()) {
-      if (const auto* a = std::get_if<Attention>(&layer.mixer); a != nullptr && plan.is_for(*a))
+      if (const Attention* a = layer.attention(); a != nullptr && plan.is_for(*a))
         plan.spans = std::max(plan.spans, max_spans(a->kv, deepest));
     }
     const std::size_t needed = plan.units * plan.spans * plan.heads_per_unit;

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <variant>
@@ -85,8 +86,24 @@ struct NoMixer {
   std::vector<const Norm*> norms() const { return {}; }
 };
 
+/// Attention and Mamba-2 of the same rows; their outputs are added (Falcon-H1).
+struct AttentionAndMamba2 {
+  Attention attention;
+  Mamba2 mamba2;
+
+  std::size_t projection_width() const {
+    return std::max(attention.projection_width(), mamba2.projection_width());
+  }
+  std::vector<const Linear*> linears() const {
+    std::vector<const Linear*> all = attention.linears();
+    all.insert(all.end(), {&mamba2.in, &mamba2.out});
+    return all;
+  }
+  std::vector<const Norm*> norms() const { return attention.norms(); }
+};
+
 /// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
-using Mixer = std::variant<NoMixer, Attention, ShortConv, Mamba, Mamba2>;
+using Mixer = std::variant<NoMixer, Attention, ShortConv, Mamba, Mamba2, AttentionAndMamba2>;
 
 /// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))). A layer may lack either:
 /// NoMixer, an FFN of no width.
@@ -103,8 +120,22 @@ struct Layer {
     const auto* one = std::get_if<Ffn>(&ffn);
     return one == nullptr || one->width() > 0;
   }
+  /// The attention of the mixer, or null.
+  const Attention* attention() const {
+    const auto* both = std::get_if<AttentionAndMamba2>(&mixer);
+    return both != nullptr ? &both->attention : std::get_if<Attention>(&mixer);
+  }
+  /// The matrix that the rows of Workspace::mixed are multiplied by.
   const Linear& out() const {
-    return std::visit([](const auto& m) -> const Linear& { return m.out; }, mixer);
+    return std::visit(
+        [](const auto& m) -> const Linear& {
+          if constexpr (requires { m.attention; }) {
+            return m.attention.out;
+          } else {
+            return m.out;
+          }
+        },
+        mixer);
   }
   /// All linear layers that are there.
   std::vector<const Linear*> linears() const;
