@@ -26,7 +26,7 @@ void read_granite(MetadataReader& in, Config& config) {
 }
 
 Layer granite_layer(LayerReader& in, const Config& c, std::size_t index) {
-  return llama_layer(in, c, index, RopePairs::kAdjacent);
+  return llama_layer(in, c, index, RopePairs::kAdjacentInHead);
 }
 
 namespace models {

@@ -87,6 +87,8 @@ Result<void> LayerReader::read(std::initializer_list<Part> parts) {
     MatrixSource source{prefix_ + std::string(part.name), part.rows, part.cols, part.first, part.of};
     if (part.pairs == RopePairs::kAdjacent)
       source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.rope_dims);
+    if (part.pairs == RopePairs::kAdjacentInHead)
+      source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.head_dim);
     auto packing = tensors_.prepare_linear(std::move(source), *part.to);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));

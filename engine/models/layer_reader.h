@@ -22,6 +22,8 @@ enum class RopePairs : std::uint8_t {
   kNone,      // no rotary rows
   kHalves,    // (i, i + n / 2)
   kAdjacent,  // (2i, 2i + 1)
+  // (2i, 2i + 1) of the whole head in the file, (i, i + n / 2) of its first n in the model.
+  kAdjacentInHead,
 };
 
 /// Reads "blk.{index}.{name}.weight" and ".bias". The first error is kept; what is read after it stays empty.

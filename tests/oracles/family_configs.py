@@ -305,8 +305,7 @@ add("ernie4_5_moe", "Ernie4_5_MoeConfig", tokenizer="sentencepiece", **{**LLAMA,
 add("dots1", "Dots1Config", **LLAMA, **ROUTED, sliding_window=None, published=SIGMOID)
 add("seed_oss", "SeedOssConfig", **{**LLAMA, "pad_token_id": 0}, head_dim=12)
 add("bamba", "BambaConfig", **sized(**MAMBA2, pad_token_id=0), attn_layer_indices=[1], rope_parameters=rope(),
-    published={"attn_rotary_emb": 4},
-    lacks="the order of rotated rows: all of a head are permuted, half of them rotate")
+    published={"attn_rotary_emb": 4})
 add("gpt_bigcode", "GPTBigCodeConfig", **GPT2)
 add("jais2", "Jais2Config", **LLAMA)
 add("afmoe", "AfmoeConfig", **{**LLAMA, "num_hidden_layers": 4}, **EXPERTS, head_dim=8, num_shared_experts=1,
