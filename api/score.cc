@@ -22,7 +22,9 @@ constexpr std::size_t kHeadRows = 32;
 /// Reads ids with a session's engine into another cache, so that the conversation is unchanged.
 class Reader {
  public:
-  explicit Reader(Session::Impl& session) : session_(&session), cache_(session.pool) {}
+  Reader(Session::Impl& session, std::size_t tokens) : session_(&session), cache_(session.pool) {
+    cache_.set_long(session.model->transformer->config().is_long(tokens));
+  }
 
   /// The hidden states of all ids of this chunk, [ids.size()][hidden_size].
   Result<const float*> read(std::span<const TokenId> ids) {
@@ -54,7 +56,7 @@ Result<void> check(const LoadedModel& model, std::span<const TokenId> ids) {
 template <class Visit>
 Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> ids, Visit visit) {
   const std::size_t width = session.model->info.hidden_size;
-  Reader reader(session);
+  Reader reader(session, ids.size());
   for (std::size_t at = 0; at < ids.size(); at += kStepRows) {
     const auto chunk_ids = ids.subspan(at, std::min(kStepRows, ids.size() - at));
     auto hidden = reader.read(chunk_ids);
@@ -205,7 +207,7 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     std::size_t same_top = 0;
     Scorer scorer(*impl_);
     LogitRows my_logits(mine), their_logits(theirs);
-    Reader their_reader(*reference.impl_);
+    Reader their_reader(*reference.impl_, ids.size());
     const float* their_hidden = nullptr;
     auto done = visit_positions(
         *impl_, ids, [&](std::size_t first, const float* hidden, std::size_t n) -> Result<void> {
@@ -258,7 +260,7 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
     const std::size_t vocabulary = session.model->head->vocab_size();
     std::vector<float> logits(outputs * vocabulary), hidden;
     const auto scratch = session.model->head_scratch(kHeadRows);
-    session.begin_probe(ids.first(skip));
+    session.begin_probe(ids.first(skip), ids.size());
     while (outputs > 0 && session.probe.length() < ids.size()) {
       const std::size_t first = session.probe.length();
       const auto chunk_ids = ids.subspan(first, std::min(kStepRows, ids.size() - first));

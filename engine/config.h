@@ -68,6 +68,10 @@ struct Config {
   GateFunction activation = GateFunction::kSilu;
   std::vector<LayerKind> layer_kinds;  // [layers]
   std::vector<Rope> rope;              // one; two if local layers have another base
+  std::uint32_t short_context = 0;     // LongRoPE: a sequence that may have more tokens is long; 0: none is
+
+  /// Whether a sequence that may have up to `tokens` tokens is long (KvSequence::is_long()).
+  bool is_long(std::size_t tokens) const { return short_context != 0 && tokens > short_context; }
 };
 
 /// Limits attention to a window and sinks (StreamingLLM, Xiao et al. 2023), so that its cost does not grow

@@ -113,8 +113,10 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
 /// A tensor that was not read (a bias, an expert) is a part of the model that would be silently ignored.
 Result<void> TransformerLoader::check_leftovers() const {
   for (const TensorView& tensor : tensors_.file().tensors()) {
-    // RoPE angles: read_config() reads the first; the second, in old files, repeats rope.freq_base.
-    if (tensor.name == "rope_freqs.weight" || tensor.name.ends_with(".attn_rot_embd.weight")) continue;
+    // RoPE angles: read_config() reads the first; the last, in old files, repeats rope.freq_base.
+    if (tensor.name == "rope_freqs.weight" || tensor.name.starts_with("rope_factors_") ||
+        tensor.name.ends_with(".attn_rot_embd.weight"))
+      continue;
     if (tensors_.used(tensor)) continue;
     return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() + "' has a tensor " +
                                               quoted(tensor.name) + ", which no part of the family '" +

@@ -17,9 +17,10 @@ Error bad_step(std::string sentence) { return {ErrorCode::kInvalidArgument, std:
 
 /// RoPE angles as the reference computes them: the product of position and frequency in float, its cosine
 /// exactly.
-void fill_angles(const Rope& rope, std::size_t position, float* cos, float* sin) {
-  for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
-    const float angle = static_cast<float>(position) * rope.inverse_frequency[i];
+void fill_angles(const Rope& rope, const StepRow& row, float* cos, float* sin) {
+  const auto frequencies = rope.frequencies(row.sequence->is_long());
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const float angle = static_cast<float>(row.position) * frequencies[i];
     cos[i] = static_cast<float>(std::cos(static_cast<double>(angle))) * rope.magnitude;
     sin[i] = static_cast<float>(std::sin(static_cast<double>(angle))) * rope.magnitude;
   }
@@ -135,7 +136,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   for (std::size_t r = first; r < last; ++r) {
     model->embed(tokens[r], ws.x.row(r), ws.y.row(r));
     for (std::size_t i = 0; i < c.rope.size(); ++i) {
-      fill_angles(c.rope[i], ws.rows[r].position, ws.cos[i].row(r), ws.sin[i].row(r));
+      fill_angles(c.rope[i], ws.rows[r], ws.cos[i].row(r), ws.sin[i].row(r));
     }
   }
   worker.wait();

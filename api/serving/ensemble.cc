@@ -148,8 +148,10 @@ Result<Stream> Ensemble::generate(const Request& request) {
     auto sequence = Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr,
                                      impl_->context, impl_->cancelled());
     if (!sequence) return sequence.error();
-    for (const auto& reader : impl_->readers)
+    for (const auto& reader : impl_->readers) {
+      reader->cache.set_long(reader->model->transformer->config().is_long(sequence->most_tokens()));
       impl_->keep_common(reader->cache, *sequence, 0, reader->scheduler.engine().roles_differ());
+    }
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));
     return Stream(std::make_unique<Stream::Impl>(impl_));
   });

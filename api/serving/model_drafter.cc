@@ -25,12 +25,13 @@ std::size_t bucket_of(float logprob) {
 class ModelDrafter final : public Drafter {
  public:
   ModelDrafter(std::shared_ptr<DraftRuntime> runtime, const Chain& chain, DrawKey key,
-               std::size_t prompt_size)
+               std::size_t prompt_size, std::size_t most_tokens)
       : runtime_(std::move(runtime)),
         cache_(runtime_->pool),
         chain_(chain),
         key_(key),
         prompt_size_(prompt_size) {
+    cache_.set_long(runtime_->model->transformer->config().is_long(most_tokens));
     draft_.reserve(kMaxDraftTokens);
     logprobs_.reserve(kMaxDraftTokens);
   }
@@ -116,7 +117,7 @@ class ModelDrafter final : public Drafter {
 
 std::unique_ptr<Drafter> make_model_drafter(std::shared_ptr<DraftRuntime> runtime, const Sequence& sequence) {
   return std::make_unique<ModelDrafter>(std::move(runtime), sequence.chain(), sequence.draw_key(),
-                                        sequence.prompt().size());
+                                        sequence.prompt().size(), sequence.most_tokens());
 }
 
 }  // namespace partita::internal

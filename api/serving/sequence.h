@@ -18,8 +18,9 @@ namespace partita::internal {
 class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
-  /// in tokens that applies if it is below the model's own. Nothing is computed yet. Errors: what is wrong
-  /// with the request; guidance without a cache for it; kCancelled.
+  /// in tokens that applies if it is below the model's own. Nothing is computed yet, but a cache becomes
+  /// empty if it is not of the kind that the request's limit asks for (KvSequence::is_long()). Errors: what
+  /// is wrong with the request; guidance without a cache for it; kCancelled.
   static Result<Sequence> create(const LoadedModel& model, const Request& request, KvSequence& cache,
                                  KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit,
                                  const std::atomic<bool>* cancel = nullptr);
@@ -35,6 +36,8 @@ class Sequence {
   DrawKey draw_key() const { return {seed_, number_, ids().size()}; }  // of the next token
   const StopFilter& text() const { return text_; }                 // after the prompt and all accepted tokens
   std::size_t tokens_left() const { return end_ - ids().size(); }  // of the answer, at most
+  /// The limit of the request: the tokens that its longer text can have, prompt and answer.
+  std::size_t most_tokens() const { return end_ + std::max(negative_size_, prompt_size_) - prompt_size_; }
 
   /// A text that the model reads for this sequence: prompt and answer, and with guidance a second one,
   /// negative prompt and answer. The next token is chosen in the step that reads the last id of every track.

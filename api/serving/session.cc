@@ -40,7 +40,11 @@ void Session::Impl::replace_cache(KvSequence other, std::vector<TokenId> ids, st
   loaded_prompt = prompt_size;
 }
 
-void Session::Impl::begin_probe(std::span<const TokenId> ids) {
+void Session::Impl::begin_probe(std::span<const TokenId> ids, std::size_t most) {
+  if (const bool is_long = model->transformer->config().is_long(most); is_long != probe.is_long()) {
+    end_probe();
+    probe.set_long(is_long);
+  }
   const auto common = [&](std::span<const TokenId> held) {
     return static_cast<std::size_t>(std::mismatch(held.begin(), held.end(), ids.begin(), ids.end()).first -
                                     held.begin());
@@ -49,8 +53,9 @@ void Session::Impl::begin_probe(std::span<const TokenId> ids) {
   const bool roles_differ = scheduler.engine().roles_differ();
   const std::size_t mine = common(probe_ids);
   const std::size_t theirs = common(roles_differ ? known.ids.first(known.prompt_size) : known.ids);
-  if (theirs > mine) probe = cache.fork();
-  probe.truncate(std::max(mine, theirs));
+  const bool forks = theirs > mine && cache.is_long() == probe.is_long();
+  if (forks) probe = cache.fork();
+  probe.truncate(forks ? theirs : mine);
   probe_ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(probe.length()));
 }
 
@@ -105,6 +110,7 @@ Result<Session> Session::fork() const {
       return true;
     });
     KvSequence cache(other->pool);
+    cache.set_long(impl_->cache.is_long());
     std::span<const std::byte> rest = pages;
     const auto read_page = [&rest](std::span<std::byte> page) {
       std::copy_n(rest.begin(), page.size(), page.begin());

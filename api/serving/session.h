@@ -22,8 +22,9 @@ struct Session::Impl final : ModelRuntime, TokenSource {
   /// Replaces the cache by one that holds `ids`, of which the first prompt_size are a prompt.
   void replace_cache(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size);
 
-  /// Makes `probe` hold the longest prefix of `ids` that it or the conversation's cache has.
-  void begin_probe(std::span<const TokenId> ids);
+  /// Makes `probe`, which may get `most` tokens, hold the longest prefix of `ids` that it or the
+  /// conversation's cache has.
+  void begin_probe(std::span<const TokenId> ids, std::size_t most);
   /// Empties `probe`, so that its memory serves the conversation.
   void end_probe() {
     probe.truncate(0);

@@ -58,6 +58,7 @@ std::string_view arithmetic_name(std::uint64_t which) {
 
 /// The contents of a file before its pages, checked against the session that loads it.
 struct Contents {
+  bool is_long = false;  // KvSequence::is_long()
   std::vector<TokenId> ids;
   std::size_t prompt_size = 0;
   std::vector<std::uint64_t> first_pages;
@@ -79,8 +80,11 @@ Result<void> check_magic(FileReader& file) {
   return {};
 }
 
+/// In the word of the arithmetic: KvSequence::is_long().
+constexpr std::uint64_t kLong = std::uint64_t{1} << 32;
+
 /// Errors unless the file's model, arithmetic and page layout are those of the session.
-Result<void> check_model(FileReader& file, const Session::Impl& session) {
+Result<void> check_model(FileReader& file, const Session::Impl& session, Contents& contents) {
   std::uint64_t model = 0, how = 0;
   std::string name;
   std::vector<std::uint64_t> layout;
@@ -88,6 +92,8 @@ Result<void> check_model(FileReader& file, const Session::Impl& session) {
       !file.read_counted(kMaxList, layout)) {
     return file.damaged("it ends in its header");
   }
+  contents.is_long = (how & kLong) != 0;
+  how &= ~kLong;
   const auto own_model = fingerprint(session.model->file);
   if (!own_model) return own_model.error();
   if (model != *own_model) {
@@ -111,8 +117,8 @@ Result<void> check_model(FileReader& file, const Session::Impl& session) {
 
 Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
   TRY(check_magic(file));
-  TRY(check_model(file, session));
   Contents contents;
+  TRY(check_model(file, session, contents));
   std::uint64_t prompt = 0;
   const std::size_t context = session.model->info.context_length;
   if (!file.read_counted(context * sizeof(TokenId), contents.ids) || !file.word(prompt) ||
@@ -142,8 +148,9 @@ Result<void> write_contents(AtomicFile& file, const Session::Impl& session, std:
   const TokenSource::Held held = session.held(session.cache);
   const auto layout = kv_layout(session.pool), first = first_pages(session.cache);
   const std::string_view name = std::string_view(session.model->info.path).substr(0, kMaxName);
+  const std::uint64_t how = arithmetic(session) | (session.cache.is_long() ? kLong : 0);
   const bool written = file.write(std::as_bytes(std::span(kMagic))) && file.write(kVersion) &&
-                       file.write(*model) && list(std::span(name)) && file.write(arithmetic(session)) &&
+                       file.write(*model) && list(std::span(name)) && file.write(how) &&
                        list(std::span(layout)) && list(held.ids) && file.write(held.prompt_size) &&
                        list(std::span(first)) && list(std::span(note)) &&
                        write_pages(session.cache, [&](Bytes page) { return file.write(page); });
@@ -174,6 +181,7 @@ Result<std::string> Session::load(const std::string& path) {
     if (!contents) return contents.error();
     // Into a new cache first: if memory is too small for both, this session stays as it was.
     KvSequence cache(impl_->pool);
+    cache.set_long(contents->is_long);
     const auto read_page = [&](std::span<std::byte> page) { return file.read(page); };
     if (auto read = read_pages(read_page, contents->ids.size(), contents->first_pages, cache); !read) {
       return read.error().code == ErrorCode::kIo ? file.damaged("its pages end too early") : read.error();

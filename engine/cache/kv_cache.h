@@ -40,6 +40,11 @@ class KvSequence {
   KvSequence& operator=(KvSequence&&) noexcept;
   ~KvSequence();
 
+  /// Whether its keys are rotated for long sequences (Config::is_long()). A change removes all tokens. A fork
+  /// has the value of its origin.
+  bool is_long() const;
+  void set_long(bool is_long);
+
   /// Tokens whose keys and values are stored.
   std::size_t length() const;
 

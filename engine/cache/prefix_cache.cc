@@ -21,9 +21,10 @@ PrefixCache::~PrefixCache() {
   pool_.set_idle_cache(nullptr);
 }
 
-std::size_t PrefixCache::find(std::span<const std::int32_t> keys, std::vector<Node*>& path) const {
+std::size_t PrefixCache::find(const Node& root, std::span<const std::int32_t> keys,
+                              std::vector<Node*>& path) const {
   path.clear();
-  const Node* node = &root_;
+  const Node* node = &root;
   std::size_t length = 0;
   while (true) {
     const auto rest = keys.subspan(length);
@@ -81,7 +82,8 @@ bool PrefixCache::leaves_room_to_write(std::size_t length) const {
 
 bool PrefixCache::reuse_prefix(std::span<const std::int32_t> keys, KvSequence& sequence) {
   const std::size_t found =
-      find(keys, path_);  // a statement of its own: the evaluation order of arguments is unspecified
+      find(root_of(sequence), keys,
+           path_);  // a statement of its own: the evaluation order of arguments is unspecified
   std::size_t length = usable(path_, found);
   if (!leaves_room_to_write(length)) {
     path_.resize(length / kPageTokens);
@@ -138,7 +140,7 @@ void PrefixCache::cache_page(Node& node, std::size_t index, KvSequence& sequence
 }
 
 void PrefixCache::insert(std::span<const std::int32_t> keys, KvSequence& sequence) {
-  Node* last = &root_;
+  Node* last = &root_of(sequence);
   try {
     for (std::size_t i = 0; i < sequence.length() / kPageTokens; ++i) {
       last = child(*last, keys.subspan(i * kPageTokens, kPageTokens));
@@ -148,7 +150,7 @@ void PrefixCache::insert(std::span<const std::int32_t> keys, KvSequence& sequenc
     // If memory runs out, the rest is not cached.
   }
   // From the end to the beginning, so that a node is always more recently used than the nodes below it.
-  for (Node* node = last; node != &root_; node = node->parent) {
+  for (Node* node = last; node->parent != nullptr; node = node->parent) {
     for (std::size_t cls = 0; cls < pool_.classes(); ++cls) {
       if (node->pages[cls] != nullptr) touch(*node, cls);
     }
@@ -178,7 +180,7 @@ void PrefixCache::remove_empty(Node* leaf) {
     return std::all_of(node.pages.begin(), node.pages.end(),
                        [](const CachePage* page) { return page == nullptr; });
   };
-  while (leaf != &root_ && leaf->children.empty() && holds_nothing(*leaf)) {
+  while (leaf->parent != nullptr && leaf->children.empty() && holds_nothing(*leaf)) {
     Node* parent = leaf->parent;
     std::erase_if(parent->children, [&](const auto& child) { return child.get() == leaf; });
     leaf = parent;

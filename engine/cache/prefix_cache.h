@@ -22,7 +22,7 @@ namespace partita::internal {
 
 /// The prefix cache of one pool. A token is identified by a key. The key covers everything besides the
 /// preceding tokens that its keys and values depend on: the id and, if roles compute differently, the role
-/// (Scheduler). Not thread-safe.
+/// (Scheduler). Long sequences (KvSequence::is_long()) share no pages with others. Not thread-safe.
 class PrefixCache final : public IdlePageCache {
  public:
   /// limit_bytes: the limit for pages that no sequence uses. The pool must outlive the cache.
@@ -63,12 +63,13 @@ class PrefixCache final : public IdlePageCache {
 
   /// The path of nodes, from a child of the root on, that matches a prefix of `keys`. Returns the length of
   /// the match: whole nodes, and possibly a part of the last.
-  std::size_t find(std::span<const std::int32_t> keys, std::vector<Node*>& path) const;
+  std::size_t find(const Node& root, std::span<const std::int32_t> keys, std::vector<Node*>& path) const;
   /// The longest usable prefix, at most `length`: all pages that a later token attends to are cached.
   std::size_t usable(std::span<Node* const> path, std::size_t length) const;
   /// Whether a sequence that reuses a prefix of this length can still be written to within the budget: a
   /// partly shared last page must be copied first.
   bool leaves_room_to_write(std::size_t length) const;
+  Node& root_of(const KvSequence& sequence) { return sequence.is_long() ? long_root_ : root_; }
   Node* child(Node& node, std::span<const std::int32_t> keys);
   void cache_page(Node& node, std::size_t index, KvSequence& sequence);
   void touch(Node& node, std::size_t cls);
@@ -80,7 +81,7 @@ class PrefixCache final : public IdlePageCache {
 
   KvPool& pool_;
   const std::size_t limit_;
-  Node root_;
+  Node root_, long_root_;  // of sequences that are not long, and of those that are
   LruList lru_;
   std::vector<Node*> path_;
 };

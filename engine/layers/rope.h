@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace partita::internal {
@@ -14,6 +15,12 @@ inline constexpr std::uint8_t kNoRope = 0xFF;
 struct Rope {
   std::vector<float> inverse_frequency;  // [rotated pairs of a head]
   float magnitude = 1;
+  /// LongRoPE (Ding et al. 2024): the same for long sequences (Config::is_long()); empty: no difference.
+  std::vector<float> long_inverse_frequency = {};
+
+  std::span<const float> frequencies(bool is_long) const {
+    return is_long && !long_inverse_frequency.empty() ? long_inverse_frequency : inverse_frequency;
+  }
 };
 
 /// inverse_frequency[i] = base^(-2i / dims), of the first `dims` dimensions of a head.

@@ -114,25 +114,21 @@ std::uint32_t MetadataReader::window() { return count("attention.sliding_window"
 
 double MetadataReader::rope_base(std::string_view name) { return number(name, 1, kMaxRopeBase, 10000); }
 
-/// Divides frequencies by the factors of rope_freqs.weight (the scaling of Llama 3, computed by the
-/// converter).
-void MetadataReader::apply_rope_factors(Rope& rope) {
-  constexpr std::string_view kName = "rope_freqs.weight";
-  if (!file_.has_tensor(kName)) return;
-  auto tensor = file_.tensor(kName, {rope.inverse_frequency.size()});
+void MetadataReader::divide_by(std::string_view name, std::vector<float>& frequencies) {
+  auto tensor = file_.tensor(name, {frequencies.size()});
   if (!tensor) return fail(tensor.error());
   std::vector<std::byte> buffer;
   const auto bytes = file_.read(tensor->bytes, buffer);
   if (!bytes) return fail(bytes.error());
-  std::vector<float> factors(rope.inverse_frequency.size());
+  std::vector<float> factors(frequencies.size());
   codec(tensor->dtype).dequantize(bytes->data(), factors.size(), factors.data());
   for (std::size_t i = 0; i < factors.size(); ++i) {
     if (!(factors[i] >= 1 / kMaxRopeFactor && factors[i] <= kMaxRopeFactor)) {
-      return fail({ErrorCode::kBadFile, "'" + file_.path() + "': rope_freqs.weight[" + std::to_string(i) +
-                                            "] is " + rounded_text(factors[i]) +
+      return fail({ErrorCode::kBadFile, "'" + file_.path() + "': " + std::string(name) + "[" +
+                                            std::to_string(i) + "] is " + rounded_text(factors[i]) +
                                             ", and must be between 1e-06 and 1e+06"});
     }
-    rope.inverse_frequency[i] /= factors[i];
+    frequencies[i] /= factors[i];
   }
 }
 
@@ -155,12 +151,19 @@ Rope MetadataReader::global_rope(std::uint32_t dims) {
     for (float& f : rope.inverse_frequency) f = static_cast<float>(f / factor);
   } else if (scaling == "yarn") {
     apply_yarn(yarn(), base, rope);
-    rope.magnitude *= static_cast<float>(number("rope.scaling.attn_factor", 0, kMaxRopeFactor, 1));
-  } else if (scaling != "none") {
+  } else if (scaling != "none" && scaling != "longrope") {
     fail(ErrorCode::kUnsupported, "rope.scaling.type",
-         "is '" + std::string(scaling.substr(0, 64)) + "', and only 'linear', 'yarn' and 'none' can be used");
+         "is '" + std::string(scaling.substr(0, 64)) +
+             "', and only 'linear', 'yarn', 'longrope' and 'none' can be used");
   }
-  apply_rope_factors(rope);
+  rope.magnitude *= static_cast<float>(number("rope.scaling.attn_factor", 0, kMaxRopeFactor, 1));
+  if (file_.has_tensor("rope_freqs.weight"))  // of Llama 3, by the converter
+    divide_by("rope_freqs.weight", rope.inverse_frequency);
+  if (scaling == "longrope" || file_.has_tensor("rope_factors_long.weight")) {
+    rope.long_inverse_frequency = rope.inverse_frequency;
+    divide_by("rope_factors_short.weight", rope.inverse_frequency);
+    divide_by("rope_factors_long.weight", rope.long_inverse_frequency);
+  }
   return rope;
 }
 

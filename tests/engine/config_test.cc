@@ -198,6 +198,49 @@ TEST_CASE("gemma3: the 27 B scales its queries by its width") {
   CHECK(config_of(spec).attention_scale == 0.25f);  // 64 wide, 4 heads
 }
 
+TEST_CASE("LongRoPE: a sequence has the long factors if it may grow past the original context") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  const Config plain = config_of(spec);
+  CHECK_FALSE(plain.is_long(spec.context));
+  spec.short_context = 128;
+  const Config config = config_of(spec);
+  CHECK_FALSE(config.is_long(128));
+  CHECK(config.is_long(129));
+  const TinyFile file(spec);
+  const auto factors = [&](const char* name) {
+    return reinterpret_cast<const float*>(file.gguf().find_tensor(name)->bytes.data());
+  };
+  const float *few = factors("rope_factors_short.weight"), *many = factors("rope_factors_long.weight");
+  for (std::size_t i = 0; i < 16; ++i) {
+    const float frequency = plain.rope[0].inverse_frequency[i];
+    CHECK(config.rope[0].frequencies(false)[i] == frequency / few[i]);
+    CHECK(config.rope[0].frequencies(true)[i] == frequency / many[i]);
+    CHECK(plain.rope[0].frequencies(true)[i] == frequency);
+  }
+  CHECK(config.rope[0].magnitude == 1.25f);
+
+  spec.short_context = 0;
+  const auto with = [&](std::vector<float> few_factors, std::vector<float> many_factors) {
+    return config_with(spec, [&](GgufWriter& w) {
+      w.add_tensor("rope_factors_short.weight", Dtype::kF32, {few_factors.size()},
+                   std::span<const float>(few_factors));
+      w.add_tensor("rope_factors_long.weight", Dtype::kF32, {many_factors.size()},
+                   std::span<const float>(many_factors));
+    });
+  };
+  const std::vector<float> ones(16, 1.0F);
+  CHECK_FALSE(with(ones, ones)->is_long(spec.context));  // without an original context, the model's own
+  CHECK(with(ones, std::vector<float>(15, 1.0F)).error().code == ErrorCode::kBadFile);
+  CHECK(with(std::vector<float>(16, 0.0F), ones).error().code == ErrorCode::kBadFile);
+  CHECK(config_with(spec,
+                    [&](GgufWriter& w) {
+                      w.add_tensor("rope_factors_long.weight", Dtype::kF32, {16},
+                                   std::span<const float>(ones));
+                    })
+            .error()
+            .code == ErrorCode::kNotFound);
+}
+
 TEST_CASE("Angles are divided by rope_freqs.weight, by linear factors under both names, or refused") {
   TinySpec spec = tiny_llama(Dtype::kF32);
   spec.rope_factors = true;
@@ -216,9 +259,11 @@ TEST_CASE("Angles are divided by rope_freqs.weight, by linear factors under both
   CHECK(with("llama.rope.scale_linear", 4.0f)->rope[0].inverse_frequency[0] == 0.25f);
   CHECK(with("llama.rope.scaling.factor", 2.0f)->rope[0].inverse_frequency[0] == 0.5f);
   CHECK(with("llama.rope.scaling.type", "none")->rope[0].inverse_frequency[0] == 1.0f);
-  require_error(
-      with("llama.rope.scaling.type", "longrope"), ErrorCode::kUnsupported,
-      "'tiny.gguf': llama.rope.scaling.type is 'longrope', and only 'linear', 'yarn' and 'none' can be used");
+  require_error(with("llama.rope.scaling.type", "dynamic"), ErrorCode::kUnsupported,
+                "'tiny.gguf': llama.rope.scaling.type is 'dynamic', and only 'linear', 'yarn', 'longrope' "
+                "and 'none' can "
+                "be used");
+  CHECK(with("llama.rope.scaling.type", "longrope").error().code == ErrorCode::kNotFound);  // of the factors
   CHECK(with("llama.rope.scaling.type", "yarn").error().code == ErrorCode::kNotFound);  // it needs a factor
   require_error(with("llama.rope.scaling.factor", 0.0f), ErrorCode::kBadFile,
                 "'tiny.gguf': llama.rope.scaling.factor is 0, and must be between 1e-06 and 1e+06");

@@ -156,6 +156,10 @@ GgufWriter tiny_metadata(const TinySpec& spec) {
   if (spec.linear_factor != 1) {
     file.add(f + "rope.scaling.type", "linear").add(f + "rope.scaling.factor", spec.linear_factor);
   }
+  if (spec.short_context != 0) {
+    file.add(f + "rope.scaling.original_context_length", spec.short_context)
+        .add(f + "rope.scaling.attn_factor", 1.25F);
+  }
   return file;
 }
 
@@ -166,6 +170,12 @@ void add_tiny_tensors(const TinySpec& spec, GgufWriter& file) {
   if (spec.rope_factors) {
     file.add_tensor("rope_freqs.weight", Dtype::kF32, {spec.head_dim / 2},
                     std::span<const float>(random_values(spec.head_dim / 2, 1, 8, spec.seed)));
+  }
+  if (spec.short_context != 0) {
+    for (const char* name : {"rope_factors_short.weight", "rope_factors_long.weight"}) {
+      file.add_tensor(name, Dtype::kF32, {spec.head_dim / 2},
+                      std::span<const float>(random_values(spec.head_dim / 2, 1, 8, seed_of(spec, name))));
+    }
   }
   for (std::uint32_t i = 0; i < spec.layers; ++i) add_layer(spec, i, file);
 }

@@ -27,11 +27,12 @@ struct TinySpec {
   std::uint32_t head_dim = 32;
   std::uint32_t vocab = 101;
   std::uint32_t context = 2048;
-  std::uint32_t window = 0;   // of local layers (gemma3) or of all (llama)
-  bool tied = true;           // no output.weight
-  bool bands = false;         // no token_embd.weight: it is added in bands (head_writer.h)
-  bool rope_factors = false;  // a tensor rope_freqs.weight
-  float linear_factor = 1;    // rope.scaling.factor
+  std::uint32_t window = 0;         // of local layers (gemma3) or of all (llama)
+  bool tied = true;                 // no output.weight
+  bool bands = false;               // no token_embd.weight: it is added in bands (head_writer.h)
+  bool rope_factors = false;        // a tensor rope_freqs.weight
+  float linear_factor = 1;          // rope.scaling.factor
+  std::uint32_t short_context = 0;  // LongRoPE's original context; 0: no LongRoPE
   // Not part of the file, but options of loading (with_attention): LoadOptions has them.
   std::uint32_t attention_window = 0;
   std::uint32_t attention_sinks = 0;

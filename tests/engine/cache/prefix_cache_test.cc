@@ -123,6 +123,38 @@ TEST_CASE("A cached prefix is reused, to the token") {
   CHECK_FALSE(prefixes.reuse_prefix({}, unrelated));
 }
 
+TEST_CASE("Long sequences and others share no pages") {
+  KvPool pool(layers_of({0}), KvType::kF16, 0);
+  PrefixCache prefixes(pool, std::size_t{1} << 20);
+  const Keys keys = counting(200);
+  KvSequence first(pool);
+  REQUIRE(read(first, keys, 200));
+  prefixes.insert(keys, first);
+  KvSequence other(pool);
+  other.set_long(true);
+  CHECK_FALSE(prefixes.reuse_prefix(keys, other));
+  REQUIRE(read(other, keys, 200));
+  prefixes.insert(keys, other);
+  CHECK(other.held(0, 0) != first.held(0, 0));
+  KvSequence third(pool);
+  third.set_long(true);
+  REQUIRE(prefixes.reuse_prefix(keys, third));
+  CHECK(third.held(0, 0) == other.held(0, 0));
+  CHECK(third.fork().is_long());
+  CHECK_FALSE(first.fork().is_long());
+
+  third.set_long(true);
+  CHECK(third.length() == 192);
+  third.set_long(false);
+  CHECK(third.length() == 0);
+  REQUIRE(prefixes.reuse_prefix(keys, third));
+  CHECK(third.held(0, 0) == first.held(0, 0));
+  third.truncate(0);
+  other.truncate(0);
+  prefixes.evict(pool.bytes_in_use());
+  CHECK_FALSE(prefixes.reuse_prefix(keys, other));
+}
+
 TEST_CASE("A reused prefix leaves enough of the budget to continue") {
   for (const std::vector<std::uint32_t>& windows : {std::vector<std::uint32_t>{0}, {0, 64}}) {
     const std::size_t page = page_set(KvPool(layers_of(windows), KvType::kF16, 0));
