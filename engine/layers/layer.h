@@ -34,7 +34,8 @@ struct Attention {
   std::uint8_t rope = 0;    // index into Config::rope, or kNoRope
   std::size_t state = 0;    // index of its state in the cache (Transformer::states)
   Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
-  Norm q_norm, k_norm;      // before RoPE: [widths.key], of each head, or [q_width()], [k_width()]
+  Norm q_norm, k_norm;      // [widths.key], of each head, or before RoPE [q_width()], [k_width()]
+  bool rope_first = false;  // RoPE comes before the norms of heads, not after them
   Linear out;               // [hidden][out_width()]
 
   std::size_t group() const { return heads / kv.heads; }      // query heads that share a KV head

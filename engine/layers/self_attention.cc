@@ -11,10 +11,13 @@ namespace {
 
 /// Applies the norm and RoPE of queries or keys to one head of a row, in place.
 void norm_and_rope(Workspace& ws, const Attention& attention, const Norm& norm, std::size_t r, float* head) {
-  if (norm.weight.size() == attention.widths.key) apply(ws, norm, head, head);
-  if (attention.rope == kNoRope) return;
-  ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
-                          ws.cos[attention.rope].cols());
+  const bool norms = norm.weight.size() == attention.widths.key;
+  if (norms && !attention.rope_first) apply(ws, norm, head, head);
+  if (attention.rope != kNoRope) {
+    ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
+                            ws.cos[attention.rope].cols());
+  }
+  if (norms && attention.rope_first) apply(ws, norm, head, head);
 }
 
 /// Applies a norm of whole projections to the queries or keys of all rows. One of single heads is left to

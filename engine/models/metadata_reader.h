@@ -45,9 +45,9 @@ class MetadataReader {
   /// The base of a RoPE; 10000 if the file has none.
   double rope_base(std::string_view name);
 
-  /// The RoPE of `dims` dimensions of layers without a window: "rope.freq_base", with the scaling that metadata
-  /// and the tensors rope_freqs.weight or rope_factors_long.weight and rope_factors_short.weight (LongRoPE) give. Another
-  /// scaling than linear, YaRN and LongRoPE is kUnsupported.
+  /// The RoPE of `dims` dimensions of layers without a window: "rope.freq_base", with the scaling that
+  /// metadata and the tensors rope_freqs.weight or rope_factors_long.weight and rope_factors_short.weight
+  /// (LongRoPE) give. Another scaling than linear, YaRN and LongRoPE is kUnsupported.
   Rope global_rope(std::uint32_t dims);
 
   /// Keeps the error "'{file}': {family}.{name} {rest}".

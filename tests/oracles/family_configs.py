@@ -227,7 +227,8 @@ add("minicpm3", "MiniCPM3Config", tokenizer="sentencepiece",
 # --- other dense models ----------------------------------------------------------------------------------
 
 GLM = sized(head_dim=16, attention_bias=True, rope_parameters=rope(partial_rotary_factor=0.5))
-add("glm", "GlmConfig", tokenizer="glm", published={"seq_length": CONTEXT}, **{**GLM, "head_dim": 8})
+add("glm", "GlmConfig", tokenizer="glm", published={"seq_length": CONTEXT, "layernorm_epsilon": 1.5625e-07},
+    **{**GLM, "head_dim": 8})
 add("glm4", "Glm4Config", tokenizer="glm", **GLM)
 add("glm4moe", "Glm4MoeConfig", tokenizer="glm", **GLM, **{**ROUTED, "n_routed_experts": 4}, use_qk_norm=True,
     num_mtp_layers=0, routed_scaling_factor=1.5)
