@@ -2,6 +2,7 @@
 // of the model file. Internal to api/.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,23 +12,43 @@
 
 namespace partita::internal {
 
+/// Where the parts of a checkpoint are, without ".weight".
+struct CheckpointNames {
+  std::string_view layers = "model.layers.";  // before the index
+  std::string_view embedding = "model.embed_tokens";
+  std::string_view norm = "model.norm";  // the last; with a bias if the checkpoint has one
+  std::string_view head = "lm_head";
+};
+
 struct CheckpointFamily {
   std::string_view model_type;    // of config.json
   std::string_view class_name;    // the one of `architectures` that generates text
   std::string_view architecture;  // general.architecture of the model file
 
-  /// Adds what the family has beyond the sizes, which are read already. None: nothing.
+  CheckpointNames names = {};
+
+  /// Changes the sizes, which are read already, where the family says them otherwise, and adds the keys of
+  /// all that it has beyond them. None: nothing.
   void (*keys)(JsonFields& fields, CheckpointConfig& config) = nullptr;
 
   /// Copies the tensors of one layer.
   void (*layer)(LayerCopy& in);
+
+  /// Copies tensors outside layers, beyond embedding, last norm and head. `in` has the names of the
+  /// checkpoint and the model file themselves. None: there are none.
+  void (*globals)(LayerCopy& in) = nullptr;
+
+  bool layer_norm = false;  // LayerNorm instead of RMS norm
+  std::uint32_t usual_ffn =
+      0;              // the FFN's width without a key for it, in hidden sizes; 0: the key is required
+  bool tied = false;  // without tie_word_embeddings in config.json
 
   /// Rows of Q and K are stored in adjacent rotary pairs (RopePairs::kAdjacent in engine/models/).
   bool adjacent_pairs = false;
 
   std::string_view activation = "silu";  // hidden_act
 
-  /// Added to the weights of RMS norms: 1 where the checkpoint stores w and the model multiplies by 1 + w.
+  /// Added to the weights of norms: 1 where the checkpoint stores w and the model multiplies by 1 + w.
   float norm_offset = 0;
 };
 

@@ -154,10 +154,14 @@ void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter&
     LayerCopy layer(c, *c.family, i, tensors);
     c.family->layer(layer);
   }
-  auto norm = tensors.read("model.norm.weight", {c.hidden});
-  for (float& weight : norm) weight += c.family->norm_offset;
-  tensors.write_vector("output_norm.weight", norm);
-  if (!c.rope_factors.empty()) tensors.write_vector("rope_freqs.weight", c.rope_factors);
+  LayerCopy whole(c, *c.family, tensors);
+  if (!c.family->names.norm.empty()) whole.norm(c.family->names.norm, "output_norm", c.hidden);
+  if (c.family->globals != nullptr) c.family->globals(whole);
+  for (const auto& [name, factors] : {std::pair{"rope_freqs.weight", &c.rope_factors},
+                                      std::pair{"rope_factors_short.weight", &c.short_factors},
+                                      std::pair{"rope_factors_long.weight", &c.long_factors}}) {
+    if (!factors->empty()) tensors.write_vector(name, *factors);
+  }
   convert_head(c, tensors, file);
   tensors.check_leftovers();
 }

@@ -52,17 +52,18 @@ const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& co
   return nullptr;
 }
 
-void check_activation(JsonFields& fields, const CheckpointFamily& family) {
-  const char* key = fields.has("hidden_activation") ? "hidden_activation" : "hidden_act";
-  const std::string found = fields.text(key, family.activation);
-  if (found == family.activation || (found == "gelu" && family.activation == "gelu_pytorch_tanh")) return;
-  fields.fail(ErrorCode::kUnsupported, key, sentence("only \"", family.activation, "\" can be converted"));
-}
-
 /// The first of these keys that config.json has, or the first.
 const char* first_of(JsonFields& fields, std::initializer_list<const char*> keys) {
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const char* key) { return fields.has(key); });
   return found == keys.end() ? *keys.begin() : *found;
+}
+
+void check_activation(JsonFields& fields, const CheckpointFamily& family) {
+  const char* key =
+      first_of(fields, {"hidden_activation", "hidden_act", "activation_function", "activation"});
+  const std::string found = fields.text(key, family.activation);
+  if (found == family.activation || (found == "gelu" && family.activation == "gelu_pytorch_tanh")) return;
+  fields.fail(ErrorCode::kUnsupported, key, sentence("only \"", family.activation, "\" can be converted"));
 }
 
 void read_experts(JsonFields& fields, CheckpointConfig& c) {
@@ -86,27 +87,36 @@ void add_sizes(CheckpointConfig& c) {
   c.keys.add("attention.head_count_kv", c.kv_heads);
   c.keys.add("attention.key_length", c.head_dim);
   c.keys.add("attention.value_length", c.head_dim);
-  c.keys.add("attention.layer_norm_rms_epsilon", static_cast<float>(c.norm_eps));
-  c.keys.add("rope.dimension_count", c.head_dim);
+  c.keys.add(c.family->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+             static_cast<float>(c.norm_eps));
+  c.keys.add("rope.dimension_count", c.rotary_dim);
   c.keys.add("vocab_size", c.vocab);
 }
 
 void read_sizes(JsonFields& fields, CheckpointConfig& c) {
-  c.hidden = fields.count("hidden_size", 1, kMaxWidth);
-  c.ffn = fields.count("intermediate_size", 1, kMaxFfn);
-  c.layers = fields.count("num_hidden_layers", 1, kMaxLayers);
-  c.heads = fields.count("num_attention_heads", 1, kMaxHeads);
-  c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, c.heads);
+  const auto count = [&](std::initializer_list<const char*> keys, std::uint32_t max,
+                         std::optional<std::uint32_t> missing = std::nullopt) {
+    return fields.count(first_of(fields, keys), 1, max, missing);
+  };
+  c.hidden = count({"hidden_size", "n_embd", "d_model"}, kMaxWidth);
+  const std::optional<std::uint32_t> usual = c.family->usual_ffn * c.hidden;
+  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size"}, kMaxFfn,
+                c.family->usual_ffn > 0 ? usual : std::nullopt);
+  c.layers = count({"num_hidden_layers", "n_layer", "n_layers"}, kMaxLayers);
+  c.heads = count({"num_attention_heads", "n_head", "n_heads"}, kMaxHeads);
+  c.kv_heads = count({"num_key_value_heads"}, kMaxHeads, c.heads);
   c.head_dim = fields.count("head_dim", 1, kMaxHeadDim, c.hidden / c.heads);
   c.vocab = fields.count("vocab_size", 2, kMaxVocab);
-  c.context = fields.count("max_position_embeddings", 1, kMaxContext, 2048);
-  c.norm_eps =
-      fields.number("rms_norm_eps", 1e-19, 1, 1e-6);  // as a float it is not below the engine's 1e-20
-  c.tied = fields.flag("tie_word_embeddings", false);
+  c.context =
+      count({"max_position_embeddings", "n_positions", "seq_length", "max_seq_len"}, kMaxContext, 2048);
+  const char* epsilon =
+      first_of(fields, {"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"});
+  // As a float it is not below the engine's 1e-20.
+  c.norm_eps = fields.number(epsilon, 1e-19, 1, c.family->layer_norm ? 1e-5 : 1e-6);
+  c.tied = fields.flag("tie_word_embeddings", c.family->tied);
   if (!fields.has("head_dim") && c.hidden % c.heads != 0) {
     fields.fail(ErrorCode::kBadFile, "hidden_size",
-                sentence("must be a multiple of the ", c.heads,
-                         " of num_attention_heads where there is no head_dim"));
+                sentence("must be a multiple of the ", c.heads, " heads where there is no head_dim"));
   }
   if (c.head_dim % 2 != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
     fields.fail(ErrorCode::kUnsupported, fields.has("head_dim") ? "head_dim" : "hidden_size",
@@ -240,10 +250,10 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
     fields.fail(ErrorCode::kUnsupported, "quantization_config", "only plain weights can be converted");
   }
   if (!error) read_sizes(fields, c);
-  if (!error) add_sizes(c);
   if (!error) read_experts(fields, c);
   if (!error) read_rope(fields, c);
   if (!error && c.family->keys != nullptr) c.family->keys(fields, c);
+  if (!error) add_sizes(c);
   if (!error) read_head(fields, c);
   if (!error && fields.has("partita_embedding")) {
     JsonFields embedding = fields.object("partita_embedding");

@@ -26,7 +26,7 @@ struct HeadConfig {
 /// Metadata of the model file: names without the family, and values.
 class Keys {
  public:
-  using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>>;
+  using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>, std::vector<float>>;
   void add(std::string_view name, Value value) { all_.emplace_back(name, std::move(value)); }
   const std::vector<std::pair<std::string, Value>>& all() const { return all_; }
 
@@ -42,10 +42,13 @@ struct CheckpointConfig {
   std::uint32_t context = 0, vocab = 0;
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
   double norm_eps = 0;
-  double rope_base = 0, local_rope_base = 0;  // the same where local layers have none of their own
-  std::vector<float> rope_factors;            // of Llama 3's scaling: [head_dim / 2], or empty
-  Keys keys;                                  // all but those of the head
-  bool tied = false;                          // the embedding is the output matrix too
+  double rope_base = 0, local_rope_base = 0;       // the same where local layers have none of their own
+  std::uint32_t original_context = 0;              // before it was made longer
+  std::uint32_t rotary_dim = 0;                    // of a head
+  std::vector<float> rope_factors;                 // of Llama 3's scaling: [rotary_dim / 2], or empty
+  std::vector<float> short_factors, long_factors;  // of LongRoPE, likewise
+  Keys keys;                                       // all but those of the head
+  bool tied = false;                               // the embedding is the output matrix too
   HeadConfig head;
   std::vector<std::int32_t> embedding_cutoffs;  // empty: one embedding matrix
 

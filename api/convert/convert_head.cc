@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "api/convert/checkpoint_family.h"
 #include "engine/limits.h"
 #include "weights/sentence.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 using Kind = HeadConfig::Kind;
 
-const std::string kEmbedding = "model.embed_tokens.weight";
+std::string embedding_of(const CheckpointConfig& c) { return sentence(c.family->names.embedding, ".weight"); }
 
 std::string numbered(std::string_view before, std::size_t i, std::string_view after = "") {
   return sentence(before, i, after);
@@ -179,7 +180,7 @@ void convert_tree(const CheckpointConfig& c, TensorCopy& tensors) {
 void convert_mixture(const CheckpointConfig& c, TensorCopy& tensors) {
   const std::string latent = tensors.has("lm_head.latent.weight") ? "lm_head.latent" : "lm_head.latent.0";
   const bool shares = c.tied && !tensors.has("lm_head.decoder.weight");
-  const std::string words = shares ? kEmbedding : "lm_head.decoder.weight";
+  const std::string words = shares ? embedding_of(c) : "lm_head.decoder.weight";
   const std::uint64_t kinds = tensors.rows("lm_head.prior.weight"), width = tensors.cols(words);
   if (kinds > kMaxMixtureContexts) {
     return tensors.fail(
@@ -196,15 +197,18 @@ void convert_mixture(const CheckpointConfig& c, TensorCopy& tensors) {
 
 /// With tied embeddings the file has no output.weight; a copy in the checkpoint is skipped.
 void convert_dense(const CheckpointConfig& c, TensorCopy& tensors) {
-  if (c.tied) return tensors.skip("lm_head.weight");
-  tensors.matrix("lm_head.weight", "output.weight", c.vocab, c.hidden);
+  const std::string head = sentence(c.family->names.head, ".weight"),
+                    bias = sentence(c.family->names.head, ".bias");
+  tensors.vector_if_there(bias, "output.bias", c.vocab);
+  if (c.tied) return tensors.skip(head);
+  tensors.matrix(head, "output.weight", c.vocab, c.hidden);
 }
 
 }  // namespace
 
 void convert_embedding(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter& file) {
   const std::vector<std::int32_t>& cutoffs = c.embedding_cutoffs;
-  if (cutoffs.empty()) return tensors.matrix(kEmbedding, "token_embd.weight", c.vocab, c.hidden);
+  if (cutoffs.empty()) return tensors.matrix(embedding_of(c), "token_embd.weight", c.vocab, c.hidden);
   file.add("partita.embedding.cutoffs", cutoffs);
   const std::string bands = bands_of(tensors);
   for (std::size_t i = 0; i <= cutoffs.size(); ++i) {

@@ -107,6 +107,23 @@ std::vector<std::int32_t> JsonFields::integers(const char* key, std::size_t min_
   return numbers;
 }
 
+std::vector<float> JsonFields::numbers(const char* key, std::size_t count, double min, double max) {
+  const Json* value = find(key);
+  std::vector<float> all;
+  const auto in_bounds = [&](const Json& e) {
+    return e.is_number() && e.get<double>() >= min && e.get<double>() <= max;
+  };
+  if (value != nullptr && value->is_array() && value->size() == count &&
+      std::all_of(value->begin(), value->end(), in_bounds)) {
+    for (const Json& element : *value) all.push_back(element.get<float>());
+  } else {
+    fail(ErrorCode::kBadFile, key,
+         sentence("must be an array of ", count, " numbers between ", rounded_text(min), " and ",
+                  rounded_text(max)));
+  }
+  return all;
+}
+
 std::vector<std::string> JsonFields::texts(const char* key, std::size_t count) {
   const Json* value = find(key);
   if (value == nullptr) return {};

@@ -34,6 +34,9 @@ class JsonFields {
   std::vector<std::int32_t> integers(const char* key, std::size_t min_count, std::size_t max_count,
                                      std::int64_t min, std::int64_t max);
 
+  /// An array of `count` numbers from min to max, required.
+  std::vector<float> numbers(const char* key, std::size_t count, double min, double max);
+
   /// An array of `count` strings; empty without the key.
   std::vector<std::string> texts(const char* key, std::size_t count);
 

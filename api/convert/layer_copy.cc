@@ -31,7 +31,7 @@ LayerCopy::LayerCopy(const CheckpointConfig& config, const CheckpointFamily& fam
                      TensorCopy& tensors)
     : config_(config),
       family_(family),
-      from_(sentence("model.layers.", index, ".")),
+      from_(sentence(family.names.layers, index, ".")),
       to_(sentence("blk.", index, ".")),
       tensors_(tensors) {}
 
@@ -57,8 +57,42 @@ void LayerCopy::rotary(std::string_view from, std::string_view to, std::size_t r
 }
 
 void LayerCopy::router(std::string_view from, std::string_view to, std::size_t rows) {
-  tensors_.matrix_in_f32(sentence(from_, from, ".weight"), sentence(to_, to, ".weight"), rows,
-                         config_.hidden);
+  small(from, to, rows, config_.hidden);
+}
+
+void LayerCopy::small(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
+  tensors_.matrix_in_f32(sentence(from_, from, ".weight"), sentence(to_, to, ".weight"), rows, cols);
+}
+
+void LayerCopy::transposed(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
+  const auto values = tensors_.read(sentence(from_, from, ".weight"), {cols, rows});
+  std::vector<float> out(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) out[i % rows * cols + i / rows] = values[i];
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, out);
+  bias(from, to, rows, false);
+}
+
+void LayerCopy::grouped_qkv(std::string_view from, std::string_view to) {
+  const CheckpointConfig& c = config_;
+  const std::size_t rows = c.query_width() + 2 * c.key_width(), group = c.heads / c.kv_heads;
+  const auto sorted = [&](std::span<const float> values, std::size_t cols) {
+    std::vector<float> out;
+    const auto append = [&](std::size_t kv_head, std::size_t first, std::size_t heads) {
+      const std::size_t at = (kv_head * (group + 2) + first) * c.head_dim * cols;
+      const auto part = values.subspan(at, heads * c.head_dim * cols);
+      out.insert(out.end(), part.begin(), part.end());
+    };
+    if (values.empty()) return out;
+    for (std::size_t h = 0; h < c.kv_heads; ++h) append(h, 0, group);
+    for (std::size_t h = 0; h < c.kv_heads; ++h) append(h, group, 1);
+    for (std::size_t h = 0; h < c.kv_heads; ++h) append(h, group + 1, 1);
+    return out;
+  };
+  const std::string weight = sentence(from_, from, ".weight"), bias = sentence(from_, from, ".bias");
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, c.hidden,
+                        sorted(tensors_.read(weight, {rows, c.hidden}), c.hidden));
+  if (tensors_.has(bias))
+    tensors_.write_vector(sentence(to_, to, ".bias"), sorted(tensors_.read(bias, {rows}), 1));
 }
 
 void LayerCopy::norm(std::string_view from, std::string_view to, std::size_t size) {

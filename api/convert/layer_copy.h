@@ -18,6 +18,9 @@ class LayerCopy {
  public:
   LayerCopy(const CheckpointConfig& config, const CheckpointFamily& family, std::size_t index,
             TensorCopy& tensors);
+  /// Of tensors outside layers: names have nothing before them.
+  LayerCopy(const CheckpointConfig& config, const CheckpointFamily& family, TensorCopy& tensors)
+      : config_(config), family_(family), tensors_(tensors) {}
 
   const CheckpointConfig& config() const { return config_; }
   bool has(std::string_view from) const { return tensors_.has(from_ + std::string(from) + ".weight"); }
@@ -30,6 +33,13 @@ class LayerCopy {
   /// A norm, its weights with the offset of the family.
   void norm(std::string_view from, std::string_view to, std::size_t size);
 
+  /// A matrix that the checkpoint stores as [cols][rows].
+  void transposed(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols);
+  /// Q, K and V in one matrix whose rows are, for every KV head, its queries, its keys and its values; they
+  /// become all queries, all keys, all values.
+  void grouped_qkv(std::string_view from, std::string_view to);
+  /// A small matrix [rows][cols] that stays in f32.
+  void small(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols);
   /// Matrices of all experts, "{before}{expert}.{after}", stacked in one tensor [experts][rows][cols].
   void experts(std::string_view before, std::string_view after, std::string_view to, std::size_t rows,
                std::size_t cols);

@@ -1,5 +1,6 @@
 #include "api/convert/rope_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
@@ -30,8 +31,8 @@ std::vector<float> llama3_factors(JsonFields& rope, const CheckpointConfig& c) {
   const double context = original_context(rope, c);
   if (low >= high) rope.fail(ErrorCode::kBadFile, "low_freq_factor", "must be below high_freq_factor");
   std::vector<float> factors;
-  for (std::uint32_t i = 0; i < c.head_dim / 2; ++i) {
-    const double wavelength = 2 * std::numbers::pi * std::pow(c.rope_base, 2.0 * i / c.head_dim);
+  for (std::uint32_t i = 0; i < c.rotary_dim / 2; ++i) {
+    const double wavelength = 2 * std::numbers::pi * std::pow(c.rope_base, 2.0 * i / c.rotary_dim);
     const double kept = (context / wavelength - low) / (high - low);  // 1: as it is, 0: divided
     const double scale = kept >= 1 ? 1 : kept <= 0 ? 1 / factor : (1 - kept) / factor + kept;
     factors.push_back(static_cast<float>(1 / scale));
@@ -59,11 +60,22 @@ void read_yarn(JsonFields& rope, CheckpointConfig& c) {
   }
 }
 
+void read_longrope(JsonFields& rope, CheckpointConfig& c) {
+  const std::size_t pairs = c.rotary_dim / 2;
+  c.short_factors = rope.numbers("short_factor", pairs, 1 / kMaxFactor, kMaxFactor);
+  c.long_factors = rope.numbers("long_factor", pairs, 1 / kMaxFactor, kMaxFactor);
+  const std::uint32_t original =
+      rope.count("original_max_position_embeddings", 2, kMaxContext, c.original_context);
+  const double scale = rope.number("factor", 1, kMaxFactor, std::max(1.0, static_cast<double>(c.context) / original));
+  const double usual = scale <= 1 ? 1 : std::sqrt(1 + std::log(scale) / std::log(original));
+  c.keys.add("rope.scaling.original_context_length", original);
+  c.keys.add("rope.scaling.attn_factor",
+             static_cast<float>(rope.number("attention_factor", 1 / kMaxFactor, kMaxFactor, usual)));
+}
+
 void read_scaling(JsonFields& rope, CheckpointConfig& c) {
   const char* key = rope.has("rope_type") ? "rope_type" : "type";
   const std::string type = rope.text(key, "default");
-  if (rope.number("partial_rotary_factor", 0, 1e9, 1) != 1)
-    rope.fail(ErrorCode::kUnsupported, "partial_rotary_factor", "only 1 can be converted");
   if (type == "default") {
     if (rope.number("factor", 0, 1e9, 1) != 1)
       rope.fail(ErrorCode::kUnsupported, "factor", "only 1 can be converted where the scaling has no type");
@@ -74,8 +86,17 @@ void read_scaling(JsonFields& rope, CheckpointConfig& c) {
     c.rope_factors = llama3_factors(rope, c);
   } else if (type == "yarn") {
     read_yarn(rope, c);
+  } else if (type == "longrope" || type == "su") {
+    read_longrope(rope, c);
+  } else if (type == "dynamic" && rope.has("alpha")) {
+    // Hunyuan: the base is raised for all lengths.
+    const double width = c.rotary_dim;
+    c.rope_base *= std::pow(positive(rope, "alpha"), width / std::max(width - 2, 1.0));
+    c.keys.add("rope.scaling.type", "none");
+    c.keys.add("rope.scaling.factor", 1.0F);
   } else {
-    rope.fail(ErrorCode::kUnsupported, key, "only 'default', 'linear', 'llama3' and 'yarn' can be converted");
+    rope.fail(ErrorCode::kUnsupported, key,
+              "only 'default', 'linear', 'llama3', 'yarn' and 'longrope' can be converted");
   }
 }
 
@@ -86,15 +107,23 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
     return of.number("rope_theta", 1, kMaxRopeBase, missing);
   };
   JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
-  const double base = base_of(parameters, base_of(scaling, base_of(fields, 10000)));
+  const double part =
+      fields.number("partial_rotary_factor", 0, 1,
+                    parameters.number("partial_rotary_factor", 0, 1, fields.number("rotary_pct", 0, 1, 1)));
+  c.rotary_dim = static_cast<std::uint32_t>(c.head_dim * part);
+  c.original_context =
+      fields.count("original_max_position_embeddings", 2, kMaxContext, std::max(c.context, 2u));
+  const double base = base_of(
+      parameters, base_of(scaling, fields.number(fields.has("rope_theta") ? "rope_theta" : "rotary_emb_base",
+                                                 1, kMaxRopeBase, 10000)));
   const bool by_kind = parameters.has("full_attention");
   JsonFields global = parameters.object("full_attention"), local = parameters.object("sliding_attention");
   c.rope_base = base_of(global, base);
   c.local_rope_base =
       base_of(local, fields.number("rope_local_base_freq", 1, kMaxRopeBase, by_kind ? 10000 : c.rope_base));
-  c.keys.add("rope.freq_base", static_cast<float>(c.rope_base));
   read_scaling(by_kind ? global : parameters, c);
   read_scaling(scaling, c);
+  c.keys.add("rope.freq_base", static_cast<float>(c.rope_base));
 }
 
 }  // namespace partita::internal

@@ -16,6 +16,7 @@ extern const CheckpointFamily gemma = {.model_type = "gemma",
                                        .class_name = "GemmaForCausalLM",
                                        .architecture = "gemma",
                                        .layer = layer,
+                                       .tied = true,
                                        .activation = "gelu_pytorch_tanh",
                                        .norm_offset = 1};
 

@@ -44,6 +44,7 @@ extern const CheckpointFamily gemma2 = {.model_type = "gemma2",
                                         .architecture = "gemma2",
                                         .keys = keys,
                                         .layer = layer,
+                                        .tied = true,
                                         .activation = "gelu_pytorch_tanh",
                                         .norm_offset = 1};
 

@@ -25,6 +25,7 @@ extern const CheckpointFamily gemma3_text = {.model_type = "gemma3_text",
                                              .architecture = "gemma3",
                                              .keys = keys,
                                              .layer = layer,
+                                             .tied = true,
                                              .activation = "gelu_pytorch_tanh",
                                              .norm_offset = 1};
 

@@ -8,10 +8,13 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "engine/models/families.h"
 #include "tests/api/convert/checkpoints.h"
 #include "tests/catch.h"
 #include "weights/codecs/codec.h"
@@ -56,10 +59,21 @@ std::string shown(const Gguf& file, const GgufEntry& entry) {
   return text;
 }
 
+/// Keys that llama.cpp's converter writes without looking at config.json: constants, or what only the usual
+/// sizes of the family make right.
+const std::set<std::string_view> kConstants = {"chatglm.attention.layer_norm_rms_epsilon",
+                                               "falcon.context_length",
+                                               "hunyuan-dense.context_length",
+                                               "hunyuan-dense.rope.scaling.original_context_length",
+                                               "phi2.attention.head_count_kv",
+                                               "phi2.feed_forward_length"};
+
 void check_same(const Gguf& ours, const Gguf& theirs) {
   CHECK(must(ours.get_string("general.architecture")) == must(theirs.get_string("general.architecture")));
   for (const GgufEntry& entry : theirs.metadata()) {
-    if (entry.key.starts_with("general.") || entry.key.starts_with("tokenizer.")) continue;
+    if (entry.key.starts_with("general.") || entry.key.starts_with("tokenizer.") ||
+        kConstants.contains(entry.key))
+      continue;
     INFO(entry.key);
     const GgufEntry* own = nullptr;
     for (const GgufEntry& one : ours.metadata()) own = one.key == entry.key ? &one : own;
@@ -113,7 +127,8 @@ TEST_CASE("Checkpoints of every family become the model that they are") {
     // Where llama.cpp's converter leaves something out, its file is another model.
     if (record["gguf_lacks"].is_null())
       check_same(must(Gguf::open_whole(path.string())), must(Gguf::open_whole(options.vocabulary)));
-    check_scores(path.string(), record["sequences"].back());
+    if (find_family(record["architecture"].get<std::string>()) != nullptr)
+      check_scores(path.string(), record["sequences"].back());
   }
   fs::remove(path);
 }

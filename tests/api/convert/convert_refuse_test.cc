@@ -47,18 +47,16 @@ TEST_CASE("Models that no family describes are refused") {
   CHECK(unsupported({{"hidden_act", "gelu"}}) ==
         "'c': hidden_act is \"gelu\", and only \"silu\" can be converted");
   CHECK_THAT(unsupported({{"quantization_config", {{"bits", 4}}}}), Contains("only plain weights"));
-  CHECK(
-      unsupported({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 8.0}}}}) ==
-      "'c': rope_scaling.rope_type is \"dynamic\", and only 'default', 'linear', 'llama3' and 'yarn' can be "
-      "converted");
+  CHECK(unsupported({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 8.0}}}}) ==
+        "'c': rope_scaling.rope_type is \"dynamic\", and only 'default', 'linear', 'llama3', 'yarn' and "
+        "'longrope' can be converted");
   CHECK_THAT(unsupported({{"rope_scaling", {{"type", "ntk"}}}}), Contains("rope_scaling.type is \"ntk\""));
   CHECK(unsupported({{"rope_parameters", {{"rope_type", "default"}, {"factor", 2}}}}) ==
         "'c': rope_parameters.factor is 2, and only 1 can be converted where the scaling has no type");
   CHECK_THAT(unsupported({{"rope_parameters", {{"rope_type", "yarn"}, {"factor", 2}, {"mscale", 0.7}}}}),
              Contains("mscale is 0.7"));
-  CHECK_THAT(unsupported({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}), Contains("only 1"));
   CHECK(unsupported({{"num_attention_heads", 64}}) ==
-        "'c': hidden_size is 64, and heads of 1 numbers are not possible: even numbers up to 512 are");
+        "'c': hidden_size is 64, and heads of 1 numbers are not possible: even numbers up to 576 are");
   CHECK_THAT(unsupported({{"head_dim", 25}}), Contains("head_dim is 25, and heads of 25 numbers"));
   CHECK_THAT(unsupported({{"head_dim", 512}, {"num_attention_heads", 1024}, {"hidden_size", 1024}}),
              Contains("more than 65536"));
@@ -78,7 +76,7 @@ TEST_CASE("Numbers of config.json are limited") {
   }
   CHECK(bad({{"num_hidden_layers", 1025}}) ==
         "'c': num_hidden_layers is 1025, and must be a whole number between 1 and 1024");
-  CHECK_THAT(bad({{"head_dim", 513}}), Contains("head_dim is 513"));
+  CHECK_THAT(bad({{"head_dim", 577}}), Contains("head_dim is 577"));
   CHECK_THAT(bad({{"max_position_embeddings", 0}}), Contains("max_position_embeddings is 0"));
   CHECK_THAT(bad({{"num_attention_heads", 3}}),
              Contains("hidden_size is 64, and must be a multiple of the 3"));

@@ -1,0 +1,19 @@
+// GLM 4 of 2024: partial rotary embedding, a fused gate.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.linear("mlp.gate_up_proj", "ffn_up", 2 * in.config().ffn, in.config().hidden);
+  in.linear("mlp.down_proj", "ffn_down", in.config().hidden, in.config().ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily glm = {
+    .model_type = "glm", .class_name = "GlmForCausalLM", .architecture = "chatglm", .layer = layer};
+
+}  // namespace partita::internal::checkpoints

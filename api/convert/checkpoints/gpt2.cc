@@ -1,0 +1,34 @@
+// GPT-2: learned positions, matrices stored transposed.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  const CheckpointConfig& c = in.config();
+  in.norm("ln_1", "attn_norm", c.hidden);
+  in.norm("ln_2", "ffn_norm", c.hidden);
+  in.transposed("attn.c_attn", "attn_qkv", 3 * c.hidden, c.hidden);
+  in.transposed("attn.c_proj", "attn_output", c.hidden, c.hidden);
+  in.transposed("mlp.c_fc", "ffn_up", c.ffn, c.hidden);
+  in.transposed("mlp.c_proj", "ffn_down", c.hidden, c.ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily gpt2 = {
+    .model_type = "gpt2",
+    .class_name = "GPT2LMHeadModel",
+    .architecture = "gpt2",
+    .names = {.layers = "transformer.h.", .embedding = "transformer.wte", .norm = "transformer.ln_f"},
+    .layer = layer,
+    .globals =
+        [](LayerCopy& in) {
+          in.small("transformer.wpe", "position_embd", in.config().context, in.config().hidden);
+        },
+    .layer_norm = true,
+    .usual_ffn = 4,
+    .tied = true,
+    .activation = "gelu_new"};
+
+}  // namespace partita::internal::checkpoints

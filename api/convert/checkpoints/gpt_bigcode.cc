@@ -1,0 +1,39 @@
+// StarCoder: one head of K and V.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  if (fields.flag("multi_query", true)) config.kv_heads = 1;
+}
+
+void layer(LayerCopy& in) {
+  const CheckpointConfig& c = in.config();
+  in.norm("ln_1", "attn_norm", c.hidden);
+  in.norm("ln_2", "ffn_norm", c.hidden);
+  in.linear("attn.c_attn", "attn_qkv", c.query_width() + 2 * c.key_width(), c.hidden);
+  in.linear("attn.c_proj", "attn_output", c.hidden, c.hidden);
+  in.linear("mlp.c_fc", "ffn_up", c.ffn, c.hidden);
+  in.linear("mlp.c_proj", "ffn_down", c.hidden, c.ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily gpt_bigcode = {
+    .model_type = "gpt_bigcode",
+    .class_name = "GPTBigCodeForCausalLM",
+    .architecture = "starcoder",
+    .names = {.layers = "transformer.h.", .embedding = "transformer.wte", .norm = "transformer.ln_f"},
+    .keys = keys,
+    .layer = layer,
+    .globals =
+        [](LayerCopy& in) {
+          in.small("transformer.wpe", "position_embd", in.config().context, in.config().hidden);
+        },
+    .layer_norm = true,
+    .usual_ffn = 4,
+    .tied = true,
+    .activation = "gelu_pytorch_tanh"};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,23 @@
+// Jais 2.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.linear("mlp.up_proj", "ffn_up", in.config().ffn, in.config().hidden);
+  in.linear("mlp.down_proj", "ffn_down", in.config().hidden, in.config().ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily jais2 = {.model_type = "jais2",
+                                       .class_name = "Jais2ForCausalLM",
+                                       .architecture = "jais2",
+                                       .layer = layer,
+                                       .layer_norm = true,
+                                       .activation = "relu2"};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,30 @@
+// Nemotron 3 and Minitron: LayerNorm of 1 + w, squared ReLU.
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields&, CheckpointConfig& config) {
+  config.keys.add("rope.scaling.type", "none");
+  config.keys.add("attention.layer_norm_rms_epsilon", static_cast<float>(config.norm_eps));
+}
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.linear("mlp.up_proj", "ffn_up", in.config().ffn, in.config().hidden);
+  in.linear("mlp.down_proj", "ffn_down", in.config().hidden, in.config().ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily nemotron = {.model_type = "nemotron",
+                                          .class_name = "NemotronForCausalLM",
+                                          .architecture = "nemotron",
+                                          .keys = keys,
+                                          .layer = layer,
+                                          .layer_norm = true,
+                                          .activation = "relu2",
+                                          .norm_offset = 1};
+
+}  // namespace partita::internal::checkpoints
