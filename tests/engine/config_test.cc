@@ -343,9 +343,9 @@ TEST_CASE("Every size has limits") {
   refused({.heads = 3, .kv_heads = 2},
           "attention.head_count is 3, and must be a multiple of the 2 of attention.head_count_kv");
   refused({.kv_heads = 0}, "attention.head_count_kv is 0, and must be between 1 and 4096");
-  refused({.heads = 64}, "attention.key_length is 0, and must be between 1 and 512");
+  refused({.heads = 64}, "attention.key_length is 0, and must be between 1 and 576");
   refused({.hidden = 36, .heads = 4}, "attention.key_length is 9, and RoPE rotates pairs");
-  refused({.hidden = 1024}, "attention.key_length is 1024, and must be between 1 and 512");
+  refused({.hidden = 1024}, "attention.key_length is 1024, and must be between 1 and 576");
   refused({.eps = 0}, "attention.layer_norm_rms_epsilon is 0, and must be between 1e-20 and 1");
   refused({.eps = -1}, "attention.layer_norm_rms_epsilon is -1, and must be between 1e-20 and 1");
   refused({.base = 0}, "rope.freq_base is 0, and must be between 1 and 1e+12");
