@@ -178,6 +178,10 @@ void gate(GateFunction f, const float* g, const float* up, std::size_t n, float*
     for_lanes<V>(n, [&](auto at, auto put) { put(y, V::mul(times_sigmoid<V>(at(g), at(g)), at(up))); });
     return;
   }
+  if (f == GateFunction::kSigmoid) {
+    for_lanes<V>(n, [&](auto at, auto put) { put(y, times_sigmoid<V>(at(up), at(g))); });
+    return;
+  }
   if (f == GateFunction::kReluSquared) {
     for_lanes<V>(n, [&](auto at, auto put) {
       const auto x = V::max(V::set(0.0F), at(g));  // the second operand if it is NaN

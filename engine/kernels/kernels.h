@@ -87,9 +87,31 @@ inline constexpr std::size_t kScanChannels = 16;
 /// Queries of a tile that attend to latents are columns: [widths.key][latent_columns(rows)].
 constexpr std::size_t latent_columns(std::size_t rows) { return (rows + 15) / 16 * 16; }
 
-enum class GateFunction : std::uint8_t { kSilu, kGeluTanh, kReluSquared };
+enum class GateFunction : std::uint8_t { kSilu, kGeluTanh, kReluSquared, kSigmoid };
 inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu, GateFunction::kGeluTanh,
-                                                  GateFunction::kReluSquared};
+                                                  GateFunction::kReluSquared, GateFunction::kSigmoid};
+
+/// Rows of floats, `stride` elements apart.
+struct FloatRows {
+  const float* first = nullptr;
+  std::size_t stride = 0;
+  const float* operator[](std::size_t i) const { return first + i * stride; }
+};
+
+/// Consecutive tokens of one head of linear attention with a matrix state S [keys][values].
+struct DeltaTokens {
+  std::size_t count = 0;
+  std::size_t keys = 0, values = 0;  // at most kMaxHeadDim
+  FloatRows q, k, v;                 // [count][keys], [count][keys], [count][values]
+  FloatRows decay;                   // [count][keys], or [count][1]: one for all keys
+  bool decay_of_key = false;         // whether each key has its own
+  FloatRows beta;                    // [count][1]
+
+  /// Elements of S as delta_rule() keeps it: [values in panels of 16][keys][16], zeros past `values`.
+  static constexpr std::size_t state_size(std::size_t keys, std::size_t values) {
+    return (values + 15) / 16 * 16 * keys;
+  }
+};
 
 struct Kernels {
   Isa isa;
@@ -136,6 +158,13 @@ struct Kernels {
   /// of c[k] * state[k][i]. decay_step: 0, or kScanChannels.
   void (*scan)(const float* decay, std::size_t decay_step, const float* input, const float* b, const float* c,
                std::size_t n, float* state, float* y);
+  /// y = e^(rate * ln(1 + e^(x + bias))): the decay of a state; in place allowed. rate <= 0.
+  void (*decay)(const float* x, const float* bias, const float* rate, std::size_t n, float* y);
+
+  /// The gated delta rule (Yang et al. 2025): for each token in order, S = decay S (row i times decay[i]), S
+  /// += k (beta (v - S^T k))^T, y = S^T q. The bits do not depend on how tokens are divided among calls.
+  /// y: [count][ld].
+  void (*delta_rule)(const DeltaTokens& tokens, float* state, float* y, std::size_t ld);
 
   /// Rotates x[0 .. 2 half) in half-split pairs (i, i + half) by the angles whose cos and sin are given,
   /// [half].

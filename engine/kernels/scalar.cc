@@ -179,11 +179,40 @@ void add(const float* x, std::size_t n, float* y) {
 double gate_of(GateFunction f, double x) {
   if (f == GateFunction::kSilu) return x / (1 + std::exp(-x));
   if (f == GateFunction::kReluSquared) return x < 0 ? 0 : x * x;
+  if (f == GateFunction::kSigmoid) return 1 / (1 + std::exp(-x));
   return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
 }
 
 void gate(GateFunction f, const float* g, const float* up, std::size_t n, float* y) {
   for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(gate_of(f, g[i])) * up[i];
+}
+
+void decay(const float* x, const float* bias, const float* rate, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const double z = static_cast<double>(x[i]) + bias[i];
+    const double power = (z < 0 ? 0 : z) + std::log1p(std::exp(-std::abs(z)));
+    y[i] = static_cast<float>(std::exp(rate[i] * power));
+  }
+}
+
+void delta_rule(const DeltaTokens& x, float* state, float* y, std::size_t ld) {
+  for (std::size_t t = 0; t < x.count; ++t) {
+    const float *q = x.q[t], *k = x.k[t], *factor = x.decay[t];
+    for (std::size_t c = 0; c < x.values; ++c) {
+      float* column = state + c / 16 * 16 * x.keys + c % 16;
+      double seen = 0, out = 0;
+      for (std::size_t i = 0; i < x.keys; ++i) {
+        column[i * 16] *= factor[x.decay_of_key ? i : 0];
+        seen += static_cast<double>(k[i]) * static_cast<double>(column[i * 16]);
+      }
+      const double change = *x.beta[t] * (x.v[t][c] - seen);
+      for (std::size_t i = 0; i < x.keys; ++i) {
+        column[i * 16] = static_cast<float>(column[i * 16] + k[i] * change);
+        out += static_cast<double>(q[i]) * static_cast<double>(column[i * 16]);
+      }
+      y[t * ld + c] = static_cast<float>(out);
+    }
+  }
 }
 
 void rope(float* x, const float* cos, const float* sin, std::size_t half) {
@@ -402,6 +431,8 @@ constexpr Kernels scalar_table() {
                  .gate = gate,
                  .softplus = softplus,
                  .scan = scan,
+                 .decay = decay,
+                 .delta_rule = delta_rule,
                  .rope = rope,
                  .append = append,
                  .attend = attend,

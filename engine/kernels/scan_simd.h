@@ -56,13 +56,16 @@ template <class V>
   return V::fma(V::mul(p, square), z, V::add(z, z));
 }
 
+/// log(1 + e^v)
+template <class V>
+[[gnu::always_inline]] inline typename V::F softplus_of(typename V::F v) {
+  const auto t = exp<V>(V::sub(V::set(0.0F), V::abs(v)));
+  return V::add(V::max(V::set(0.0F), v), log_one_plus<V>(t));  // max: the second operand if it is NaN
+}
+
 template <class V>
 void softplus(const float* x, std::size_t n, float* y) {
-  for_lanes<V>(n, [&](auto at, auto put) {
-    const auto v = at(x);
-    const auto t = exp<V>(V::sub(V::set(0.0F), V::abs(v)));
-    put(y, V::add(V::max(V::set(0.0F), v), log_one_plus<V>(t)));  // max: the second operand if it is NaN
-  });
+  for_lanes<V>(n, [&](auto at, auto put) { put(y, softplus_of<V>(at(x))); });
 }
 
 }  // namespace

@@ -279,6 +279,14 @@ std::string differing_elementwise(const Kernels& table, GateFunction gate) {
       })) {
     return "gate";
   }
+  std::vector<float> rates = w;
+  for (float& rate : rates) rate = -std::abs(rate);
+  constexpr float kExponents = 8;  // the rounding of an exponent grows with it
+  if (differs(kRounding * kExponents, [&](const Kernels& k, std::vector<float>& y) {
+        k.decay(x.data(), w.data(), rates.data(), kSize, y.data());
+      })) {
+    return "decay";
+  }
   if (differs(kRounding * Numbers::kMax, [&](const Kernels& k, std::vector<float>& y) {
         k.rope(y.data(), w.data(), rows.data(), kSize / 2);
       })) {
@@ -295,6 +303,25 @@ std::string differing_elementwise(const Kernels& table, GateFunction gate) {
     std::transform(sums.begin(), sums.end(), y.begin(), [](double s) { return static_cast<float>(s); });
   };
   return differs(0, changed) ? "change_basis" : "";
+}
+
+/// Tests the delta rule on a few tokens: two panels of columns and a rest.
+std::string differing_recurrence(const Kernels& table) {
+  constexpr std::size_t kTokens = 3, kKeys = 24, kValues = 40;
+  Numbers numbers;
+  std::vector<float> rows = numbers.fractions(kTokens * (3 * kKeys + kValues + 1));
+  for (float& value : rows) value = std::abs(value) / (4 * Numbers::kMax);  // keys shorter than 1
+  const float *k = rows.data() + kTokens * kKeys, *decay = k + kTokens * kKeys, *v = decay + kTokens * kKeys,
+              *beta = v + kTokens * kValues;
+  const DeltaTokens tokens{kTokens,        kKeys, kValues,  {rows.data(), kKeys}, {k, kKeys}, {v, kValues},
+                           {decay, kKeys}, true,  {beta, 1}};
+  const auto by = [&](const Kernels& kernels) {
+    std::vector<float> state(DeltaTokens::state_size(kKeys, kValues)), y(kTokens * kValues);
+    kernels.delta_rule(tokens, state.data(), y.data(), kValues);
+    y.insert(y.end(), state.begin(), state.end());
+    return y;
+  };
+  return all_near(by(table), by(kernels(Isa::kScalar)), 1e-6F) ? "" : "delta_rule";
 }
 
 float to_bf16(float value) { return bf16_to_f32(f32_to_bf16(value)); }
@@ -364,6 +391,7 @@ std::string differing_kernel(const Kernels& table, const KernelUse& use) {
       return differs;
   }
   std::string differs = differing_elementwise(table, use.gate);
+  if (differs.empty()) differs = differing_recurrence(table);
   for (const HeadWidths widths : use.heads) {
     if (differs.empty()) differs = differing_attention(table, use.cache, widths);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/kernels/attention_simd.h"
+#include "engine/kernels/delta_simd.h"
 #include "engine/kernels/elementwise_simd.h"
 #include "engine/kernels/latent_simd.h"
 #include "engine/kernels/matmul_simd.h"
@@ -38,6 +39,8 @@ constexpr Kernels make_table() {
       .gate = gate<V>,
       .softplus = softplus<V>,
       .scan = scan<V>,
+      .decay = decay<V>,
+      .delta_rule = DeltaRule<V>::run,
       .rope = rope<V>,
       .append =
           [](KvType type, const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,

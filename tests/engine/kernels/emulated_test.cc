@@ -27,6 +27,8 @@ TEST_CASE("emulated AVX-512 matches the definition") {
   check_elementwise(kEmulatedAvx512);
   check_attention(kEmulatedAvx512);
   check_merge(kEmulatedAvx512);
+  check_recurrences(kEmulatedAvx512);
+  check_recorded_recurrences(kEmulatedAvx512);
 }
 
 TEST_CASE("emulated VNNI has the bits of emulated AVX-512") {

@@ -50,6 +50,9 @@ TEST_CASE("elementwise kernels match the definition on every instruction set") {
   on_every_isa(check_elementwise);
 }
 TEST_CASE("attention matches the definition on every instruction set") { on_every_isa(check_attention); }
+TEST_CASE("recurrences match the definition on every instruction set, and do not depend on calls") {
+  on_every_isa(check_recurrences);
+}
 TEST_CASE("spans are merged as defined on every instruction set, NaN included") {
   on_every_isa(check_merge);
   check_merge(exact_kernels());
@@ -57,7 +60,9 @@ TEST_CASE("spans are merged as defined on every instruction set, NaN included") 
 
 TEST_CASE("all vector instruction sets give the same bits, on every architecture") {
   on_every_isa([](const Kernels& table) {
-    if (table.isa != Isa::kScalar) check_recorded_bits(table);
+    if (table.isa == Isa::kScalar) return;
+    check_recorded_bits(table);
+    check_recorded_recurrences(table);
   });
 }
 

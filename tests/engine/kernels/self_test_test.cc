@@ -99,6 +99,20 @@ const Fault kFaults[] = {
          right().gate(f == GateFunction::kSilu ? GateFunction::kGeluTanh : GateFunction::kSilu, g, up, n, y);
        };
      }},
+    {"decay",
+     [](Kernels& t) {
+       t.decay = [](const float* x, const float* bias, const float*, std::size_t n, float* y) {
+         right().decay(x, bias, bias, n, y);
+       };
+     }},
+    {"delta_rule",
+     [](Kernels& t) {
+       t.delta_rule = [](const DeltaTokens& tokens, float* state, float* y, std::size_t ld) {
+         DeltaTokens first = tokens;
+         first.decay_of_key = false;
+         right().delta_rule(first, state, y, ld);
+       };
+     }},
     {"rope",
      [](Kernels& t) {
        t.rope = [](float* x, const float* cos, const float* sin, std::size_t half) {
