@@ -109,7 +109,7 @@ Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std:
     auto matrix = allocate_panels(tensor->dtype, rows, cols, arena_);
     if (!matrix) return matrix.error();
     out[i]->weight = *std::move(matrix);
-    list.push_back({&out[i]->weight, tensor->bytes.subspan(i * slice, slice), {}});
+    list.push_back({&out[i]->weight, tensor->bytes.subspan(i * slice, slice), {}, slice / rows});
   }
   if (file_.has_tensor(name + ".bias")) {
     const std::uint64_t bias_shape[] = {out.size(), rows};
@@ -160,7 +160,9 @@ Result<Packing> TensorLoader::prepare(const MatrixSource& source, PackedMatrix& 
   if (!matrix) return matrix.error();
   out = *std::move(matrix);
   const std::size_t row_bytes = tensor->bytes.size() / source.tensor_rows();
-  return Packing{&out, tensor->bytes.subspan(source.first * row_bytes, source.rows * row_bytes), source.map};
+  const auto from_first = tensor->bytes.subspan(source.first * row_bytes);
+  return Packing{&out, source.map.empty() ? from_first.first(source.rows * row_bytes) : from_first,
+                 source.map, row_bytes};
 }
 
 /// Panels [first, last) of a list of matrices or of one matrix, in units of panels whose rows a map may mix.
@@ -170,34 +172,40 @@ struct TensorLoader::Slice {
 
 namespace {
 
-std::size_t bytes_of_row(const Packing& p) { return p.bytes.size() / p.matrix->rows; }
-
 /// Panels that must be read together.
 std::size_t unit_of(const Packing& p, std::size_t unit) { return p.map.empty() ? 1 : unit; }
 
 /// Panels that are packed from one read: a multiple of a unit.
 std::size_t panels_to_read(const Packing& p, std::size_t unit) {
-  return (kReadBytes / (unit * kPanelRows * bytes_of_row(p)) + 1) * unit;
+  return (kReadBytes / (unit * kPanelRows * p.row_bytes) + 1) * unit;
 }
 
 /// Bytes of one read, which begins and ends with a unit.
 std::size_t bytes_to_read(const Packing& p, std::size_t unit) {
-  return std::min((panels_to_read(p, unit) + unit) * kPanelRows * bytes_of_row(p), p.bytes.size());
+  return std::min((panels_to_read(p, unit) + unit) * kPanelRows * p.row_bytes, p.bytes.size());
+}
+
+/// The rows of the file, [first, last), that hold those of panels [from, to).
+std::pair<std::size_t, std::size_t> source_rows(const Packing& p, std::size_t from, std::size_t to) {
+  const std::size_t first = from * kPanelRows, last = std::min(to * kPanelRows, p.matrix->rows);
+  if (p.map.empty()) return {first, last};
+  const auto rows = std::span(p.map).subspan(first, last - first);
+  const auto [least, most] = std::minmax_element(rows.begin(), rows.end());
+  return {*least, std::size_t{*most} + 1};
 }
 
 }  // namespace
 
-/// Packs panels of one matrix, from whole units of the file.
+/// Packs panels of one matrix.
 Result<void> TensorLoader::pack_part(const Packing& p, const Slice& slice,
                                      std::vector<std::byte>& buffer) const {
   const std::size_t unit = unit_of(p, slice.unit);
-  const std::size_t step = panels_to_read(p, unit), row_bytes = bytes_of_row(p);
+  const std::size_t step = panels_to_read(p, unit);
   for (std::size_t from = slice.first; from < slice.last; from += step) {
     const std::size_t to = std::min(from + step, slice.last);
-    const std::size_t first_row = from / unit * unit * kPanelRows;
-    const std::size_t end = (to + unit - 1) / unit * unit * kPanelRows;
-    const std::size_t rows = std::min(end, p.matrix->rows) - first_row;
-    const auto bytes = file_.read(p.bytes.subspan(first_row * row_bytes, rows * row_bytes), buffer);
+    const auto [first_row, end] = source_rows(p, from, to);
+    const std::size_t rows = end - first_row;
+    const auto bytes = file_.read(p.bytes.subspan(first_row * p.row_bytes, rows * p.row_bytes), buffer);
     if (!bytes) return bytes.error();
     pack_panels(*p.matrix, {*bytes, first_row}, p.map, from, to);
   }
@@ -216,7 +224,7 @@ Result<std::size_t> TensorLoader::pack_slice(std::span<const Packing> list, cons
     if (from == to) continue;
     if (auto packed = pack_part(p, {from, to, slice.unit}, buffer); !packed) return packed.error();
     const std::size_t rows = std::min(to * kPanelRows, p.matrix->rows) - from * kPanelRows;
-    bytes += rows * bytes_of_row(p);
+    bytes += rows * p.row_bytes;
   }
   return bytes;
 }

@@ -29,10 +29,11 @@ struct Linear {
 struct Packing {
   PackedMatrix* matrix = nullptr;
   std::span<const std::byte> bytes;  // position in the file
-  std::vector<std::uint32_t> map;    // row of the file for each row, within a unit of pack(); empty: identity
+  std::vector<std::uint32_t> map;    // row of `bytes` for each row; empty: identity
+  std::size_t row_bytes = 0;
 };
 
-/// Where a matrix lies in the file: its rows follow one another in a tensor that may hold others too.
+/// Where a matrix lies in the file: in the rows of a tensor that may hold others too.
 struct MatrixSource {
   std::string name;                     // of the tensor
   std::size_t rows = 0, cols = 0;       // of the matrix

@@ -23,6 +23,13 @@ std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_
   return map;
 }
 
+/// The rows of every other block.
+std::vector<std::uint32_t> rows_of_alternate_blocks(std::size_t rows, std::size_t block) {
+  std::vector<std::uint32_t> map(rows);
+  for (std::size_t r = 0; r < rows; ++r) map[r] = static_cast<std::uint32_t>(r + r / block * block);
+  return map;
+}
+
 }  // namespace
 
 Norm LayerReader::rms(std::string_view name, std::size_t size) {
@@ -33,6 +40,14 @@ Norm LayerReader::rms(std::string_view name, std::size_t size) {
     error_ = read.error();
   }
   return norm;
+}
+
+Vector LayerReader::values(std::string_view name, std::initializer_list<std::uint64_t> shape) {
+  Vector out;
+  if (error_) return out;
+  if (auto read = tensors_.values(prefix_ + std::string(name), {shape.begin(), shape.size()}, out); !read)
+    error_ = read.error();
+  return out;
 }
 
 bool LayerReader::has(std::string_view name) const {
@@ -89,6 +104,7 @@ Result<void> LayerReader::read(std::initializer_list<Part> parts) {
       source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.rope_dims);
     if (part.pairs == RopePairs::kAdjacentInHead)
       source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.head_dim);
+    if (part.block > 0) source.map = rows_of_alternate_blocks(part.rows, part.block);
     auto packing = tensors_.prepare_linear(std::move(source), *part.to);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));

@@ -37,6 +37,9 @@ class LayerReader {
   /// An RMS norm of `size` elements.
   Norm rms(std::string_view name, std::size_t size);
 
+  /// The values of the tensor "{name}", of this shape.
+  Vector values(std::string_view name, std::initializer_list<std::uint64_t> shape);
+
   /// Whether the layer has the tensor "{name}.weight"; with these many rows.
   bool has(std::string_view name) const;
   bool has(std::string_view name, std::size_t rows) const;
@@ -56,6 +59,7 @@ class LayerReader {
     RopePairs pairs = RopePairs::kNone;
     std::size_t first = 0;  // its first row in the tensor
     std::size_t of = 0;     // rows of the tensor; 0: those of the matrix
+    std::size_t block = 0;  // > 0: the matrix has every other block of so many rows, another the rest
   };
   /// Matrices that a step multiplies together: their panels are packed as one list.
   void linears(std::initializer_list<Part> parts);
