@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "engine/layers/attention_and_mamba2.h"
+#include "engine/layers/delta_net.h"
 #include "engine/layers/ffn.h"
 #include "engine/layers/layer.h"
-#include "engine/layers/attention_and_mamba2.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
 #include "engine/layers/moe.h"

@@ -21,6 +21,7 @@ struct LayerKind {
   /// Attention sinks: with a window, tokens also attend to the first `sinks` keys. A multiple of the page
   /// size.
   std::uint32_t sinks = 0;
+  bool recurrent = false;  // a recurrence instead of attention; what is above means nothing
 };
 
 /// Sizes of a layer, which differ between the layers of some families. 0: the layer has no attention, no FFN.

@@ -11,6 +11,7 @@ struct Widths {
   // At least 1, so that no buffer is empty.
   HeadWidths head = {1, 1};
   std::size_t q = 1, k = 1, v = 1, mixed = 1, ffn = 1;
+  std::size_t beta = 0, decay = 0, low = 1;      // DeltaBuffers
   std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
   std::size_t product = 0;                       // columns of a matrix
 };
@@ -24,6 +25,15 @@ Widths widths_of(const Transformer& model) {
       raise(most.head.value, a->kv.widths.value);
       raise(most.k, a->k_width());
       raise(most.v, a->v_width());
+      raise(most.ffn, a->gate.weight.rows);
+    }
+    if (const auto* net = std::get_if<DeltaNet>(&layer.mixer)) {
+      raise(most.k, net->k_width());
+      raise(most.v, net->v_width());
+      raise(most.ffn, net->v_width());  // of the gate
+      raise(most.beta, std::size_t{net->heads});
+      raise(most.decay, net->decay_rate.size());
+      raise(most.low, std::max(net->decay_low.weight.rows, net->gate_low.weight.rows));
     }
     raise(most.q, std::visit([](const auto& m) { return m.projection_width(); }, layer.mixer));
     if (const auto* m = std::get_if<Mamba>(&layer.mixer)) {
@@ -83,6 +93,16 @@ bool MoeBuffers::ok() const {
          out.ok();
 }
 
+DeltaBuffers::DeltaBuffers(const Transformer& model, std::size_t max_rows) {
+  const Widths most = widths_of(model);
+  beta = FloatBuffer(max_rows, most.beta);
+  decay = FloatBuffer(max_rows, most.decay);
+  decay_low = FloatBuffer(max_rows, most.low);
+  gate_low = FloatBuffer(max_rows, most.low);
+}
+
+bool DeltaBuffers::ok() const { return beta.ok() && decay.ok() && decay_low.ok() && gate_low.ok(); }
+
 Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_count)
     : model(of), threads(thread_count), max_rows(row_count) {
   const Config& c = model.config();
@@ -108,6 +128,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   gate = FloatBuffer(max_rows, most.ffn);
   up = FloatBuffer(max_rows, most.ffn);
   ones.assign(std::max({most.ffn, most.inner, most.q}), 1.0F);
+  if (most.beta > 0) delta = DeltaBuffers(model, max_rows);
   if (most.experts > 0) moe = MoeBuffers(model, max_rows);
   for (const Rope& rope : c.rope) {
     cos.emplace_back(max_rows, rope.inverse_frequency.size());
@@ -159,8 +180,8 @@ bool Workspace::ok() const {
   };
   const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
-         (moe.ends.empty() || moe.ok()) && good(cos) && good(sin) && shared_activations.ok() &&
-         good(own_activations) && good(attend) &&
+         (delta.beta.cols() == 0 || delta.ok()) && (moe.ends.empty() || moe.ok()) && good(cos) && good(sin) &&
+         shared_activations.ok() && good(own_activations) && good(attend) &&
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }
 

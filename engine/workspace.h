@@ -96,6 +96,17 @@ struct MoeBuffers {
   std::vector<std::uint32_t> ends;     // [experts + 1]: one past the last pair of each
 };
 
+/// Buffers of linear attention (DeltaNet).
+struct DeltaBuffers {
+  DeltaBuffers() = default;
+  DeltaBuffers(const Transformer& model, std::size_t max_rows);
+  bool ok() const;
+
+  FloatBuffer beta;                 // [rows][heads]
+  FloatBuffer decay;                // [rows][rows of DeltaNet::decay]
+  FloatBuffer decay_low, gate_low;  // [rows][rows of DeltaNet::decay_low, gate_low]
+};
+
 /// Everything that a block reads and writes besides weights and cache. Shapes are in rows of the step.
 struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
@@ -136,8 +147,9 @@ struct Workspace {
   FloatBuffer q;                      // [rows][projection_width() of the mixer]
   FloatBuffer k, v;                   // [rows][Attention::k_width()], v_width(); parameters, steps of Mamba
   FloatBuffer mixed;                  // [rows][columns of Layer::out()]
-  FloatBuffer gate, up;               // [rows][Ffn::width()]
+  FloatBuffer gate, up;               // [rows][Ffn::width()], or the gate of the mixer
   std::vector<float> ones;            // [as wide as any] for activations without a second factor
+  DeltaBuffers delta;                 // empty if no layer has linear attention
   MoeBuffers moe;                     // empty if no layer has experts
   std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][rotated pairs of a head]
 

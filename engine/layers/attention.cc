@@ -174,7 +174,16 @@ class UnitAttention {
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
       float* to = ws_.mixed.row(unit_.range.row + t, attention_.out_width()) + unit_.head * width;
       for (std::size_t h = 0; h < unit_.heads; ++h, out += padded, to += width) std::copy_n(out, width, to);
+      if (attention_.gate.weight.rows > 0) apply_gate(t);
     }
+  }
+
+  /// Multiplies the output of token t in the heads of the unit by the sigmoid of its gate.
+  void apply_gate(std::size_t t) {
+    const std::size_t r = unit_.range.row + t, ld = attention_.out_width();
+    const std::size_t width = attention_.widths.value, first = unit_.head * width;
+    float* out = ws_.mixed.row(r, ld) + first;
+    kernels_.gate(GateFunction::kSigmoid, ws_.gate.row(r, ld) + first, out, unit_.heads * width, out);
   }
 
   void clear(const SoftmaxState& state) {

@@ -10,6 +10,7 @@
 
 #include "engine/cache/state_shape.h"
 #include "engine/kernels/kernels.h"
+#include "engine/layers/causal_conv.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
 #include "engine/layers/short_conv.h"
@@ -36,6 +37,7 @@ struct Attention {
   Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
   Norm q_norm, k_norm;      // [widths.key], of each head, or before RoPE [q_width()], [k_width()]
   bool rope_first = false;  // RoPE comes before the norms of heads, not after them
+  Linear gate;              // [out_width()][hidden]: its sigmoid multiplies what attention gives; empty: none
   Linear out;               // [hidden][out_width()]
 
   std::size_t group() const { return heads / kv.heads; }      // query heads that share a KV head
@@ -45,7 +47,7 @@ struct Attention {
   std::size_t v_width() const { return std::size_t{kv.heads} * widths.value; }
   std::size_t out_width() const { return std::size_t{heads} * widths.value; }
   StateShape state_shape() const { return kv; }
-  std::vector<const Linear*> linears() const { return {&q, &k, &v, &out}; }
+  std::vector<const Linear*> linears() const { return {&q, &k, &v, &gate, &out}; }
   std::vector<const Norm*> norms() const { return {&q_norm, &k_norm}; }
 };
 
@@ -87,6 +89,45 @@ struct NoMixer {
   std::vector<const Norm*> norms() const { return {}; }
 };
 
+/// Linear attention: a matrix state for each head that changes by the gated delta rule (Kernels::delta_rule).
+/// Gated DeltaNet (Yang et al. 2025) has one decay for a head, Kimi Delta Attention (Kimi Team 2025) one for
+/// each key.
+struct DeltaNet {
+  std::uint32_t heads = 0, key_heads = 0;  // of values; of queries and keys: a divisor
+  bool grouped = true;     // neighbouring heads share a key head; otherwise those with the same remainder do
+  HeadWidths widths = {};  // of a head
+  std::size_t state = 0;   // index of its state in the cache (Transformer::states)
+  Linear q, k, v;          // [k_width()][hidden] twice, [v_width()][hidden]
+  CausalConv q_conv, k_conv, v_conv;  // of their rows, before SiLU
+  Norm q_norm, k_norm;                // L2 norms of each head; q's scales the output
+  Linear beta;                        // [heads][hidden], before its sigmoid
+  Linear decay_low, decay;  // [heads] or [k_width()] rows, of hidden, or of decay_low's rows if it is there
+  Vector decay_bias, decay_rate;  // [rows of decay] (Kernels::decay)
+  Linear gate_low, gate;          // [v_width()] rows, of hidden, or of gate_low's rows if it is there
+  Norm norm;                      // of each head's output, before the gate
+  GateFunction activation = GateFunction::kSilu;  // of the gate
+  Linear out;                                     // [hidden][v_width()]
+
+  std::size_t projection_width() const { return k_width(); }  // of rows of Workspace::q
+  std::size_t k_width() const { return std::size_t{key_heads} * widths.key; }
+  std::size_t v_width() const { return std::size_t{heads} * widths.value; }
+  std::size_t key_head(std::size_t head) const {
+    return grouped ? head / (heads / key_heads) : head % key_heads;
+  }
+  bool decay_of_key() const { return decay_rate.size() > heads; }
+
+  /// The state: the matrix of each head, then the last inputs of the convolutions.
+  std::size_t head_bytes() const { return DeltaTokens::state_size(widths.key, widths.value) * sizeof(float); }
+  std::size_t conv_offset() const { return heads * head_bytes(); }
+  StateShape state_shape() const {
+    return FixedShape{conv_offset() + q_conv.state_bytes() + k_conv.state_bytes() + v_conv.state_bytes()};
+  }
+  std::vector<const Linear*> linears() const {
+    return {&q, &k, &v, &beta, &decay_low, &decay, &gate_low, &gate, &out};
+  }
+  std::vector<const Norm*> norms() const { return {&q_norm, &k_norm, &norm}; }
+};
+
 /// Attention and Mamba-2 of the same rows; their outputs are added (Falcon-H1).
 struct AttentionAndMamba2 {
   Attention attention;
@@ -104,7 +145,7 @@ struct AttentionAndMamba2 {
 };
 
 /// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
-using Mixer = std::variant<NoMixer, Attention, ShortConv, Mamba, Mamba2, AttentionAndMamba2>;
+using Mixer = std::variant<NoMixer, Attention, ShortConv, Mamba, Mamba2, AttentionAndMamba2, DeltaNet>;
 
 /// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))). A layer may lack either:
 /// NoMixer, an FFN of no width.

@@ -78,8 +78,8 @@ void append_keys(const Worker& worker, Workspace& ws, const Attention& a) {
 }
 
 void project(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a) {
-  const Activations x = normed(worker, ws, pre, ws.x, {&a.q, &a.k, &a.v});
-  multiply(worker, ws, x, {{a.q, ws.q}, {a.k, ws.k}, {a.v, ws.v}});
+  const Activations x = normed(worker, ws, pre, ws.x, {&a.q, &a.k, &a.v, &a.gate});
+  multiply(worker, ws, x, {{a.q, ws.q}, {a.k, ws.k}, {a.v, ws.v}, {a.gate, ws.gate}});
   worker.wait();
   append_keys(worker, ws, a);
   finish_queries(worker, ws, a);
@@ -95,8 +95,8 @@ void project_last(const Worker& worker, Workspace& ws, const Norm& pre, const At
   worker.wait();
   if (worker.index == 0) ws.keep_output_rows();
   worker.wait();
-  const Activations outputs = normed(worker, ws, pre, ws.x, {&a.q});
-  multiply(worker, ws, outputs, {{a.q, ws.q}});
+  const Activations outputs = normed(worker, ws, pre, ws.x, {&a.q, &a.gate});
+  multiply(worker, ws, outputs, {{a.q, ws.q}, {a.gate, ws.gate}});
   worker.wait();
   finish_queries(worker, ws, a);
 }

@@ -42,14 +42,6 @@ Norm LayerReader::rms(std::string_view name, std::size_t size) {
   return norm;
 }
 
-Vector LayerReader::values(std::string_view name, std::initializer_list<std::uint64_t> shape) {
-  Vector out;
-  if (error_) return out;
-  if (auto read = tensors_.values(prefix_ + std::string(name), {shape.begin(), shape.size()}, out); !read)
-    error_ = read.error();
-  return out;
-}
-
 bool LayerReader::has(std::string_view name) const {
   return tensors_.file().has_tensor(prefix_ + std::string(name) + ".weight");
 }

@@ -37,9 +37,6 @@ class LayerReader {
   /// An RMS norm of `size` elements.
   Norm rms(std::string_view name, std::size_t size);
 
-  /// The values of the tensor "{name}", of this shape.
-  Vector values(std::string_view name, std::initializer_list<std::uint64_t> shape);
-
   /// Whether the layer has the tensor "{name}.weight"; with these many rows.
   bool has(std::string_view name) const;
   bool has(std::string_view name, std::size_t rows) const;

@@ -20,7 +20,7 @@ void read_qkv(LayerReader& in, const Config& c, Attention& a, RopePairs pairs) {
 
 }  // namespace
 
-Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+Attention attention_of(const Config& c, std::size_t index) {
   const LayerKind& kind = c.layer_kinds[index];
   Attention a;
   a.heads = c.layer_sizes[index].heads;
@@ -28,6 +28,11 @@ Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, R
   a.kv = {c.layer_sizes[index].kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
   a.rope = kind.rope;
+  return a;
+}
+
+Attention llama_attention(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+  Attention a = attention_of(c, index);
   read_qkv(in, c, a, pairs);
   in.linears({{"attn_output", &a.out, c.hidden_size, a.out_width()}});
   return a;

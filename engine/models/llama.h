@@ -10,6 +10,9 @@
 
 namespace partita::internal {
 
+/// Attention without its tensors: sizes, scale, RoPE and window of the layer.
+Attention attention_of(const Config& config, std::size_t index);
+
 /// attn_q, attn_k and attn_v, or the three in attn_qkv, and attn_output, with biases where the file has them.
 Attention llama_attention(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
 

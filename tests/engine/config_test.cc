@@ -352,6 +352,45 @@ TEST_CASE("Every size has limits") {
   refused({.base = INFINITY}, "rope.freq_base is inf, and must be between 1 and 1e+12");
 }
 
+TEST_CASE("Linear attention: its sizes, and the layers that have it") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  spec.family = "qwen35";
+  struct Delta {
+    std::uint32_t taps = 4, key_heads = 2, heads = 4, keys = 8, inner = 48, interval = 4;
+  };
+  const auto with = [&](const Delta& d) {
+    return config_with(spec, [&](GgufWriter& w) {
+      w.add("qwen35.ssm.conv_kernel", d.taps)
+          .add("qwen35.ssm.group_count", d.key_heads)
+          .add("qwen35.ssm.time_step_rank", d.heads)
+          .add("qwen35.ssm.state_size", d.keys)
+          .add("qwen35.ssm.inner_size", d.inner)
+          .add("qwen35.full_attention_interval", d.interval);
+    });
+  };
+  const auto config = with({.interval = 2});
+  REQUIRE(config.ok());
+  CHECK(config->recurrent.taps == 4);
+  CHECK(config->recurrent.groups == 2);
+  CHECK(config->recurrent.heads == 4);
+  CHECK(config->recurrent.places == 8);
+  CHECK(config->recurrent.width == 48);
+  CHECK(config->layer_kinds[0].recurrent);
+  CHECK_FALSE(config->layer_kinds[1].recurrent);
+  const auto refused = [&](const Delta& d, const std::string& rest) {
+    require_error(with(d), ErrorCode::kBadFile, "'tiny.gguf': qwen35." + rest);
+  };
+  refused({.taps = 0}, "ssm.conv_kernel is 0, and must be between 1 and 64");
+  refused({.taps = 65}, "ssm.conv_kernel is 65, and must be between 1 and 64");
+  refused({.key_heads = 0}, "ssm.group_count is 0, and must be between 1 and 4096");
+  refused({.key_heads = 3}, "ssm.time_step_rank is 4, and must be a multiple of the 3 of ssm.group_count");
+  refused({.heads = 0}, "ssm.time_step_rank is 0, and must be between 1 and 4096");
+  refused({.keys = 577}, "ssm.state_size is 577, and must be between 1 and 576");
+  refused({.inner = 49}, "ssm.inner_size is 49, and must be 4 heads of at most 576");
+  refused({.inner = 4096}, "ssm.inner_size is 4096, and must be 4 heads of at most 576");
+  refused({.interval = 0}, "full_attention_interval is 0, and must be between 1 and 1024");
+}
+
 TEST_CASE("RoPE may rotate the first dimensions of a head alone") {
   const auto config =
       config_with(tiny_llama(Dtype::kF32), [](GgufWriter& w) { w.add("llama.rope.dimension_count", 16u); });

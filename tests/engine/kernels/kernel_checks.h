@@ -18,7 +18,7 @@ void check_elementwise(const Kernels& fast);   // rms_norm, add, gate, softplus,
 void check_attention(const Kernels& fast);     // append, attend, merge, finish
 void check_merge(const Kernels& fast);         // merge and finish again, and NaN
 
-void check_recurrences(const Kernels& fast);   // decay, delta_rule
+void check_recurrences(const Kernels& fast);  // decay, delta_rule
 
 /// The vector tables of every architecture have the bits that are recorded here.
 void check_recorded_bits(const Kernels& fast);
