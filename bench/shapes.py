@@ -3,8 +3,9 @@
 
     bench/shapes.py OUT.gguf [--type q4_0|q4_k_m|q8_0] [--layers 16 --hidden 2048 ...]
 
-The default shape is Llama-3.2-1B's. Blocks are random bytes under small scales, so that activations stay finite;
-which tensor has which type is what llama-quantize chooses. The vocabulary is a byte-level BPE of made-up merges.
+The default shape is Llama-3.2-1B's; with --experts each layer is a mixture of such, with FFNs of --ffn columns.
+Blocks are random bytes under small scales, so that activations stay finite; which tensor has which type is what
+llama-quantize chooses. The vocabulary is a byte-level BPE of made-up merges.
 """
 
 import argparse
@@ -54,19 +55,21 @@ def preferred_type(name, layer, options):
         return Type.Q4_0
     eighth = options.layers // 8
     more = layer < eighth or layer >= 7 * options.layers // 8 or (layer - eighth) % 3 == 2
-    return Type.Q6_K if more and name in ("attn_v", "ffn_down") else Type.Q4_K
+    return Type.Q6_K if more and name in ("attn_v", "ffn_down", "ffn_down_exps") else Type.Q4_K
 
 
 def matrices(options):
-    """(name, layer or None, rows, cols) in the order of the file."""
+    """(name, layer or None, rows, cols) in the order of the file; rows of all experts."""
     o, queries, keys = options, options.heads * options.head_dim, options.kv_heads * options.head_dim
     yield "token_embd", None, o.vocab, o.hidden
     for layer in range(o.layers):
         for name, rows, cols in (("attn_q", queries, o.hidden), ("attn_k", keys, o.hidden),
-                                 ("attn_v", keys, o.hidden), ("attn_output", o.hidden, queries),
-                                 ("ffn_gate", o.ffn, o.hidden), ("ffn_up", o.ffn, o.hidden),
-                                 ("ffn_down", o.hidden, o.ffn)):
+                                 ("attn_v", keys, o.hidden), ("attn_output", o.hidden, queries)):
             yield name, layer, rows, cols
+        suffix, count = ("_exps", o.experts) if o.experts else ("", 1)
+        for name, rows, cols in (("ffn_gate", o.ffn, o.hidden), ("ffn_up", o.ffn, o.hidden),
+                                 ("ffn_down", o.hidden, o.ffn)):
+            yield name + suffix, layer, count * rows, cols
     if o.untied:
         yield "output", None, o.vocab, o.hidden
 
@@ -92,6 +95,9 @@ def write_metadata(file, options):
     file.add_context_length(131072)
     file.add_embedding_length(options.hidden)
     file.add_feed_forward_length(options.ffn)
+    if options.experts:
+        file.add_expert_count(options.experts)
+        file.add_expert_used_count(options.used)
     file.add_head_count(options.heads)
     file.add_head_count_kv(options.kv_heads)
     file.add_key_length(options.head_dim)
@@ -118,21 +124,26 @@ def write(options):
     write_metadata(file, options)
     norms = ["output_norm.weight"] + [f"blk.{i}.{name}_norm.weight" for i in range(options.layers)
                                       for name in ("attn", "ffn")]
-    for name in norms:
-        file.add_tensor_info(name, (options.hidden,), np.dtype(np.float32), 4 * options.hidden)
+    floats = [(name, (options.hidden,)) for name in norms]
+    if options.experts:
+        floats += [(f"blk.{i}.ffn_gate_inp.weight", (options.experts, options.hidden)) for i in range(options.layers)]
+    for name, shape in floats:
+        file.add_tensor_info(name, shape, np.dtype(np.float32), 4 * int(np.prod(shape)))
     plan = []
     for name, layer, rows, cols in matrices(options):
         dtype = type_of(name, layer, cols, options)
         elements, size = BLOCKS[dtype][:2]
         row_bytes = cols // elements * size
-        file.add_tensor_info((f"blk.{layer}." if layer is not None else "") + name + ".weight", (rows, row_bytes),
+        shape = (options.experts, rows // options.experts) if name.endswith("_exps") else (rows,)
+        file.add_tensor_info((f"blk.{layer}." if layer is not None else "") + name + ".weight", (*shape, row_bytes),
                              np.dtype(np.uint8), rows * row_bytes, raw_dtype=dtype)
         plan.append((dtype, rows, cols))
     file.write_header_to_file()
     file.write_kv_data_to_file()
     file.write_ti_data_to_file()
-    for _ in norms:
-        file.write_tensor_data(rng.uniform(0.5, 1.5, options.hidden).astype(np.float32))
+    for _, shape in floats:
+        values = rng.uniform(0.5, 1.5, shape) if len(shape) == 1 else rng.normal(0, shape[-1] ** -0.5, shape)
+        file.write_tensor_data(values.astype(np.float32))
     for dtype, rows, cols in plan:
         file.write_tensor_data(random_blocks(rng, dtype, rows, cols))
     file.close()
@@ -143,7 +154,7 @@ def main():
     parser.add_argument("out", metavar="OUT.gguf")
     parser.add_argument("--type", choices=("q4_0", "q4_k_m", "q8_0"), default="q4_0")
     for name, size in (("layers", 16), ("hidden", 2048), ("ffn", 8192), ("heads", 32), ("kv-heads", 8),
-                       ("head-dim", 64), ("vocab", 128256), ("seed", 1)):
+                       ("head-dim", 64), ("vocab", 128256), ("experts", 0), ("used", 8), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=size, help="(%(default)s)")
     parser.add_argument("--untied", action="store_true", help="an output matrix of its own")
     options = parser.parse_args()

@@ -35,10 +35,8 @@ void add_rows(const Worker& worker, Workspace& ws, const Norm& norm, float scale
   }
 }
 
-/// ws.x += scale * norm(linear x), or without a norm ws.x += scale * linear x.
-void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, const Activations& x,
-                     const Norm& norm, float scale) {
-  multiply(worker, ws, x, {{linear, ws.y}});
+/// ws.x += scale * norm(ws.y), of which the worker has the columns that come from its panels of `linear`.
+void add_products(const Worker& worker, Workspace& ws, const Linear& linear, const Norm& norm, float scale) {
   if (norm.empty()) {
     const auto [first, last] = own_columns(worker, ws, linear.weight);
     for (std::size_t r = 0; r < ws.rows.size(); ++r) add_scaled(ws, scale, r, first, last);
@@ -46,6 +44,13 @@ void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, 
   }
   worker.wait();
   add_rows(worker, ws, norm, scale);
+}
+
+/// ws.x += scale * norm(linear x), or without a norm ws.x += scale * linear x.
+void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, const Activations& x,
+                     const Norm& norm, float scale) {
+  multiply(worker, ws, x, {{linear, ws.y}});
+  add_products(worker, ws, linear, norm, scale);
 }
 
 /// The rows that the FFN reads, if not ws.x: ws.input = ws.x, in the worker's own rows.
@@ -63,7 +68,7 @@ void mix(const Worker& worker, Workspace& ws, const Norm&, const NoMixer&, bool 
 void feed_forward(const Worker& worker, Workspace& ws, const Layer& layer, FloatBuffer& rows) {
   if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
     mix_experts(worker, ws, layer.ffn_pre, rows, *moe);
-    return add_rows(worker, ws, layer.ffn_post, layer.residual_scale);
+    return add_products(worker, ws, moe->experts.front().down, layer.ffn_post, layer.residual_scale);
   }
   const Ffn& ffn = std::get<Ffn>(layer.ffn);
   feed(worker, ws, layer.ffn_pre, rows, ffn);

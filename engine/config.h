@@ -9,6 +9,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/layers/rope.h"
+#include "engine/layers/routing.h"
 
 namespace partita::internal {
 
@@ -32,8 +33,9 @@ struct LayerSizes {
 /// Sizes of a mixture of experts; no experts: the model has none.
 struct MoeSizes {
   std::uint32_t experts = 0;
-  std::uint32_t used = 0;  // of a token
   std::uint32_t ffn_size = 0, shared_ffn_size = 0;
+  bool gated = true;
+  Routing routing;
 };
 
 /// Sizes of recurrent layers: short convolutions and state-space models.
@@ -50,9 +52,10 @@ struct Config {
   std::string family;      // "llama"
   std::string model_name;  // general.name, or the file's name
   std::uint32_t layers = 0;
+  std::uint32_t nextn_layers = 0;  // of the file, after those: they draft tokens; unused
   std::uint32_t hidden_size = 0;
   std::vector<LayerSizes> layer_sizes;  // [layers]
-  std::uint32_t ffn_size = 0;           // of these, the largest
+  std::uint32_t ffn_size = 0;           // of these, the largest; 0: all layers have experts
   std::uint32_t heads = 0, kv_heads = 0;
   MoeSizes moe;
   RecurrentSizes recurrent;

@@ -70,6 +70,7 @@ class TransformerLoader {
 
  private:
   Result<void> load_layer(std::size_t index);
+  bool is_of_nextn_layer(std::string_view name) const;
   Result<void> check_leftovers() const;
 
   Transformer& model_;
@@ -110,6 +111,13 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
   return {};
 }
 
+bool TransformerLoader::is_of_nextn_layer(std::string_view name) const {
+  for (std::uint32_t i = config_.layers; i < config_.layers + config_.nextn_layers; ++i) {
+    if (name.starts_with("blk." + std::to_string(i) + ".")) return true;
+  }
+  return false;
+}
+
 /// A tensor that was not read (a bias, an expert) is a part of the model that would be silently ignored.
 Result<void> TransformerLoader::check_leftovers() const {
   for (const TensorView& tensor : tensors_.file().tensors()) {
@@ -117,7 +125,7 @@ Result<void> TransformerLoader::check_leftovers() const {
     if (tensor.name == "rope_freqs.weight" || tensor.name.starts_with("rope_factors_") ||
         tensor.name.ends_with(".attn_rot_embd.weight"))
       continue;
-    if (tensors_.used(tensor)) continue;
+    if (tensors_.used(tensor) || is_of_nextn_layer(tensor.name)) continue;
     return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() + "' has a tensor " +
                                               quoted(tensor.name) + ", which no part of the family '" +
                                               config_.family + "' uses: this variant is not supported"};

@@ -99,8 +99,8 @@ Result<void> TensorLoader::linear(const std::string& name, std::size_t rows, std
 }
 
 Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std::size_t cols,
-                                 std::span<Linear* const> out) {
-  const std::uint64_t shape[] = {out.size(), rows, cols};
+                                 std::span<Linear* const> out, std::size_t parts) {
+  const std::uint64_t shape[] = {out.size() / parts, parts * rows, cols};
   auto tensor = fetch(name + ".weight", shape);
   if (!tensor) return tensor.error();
   std::vector<Packing> list;
@@ -112,7 +112,7 @@ Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std:
     list.push_back({&out[i]->weight, tensor->bytes.subspan(i * slice, slice), {}, slice / rows});
   }
   if (file_.has_tensor(name + ".bias")) {
-    const std::uint64_t bias_shape[] = {out.size(), rows};
+    const std::uint64_t bias_shape[] = {out.size() / parts, parts * rows};
     auto bias = fetch(name + ".bias", bias_shape);
     if (!bias) return bias.error();
     const auto bytes = file_.read(bias->bytes, buffers_.front());

@@ -75,10 +75,10 @@ class TensorLoader {
   Result<Packing> prepare(const MatrixSource& source, PackedMatrix& out);
   /// The same for "{name}.weight", and reads "{name}.bias", the same rows of it, if the file has it.
   Result<Packing> prepare_linear(MatrixSource source, Linear& out);
-  /// "{name}.weight" [out.size()][rows][cols], and "{name}.bias" [out.size()][rows] if the file has it: a
-  /// linear layer of each slice.
+  /// "{name}.weight" [out.size() / parts][parts * rows][cols], and "{name}.bias" [out.size() / parts][parts *
+  /// rows] if the file has it: a linear layer of each `rows` rows.
   Result<void> stack(const std::string& name, std::size_t rows, std::size_t cols,
-                     std::span<Linear* const> out);
+                     std::span<Linear* const> out, std::size_t parts = 1);
   /// Packs matrices whose panels a step divides among workers as one list (block.cc), in units of `unit`
   /// panels, a slice at a time. Every worker packs the panels that it will multiply, so that on NUMA machines
   /// they are in the memory of its node.

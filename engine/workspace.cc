@@ -71,26 +71,27 @@ std::vector<AttentionPlan> plans_of(const std::vector<Layer>& layers) {
 
 }  // namespace
 
-MoeBuffers::MoeBuffers(const Transformer& model, std::size_t max_rows) {
+MoeBuffers::MoeBuffers(const Transformer& model, std::size_t max_rows, int threads) {
   const Widths most = widths_of(model);
-  const std::size_t hidden_size = model.config().hidden_size, pairs = max_rows * most.used;
-  rows = ActivationBuffer(max_rows, hidden_size);
+  const std::size_t hidden = model.config().hidden_size, pairs = max_rows * most.used;
   router = FloatBuffer(max_rows, most.experts);
   shared_gate = FloatBuffer(max_rows, 1);
-  input = ActivationBuffer(pairs, hidden_size);
+  plan = MoePlan(max_rows, most.used, most.experts);
+  input = ActivationBuffer(pairs, hidden);
   gate = FloatBuffer(pairs, most.inner);
   up = FloatBuffer(pairs, most.inner);
-  hidden = ActivationBuffer(pairs, most.inner);
-  out = FloatBuffer(pairs, hidden_size);
-  chosen.resize(pairs);
-  pair_of.resize(pairs);
-  row_of.resize(pairs);
-  ends.resize(most.experts + 1);
+  inner = ActivationBuffer(pairs, most.inner);
+  out = FloatBuffer(pairs, hidden);
+  for (int t = 0; t < threads; ++t) {
+    own.push_back({MoePlan(kMaxRedundantRows, most.used, most.experts),
+                   ActivationBuffer(kMaxRedundantRows, hidden),
+                   ActivationBuffer(kMaxRedundantRows * most.used, most.inner)});
+  }
 }
 
 bool MoeBuffers::ok() const {
-  return rows.ok() && input.ok() && hidden.ok() && router.ok() && shared_gate.ok() && gate.ok() && up.ok() &&
-         out.ok();
+  return router.ok() && shared_gate.ok() && input.ok() && gate.ok() && up.ok() && inner.ok() && out.ok() &&
+         std::all_of(own.begin(), own.end(), [](const Own& o) { return o.input.ok() && o.inner.ok(); });
 }
 
 DeltaBuffers::DeltaBuffers(const Transformer& model, std::size_t max_rows) {
@@ -129,7 +130,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   up = FloatBuffer(max_rows, most.ffn);
   ones.assign(std::max({most.ffn, most.inner, most.q}), 1.0F);
   if (most.beta > 0) delta = DeltaBuffers(model, max_rows);
-  if (most.experts > 0) moe = MoeBuffers(model, max_rows);
+  if (most.experts > 0) moe = MoeBuffers(model, max_rows, threads);
   for (const Rope& rope : c.rope) {
     cos.emplace_back(max_rows, rope.inverse_frequency.size());
     sin.emplace_back(max_rows, rope.inverse_frequency.size());
@@ -180,7 +181,7 @@ bool Workspace::ok() const {
   };
   const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
-         (delta.beta.cols() == 0 || delta.ok()) && (moe.ends.empty() || moe.ok()) && good(cos) && good(sin) &&
+         (delta.beta.cols() == 0 || delta.ok()) && (moe.own.empty() || moe.ok()) && good(cos) && good(sin) &&
          shared_activations.ok() && good(own_activations) && good(attend) &&
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }

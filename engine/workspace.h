@@ -14,6 +14,7 @@
 #include "engine/kernels/panels.h"
 #include "engine/kernels/parallel.h"
 #include "engine/kernels/tile_products.h"
+#include "engine/layers/routing.h"
 #include "engine/model.h"
 
 namespace partita::internal {
@@ -70,30 +71,45 @@ struct AttentionScratch {
   std::int32_t first[kMaxQueryRows], last[kMaxQueryRows];
 };
 
-/// A row that goes through an expert.
-struct Routed {
-  std::uint32_t expert = 0, row = 0;
-  float weight = 0;
+/// How the rows of a step go through experts. A pair is a row and one of its experts; pairs of an expert lie
+/// side by side, rows ascending, and those of the shared expert are the last.
+struct MoePlan {
+  MoePlan() = default;
+  MoePlan(std::size_t rows, std::size_t used, std::size_t experts)
+      : chosen(rows * used),
+        pair_of(rows * used),
+        row_of(rows * used),
+        weight_of(rows * used),
+        ends(experts + 1) {}
+  /// Fills the rest from `chosen`.
+  void sort(std::size_t rows, std::size_t used, std::size_t experts);
+
+  std::vector<Routed> chosen;          // [rows][used], ids ascending
+  std::vector<std::uint32_t> pair_of;  // [rows][used]
+  std::vector<std::uint32_t> row_of;   // [pairs], without those of the shared expert
+  std::vector<float> weight_of;        // [pairs], the same
+  std::vector<std::uint32_t> ends;     // [experts + 1]: one past the last pair of each
 };
 
-/// Buffers of mixtures of experts. A pair is a row and one of its experts; pairs of an expert lie side by
-/// side, rows ascending, and those of the shared expert are the last.
+/// Buffers of mixtures of experts.
 struct MoeBuffers {
   MoeBuffers() = default;
-  MoeBuffers(const Transformer& model, std::size_t max_rows);
+  MoeBuffers(const Transformer& model, std::size_t max_rows, int threads);
   bool ok() const;
 
-  ActivationBuffer rows;               // [rows][hidden] the normed rows
-  FloatBuffer router;                  // [rows][experts]
-  FloatBuffer shared_gate;             // [rows][1]
-  ActivationBuffer input;              // [pairs][hidden]
-  FloatBuffer gate, up;                // [pairs][Ffn::width()]
-  ActivationBuffer hidden;             // [pairs][Ffn::width()]
-  FloatBuffer out;                     // [pairs][hidden]
-  std::vector<Routed> chosen;          // [rows][experts of a row], ids ascending
-  std::vector<std::uint32_t> pair_of;  // [rows][experts of a row]
-  std::vector<std::uint32_t> row_of;   // [pairs]
-  std::vector<std::uint32_t> ends;     // [experts + 1]: one past the last pair of each
+  FloatBuffer router;       // [rows][experts]
+  FloatBuffer shared_gate;  // [rows][1]
+  MoePlan plan;
+  ActivationBuffer input;  // [pairs][hidden]
+  FloatBuffer gate, up;    // [pairs][Ffn::width()]
+  ActivationBuffer inner;  // [pairs][Ffn::width()]
+  FloatBuffer out;         // [pairs][hidden]
+  /// For steps of few rows.
+  struct Own {
+    MoePlan plan;
+    ActivationBuffer input, inner;
+  };
+  std::vector<Own> own;  // [threads]
 };
 
 /// Buffers of linear attention (DeltaNet).

@@ -13,6 +13,7 @@
 #include "engine/layers/causal_conv.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
+#include "engine/layers/routing.h"
 #include "engine/layers/short_conv.h"
 #include "engine/tensor_loader.h"
 
@@ -61,18 +62,10 @@ struct Ffn {
   std::size_t width() const { return up.weight.rows; }
 };
 
-/// How a mixture of experts chooses and weighs them.
-struct Routing {
-  enum class Scores : std::uint8_t { kSoftmax, kSigmoid };  // of the router's logits
-  Scores scores = Scores::kSoftmax;
-  std::uint32_t used = 0;   // experts of a token
-  bool normalized = false;  // the scores of the chosen are divided by their sum
-  float scale = 1;          // of the weights
-};
-
 /// A mixture of experts: of many FFNs, each token goes through a few.
 struct Moe {
   Linear router;             // [experts][hidden]
+  Vector choice_bias;        // [experts] of route(), or empty
   std::vector<Ffn> experts;  // of one width
   Routing routing;
   Ffn shared;          // every token goes through it too; empty: none

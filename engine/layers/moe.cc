@@ -2,54 +2,107 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <numeric>
+#include <utility>
 
+#include "engine/kernels/activations.h"
 #include "engine/layers/products.h"
 
 namespace partita::internal {
 namespace {
 
-/// One expert and the rows that go through it: pairs [first, last) of MoeBuffers.
+/// One expert and the rows that go through it: pairs [first, last) of the plan.
 struct Job {
   const Ffn& expert;
   std::size_t first, last;
+  bool routed;  // false: the shared expert
   std::size_t rows() const { return last - first; }
+  const Linear& first_product() const { return expert.gated() ? expert.gate : expert.up; }
 };
 
-/// Activations of consecutive pairs, with the columns of their expert.
-Activations block_of(ActivationBuffer& buffer, std::size_t pairs, std::size_t widest, std::size_t first,
-                     std::size_t rows, std::size_t cols) {
-  Activations all = buffer.view(pairs, widest);
+/// Activations of consecutive pairs from `first` on, with the columns of their expert; `widest`: of any.
+Activations block_of(ActivationBuffer& buffer, std::size_t widest, std::size_t first, std::size_t rows,
+                     std::size_t cols, const float* values) {
+  const Activations all = buffer.view(rows, widest);
   const std::size_t groups = widest / kGroupCols + 1;
   return {.rows = rows,
           .cols = cols,
-          .values = buffer.values() + first * widest,
+          .values = values,
           .q = all.q + first * (widest + kGroupCols),
           .scale = all.scale + first,
           .sum = all.sum + first * groups,
           .crossed = all.crossed + first * groups};
 }
 
-/// A mixture of experts in one step.
+/// Copies row `r` of x to row `i` of `to`.
+void copy_row(const Activations& x, std::size_t r, bool values, const Activations& to, std::size_t i) {
+  const std::size_t cols = x.cols, groups = cols / kGroupCols, stride = quant_stride(cols);
+  if (values) std::copy_n(x.values + r * cols, cols, const_cast<float*>(to.values) + i * cols);
+  std::copy_n(x.q + r * stride, stride, to.q + i * stride);
+  to.scale[i] = x.scale[r];
+  std::copy_n(x.sum + r * groups, groups, to.sum + i * groups);
+  std::copy_n(x.crossed + r * groups, groups, to.crossed + i * groups);
+}
+
+/// y += weight * x, of n floats.
+void add_weighed(float weight, const float* __restrict x, std::size_t n, float* __restrict y) {
+  constexpr std::size_t kStep = 16;
+  std::size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    for (std::size_t j = 0; j < kStep; ++j) y[i + j] += weight * x[i + j];
+  }
+  for (; i < n; ++i) y[i] += weight * x[i];
+}
+
+void multiply_by(float factor, float* row, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) row[i] *= factor;
+}
+
+/// A mixture of experts in one step. With few rows every worker plans and quantizes all of them itself, as
+/// make_activations() does: cheaper than to share the rows and wait at a barrier.
 class Mixing {
  public:
   Mixing(const Worker& worker, Workspace& ws, const Moe& moe)
-      : worker_(worker), ws_(ws), moe_(moe), buffers_(ws.moe), kernels_(ws.model.kernels()) {}
+      : worker_(worker),
+        ws_(ws),
+        moe_(moe),
+        buffers_(ws.moe),
+        kernels_(ws.model.kernels()),
+        few_(ws.rows.size() <= kMaxRedundantRows),
+        own_(
+            ws.moe.own[static_cast<std::size_t>(worker.index)]),  // before wait(), which may change the index
+        plan_(few_ ? own_.plan : ws.moe.plan) {}
 
-  void run(const Norm& norm, FloatBuffer& input) {
-    read_rows(norm, input);
+  void run(const Norm& norm, FloatBuffer& rows) {
+    read_rows(norm, rows);
+    score();
     choose();
-    gather();
-    const auto inner = [&](const Job& job, auto&& product) {
-      float* gate = buffers_.gate.row(job.first);
-      product(job.expert.gated() ? job.expert.gate : job.expert.up, gate);
-      if (job.expert.gated()) product(job.expert.up, buffers_.up.row(job.first));
-    };
-    multiply(inner, [&](const Job& job) { return input_of(job); });
-    activate();
-    multiply([&](const Job& job, auto&& product) { product(job.expert.down, buffers_.out.row(job.first)); },
-             [&](const Job& job) { return hidden_of(job); });
-    combine();
+    for_shares([](const Job& job) { return &job.expert.up.weight; },
+               [&](const Job& job, std::size_t from, std::size_t to) { feed(job, from, to); });
+    worker_.wait();
+    quantize_inner();
+    if (few_) return multiply_down();
+    for_shares([](const Job& job) { return &job.expert.down.weight; },
+               [&](const Job& job, std::size_t from, std::size_t to) { multiply_down(job, from, to); });
+    worker_.wait();
+  }
+
+  /// ws.y = the weighed sum of each row's pairs, experts ascending, the shared one last; in own columns.
+  void combine() {
+    const auto [first, last] = own_columns(worker_, ws_, moe_.experts.front().down.weight);
+    for (std::size_t r = 0; r < rows(); ++r) {
+      float* y = ws_.y.row(r) + first;
+      std::fill_n(y, last - first, 0.0F);
+      const auto add = [&](std::size_t pair, float weight) {
+        add_weighed(weight, buffers_.out.row(pair) + first, last - first, y);
+      };
+      for (std::size_t i = r * used(); i < (r + 1) * used(); ++i) {
+        const std::uint32_t pair = plan_.pair_of[i];
+        add(pair, moe_.routing.before ? 1 : plan_.weight_of[pair]);
+      }
+      if (moe_.has_shared()) add(routed_pairs() + r, shared_weight(r));
+    }
   }
 
  private:
@@ -60,219 +113,209 @@ class Mixing {
   std::size_t routed_pairs() const { return rows() * used(); }
   std::size_t pairs() const { return routed_pairs() + (moe_.has_shared() ? rows() : 0); }
 
-  /// norm(x) of all rows, in every form; then the logits of the router, and of the shared expert's gate.
-  void read_rows(const Norm& norm, FloatBuffer& input) {
-    const Activations x = rows_view();
-    const auto [first, last] = worker_.share(rows());
+  /// x_ = norm(rows) in the forms that the router and the experts are multiplied in.
+  void read_rows(const Norm& norm, FloatBuffer& from) {
+    const Ffn& expert = moe_.experts.front();
+    const bool quantized = is_quantized(
+        {&moe_.router, &moe_.shared_gate, &expert.gate, &expert.up, &moe_.shared.gate, &moe_.shared.up});
+    ActivationBuffer& buffer =
+        few_ ? ws_.own_activations[static_cast<std::size_t>(worker_.index)] : ws_.shared_activations;
+    x_ = buffer.view(rows(), hidden());
+    const auto [first, last] = few_ ? std::pair{std::size_t{0}, rows()} : worker_.share(rows());
     for (std::size_t r = first; r < last; ++r) {
-      float* row = buffers_.rows.values() + r * hidden();
-      apply(ws_, norm, input.row(r), row);
-      if (hidden() % kGroupCols == 0) kernels_.quantize(x, r, r + 1);
+      apply(ws_, norm, from.row(r), buffer.values() + r * hidden());
+      if (quantized) kernels_.quantize(x_, r, r + 1);
     }
-    worker_.wait();
+    if (!few_) worker_.wait();
+  }
+
+  static bool is_quantized(std::initializer_list<const Linear*> users) {
+    return std::any_of(users.begin(), users.end(), [](const Linear* l) { return l->weight.quantized(); });
+  }
+
+  /// The logits of the router, and of the shared expert's gate.
+  void score() {
     for (const auto& [linear, out] :
          {std::pair{&moe_.router, &buffers_.router}, std::pair{&moe_.shared_gate, &buffers_.shared_gate}}) {
-      const PackedMatrix& matrix = linear->weight;
-      if (matrix.rows == 0) continue;
-      const auto [from, to] = worker_.share(matrix.panels());
-      if (from < to) {
-        kernels_.matmul(matrix, {from, to}, x, out->row(0, matrix.rows), matrix.rows, scratch());
-        if (!linear->bias.empty()) {
-          const std::size_t begin = from * kPanelRows, end = std::min(to * kPanelRows, matrix.rows);
-          for (std::size_t r = 0; r < rows(); ++r)
-            kernels_.add(linear->bias.data() + begin, end - begin, out->row(r, matrix.rows) + begin);
-        }
-      }
+      const auto [from, to] = worker_.share(linear->weight.panels());
+      multiply(*linear, from, to, x_, out->row(0, linear->weight.rows));
     }
     worker_.wait();
   }
 
-  Activations rows_view() {
-    Activations x = buffers_.rows.view(rows(), hidden());
-    x.values = buffers_.rows.values();
-    return x;
+  /// out = linear x, panels [from, to).
+  void multiply(const Linear& linear, std::size_t from, std::size_t to, const Activations& x, float* out) {
+    const PackedMatrix& matrix = linear.weight;
+    if (from == to) return;
+    kernels_.matmul(matrix, {from, to}, x, out, matrix.rows,
+                    ws_.matmul[static_cast<std::size_t>(worker_.index)].data());
+    if (linear.bias.empty()) return;
+    const std::size_t column = from * kPanelRows, count = std::min(to * kPanelRows, matrix.rows) - column;
+    for (std::size_t r = 0; r < x.rows; ++r)
+      kernels_.add(linear.bias.data() + column, count, out + r * matrix.rows + column);
   }
 
-  /// Chooses the experts of each row; then sorts the pairs by expert.
+  /// Chooses the experts of each row, sorts the pairs by expert, and with many rows copies the rows of each
+  /// pair side by side.
   void choose() {
-    const auto [first, last] = worker_.share(rows());
     const std::size_t experts = moe_.experts.size();
+    const auto [first, last] = few_ ? std::pair{std::size_t{0}, rows()} : worker_.share(rows());
     for (std::size_t r = first; r < last; ++r) {
-      route(moe_.routing, {buffers_.router.row(r, experts), experts}, static_cast<std::uint32_t>(r),
-            std::span(buffers_.chosen).subspan(r * used(), used()));
+      route(moe_.routing, {buffers_.router.row(r, experts), experts}, moe_.choice_bias,
+            static_cast<std::uint32_t>(r), std::span(plan_.chosen).subspan(r * used(), used()));
     }
+    if (few_) return plan_.sort(rows(), used(), experts);
     worker_.wait();
-    if (worker_.index == 0) sort();
+    if (worker_.index == 0) plan_.sort(rows(), used(), experts);
     worker_.wait();
-  }
-
-  /// Fills pairs, in order of experts and rows, their ends, and where the pairs of a row are.
-  void sort() {
-    const std::size_t experts = moe_.experts.size();
-    std::vector<std::uint32_t>& ends = buffers_.ends;
-    std::fill(ends.begin(), ends.end(), 0);
-    for (std::size_t i = 0; i < routed_pairs(); ++i) ++ends[buffers_.chosen[i].expert + 1];
-    std::partial_sum(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(experts) + 1, ends.begin());
-    for (std::size_t i = 0; i < routed_pairs(); ++i) {  // ends[e] becomes the end of e
-      const std::uint32_t at = ends[buffers_.chosen[i].expert]++;
-      buffers_.row_of[at] = buffers_.chosen[i].row;
-      buffers_.pair_of[i] = at;
-    }
-    if (!moe_.has_shared()) return;
-    for (std::size_t r = 0; r < rows(); ++r) {
-      buffers_.row_of[routed_pairs() + r] = static_cast<std::uint32_t>(r);
-    }
+    gather();
+    worker_.wait();
   }
 
   template <class Do>
   void for_jobs(Do&& job) {
     for (std::size_t e = 0; e < moe_.experts.size(); ++e) {
-      const std::size_t first = e == 0 ? 0 : buffers_.ends[e - 1], last = buffers_.ends[e];
-      if (first < last) job(Job{moe_.experts[e], first, last});
+      const std::size_t first = e == 0 ? 0 : plan_.ends[e - 1], last = plan_.ends[e];
+      if (first < last) job(Job{moe_.experts[e], first, last, true});
     }
-    if (moe_.has_shared()) job(Job{moe_.shared, routed_pairs(), pairs()});
+    if (moe_.has_shared()) job(Job{moe_.shared, routed_pairs(), pairs(), false});
   }
 
-  /// Copies the rows of each pair side by side.
-  void gather() {
-    const Activations x = rows_view();
-    const std::size_t groups = hidden() / kGroupCols;
-    const auto [first, last] = worker_.share(pairs());
-    for_jobs([&](const Job& job) {
-      const Activations to = input_of(job);
-      for (std::size_t p = std::max(first, job.first); p < std::min(last, job.last); ++p) {
-        const std::size_t i = p - job.first, r = buffers_.row_of[p];
-        std::copy_n(x.values + r * hidden(), hidden(), buffers_.input.values() + p * hidden());
-        std::copy_n(x.q + r * quant_stride(hidden()), hidden(), to.q + i * quant_stride(hidden()));
-        to.scale[i] = x.scale[r];
-        std::copy_n(x.sum + r * groups, groups, to.sum + i * groups);
-        std::copy_n(x.crossed + r * groups, groups, to.crossed + i * groups);
-      }
-    });
-    worker_.wait();
-  }
-
-  Activations input_of(const Job& job) {
-    return block_of(buffers_.input, pairs(), hidden(), job.first, job.rows(), hidden());
-  }
-  Activations hidden_of(const Job& job) {
-    return block_of(buffers_.hidden, pairs(), buffers_.gate.cols(), job.first, job.rows(),
-                    job.expert.width());
-  }
-
-  /// The products of all jobs: products(job, product) calls product(linear, out) for each. The workers share
-  /// the panels, each counted once for every row.
-  template <class Products, class Input>
-  void multiply(Products&& products, Input&& input) {
-    std::size_t all = 0;
-    for_jobs([&](const Job& job) {
-      products(job, [&](const Linear& linear, float*) { all += linear.weight.panels() * job.rows(); });
-    });
+  /// Calls work(job, from, to) for the worker's panels of matrix(job), of all jobs, each panel counted once
+  /// for every row. A panel belongs to the worker in whose share its first row is.
+  template <class Matrix, class Work>
+  void for_shares(Matrix&& matrix, Work&& work) {
+    std::size_t all = 0, begin = 0;
+    for_jobs([&](const Job& job) { all += matrix(job)->panels() * job.rows(); });
     const auto [first, last] = worker_.share(all);
-    std::size_t begin = 0;
     for_jobs([&](const Job& job) {
-      const Activations x = input(job);
-      products(job, [&](const Linear& linear, float* out) {
-        const PackedMatrix& matrix = linear.weight;
-        const std::size_t end = begin + matrix.panels() * job.rows();
-        // A panel belongs to the worker in whose share its first row is.
-        const auto panel_at = [&](std::size_t cost) {
-          return (std::clamp(cost, begin, end) - begin + job.rows() - 1) / job.rows();
-        };
-        const std::size_t from = panel_at(first), to = panel_at(last);
-        begin = end;
-        if (from == to) return;
-        kernels_.matmul(matrix, {from, to}, x, out, matrix.rows, scratch());
-        if (linear.bias.empty()) return;
-        const std::size_t column = from * kPanelRows, count = std::min(to * kPanelRows, matrix.rows) - column;
-        for (std::size_t r = 0; r < job.rows(); ++r)
-          kernels_.add(linear.bias.data() + column, count, out + r * matrix.rows + column);
-      });
+      const std::size_t end = begin + matrix(job)->panels() * job.rows();
+      const auto panel_at = [&](std::size_t cost) {
+        return (std::clamp(cost, begin, end) - begin + job.rows() - 1) / job.rows();
+      };
+      const std::size_t from = panel_at(first), to = panel_at(last);
+      begin = end;
+      if (from < to) work(job, from, to);
     });
-    worker_.wait();
   }
 
-  /// The activations of the inner rows of each pair.
-  void activate() {
-    const auto [first, last] = worker_.share(pairs());
+  void gather() {
+    const auto [first, last] = worker_.share(routed_pairs());
     for_jobs([&](const Job& job) {
-      const Activations to = hidden_of(job);
-      const std::size_t width = job.expert.width();
-      for (std::size_t p = std::max(first, job.first); p < std::min(last, job.last); ++p) {
-        const std::size_t i = p - job.first;
-        const float* gate = buffers_.gate.row(job.first) + i * width;
-        const float* up = job.expert.gated() ? buffers_.up.row(job.first) + i * width : ws_.ones.data();
-        float* row = buffers_.hidden.values() + job.first * buffers_.gate.cols() + i * width;
-        kernels_.gate(job.expert.activation, gate, up, width, row);
-        if (job.expert.down.weight.quantized()) kernels_.quantize(to, i, i + 1);
-      }
+      if (!job.routed) return;
+      const Activations to = gathered(job);
+      for (std::size_t p = std::max(first, job.first); p < std::min(last, job.last); ++p)
+        copy_row(x_, plan_.row_of[p], needs_values(job), to, p - job.first);
     });
-    worker_.wait();
   }
 
-  /// ws.y = the weighed sum of each row's pairs, experts ascending, the shared one last.
-  void combine() {
-    const auto [first, last] = worker_.share(rows());
-    for (std::size_t r = first; r < last; ++r) {
-      float* y = ws_.y.row(r);
-      std::fill_n(y, hidden(), 0.0F);
-      for (std::size_t i = r * used(); i < (r + 1) * used(); ++i)
-        add_weighed(buffers_.pair_of[i], buffers_.chosen[i].weight, y);
-      if (moe_.has_shared()) add_weighed(routed_pairs() + r, shared_weight(r), y);
+  bool needs_values(const Job& job) const {
+    return ws_.model.exact() || !job.expert.up.weight.quantized() || !job.first_product().weight.quantized();
+  }
+
+  Activations gathered(const Job& job) {
+    return block_of(buffers_.input, hidden(), job.first, job.rows(), hidden(),
+                    buffers_.input.values() + job.first * hidden());
+  }
+
+  /// The rows of a job: where they are if they lie side by side.
+  Activations input_of(const Job& job) {
+    if (!job.routed) return x_;
+    if (!few_) return gathered(job);
+    const std::uint32_t row = plan_.row_of[job.first];
+    if (plan_.row_of[job.last - 1] - row + 1 == job.rows()) {
+      Activations x = x_.from(row);
+      x.rows = job.rows();
+      return x;
     }
-    worker_.wait();
+    const Activations to = block_of(own_.input, hidden(), 0, job.rows(), hidden(), own_.input.values());
+    for (std::size_t i = 0; i < job.rows(); ++i)
+      copy_row(x_, plan_.row_of[job.first + i], needs_values(job), to, i);
+    return to;
+  }
+
+  /// Panels [from, to) of the inner rows of a job.
+  void feed(const Job& job, std::size_t from, std::size_t to) {
+    const Activations x = input_of(job);
+    const Ffn& ffn = job.expert;
+    const std::size_t width = ffn.width(), column = from * kPanelRows;
+    const std::size_t count = std::min(to * kPanelRows, width) - column;
+    float* gates = buffers_.gate.row(job.first);
+    float* ups = buffers_.up.row(job.first);
+    multiply(job.first_product(), from, to, x, gates);
+    if (ffn.gated()) multiply(ffn.up, from, to, x, ups);
+    for (std::size_t i = 0; i < job.rows(); ++i) {
+      float* gate = gates + i * width + column;
+      float* up = ffn.gated() ? ups + i * width + column : ws_.ones.data();
+      if (moe_.routing.before && job.routed) {  // the products of the weighed row
+        multiply_by(plan_.weight_of[job.first + i], gate, count);
+        if (ffn.gated()) multiply_by(plan_.weight_of[job.first + i], up, count);
+      }
+      kernels_.gate(ffn.activation, gate, up, count, gate);
+    }
+  }
+
+  /// The inner rows of a job, in the forms that its last matrix is multiplied in.
+  Activations inner_of(const Job& job) {
+    return block_of(few_ ? own_.inner : buffers_.inner, buffers_.gate.cols(), job.first, job.rows(),
+                    job.expert.width(), buffers_.gate.row(job.first));
+  }
+
+  void quantize_inner() {
+    const auto [first, last] = few_ ? std::pair{std::size_t{0}, pairs()} : worker_.share(pairs());
+    for_jobs([&](const Job& job) {
+      const std::size_t from = std::max(first, job.first), to = std::min(last, job.last);
+      if (from < to && job.expert.down.weight.quantized())
+        kernels_.quantize(inner_of(job), from - job.first, to - job.first);
+    });
+    if (!few_) worker_.wait();
+  }
+
+  void multiply_down(const Job& job, std::size_t from, std::size_t to) {
+    multiply(job.expert.down, from, to, inner_of(job), buffers_.out.row(job.first));
+  }
+
+  /// The same columns of all jobs: those that combine() adds.
+  void multiply_down() {
+    const auto [first, last] = own_columns(worker_, ws_, moe_.experts.front().down.weight);
+    for_jobs([&](const Job& job) {
+      multiply_down(job, first / kPanelRows, (last + kPanelRows - 1) / kPanelRows);
+    });
   }
 
   float shared_weight(std::size_t r) {
     return moe_.shared_gate.weight.rows == 0 ? 1 : 1 / (1 + std::exp(-*buffers_.shared_gate.row(r, 1)));
   }
 
-  void add_weighed(std::size_t pair, float weight, float* y) {
-    const float* out = buffers_.out.row(pair);
-    for (std::size_t i = 0; i < hidden(); ++i) y[i] += weight * out[i];
-  }
-
-  std::byte* scratch() { return ws_.matmul[static_cast<std::size_t>(worker_.index)].data(); }
-
   const Worker& worker_;
   Workspace& ws_;
   const Moe& moe_;
   MoeBuffers& buffers_;
   const Kernels& kernels_;
+  const bool few_;
+  MoeBuffers::Own& own_;
+  MoePlan& plan_;
+  Activations x_;
 };
 
 }  // namespace
 
-void route(const Routing& routing, std::span<const float> logits, std::uint32_t row,
-           std::span<Routed> chosen) {
-  // The order of scores is that of logits.
-  std::size_t count = 0;
-  for (std::uint32_t e = 0; e < logits.size(); ++e) {
-    std::size_t at = count < chosen.size() ? count++ : chosen.size();
-    for (; at > 0 && logits[e] > logits[chosen[at - 1].expert]; --at) {
-      if (at < chosen.size()) chosen[at] = chosen[at - 1];
-    }
-    if (at < chosen.size()) chosen[at] = {e, row, 0};
+void MoePlan::sort(std::size_t rows, std::size_t used, std::size_t experts) {
+  std::fill_n(ends.begin(), experts + 1, 0);
+  for (std::size_t i = 0; i < rows * used; ++i) ++ends[chosen[i].expert + 1];
+  std::partial_sum(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(experts) + 1, ends.begin());
+  for (std::size_t i = 0; i < rows * used; ++i) {  // ends[e] becomes the end of e
+    const std::uint32_t at = ends[chosen[i].expert]++;
+    row_of[at] = chosen[i].row;
+    weight_of[at] = chosen[i].weight;
+    pair_of[i] = at;
   }
-  const float most = logits[chosen[0].expert];
-  double all = 0, sum = 0;
-  if (routing.scores == Routing::Scores::kSoftmax) {
-    for (const float logit : logits) all += std::exp(static_cast<double>(logit) - most);
-  }
-  const auto score = [&](const Routed& one) {
-    const double logit = logits[one.expert];
-    return routing.scores == Routing::Scores::kSoftmax ? std::exp(logit - most) / all
-                                                       : 1 / (1 + std::exp(-logit));
-  };
-  for (const Routed& one : chosen) sum += score(one);
-  for (Routed& one : chosen)
-    one.weight = static_cast<float>(score(one) / (routing.normalized ? sum : 1) * routing.scale);
-  std::sort(chosen.begin(), chosen.end(),
-            [](const Routed& a, const Routed& b) { return a.expert < b.expert; });
 }
 
 void mix_experts(const Worker& worker, Workspace& ws, const Norm& norm, FloatBuffer& rows, const Moe& moe) {
-  Mixing(worker, ws, moe).run(norm, rows);
+  Mixing mixing(worker, ws, moe);
+  mixing.run(norm, rows);
+  mixing.combine();
 }
 
 }  // namespace partita::internal

@@ -8,6 +8,7 @@
 #include "engine/embedding.h"
 #include "engine/limits.h"
 #include "engine/models/families.h"
+#include "engine/models/moe_reader.h"
 #include "weights/sentence.h"
 
 namespace partita::internal {
@@ -28,7 +29,9 @@ Error unknown_family(const Gguf& file, std::string_view name) {
 void read_layer_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   const std::uint32_t least = partial_layers ? 0 : 1;
   const std::size_t layers = config.layers;
-  const auto ffn = keys.counts("feed_forward_length", layers, least, kMaxFfn);
+  std::vector<std::uint32_t> ffn(layers, 0);
+  if (keys.has("feed_forward_length") || !keys.has("expert_feed_forward_length"))
+    ffn = keys.counts("feed_forward_length", layers, least, kMaxFfn);
   const auto heads = keys.counts("attention.head_count", layers, least, kMaxHeads);
   auto kv_heads = heads;
   if (keys.has("attention.head_count_kv"))
@@ -41,6 +44,8 @@ void read_layer_sizes(MetadataReader& keys, bool partial_layers, Config& config)
 
 void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   config.layers = keys.count("block_count", 1, kMaxLayers);
+  config.nextn_layers = keys.count("nextn_predict_layers", 0, config.layers - 1, 0);
+  config.layers -= config.nextn_layers;
   config.context_length = keys.count("context_length", 1, kMaxContext);
   config.hidden_size = keys.count("embedding_length", 1, kMaxWidth);
   read_layer_sizes(keys, partial_layers, config);
@@ -48,12 +53,6 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
   config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
-  config.moe.experts = keys.count("expert_count", 0, kMaxExperts, 0);
-  if (config.moe.experts > 0) {
-    config.moe.used = keys.count("expert_used_count", 1, config.moe.experts);
-    config.moe.ffn_size = keys.count("expert_feed_forward_length", 1, kMaxFfn, config.ffn_size);
-    config.moe.shared_ffn_size = keys.count("expert_shared_feed_forward_length", 0, kMaxFfn, 0);
-  }
   config.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-20, 1));
 }
 
@@ -128,6 +127,7 @@ Result<Config> read_family(const Gguf& file, const Family& family) {
 
   MetadataReader keys(file, family.name);
   read_sizes(keys, family.partial_layers, config);
+  config.moe = read_moe(keys, config.ffn_size, family.routing);
   if (!keys.error()) check_sizes(keys, config);
   if (!keys.error()) refuse_unsupported_features(keys, config);
   if (keys.error()) return *keys.error();

@@ -23,6 +23,9 @@ struct Family {
 
   /// Builds one layer from its tensors.
   Layer (*layer)(LayerReader& in, const Config& config, std::size_t index);
+
+  /// How experts are chosen and weighed as far as the file has no keys for it.
+  Routing routing = {};
 };
 
 }  // namespace partita::internal

@@ -20,11 +20,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
   layer.mixer = mamba2_mixer(in, c);
-  if (c.moe.experts > 0) {
-    layer.ffn = llama_moe(in, c, true);
-  } else {
-    layer.ffn = llama_ffn(in, c);
-  }
+  layer.ffn = llama_feed_forward(in, c);
   layer.residual_scale = c.residual_scale;
   return layer;
 }

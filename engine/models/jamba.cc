@@ -27,16 +27,13 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
     m.c_norm = in.values("ssm_c_norm.weight", {m.places});
     layer.mixer = std::move(m);
   }
-  if (in.has("ffn_gate_inp")) {
-    layer.ffn = llama_moe(in, c, false);
-  } else {
-    layer.ffn = llama_ffn(in, c);
-  }
+  layer.ffn = llama_feed_forward(in, c);
   return layer;
 }
 
 }  // namespace
 
-extern const Family jamba = {.name = "jamba", .partial_layers = true, .read = read, .layer = layer};
+extern const Family jamba = {
+    .name = "jamba", .partial_layers = true, .read = read, .layer = layer, .routing = {.normalized = false}};
 
 }  // namespace partita::internal::models

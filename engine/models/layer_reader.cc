@@ -32,6 +32,17 @@ std::vector<std::uint32_t> rows_of_alternate_blocks(std::size_t rows, std::size_
 
 }  // namespace
 
+Vector LayerReader::optional_vector(std::string_view tensor, std::size_t size) {
+  Vector out;
+  const std::string name = prefix_ + std::string(tensor);
+  const TensorView* found = tensors_.file().find_tensor(name);
+  if (error_ || found == nullptr) return out;
+  const std::uint64_t shape[] = {1, size};
+  const auto read = tensors_.values(name, std::span(shape).subspan(found->shape.size() == 2 ? 0 : 1), out);
+  if (!read) error_ = read.error();
+  return out;
+}
+
 Norm LayerReader::rms(std::string_view name, std::size_t size) {
   Norm norm;
   norm.eps = config_.norm_eps;
@@ -84,8 +95,12 @@ void LayerReader::experts(const Stack& stack, std::span<Ffn> experts) {
 
 Result<void> LayerReader::read_stack(const Stack& stack, std::span<Ffn> experts) {
   std::vector<Linear*> parts;
-  for (Ffn& expert : experts) parts.push_back(&(expert.*stack.to));
-  return tensors_.stack(prefix_ + std::string(stack.name), stack.rows, stack.cols, parts);
+  for (Ffn& expert : experts) {
+    parts.push_back(&(expert.*stack.to));
+    if (stack.second != nullptr) parts.push_back(&(expert.*stack.second));
+  }
+  return tensors_.stack(prefix_ + std::string(stack.name), stack.rows, stack.cols, parts,
+                        stack.second != nullptr ? 2 : 1);
 }
 
 Result<void> LayerReader::read(std::initializer_list<Part> parts) {

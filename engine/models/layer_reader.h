@@ -34,6 +34,9 @@ class LayerReader {
 
   const std::optional<Error>& error() const { return error_; }
 
+  /// The vector "blk.{index}.{tensor}", [size] or [1][size]; empty if the file has none.
+  Vector optional_vector(std::string_view tensor, std::size_t size);
+
   /// An RMS norm of `size` elements.
   Norm rms(std::string_view name, std::size_t size);
 
@@ -62,11 +65,12 @@ class LayerReader {
   void linears(std::initializer_list<Part> parts);
 
   /// A matrix of every expert, stacked in one tensor [experts][rows][cols], with their biases [experts][rows]
-  /// if the file has them.
+  /// if the file has them. With a second matrix, [experts][2 * rows][cols]: first the rows of the first.
   struct Stack {
     std::string_view name;
     Linear Ffn::*to;
     std::size_t rows, cols;
+    Linear Ffn::*second = nullptr;
   };
   void experts(const Stack& stack, std::span<Ffn> experts);
 

@@ -63,23 +63,37 @@ Ffn llama_ffn(LayerReader& in, const Config& c) {
   return ffn;
 }
 
-Moe llama_moe(LayerReader& in, const Config& c, bool normalized) {
+Moe llama_moe(LayerReader& in, const Config& c) {
   const MoeSizes& sizes = c.moe;
   Moe moe;
-  moe.routing = {.used = sizes.used, .normalized = normalized};
+  moe.routing = sizes.routing;
   in.linears({{"ffn_gate_inp", &moe.router, sizes.experts, c.hidden_size}});
+  for (const std::string_view name : {"exp_probs_b.bias", "exp_probs_b.weight", "exp_probs_b"}) {
+    if (moe.choice_bias.empty()) moe.choice_bias = in.optional_vector(name, sizes.experts);
+  }
   moe.experts.resize(sizes.experts);
   for (Ffn& expert : moe.experts) expert.activation = c.activation;
-  in.experts({"ffn_gate_exps", &Ffn::gate, sizes.ffn_size, c.hidden_size}, moe.experts);
-  in.experts({"ffn_up_exps", &Ffn::up, sizes.ffn_size, c.hidden_size}, moe.experts);
-  in.experts({"ffn_down_exps", &Ffn::down, c.hidden_size, sizes.ffn_size}, moe.experts);
+  const std::size_t width = sizes.ffn_size;
+  if (in.has("ffn_gate_up_exps")) {
+    in.experts({"ffn_gate_up_exps", &Ffn::gate, width, c.hidden_size, &Ffn::up}, moe.experts);
+  } else {
+    if (sizes.gated) in.experts({"ffn_gate_exps", &Ffn::gate, width, c.hidden_size}, moe.experts);
+    in.experts({"ffn_up_exps", &Ffn::up, width, c.hidden_size}, moe.experts);
+  }
+  in.experts({"ffn_down_exps", &Ffn::down, c.hidden_size, width}, moe.experts);
   if (sizes.shared_ffn_size > 0) {
-    moe.shared.activation = c.activation;
-    in.linears({{"ffn_gate_shexp", &moe.shared.gate, sizes.shared_ffn_size, c.hidden_size}});
-    in.linears({{"ffn_up_shexp", &moe.shared.up, sizes.shared_ffn_size, c.hidden_size}});
-    in.linears({{"ffn_down_shexp", &moe.shared.down, c.hidden_size, sizes.shared_ffn_size}});
+    Ffn& shared = moe.shared;
+    shared.activation = c.activation;
+    if (sizes.gated) in.linears({{"ffn_gate_shexp", &shared.gate, sizes.shared_ffn_size, c.hidden_size}});
+    in.linears({{"ffn_up_shexp", &shared.up, sizes.shared_ffn_size, c.hidden_size}});
+    in.linears({{"ffn_down_shexp", &shared.down, c.hidden_size, sizes.shared_ffn_size}});
   }
   return moe;
+}
+
+std::variant<Ffn, Moe> llama_feed_forward(LayerReader& in, const Config& c) {
+  if (c.moe.experts > 0 && in.has("ffn_gate_inp")) return llama_moe(in, c);
+  return llama_ffn(in, c);
 }
 
 Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
@@ -87,11 +101,7 @@ Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
   layer.mixer = llama_attention(in, c, index, pairs);
-  if (c.moe.experts > 0) {
-    layer.ffn = llama_moe(in, c, true);  // Mixtral
-  } else {
-    layer.ffn = llama_ffn(in, c);
-  }
+  layer.ffn = llama_feed_forward(in, c);
   layer.residual_scale = c.residual_scale;
   return layer;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <variant>
 
 #include "engine/config.h"
 #include "engine/layers/layer.h"
@@ -23,9 +24,14 @@ void read_projection_norms(LayerReader& in, Attention& attention);
 /// ffn_gate and ffn_up, or both in ffn_up, and ffn_down.
 Ffn llama_ffn(LayerReader& in, const Config& config);
 
-/// A router and ffn_gate_exps, ffn_up_exps and ffn_down_exps, and the shared expert if Config::moe has one,
-/// without a gate of its own. normalized: as Routing::normalized.
-Moe llama_moe(LayerReader& in, const Config& config, bool normalized);
+/// A router with the bias exp_probs_b if the file has it, the experts ffn_gate_exps, ffn_up_exps and
+/// ffn_down_exps (or ffn_gate_up_exps), and the shared expert if Config::moe has one, without a gate of its
+/// own.
+Moe llama_moe(LayerReader& in, const Config& config);
+
+/// llama_moe() in layers with a router, llama_ffn() in others: files leave the first layers or every other
+/// one dense.
+std::variant<Ffn, Moe> llama_feed_forward(LayerReader& in, const Config& config);
 
 /// Llama's layer: RMS norm, grouped-query attention with RoPE, RMS norm, gated FFN with Config::activation,
 /// or a mixture of such.

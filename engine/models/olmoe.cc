@@ -12,12 +12,13 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
   layer.mixer = llama_attention(in, c, index, RopePairs::kHalves);
   read_projection_norms(in, std::get<Attention>(layer.mixer));
-  layer.ffn = llama_moe(in, c, false);
+  layer.ffn = llama_moe(in, c);
   return layer;
 }
 
 }  // namespace
 
-extern const Family olmoe = {.name = "olmoe", .read = read_uniform_layers, .layer = layer};
+extern const Family olmoe = {
+    .name = "olmoe", .read = read_uniform_layers, .layer = layer, .routing = {.normalized = false}};
 
 }  // namespace partita::internal::models

@@ -13,7 +13,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
   layer.mixer = llama_attention(in, c, index, RopePairs::kHalves);
-  Moe moe = llama_moe(in, c, false);
+  Moe moe = llama_moe(in, c);
   in.linears({{"ffn_gate_inp_shexp", &moe.shared_gate, 1, c.hidden_size}});
   layer.ffn = std::move(moe);
   return layer;
@@ -21,6 +21,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family qwen2moe = {.name = "qwen2moe", .read = read_uniform_layers, .layer = layer};
+extern const Family qwen2moe = {
+    .name = "qwen2moe", .read = read_uniform_layers, .layer = layer, .routing = {.normalized = false}};
 
 }  // namespace partita::internal::models

@@ -104,7 +104,7 @@ Attention gated_attention(LayerReader& in, const Config& c, std::size_t index) {
 }
 
 Moe mixture(LayerReader& in, const Config& c) {
-  Moe moe = llama_moe(in, c, true);
+  Moe moe = llama_moe(in, c);
   if (moe.has_shared()) in.linears({{"ffn_gate_inp_shexp", &moe.shared_gate, 1, c.hidden_size}});
   return moe;
 }

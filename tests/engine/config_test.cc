@@ -424,6 +424,79 @@ TEST_CASE("Unsupported features are refused by name, keys of the wrong type too"
   CHECK(with("llama.attention.causal", 1u).error().code == ErrorCode::kBadFile);
 }
 
+TEST_CASE("The routing of experts: keys, and what a family has without them") {
+  const TinySpec spec = tiny_llama(Dtype::kF32);
+  using Keys = std::vector<std::pair<const char*, std::uint32_t>>;
+  const auto with = [&](const Keys& keys, auto more) {
+    return config_with(spec, [&](GgufWriter& w) {
+      w.add("llama.expert_count", 8u);
+      for (const auto& [key, value] : keys) w.add(std::string("llama.") + key, value);
+      more(w);
+    });
+  };
+  const auto plain = [&](const Keys& keys) { return with(keys, [](GgufWriter&) {}); };
+  const auto refused = [&](const Keys& keys, const std::string& rest) {
+    const auto config = plain(keys);
+    REQUIRE_FALSE(config.ok());
+    CHECK(config.error().message == "'tiny.gguf': llama." + rest);
+  };
+  const auto found = with({{"expert_used_count", 2},
+                           {"expert_gating_func", 2},
+                           {"expert_group_count", 4},
+                           {"expert_group_used_count", 1},
+                           {"expert_feed_forward_length", 96},
+                           {"expert_shared_count", 2}},
+                          [](GgufWriter& w) {
+                            w.add("llama.expert_weights_norm", false).add("llama.expert_weights_scale", 2.5F);
+                          });
+  REQUIRE(found.ok());
+  CHECK(found->moe.routing.scores == Routing::Scores::kSigmoid);
+  CHECK(found->moe.routing.used == 2);
+  CHECK(found->moe.routing.groups == 4);
+  CHECK(found->moe.routing.used_groups == 1);
+  CHECK_FALSE(found->moe.routing.normalized);
+  CHECK(found->moe.routing.scale == 2.5F);
+  CHECK(found->moe.ffn_size == 96);
+  CHECK(found->moe.shared_ffn_size == 192);
+
+  const auto missing =
+      plain({{"expert_used_count", 8}, {"expert_gating_func", 0}, {"expert_group_count", 0}});
+  REQUIRE(missing.ok());
+  CHECK(missing->moe.routing.scores == Routing::Scores::kSoftmax);
+  CHECK(missing->moe.routing.groups == 1);
+  CHECK(missing->moe.routing.normalized);
+  CHECK(missing->moe.routing.scale == 1);
+  CHECK(plain({{"expert_used_count", 2}, {"expert_gating_func", 3}})->moe.routing.normalized);
+
+  refused({{"expert_used_count", 0}}, "expert_used_count is 0, and must be between 1 and 8");
+  refused({{"expert_used_count", 9}}, "expert_used_count is 9, and must be between 1 and 8");
+  refused(
+      {{"expert_used_count", 2}, {"expert_gating_func", 4}},
+      "expert_gating_func is 4, and only softmax (1), sigmoid (2) and the softmax of the chosen experts (3) "
+      "can be used");
+  refused({{"expert_used_count", 2}, {"expert_group_count", 9}},
+          "expert_group_count is 9, and must be between 0 and 8");
+  refused({{"expert_used_count", 2}, {"expert_group_count", 3}, {"expert_group_used_count", 1}},
+          "expert_group_count is 3, and must divide the 8 of expert_count");
+  refused({{"expert_used_count", 2}, {"expert_group_count", 4}, {"expert_group_used_count", 5}},
+          "expert_group_used_count is 5, and must be between 1 and 4");
+  refused({{"expert_used_count", 3}, {"expert_group_count", 4}, {"expert_group_used_count", 1}},
+          "expert_group_used_count leaves 2 experts, and a token goes through 3");
+  refused({{"expert_used_count", 2}, {"expert_feed_forward_length", 1U << 20}, {"expert_shared_count", 2}},
+          "expert_shared_count is 2, and 1048576 columns of each are more than the limit of 1048576");
+}
+
+TEST_CASE("Layers that predict more tokens are not layers of the model") {
+  const auto with = [](std::uint32_t nextn) {
+    return config_with(tiny_llama(Dtype::kF32),
+                       [&](GgufWriter& w) { w.add("llama.nextn_predict_layers", nextn); });
+  };
+  const std::uint32_t layers = with(0)->layers;
+  REQUIRE(layers > 1);
+  CHECK(with(1)->layers == layers - 1);
+  CHECK_FALSE(with(layers).ok());
+}
+
 TEST_CASE("The embedding says how large the vocabulary is, and the tokenizer's list must agree") {
   const TinySpec spec = tiny_llama(Dtype::kF32);
   const auto with_words = [&](std::size_t n) {

@@ -336,8 +336,8 @@ add("mellum", "MellumConfig", **{**LLAMA_3, "rope_parameters": two_ropes()}, **E
 add("laguna", "LagunaConfig", **{**LLAMA_3, "rope_parameters": two_ropes()}, **EXPERTS, **SHARED, head_dim=12,
     sliding_window=WINDOW, layer_types=[FULL, SLIDING, SLIDING])
 add("hy_v3", "HYV3Config", **LLAMA, **EXPERTS, head_dim=12)
-add("solar_open", "SolarOpenConfig", tokenizer="solar", **without(LLAMA, "intermediate_size"),
-    **without(ROUTED, "first_k_dense_replace"), head_dim=12)
+add("solar_open", "SolarOpenConfig", tokenizer="solar", **without(LLAMA, "intermediate_size", "rope_parameters"),
+    **without(ROUTED, "first_k_dense_replace"), head_dim=12, rope_parameters=rope(partial_rotary_factor=1.0))
 add("youtu", "YoutuConfig", **sized(**MLA), q_lora_rank=12, rope_parameters=rope())
 MIMO_PUBLISHED = {**SIGMOID, "swa_head_dim": 12, "swa_num_attention_heads": 4, "swa_v_head_dim": 8,
                   "swa_num_key_value_heads": 2, "topk_method": "noaux_tc", "hybrid_layer_pattern": [0, 1, 1],
