@@ -85,6 +85,7 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   std::visit([&](const auto& mixer) { mix(worker, ws, layer.pre, mixer, outputs_only); }, layer.mixer);
   if (layer.parallel) keep_input(worker, ws);
   worker.wait();
+  if (ws.rows.empty()) return;  // the last layer of a step without outputs
   if (layer.has_mixer()) {
     const Linear& out = layer.out();
     const Activations mixed = activations_of(worker, ws, out, ws.mixed);

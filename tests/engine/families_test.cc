@@ -182,9 +182,9 @@ void check_file(const Expected& expected) {
   KvSequence kv = runner.sequence();
   for (std::size_t at = 0; at < expected.prompt; at += 13) {
     const auto part = expected.part(at, std::min(at + 13, expected.prompt));
-    const Hidden rows = runner.step({{&kv, part, Role::kPrompt, std::min<std::size_t>(2, part.size())}});
-    const std::size_t last = rows.size() / expected.model->config().hidden_size;
-    CHECK(expected.is_prompt(rows, at + part.size() - last));
+    const std::size_t outputs = at % 2 == 0 ? std::min<std::size_t>(2, part.size()) : 0;
+    const Hidden rows = runner.step({{&kv, part, Role::kPrompt, outputs}});
+    if (outputs > 0) CHECK(expected.is_prompt(rows, at + part.size() - outputs));
     kv.release_unseen();
   }
   const std::vector<std::byte> bytes = written(kv);
