@@ -289,6 +289,10 @@ MAMBA = {"vocab_size": VOCAB, "hidden_size": 32, "state_size": 8, "num_hidden_la
 add("mamba", "MambaConfig", **MAMBA)
 add("falcon_mamba", "FalconMambaConfig", **MAMBA)
 add("mamba2", "Mamba2Config", **without(MAMBA, "time_step_rank"), num_heads=8, head_dim=8, n_groups=2, chunk_size=16)
+# Sizes that are no multiples of a vector, and neither biases of the convolution nor ties.
+ODD = {**MAMBA, "hidden_size": 30, "state_size": 7, "conv_kernel": 3, "use_conv_bias": False}
+add("mamba_odd", "MambaConfig", **{**ODD, "time_step_rank": 3, "tie_word_embeddings": False})
+add("mamba2_odd", "Mamba2Config", **without(ODD, "time_step_rank"), num_heads=3, head_dim=20, n_groups=1, chunk_size=16)
 
 # --- further ---------------------------------------------------------------------------------------------
 
