@@ -2,6 +2,8 @@
 #include "engine/config.h"
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "engine/models/config_reader.h"
 #include "engine/models/families.h"
@@ -147,6 +149,64 @@ TEST_CASE("Head counts and FFN sizes may be given layer by layer") {
   require_error(with({2, 4}, {2, 3}, {48, 16}), ErrorCode::kBadFile,
                 "'tiny.gguf': llama.attention.head_count is 4, and must be a multiple of the 3 of "
                 "attention.head_count_kv");
+}
+
+TEST_CASE("Recurrent layers: sizes, and those that do not fit together") {
+  using Sizes = std::map<std::string, std::uint32_t>;
+  const auto with = [](const std::string& family, Sizes changes) {
+    Sizes sizes = {{"block_count", 2},
+                   {"context_length", 64},
+                   {"embedding_length", 32},
+                   {"feed_forward_length", 0},
+                   {"attention.head_count", 0}};
+    if (family == "lfm2") {
+      sizes["shortconv.l_cache"] = 3;
+    } else {
+      sizes.insert({{"ssm.conv_kernel", 4},
+                    {"ssm.inner_size", 64},
+                    {"ssm.state_size", 8},
+                    {"ssm.time_step_rank", 8},
+                    {"ssm.group_count", 2}});
+    }
+    for (const auto& [name, value] : changes) sizes[name] = value;
+    GgufWriter writer;
+    writer.add("general.architecture", family);
+    for (const auto& [name, value] : sizes) writer.add(family + "." + name, value);
+    writer.add(family + ".attention.layer_norm_rms_epsilon", 1e-5F)
+        .add_tensor("token_embd.weight", Dtype::kF32, {2, 32},
+                    std::span<const float>(std::vector<float>(64)));
+    const TinyFile file(writer);
+    return read_config(file.gguf());
+  };
+  const auto refused = [&](const std::string& family, const Sizes& changes, const std::string& rest) {
+    require_error(with(family, changes), ErrorCode::kBadFile, "'tiny.gguf': " + family + "." + rest);
+  };
+  const auto mamba2 = with("mamba2", {});
+  REQUIRE(mamba2.ok());
+  CHECK(mamba2->recurrent.taps == 4);
+  CHECK(mamba2->recurrent.width == 64);
+  CHECK(mamba2->recurrent.places == 8);
+  CHECK(mamba2->recurrent.heads == 8);
+  CHECK(mamba2->recurrent.groups == 2);
+  CHECK(mamba2->layer_sizes[1].kv_heads == 0);
+  refused("mamba2", {{"ssm.time_step_rank", 7}},
+          "ssm.time_step_rank is 7, and must divide the 64 of ssm.inner_size");
+  refused("mamba2", {{"ssm.group_count", 3}},
+          "ssm.group_count is 3, and must divide the 8 of ssm.time_step_rank");
+  refused("mamba2", {{"ssm.state_size", 0}}, "ssm.state_size is 0, and must be between 1 and 4096");
+  refused("mamba2", {{"ssm.conv_kernel", 65}}, "ssm.conv_kernel is 65, and must be between 1 and 64");
+  refused("mamba2", {{"attention.head_count_kv", 2}},
+          "attention.head_count is 0, and must be a multiple of the 2 of attention.head_count_kv");
+  const auto mamba = with("mamba", {});
+  REQUIRE(mamba.ok());
+  CHECK(mamba->recurrent.rank == 8);
+  CHECK_FALSE(mamba->recurrent.plain_norms);
+  refused("mamba", {{"ssm.state_size", 257}}, "ssm.state_size is 257, and must be between 1 and 256");
+  const auto lfm2 = with("lfm2", {});
+  REQUIRE(lfm2.ok());
+  CHECK(lfm2->recurrent.taps == 3);
+  CHECK(lfm2->final_norm == "token_embd_norm.weight");
+  refused("lfm2", {{"shortconv.l_cache", 0}}, "shortconv.l_cache is 0, and must be between 1 and 64");
 }
 
 TEST_CASE("gemma3: the pattern of local layers may be given as a period or layer by layer") {
