@@ -287,6 +287,19 @@ std::string differing_elementwise(const Kernels& table, GateFunction gate) {
       })) {
     return "decay";
   }
+  if (differs(kRounding,
+              [&](const Kernels& k, std::vector<float>& y) { k.softplus(x.data(), kSize, y.data()); })) {
+    return "softplus";
+  }
+  for (const std::size_t step : {std::size_t{0}, kScanChannels}) {
+    const auto scan = [&](const Kernels& k, std::vector<float>& y) {
+      y.assign(rows.begin(), rows.begin() + (kSize + 1) * kScanChannels);  // the state, then the output
+      k.scan(rows.data(), step, x.data(), w.data(), x.data(), kSize, y.data(),
+             y.data() + kSize * kScanChannels);
+    };
+    // Sums of kSize products of three numbers.
+    if (differs(kRounding * kSize * Numbers::kMax, scan)) return "scan";
+  }
   if (differs(kRounding * Numbers::kMax, [&](const Kernels& k, std::vector<float>& y) {
         k.rope(y.data(), w.data(), rows.data(), kSize / 2);
       })) {

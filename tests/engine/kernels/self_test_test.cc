@@ -155,6 +155,19 @@ const Fault kFaults[] = {
          return sum;
        };
      }},
+    {"softplus",
+     [](Kernels& t) {
+       t.softplus = [](const float* x, std::size_t n, float* y) {
+         right().softplus(x, n, y);
+         y[n - 1] *= 1 + 0x1p-17F;
+       };
+     }},
+    {"scan",
+     [](Kernels& t) {
+       t.scan = [](const float* decay, std::size_t, const float* input, const float* b, const float* c,
+                   std::size_t n, float* state,
+                   float* y) { right().scan(decay, 0, input, b, c, n, state, y); };
+     }},
     {"change_basis",
      [](Kernels& t) {
        t.change_basis = [](const float* x, const float* mean, std::size_t n, const float* columns,
