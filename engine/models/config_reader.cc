@@ -53,7 +53,9 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
   config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
-  config.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-20, 1));
+  constexpr std::string_view kEps = "attention.layer_norm_rms_epsilon";
+  config.norm_eps =
+      static_cast<float>(keys.number(keys.has(kEps) ? kEps : "attention.layer_norm_epsilon", 1e-20, 1));
 }
 
 /// Checks the requirements of the panels, the cache and the kernels.

@@ -1,16 +1,14 @@
 // LFM2 (Liquid AI 2025): layers of gated short convolutions, a few of attention with norms of heads.
+#include "engine/models/lfm2.h"
+
+#include <utility>
+
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 #include "engine/models/state_space.h"
 
-namespace partita::internal::models {
+namespace partita::internal {
 namespace {
-
-void read(MetadataReader& in, Config& config) {
-  read_uniform_layers(in, config);
-  config.recurrent.taps = in.count("shortconv.l_cache", 1, kMaxTaps);
-  config.final_norm = "token_embd_norm.weight";
-}
 
 ShortConv short_conv(LayerReader& in, const Config& c) {
   ShortConv m;
@@ -20,7 +18,15 @@ ShortConv short_conv(LayerReader& in, const Config& c) {
   return m;
 }
 
-Layer layer(LayerReader& in, const Config& c, std::size_t index) {
+}  // namespace
+
+void read_lfm2(MetadataReader& in, Config& config) {
+  read_uniform_layers(in, config);
+  config.recurrent.taps = in.count("shortconv.l_cache", 1, kMaxTaps);
+  config.final_norm = "token_embd_norm.weight";
+}
+
+Layer lfm2_layer(LayerReader& in, const Config& c, std::size_t index) {
   Layer layer;
   layer.pre = in.rms("attn_norm", c.hidden_size);
   layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
@@ -31,12 +37,13 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
     read_head_norms(in, a);
     layer.mixer = std::move(a);
   }
-  layer.ffn = llama_ffn(in, c);
+  layer.ffn = llama_feed_forward(in, c);
   return layer;
 }
 
-}  // namespace
+namespace models {
 
-extern const Family lfm2 = {.name = "lfm2", .partial_layers = true, .read = read, .layer = layer};
+extern const Family lfm2 = {.name = "lfm2", .partial_layers = true, .read = read_lfm2, .layer = lfm2_layer};
 
-}  // namespace partita::internal::models
+}  // namespace models
+}  // namespace partita::internal

@@ -6,6 +6,7 @@ arguments, and options:
 tokenizer: "bytes"; "sentencepiece", "gpt2", "glm" and "solar" where the converter reads no other
 published: fields that config.json files of published models have and transformers does not write, or writes otherwise;
     the converter needs them
+unpublished: fields that transformers writes and those files do not have
 lacks: what the converter leaves out of the GGUF file, so that the directory alone is the model that was recorded
 embedding: the standard deviation of the embeddings of words
 mtp: layers of a multi-token-prediction head that are added to the directory; transformers ignores them
@@ -25,9 +26,10 @@ FULL, SLIDING, LINEAR = "full_attention", "sliding_attention", "linear_attention
 FAMILIES = []
 
 
-def add(name, kind, *, tokenizer="bytes", published=None, lacks=None, embedding=0.4, mtp=0, mxfp4=False, **arguments):
-    options = {"tokenizer": tokenizer, "published": published or {}, "lacks": lacks, "embedding": embedding, "mtp": mtp,
-               "mxfp4": mxfp4}
+def add(name, kind, *, tokenizer="bytes", published=None, unpublished=(), lacks=None, embedding=0.4, mtp=0,
+        mxfp4=False, **arguments):
+    options = {"tokenizer": tokenizer, "published": published or {}, "unpublished": unpublished, "lacks": lacks,
+               "embedding": embedding, "mtp": mtp, "mxfp4": mxfp4}
     FAMILIES.append((name, kind, copy.deepcopy(arguments), options))
 
 
@@ -326,6 +328,10 @@ add("nemotron_h", "NemotronHConfig", **without(sized(pad_token_id=0), "num_hidde
     n_groups=2, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
     moe_shared_expert_intermediate_size=16, chunk_size=16, use_mamba_kernels=False,
     published={"hybrid_override_pattern": "ME*E"})
+add("nemotron_h_dense", "NemotronHConfig", **without(sized(pad_token_id=0), "num_hidden_layers"), head_dim=8,
+    layers_block_type=["mamba", "mlp", "attention", "mlp"], ssm_state_size=8, mamba_num_heads=8, mamba_head_dim=8,
+    n_groups=2, chunk_size=16, use_mamba_kernels=False, published={"hybrid_override_pattern": "M-*-"},
+    unpublished=("num_experts_per_tok", "n_routed_experts", "n_group", "topk_group"))
 add("internlm3", "InternLM3Config", tokenizer="sentencepiece", **LLAMA, head_dim=8,
     published={"architectures": ["InternLM3ForCausalLM"]})
 add("glm4_moe_lite", "Glm4MoeLiteConfig", tokenizer="glm", **sized(**MLA, **without(ROUTED, "first_k_dense_replace")),

@@ -166,12 +166,18 @@ def save_directory(directory, model, options):
     kind = "GPT2Tokenizer" if options["tokenizer"] == "gpt2" else "PreTrainedTokenizerFast"
     (directory / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind, **names}, indent=1))
     path = directory / "config.json"
-    config = json.loads(path.read_text()) | options["published"]
+    config = as_published(json.loads(path.read_text()), options)
     path.write_text(json.dumps(config, indent=2) + "\n")
     if options["mtp"]:
         add_mtp(directory / "model.safetensors", config)
     if options["mxfp4"]:
         pack_experts(directory / "model.safetensors")
+
+
+def as_published(config, options):
+    """A configuration of transformers with the fields that published ones have."""
+    return {key: value for key, value in (config | options["published"]).items()
+            if key not in options["unpublished"]}
 
 
 def save_small(directory, out):
@@ -223,7 +229,7 @@ def load_converter(llama_cpp):
 
 def convert(conversion, directory, path, options):
     import gguf as own_gguf
-    hparams = conversion.ModelBase.load_hparams(directory, False) | options["published"]
+    hparams = as_published(conversion.ModelBase.load_hparams(directory, False), options)
     architecture = conversion.get_model_architecture(hparams, conversion.ModelType.TEXT)
     made = conversion.get_model_class(architecture)
     made.no_mtp = made.supports_mtp_export and not options["mtp"]  # as the option --no-mtp does

@@ -1,0 +1,53 @@
+// Nemotron-H (NVIDIA 2025), dense: layers of Mamba-2, of attention, and of FFNs with a squared ReLU.
+#include "engine/models/nemotron_h.h"
+
+#include <utility>
+
+#include "engine/models/family.h"
+#include "engine/models/llama.h"
+#include "engine/models/state_space.h"
+
+namespace partita::internal {
+namespace {
+
+Ffn ungated_ffn(LayerReader& in, const Config& c, std::size_t width) {
+  Ffn ffn;
+  ffn.activation = c.activation;
+  in.linears({{"ffn_up", &ffn.up, width, c.hidden_size}});
+  in.linears({{"ffn_down", &ffn.down, c.hidden_size, width}});
+  return ffn;
+}
+
+}  // namespace
+
+void read_nemotron_h(MetadataReader& in, Config& config) {
+  config.layer_kinds.assign(config.layers, LayerKind{0, kNoRope});
+  config.activation = GateFunction::kReluSquared;
+  config.moe.gated = false;
+  read_mamba2(in, config);
+}
+
+Layer nemotron_h_layer(LayerReader& in, const Config& c, std::size_t index) {
+  const LayerSizes& sizes = c.layer_sizes[index];
+  Layer layer;
+  Norm norm = in.rms("attn_norm", c.hidden_size);
+  if (sizes.kv_heads > 0) {
+    layer.mixer = llama_attention(in, c, index, RopePairs::kNone);
+  } else if (sizes.ffn == 0) {
+    layer.mixer = mamba2_mixer(in, c);
+  } else if (c.moe.experts > 0) {
+    layer.ffn = llama_moe(in, c);
+  } else {
+    layer.ffn = ungated_ffn(in, c, sizes.ffn);
+  }
+  (layer.has_mixer() ? layer.pre : layer.ffn_pre) = std::move(norm);
+  return layer;
+}
+
+namespace models {
+
+extern const Family nemotron_h = {
+    .name = "nemotron_h", .partial_layers = true, .read = read_nemotron_h, .layer = nemotron_h_layer};
+
+}  // namespace models
+}  // namespace partita::internal
