@@ -67,12 +67,15 @@ void check_activation(JsonFields& fields, const CheckpointFamily& family) {
 }
 
 void read_experts(JsonFields& fields, CheckpointConfig& c) {
-  c.experts = fields.count(first_of(fields, {"num_experts", "num_local_experts"}), 0, kMaxExperts, 0);
+  c.experts = fields.count(
+      first_of(fields, {"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"}), 0,
+      kMaxExperts, 0);
   c.expert_ffn = fields.count("moe_intermediate_size", 1, kMaxFfn, c.ffn);
   c.shared_ffn = fields.count("shared_expert_intermediate_size", 0, kMaxFfn, 0);
   if (c.experts == 0) return;
   c.keys.add("expert_count", c.experts);
-  c.keys.add("expert_used_count", fields.count("num_experts_per_tok", 1, c.experts));
+  c.keys.add("expert_used_count",
+             fields.count(first_of(fields, {"num_experts_per_tok", "moe_k"}), 1, c.experts));
   if (fields.has("moe_intermediate_size")) c.keys.add("expert_feed_forward_length", c.expert_ffn);
   if (c.shared_ffn > 0) c.keys.add("expert_shared_feed_forward_length", c.shared_ffn);
   if (fields.has("norm_topk_prob")) c.keys.add("expert_weights_norm", fields.flag("norm_topk_prob", true));
@@ -84,7 +87,10 @@ void add_sizes(CheckpointConfig& c) {
   c.keys.add("embedding_length", c.hidden);
   c.keys.add("feed_forward_length", c.ffn);
   c.keys.add("attention.head_count", c.heads);
-  c.keys.add("attention.head_count_kv", c.kv_heads);
+  if (c.kv_heads_of_layers.empty())
+    c.keys.add("attention.head_count_kv", c.kv_heads);
+  else
+    c.keys.add("attention.head_count_kv", c.kv_heads_of_layers);
   c.keys.add("attention.key_length", c.head_dim);
   c.keys.add("attention.value_length", c.head_dim);
   c.keys.add(c.family->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
@@ -100,7 +106,7 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   };
   c.hidden = count({"hidden_size", "n_embd", "d_model"}, kMaxWidth);
   const std::optional<std::uint32_t> usual = c.family->usual_ffn * c.hidden;
-  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size"}, kMaxFfn,
+  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn,
                 c.family->usual_ffn > 0 ? usual : std::nullopt);
   c.layers = count({"num_hidden_layers", "n_layer", "n_layers"}, kMaxLayers);
   c.heads = count({"num_attention_heads", "n_head", "n_heads"}, kMaxHeads);

@@ -26,7 +26,8 @@ struct HeadConfig {
 /// Metadata of the model file: names without the family, and values.
 class Keys {
  public:
-  using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>, std::vector<float>>;
+  using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>,
+                             std::vector<std::uint32_t>, std::vector<float>>;
   void add(std::string_view name, Value value) { all_.emplace_back(name, std::move(value)); }
   const std::vector<std::pair<std::string, Value>>& all() const { return all_; }
 
@@ -43,6 +44,8 @@ struct CheckpointConfig {
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
   double norm_eps = 0;
   double rope_base = 0, local_rope_base = 0;       // the same where local layers have none of their own
+  std::uint32_t conv_width = 0;                    // of short convolutions
+  std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
   std::uint32_t original_context = 0;              // before it was made longer
   std::uint32_t rotary_dim = 0;                    // of a head
   std::vector<float> rope_factors;                 // of Llama 3's scaling: [rotary_dim / 2], or empty

@@ -136,7 +136,12 @@ void TensorCopy::matrix(const std::string& from, const std::string& to, std::uin
 
 void TensorCopy::matrix_in_f32(const std::string& from, const std::string& to, std::uint64_t rows,
                                std::uint64_t cols) {
-  write(to, Dtype::kF32, {rows, cols}, read(from, {rows, cols}));
+  write_f32(to, rows, cols, read(from, {rows, cols}));
+}
+
+void TensorCopy::write_f32(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                           std::span<const float> values) {
+  write(name, Dtype::kF32, {rows, cols}, values);
 }
 
 void TensorCopy::vector(const std::string& from, const std::string& to, std::uint64_t size) {

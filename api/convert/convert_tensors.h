@@ -29,6 +29,12 @@ class TensorCopy {
   /// Whether both tensors exist and have the same shape, type and numbers.
   bool same(const std::string& one, const std::string& other);
 
+  /// How many dimensions a tensor has; 0: there is none.
+  std::size_t rank(const std::string& name) const {
+    const SafeTensor* tensor = from_.find(name);
+    return tensor == nullptr ? 0 : tensor->shape.size();
+  }
+
   /// The rows or columns of a matrix whose size the checkpoint decides; 0 after an error.
   std::uint64_t rows(const std::string& name) { return size_of(name, 0); }
   std::uint64_t cols(const std::string& name) { return size_of(name, 1); }
@@ -38,6 +44,8 @@ class TensorCopy {
 
   void write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
                     std::span<const float> values);
+  void write_f32(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                 std::span<const float> values);
   void write_vector(const std::string& name, std::span<const float> values);
   /// [count][rows][cols], of the type of matrices.
   void write_stack(const std::string& name, std::uint64_t count, std::uint64_t rows, std::uint64_t cols,

@@ -58,10 +58,41 @@ void LayerCopy::rotary(std::string_view from, std::string_view to, std::size_t r
 
 void LayerCopy::router(std::string_view from, std::string_view to, std::size_t rows) {
   small(from, to, rows, config_.hidden);
+  bias(from, to, rows, false);
 }
 
 void LayerCopy::small(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
   tensors_.matrix_in_f32(sentence(from_, from, ".weight"), sentence(to_, to, ".weight"), rows, cols);
+}
+
+void LayerCopy::vector(std::string_view from, std::string_view to, std::size_t size) {
+  const std::string name = sentence(from_, from);
+  if (tensors_.rank(name) != 2) return tensors_.vector(name, sentence(to_, to), size);
+  tensors_.write_f32(sentence(to_, to), 1, size, tensors_.read(name, {1, size}));
+}
+
+void LayerCopy::convolution(std::string_view from, std::string_view to, std::size_t channels,
+                            std::size_t width) {
+  tensors_.write_f32(sentence(to_, to, ".weight"), channels, width,
+                     tensors_.read(sentence(from_, from, ".weight"), {channels, 1, width}));
+  bias(from, to, channels, false);
+}
+
+void LayerCopy::interleaved_experts(std::string_view from, std::string_view to, std::size_t first,
+                                    std::size_t step, std::size_t rows, std::size_t cols) {
+  const std::size_t experts = config_.experts, all = step * rows;
+  const auto weights = tensors_.read(sentence(from_, from), {experts, cols, all});
+  const auto biases = tensors_.read(sentence(from_, from, "_bias"), {experts, all});
+  if (tensors_.error()) return;
+  std::vector<float> out, bias;
+  for (std::size_t e = 0; e < experts; ++e) {
+    for (std::size_t r = first; r < all; r += step) {
+      for (std::size_t i = 0; i < cols; ++i) out.push_back(weights[(e * cols + i) * all + r]);
+      bias.push_back(biases[e * all + r]);
+    }
+  }
+  tensors_.write_stack(sentence(to_, to, ".weight"), experts, rows, cols, out);
+  tensors_.write_f32(sentence(to_, to, ".bias"), experts, rows, bias);
 }
 
 void LayerCopy::transposed(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
@@ -172,6 +203,22 @@ void LayerCopy::mixture() {
   experts("mlp.experts.", "gate_proj", "ffn_gate_exps", c.expert_ffn, c.hidden);
   experts("mlp.experts.", "up_proj", "ffn_up_exps", c.expert_ffn, c.hidden);
   experts("mlp.experts.", "down_proj", "ffn_down_exps", c.hidden, c.expert_ffn);
+}
+
+void LayerCopy::mixture_of_w(std::string_view before) {
+  const CheckpointConfig& c = config_;
+  const std::string of_experts = sentence(before, "experts.");
+  router(sentence(before, "gate"), "ffn_gate_inp", c.experts);
+  experts(of_experts, "w1", "ffn_gate_exps", c.expert_ffn, c.hidden);
+  experts(of_experts, "w2", "ffn_down_exps", c.hidden, c.expert_ffn);
+  experts(of_experts, "w3", "ffn_up_exps", c.expert_ffn, c.hidden);
+}
+
+void LayerCopy::shared_experts() {
+  const CheckpointConfig& c = config_;
+  linear("mlp.shared_experts.gate_proj", "ffn_gate_shexp", c.shared_ffn, c.hidden);
+  linear("mlp.shared_experts.up_proj", "ffn_up_shexp", c.shared_ffn, c.hidden);
+  linear("mlp.shared_experts.down_proj", "ffn_down_shexp", c.hidden, c.shared_ffn);
 }
 
 }  // namespace partita::internal

@@ -25,6 +25,8 @@ class LayerCopy {
   const CheckpointConfig& config() const { return config_; }
   bool has(std::string_view from) const { return tensors_.has(from_ + std::string(from) + ".weight"); }
 
+  bool has_tensor(std::string_view name) const { return tensors_.has(from_ + std::string(name)); }
+
   void linear(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols);
   /// The same for Q or K, whose rows are reordered if the family stores adjacent rotary pairs.
   void rotary(std::string_view from, std::string_view to, std::size_t rows);
@@ -40,6 +42,15 @@ class LayerCopy {
   void grouped_qkv(std::string_view from, std::string_view to);
   /// A small matrix [rows][cols] that stays in f32.
   void small(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols);
+  /// A vector by its whole names, the weights of a norm without the offset of the family; [1][size] counts as
+  /// one.
+  void vector(std::string_view from, std::string_view to, std::size_t size);
+  /// The filters of a causal convolution, [channels][1][width] in the checkpoint, in f32.
+  void convolution(std::string_view from, std::string_view to, std::size_t channels, std::size_t width);
+  /// Rows first, first + step, ... of the experts' matrices, which the checkpoint stores as
+  /// [experts][cols][step * rows] under `from`, with the same rows of `from`_bias.
+  void interleaved_experts(std::string_view from, std::string_view to, std::size_t first, std::size_t step,
+                           std::size_t rows, std::size_t cols);
   /// Matrices of all experts, "{before}{expert}.{after}", stacked in one tensor [experts][rows][cols].
   void experts(std::string_view before, std::string_view after, std::string_view to, std::size_t rows,
                std::size_t cols);
@@ -59,6 +70,10 @@ class LayerCopy {
   void ffn();               // mlp.{gate,up,down}_proj
   /// mlp.gate and mlp.experts.*.{gate,up,down}_proj
   void mixture();
+  /// The same in Mixtral's names: {before}gate, {before}experts.*.{w1,w3,w2}
+  void mixture_of_w(std::string_view before);
+  /// mlp.shared_experts.{gate,up,down}_proj
+  void shared_experts();
 
  private:
   void bias(std::string_view from, std::string_view to, std::size_t size, bool is_rotary);

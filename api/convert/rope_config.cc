@@ -6,6 +6,7 @@
 #include <numbers>
 #include <string>
 
+#include "api/convert/checkpoint_family.h"
 #include "engine/limits.h"
 #include "weights/sentence.h"
 
@@ -56,7 +57,8 @@ void read_yarn(JsonFields& rope, CheckpointConfig& c) {
     c.keys.add("rope.scaling.attn_factor", static_cast<float>(magnitude / usual));
   }
   for (const char* key : {"mscale", "mscale_all_dim"}) {
-    if (rope.has(key)) rope.fail(ErrorCode::kUnsupported, key, "YaRN with it cannot be converted");
+    if (rope.has(key) && !c.family->yarn_scales)
+      rope.fail(ErrorCode::kUnsupported, key, "YaRN with it cannot be converted in this family");
   }
 }
 
@@ -66,7 +68,8 @@ void read_longrope(JsonFields& rope, CheckpointConfig& c) {
   c.long_factors = rope.numbers("long_factor", pairs, 1 / kMaxFactor, kMaxFactor);
   const std::uint32_t original =
       rope.count("original_max_position_embeddings", 2, kMaxContext, c.original_context);
-  const double scale = rope.number("factor", 1, kMaxFactor, std::max(1.0, static_cast<double>(c.context) / original));
+  const double scale =
+      rope.number("factor", 1, kMaxFactor, std::max(1.0, static_cast<double>(c.context) / original));
   const double usual = scale <= 1 ? 1 : std::sqrt(1 + std::log(scale) / std::log(original));
   c.keys.add("rope.scaling.original_context_length", original);
   c.keys.add("rope.scaling.attn_factor",
@@ -109,7 +112,8 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
   JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
   const double part =
       fields.number("partial_rotary_factor", 0, 1,
-                    parameters.number("partial_rotary_factor", 0, 1, fields.number("rotary_pct", 0, 1, 1)));
+                    parameters.number("partial_rotary_factor", 0, 1,
+                                      fields.number("rotary_pct", 0, 1, c.family->rotary_part)));
   c.rotary_dim = static_cast<std::uint32_t>(c.head_dim * part);
   c.original_context =
       fields.count("original_max_position_embeddings", 2, kMaxContext, std::max(c.context, 2u));

@@ -13,7 +13,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily glm = {
-    .model_type = "glm", .class_name = "GlmForCausalLM", .architecture = "chatglm", .layer = layer};
+extern const CheckpointFamily glm = {.model_type = "glm",
+                                     .class_name = "GlmForCausalLM",
+                                     .architecture = "chatglm",
+                                     .layer = layer,
+                                     .rotary_part = 0.5};
 
 }  // namespace partita::internal::checkpoints

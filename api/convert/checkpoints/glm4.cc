@@ -15,7 +15,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily glm4 = {
-    .model_type = "glm4", .class_name = "Glm4ForCausalLM", .architecture = "glm4", .layer = layer};
+extern const CheckpointFamily glm4 = {.model_type = "glm4",
+                                      .class_name = "Glm4ForCausalLM",
+                                      .architecture = "glm4",
+                                      .layer = layer,
+                                      .rotary_part = 0.5};
 
 }  // namespace partita::internal::checkpoints

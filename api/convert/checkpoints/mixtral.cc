@@ -13,12 +13,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
 void layer(LayerCopy& in) {
   in.pre_norms();
   in.attention();
-  const CheckpointConfig& c = in.config();
-  constexpr std::string_view kExperts = "block_sparse_moe.experts.";
-  in.router("block_sparse_moe.gate", "ffn_gate_inp", c.experts);
-  in.experts(kExperts, "w1", "ffn_gate_exps", c.ffn, c.hidden);
-  in.experts(kExperts, "w2", "ffn_down_exps", c.hidden, c.ffn);
-  in.experts(kExperts, "w3", "ffn_up_exps", c.ffn, c.hidden);
+  in.mixture_of_w("block_sparse_moe.");
 }
 
 }  // namespace

@@ -1,0 +1,40 @@
+// Trinity: gated attention, local layers, mixtures of experts.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/routing.h"
+#include "api/convert/checkpoints/windows.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  read_windows(fields, config);
+  read_routing(fields, config, "sigmoid");
+}
+
+void layer(LayerCopy& in) {
+  in.norm("input_layernorm", "attn_norm", in.config().hidden);
+  in.norm("post_attention_layernorm", "post_attention_norm", in.config().hidden);
+  const CheckpointConfig& c = in.config();
+  in.norm("pre_mlp_layernorm", "ffn_norm", c.hidden);
+  in.norm("post_mlp_layernorm", "post_ffw_norm", c.hidden);
+  in.attention();
+  in.head_norms();
+  in.linear("self_attn.gate_proj", "attn_gate", c.query_width(), c.hidden);
+  if (in.has("mlp.gate_proj")) return in.ffn();
+  in.router("mlp.router.gate", "ffn_gate_inp", c.experts);
+  in.vector("mlp.expert_bias", "exp_probs_b.bias", c.experts);
+  in.experts("mlp.experts.", "gate_proj", "ffn_gate_exps", c.expert_ffn, c.hidden);
+  in.experts("mlp.experts.", "up_proj", "ffn_up_exps", c.expert_ffn, c.hidden);
+  in.experts("mlp.experts.", "down_proj", "ffn_down_exps", c.hidden, c.expert_ffn);
+  if (c.shared_ffn > 0) in.shared_experts();
+}
+
+}  // namespace
+
+extern const CheckpointFamily afmoe = {.model_type = "afmoe",
+                                       .class_name = "AfmoeForCausalLM",
+                                       .architecture = "afmoe",
+                                       .keys = keys,
+                                       .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,25 @@
+// dots.llm1.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/routing.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) { read_routing(fields, config, "sigmoid"); }
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.head_norms();
+  copy_routed(in);
+}
+
+}  // namespace
+
+extern const CheckpointFamily dots1 = {.model_type = "dots1",
+                                       .class_name = "Dots1ForCausalLM",
+                                       .architecture = "dots1",
+                                       .keys = keys,
+                                       .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,34 @@
+// gpt-oss: attention sinks, biases, experts stored transposed.
+#include "api/convert/checkpoint_family.h"
+#include "engine/limits.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  config.expert_ffn = config.ffn;
+  config.keys.add("expert_feed_forward_length", config.ffn);
+  config.keys.add("attention.sliding_window", fields.count("sliding_window", 1, kMaxContext));
+}
+
+void layer(LayerCopy& in) {
+  const CheckpointConfig& c = in.config();
+  in.norm("input_layernorm", "attn_norm", in.config().hidden);
+  in.norm("post_attention_layernorm", "post_attention_norm", in.config().hidden);
+  in.attention();
+  in.vector("self_attn.sinks", "attn_sinks.weight", c.heads);
+  in.router("mlp.router", "ffn_gate_inp", c.experts);
+  in.interleaved_experts("mlp.experts.gate_up_proj", "ffn_gate_exps", 0, 2, c.ffn, c.hidden);
+  in.interleaved_experts("mlp.experts.gate_up_proj", "ffn_up_exps", 1, 2, c.ffn, c.hidden);
+  in.interleaved_experts("mlp.experts.down_proj", "ffn_down_exps", 0, 1, c.hidden, c.ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily gpt_oss = {.model_type = "gpt_oss",
+                                         .class_name = "GptOssForCausalLM",
+                                         .architecture = "gpt-oss",
+                                         .keys = keys,
+                                         .layer = layer};
+
+}  // namespace partita::internal::checkpoints

@@ -1,0 +1,17 @@
+// What the families of LFM2 share.
+#pragma once
+
+#include "api/convert/checkpoint_family.h"
+
+namespace partita::internal {
+
+/// The width of the convolutions, and the layers that have attention instead.
+void read_short_convolutions(JsonFields& fields, CheckpointConfig& config);
+
+/// The last norm, which model files name after the embedding.
+void copy_lfm2_norm(LayerCopy& in);
+
+/// The norms and the mixer of a layer.
+void copy_lfm2_mixer(LayerCopy& in);
+
+}  // namespace partita::internal

@@ -1,0 +1,38 @@
+// LFM2, mixtures of experts.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/lfm2.h"
+#include "engine/limits.h"
+
+namespace partita::internal::checkpoints {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  read_short_convolutions(fields, config);
+  config.keys.add("leading_dense_block_count", fields.count("num_dense_layers", 0, kMaxLayers, 0));
+  config.keys.add("expert_gating_func", 2u);
+}
+
+void layer(LayerCopy& in) {
+  copy_lfm2_mixer(in);
+  const CheckpointConfig& c = in.config();
+  if (!in.has("feed_forward.w1")) {
+    in.mixture_of_w("feed_forward.");
+    return in.vector("feed_forward.expert_bias", "exp_probs_b.bias", c.experts);
+  }
+  in.linear("feed_forward.w1", "ffn_gate", c.ffn, c.hidden);
+  in.linear("feed_forward.w3", "ffn_up", c.ffn, c.hidden);
+  in.linear("feed_forward.w2", "ffn_down", c.hidden, c.ffn);
+}
+
+}  // namespace
+
+extern const CheckpointFamily lfm2_moe = {.model_type = "lfm2_moe",
+                                          .class_name = "Lfm2MoeForCausalLM",
+                                          .architecture = "lfm2moe",
+                                          .names = {.norm = ""},
+                                          .keys = keys,
+                                          .layer = layer,
+                                          .globals = copy_lfm2_norm,
+                                          .tied = true};
+
+}  // namespace partita::internal::checkpoints

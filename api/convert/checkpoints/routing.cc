@@ -1,0 +1,39 @@
+#include "api/convert/checkpoints/routing.h"
+
+#include "engine/limits.h"
+
+namespace partita::internal {
+
+void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view default_gating) {
+  constexpr std::uint32_t kSoftmax = 1, kSigmoid = 2;  // of llama.cpp
+  const auto copy = [&](const char* from, std::string_view to, std::uint32_t most) {
+    if (fields.has(from)) c.keys.add(to, fields.count(from, 0, most));
+  };
+  copy("n_group", "expert_group_count", kMaxExperts);
+  copy("topk_group", "expert_group_used_count", kMaxExperts);
+  copy("first_k_dense_replace", "leading_dense_block_count", kMaxLayers);
+  copy("num_dense_layers", "leading_dense_block_count", kMaxLayers);
+  for (const char* scale : {"routed_scaling_factor", "route_scale"}) {
+    if (fields.has(scale))
+      c.keys.add("expert_weights_scale", static_cast<float>(fields.number(scale, 1e-6, 1e6, 1)));
+  }
+  const char* shared = fields.has("n_shared_experts") ? "n_shared_experts" : "num_shared_experts";
+  if (const std::uint32_t count = fields.count(shared, 0, kMaxExperts, 0); count > 0) {
+    c.keys.add("expert_shared_count", count);
+    c.shared_ffn = count * c.expert_ffn;
+  }
+  const char* key = fields.has("score_func") ? "score_func" : "scoring_func";
+  const std::string gating = fields.text(key, default_gating);
+  if (gating != "softmax" && gating != "sigmoid")
+    fields.fail(ErrorCode::kUnsupported, key, "only 'softmax' and 'sigmoid' can be converted");
+  c.keys.add("expert_gating_func", gating == "sigmoid" ? kSigmoid : kSoftmax);
+}
+
+void copy_routed(LayerCopy& in, std::string_view bias) {
+  if (in.has("mlp.gate_proj")) return in.ffn();
+  in.mixture();
+  if (in.config().shared_ffn > 0) in.shared_experts();
+  if (in.has_tensor(bias)) in.vector(bias, "exp_probs_b.bias", in.config().experts);
+}
+
+}  // namespace partita::internal
