@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/kernels/kernels.h"
+#include "engine/layers/norm.h"
 #include "engine/layers/rope.h"
 #include "engine/layers/routing.h"
 
@@ -63,13 +64,18 @@ struct Config {
   std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model
+  NormKind norm = NormKind::kRms;    // of layers and the final one
   float norm_eps = 0;
-  std::string_view final_norm = "output_norm.weight";  // the tensor's name
+  std::string_view final_norm = "output_norm";  // the tensor's name
+  bool learned_positions = false;               // added to embeddings
+  bool parallel = false;                        // Layer::parallel, of all layers
+  float clamp = 0;                              // Attention::clamp
   float embedding_scale = 1;
   float attention_scale = 0;  // 1 / sqrt(head_dim) in most families
   float residual_scale = 1;   // of what a block adds to the residual stream
   float logit_scale = 1;      // of the logits; multiplied into the final norm
-  GateFunction activation = GateFunction::kSilu;
+  Gate activation;
+  std::vector<Xielu> xielu;            // [layers] of Gate::xielu if the activation is that
   std::vector<LayerKind> layer_kinds;  // [layers]
   std::vector<Rope> rope;              // one; two if local layers have another base
   std::uint32_t short_context = 0;     // LongRoPE: a sequence that may have more tokens is long; 0: none is

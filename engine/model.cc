@@ -83,8 +83,15 @@ Result<void> TransformerLoader::load() {
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
   TRY(load_embedding(tensors_, vocab, hidden, model_.embedding_));
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
-  TRY(tensors_.vector(std::string(config_.final_norm), hidden, model_.final_norm_));
-  for (float& weight : model_.final_norm_) weight *= config_.logit_scale;
+  if (config_.learned_positions)
+    TRY(tensors_.matrix("position_embd.weight", config_.context_length, hidden, model_.positions_));
+  Norm& norm = model_.final_norm_;
+  norm.kind = config_.norm;
+  norm.eps = config_.norm_eps;
+  TRY(read_norm(tensors_, std::string(config_.final_norm), hidden, norm));
+  for (Vector* part : {&norm.weight, &norm.bias}) {
+    for (float& value : *part) value *= config_.logit_scale;
+  }
   for (std::size_t i = 0; i < config_.layers; ++i) {
     TRY(load_layer(i));
   }
@@ -158,14 +165,17 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   }
 }
 
-void Transformer::embed(std::uint32_t token, float* out, float* spare) const {
+void Transformer::embed(std::uint32_t token, std::size_t position, float* out, float* spare) const {
   embedding_.row(token, out, spare);
   for (std::size_t i = 0; i < config_.hidden_size; ++i) out[i] *= config_.embedding_scale;
+  if (positions_.rows == 0) return;
+  unpack_row(positions_, position, spare);
+  for (std::size_t i = 0; i < config_.hidden_size; ++i) out[i] += spare[i];
 }
 
 std::size_t Transformer::bytes_per_token() const {
   std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
-  bytes += final_norm_.size() * sizeof(float);
+  bytes += final_norm_.bytes() + positions_.panel_bytes() / kPanelRows;
   for (const Layer& layer : layers_) bytes += layer.bytes_per_token();
   return bytes;
 }

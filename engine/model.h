@@ -48,7 +48,8 @@ class Transformer {
   const std::string& refused_kernels() const { return refused_kernels_; }
   KvType kv_type() const { return kv_type_; }  // kF32 if exact
   const std::vector<Layer>& layers() const { return layers_; }
-  const Vector& final_norm() const { return final_norm_; }
+  /// Config::logit_scale is part of its weights.
+  const Norm& final_norm() const { return final_norm_; }
 
   /// What the mixers keep of a sequence (Attention::state and others are indices into it).
   const std::vector<StateShape>& states() const { return states_; }
@@ -56,9 +57,10 @@ class Transformer {
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }
 
-  /// out: [hidden], scaled by Config::embedding_scale; spare: [hidden], scratch. Precondition: token <
-  /// vocab_size.
-  void embed(std::uint32_t token, float* out, float* spare) const;
+  /// out: [hidden], the embedding of the token, scaled by Config::embedding_scale, and of its position if
+  /// positions are learned; spare: [hidden], scratch. Precondition: token < vocab_size, position <
+  /// context_length.
+  void embed(std::uint32_t token, std::size_t position, float* out, float* spare) const;
 
   /// Bytes of weights read to generate one token: all layers, the whole output, one row of the embedding.
   std::size_t bytes_per_token() const;
@@ -77,7 +79,8 @@ class Transformer {
   std::vector<StateShape> states_;
   Embedding embedding_;
   OutputWeights output_;
-  Vector final_norm_;
+  Norm final_norm_;
+  PackedMatrix positions_;  // [context][hidden], learned; empty: none
 };
 
 }  // namespace partita::internal

@@ -134,7 +134,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   const Config& c = model->config();
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
-    model->embed(tokens[r], ws.x.row(r), ws.y.row(r));
+    model->embed(tokens[r], ws.rows[r].position, ws.x.row(r), ws.y.row(r));
     for (std::size_t i = 0; i < c.rope.size(); ++i) {
       fill_angles(c.rope[i], ws.rows[r], ws.cos[i].row(r), ws.sin[i].row(r));
     }
@@ -155,8 +155,8 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     // After the last layer only the output rows are left, in ascending order.
     const auto row =
         std::lower_bound(ws.output_rows.begin(), ws.output_rows.end(), wanted[i]) - ws.output_rows.begin();
-    model->kernels().rms_norm(ws.x.row(static_cast<std::size_t>(row)), model->final_norm().data(),
-                              c.hidden_size, c.norm_eps, hidden + i * c.hidden_size);
+    model->final_norm().apply(model->kernels(), ws.x.row(static_cast<std::size_t>(row)),
+                              hidden + i * c.hidden_size);
   }
 }
 

@@ -87,9 +87,24 @@ inline constexpr std::size_t kScanChannels = 16;
 /// Queries of a tile that attend to latents are columns: [widths.key][latent_columns(rows)].
 constexpr std::size_t latent_columns(std::size_t rows) { return (rows + 15) / 16 * 16; }
 
-enum class GateFunction : std::uint8_t { kSilu, kGeluTanh, kReluSquared, kSigmoid };
-inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu, GateFunction::kGeluTanh,
-                                                  GateFunction::kReluSquared, GateFunction::kSigmoid};
+/// kGelu: x Phi(x), by the error function. kGeluTanh: its approximation by tanh.
+enum class GateFunction : std::uint8_t { kSilu, kGelu, kGeluTanh, kReluSquared, kSigmoid, kXielu };
+inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu,     GateFunction::kGelu,
+                                                  GateFunction::kGeluTanh, GateFunction::kReluSquared,
+                                                  GateFunction::kSigmoid,  GateFunction::kXielu};
+
+/// The parameters of xIELU (Huang and Schlag 2024): linear x + positive x^2 above 0, and
+/// linear x + negative (e^x - 1 - x) below.
+struct Xielu {
+  float positive = 1, negative = 1, linear = 0.5F;
+};
+
+/// A function with its parameters.
+struct Gate {
+  constexpr Gate(GateFunction f = GateFunction::kSilu) : function(f) {}
+  GateFunction function;
+  Xielu xielu;  // of kXielu
+};
 
 /// Rows of floats, `stride` elements apart.
 struct FloatRows {
@@ -144,11 +159,16 @@ struct Kernels {
   /// y = x / sqrt(mean(x^2) + eps) * weight; in place allowed. (Zhang & Sennrich 2019)
   void (*rms_norm)(const float* x, const float* weight, std::size_t n, float eps, float* y);
 
+  /// y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias, without a bias if it is null; in place
+  /// allowed. (Ba et al. 2016)
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, std::size_t n, float eps,
+                     float* y);
+
   /// y += x
   void (*add)(const float* x, std::size_t n, float* y);
 
   /// y = f(gate) * up; in place allowed.
-  void (*gate)(GateFunction f, const float* gate, const float* up, std::size_t n, float* y);
+  void (*gate)(const Gate& f, const float* gate, const float* up, std::size_t n, float* y);
 
   /// y = log(1 + e^x); in place allowed.
   void (*softplus)(const float* x, std::size_t n, float* y);

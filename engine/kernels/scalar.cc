@@ -172,18 +172,46 @@ void rms_norm(const float* x, const float* weight, std::size_t n, float eps, flo
   for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] * factor) * weight[i];
 }
 
+void layer_norm(const float* x, const float* weight, const float* bias, std::size_t n, float eps, float* y) {
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
+  const double mean = sum / static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const double factor = 1 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(eps));
+  for (std::size_t i = 0; i < n; ++i) {
+    y[i] = static_cast<float>((x[i] - mean) * factor) * weight[i] + (bias != nullptr ? bias[i] : 0);
+  }
+}
+
 void add(const float* x, std::size_t n, float* y) {
   for (std::size_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
-double gate_of(GateFunction f, double x) {
-  if (f == GateFunction::kSilu) return x / (1 + std::exp(-x));
-  if (f == GateFunction::kReluSquared) return x < 0 ? 0 : x * x;
-  if (f == GateFunction::kSigmoid) return 1 / (1 + std::exp(-x));
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+double xielu(const Xielu& f, double x) {
+  const double linear = static_cast<double>(f.linear) * x;
+  if (x > 0) return linear + static_cast<double>(f.positive) * x * x;
+  return linear + static_cast<double>(f.negative) * (std::expm1(x) - x);
 }
 
-void gate(GateFunction f, const float* g, const float* up, std::size_t n, float* y) {
+double gate_of(const Gate& f, double x) {
+  switch (f.function) {
+    case GateFunction::kSilu:
+      return x / (1 + std::exp(-x));
+    case GateFunction::kGelu:
+      return 0.5 * x * std::erfc(-x * M_SQRT1_2);
+    case GateFunction::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case GateFunction::kReluSquared:
+      return x < 0 ? 0 : x * x;
+    case GateFunction::kSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case GateFunction::kXielu:
+      return xielu(f.xielu, x);
+  }
+  return x;
+}
+
+void gate(const Gate& f, const float* g, const float* up, std::size_t n, float* y) {
   for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(gate_of(f, g[i])) * up[i];
 }
 
@@ -427,6 +455,7 @@ constexpr Kernels scalar_table() {
                  .change_basis = change_basis,
                  .unpack = unpack,
                  .rms_norm = rms_norm,
+                 .layer_norm = layer_norm,
                  .add = add,
                  .gate = gate,
                  .softplus = softplus,

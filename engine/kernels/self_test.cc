@@ -251,7 +251,7 @@ std::string differing_latents(const Kernels& table, KvType cache, HeadWidths wid
 }
 
 /// Tests the elementwise kernels on 2 vectors of 16 and a rest.
-std::string differing_elementwise(const Kernels& table, GateFunction gate) {
+std::string differing_elementwise(const Kernels& table, const Gate& gate) {
   constexpr std::size_t kSize = 43;
   constexpr float kRounding = 2e-6F;
   const Kernels& definition = kernels(Isa::kScalar);
@@ -271,6 +271,13 @@ std::string differing_elementwise(const Kernels& table, GateFunction gate) {
         k.rms_norm(x.data(), w.data(), kSize, 1e-5F, y.data());
       })) {
     return "rms_norm";
+  }
+  for (const float* bias : {static_cast<const float*>(nullptr), rows.data()}) {
+    if (differs(kRounding * Numbers::kMax, [&](const Kernels& k, std::vector<float>& y) {
+          k.layer_norm(x.data(), w.data(), bias, kSize, 1e-5F, y.data());
+        })) {
+      return "layer_norm";
+    }
   }
   if (differs(0, [&](const Kernels& k, std::vector<float>& y) { k.add(w.data(), kSize, y.data()); }))
     return "add";

@@ -22,7 +22,7 @@ struct KernelUse {
   KvType cache = KvType::kF16;
   std::vector<HeadWidths> heads = {{64, 64}};
   std::vector<HeadWidths> latents = {};  // of keys and of their columns that are values
-  GateFunction gate = GateFunction::kSilu;
+  Gate gate = {};
 };
 
 /// The first kernel of a table that differs from kernels(Isa::kScalar) by more than rounding: "matmul of

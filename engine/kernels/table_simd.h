@@ -35,6 +35,7 @@ constexpr Kernels make_table() {
       .change_basis = change_basis<V>,
       .unpack = Matmul<V>::unpack,
       .rms_norm = rms_norm<V>,
+      .layer_norm = layer_norm<V>,
       .add = add<V>,
       .gate = gate<V>,
       .softplus = softplus<V>,

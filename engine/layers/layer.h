@@ -13,19 +13,12 @@
 #include "engine/layers/causal_conv.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
+#include "engine/layers/norm.h"
 #include "engine/layers/routing.h"
 #include "engine/layers/short_conv.h"
 #include "engine/tensor_loader.h"
 
 namespace partita::internal {
-
-/// RMS norm (Zhang and Sennrich 2019): x / rms(x) * weight. Empty: the layer has no norm here.
-struct Norm {
-  Vector weight;  // [size] or empty
-  float eps = 0;
-  bool empty() const { return weight.empty(); }
-  std::size_t bytes() const { return weight.size() * sizeof(float); }
-};
 
 /// Causal self-attention. Groups of query heads share a head of K and V (GQA).
 struct Attention {
@@ -36,6 +29,7 @@ struct Attention {
   std::uint8_t rope = 0;    // index into Config::rope, or kNoRope
   std::size_t state = 0;    // index of its state in the cache (Transformer::states)
   Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
+  float clamp = 0;          // > 0: q, k and v are limited to [-clamp, clamp]
   Norm q_norm, k_norm;      // [widths.key], of each head, or before RoPE [q_width()], [k_width()]
   bool rope_first = false;  // RoPE comes before the norms of heads, not after them
   Linear gate;              // [out_width()][hidden]: its sigmoid multiplies what attention gives; empty: none
@@ -56,7 +50,7 @@ struct Attention {
 struct Ffn {
   Linear gate, up;  // [width()][hidden]; an empty gate: none
   Linear down;      // [hidden][width()]
-  GateFunction activation = GateFunction::kSilu;
+  Gate activation;
 
   bool gated() const { return gate.weight.rows != 0; }
   std::size_t width() const { return up.weight.rows; }

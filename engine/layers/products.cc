@@ -54,7 +54,7 @@ void apply(const Workspace& ws, const Norm& norm, const float* x, float* y) {
     std::copy_n(x, ws.x.cols(), y);
     return;
   }
-  ws.model.kernels().rms_norm(x, norm.weight.data(), norm.weight.size(), norm.eps, y);
+  norm.apply(ws.model.kernels(), x, y);
 }
 
 Activations normed(const Worker& worker, Workspace& ws, const Norm& norm, FloatBuffer& rows,

@@ -9,22 +9,34 @@
 namespace partita::internal {
 namespace {
 
-/// Applies the norm and RoPE of queries or keys to one head of a row, in place.
-void norm_and_rope(Workspace& ws, const Attention& attention, const Norm& norm, std::size_t r, float* head) {
-  const bool norms = norm.weight.size() == attention.widths.key;
-  if (norms && !attention.rope_first) apply(ws, norm, head, head);
-  if (attention.rope != kNoRope) {
-    ws.model.kernels().rope(head, ws.cos[attention.rope].row(r), ws.sin[attention.rope].row(r),
-                            ws.cos[attention.rope].cols());
-  }
-  if (norms && attention.rope_first) apply(ws, norm, head, head);
+void limit(float most, std::size_t n, float* x) {
+  if (most <= 0) return;
+  for (std::size_t i = 0; i < n; ++i) x[i] = x[i] > most ? most : x[i] < -most ? -most : x[i];  // keeps NaN
+}
+
+/// Where a head of queries or keys is: x[width], of row r of the step.
+struct Head {
+  std::size_t r = 0, index = 0;
+  float* x = nullptr;
+};
+
+/// Applies the limit, the norm and RoPE of queries or keys to one head, in place.
+void norm_and_rope(Workspace& ws, const Attention& a, const Norm& norm, const Head& head) {
+  const Kernels& kernels = ws.model.kernels();
+  limit(a.clamp, a.widths.key, head.x);
+  const bool norms = norm.width() == a.widths.key;
+  const std::size_t group = norm.groups > 1 ? head.index : 0;
+  if (norms && !a.rope_first) norm.apply(kernels, head.x, head.x, group);
+  if (a.rope != kNoRope)
+    kernels.rope(head.x, ws.cos[a.rope].row(head.r), ws.sin[a.rope].row(head.r), ws.cos[a.rope].cols());
+  if (norms && a.rope_first) norm.apply(kernels, head.x, head.x, group);
 }
 
 /// Applies a norm of whole projections to the queries or keys of all rows. One of single heads is left to
 /// norm_and_rope().
 void norm_projection(const Worker& worker, Workspace& ws, const Attention& a, const Norm& norm,
                      FloatBuffer& rows) {
-  if (norm.empty() || norm.weight.size() == a.widths.key) return;
+  if (norm.empty() || norm.width() == a.widths.key) return;
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
     float* row = rows.row(r, norm.weight.size());
@@ -39,7 +51,7 @@ void finish_queries(const Worker& worker, Workspace& ws, const Attention& a) {
   const auto [first, last] = worker.share(ws.rows.size() * a.heads);
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / a.heads, head = i % a.heads;
-    norm_and_rope(ws, a, a.q_norm, r, ws.q.row(r, a.q_width()) + head * a.widths.key);
+    norm_and_rope(ws, a, a.q_norm, {r, head, ws.q.row(r, a.q_width()) + head * a.widths.key});
   }
 }
 
@@ -65,8 +77,9 @@ void append_keys(const Worker& worker, Workspace& ws, const Attention& a) {
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / a.kv.heads, head = i % a.kv.heads;
     float* key = ws.k.row(r, a.k_width()) + head * a.widths.key;
-    const float* value = ws.v.row(r, a.v_width()) + head * a.widths.value;
-    norm_and_rope(ws, a, a.k_norm, r, key);
+    float* value = ws.v.row(r, a.v_width()) + head * a.widths.value;
+    norm_and_rope(ws, a, a.k_norm, {r, head, key});
+    limit(a.clamp, a.widths.value, value);
     const StepRow& row = ws.rows[r];
     const KvPool& pool = row.sequence->pool();
     std::byte* page = row.sequence->page(pool.class_of(a.state), row.position / kPageTokens);

@@ -53,9 +53,10 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
   config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
-  constexpr std::string_view kEps = "attention.layer_norm_rms_epsilon";
-  config.norm_eps =
-      static_cast<float>(keys.number(keys.has(kEps) ? kEps : "attention.layer_norm_epsilon", 1e-20, 1));
+  constexpr std::string_view kRms = "attention.layer_norm_rms_epsilon",
+                             kLayer = "attention.layer_norm_epsilon";
+  const bool rms = config.norm == NormKind::kRms && (keys.has(kRms) || !keys.has(kLayer));
+  config.norm_eps = static_cast<float>(keys.number(rms ? kRms : kLayer, 1e-20, 1));
 }
 
 /// Checks the requirements of the panels, the cache and the kernels.
@@ -124,6 +125,7 @@ Result<std::uint32_t> read_vocab_size(const Gguf& file, const Config& config) {
 Result<Config> read_family(const Gguf& file, const Family& family) {
   Config config;
   config.family = family.name;
+  config.norm = family.norm;
   const auto name = file.get_string("general.name");
   config.model_name = name ? std::string(*name) : file_stem(file.path());
 

@@ -14,6 +14,9 @@ namespace partita::internal {
 struct Family {
   std::string_view name;  // general.architecture
 
+  /// The kind of its norms, which says what key holds their epsilon.
+  NormKind norm = NormKind::kRms;
+
   /// Layers may lack attention or an FFN: files give them 0 heads or an FFN of 0.
   bool partial_layers = false;
 

@@ -43,13 +43,27 @@ Vector LayerReader::optional_vector(std::string_view tensor, std::size_t size) {
   return out;
 }
 
-Norm LayerReader::rms(std::string_view name, std::size_t size) {
-  Norm norm;
-  norm.eps = config_.norm_eps;
+Norm LayerReader::norm(std::string_view name, std::size_t size, NormKind kind) {
+  Norm norm{.eps = config_.norm_eps, .kind = kind};
   if (error_) return norm;
-  if (auto read = tensors_.vector(prefix_ + std::string(name) + ".weight", size, norm.weight); !read) {
+  if (auto read = read_norm(tensors_, prefix_ + std::string(name), size, norm); !read) error_ = read.error();
+  return norm;
+}
+
+Norm LayerReader::head_norms(std::string_view name, std::size_t heads, RopePairs pairs) {
+  const std::size_t size = heads * config_.head_dim;
+  Norm norm{.eps = config_.norm_eps, .kind = config_.norm, .groups = static_cast<std::uint32_t>(heads)};
+  if (error_) return norm;
+  Vector in_file;
+  const std::uint64_t shape[] = {heads, config_.head_dim};
+  if (auto read = tensors_.values(prefix_ + std::string(name) + ".weight", shape, in_file); !read) {
     error_ = read.error();
+    return norm;
   }
+  norm.weight = in_file;
+  if (pairs != RopePairs::kAdjacent) return norm;
+  const auto map = rows_of_adjacent_pairs(size, config_.head_dim, config_.rope_dims);
+  for (std::size_t i = 0; i < size; ++i) norm.weight[i] = in_file[map[i]];
   return norm;
 }
 

@@ -37,8 +37,13 @@ class LayerReader {
   /// The vector "blk.{index}.{tensor}", [size] or [1][size]; empty if the file has none.
   Vector optional_vector(std::string_view tensor, std::size_t size);
 
-  /// An RMS norm of `size` elements.
-  Norm rms(std::string_view name, std::size_t size);
+  /// A norm of `size` elements: of Config::norm, an RMS norm, or a LayerNorm with the weights and the bias
+  /// that the file has.
+  Norm norm(std::string_view name, std::size_t size) { return norm(name, size, config_.norm); }
+  Norm rms(std::string_view name, std::size_t size) { return norm(name, size, NormKind::kRms); }
+  Norm layer_norm(std::string_view name, std::size_t size) { return norm(name, size, NormKind::kLayer); }
+  /// A norm of Config::norm of each head of Q or K, whose weights differ: [heads][head_dim].
+  Norm head_norms(std::string_view name, std::size_t heads, RopePairs pairs);
 
   /// Whether the layer has the tensor "{name}.weight"; with these many rows.
   bool has(std::string_view name) const;
@@ -75,6 +80,7 @@ class LayerReader {
   void experts(const Stack& stack, std::span<Ffn> experts);
 
  private:
+  Norm norm(std::string_view name, std::size_t size, NormKind kind);
   Result<void> read_stack(const Stack& stack, std::span<Ffn> experts);
   Result<void> read(std::initializer_list<Part> parts);
 

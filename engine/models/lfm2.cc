@@ -23,7 +23,7 @@ ShortConv short_conv(LayerReader& in, const Config& c) {
 void read_lfm2(MetadataReader& in, Config& config) {
   read_uniform_layers(in, config);
   config.recurrent.taps = in.count("shortconv.l_cache", 1, kMaxTaps);
-  config.final_norm = "token_embd_norm.weight";
+  config.final_norm = "token_embd_norm";
 }
 
 Layer lfm2_layer(LayerReader& in, const Config& c, std::size_t index) {

@@ -27,6 +27,7 @@ Attention attention_of(const Config& c, std::size_t index) {
   a.widths = {c.head_dim, c.head_dim};
   a.kv = {c.layer_sizes[index].kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
+  a.clamp = c.clamp;
   a.rope = kind.rope;
   return a;
 }
@@ -96,13 +97,36 @@ std::variant<Ffn, Moe> llama_feed_forward(LayerReader& in, const Config& c) {
   return llama_ffn(in, c);
 }
 
-Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+Ffn ungated_ffn(LayerReader& in, const Config& c, std::size_t index) {
+  Ffn ffn;
+  ffn.activation = c.activation;
+  if (!c.xielu.empty()) ffn.activation.xielu = c.xielu[index];
+  const std::size_t width = c.layer_sizes[index].ffn;
+  in.linears({{"ffn_up", &ffn.up, width, c.hidden_size}});
+  in.linears({{"ffn_down", &ffn.down, c.hidden_size, width}});
+  return ffn;
+}
+
+Layer attention_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
   Layer layer;
-  layer.pre = in.rms("attn_norm", c.hidden_size);
-  layer.ffn_pre = in.rms("ffn_norm", c.hidden_size);
+  layer.parallel = c.parallel;
+  layer.pre = in.norm("attn_norm", c.hidden_size);
+  const bool shared = c.parallel && !in.has("ffn_norm");
+  layer.ffn_pre = shared ? layer.pre : in.norm("ffn_norm", c.hidden_size);
   layer.mixer = llama_attention(in, c, index, pairs);
-  layer.ffn = llama_feed_forward(in, c);
   layer.residual_scale = c.residual_scale;
+  return layer;
+}
+
+Layer ungated_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+  Layer layer = attention_layer(in, c, index, pairs);
+  layer.ffn = ungated_ffn(in, c, index);
+  return layer;
+}
+
+Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {
+  Layer layer = attention_layer(in, c, index, pairs);
+  layer.ffn = llama_feed_forward(in, c);
   return layer;
 }
 
@@ -127,6 +151,11 @@ void read_uniform_layers(MetadataReader& in, Config& config) {
   config.layer_kinds.assign(config.layers, LayerKind{window, 0});
   const std::vector<bool> local = in.flags("attention.sliding_window_pattern", config.layers);
   for (std::size_t i = 0; i < local.size(); ++i) config.layer_kinds[i].window = local[i] ? window : 0;
+}
+
+void read_learned_positions(MetadataReader& in, Config& config) {
+  config.learned_positions = true;
+  config.layer_kinds.assign(config.layers, LayerKind{in.window(), kNoRope});
 }
 
 namespace models {

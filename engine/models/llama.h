@@ -33,6 +33,16 @@ Moe llama_moe(LayerReader& in, const Config& config);
 /// one dense.
 std::variant<Ffn, Moe> llama_feed_forward(LayerReader& in, const Config& config);
 
+/// ffn_up and ffn_down, without a gate.
+Ffn ungated_ffn(LayerReader& in, const Config& config, std::size_t index);
+
+/// A layer without its FFN: norms of Config::norm and attention. Where attention and FFN are parallel and the
+/// file has no ffn_norm, they share attn_norm.
+Layer attention_layer(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
+
+/// The same with an FFN without a gate.
+Layer ungated_layer(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
+
 /// Llama's layer: RMS norm, grouped-query attention with RoPE, RMS norm, gated FFN with Config::activation,
 /// or a mixture of such.
 Layer llama_layer(LayerReader& in, const Config& config, std::size_t index, RopePairs pairs);
@@ -40,6 +50,9 @@ Layer llama_layer(LayerReader& in, const Config& config, std::size_t index, Rope
 /// All layers alike: one RoPE, and one sliding window if the file has one, for all of them or for those that
 /// attention.sliding_window_pattern flags.
 void read_uniform_layers(MetadataReader& in, Config& config);
+
+/// All layers alike, without RoPE: positions are learned.
+void read_learned_positions(MetadataReader& in, Config& config);
 
 /// Local layers with a window, and global ones, as attention.sliding_window_pattern says (a flag a layer, or
 /// a period whose last layer is global). A file without a window has global layers alone. rope_of_local,

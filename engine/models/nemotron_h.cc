@@ -8,18 +8,6 @@
 #include "engine/models/state_space.h"
 
 namespace partita::internal {
-namespace {
-
-Ffn ungated_ffn(LayerReader& in, const Config& c, std::size_t width) {
-  Ffn ffn;
-  ffn.activation = c.activation;
-  in.linears({{"ffn_up", &ffn.up, width, c.hidden_size}});
-  in.linears({{"ffn_down", &ffn.down, c.hidden_size, width}});
-  return ffn;
-}
-
-}  // namespace
-
 void read_nemotron_h(MetadataReader& in, Config& config) {
   config.layer_kinds.assign(config.layers, LayerKind{0, kNoRope});
   config.activation = GateFunction::kReluSquared;
@@ -38,7 +26,7 @@ Layer nemotron_h_layer(LayerReader& in, const Config& c, std::size_t index) {
   } else if (c.moe.experts > 0) {
     layer.ffn = llama_moe(in, c);
   } else {
-    layer.ffn = ungated_ffn(in, c, sizes.ffn);
+    layer.ffn = ungated_ffn(in, c, index);
   }
   (layer.has_mixer() ? layer.pre : layer.ffn_pre) = std::move(norm);
   return layer;

@@ -81,7 +81,7 @@ TEST_CASE("llama: sizes, angles and scales") {
   CHECK(c.norm_eps == 1e-5f);
   CHECK(c.embedding_scale == 1.0f);
   CHECK(c.attention_scale == static_cast<float>(1 / std::sqrt(32.0)));
-  CHECK(c.activation == GateFunction::kSilu);
+  CHECK(c.activation.function == GateFunction::kSilu);
   REQUIRE(c.layer_kinds.size() == 2);
   CHECK(c.layer_kinds[1].window == 0);
   REQUIRE(c.rope.size() == 1);
@@ -97,7 +97,7 @@ TEST_CASE("gemma3: five local layers to one global, two bases, only the global o
   const Config c = config_of(spec);
   CHECK(c.embedding_scale == 8.0f);
   CHECK(c.attention_scale == static_cast<float>(1 / std::sqrt(32.0)));
-  CHECK(c.activation == GateFunction::kGeluTanh);
+  CHECK(c.activation.function == GateFunction::kGeluTanh);
   REQUIRE(c.rope.size() == 2);
   CHECK(c.rope[0].inverse_frequency[0] == 0.125f);
   CHECK(c.rope[0].inverse_frequency[8] == 0.000125f);
@@ -205,7 +205,7 @@ TEST_CASE("Recurrent layers: sizes, and those that do not fit together") {
   const auto lfm2 = with("lfm2", {});
   REQUIRE(lfm2.ok());
   CHECK(lfm2->recurrent.taps == 3);
-  CHECK(lfm2->final_norm == "token_embd_norm.weight");
+  CHECK(lfm2->final_norm == "token_embd_norm");
   refused("lfm2", {{"shortconv.l_cache", 0}}, "shortconv.l_cache is 0, and must be between 1 and 64");
 }
 

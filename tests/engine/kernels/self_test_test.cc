@@ -91,12 +91,18 @@ const Fault kFaults[] = {
          right().rms_norm(x, weight, n - 1, eps, y);
        };
      }},
+    {"layer_norm",
+     [](Kernels& t) {
+       t.layer_norm = [](const float* x, const float* weight, const float*, std::size_t n, float eps,
+                         float* y) { right().layer_norm(x, weight, nullptr, n, eps, y); };
+     }},
     {"add",
      [](Kernels& t) { t.add = [](const float* x, std::size_t n, float* y) { right().add(x, n - 1, y); }; }},
     {"gate",
      [](Kernels& t) {
-       t.gate = [](GateFunction f, const float* g, const float* up, std::size_t n, float* y) {
-         right().gate(f == GateFunction::kSilu ? GateFunction::kGeluTanh : GateFunction::kSilu, g, up, n, y);
+       t.gate = [](const Gate& f, const float* g, const float* up, std::size_t n, float* y) {
+         const bool silu = f.function == GateFunction::kSilu;
+         right().gate(silu ? GateFunction::kGeluTanh : GateFunction::kSilu, g, up, n, y);
        };
      }},
     {"decay",
