@@ -1,6 +1,7 @@
 #include "engine/layers/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace partita::internal {
@@ -178,12 +179,25 @@ class UnitAttention {
     }
   }
 
-  /// Multiplies the output of token t in the heads of the unit by the sigmoid of its gate.
+  /// Multiplies the output of token t in the heads of the unit by its gate.
   void apply_gate(std::size_t t) {
-    const std::size_t r = unit_.range.row + t, ld = attention_.out_width();
+    const std::size_t r = unit_.range.row + t, rows = attention_.gate.weight.rows;
     const std::size_t width = attention_.widths.value, first = unit_.head * width;
-    float* out = ws_.mixed.row(r, ld) + first;
-    kernels_.gate(GateFunction::kSigmoid, ws_.gate.row(r, ld) + first, out, unit_.heads * width, out);
+    const bool of_heads = rows == attention_.heads;
+    const float* gate = ws_.gate.row(r, rows) + (of_heads ? unit_.head : first);
+    float* out = ws_.mixed.row(r, attention_.out_width()) + first;
+    if (!of_heads && !attention_.softplus_gate) {
+      return kernels_.gate(GateFunction::kSigmoid, gate, out, unit_.heads * width, out);
+    }
+    for (std::size_t i = 0; i < unit_.heads * width; i += of_heads ? width : 1) {
+      const float factor = gate_of(gate[of_heads ? i / width : i]);
+      for (std::size_t j = i; j < i + (of_heads ? width : 1); ++j) out[j] *= factor;
+    }
+  }
+
+  float gate_of(float x) const {
+    if (!attention_.softplus_gate) return 1 / (1 + std::exp(-x));
+    return std::max(x, 0.0F) + std::log1p(std::exp(-std::abs(x)));
   }
 
   void clear(const SoftmaxState& state) {

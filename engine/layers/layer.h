@@ -32,8 +32,9 @@ struct Attention {
   float clamp = 0;          // > 0: q, k and v are limited to [-clamp, clamp]
   Norm q_norm, k_norm;      // [widths.key], of each head, or before RoPE [q_width()], [k_width()]
   bool rope_first = false;  // RoPE comes before the norms of heads, not after them
-  Linear gate;              // [out_width()][hidden]: its sigmoid multiplies what attention gives; empty: none
-  Linear out;               // [hidden][out_width()]
+  Linear gate;  // [out_width()] or [heads] rows of hidden: multiplies what attention gives; empty: none
+  bool softplus_gate = false;  // by softplus(gate x), not by sigmoid(gate x)
+  Linear out;                  // [hidden][out_width()]
 
   std::size_t group() const { return heads / kv.heads; }      // query heads that share a KV head
   std::size_t projection_width() const { return q_width(); }  // of rows of Workspace::q
