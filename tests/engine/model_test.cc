@@ -302,3 +302,31 @@ TEST_CASE("What is missing, misshapen or left over is named") {
   const TinyFile old(with_extra("blk.0.attn_rot_embd.weight"));
   CHECK(Transformer::load(old.gguf(), {.exact = true}).ok());
 }
+
+TEST_CASE("Matrices of experts that share a tensor arrive where they belong, with their biases") {
+  constexpr std::size_t kExperts = 3, kRows = 20, kCols = 32;
+  std::vector<float> weights(kExperts * 2 * kRows * kCols), biases(kExperts * 2 * kRows);
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i);
+  for (std::size_t i = 0; i < biases.size(); ++i) biases[i] = -static_cast<float>(i);
+  GgufWriter writer;
+  writer
+      .add_tensor("experts.weight", Dtype::kF32, {kExperts, 2 * kRows, kCols},
+                  std::span<const float>(weights))
+      .add_tensor("experts.bias", Dtype::kF32, {kExperts, 2 * kRows}, std::span<const float>(biases));
+  const TinyFile file(writer);
+  PanelArena arena;
+  TensorLoader tensors(file.gguf(), arena, 2);
+  std::vector<Linear> linears(2 * kExperts);
+  std::vector<Linear*> parts;
+  for (Linear& linear : linears) parts.push_back(&linear);
+  CHECK_FALSE(tensors.stack("experts", kRows, kCols, parts).ok());
+  REQUIRE(tensors.stack("experts", kRows, kCols, parts, 2).ok());
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    const auto at = [&](const std::vector<float>& all, std::size_t n) {
+      return std::vector<float>(all.begin() + static_cast<std::ptrdiff_t>(i * n),
+                                all.begin() + static_cast<std::ptrdiff_t>((i + 1) * n));
+    };
+    CHECK(holds(linears[i].weight, at(weights, kRows * kCols), kSameRow));
+    CHECK(linears[i].bias == at(biases, kRows));
+  }
+}
