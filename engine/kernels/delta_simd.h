@@ -18,12 +18,22 @@ void decay(const float* x, const float* bias, const float* rate, std::size_t n, 
 }
 
 /// The state is read and written once a token: the pass that writes what token t adds also sums what token t
-/// + 1 reads. All tokens pass over two panels of the state, which stay in the L1 cache, before the next two.
+/// + 1 reads. A block of tokens passes over two panels of the state, which stay in the L1 cache, before the
+/// next two.
 template <class V>
 struct DeltaRule {
   using F = typename V::F;
 
   static void run(const DeltaTokens& x, float* state, float* y, std::size_t ld) {
+    for (std::size_t t = 0; t < x.count; t += kTokens)
+      run_block(x.part(t, x.count - t < kTokens ? x.count - t : kTokens), state, y + t * ld, ld);
+  }
+
+ private:
+  /// Tokens whose rows stay in the caches while all panels pass over them.
+  static constexpr std::size_t kTokens = 32;
+
+  static void run_block(const DeltaTokens& x, float* state, float* y, std::size_t ld) {
     const std::size_t panel = x.keys * kLanes;
     std::size_t column = 0;
     for (; column + kLanes < x.values; column += 2 * kLanes)
@@ -31,7 +41,6 @@ struct DeltaRule {
     if (column < x.values) panels<1>(x, column, state + column / kLanes * panel, y, ld);
   }
 
- private:
   /// Columns [column, column + 16 kPanels).
   template <int kPanels>
   static void panels(const DeltaTokens& x, std::size_t column, float* state, float* y, std::size_t ld) {

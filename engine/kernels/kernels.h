@@ -122,6 +122,14 @@ struct DeltaTokens {
   bool decay_of_key = false;         // whether each key has its own
   FloatRows beta;                    // [count][1]
 
+  DeltaTokens part(std::size_t at, std::size_t tokens) const {
+    DeltaTokens some = *this;
+    some.count = tokens;
+    for (FloatRows* rows : {&some.q, &some.k, &some.v, &some.decay, &some.beta})
+      rows->first += at * rows->stride;
+    return some;
+  }
+
   /// Elements of S as delta_rule() keeps it: [values in panels of 16][keys][16], zeros past `values`.
   static constexpr std::size_t state_size(std::size_t keys, std::size_t values) {
     return (values + 15) / 16 * 16 * keys;
