@@ -27,6 +27,8 @@ struct KvSequence::State {
   CachePage* current = nullptr;            // the fixed states after `length` tokens; null: zeros
   CachePage* next = nullptr;               // reserved: after the step
   CachePage* at_border = nullptr;          // reserved: at the last page border within the step
+  CachePage* kept = nullptr;               // the snapshot of keep_snapshot(), after `kept_tokens` tokens
+  std::size_t kept_tokens = 0;
 
   explicit State(KvPool& p) : pool(&p), tables(p.classes()), fixed(p.fixed_class()) {}
   ~State() { shrink(0); }
@@ -55,6 +57,8 @@ struct KvSequence::State {
   /// The newest snapshot of at most `most` tokens: its length; 0 if there is none.
   std::size_t snapshot_at_most(std::size_t most) const;
   void release_snapshots_before(std::size_t tokens);
+  void drop_kept();
+  void return_to_snapshot(std::size_t tokens);
   std::size_t window_floor() const;
 };
 
@@ -118,6 +122,7 @@ void KvSequence::State::shrink(std::size_t pages) {
     if (pages == 0) table.first_page = 0;
   }
   drop_reserved();
+  if (kept_tokens > pages * kTokens) drop_kept();
   if (pages == 0) replace(current, nullptr);
 }
 
@@ -159,7 +164,25 @@ std::size_t KvSequence::State::snapshot_at_most(std::size_t most) const {
   for (std::size_t i = std::min(most / kTokens, table.pages.size()); i > table.first_page; --i) {
     if (table.pages[i - 1] != nullptr) return i * kTokens;
   }
-  return 0;
+  return kept_tokens <= most ? kept_tokens : 0;
+}
+
+void KvSequence::State::drop_kept() {
+  replace(kept, nullptr);
+  kept_tokens = 0;
+}
+
+/// The states after `tokens` tokens, of which there is a snapshot, become current.
+void KvSequence::State::return_to_snapshot(std::size_t tokens) {
+  PageTable& table = tables[*fixed];
+  const std::size_t i = tokens / kTokens - 1;
+  if (table.pages[i] == nullptr) {  // it is the kept one
+    pool->retain(*fixed, kept);
+    table.pages[i] = kept;
+    table.first_page = std::min(table.first_page, i);
+  }
+  pool->retain(*fixed, table.pages[i]);
+  replace(current, table.pages[i]);
 }
 
 void KvSequence::State::release_snapshots_before(std::size_t tokens) {
@@ -210,6 +233,7 @@ Result<void> KvSequence::reserve(std::size_t n) {
   }
   const std::size_t pages = pages_for(s.length + n);
   const std::size_t bytes = s.bytes_needed(n);
+  if (!pool.evict_for(bytes)) s.drop_kept();
   if (!pool.evict_for(bytes)) {
     return no_room([&] {
       return "they take " + std::to_string(bytes) + " bytes, and " + std::to_string(pool.bytes_in_use()) +
@@ -242,13 +266,19 @@ void KvSequence::truncate(std::size_t length) {
   std::size_t kept = std::min(s.length, length);
   if (s.fixed && kept < s.length) kept = s.snapshot_at_most(kept);
   if (kept < s.window_floor()) kept = 0;
-  if (s.fixed && kept != 0 && kept < s.length) {
-    CachePage* snapshot = held(*s.fixed, kept / kTokens - 1);
-    s.pool->retain(*s.fixed, snapshot);
-    s.replace(s.current, snapshot);
-  }
+  if (s.fixed && kept != 0 && kept < s.length) s.return_to_snapshot(kept);
   s.length = kept;
   s.shrink(pages_for(kept));
+}
+
+void KvSequence::keep_snapshot() {
+  State& s = *state_;
+  const std::size_t newest = s.fixed ? s.snapshot_at_most(s.length) : 0;
+  if (newest == 0 || newest == s.kept_tokens) return;
+  CachePage* page = held(*s.fixed, newest / kTokens - 1);
+  s.pool->retain(*s.fixed, page);
+  s.replace(s.kept, page);
+  s.kept_tokens = newest;
 }
 
 void KvSequence::release_unseen(std::size_t back) {
@@ -273,6 +303,7 @@ std::size_t KvSequence::truncation_floor() const {
   const std::size_t floor = s.window_floor();
   if (!s.fixed) return floor;
   const PageTable& table = s.tables[*s.fixed];
+  if (s.kept_tokens > 0 && s.kept_tokens >= floor) return s.kept_tokens;
   for (std::size_t i = table.first_page; i < table.pages.size(); ++i) {
     if (table.pages[i] != nullptr && (i + 1) * kTokens >= floor) return (i + 1) * kTokens;
   }

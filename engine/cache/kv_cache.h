@@ -62,6 +62,11 @@ class KvSequence {
   /// to the last snapshot at or before `length`: length() may be shorter than asked for.
   void truncate(std::size_t length);
 
+  /// Keeps the newest snapshot of fixed states beyond those that steps keep, so that truncate() can return to
+  /// it; the one that was kept before is released. It goes with the tokens that it follows, or when reserve()
+  /// needs its memory.
+  void keep_snapshot();
+
   /// Releases the pages that no token from length() - `back` on attends to, because they are outside the
   /// sliding window of their layers, and the snapshots that such a truncate() does not return to. `back` is
   /// the largest number of tokens that truncate() may remove later; this call raises truncation_floor().

@@ -112,6 +112,10 @@ bool PrefixCache::reuse_prefix(std::span<const std::int32_t> keys, KvSequence& s
   return true;
 }
 
+std::size_t PrefixCache::known_prefix(std::span<const std::int32_t> keys, const KvSequence& sequence) {
+  return find(root_of(sequence), keys, path_) / kPageTokens * kPageTokens;
+}
+
 PrefixCache::Node* PrefixCache::child(Node& node, std::span<const std::int32_t> keys) {
   for (const auto& child : node.children) {
     if (std::equal(keys.begin(), keys.end(), child->keys.begin())) return child.get();

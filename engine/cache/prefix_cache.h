@@ -36,6 +36,11 @@ class PrefixCache final : public IdlePageCache {
   /// did.
   bool reuse_prefix(std::span<const std::int32_t> keys, KvSequence& sequence);
 
+  /// The length of the longest prefix of `keys`, the tokens of `sequence`, in whole pages, that some cached
+  /// sequence had. It may be longer than what reuse_prefix() finds: of fixed states, only those at snapshots
+  /// are cached.
+  std::size_t known_prefix(std::span<const std::int32_t> keys, const KvSequence& sequence);
+
   /// Adds the whole pages of a sequence, whose tokens have these keys, to the cache. If an identical page is
   /// cached already, the sequence uses that page and releases its own.
   void insert(std::span<const std::int32_t> keys, KvSequence& sequence);

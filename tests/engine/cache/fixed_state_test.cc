@@ -166,6 +166,47 @@ TEST_CASE("Truncation returns to the last snapshot, and reading on gives the sam
   CHECK(pool.bytes_in_use() == 0);
 }
 
+TEST_CASE("A snapshot that is kept outlives others, until its tokens are removed or memory is needed") {
+  for (const auto& layers : {hybrid(), only_states()}) {
+    KvPool pool(layers, KvType::kF16, 0);
+    KvSequence s(pool);
+    const Keys keys = keys_of(600, 14);
+    s.keep_snapshot();  // there is none
+    REQUIRE(read(s, first_of(keys, 100), 100));
+    s.keep_snapshot();  // at 64
+    REQUIRE(read(s, first_of(keys, 200), 100));
+    s.keep_snapshot();  // at 192 instead
+    REQUIRE(read(s, keys, 70));
+    KvSequence fork = s.fork();
+    s.truncate(250);
+    CHECK(s.truncation_floor() == 192);
+    CHECK(holds(s, first_of(keys, 192)));
+    Keys other = first_of(keys, 192);
+    for (const std::int32_t key : keys_of(300, 15)) other.push_back(key);
+    REQUIRE(read(s, other, 33));
+    CHECK(holds(s, other));
+    s.truncate(200);  // again, after other steps
+    CHECK(holds(s, first_of(keys, 192)));
+    s.truncate(191);
+    CHECK(s.length() == 0);
+    CHECK(holds(fork, keys));
+    fork.truncate(0);
+    CHECK(pool.bytes_in_use() == 0);
+  }
+  const KvPool sizes(only_states(), KvType::kF16, 0);
+  KvPool pool(only_states(), KvType::kF16, 4 * sizes.page_bytes(0));
+  KvSequence s(pool);
+  const Keys keys = keys_of(300, 16);
+  REQUIRE(read(s, first_of(keys, 65), 1));
+  s.keep_snapshot();
+  REQUIRE(read(s, first_of(keys, 193), 1));  // the state, snapshots at 128 and 192, and the one at 64
+  CHECK(pool.bytes_in_use() == 4 * sizes.page_bytes(0));
+  REQUIRE(read(s, keys, 1));  // the next state needs its memory
+  CHECK(holds(s, keys));
+  s.truncate(100);
+  CHECK(s.length() == 0);
+}
+
 TEST_CASE("The floor of truncation is the oldest snapshot") {
   KvPool pool(hybrid(), KvType::kF16, 0);
   KvSequence s(pool);
@@ -340,6 +381,7 @@ TEST_CASE("Random operations keep states and accounts exact") {
         prefixes.trim();
       } else if (what == 7) {
         one.sequence.release_unseen(below(100));
+        if (below(2) == 0) one.sequence.keep_snapshot();
       } else if (what == 8) {
         prefixes.evict(1 + below(2000));
       } else if (what == 9) {
