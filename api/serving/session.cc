@@ -28,6 +28,9 @@ void Session::Impl::begin(Sequence sequence) {
   const bool roles_differ = scheduler.engine().roles_differ();
   keep_common(cache, sequence, 0, roles_differ);
   keep_common(negative_cache, sequence, 1, roles_differ);
+  // A chat that goes back one turn returns to here.
+  cache.keep_snapshot();
+  negative_cache.keep_snapshot();
   current = std::make_shared<Sequence>(std::move(sequence));
 }
 

@@ -84,6 +84,24 @@ bool StepPlanner::waits_for_prefix(Sequences sequences, std::size_t index) const
   return false;
 }
 
+/// Where a chunk of a prompt that begins at `start` should end, so that the states there are kept as a
+/// snapshot: the next page border up to which other prompts are the same, those that wait or that are cached;
+/// SIZE_MAX if there is none.
+std::size_t StepPlanner::snapshot_border(Sequences sequences, std::size_t index, std::size_t which,
+                                         std::size_t start) {
+  const Sequence::Track track = sequences[index]->track(which);
+  if (options_.prefixes == nullptr || !track.cache->pool().fixed_class()) return SIZE_MAX;
+  std::size_t border = options_.prefixes->known_prefix(keys(track).first(track.ids.size() - 1), *track.cache);
+  if (border <= start) border = SIZE_MAX;
+  for (std::size_t j = index + 1; which == 0 && j < sequences.size(); ++j) {
+    if (!reads_prompt(*sequences[j])) continue;
+    const auto other = sequences[j]->prompt();
+    const std::size_t shared = common_pages(sequences[index]->prompt(), other.first(other.size() - 1));
+    if (shared > start) border = std::min(border, shared);
+  }
+  return border;
+}
+
 std::size_t StepPlanner::prompt_rows(std::size_t depth) const {
   if (!cost_.knows_prompts()) return first_prompt_rows_;
   const double rows = cost_.prompt_rows(max_seconds_, depth);
@@ -171,6 +189,8 @@ void StepPlanner::add_drafts(Sequences sequences) {
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
     if (s.drafter() == nullptr || !shares_[i].answers || s.ids().size() == s.prompt().size()) continue;
+    // A rejected draft leaves fixed states at a snapshot, up to a page back: rarely worth it.
+    if (s.cache().pool().fixed_class() && !s.always_speculates()) continue;
     DraftTerms terms{std::min(left, s.tokens_left() - 1), kUnbounded, 0};
     const StepRows one{1, static_cast<double>(s.cache().length())};  // each more row of it
     if (!s.always_speculates()) {
@@ -242,7 +262,11 @@ bool StepPlanner::add_chunk(Sequences sequences, std::size_t index, std::size_t 
   chunk.index = index;
   chunk.track = which;
   chunk.role = start < track.prompt_size ? Role::kPrompt : Role::kGenerated;
-  chunk.count = start < track.prompt_size ? std::min(rows, track.prompt_size - start) : rows;
+  chunk.count = rows;
+  if (start < track.prompt_size) {
+    chunk.count =
+        std::min({rows, track.prompt_size - start, snapshot_border(sequences, index, which, start) - start});
+  }
   if (!evict_for(sequences, chunk)) return false;
   chunk.asks = chunk.count == track.pending;
   // Drafts never preempt another request.

@@ -87,6 +87,7 @@ class StepPlanner {
   std::span<const TokenId> keys(const Sequence::Track& track);
   void reuse_prefixes(Sequences sequences, Timing& timing);
   bool waits_for_prefix(Sequences sequences, std::size_t index) const;
+  std::size_t snapshot_border(Sequences sequences, std::size_t index, std::size_t which, std::size_t start);
   PromptBudget prompt_budget(std::size_t taken, const StepRows& answers) const;
   std::size_t fitting_rows(const Sequence& sequence, const PromptBudget& allowed) const;
   void share_out(Sequences sequences);
