@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes a GGUF file of random weights: a model's shape and types without the model. Needs `gguf` and numpy.
 
-    bench/shapes.py OUT.gguf [--type q4_0|q4_k_m|q8_0] [--layers 16 --hidden 2048 ...]
+    bench/shapes.py OUT.gguf [--type q4_0|q4_k_m|q8_0] [--layers 16 --hidden 2048 ...] [--delta-heads 16]
 
 The default shape is Llama-3.2-1B's; with --experts each layer is a mixture of such, with FFNs of --ffn columns.
+With --delta-heads three of four layers are Gated DeltaNet (qwen35); about the shape of Qwen3.5-0.8B: --layers 24
+--hidden 1024 --ffn 3584 --heads 8 --kv-heads 2 --head-dim 256 --delta-heads 16 --vocab 248320.
 Blocks are random bytes under small scales, so that activations stay finite; which tensor has which type is what
 llama-quantize chooses. The vocabulary is a byte-level BPE of made-up merges.
 """
@@ -15,6 +17,7 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
+DELTA_DIM, TAPS, INTERVAL = 128, 4, 4  # of a head of Gated DeltaNet, of its convolutions; attention each 4 layers
 CONTROL_TOKENS = 256  # the last ids, as Llama 3 has them
 
 # type: (elements, bytes, offset of the f16 scale, offset of the f16 minimum, factor of the scale)
@@ -62,9 +65,16 @@ def matrices(options):
     """(name, layer or None, rows, cols) in the order of the file; rows of all experts."""
     o, queries, keys = options, options.heads * options.head_dim, options.kv_heads * options.head_dim
     yield "token_embd", None, o.vocab, o.hidden
+    delta = o.delta_heads * DELTA_DIM
     for layer in range(o.layers):
-        for name, rows, cols in (("attn_q", queries, o.hidden), ("attn_k", keys, o.hidden),
-                                 ("attn_v", keys, o.hidden), ("attn_output", o.hidden, queries)):
+        if is_delta(o, layer):
+            mixer = (("attn_qkv", 3 * delta, o.hidden), ("attn_gate", delta, o.hidden),
+                     ("ssm_alpha", o.delta_heads, o.hidden), ("ssm_beta", o.delta_heads, o.hidden),
+                     ("ssm_out", o.hidden, delta))
+        else:
+            mixer = (("attn_q", queries * (2 if o.delta_heads else 1), o.hidden), ("attn_k", keys, o.hidden),
+                     ("attn_v", keys, o.hidden), ("attn_output", o.hidden, queries))
+        for name, rows, cols in mixer:
             yield name, layer, rows, cols
         suffix, count = ("_exps", o.experts) if o.experts else ("", 1)
         for name, rows, cols in (("ffn_gate", o.ffn, o.hidden), ("ffn_up", o.ffn, o.hidden),
@@ -72,6 +82,29 @@ def matrices(options):
             yield name + suffix, layer, count * rows, cols
     if o.untied:
         yield "output", None, o.vocab, o.hidden
+
+
+def is_delta(options, layer):
+    return options.delta_heads > 0 and (layer + 1) % INTERVAL != 0
+
+
+def vectors(options):
+    """(name, shape, least, most) of what is no quantized matrix, in the order of the file."""
+    o = options
+    yield "output_norm.weight", (o.hidden,), 0.5, 1.5
+    for i in range(o.layers):
+        yield f"blk.{i}.attn_norm.weight", (o.hidden,), 0.5, 1.5
+        yield f"blk.{i}.{'post_attention' if o.delta_heads else 'ffn'}_norm.weight", (o.hidden,), 0.5, 1.5
+        if o.experts:
+            yield f"blk.{i}.ffn_gate_inp.weight", (o.experts, o.hidden), -1.7 * o.hidden ** -0.5, 1.7 * o.hidden ** -0.5
+        if is_delta(o, i):
+            yield f"blk.{i}.ssm_conv1d.weight", (3 * o.delta_heads * DELTA_DIM, TAPS), -0.5, 0.5
+            yield f"blk.{i}.ssm_a", (o.delta_heads,), -2.0, -0.01
+            yield f"blk.{i}.ssm_dt.bias", (o.delta_heads,), -4.0, 0.0
+            yield f"blk.{i}.ssm_norm.weight", (DELTA_DIM,), 0.5, 1.5
+        elif o.delta_heads:
+            yield f"blk.{i}.attn_q_norm.weight", (o.head_dim,), 0.5, 1.5
+            yield f"blk.{i}.attn_k_norm.weight", (o.head_dim,), 0.5, 1.5
 
 
 def vocabulary(size):
@@ -102,9 +135,17 @@ def write_metadata(file, options):
     file.add_head_count_kv(options.kv_heads)
     file.add_key_length(options.head_dim)
     file.add_value_length(options.head_dim)
-    file.add_rope_dimension_count(options.head_dim)
+    file.add_rope_dimension_count(options.head_dim // (4 if options.delta_heads else 1))
     file.add_layer_norm_rms_eps(1e-5)
     file.add_rope_freq_base(500000.0)
+    if options.delta_heads:
+        file.add_rope_dimension_sections([11, 11, 10, 0])
+        file.add_ssm_conv_kernel(TAPS)
+        file.add_ssm_state_size(DELTA_DIM)
+        file.add_ssm_group_count(options.delta_heads)
+        file.add_ssm_time_step_rank(options.delta_heads)
+        file.add_ssm_inner_size(options.delta_heads * DELTA_DIM)
+        file.add_full_attention_interval(INTERVAL)
     file.add_vocab_size(options.vocab)
     file.add_file_type({"q4_0": 2, "q8_0": 7, "q4_k_m": 15}[options.type])
     tokens, types, merges = vocabulary(options.vocab)
@@ -120,14 +161,10 @@ def write_metadata(file, options):
 
 def write(options):
     rng = np.random.default_rng(options.seed)
-    file = gguf.GGUFWriter(options.out, "llama")
+    family = "llama" if not options.delta_heads else "qwen35moe" if options.experts else "qwen35"
+    file = gguf.GGUFWriter(options.out, family)
     write_metadata(file, options)
-    norms = ["output_norm.weight"] + [f"blk.{i}.{name}_norm.weight" for i in range(options.layers)
-                                      for name in ("attn", "ffn")]
-    floats = [(name, (options.hidden,)) for name in norms]
-    if options.experts:
-        floats += [(f"blk.{i}.ffn_gate_inp.weight", (options.experts, options.hidden)) for i in range(options.layers)]
-    for name, shape in floats:
+    for name, shape, _, _ in vectors(options):
         file.add_tensor_info(name, shape, np.dtype(np.float32), 4 * int(np.prod(shape)))
     plan = []
     for name, layer, rows, cols in matrices(options):
@@ -141,9 +178,8 @@ def write(options):
     file.write_header_to_file()
     file.write_kv_data_to_file()
     file.write_ti_data_to_file()
-    for _, shape in floats:
-        values = rng.uniform(0.5, 1.5, shape) if len(shape) == 1 else rng.normal(0, shape[-1] ** -0.5, shape)
-        file.write_tensor_data(values.astype(np.float32))
+    for _, shape, least, most in vectors(options):
+        file.write_tensor_data(rng.uniform(least, most, shape).astype(np.float32))
     for dtype, rows, cols in plan:
         file.write_tensor_data(random_blocks(rng, dtype, rows, cols))
     file.close()
@@ -154,7 +190,8 @@ def main():
     parser.add_argument("out", metavar="OUT.gguf")
     parser.add_argument("--type", choices=("q4_0", "q4_k_m", "q8_0"), default="q4_0")
     for name, size in (("layers", 16), ("hidden", 2048), ("ffn", 8192), ("heads", 32), ("kv-heads", 8),
-                       ("head-dim", 64), ("vocab", 128256), ("experts", 0), ("used", 8), ("seed", 1)):
+                       ("head-dim", 64), ("vocab", 128256), ("experts", 0), ("used", 8), ("delta-heads", 0),
+                       ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=size, help="(%(default)s)")
     parser.add_argument("--untied", action="store_true", help="an output matrix of its own")
     options = parser.parse_args()
