@@ -34,25 +34,42 @@ std::vector<float> numbers(std::size_t n) {
   return values;
 }
 
-/// `keys` keys and values of one head, as in the cache, and a tile of queries that attend to all of them.
+/// What a tile of queries attends to: `keys` keys and values of one head, or latents.
+struct Keys {
+  HeadWidths widths;
+  std::size_t count;
+  bool latent = false;
+
+  std::size_t key_bytes() const { return kv_key_bytes(KvType::kF16, widths.key); }
+  std::size_t page_bytes() const {
+    return key_bytes() + (latent ? 0 : kv_value_bytes(KvType::kF16, widths.value));
+  }
+};
+
+/// Keys as in the cache, and a tile of queries that attend to all of them.
 struct Attention {
-  Attention(const Kernels& k, std::size_t rows, std::uint32_t head_dim, std::size_t keys)
+  Attention(const Kernels& k, std::size_t rows, const Keys& which)
       : kernels(k),
-        pages(keys / kPageTokens),
-        half_page(std::size_t{kPageTokens} * head_dim * 2),
-        cache(pages * 2 * half_page),
-        q(numbers(rows * head_dim)),
+        keys(which),
+        pages(keys.count / kPageTokens),
+        cache(pages * keys.page_bytes()),
+        q(numbers(latent_columns(rows) * keys.widths.key)),
         first(rows, 0),
         last(rows, kPageTokens),
         max(rows),
         sum(rows),
-        out(rows * head_dim),
-        tile{q.data(), static_cast<int>(rows), {head_dim, head_dim}, first.data(), last.data()} {
-    const std::vector<float> token = numbers(head_dim);
+        out(rows * keys.widths.value),
+        tile{q.data(), static_cast<int>(rows), keys.widths, first.data(), last.data()} {
+    const std::vector<float> token = numbers(keys.widths.key);
     for (std::size_t t = 0; t < pages * kPageTokens; ++t) {
-      std::byte* page = cache.data() + t / kPageTokens * 2 * half_page;
-      kernels.append(KvType::kF16, token.data(), token.data(), tile.widths, static_cast<int>(t % kPageTokens),
-                     page, page + half_page);
+      std::byte* page = cache.data() + t / kPageTokens * keys.page_bytes();
+      const int slot = static_cast<int>(t % kPageTokens);
+      if (keys.latent) {
+        kernels.append_latent(KvType::kF16, token.data(), keys.widths.key, slot, page);
+      } else {
+        kernels.append(KvType::kF16, token.data(), token.data(), keys.widths, slot, page,
+                       page + keys.key_bytes());
+      }
     }
   }
 
@@ -60,16 +77,18 @@ struct Attention {
     max.assign(max.size(), -std::numeric_limits<float>::infinity());
     sum.assign(sum.size(), 0.0F);
     out.assign(out.size(), 0.0F);
+    const auto attend = keys.latent ? kernels.attend_latent : kernels.attend;
     for (std::size_t p = 0; p < pages; ++p) {
-      const std::byte* page = cache.data() + p * 2 * half_page;
-      kernels.attend(KvType::kF16, tile, {page, page + half_page}, kPageTokens,
-                     {max.data(), sum.data(), out.data()});
+      const std::byte* page = cache.data() + p * keys.page_bytes();
+      attend(KvType::kF16, tile, {page, page + keys.key_bytes()}, kPageTokens,
+             {max.data(), sum.data(), out.data()});
     }
     kernels.finish({max.data(), sum.data(), out.data()}, tile.rows, tile.widths.value);
   }
 
   const Kernels& kernels;
-  std::size_t pages, half_page;
+  const Keys keys;
+  std::size_t pages;
   AlignedBytes cache;  // [pages]{ K, V } of f16
   std::vector<float> q;
   std::vector<std::int32_t> first, last;
@@ -77,12 +96,24 @@ struct Attention {
   QueryTile tile;
 };
 
-Case attention(const Kernels& k, const char* name, std::size_t rows, std::size_t keys, bool count_bytes) {
-  constexpr std::uint32_t kHeadDim = 64;
-  const auto work = std::make_shared<Attention>(k, rows, kHeadDim, keys);
-  const double flops = 4.0 * static_cast<double>(rows * keys * kHeadDim);  // q . k and w v, two each
-  return {std::string(name) + "/rows:" + std::to_string(rows) + "/keys:" + std::to_string(keys),
+Case attention(const Kernels& k, const char* name, std::size_t rows, const Keys& keys, bool count_bytes) {
+  const auto work = std::make_shared<Attention>(k, rows, keys);
+  // q . k and w v, two each.
+  const double flops = 2.0 * static_cast<double>(rows * keys.count * (keys.widths.key + keys.widths.value));
+  return {std::string(name) + "/rows:" + std::to_string(rows) + "/keys:" + std::to_string(keys.count),
           work->cache.size(), count_bytes ? 0 : flops, [work] { work->run(); }};
+}
+
+/// Multi-head latent attention in the shape of DeepSeek V2 Lite, 16 heads at depth 4,096: over the latents,
+/// and in the expanded form over a key and a value for each head (one head here, with as many keys as all
+/// have).
+void add_latent_attention(const Kernels& k, std::vector<Case>& cases) {
+  constexpr HeadWidths kLatent = {576, 512}, kExpanded = {192, 128};
+  constexpr std::size_t kHeads = 16, kDepth = 4096;
+  cases.push_back(attention(k, "latent_decode", kHeads, {kLatent, kDepth, true}, false));
+  cases.push_back(attention(k, "expanded_decode", 1, {kExpanded, kHeads * kDepth}, true));
+  cases.push_back(attention(k, "latent_prefill", kMaxQueryRows, {kLatent, kDepth, true}, false));
+  cases.push_back(attention(k, "expanded_prefill", kMaxQueryRows, {kExpanded, kDepth}, false));
 }
 
 Case quantize(const Kernels& k, std::size_t rows, std::size_t cols) {
@@ -105,10 +136,12 @@ Case elementwise(const char* name, std::size_t n, std::size_t inputs, bool write
 std::vector<Case> all(const Kernels& k) {
   constexpr std::size_t kHidden = 2048, kFfn = 8192, kVocab = 128256, kHeads = 32, kHalf = 32;
   std::vector<Case> cases;
-  cases.push_back(attention(k, "attention_decode", 4, 16384, true));
-  cases.push_back(attention(k, "attention_decode", 4, 512, true));
-  cases.push_back(attention(k, "attention_decode", 3, 512, true));
-  cases.push_back(attention(k, "attention_prefill", kMaxQueryRows, 512, false));
+  constexpr HeadWidths kHead = {64, 64};
+  cases.push_back(attention(k, "attention_decode", 4, {kHead, 16384}, true));
+  cases.push_back(attention(k, "attention_decode", 4, {kHead, 512}, true));
+  cases.push_back(attention(k, "attention_decode", 3, {kHead, 512}, true));
+  cases.push_back(attention(k, "attention_prefill", kMaxQueryRows, {kHead, 512}, false));
+  add_latent_attention(k, cases);
   cases.push_back(quantize(k, 1, kHidden));
   cases.push_back(quantize(k, 1, kFfn));
   cases.push_back(elementwise("rms_norm", kHidden, 2, true,

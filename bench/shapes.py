@@ -8,6 +8,10 @@ With --delta-heads three of four layers are Gated DeltaNet (qwen35); about the s
 --hidden 1024 --ffn 3584 --heads 8 --kv-heads 2 --head-dim 256 --delta-heads 16 --vocab 248320.
 Blocks are random bytes under small scales, so that activations stay finite; which tensor has which type is what
 llama-quantize chooses. The vocabulary is a byte-level BPE of made-up merges.
+
+With --latent the layers have multi-head latent attention (deepseek2): --head-dim is the width of a query, of which
+--rotated are rotated. DeepSeek V2 Lite's: --heads 16 --head-dim 192 --latent 512. The cache and the arithmetic of
+attention in its expanded form, one key and value a head: --heads 16 --kv-heads 16 --head-dim 160.
 """
 
 import argparse
@@ -50,7 +54,7 @@ def type_of(name, layer, cols, options):
 
 def preferred_type(name, layer, options):
     """The head in six bits, and in Q4_K_M also some of the value and down projections."""
-    if options.type == "q8_0":
+    if options.type == "q8_0" or name in ("attn_k_b", "attn_v_b"):
         return Type.Q8_0
     if name == ("output" if options.untied else "token_embd"):
         return Type.Q6_K
@@ -61,27 +65,32 @@ def preferred_type(name, layer, options):
     return Type.Q6_K if more and name in ("attn_v", "ffn_down", "ffn_down_exps") else Type.Q4_K
 
 
-def matrices(options):
-    """(name, layer or None, rows, cols) in the order of the file; rows of all experts."""
-    o, queries, keys = options, options.heads * options.head_dim, options.kv_heads * options.head_dim
-    yield "token_embd", None, o.vocab, o.hidden
-    delta = o.delta_heads * DELTA_DIM
+def mixer_matrices(o, layer):
+    """(name, shape)"""
+    queries, keys, delta = o.heads * o.head_dim, o.kv_heads * o.head_dim, o.delta_heads * DELTA_DIM
+    if is_delta(o, layer):
+        return (("attn_qkv", (3 * delta, o.hidden)), ("attn_gate", (delta, o.hidden)),
+                ("ssm_alpha", (o.delta_heads, o.hidden)), ("ssm_beta", (o.delta_heads, o.hidden)),
+                ("ssm_out", (o.hidden, delta)))
+    if o.latent:
+        return (("attn_q", (queries, o.hidden)), ("attn_kv_a_mqa", (o.latent + o.rotated, o.hidden)),
+                ("attn_k_b", (o.heads, o.latent, o.head_dim - o.rotated)),
+                ("attn_v_b", (o.heads, o.value_dim, o.latent)), ("attn_output", (o.hidden, o.heads * o.value_dim)))
+    return (("attn_q", (queries * (2 if o.delta_heads else 1), o.hidden)), ("attn_k", (keys, o.hidden)),
+            ("attn_v", (keys, o.hidden)), ("attn_output", (o.hidden, queries)))
+
+
+def matrices(o):
+    """(name, layer or None, shape) in the order of the file."""
+    yield "token_embd", None, (o.vocab, o.hidden)
+    suffix, stack = ("_exps", (o.experts,)) if o.experts else ("", ())
     for layer in range(o.layers):
-        if is_delta(o, layer):
-            mixer = (("attn_qkv", 3 * delta, o.hidden), ("attn_gate", delta, o.hidden),
-                     ("ssm_alpha", o.delta_heads, o.hidden), ("ssm_beta", o.delta_heads, o.hidden),
-                     ("ssm_out", o.hidden, delta))
-        else:
-            mixer = (("attn_q", queries * (2 if o.delta_heads else 1), o.hidden), ("attn_k", keys, o.hidden),
-                     ("attn_v", keys, o.hidden), ("attn_output", o.hidden, queries))
-        for name, rows, cols in mixer:
-            yield name, layer, rows, cols
-        suffix, count = ("_exps", o.experts) if o.experts else ("", 1)
-        for name, rows, cols in (("ffn_gate", o.ffn, o.hidden), ("ffn_up", o.ffn, o.hidden),
-                                 ("ffn_down", o.hidden, o.ffn)):
-            yield name + suffix, layer, count * rows, cols
+        for name, shape in (*mixer_matrices(o, layer), ("ffn_gate" + suffix, (*stack, o.ffn, o.hidden)),
+                            ("ffn_up" + suffix, (*stack, o.ffn, o.hidden)),
+                            ("ffn_down" + suffix, (*stack, o.hidden, o.ffn))):
+            yield name, layer, shape
     if o.untied:
-        yield "output", None, o.vocab, o.hidden
+        yield "output", None, (o.vocab, o.hidden)
 
 
 def is_delta(options, layer):
@@ -95,6 +104,8 @@ def vectors(options):
     for i in range(o.layers):
         yield f"blk.{i}.attn_norm.weight", (o.hidden,), 0.5, 1.5
         yield f"blk.{i}.{'post_attention' if o.delta_heads else 'ffn'}_norm.weight", (o.hidden,), 0.5, 1.5
+        if o.latent:
+            yield f"blk.{i}.attn_kv_a_norm.weight", (o.latent,), 0.5, 1.5
         if o.experts:
             yield f"blk.{i}.ffn_gate_inp.weight", (o.experts, o.hidden), -1.7 * o.hidden ** -0.5, 1.7 * o.hidden ** -0.5
         if is_delta(o, i):
@@ -132,10 +143,19 @@ def write_metadata(file, options):
         file.add_expert_count(options.experts)
         file.add_expert_used_count(options.used)
     file.add_head_count(options.heads)
-    file.add_head_count_kv(options.kv_heads)
-    file.add_key_length(options.head_dim)
-    file.add_value_length(options.head_dim)
-    file.add_rope_dimension_count(options.head_dim // (4 if options.delta_heads else 1))
+    file.add_head_count_kv(1 if options.latent else options.kv_heads)
+    if options.latent:
+        file.add_kv_lora_rank(options.latent)
+        file.add_key_length(options.latent + options.rotated)
+        file.add_value_length(options.latent)
+        file.add_key_length_mla(options.head_dim)
+        file.add_value_length_mla(options.value_dim)
+        file.add_rope_dimension_count(options.rotated)
+        file.add_leading_dense_block_count(0 if options.experts else options.layers)
+    else:
+        file.add_key_length(options.head_dim)
+        file.add_value_length(options.head_dim)
+        file.add_rope_dimension_count(options.head_dim // (4 if options.delta_heads else 1))
     file.add_layer_norm_rms_eps(1e-5)
     file.add_rope_freq_base(500000.0)
     if options.delta_heads:
@@ -161,20 +181,21 @@ def write_metadata(file, options):
 
 def write(options):
     rng = np.random.default_rng(options.seed)
-    family = "llama" if not options.delta_heads else "qwen35moe" if options.experts else "qwen35"
+    family = "deepseek2" if options.latent else "llama"
+    if options.delta_heads:
+        family = "qwen35moe" if options.experts else "qwen35"
     file = gguf.GGUFWriter(options.out, family)
     write_metadata(file, options)
     for name, shape, _, _ in vectors(options):
         file.add_tensor_info(name, shape, np.dtype(np.float32), 4 * int(np.prod(shape)))
     plan = []
-    for name, layer, rows, cols in matrices(options):
+    for name, layer, (*stacked, rows, cols) in matrices(options):
         dtype = type_of(name, layer, cols, options)
         elements, size = BLOCKS[dtype][:2]
-        row_bytes = cols // elements * size
-        shape = (options.experts, rows // options.experts) if name.endswith("_exps") else (rows,)
-        file.add_tensor_info((f"blk.{layer}." if layer is not None else "") + name + ".weight", (*shape, row_bytes),
-                             np.dtype(np.uint8), rows * row_bytes, raw_dtype=dtype)
-        plan.append((dtype, rows, cols))
+        row_bytes, all_rows = cols // elements * size, int(np.prod(stacked)) * rows
+        file.add_tensor_info((f"blk.{layer}." if layer is not None else "") + name + ".weight",
+                             (*stacked, rows, row_bytes), np.dtype(np.uint8), all_rows * row_bytes, raw_dtype=dtype)
+        plan.append((dtype, all_rows, cols))
     file.write_header_to_file()
     file.write_kv_data_to_file()
     file.write_ti_data_to_file()
@@ -190,8 +211,8 @@ def main():
     parser.add_argument("out", metavar="OUT.gguf")
     parser.add_argument("--type", choices=("q4_0", "q4_k_m", "q8_0"), default="q4_0")
     for name, size in (("layers", 16), ("hidden", 2048), ("ffn", 8192), ("heads", 32), ("kv-heads", 8),
-                       ("head-dim", 64), ("vocab", 128256), ("experts", 0), ("used", 8), ("delta-heads", 0),
-                       ("seed", 1)):
+                       ("head-dim", 64), ("latent", 0), ("rotated", 64), ("value-dim", 128), ("vocab", 128256),
+                       ("experts", 0), ("used", 8), ("delta-heads", 0), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=size, help="(%(default)s)")
     parser.add_argument("--untied", action="store_true", help="an output matrix of its own")
     options = parser.parse_args()

@@ -9,6 +9,7 @@
 #include "engine/layers/layer.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
+#include "engine/layers/mla.h"
 #include "engine/layers/moe.h"
 #include "engine/layers/products.h"
 #include "engine/layers/self_attention.h"

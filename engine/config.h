@@ -49,6 +49,14 @@ struct RecurrentSizes {
   bool plain_norms = false;             // Mamba: of its steps and parameters, without weights
 };
 
+/// Sizes of multi-head latent attention; no rank: the model has none. The query of a head has
+/// Config::head_dim columns, of which the last Config::rope_dims are rotated and share one key.
+struct LatentSizes {
+  std::uint32_t rank = 0;        // of latents
+  std::uint32_t value = 0;       // columns of a head's value
+  std::uint32_t query_rank = 0;  // 0: queries are whole
+};
+
 struct Config {
   std::string family;      // "llama"
   std::string model_name;  // general.name, or the file's name
@@ -62,6 +70,7 @@ struct Config {
   RecurrentSizes recurrent;
   std::uint32_t head_dim = 0;
   std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
+  LatentSizes latent;
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model
   NormKind norm = NormKind::kRms;    // of layers and the final one

@@ -8,7 +8,8 @@
 namespace partita::internal {
 
 inline constexpr std::uint32_t kMaxLayers = 1024;
-inline constexpr std::uint32_t kMaxWidth = 65536;  // hidden_size, heads * head_dim
+inline constexpr std::uint32_t kMaxWidth = 65536;           // hidden_size, heads * head_dim
+inline constexpr std::uint32_t kMaxLatentWidth = 1u << 18;  // heads * latent
 inline constexpr std::uint32_t kMaxFfn = 1u << 20;
 inline constexpr std::uint32_t kMaxHeads = 4096;
 inline constexpr std::uint32_t kMaxExperts = 1024;

@@ -34,7 +34,13 @@ std::vector<T> without_repeats(std::vector<T> all) {
 KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
   KernelUse use;
   use.cache = cache;
-  use.heads = {HeadWidths{config.head_dim, config.head_dim}.padded()};
+  if (const LatentSizes& latent = config.latent; latent.rank > 0) {
+    use.heads = {};
+    use.types.push_back(Dtype::kF32);  // of transposed matrices
+    use.latents = {HeadWidths{latent.rank + config.rope_dims, latent.rank}.padded()};
+  } else {
+    use.heads = {HeadWidths{config.head_dim, config.head_dim}.padded()};
+  }
   use.gate = config.activation;
   for (const TensorView& tensor : file.tensors()) {
     if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);

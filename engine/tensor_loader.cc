@@ -165,6 +165,36 @@ Result<Packing> TensorLoader::prepare(const MatrixSource& source, PackedMatrix& 
                  source.map, row_bytes};
 }
 
+void TensorLoader::skip(const std::string& name) {
+  const TensorView* tensor = file_.find_tensor(name);
+  if (tensor == nullptr || tensor->shape.size() == 0) return;
+  used_rows_[tensor->name] = tensor->shape[0];
+  done_ += tensor->bytes.size();
+}
+
+Result<void> TensorLoader::transposed(const MatrixSource& source, PackedMatrix& out) {
+  const std::uint64_t shape[] = {source.tensor_rows(), source.cols};
+  auto tensor = fetch(source.name, shape, source.rows);
+  if (!tensor) return tensor.error();
+  const std::size_t row_bytes = tensor->bytes.size() / source.tensor_rows(), bytes = source.rows * row_bytes;
+  const auto in_file = file_.read(tensor->bytes.subspan(source.first * row_bytes, bytes), buffers_.front());
+  if (!in_file) return in_file.error();
+  const std::size_t size = source.rows * source.cols;
+  std::vector<float> values(size), columns(size);
+  codec(tensor->dtype).dequantize(in_file->data(), size, values.data());
+  for (std::size_t r = 0; r < source.rows; ++r) {
+    for (std::size_t c = 0; c < source.cols; ++c) columns[c * source.rows + r] = values[r * source.cols + c];
+  }
+  const Dtype type = block_elements(tensor->dtype) == 1 ? tensor->dtype : Dtype::kF32;
+  std::vector<std::byte> encoded(size * block_bytes(type));
+  codec(type).quantize(columns.data(), size, encoded.data());
+  auto matrix = allocate_panels(type, source.cols, source.rows, arena_);
+  if (!matrix) return matrix.error();
+  out = *matrix;
+  pack_panels(out, {encoded, 0}, {}, 0, out.panels());
+  return report(bytes);
+}
+
 /// Panels [first, last) of a list of matrices or of one matrix, in units of panels whose rows a map may mix.
 struct TensorLoader::Slice {
   std::size_t first, last, unit;

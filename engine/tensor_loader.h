@@ -79,6 +79,10 @@ class TensorLoader {
   /// rows] if the file has it: a linear layer of each `rows` rows.
   Result<void> stack(const std::string& name, std::size_t rows, std::size_t cols,
                      std::span<Linear* const> out, std::size_t parts = 1);
+  /// The transposed matrix [cols][rows], of the type of the file if that is a float type, else of F32.
+  Result<void> transposed(const MatrixSource& source, PackedMatrix& out);
+  /// Counts a tensor as read, if the file has it.
+  void skip(const std::string& name);
   /// Packs matrices whose panels a step divides among workers as one list (block.cc), in units of `unit`
   /// panels, a slice at a time. Every worker packs the panels that it will multiply, so that on NUMA machines
   /// they are in the memory of its node.

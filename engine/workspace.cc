@@ -14,6 +14,7 @@ struct Widths {
   std::size_t beta = 0, decay = 0, low = 1;      // DeltaBuffers
   std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
   std::size_t product = 0;                       // columns of a matrix
+  std::size_t head_product = 0;                  // columns of a matrix of one head (Mla)
 };
 
 Widths widths_of(const Transformer& model) {
@@ -39,6 +40,11 @@ Widths widths_of(const Transformer& model) {
     if (const auto* m = std::get_if<Mamba>(&layer.mixer)) {
       raise(most.k, m->parameters.weight.rows);
       raise(most.v, m->steps.weight.rows);
+    }
+    if (const auto* a = std::get_if<Mla>(&layer.mixer)) {
+      raise(most.v, a->heads * std::size_t{std::max(a->head.key, a->widths.value)});
+      raise(most.mixed, a->q_a.weight.rows);
+      raise(most.head_product, std::max(a->head.key - a->rotated(), std::size_t{a->widths.value}));
     }
     raise(most.mixed, layer.out().weight.cols);
     if (const auto* both = std::get_if<AttentionAndMamba2>(&layer.mixer))
@@ -140,6 +146,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
     own_activations.emplace_back(kMaxRedundantRows, most.product);
     matmul.emplace_back(matmul_scratch_bytes(most.product));
     attend.emplace_back(most.head);
+    if (most.head_product > 0) head_activations.emplace_back(kMaxHeadRows, most.head_product);
   }
 }
 
@@ -182,7 +189,7 @@ bool Workspace::ok() const {
   const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
          (delta.beta.cols() == 0 || delta.ok()) && (moe.own.empty() || moe.ok()) && good(cos) && good(sin) &&
-         shared_activations.ok() && good(own_activations) && good(attend) &&
+         shared_activations.ok() && good(own_activations) && good(attend) && good(head_activations) &&
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }
 

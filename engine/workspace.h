@@ -160,8 +160,10 @@ struct Workspace {
   FloatBuffer y;      // [rows][hidden] the output of mixer or FFN, added to x
   FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel; or the output of Mamba-2
   // Rows of the width that the layer gives them.
-  FloatBuffer q;                      // [rows][projection_width() of the mixer]
-  FloatBuffer k, v;                   // [rows][Attention::k_width()], v_width(); parameters, steps of Mamba
+  FloatBuffer q;  // [rows][projection_width() of the mixer]
+  // [rows][Attention::k_width()], v_width(); parameters, steps of Mamba. Of Mla, v holds the queries before
+  // they are absorbed, then what attention gathered.
+  FloatBuffer k, v;
   FloatBuffer mixed;                  // [rows][columns of Layer::out()]
   FloatBuffer gate, up;               // [rows][Ffn::width()], or the gate of the mixer
   std::vector<float> ones;            // [as wide as any] for activations without a second factor
@@ -169,10 +171,11 @@ struct Workspace {
   MoeBuffers moe;                     // empty if no layer has experts
   std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][rotated pairs of a head]
 
-  ActivationBuffer shared_activations;            // activations of all rows
-  std::vector<ActivationBuffer> own_activations;  // [threads], for steps of few rows
-  std::vector<AlignedBytes> matmul;               // [threads] scratch
-  std::vector<AttentionScratch> attend;           // [threads]
+  ActivationBuffer shared_activations;             // activations of all rows
+  std::vector<ActivationBuffer> own_activations;   // [threads], for steps of few rows
+  std::vector<AlignedBytes> matmul;                // [threads] scratch
+  std::vector<AttentionScratch> attend;            // [threads]
+  std::vector<ActivationBuffer> head_activations;  // [threads], of kMaxHeadRows rows, for Mla
 
   // Attention of few queries over many keys (attention.h): partial results by (unit, span), merged in order.
   std::vector<float> span_max, span_sum;  // [units * spans * rows of a unit]
@@ -182,5 +185,8 @@ struct Workspace {
 /// Up to this many rows, every thread computes the activations of all rows itself: cheaper than to share the
 /// rows and wait at a barrier.
 inline constexpr std::size_t kMaxRedundantRows = 4;
+
+/// Rows of one head that are multiplied together (mla.cc).
+inline constexpr std::size_t kMaxHeadRows = 64;
 
 }  // namespace partita::internal

@@ -96,20 +96,21 @@ class UnitKeys {
 
 class UnitAttention {
  public:
-  UnitAttention(Workspace& ws, AttentionScratch& scratch, const Unit& unit, const Attention& attention)
+  UnitAttention(Workspace& ws, AttentionScratch& scratch, const Unit& unit, const Attention& attention,
+                FloatBuffer& out)
       : ws_(ws),
         scratch_(scratch),
+        out_(out),
         unit_(unit),
         attention_(attention),
         kernels_(ws.model.kernels()),
-        keys_(ws, unit, attention) {
-    gather_queries();
-  }
+        keys_(ws, unit, attention) {}
 
   const UnitKeys& keys() const { return keys_; }
 
-  /// Computes all spans, into ws.mixed. `after`: the page that is read next, to be prefetched.
+  /// Computes all spans, into the rows of the output. `after`: the page that is read next, to be prefetched.
   void all_spans(const KvPage& after) {
+    gather_queries();
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
     for (std::size_t i = 0; i < keys_.spans(); ++i) {
@@ -121,7 +122,10 @@ class UnitAttention {
     scatter(whole.out);
   }
 
-  /// Computes the i-th span alone, into `part`, which it clears first.
+  /// The queries of all rows, scaled, as the kernels read them.
+  void gather_queries() { attention_.kv.latent ? gather_columns() : gather_rows(); }
+
+  /// Computes the i-th span alone, into `part`, which it clears first. Precondition: gather_queries().
   void one_span(std::size_t i, const SoftmaxState& part, const KvPage& after) {
     clear(part);
     const std::size_t span = keys_.span(i), last_page = keys_.last_page(span);
@@ -134,12 +138,13 @@ class UnitAttention {
       const KvPage next = following < last_page ? keys_.page(following) : after;
       page.next_k = next.k;
       page.next_v = next.v;
-      kernels_.attend(keys_.type(), tile, page,
-                      static_cast<int>(std::min<std::size_t>(kPageTokens, keys_.last() - start)), part);
+      const auto attend = attention_.kv.latent ? kernels_.attend_latent : kernels_.attend;
+      attend(keys_.type(), tile, page,
+             static_cast<int>(std::min<std::size_t>(kPageTokens, keys_.last() - start)), part);
     }
   }
 
-  /// Merges the results of all spans, consecutive from `part` on, into ws.mixed.
+  /// Merges the results of all spans, consecutive from `part` on, into the rows of the output.
   void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
     clear(whole);
@@ -157,7 +162,7 @@ class UnitAttention {
   HeadWidths widths() const { return attention_.kv.widths; }
 
   /// Row t * heads + h of the tile: token t, head h of the unit.
-  void gather_queries() {
+  void gather_rows() {
     const float scale = attention_.scale * kLog2e;
     const std::size_t width = attention_.widths.key, padded = widths().key;
     float* to = scratch_.q.row(0);
@@ -170,10 +175,24 @@ class UnitAttention {
     }
   }
 
+  /// The same as columns, for latents.
+  void gather_columns() {
+    const float scale = attention_.scale * kLog2e;
+    const std::size_t width = attention_.widths.key, columns = latent_columns(unit_.rows());
+    std::fill_n(scratch_.q.row(0), widths().key * columns, 0.0F);
+    float* to = scratch_.q.row(0);
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const float* from = ws_.q.row(unit_.range.row + t, attention_.q_width()) + unit_.head * width;
+      for (std::size_t h = 0; h < unit_.heads; ++h, from += width, ++to) {
+        for (std::size_t i = 0; i < width; ++i) to[i * columns] = from[i] * scale;
+      }
+    }
+  }
+
   void scatter(const float* out) {
     const std::size_t width = attention_.widths.value, padded = widths().value;
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
-      float* to = ws_.mixed.row(unit_.range.row + t, attention_.out_width()) + unit_.head * width;
+      float* to = out_.row(unit_.range.row + t, attention_.out_width()) + unit_.head * width;
       for (std::size_t h = 0; h < unit_.heads; ++h, out += padded, to += width) std::copy_n(out, width, to);
       if (attention_.gate.weight.rows > 0) apply_gate(t);
     }
@@ -224,6 +243,7 @@ class UnitAttention {
 
   Workspace& ws_;
   AttentionScratch& scratch_;
+  FloatBuffer& out_;
   const Unit unit_;
   const Attention& attention_;
   const Kernels& kernels_;
@@ -263,7 +283,8 @@ void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionP
   }
 }
 
-void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, const Attention& attention) {
+void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, const Attention& attention,
+            FloatBuffer& out) {
   AttentionScratch& scratch = ws.attend[static_cast<std::size_t>(worker.index)];
   // Work items, (unit, span) or whole units, are handed out in order. The next item of this worker will most
   // likely be the one that is as many items ahead as the team has members.
@@ -277,7 +298,7 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, cons
   };
   if (plan.spans == 1) {
     for (std::size_t i = ws.next_unit++; i < items; i = ws.next_unit++) {
-      UnitAttention(ws, scratch, unit_at(plan, i), attention).all_spans(first_page_after(i));
+      UnitAttention(ws, scratch, unit_at(plan, i), attention, out).all_spans(first_page_after(i));
     }
     return;
   }
@@ -289,13 +310,15 @@ void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, cons
   };
   for (std::size_t j = ws.next_unit++; j < items; j = ws.next_unit++) {
     const std::size_t i = j / plan.spans, span = j % plan.spans;
-    UnitAttention unit(ws, scratch, unit_at(plan, i), attention);
-    if (span < unit.keys().spans()) unit.one_span(span, partial(i, span), first_page_after(j));
+    UnitAttention unit(ws, scratch, unit_at(plan, i), attention, out);
+    if (span >= unit.keys().spans()) continue;
+    unit.gather_queries();
+    unit.one_span(span, partial(i, span), first_page_after(j));
   }
   worker.wait();
   const auto [first, last] = worker.share(plan.units);
   for (std::size_t i = first; i < last; ++i) {
-    UnitAttention(ws, scratch, unit_at(plan, i), attention).merge_spans(partial(i, 0), stride);
+    UnitAttention(ws, scratch, unit_at(plan, i), attention, out).merge_spans(partial(i, 0), stride);
   }
 }
 

@@ -22,8 +22,9 @@ inline constexpr std::size_t kSpanTokens = 512;
 /// ws.span_* if needed. Precondition: plan.heads and plan.kv_heads are set.
 void plan_attention(Workspace& ws, std::span<const std::size_t> rows, AttentionPlan& plan);
 
-/// Fills ws.mixed for all rows from ws.q and the keys and values in the cache. All workers call it together;
-/// the rows are complete after the next barrier.
-void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, const Attention& attention);
+/// Fills `out`, rows of out_width(), for all rows from ws.q and the keys and values in the cache. All workers
+/// call it together; the rows are complete after the next barrier.
+void attend(const Worker& worker, Workspace& ws, const AttentionPlan& plan, const Attention& attention,
+            FloatBuffer& out);
 
 }  // namespace partita::internal

@@ -19,6 +19,13 @@ std::size_t bytes_of(const std::vector<const Linear*>& linears) {
 
 }  // namespace
 
+std::vector<const Linear*> Mla::linears() const {
+  std::vector<const Linear*> all = {&q_a, &q, &k, &out};
+  for (const Linear& one : k_b) all.push_back(&one);
+  for (const Linear& one : v_b) all.push_back(&one);
+  return all;
+}
+
 std::vector<const Linear*> Layer::linears() const {
   std::vector<const Linear*> all;
   for (const Linear* linear : std::visit([](const auto& m) { return m.linears(); }, mixer)) add(*linear, all);

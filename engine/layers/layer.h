@@ -47,6 +47,18 @@ struct Attention {
   std::vector<const Norm*> norms() const { return {&q_norm, &k_norm}; }
 };
 
+/// Multi-head latent attention (mla.h). As an Attention, all heads share one key, a latent and its rotated
+/// part, whose first columns, the latent, are their value; `k` and k_norm make it.
+struct Mla : Attention {
+  HeadWidths head = {};  // of a head's query, whose last columns are rotated, and of its value
+  Linear q_a;            // [rank][hidden]: queries of low rank, which q multiplies after q_norm; or empty
+  std::vector<Linear> k_b, v_b;  // [heads]: [widths.value][head.key - rotated()], [head.value][widths.value]
+
+  bool low_rank() const { return q_a.weight.rows != 0; }
+  std::size_t rotated() const { return widths.key - widths.value; }
+  std::vector<const Linear*> linears() const;
+};
+
 /// Feed-forward network, gated: down(activation(gate x) * up x), or without a gate: down(activation(up x)).
 struct Ffn {
   Linear gate, up;  // [width()][hidden]; an empty gate: none
@@ -133,7 +145,7 @@ struct AttentionAndMamba2 {
 };
 
 /// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
-using Mixer = std::variant<NoMixer, Attention, ShortConv, Mamba, Mamba2, AttentionAndMamba2, DeltaNet>;
+using Mixer = std::variant<NoMixer, Attention, Mla, ShortConv, Mamba, Mamba2, AttentionAndMamba2, DeltaNet>;
 
 /// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))). A layer may lack either:
 /// NoMixer, an FFN of no width.
@@ -152,8 +164,9 @@ struct Layer {
   }
   /// The attention of the mixer, or null.
   const Attention* attention() const {
-    const auto* both = std::get_if<AttentionAndMamba2>(&mixer);
-    return both != nullptr ? &both->attention : std::get_if<Attention>(&mixer);
+    if (const auto* both = std::get_if<AttentionAndMamba2>(&mixer)) return &both->attention;
+    if (const auto* latent = std::get_if<Mla>(&mixer)) return latent;
+    return std::get_if<Attention>(&mixer);
   }
   /// The matrix that the rows of Workspace::mixed are multiplied by.
   const Linear& out() const {

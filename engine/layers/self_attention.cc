@@ -120,7 +120,7 @@ void mix(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& 
   if (worker.index == 0) ws.next_unit = 0;
   (outputs_only ? project_last : project)(worker, ws, pre, a);
   worker.wait();
-  attend(worker, ws, ws.plan_of(a, outputs_only), a);
+  attend(worker, ws, ws.plan_of(a, outputs_only), a, ws.mixed);
 }
 
 }  // namespace partita::internal

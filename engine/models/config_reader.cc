@@ -8,6 +8,7 @@
 #include "engine/embedding.h"
 #include "engine/limits.h"
 #include "engine/models/families.h"
+#include "engine/models/mla_reader.h"
 #include "engine/models/moe_reader.h"
 #include "weights/sentence.h"
 
@@ -53,6 +54,7 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
   config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
+  read_latent_sizes(keys, config);
   constexpr std::string_view kRms = "attention.layer_norm_rms_epsilon",
                              kLayer = "attention.layer_norm_epsilon";
   const bool rms = config.norm == NormKind::kRms && (keys.has(kRms) || !keys.has(kLayer));
@@ -92,7 +94,8 @@ void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
     if (found == value) return;
     keys.fail(ErrorCode::kUnsupported, name, "is " + std::to_string(found) + ", and " + std::string(why));
   };
-  must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
+  if (c.latent.rank == 0)
+    must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
   if (!keys.flag("attention.causal", true)) {
     keys.fail(ErrorCode::kUnsupported, "attention.causal", "is false, and only causal models generate text");
   }

@@ -10,15 +10,15 @@
 namespace partita::internal {
 namespace {
 
-/// Row i + b * n / 2 (b = 0, 1) of the n rotated rows of a head in packed halves is row 2 i + b of adjacent
-/// pairs.
-std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_t head_dim,
-                                                  std::uint32_t rotated) {
+/// Row first + i + b * n / 2 (b = 0, 1) of a head, n rows of which are rotated from `first` on, is in packed
+/// halves row first + 2 i + b of adjacent pairs.
+std::vector<std::uint32_t> rows_of_adjacent_pairs(std::size_t rows, std::uint32_t head, std::uint32_t rotated,
+                                                  std::uint32_t first = 0) {
   std::vector<std::uint32_t> map(rows);
   const std::uint32_t half = rotated / 2;
   for (std::uint32_t r = 0; r < rows; ++r) {
-    const std::uint32_t in_head = r % head_dim;
-    map[r] = in_head < rotated ? r - in_head + 2 * (in_head % half) + in_head / half : r;
+    const std::uint32_t i = r % head - first;  // beyond all rows if r is before the first
+    map[r] = i < rotated ? r - i + 2 * (i % half) + i / half : r;
   }
   return map;
 }
@@ -117,21 +117,39 @@ Result<void> LayerReader::read_stack(const Stack& stack, std::span<Ffn> experts)
                         stack.second != nullptr ? 2 : 1);
 }
 
+void LayerReader::stack(std::string_view name, std::size_t rows, std::size_t cols, std::span<Linear> heads) {
+  if (error_) return;
+  std::vector<Linear*> parts;
+  for (Linear& head : heads) parts.push_back(&head);
+  if (auto done = tensors_.stack(prefix_ + std::string(name), rows, cols, parts); !done)
+    error_ = done.error();
+}
+
+void LayerReader::transposed(const Part& part) {
+  if (error_) return;
+  const MatrixSource source{prefix_ + std::string(part.name) + ".weight", part.rows, part.cols, part.first,
+                            part.of};
+  if (auto done = tensors_.transposed(source, part.to->weight); !done) error_ = done.error();
+}
+
 Result<void> LayerReader::read(std::initializer_list<Part> parts) {
   std::vector<Packing> list;
+  std::size_t unit = kPanelRows;  // whole heads, whose rows a map mixes
   for (const Part& part : parts) {
     MatrixSource source{prefix_ + std::string(part.name), part.rows, part.cols, part.first, part.of};
-    if (part.pairs == RopePairs::kAdjacent)
-      source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.rope_dims);
-    if (part.pairs == RopePairs::kAdjacentInHead)
-      source.map = rows_of_adjacent_pairs(part.rows, config_.head_dim, config_.head_dim);
+    const auto head = static_cast<std::uint32_t>(part.head > 0 ? part.head : config_.head_dim);
+    const std::uint32_t rotated = config_.rope_dims;
+    unit = std::lcm(unit, head);
+    if (part.pairs == RopePairs::kAdjacent) source.map = rows_of_adjacent_pairs(part.rows, head, rotated);
+    if (part.pairs == RopePairs::kAdjacentInHead) source.map = rows_of_adjacent_pairs(part.rows, head, head);
+    if (part.pairs == RopePairs::kLastAdjacent)
+      source.map = rows_of_adjacent_pairs(part.rows, head, rotated, head - rotated);
     if (part.block > 0) source.map = rows_of_alternate_blocks(part.rows, part.block);
     auto packing = tensors_.prepare_linear(std::move(source), *part.to);
     if (!packing) return packing.error();
     list.push_back(*std::move(packing));
   }
-  // In units of whole heads, whose rows a map mixes.
-  return tensors_.pack(list, std::lcm(config_.head_dim, kPanelRows) / kPanelRows);
+  return tensors_.pack(list, unit / kPanelRows);
 }
 
 }  // namespace partita::internal

@@ -24,6 +24,7 @@ enum class RopePairs : std::uint8_t {
   kAdjacent,  // (2i, 2i + 1)
   // (2i, 2i + 1) of the whole head in the file, (i, i + n / 2) of its first n in the model.
   kAdjacentInHead,
+  kLastAdjacent,  // (2i, 2i + 1) of its last n instead
 };
 
 /// Reads "blk.{index}.{name}.weight" and ".bias". The first error is kept; what is read after it stays empty.
@@ -65,6 +66,7 @@ class LayerReader {
     std::size_t first = 0;  // its first row in the tensor
     std::size_t of = 0;     // rows of the tensor; 0: those of the matrix
     std::size_t block = 0;  // > 0: the matrix has every other block of so many rows, another the rest
+    std::size_t head = 0;   // rows of a head; 0: Config::head_dim
   };
   /// Matrices that a step multiplies together: their panels are packed as one list.
   void linears(std::initializer_list<Part> parts);
@@ -78,6 +80,15 @@ class LayerReader {
     Linear Ffn::*second = nullptr;
   };
   void experts(const Stack& stack, std::span<Ffn> experts);
+
+  /// A matrix of every head, stacked in one tensor [heads][rows][cols].
+  void stack(std::string_view name, std::size_t rows, std::size_t cols, std::span<Linear> heads);
+
+  /// Leaves out the tensor "blk.{index}.{tensor}" if the file has it: it changes nothing that is computed.
+  void skip(const std::string& tensor) { tensors_.skip(prefix_ + tensor); }
+
+  /// The transposed matrix [cols][rows] of a part, without biases. Quantized types become F32.
+  void transposed(const Part& part);
 
  private:
   Norm norm(std::string_view name, std::size_t size, NormKind kind);

@@ -118,6 +118,11 @@ void Runner::poison(KvSequence& sequence, std::size_t more) {
       for (std::size_t at = first; at < end; ++at) {
         std::byte* page = sequence.page(pool_.class_of(layer), at / kPageTokens);
         const std::size_t slot = at % kPageTokens;
+        if (kv.latent) {
+          std::byte* latents = page + pool_.k_offset(layer, head);
+          std::memset(latents + slot * kv.widths.key * key, 0xff, kv.widths.key * key);
+          continue;
+        }
         std::byte* k =
             page + pool_.k_offset(layer, head) + (slot / 16 * kv.widths.key * 16 + slot % 16) * key;
         for (std::size_t i = 0; i < kv.widths.key; ++i) std::memset(k + i * 16 * key, 0xff, key);  // a NaN

@@ -366,7 +366,7 @@ add("kimi_linear", "KimiLinearConfig", **sized(**MLA, pad_token_id=0, num_hidden
     published=KIMI_PUBLISHED)
 add("hrm_text", "HrmTextConfig", **without(LLAMA, "num_key_value_heads"), head_dim=8)
 add("glm_moe_dsa", "GlmMoeDsaConfig", tokenizer="glm", **sized(**MLA, **ROUTED), q_lora_rank=12, rope_parameters=rope(),
-    published=SIGMOID, index_topk=32, index_head_dim=16, index_n_heads=2, head_dim=8)
+    published=SIGMOID, index_topk=CONTEXT, index_head_dim=16, index_n_heads=2, head_dim=8)
 
 NO_CLASS = "transformers 5.23 has no class"
 NO_CONVERTER = "the converter does not know its class"

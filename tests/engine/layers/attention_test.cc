@@ -124,7 +124,8 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
         c.ws->next_unit = 0;
         Team team(threads);
         team.run([&](const Worker& worker) {
-          attend(worker, *c.ws, c.ws->attention_plans[0], std::get<Attention>(c.model->layers()[0].mixer));
+          attend(worker, *c.ws, c.ws->attention_plans[0], std::get<Attention>(c.model->layers()[0].mixer),
+                 c.ws->mixed);
         });
         const std::size_t rows = c.ws->rows.size();
         for (std::size_t r = 0; r < rows; ++r) REQUIRE(c.error(r) < 2e-5);
