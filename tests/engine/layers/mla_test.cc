@@ -255,6 +255,8 @@ TEST_CASE("Latent attention is its expanded form, at any depth and for any numbe
   for (const Sizes& sizes : cases) {
     const TinyFile file(file_of(sizes, false));
     const auto model = load(file.gguf(), {.cache = KvType::kF32});
+    // A token takes the bytes of its latent and the rotated part, padded to whole vectors.
+    CHECK(bytes_per_token(model->states(), KvType::kF16) == (sizes.rank + sizes.rotated + 15) / 16 * 16 * 2);
     const std::vector<float> rows = normals(length * kHidden, 5, 1);
     const Expanded expanded(*model, rows);
     const auto alone = mixed_rows(*model, rows, steps, 1, wanted);
