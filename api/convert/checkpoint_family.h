@@ -43,8 +43,9 @@ struct CheckpointFamily {
       0;              // the FFN's width without a key for it, in hidden sizes; 0: the key is required
   bool tied = false;  // without tie_word_embeddings in config.json
 
-  double rotary_part = 1;    // of a head, without partial_rotary_factor in config.json
-  bool yarn_scales = false;  // `keys` reads YaRN's mscale and mscale_all_dim
+  std::string_view ignored = {};  // what the names of tensors begin with that no model file has
+  double rotary_part = 1;         // of a head, without partial_rotary_factor in config.json
+  bool yarn_scales = false;       // `keys` reads YaRN's mscale and mscale_all_dim
 
   /// Rows of Q and K are stored in adjacent rotary pairs (RopePairs::kAdjacent in engine/models/).
   bool adjacent_pairs = false;

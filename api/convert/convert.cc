@@ -163,6 +163,7 @@ void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter&
     if (!factors->empty()) tensors.write_vector(name, *factors);
   }
   convert_head(c, tensors, file);
+  if (!c.family->ignored.empty()) tensors.skip_all(c.family->ignored);
   tensors.check_leftovers();
 }
 

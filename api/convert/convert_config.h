@@ -43,8 +43,12 @@ struct CheckpointConfig {
   std::uint32_t context = 0, vocab = 0;
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
   double norm_eps = 0;
-  double rope_base = 0, local_rope_base = 0;       // the same where local layers have none of their own
-  std::uint32_t conv_width = 0;                    // of short convolutions
+  double rope_base = 0, local_rope_base = 0;  // the same where local layers have none of their own
+  std::uint32_t conv_width = 0;               // of short convolutions
+  struct DeltaNet {
+    std::uint32_t heads = 0, key_heads = 0;  // of values; of queries and keys
+    std::uint32_t key_dim = 0, value_dim = 0;
+  } delta_net;
   std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
   std::uint32_t original_context = 0;              // before it was made longer
   std::uint32_t rotary_dim = 0;                    // of a head

@@ -152,6 +152,12 @@ void TensorCopy::vector_if_there(const std::string& from, const std::string& to,
   if (has(from)) vector(from, to, size);
 }
 
+void TensorCopy::skip_all(std::string_view prefix) {
+  for (const SafeTensor& tensor : from_.tensors()) {
+    if (tensor.name.starts_with(prefix)) used_.insert(tensor.name);
+  }
+}
+
 void TensorCopy::check_leftovers() {
   for (const SafeTensor& tensor : from_.tensors()) {
     if (error_) return;

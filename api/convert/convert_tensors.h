@@ -57,6 +57,8 @@ class TensorCopy {
   void vector(const std::string& from, const std::string& to, std::uint64_t size);
   void vector_if_there(const std::string& from, const std::string& to, std::uint64_t size);
 
+  /// Tensors that need not be copied: all whose names begin with `prefix`.
+  void skip_all(std::string_view prefix);
   /// A tensor that need not be copied.
   void skip(const std::string& name) { used_.insert(name); }
 

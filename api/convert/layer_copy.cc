@@ -1,6 +1,7 @@
 #include "api/convert/layer_copy.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -78,6 +79,14 @@ void LayerCopy::convolution(std::string_view from, std::string_view to, std::siz
   bias(from, to, channels, false);
 }
 
+void LayerCopy::ordered_convolution(std::string_view from, std::string_view to,
+                                    std::span<const std::size_t> order, std::size_t width) {
+  const auto values = tensors_.read(sentence(from_, from, ".weight"), {order.size(), 1, width});
+  std::vector<float> out(values.size());
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = values[order[i / width] * width + i % width];
+  tensors_.write_f32(sentence(to_, to, ".weight"), order.size(), width, out);
+}
+
 void LayerCopy::interleaved_experts(std::string_view from, std::string_view to, std::size_t first,
                                     std::size_t step, std::size_t rows, std::size_t cols) {
   const std::size_t experts = config_.experts, all = step * rows;
@@ -93,6 +102,36 @@ void LayerCopy::interleaved_experts(std::string_view from, std::string_view to, 
   }
   tensors_.write_stack(sentence(to_, to, ".weight"), experts, rows, cols, out);
   tensors_.write_f32(sentence(to_, to, ".bias"), experts, rows, bias);
+}
+
+void LayerCopy::ordered_rows(std::string_view from, std::string_view to, std::span<const std::size_t> order,
+                             std::size_t rows_there, std::size_t cols) {
+  const auto values = tensors_.read(sentence(from_, from, ".weight"), {rows_there, cols});
+  if (tensors_.error()) return;
+  std::vector<float> out;
+  for (const std::size_t row : order) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * cols);
+    out.insert(out.end(), begin, begin + static_cast<std::ptrdiff_t>(cols));
+  }
+  tensors_.write_matrix(sentence(to_, to, ".weight"), order.size(), cols, out);
+}
+
+void LayerCopy::ordered_columns(std::string_view from, std::string_view to, std::size_t rows,
+                                std::span<const std::size_t> order) {
+  const std::size_t cols = order.size();
+  const auto values = tensors_.read(sentence(from_, from, ".weight"), {rows, cols});
+  std::vector<float> out(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) out[i] = values[i / cols * cols + order[i % cols]];
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, out);
+}
+
+void LayerCopy::ordered_vector(std::string_view from, std::string_view to, std::span<const std::size_t> order,
+                               bool is_rate) {
+  const auto values = tensors_.read(sentence(from_, from), {order.size()});
+  std::vector<float> out(values.size());
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = is_rate ? -std::exp(values[order[i]]) : values[order[i]];
+  tensors_.write_vector(sentence(to_, to), out);
 }
 
 void LayerCopy::transposed(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,10 +48,22 @@ class LayerCopy {
   void vector(std::string_view from, std::string_view to, std::size_t size);
   /// The filters of a causal convolution, [channels][1][width] in the checkpoint, in f32.
   void convolution(std::string_view from, std::string_view to, std::size_t channels, std::size_t width);
+  /// The same with channels in an order.
+  void ordered_convolution(std::string_view from, std::string_view to, std::span<const std::size_t> order,
+                           std::size_t width);
   /// Rows first, first + step, ... of the experts' matrices, which the checkpoint stores as
   /// [experts][cols][step * rows] under `from`, with the same rows of `from`_bias.
   void interleaved_experts(std::string_view from, std::string_view to, std::size_t first, std::size_t step,
                            std::size_t rows, std::size_t cols);
+  /// A matrix whose row r is row order[r] of the checkpoint's, which has `rows_there`.
+  void ordered_rows(std::string_view from, std::string_view to, std::span<const std::size_t> order,
+                    std::size_t rows_there, std::size_t cols);
+  /// A matrix whose column i is column order[i] of the checkpoint's.
+  void ordered_columns(std::string_view from, std::string_view to, std::size_t rows,
+                       std::span<const std::size_t> order);
+  /// A vector by its whole names, its element i is order[i] of the checkpoint's; with is_rate -exp of it.
+  void ordered_vector(std::string_view from, std::string_view to, std::span<const std::size_t> order,
+                      bool is_rate = false);
   /// Matrices of all experts, "{before}{expert}.{after}", stacked in one tensor [experts][rows][cols].
   void experts(std::string_view before, std::string_view after, std::string_view to, std::size_t rows,
                std::size_t cols);
