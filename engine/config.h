@@ -77,10 +77,12 @@ struct Config {
   float norm_eps = 0;
   std::string_view final_norm = "output_norm";  // the tensor's name
   bool learned_positions = false;               // added to embeddings
+  bool embedding_norm = false;                  // of Config::norm, of embeddings
   bool parallel = false;                        // Layer::parallel, of all layers
   float clamp = 0;                              // Attention::clamp
   float embedding_scale = 1;
   float attention_scale = 0;  // 1 / sqrt(head_dim) in most families
+  float max_alibi_bias = 0;   // ALiBi: see alibi_slopes(); 0: none
   float residual_scale = 1;   // of what a block adds to the residual stream
   float logit_scale = 1;      // of the logits; multiplied into the final norm
   Gate activation;

@@ -91,9 +91,14 @@ Result<void> TransformerLoader::load() {
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
   if (config_.learned_positions)
     TRY(tensors_.matrix("position_embd.weight", config_.context_length, hidden, model_.positions_));
+  for (Norm* each : {&model_.embedding_norm_, &model_.final_norm_}) {
+    each->kind = config_.norm;
+    each->eps = config_.norm_eps;
+  }
+  if (config_.embedding_norm) {
+    TRY(read_norm(tensors_, "token_embd_norm", hidden, model_.embedding_norm_));
+  }
   Norm& norm = model_.final_norm_;
-  norm.kind = config_.norm;
-  norm.eps = config_.norm_eps;
   TRY(read_norm(tensors_, std::string(config_.final_norm), hidden, norm));
   for (Vector* part : {&norm.weight, &norm.bias}) {
     for (float& value : *part) value *= config_.logit_scale;
@@ -174,6 +179,7 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
 void Transformer::embed(std::uint32_t token, std::size_t position, float* out, float* spare) const {
   embedding_.row(token, out, spare);
   for (std::size_t i = 0; i < config_.hidden_size; ++i) out[i] *= config_.embedding_scale;
+  if (!embedding_norm_.empty()) embedding_norm_.apply(*kernels_, out, out);
   if (positions_.rows == 0) return;
   unpack_row(positions_, position, spare);
   for (std::size_t i = 0; i < config_.hidden_size; ++i) out[i] += spare[i];
@@ -181,7 +187,7 @@ void Transformer::embed(std::uint32_t token, std::size_t position, float* out, f
 
 std::size_t Transformer::bytes_per_token() const {
   std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
-  bytes += final_norm_.bytes() + positions_.panel_bytes() / kPanelRows;
+  bytes += embedding_norm_.bytes() + final_norm_.bytes() + positions_.panel_bytes() / kPanelRows;
   for (const Layer& layer : layers_) bytes += layer.bytes_per_token();
   return bytes;
 }

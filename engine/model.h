@@ -57,9 +57,9 @@ class Transformer {
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }
 
-  /// out: [hidden], the embedding of the token, scaled by Config::embedding_scale, and of its position if
-  /// positions are learned; spare: [hidden], scratch. Precondition: token < vocab_size, position <
-  /// context_length.
+  /// out: [hidden], the embedding of the token, scaled by Config::embedding_scale and normed if the model has
+  /// a norm of it, and that of its position if positions are learned; spare: [hidden], scratch. Precondition:
+  /// token < vocab_size, position < context_length.
   void embed(std::uint32_t token, std::size_t position, float* out, float* spare) const;
 
   /// Bytes of weights read to generate one token: all layers, the whole output, one row of the embedding.
@@ -79,8 +79,8 @@ class Transformer {
   std::vector<StateShape> states_;
   Embedding embedding_;
   OutputWeights output_;
-  Norm final_norm_;
-  PackedMatrix positions_;  // [context][hidden], learned; empty: none
+  Norm embedding_norm_, final_norm_;  // the first may be empty
+  PackedMatrix positions_;            // [context][hidden], learned; empty: none
 };
 
 }  // namespace partita::internal

@@ -69,6 +69,7 @@ struct AttentionScratch {
   FloatBuffer part, out;  // [kMaxQueryRows][value width]
   float part_max[kMaxQueryRows], part_sum[kMaxQueryRows], max[kMaxQueryRows], sum[kMaxQueryRows];
   std::int32_t first[kMaxQueryRows], last[kMaxQueryRows];
+  float slope[kMaxQueryRows], at[kMaxQueryRows];  // of ALiBi
 };
 
 /// How the rows of a step go through experts. A pair is a row and one of its experts; pairs of an expert lie

@@ -110,6 +110,20 @@ struct PageAttention {
         });
   }
 
+  /// ALiBi, for all rows of a tile with slopes.
+  [[gnu::noinline]] static void add_slopes(const QueryTile& tile, int vectors, float* scores) {
+    alignas(64) static constexpr float kCount[kWidth] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                         8, 9, 10, 11, 12, 13, 14, 15};
+    for (int r = 0; r < tile.rows; ++r, scores += kPageTokens) {
+      const F slope = V::set(tile.slope[r]);
+      F distance = V::sub(V::load(kCount), V::set(tile.at[r]));
+      for (int b = 0; b < vectors; ++b) {
+        V::store(scores + b * kWidth, V::fma(slope, distance, V::load(scores + b * kWidth)));
+        distance = V::add(distance, V::set(static_cast<float>(kWidth)));
+      }
+    }
+  }
+
   /// Turns the scores of one row into weights, zero outside [first, last), and updates its maximum and sum.
   /// The scales of `v` multiply the weights, not the sum. Returns the factor for the values accumulated
   /// before.
@@ -186,6 +200,7 @@ struct PageAttention {
   static void run(const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
     scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, vectors_of(n_keys), s);
+    if (tile.slope != nullptr) add_slopes(tile, vectors_of(n_keys), s);
     add_values(tile, page, tile.widths.value, n_keys, s, state);
   }
 

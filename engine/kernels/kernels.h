@@ -78,6 +78,9 @@ struct QueryTile {
   const std::int32_t* first =
       nullptr;  // [rows]: first key that the row attends to, relative to the page (may be < 0)
   const std::int32_t* last = nullptr;  // [rows]: one past the last key, relative to the page
+  /// ALiBi: the scores of row r with key j of the page get slope[r] * (j - at[r]) more; slope: times log2(e).
+  const float* slope = nullptr;  // [rows], or null: none
+  const float* at = nullptr;     // [rows]: the position of the query, relative to the page
 };
 inline constexpr int kMaxQueryRows = 48;
 

@@ -347,6 +347,8 @@ void attend_to(const QueryTile& tile, int n_keys, const SoftmaxState& state, Que
       scores[t] = 0;
       for (std::size_t d = 0; d < key_width; ++d)
         scores[t] += static_cast<double>(query(row, d)) * key(slot, d);
+      if (tile.slope != nullptr)
+        scores[t] += static_cast<double>(tile.slope[r]) * (t - static_cast<double>(tile.at[r]));
       max = std::max(max, static_cast<float>(scores[t]));
     }
     const double factor = std::exp2(static_cast<double>(state.max[r]) - max);

@@ -181,7 +181,12 @@ class TestAttention {
     const std::int32_t first[kQueries] = {-1, 2, 5}, last[kQueries] = {kKeys, kKeys - 1, 9};
     const QueryTile tile{queries_.data(), kQueries, widths_, first, last};
     State part(widths_.value), whole(widths_.value);
-    for (int i = 0; i < 2; ++i) table.attend(type_, tile, {page.k.data(), page.v.data()}, kKeys, part.view());
+    const float slope[kQueries] = {0.01F, 0.25F, 0}, at[kQueries] = {kKeys + 200, kKeys, 8};
+    QueryTile sloped = tile;
+    sloped.slope = slope;
+    sloped.at = at;
+    for (const QueryTile& each : {tile, sloped})
+      table.attend(type_, each, {page.k.data(), page.v.data()}, kKeys, part.view());
     for (int i = 0; i < 2; ++i) table.merge(part.view(), kQueries, widths_.value, whole.view());
     table.finish(whole.view(), kQueries, widths_.value);
     std::vector<float> out = std::move(whole.out);

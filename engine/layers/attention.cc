@@ -133,7 +133,8 @@ class UnitAttention {
       following = keys_.next_page(p);
       const std::size_t start = p * kPageTokens;
       limits(start);
-      const QueryTile tile{scratch_.q.row(0), rows(), widths(), scratch_.first, scratch_.last};
+      QueryTile tile{scratch_.q.row(0), rows(), widths(), scratch_.first, scratch_.last};
+      if (!attention_.slopes.empty()) add_slopes(start, tile);
       KvPage page = keys_.page(p);
       const KvPage next = following < last_page ? keys_.page(following) : after;
       page.next_k = next.k;
@@ -239,6 +240,19 @@ class UnitAttention {
         scratch_.last[t * unit_.heads + h] = relative(position + 1);
       }
     }
+  }
+
+  /// ALiBi in the page that begins at key `start`.
+  void add_slopes(std::size_t start, QueryTile& tile) {
+    for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const std::size_t position = ws_.rows[unit_.range.row + t].position;
+      for (std::size_t h = 0; h < unit_.heads; ++h) {
+        scratch_.slope[t * unit_.heads + h] = attention_.slopes[unit_.head + h] * kLog2e;
+        scratch_.at[t * unit_.heads + h] = static_cast<float>(position) - static_cast<float>(start);
+      }
+    }
+    tile.slope = scratch_.slope;
+    tile.at = scratch_.at;
   }
 
   Workspace& ws_;

@@ -27,6 +27,7 @@ struct Attention {
   KvShape kv;               // its widths are these, padded to whole vectors
   float scale = 0;          // of the scores
   std::uint8_t rope = 0;    // index into Config::rope, or kNoRope
+  Vector slopes;            // ALiBi: [heads]; a score gets slope * (key - query position) more; empty: none
   std::size_t state = 0;    // index of its state in the cache (Transformer::states)
   Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
   float clamp = 0;          // > 0: q, k and v are limited to [-clamp, clamp]

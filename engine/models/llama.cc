@@ -1,6 +1,7 @@
 // Llama 1 to 3, Mistral 7B, SmolLM2 (Touvron et al. 2023): what other families differ from.
 #include "engine/models/llama.h"
 
+#include "engine/layers/alibi.h"
 #include "engine/models/family.h"
 
 namespace partita::internal {
@@ -29,6 +30,7 @@ Attention attention_of(const Config& c, std::size_t index) {
   a.scale = c.attention_scale;
   a.clamp = c.clamp;
   a.rope = kind.rope;
+  if (c.max_alibi_bias > 0) a.slopes = alibi_slopes(a.heads, static_cast<double>(c.max_alibi_bias));
   return a;
 }
 

@@ -252,7 +252,8 @@ TEST_CASE("Norms of other types than F32 are read as well") {
                       std::span<const float>(values));
   }
   const TinyFile file(writer);
-  CHECK(load(file.gguf(), {.exact = true})->final_norm().weight == dequantized(file.gguf(), "output_norm.weight"));
+  CHECK(load(file.gguf(), {.exact = true})->final_norm().weight ==
+        dequantized(file.gguf(), "output_norm.weight"));
 }
 
 TEST_CASE("What is missing, misshapen or left over is named") {

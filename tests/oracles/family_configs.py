@@ -266,7 +266,7 @@ NEOX = without(sized(rope_parameters=rope(partial_rotary_factor=0.25), num_atten
 add("gptneox", "GPTNeoXConfig", **NEOX, published={"rotary_pct": 0.25})
 add("gptneox_serial", "GPTNeoXConfig", **NEOX, published={"rotary_pct": 0.25}, use_parallel_residual=False)
 FALCON = without(sized(rope_parameters=rope(), tie_word_embeddings=True), "intermediate_size", "num_key_value_heads")
-add("falcon", "FalconConfig", **FALCON, num_kv_heads=1)
+add("falcon", "FalconConfig", **FALCON, num_kv_heads=1, embedding=0.5)
 add("falcon_new", "FalconConfig", **FALCON, new_decoder_architecture=True, num_kv_heads=2)
 add("bloom", "BloomConfig", vocab_size=VOCAB, hidden_size=32, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2,
     published={"seq_length": CONTEXT})
@@ -274,7 +274,7 @@ MPT_PUBLISHED = {"architectures": ["MPTForCausalLM"]}
 MPT = {"vocab_size": VOCAB, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": CONTEXT, "expansion_ratio": 2,
        "bos_token_id": 1, "eos_token_id": 2}
 add("mpt_clip", "MptConfig", published=MPT_PUBLISHED, **MPT,
-    attn_config={"alibi": True, "alibi_bias_max": 16, "clip_qkv": 1.0})
+    attn_config={"alibi": True, "alibi_bias_max": 8, "clip_qkv": 1.0})
 
 # --- recurrent -------------------------------------------------------------------------------------------
 

@@ -185,6 +185,22 @@ struct AttentionCase {
     }
     keys_and_values = normals(static_cast<std::size_t>(n_keys) * (widths.key + widths.value), seed + 1);
   }
+  /// ALiBi for all rows; the queries are up to 200 tokens behind the last key.
+  void add_slopes() {
+    for (int r = 0; r < rows; ++r) {
+      slopes.push_back(r % 4 == 3 ? 0 : std::exp2(-static_cast<float>(r % 8)));
+      positions.push_back(static_cast<float>(n_keys + r * 29 % 200));
+    }
+  }
+  /// Rows [from, from + count).
+  QueryTile tile(int from, int count) const {
+    QueryTile tile{q.data() + static_cast<std::size_t>(from) * widths.key, count, widths, first.data() + from,
+                   last.data() + from};
+    if (slopes.empty()) return tile;
+    tile.slope = slopes.data() + from;
+    tile.at = positions.data() + from;
+    return tile;
+  }
   float* key_of(int t) {
     return keys_and_values.data() + static_cast<std::size_t>(t) * (widths.key + widths.value);
   }
@@ -200,14 +216,14 @@ struct AttentionCase {
   std::vector<float> run(const Kernels& kernels, int from, int count) const {
     std::vector<float> max(static_cast<std::size_t>(count), -kInf), sum(static_cast<std::size_t>(count), 0);
     std::vector<float> out(static_cast<std::size_t>(count) * widths.value, 0);
-    const float* queries = q.data() + static_cast<std::size_t>(from) * widths.key;
     const SoftmaxState state{max.data(), sum.data(), out.data()};
-    const QueryTile tile{queries, count, widths, first.data() + from, last.data() + from};
-    kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
+    const QueryTile queries = tile(from, count);
+    kernels.attend(type, queries, {k.data(), v.data()}, n_keys, state);
     const std::vector<std::int32_t> none(static_cast<std::size_t>(count), 0);
-    const QueryTile hidden{queries, count, widths, none.data(), none.data()};
+    QueryTile hidden = queries;
+    hidden.first = hidden.last = none.data();
     kernels.attend(type, hidden, {k.data(), v.data()}, n_keys, state);  // a hidden page changes nothing
-    kernels.attend(type, tile, {k.data(), v.data()}, n_keys, state);
+    kernels.attend(type, queries, {k.data(), v.data()}, n_keys, state);
     std::vector<float> merged_max(max.size(), -kInf), merged_sum(sum.size(), 0), merged(out.size(), 0);
     const SoftmaxState whole{merged_max.data(), merged_sum.data(), merged.data()};
     kernels.merge(state, count, widths.value, whole);
@@ -236,6 +252,7 @@ struct AttentionCase {
   AlignedBytes k, v;
   std::vector<float> q, keys_and_values;
   std::vector<std::int32_t> first, last;
+  std::vector<float> slopes, positions;  // of ALiBi; empty: none
 };
 
 /// One page of latents, and the queries of an AttentionCase.
@@ -306,9 +323,13 @@ void check_spoiled_latent(const Kernels& fast) {
   }
 }
 
-void check_attention_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys) {
-  CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys);
+void check_attention_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys,
+                          bool alibi) {
+  CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys, alibi);
   AttentionCase by_fast(type, widths, rows, keys, 7), by_slow(type, widths, rows, keys, 7);
+  for (AttentionCase* each : {&by_fast, &by_slow}) {
+    if (alibi) each->add_slopes();
+  }
   by_fast.fill(fast);
   by_slow.fill(kernels(Isa::kScalar));
   CHECK(std::memcmp(by_fast.k.data(), by_slow.k.data(), by_fast.k.size()) == 0);
@@ -618,7 +639,10 @@ void check_attention(const Kernels& fast) {
     for (const HeadWidths widths :
          {HeadWidths{16, 16}, {64, 64}, {80, 80}, {512, 512}, {96, 64}, {16, 144}}) {
       for (const int rows : {1, 3, 7, 48}) {
-        for (const int keys : {1, 17, 64}) check_attention_case(fast, type, widths, rows, keys);
+        for (const int keys : {1, 17, 64}) {
+          check_attention_case(fast, type, widths, rows, keys, false);
+          check_attention_case(fast, type, widths, rows, keys, true);
+        }
       }
     }
   }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/layers/alibi.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 
@@ -19,6 +20,7 @@ constexpr std::size_t kSpareRows = 2;
 struct Shape {
   std::uint32_t heads, kv_heads;
   std::uint32_t window = 0, sinks = 0;
+  double max_alibi_bias = 0;
 };
 
 /// Sequences with keys and values in f32, and rows of a step that ask for their last tokens.
@@ -34,6 +36,8 @@ struct Case {
     spec.attention_sinks = shape.sinks;
     const TinyFile file(spec);
     model = load(file.gguf(), with_attention(spec, {}));
+    attention = std::get<Attention>(model->layers()[0].mixer);
+    if (shape.max_alibi_bias > 0) attention.slopes = alibi_slopes(shape.heads, shape.max_alibi_bias);
     pool = std::make_unique<KvPool>(model->states(), KvType::kF32, 0);
     std::size_t rows = 0;
     for (const auto& [length, asked] : lengths_and_rows) rows += asked;
@@ -88,7 +92,9 @@ struct Case {
         const float* const at = kv.data() + key * width() * 2 + kv_head * 16;
         double score = 0;
         for (std::size_t d = 0; d < 16; ++d) score += static_cast<double>(q[d]) * static_cast<double>(at[d]);
-        const double weight = std::exp(score * static_cast<double>(c.attention_scale));
+        const double slope = attention.slopes.empty() ? 0 : static_cast<double>(attention.slopes[head]);
+        const double behind = static_cast<double>(ws->rows[row].position - key);
+        const double weight = std::exp(score * static_cast<double>(c.attention_scale) - slope * behind);
         sum += weight;
         for (std::size_t d = 0; d < 16; ++d) out[d] += weight * static_cast<double>(at[width() + d]);
       }
@@ -102,6 +108,7 @@ struct Case {
 
   std::mt19937 random{3};
   std::shared_ptr<const Transformer> model;
+  Attention attention;
   std::unique_ptr<KvPool> pool;
   std::unique_ptr<Workspace> ws;
   std::vector<std::unique_ptr<KvSequence>> sequences;
@@ -111,8 +118,9 @@ struct Case {
 
 TEST_CASE("Attention is its definition in every head, and writes nothing behind the last one") {
   // Groups of more than kMaxQueryRows heads are divided; the last part is smaller.
-  const Shape shapes[] = {{3, 1},         {4, 2},          {50, 1},         {100, 2},
-                          {4, 2, 100, 0}, {4, 1, 100, 64}, {2, 1, 700, 128}};
+  const Shape shapes[] = {
+      {3, 1},          {4, 2},           {50, 1},         {100, 2},         {4, 2, 100, 0},
+      {4, 1, 100, 64}, {2, 1, 700, 128}, {4, 2, 0, 0, 8}, {50, 1, 0, 0, 8}, {12, 4, 100, 64, 16}};
   const std::vector<std::pair<std::size_t, std::size_t>> steps[] = {
       {{1, 1}}, {{64, 64}, {65, 1}}, {{600, 70}, {513, 1}, {3, 3}}, {{1300, 1}}, {{1025, 1}, {1700, 1}}};
   for (const Shape& shape : shapes) {
@@ -124,8 +132,7 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
         c.ws->next_unit = 0;
         Team team(threads);
         team.run([&](const Worker& worker) {
-          attend(worker, *c.ws, c.ws->attention_plans[0], std::get<Attention>(c.model->layers()[0].mixer),
-                 c.ws->mixed);
+          attend(worker, *c.ws, c.ws->attention_plans[0], c.attention, c.ws->mixed);
         });
         const std::size_t rows = c.ws->rows.size();
         for (std::size_t r = 0; r < rows; ++r) REQUIRE(c.error(r) < 2e-5);
@@ -135,6 +142,13 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
       }
     }
   }
+}
+
+TEST_CASE("The slopes of ALiBi are those of its paper, for any number of heads") {
+  CHECK(alibi_slopes(1, 8) == std::vector<float>{0x1p-8F});
+  CHECK(alibi_slopes(4, 8) == std::vector<float>{0x1p-2F, 0x1p-4F, 0x1p-6F, 0x1p-8F});
+  CHECK(alibi_slopes(6, 8) == std::vector<float>{0x1p-2F, 0x1p-4F, 0x1p-6F, 0x1p-8F, 0x1p-1F, 0x1p-3F});
+  CHECK(alibi_slopes(2, 16) == std::vector<float>{0x1p-8F, 0x1p-16F});
 }
 
 TEST_CASE("Deep single rows are split by spans among threads, all others are not") {
