@@ -45,7 +45,9 @@ KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
   for (const TensorView& tensor : file.tensors()) {
     if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);
   }
-  use.cols = {config.hidden_size, std::size_t{config.heads} * config.head_dim, config.ffn_size};
+  use.cols = {config.hidden_size, std::size_t{config.heads} * config.head_dim, config.ffn_size,
+              config.moe.ffn_size, config.moe.shared_ffn_size};
+  std::erase(use.cols, 0);  // the model has no such part
   use.types = without_repeats(std::move(use.types));
   use.cols = without_repeats(std::move(use.cols));
   return use;
