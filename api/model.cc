@@ -83,12 +83,11 @@ Result<void> load_head(LoadedModel& model) {
     return invalid("a budget of ", budget, " logits is for a screened head, not for ",
                    transformer.exact() ? "exact arithmetic" : "the full one");
   }
-  if (!dense && needs_screen) {
-    return Error{ErrorCode::kUnsupported,
-                 sentence("\"", printable(model.info.path), "\" has an output of the kind '",
-                          name(output.kind), "', and only dense ones are screened")};
+  const std::string refusal = output.screen_refusal();
+  if (!refusal.empty() && needs_screen) {
+    return Error{ErrorCode::kUnsupported, sentence("\"", printable(model.info.path), "\" has ", refusal)};
   }
-  if (dense && model.options.head != HeadKind::kFull && !transformer.exact()) {
+  if (refusal.empty() && model.options.head != HeadKind::kFull && !transformer.exact()) {
     auto screen = read_screen(screen_path(model.info.path), output.root.weight);
     if (screen) {
       model.screen.emplace(std::move(*screen));

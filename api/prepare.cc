@@ -200,10 +200,8 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
       return invalid("\"", printable(result.path), "\" is the model itself: name another file");
     }
     const OutputWeights& output = impl.transformer->output();
-    if (output.kind != OutputKind::kDense) {
-      return Error{ErrorCode::kUnsupported,
-                   sentence("\"", printable(impl.info.path), "\" has an output of the kind '",
-                            name(output.kind), "', which needs no screen: only dense ones are screened")};
+    if (const std::string refusal = output.screen_refusal(); !refusal.empty()) {
+      return Error{ErrorCode::kUnsupported, sentence("\"", printable(impl.info.path), "\" has ", refusal)};
     }
     const PackedMatrix& matrix = output.root.weight;
     TRY(check_worth(matrix));

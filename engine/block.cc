@@ -14,6 +14,7 @@
 #include "engine/layers/products.h"
 #include "engine/layers/self_attention.h"
 #include "engine/layers/short_conv.h"
+#include "engine/layers/token_input.h"
 
 namespace partita::internal {
 namespace {
@@ -27,31 +28,44 @@ void add_scaled(Workspace& ws, float scale, std::size_t r, std::size_t first, st
   ws.model.kernels().add(y + first, last - first, ws.x.row(r) + first);
 }
 
-/// ws.x += scale * norm(ws.y), in the worker's own rows.
-void add_rows(const Worker& worker, Workspace& ws, const Norm& norm, float scale) {
+/// How rows y join the residual stream: x = after * (x + scale * norm(y)).
+struct Residual {
+  const Norm& norm;
+  float scale = 1, after = 1;
+};
+
+/// Adds ws.y to ws.x in columns [first, last) of row r, without the norm.
+void add_to_row(Workspace& ws, const Residual& how, std::size_t r, std::size_t first, std::size_t last) {
+  add_scaled(ws, how.scale, r, first, last);
+  float* x = ws.x.row(r);
+  for (std::size_t i = first; how.after != 1 && i < last; ++i) x[i] *= how.after;
+}
+
+/// Adds ws.y to ws.x, in the worker's own rows.
+void add_rows(const Worker& worker, Workspace& ws, const Residual& how) {
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
-    if (!norm.empty()) apply(ws, norm, ws.y.row(r), ws.y.row(r));
-    add_scaled(ws, scale, r, 0, ws.y.cols());
+    if (!how.norm.empty()) apply(ws, how.norm, ws.y.row(r), ws.y.row(r));
+    add_to_row(ws, how, r, 0, ws.y.cols());
   }
 }
 
-/// ws.x += scale * norm(ws.y), of which the worker has the columns that come from its panels of `linear`.
-void add_products(const Worker& worker, Workspace& ws, const Linear& linear, const Norm& norm, float scale) {
-  if (norm.empty()) {
+/// Adds ws.y to ws.x, of which the worker has the columns that come from its panels of `linear`.
+void add_products(const Worker& worker, Workspace& ws, const Linear& linear, const Residual& how) {
+  if (how.norm.empty()) {
     const auto [first, last] = own_columns(worker, ws, linear.weight);
-    for (std::size_t r = 0; r < ws.rows.size(); ++r) add_scaled(ws, scale, r, first, last);
+    for (std::size_t r = 0; r < ws.rows.size(); ++r) add_to_row(ws, how, r, first, last);
     return;
   }
   worker.wait();
-  add_rows(worker, ws, norm, scale);
+  add_rows(worker, ws, how);
 }
 
-/// ws.x += scale * norm(linear x), or without a norm ws.x += scale * linear x.
+/// Adds linear x to ws.x.
 void add_to_residual(const Worker& worker, Workspace& ws, const Linear& linear, const Activations& x,
-                     const Norm& norm, float scale) {
+                     const Residual& how) {
   multiply(worker, ws, x, {{linear, ws.y}});
-  add_products(worker, ws, linear, norm, scale);
+  add_products(worker, ws, linear, how);
 }
 
 /// The rows that the FFN reads, if not ws.x: ws.input = ws.x, in the worker's own rows.
@@ -65,24 +79,35 @@ void mix(const Worker& worker, Workspace& ws, const Norm&, const NoMixer&, bool 
   if (outputs_only && worker.index == 0) ws.keep_output_rows();
 }
 
-/// ws.x += scale * ffn_post(ffn(ffn_pre(rows))).
+/// Adds ffn(ffn_pre(rows)) to ws.x.
 void feed_forward(const Worker& worker, Workspace& ws, const Layer& layer, FloatBuffer& rows) {
+  const Residual how{layer.ffn_post, layer.residual_scale,
+                     layer.token_input.empty() ? layer.output_scale : 1};
   if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
     mix_experts(worker, ws, layer.ffn_pre, rows, *moe);
-    return add_products(worker, ws, moe->experts.front().down, layer.ffn_post, layer.residual_scale);
+    return add_products(worker, ws, moe->experts.front().down, how);
   }
   const Ffn& ffn = std::get<Ffn>(layer.ffn);
   feed(worker, ws, layer.ffn_pre, rows, ffn);
   worker.wait();
   const Activations fed = activations_of(worker, ws, ffn.down, ws.gate);
-  add_to_residual(worker, ws, ffn.down, fed, layer.ffn_post, layer.residual_scale);
+  add_to_residual(worker, ws, ffn.down, fed, how);
+}
+
+/// Adds what the layer makes of its inputs of each token to ws.x.
+void add_token_input(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
+  gate_token_input(worker, ws, layer.token_input, index);
+  worker.wait();
+  const Linear& proj = layer.token_input.proj;
+  const Activations gated = activations_of(worker, ws, proj, ws.gate);
+  add_to_residual(worker, ws, proj, gated, {layer.token_input.post, 1, layer.output_scale});
 }
 
 }  // namespace
 
 void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   const Layer& layer = ws.model.layers()[index];
-  const bool outputs_only = index + 1 == ws.model.layers().size() && ws.output_rows.size() < ws.rows.size();
+  const bool outputs_only = index >= ws.model.first_output_layer() && ws.output_rows.size() < ws.rows.size();
   std::visit([&](const auto& mixer) { mix(worker, ws, layer.pre, mixer, outputs_only); }, layer.mixer);
   if (layer.parallel) keep_input(worker, ws);
   worker.wait();
@@ -90,11 +115,14 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   if (layer.has_mixer()) {
     const Linear& out = layer.out();
     const Activations mixed = activations_of(worker, ws, out, ws.mixed);
-    add_to_residual(worker, ws, out, mixed, layer.post, layer.residual_scale);
+    add_to_residual(worker, ws, out, mixed, {layer.post, layer.residual_scale});
     worker.wait();
   }
   if (!layer.has_ffn()) return;
   feed_forward(worker, ws, layer, layer.parallel ? ws.input : ws.x);
+  worker.wait();
+  if (layer.token_input.empty()) return;
+  add_token_input(worker, ws, layer, index);
   worker.wait();
 }
 

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/layers/norm.h"
+#include "engine/layers/query_scale.h"
 #include "engine/layers/rope.h"
 #include "engine/layers/routing.h"
 
@@ -24,11 +26,12 @@ struct LayerKind {
   /// size.
   std::uint32_t sinks = 0;
   bool recurrent = false;  // a recurrence instead of attention; what is above means nothing
+  std::optional<std::size_t> kv_layer = std::nullopt;  // as Attention::kv_layer
 };
 
 /// Sizes of a layer, which differ between the layers of some families. 0: the layer has no attention, no FFN.
 struct LayerSizes {
-  std::uint32_t heads = 0, kv_heads = 0, ffn = 0;
+  std::uint32_t heads = 0, kv_heads = 0, ffn = 0, head_dim = 0;
 };
 
 /// Sizes of a mixture of experts; no experts: the model has none.
@@ -71,6 +74,7 @@ struct Config {
   std::uint32_t head_dim = 0;
   std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
   LatentSizes latent;
+  std::uint32_t token_input_width = 0;  // of what the embedding gives each layer of a token (TokenInputs)
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model
   NormKind norm = NormKind::kRms;    // of layers and the final one
@@ -81,10 +85,13 @@ struct Config {
   bool parallel = false;                        // Layer::parallel, of all layers
   float clamp = 0;                              // Attention::clamp
   float embedding_scale = 1;
-  float attention_scale = 0;  // 1 / sqrt(head_dim) in most families
-  float max_alibi_bias = 0;   // ALiBi: see alibi_slopes(); 0: none
-  float residual_scale = 1;   // of what a block adds to the residual stream
-  float logit_scale = 1;      // of the logits; multiplied into the final norm
+  float attention_scale = 0;    // 1 / sqrt(head_dim) in most families
+  float max_alibi_bias = 0;     // ALiBi: see alibi_slopes(); 0: none
+  float residual_scale = 1;     // of what a block adds to the residual stream
+  float logit_scale = 1;        // of the logits; multiplied into the final norm
+  QueryScale query_scale;       // further, of all layers
+  float attention_softcap = 0;  // > 0: scores s become attention_softcap * tanh(s / attention_softcap)
+  float logit_softcap = 0;      // the same of logits
   Gate activation;
   std::vector<Xielu> xielu;            // [layers] of Gate::xielu if the activation is that
   std::vector<LayerKind> layer_kinds;  // [layers]

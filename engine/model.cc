@@ -32,14 +32,17 @@ std::vector<T> without_repeats(std::vector<T> all) {
 
 /// What the model needs of the kernels.
 KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
-  KernelUse use;
+  KernelUse use{.heads = {}};
   use.cache = cache;
   if (const LatentSizes& latent = config.latent; latent.rank > 0) {
-    use.heads = {};
     use.types.push_back(Dtype::kF32);  // of transposed matrices
     use.latents = {HeadWidths{latent.rank + config.rope_dims, latent.rank}.padded()};
   } else {
-    use.heads = {HeadWidths{config.head_dim, config.head_dim}.padded()};
+    for (const LayerSizes& layer : config.layer_sizes) {
+      const HeadWidths widths = HeadWidths{layer.head_dim, layer.head_dim}.padded();
+      if (std::find(use.heads.begin(), use.heads.end(), widths) == use.heads.end())
+        use.heads.push_back(widths);
+    }
   }
   use.gate = config.activation;
   for (const TensorView& tensor : file.tensors()) {
@@ -90,7 +93,14 @@ class TransformerLoader {
 Result<void> TransformerLoader::load() {
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
   TRY(load_embedding(tensors_, vocab, hidden, model_.embedding_));
+  TRY(load_token_inputs(tensors_, config_, model_.token_inputs_));
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
+  model_.output_.softcap = config_.logit_softcap;
+  if (config_.logit_softcap > 0 && model_.output_.kind != OutputKind::kDense) {
+    return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() + "' has an output of the kind '" +
+                                              std::string(name(model_.output_.kind)) +
+                                              "', and only dense ones can have a soft cap of logits"};
+  }
   if (config_.learned_positions)
     TRY(tensors_.matrix("position_embd.weight", config_.context_length, hidden, model_.positions_));
   for (Norm* each : {&model_.embedding_norm_, &model_.final_norm_}) {
@@ -116,6 +126,13 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
   model_.layers_.push_back(family_.layer(reader, config_, index));
   if (reader.error()) return *reader.error();
   const auto add_state = [&](auto& mixer) {
+    if constexpr (requires { mixer.kv_layer; }) {
+      if (mixer.kv_layer) {
+        mixer.state = model_.layers_[*mixer.kv_layer].attention()->state;
+        return;
+      }
+    }
+    model_.first_output_layer_ = index;
     mixer.state = model_.states_.size();
     model_.states_.push_back(mixer.state_shape());
   };
@@ -189,7 +206,8 @@ void Transformer::embed(std::uint32_t token, std::size_t position, float* out, f
 
 std::size_t Transformer::bytes_per_token() const {
   std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
-  bytes += embedding_norm_.bytes() + final_norm_.bytes() + positions_.panel_bytes() / kPanelRows;
+  bytes += embedding_norm_.bytes() + final_norm_.bytes() + positions_.panel_bytes() / kPanelRows +
+           token_inputs_.bytes_per_token();
   for (const Layer& layer : layers_) bytes += layer.bytes_per_token();
   return bytes;
 }

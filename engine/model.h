@@ -16,6 +16,7 @@
 #include "engine/kernels/self_test.h"
 #include "engine/layers/layer.h"
 #include "engine/output.h"
+#include "engine/token_inputs.h"
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
 
@@ -54,6 +55,11 @@ class Transformer {
   /// What the mixers keep of a sequence (Attention::state and others are indices into it).
   const std::vector<StateShape>& states() const { return states_; }
 
+  /// From this layer on, no layer keeps anything of a sequence: of each step, the rows of outputs suffice.
+  std::size_t first_output_layer() const { return first_output_layer_; }
+
+  const TokenInputs& token_inputs() const { return token_inputs_; }
+
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }
 
@@ -77,6 +83,8 @@ class Transformer {
   PanelArena arena_;
   std::vector<Layer> layers_;
   std::vector<StateShape> states_;
+  std::size_t first_output_layer_ = 0;
+  TokenInputs token_inputs_;
   Embedding embedding_;
   OutputWeights output_;
   Norm embedding_norm_, final_norm_;  // the first may be empty

@@ -159,6 +159,12 @@ std::size_t OutputWeights::bytes() const {
   return bytes;
 }
 
+std::string OutputWeights::screen_refusal() const {
+  if (kind != OutputKind::kDense)
+    return "an output of the kind '" + std::string(name(kind)) + "', and only dense ones are screened";
+  return softcap > 0 ? "a soft cap of its logits, and only logits without one are screened" : "";
+}
+
 Result<void> load_output(TensorLoader& tensors, std::size_t vocab_size, std::size_t hidden_size,
                          const Embedding& embedding, OutputWeights& out) {
   auto kind = read_kind(tensors.file());

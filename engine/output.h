@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct OutputWeights {
   /// then one row per cluster, [shortlist + clusters][width]. Tree: the inner nodes, [vocab - 1][hidden].
   /// Mixture: all words, [vocab][width].
   Linear root;
+  float softcap = 0;  // dense: > 0: logits x become softcap * tanh(x / softcap)
 
   Linear projection;                   // adaptive: of the root, [width][hidden]; absent: width = hidden
   std::size_t shortlist = 0;           // adaptive: the root holds ranks [0, shortlist) itself
@@ -51,6 +53,9 @@ struct OutputWeights {
 
   Linear prior;   // mixture: [contexts][hidden]
   Linear latent;  // mixture: [contexts * width][hidden]
+
+  /// Why no screen (sampling/heads/screen.h) can be used, after "the model has"; empty: one can.
+  std::string screen_refusal() const;
 
   std::size_t bytes() const;
 };

@@ -7,6 +7,7 @@
 
 #include "engine/block.h"
 #include "engine/layers/attention.h"
+#include "engine/layers/token_input.h"
 #include "engine/workspace.h"
 #include "weights/try.h"
 
@@ -140,6 +141,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     }
   }
   worker.wait();
+  read_token_inputs(worker, ws, tokens);
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
     // One worker reads `cancel` before the layer, and all act on its value after the layer: no worker may
     // leave while the others wait for it. Two flags alternate, because the worker may read again before the

@@ -55,6 +55,7 @@ Widths widths_of(const Transformer& model) {
       raise(most.experts, moe->experts.size());
       raise(most.used, std::size_t{moe->routing.used} + moe->has_shared());
     }
+    raise(most.ffn, layer.token_input.gate.weight.rows);
     for (const Linear* linear : layer.linears()) raise(most.product, linear->weight.cols);
   }
   return most;
@@ -132,6 +133,9 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   k = FloatBuffer(max_rows, most.k);
   v = FloatBuffer(max_rows, most.v);
   mixed = FloatBuffer(max_rows, most.mixed);
+  const std::size_t token_inputs_width = std::max<std::size_t>(c.layers * model.token_inputs().width, 1);
+  token_inputs = FloatBuffer(max_rows, token_inputs_width);
+  table_rows = FloatBuffer(static_cast<std::size_t>(threads), token_inputs_width);
   gate = FloatBuffer(max_rows, most.ffn);
   up = FloatBuffer(max_rows, most.ffn);
   ones.assign(std::max({most.ffn, most.inner, most.q}), 1.0F);
@@ -161,7 +165,8 @@ bool Workspace::grow_spans(std::size_t span_rows) {
 }
 
 const AttentionPlan& Workspace::plan_of(const Attention& attention, bool outputs_only) const {
-  return *find_plan(outputs_only ? output_plans : attention_plans, attention);
+  const bool outputs = outputs_only || rows.size() == output_rows.size();
+  return *find_plan(outputs ? output_plans : attention_plans, attention);
 }
 
 void Workspace::keep_output_rows(std::size_t mixed_width) {
@@ -172,6 +177,7 @@ void Workspace::keep_output_rows(std::size_t mixed_width) {
     if (r == i) continue;
     rows[i] = rows[r];
     std::copy_n(x.row(r), x.cols(), x.row(i));
+    std::copy_n(token_inputs.row(r), token_inputs.cols(), token_inputs.row(i));
     std::copy_n(mixed.row(r, mixed_width), mixed_width, mixed.row(i, mixed_width));
     for (std::size_t base = 0; base < cos.size(); ++base) {
       std::copy_n(cos[base].row(r), cos[base].cols(), cos[base].row(i));
@@ -186,7 +192,7 @@ bool Workspace::ok() const {
   const auto good = [](const auto& all) {
     return std::all_of(all.begin(), all.end(), [](const auto& b) { return b.ok(); });
   };
-  const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up};
+  const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up, &token_inputs, &table_rows};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
          (delta.beta.cols() == 0 || delta.ok()) && (moe.own.empty() || moe.ok()) && good(cos) && good(sin) &&
          shared_activations.ok() && good(own_activations) && good(attend) && good(head_activations) &&

@@ -169,6 +169,8 @@ struct Workspace {
   FloatBuffer gate, up;               // [rows][Ffn::width()], or the gate of the mixer
   std::vector<float> ones;            // [as wide as any] for activations without a second factor
   DeltaBuffers delta;                 // empty if no layer has linear attention
+  FloatBuffer token_inputs;           // [rows][layers * TokenInputs::width]
+  FloatBuffer table_rows;             // [threads][layers * TokenInputs::width]
   MoeBuffers moe;                     // empty if no layer has experts
   std::vector<FloatBuffer> cos, sin;  // per rope base: [rows][rotated pairs of a head]
 

@@ -124,6 +124,10 @@ struct PageAttention {
     }
   }
 
+  [[gnu::noinline]] static void cap_scores(std::size_t n, float cap, float* scores) {
+    for (std::size_t i = 0; i < n; i += kWidth) V::store(scores + i, capped<V>(V::load(scores + i), cap));
+  }
+
   /// Turns the scores of one row into weights, zero outside [first, last), and updates its maximum and sum.
   /// The scales of `v` multiply the weights, not the sum. Returns the factor for the values accumulated
   /// before.
@@ -199,8 +203,11 @@ struct PageAttention {
 
   static void run(const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
     alignas(64) float s[kMaxQueryRows * kPageTokens];
-    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, vectors_of(n_keys), s);
-    if (tile.slope != nullptr) add_slopes(tile, vectors_of(n_keys), s);
+    const int vectors = vectors_of(n_keys);
+    scores(tile, page.k, page.next_k != nullptr ? page.next_k : page.k, vectors, s);
+    if (tile.slope != nullptr) add_slopes(tile, vectors, s);
+    for (int r = 0; tile.cap > 0 && r < tile.rows; ++r)
+      cap_scores(static_cast<std::size_t>(vectors) * kWidth, tile.cap, s + r * kPageTokens);
     add_values(tile, page, tile.widths.value, n_keys, s, state);
   }
 

@@ -265,6 +265,14 @@ void gate(const Gate& f, const float* g, const float* up, std::size_t n, float* 
           g, up, n, y);
     case GateFunction::kSigmoid:
       return for_lanes<V>(n, [&](auto at, auto put) { put(y, times_sigmoid<V>(at(up), at(g))); });
+    case GateFunction::kClampedSilu: {
+      const F most = V::set(kClampedLimit), least = V::set(-kClampedLimit);
+      return for_lanes<V>(n, [&](auto at, auto put) {  // min and max give the second operand if it is NaN
+        const F x = V::min(most, at(g)), factor = V::max(least, V::min(most, at(up)));
+        const F gated = times_sigmoid<V>(x, V::mul(V::set(kClampedSlope), x));
+        put(y, V::mul(gated, V::add(factor, V::set(1.0F))));
+      });
+    }
     case GateFunction::kXielu: {
       const F positive = V::set(f.xielu.positive), negative = V::set(f.xielu.negative),
               linear = V::set(f.xielu.linear);
@@ -277,6 +285,18 @@ void gate(const Gate& f, const float* g, const float* up, std::size_t n, float* 
           g, up, n, y);
     }
   }
+}
+
+/// cap tanh(x / cap) = 2 cap / (1 + e^(-2 x / cap)) - cap
+template <class V>
+[[gnu::always_inline]] inline typename V::F capped(typename V::F x, float cap) {
+  const typename V::F power = exp<V>(V::mul(x, V::set(-2.0F / cap)));
+  return V::sub(V::div(V::set(2.0F * cap), V::add(V::set(1.0F), power)), V::set(cap));
+}
+
+template <class V>
+void soft_cap(float cap, std::size_t n, float* y) {
+  for_lanes<V>(n, [&](auto at, auto put) { put(y, capped<V>(at(y), cap)); });
 }
 
 template <class V>

@@ -81,6 +81,7 @@ struct QueryTile {
   /// ALiBi: the scores of row r with key j of the page get slope[r] * (j - at[r]) more; slope: times log2(e).
   const float* slope = nullptr;  // [rows], or null: none
   const float* at = nullptr;     // [rows]: the position of the query, relative to the page
+  float cap = 0;                 // > 0: scores s become cap * tanh(s / cap), both times log2(e), as q is
 };
 inline constexpr int kMaxQueryRows = 48;
 
@@ -91,10 +92,20 @@ inline constexpr std::size_t kScanChannels = 16;
 constexpr std::size_t latent_columns(std::size_t rows) { return (rows + 15) / 16 * 16; }
 
 /// kGelu: x Phi(x), by the error function. kGeluTanh: its approximation by tanh.
-enum class GateFunction : std::uint8_t { kSilu, kGelu, kGeluTanh, kReluSquared, kSigmoid, kXielu };
-inline constexpr GateFunction kGateFunctions[] = {GateFunction::kSilu,     GateFunction::kGelu,
-                                                  GateFunction::kGeluTanh, GateFunction::kReluSquared,
-                                                  GateFunction::kSigmoid,  GateFunction::kXielu};
+enum class GateFunction : std::uint8_t {
+  kSilu,
+  kGelu,
+  kGeluTanh,
+  kReluSquared,
+  kSigmoid,
+  kXielu,
+  kClampedSilu
+};
+inline constexpr GateFunction kGateFunctions[] = {
+    GateFunction::kSilu,    GateFunction::kGelu,  GateFunction::kGeluTanh,   GateFunction::kReluSquared,
+    GateFunction::kSigmoid, GateFunction::kXielu, GateFunction::kClampedSilu};
+/// kClampedSilu (gpt-oss): g sigmoid(1.702 g) (u + 1), the gate g at most 7, u the other factor in [-7, 7].
+inline constexpr float kClampedSlope = 1.702F, kClampedLimit = 7;
 
 /// The parameters of xIELU (Huang and Schlag 2024): linear x + positive x^2 above 0, and
 /// linear x + negative (e^x - 1 - x) below.
@@ -178,7 +189,7 @@ struct Kernels {
   /// y += x
   void (*add)(const float* x, std::size_t n, float* y);
 
-  /// y = f(gate) * up; in place allowed.
+  /// y = f(gate) * up, kClampedSilu: f(gate, up); in place allowed.
   void (*gate)(const Gate& f, const float* gate, const float* up, std::size_t n, float* y);
 
   /// y = log(1 + e^x); in place allowed.
@@ -196,6 +207,8 @@ struct Kernels {
   /// += k (beta (v - S^T k))^T, y = S^T q. The bits do not depend on how tokens are divided among calls.
   /// y: [count][ld].
   void (*delta_rule)(const DeltaTokens& tokens, float* state, float* y, std::size_t ld);
+  /// y = cap * tanh(y / cap) (soft cap), cap > 0.
+  void (*soft_cap)(float cap, std::size_t n, float* y);
 
   /// Rotates x[0 .. 2 half) in half-split pairs (i, i + half) by the angles whose cos and sin are given,
   /// [half].

@@ -207,11 +207,22 @@ double gate_of(const Gate& f, double x) {
       return 1 / (1 + std::exp(-x));
     case GateFunction::kXielu:
       return xielu(f.xielu, x);
+    case GateFunction::kClampedSilu:
+      break;
   }
   return x;
 }
 
+void clamped_gate(const float* g, const float* up, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const double x = g[i] > kClampedLimit ? kClampedLimit : g[i];
+    const double factor = std::clamp(up[i], -kClampedLimit, kClampedLimit) + 1;
+    y[i] = static_cast<float>(x / (1 + std::exp(-kClampedSlope * x)) * factor);
+  }
+}
+
 void gate(const Gate& f, const float* g, const float* up, std::size_t n, float* y) {
+  if (f.function == GateFunction::kClampedSilu) return clamped_gate(g, up, n, y);
   for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(gate_of(f, g[i])) * up[i];
 }
 
@@ -241,6 +252,12 @@ void delta_rule(const DeltaTokens& x, float* state, float* y, std::size_t ld) {
       y[t * ld + c] = static_cast<float>(out);
     }
   }
+}
+
+double capped(double x, double cap) { return cap * std::tanh(x / cap); }
+
+void soft_cap(float cap, std::size_t n, float* y) {
+  for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(capped(y[i], cap));
 }
 
 void rope(float* x, const float* cos, const float* sin, std::size_t half) {
@@ -349,6 +366,7 @@ void attend_to(const QueryTile& tile, int n_keys, const SoftmaxState& state, Que
         scores[t] += static_cast<double>(query(row, d)) * key(slot, d);
       if (tile.slope != nullptr)
         scores[t] += static_cast<double>(tile.slope[r]) * (t - static_cast<double>(tile.at[r]));
+      if (tile.cap > 0) scores[t] = capped(scores[t], tile.cap);
       max = std::max(max, static_cast<float>(scores[t]));
     }
     const double factor = std::exp2(static_cast<double>(state.max[r]) - max);
@@ -464,6 +482,7 @@ constexpr Kernels scalar_table() {
                  .scan = scan,
                  .decay = decay,
                  .delta_rule = delta_rule,
+                 .soft_cap = soft_cap,
                  .rope = rope,
                  .append = append,
                  .attend = attend,

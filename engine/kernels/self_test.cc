@@ -179,13 +179,14 @@ class TestAttention {
   /// Attends to the page twice, then merges the result with itself. [kQueries][widths.value], then sums.
   std::vector<float> run(const Kernels& table, const Page& page) const {
     const std::int32_t first[kQueries] = {-1, 2, 5}, last[kQueries] = {kKeys, kKeys - 1, 9};
-    const QueryTile tile{queries_.data(), kQueries, widths_, first, last};
     State part(widths_.value), whole(widths_.value);
+    const QueryTile tile{queries_.data(), kQueries, widths_, first, last};
     const float slope[kQueries] = {0.01F, 0.25F, 0}, at[kQueries] = {kKeys + 200, kKeys, 8};
-    QueryTile sloped = tile;
+    QueryTile sloped = tile, capped = tile;
     sloped.slope = slope;
     sloped.at = at;
-    for (const QueryTile& each : {tile, sloped})
+    capped.cap = 2;
+    for (const QueryTile& each : {tile, sloped, capped})
       table.attend(type_, each, {page.k.data(), page.v.data()}, kKeys, part.view());
     for (int i = 0; i < 2; ++i) table.merge(part.view(), kQueries, widths_.value, whole.view());
     table.finish(whole.view(), kQueries, widths_.value);
@@ -312,6 +313,10 @@ std::string differing_elementwise(const Kernels& table, const Gate& gate) {
     // Sums of kSize products of three numbers.
     if (differs(kRounding * kSize * Numbers::kMax, scan)) return "scan";
   }
+  constexpr float kCap = 2;
+  if (differs(kRounding * kCap,
+              [&](const Kernels& k, std::vector<float>& y) { k.soft_cap(kCap, kSize, y.data()); }))
+    return "soft_cap";
   if (differs(kRounding * Numbers::kMax, [&](const Kernels& k, std::vector<float>& y) {
         k.rope(y.data(), w.data(), rows.data(), kSize / 2);
       })) {

@@ -42,6 +42,7 @@ constexpr Kernels make_table() {
       .scan = scan<V>,
       .decay = decay<V>,
       .delta_rule = DeltaRule<V>::run,
+      .soft_cap = soft_cap<V>,
       .rope = rope<V>,
       .append =
           [](KvType type, const float* k, const float* v, HeadWidths widths, int token, std::byte* k_page,

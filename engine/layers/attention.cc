@@ -48,6 +48,7 @@ class UnitKeys {
         layer_(attention.state),
         kv_head_(unit.kv_head),
         kv_(attention.kv),
+        chunk_(attention.chunk),
         first_(oldest_in_window(ws.rows[unit.range.row].position)),
         last_(ws.rows[unit.range.row + unit.range.tokens - 1].position + 1),
         sink_spans_(std::min(spans_of(kv_.sinks), first_ / kSpanTokens)) {}
@@ -81,7 +82,8 @@ class UnitKeys {
 
  private:
   std::size_t oldest_in_window(std::size_t position) const {
-    return kv_.window != 0 && position + 1 > kv_.window ? position + 1 - kv_.window : 0;
+    const std::size_t oldest = kv_.window != 0 && position + 1 > kv_.window ? position + 1 - kv_.window : 0;
+    return chunk_ == 0 ? oldest : std::max(oldest, position / chunk_ * chunk_);
   }
   std::size_t next_attended(std::size_t page) const {
     return page * kPageTokens < kv_.sinks ? page : std::max(page, first_ / kPageTokens);
@@ -90,6 +92,7 @@ class UnitKeys {
   const KvSequence& sequence_;
   const std::size_t layer_, kv_head_;
   const KvShape& kv_;
+  const std::size_t chunk_;
   const std::size_t first_, last_;  // keys: the oldest in the window, and the end
   const std::size_t sink_spans_;    // before the first span of the window
 };
@@ -112,7 +115,7 @@ class UnitAttention {
   void all_spans(const KvPage& after) {
     gather_queries();
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
-    clear(whole);
+    begin(whole);
     for (std::size_t i = 0; i < keys_.spans(); ++i) {
       const SoftmaxState part{scratch_.part_max, scratch_.part_sum, scratch_.part.row(0)};
       one_span(i, part, i + 1 < keys_.spans() ? keys_.page(keys_.first_page(keys_.span(i + 1))) : after);
@@ -135,6 +138,7 @@ class UnitAttention {
       limits(start);
       QueryTile tile{scratch_.q.row(0), rows(), widths(), scratch_.first, scratch_.last};
       if (!attention_.slopes.empty()) add_slopes(start, tile);
+      tile.cap = attention_.softcap * kLog2e;
       KvPage page = keys_.page(p);
       const KvPage next = following < last_page ? keys_.page(following) : after;
       page.next_k = next.k;
@@ -148,7 +152,7 @@ class UnitAttention {
   /// Merges the results of all spans, consecutive from `part` on, into the rows of the output.
   void merge_spans(const SoftmaxState& parts, std::size_t stride_rows) {
     const SoftmaxState whole{scratch_.max, scratch_.sum, scratch_.out.row(0)};
-    clear(whole);
+    begin(whole);
     for (std::size_t i = 0; i < keys_.spans(); ++i) {
       const std::size_t at = i * stride_rows;
       kernels_.merge({parts.max + at, parts.sum + at, parts.out + at * widths().value}, rows(),
@@ -164,10 +168,11 @@ class UnitAttention {
 
   /// Row t * heads + h of the tile: token t, head h of the unit.
   void gather_rows() {
-    const float scale = attention_.scale * kLog2e;
     const std::size_t width = attention_.widths.key, padded = widths().key;
     float* to = scratch_.q.row(0);
     for (std::size_t t = 0; t < unit_.range.tokens; ++t) {
+      const std::size_t position = ws_.rows[unit_.range.row + t].position;
+      const float scale = attention_.scale * kLog2e * attention_.query_scale.at(position);
       const float* from = ws_.q.row(unit_.range.row + t, attention_.q_width()) + unit_.head * width;
       for (std::size_t h = 0; h < unit_.heads; ++h, from += width, to += padded) {
         for (std::size_t i = 0; i < width; ++i) to[i] = from[i] * scale;
@@ -218,6 +223,15 @@ class UnitAttention {
   float gate_of(float x) const {
     if (!attention_.softplus_gate) return 1 / (1 + std::exp(-x));
     return std::max(x, 0.0F) + std::log1p(std::exp(-std::abs(x)));
+  }
+
+  /// Before the first key: nothing, or the learned sinks.
+  void begin(const SoftmaxState& state) {
+    clear(state);
+    for (std::size_t r = 0; !attention_.sink_logits.empty() && r < unit_.rows(); ++r) {
+      state.max[r] = attention_.sink_logits[unit_.head + r % unit_.heads] * kLog2e;
+      state.sum[r] = 1;
+    }
   }
 
   void clear(const SoftmaxState& state) {

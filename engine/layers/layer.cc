@@ -38,12 +38,13 @@ std::vector<const Linear*> Layer::linears() const {
     add(moe.shared, all);
     add(moe.shared_gate, all);
   }
+  for (const Linear* linear : {&token_input.gate, &token_input.proj}) add(*linear, all);
   return all;
 }
 
 std::vector<const Norm*> Layer::norms() const {
   std::vector<const Norm*> all = std::visit([](const auto& m) { return m.norms(); }, mixer);
-  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_post});
+  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_post, &token_input.post});
   return all;
 }
 

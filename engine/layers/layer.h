@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
 #include "engine/layers/norm.h"
+#include "engine/layers/query_scale.h"
 #include "engine/layers/routing.h"
 #include "engine/layers/short_conv.h"
 #include "engine/tensor_loader.h"
@@ -25,16 +27,23 @@ struct Attention {
   std::uint32_t heads = 0;  // of queries: a multiple of kv.heads
   HeadWidths widths = {};   // of a head
   KvShape kv;               // its widths are these, padded to whole vectors
+  std::uint32_t chunk = 0;  // > 0: tokens attend to keys of their own chunk of so many positions
   float scale = 0;          // of the scores
+  float softcap = 0;        // > 0: scaled scores s become softcap * tanh(s / softcap)
+  QueryScale query_scale;   // a further factor of the scores
   std::uint8_t rope = 0;    // index into Config::rope, or kNoRope
   Vector slopes;            // ALiBi: [heads]; a score gets slope * (key - query position) more; empty: none
   std::size_t state = 0;    // index of its state in the cache (Transformer::states)
-  Linear q, k, v;           // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]
-  float clamp = 0;          // > 0: q, k and v are limited to [-clamp, clamp]
+  /// The earlier layer whose keys and values these are: k and v are empty, the state is that of the layer.
+  std::optional<std::size_t> kv_layer;
+  Linear q, k, v;   // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]; no v: k before its norm
+  float clamp = 0;  // > 0: q, k and v are limited to [-clamp, clamp]
   Norm q_norm, k_norm;      // [widths.key], of each head, or before RoPE [q_width()], [k_width()]
+  Norm v_norm;              // [widths.value], of each head
   bool rope_first = false;  // RoPE comes before the norms of heads, not after them
   Linear gate;  // [out_width()] or [heads] rows of hidden: multiplies what attention gives; empty: none
   bool softplus_gate = false;  // by softplus(gate x), not by sigmoid(gate x)
+  Vector sink_logits;          // [heads]: each joins the softmax of its head without a value; empty: none
   Linear out;                  // [hidden][out_width()]
 
   std::size_t group() const { return heads / kv.heads; }      // query heads that share a KV head
@@ -45,7 +54,7 @@ struct Attention {
   std::size_t out_width() const { return std::size_t{heads} * widths.value; }
   StateShape state_shape() const { return kv; }
   std::vector<const Linear*> linears() const { return {&q, &k, &v, &gate, &out}; }
-  std::vector<const Norm*> norms() const { return {&q_norm, &k_norm}; }
+  std::vector<const Norm*> norms() const { return {&q_norm, &k_norm, &v_norm}; }
 };
 
 /// Multi-head latent attention (mla.h). As an Attention, all heads share one key, a latent and its rotated
@@ -148,15 +157,27 @@ struct AttentionAndMamba2 {
 /// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
 using Mixer = std::variant<NoMixer, Attention, Mla, ShortConv, Mamba, Mamba2, AttentionAndMamba2, DeltaNet>;
 
-/// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))). A layer may lack either:
-/// NoMixer, an FFN of no width.
+/// x += post(proj(activation(gate x) * input)), where input is what the embedding gives the layer of each
+/// token (TokenInputs).
+struct TokenInput {
+  Linear gate;  // [TokenInputs::width][hidden]; empty: the layer reads no input
+  Linear proj;  // [hidden][TokenInputs::width]
+  Norm post;    // [hidden]
+  Gate activation;
+  bool empty() const { return gate.weight.rows == 0; }
+};
+
+/// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))); token_input; x *= output_scale.
+/// A layer may lack each: NoMixer, an FFN of no width.
 struct Layer {
   Norm pre, post;  // [hidden]
   Mixer mixer;
   Norm ffn_pre, ffn_post;  // [hidden]
   std::variant<Ffn, Moe> ffn;
+  TokenInput token_input;
   float residual_scale = 1;  // of what mixer and FFN add
-  bool parallel = false;     // the FFN reads the same rows as the mixer
+  float output_scale = 1;
+  bool parallel = false;  // the FFN reads the same rows as the mixer
 
   bool has_mixer() const { return !std::holds_alternative<NoMixer>(mixer); }
   bool has_ffn() const {

@@ -23,8 +23,9 @@ void apply_yarn(const Yarn& yarn, double base, Rope& rope) {
     const double turns = std::log(yarn.original_context / (rotations * 2 * std::numbers::pi));
     return dim * turns / (2 * std::max(std::log(base), 1e-6));
   };
-  const double first = std::max(std::floor(pair_of(yarn.beta_fast)), 0.0);
-  const double last = std::min(std::ceil(pair_of(yarn.beta_slow)), dim - 1);
+  const double from = pair_of(yarn.beta_fast), to = pair_of(yarn.beta_slow);
+  const double first = std::max(yarn.whole_pairs ? std::floor(from) : from, 0.0);
+  const double last = std::min(yarn.whole_pairs ? std::ceil(to) : to, dim - 1);
   const double span = last > first ? last - first : 0.001;  // as the reference avoids a division by zero
   for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
     const double divided = std::clamp((static_cast<double>(i) - first) / span, 0.0, 1.0);

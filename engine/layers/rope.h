@@ -31,6 +31,7 @@ struct Yarn {
   double factor = 1;
   double original_context = 0;           // tokens
   double beta_fast = 32, beta_slow = 1;  // rotations within the original context
+  bool whole_pairs = true;  // the first and the last index of a pair between them are rounded outwards
 };
 
 /// Divides the frequency of a pair by the factor, if the pair rotates at most beta_slow times within the

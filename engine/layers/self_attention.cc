@@ -69,17 +69,31 @@ class PaddedHead {
   float copy_[kMaxHeadDim];
 };
 
+/// The value of a head of K and V, given its key before norm and RoPE, which may change after. spare:
+/// [kMaxHeadDim].
+const float* value_of(Workspace& ws, const Attention& a, std::size_t r, std::size_t head, const float* key,
+                      float* spare) {
+  const bool own = a.v.weight.rows != 0;
+  const float* value = own ? ws.v.row(r, a.v_width()) + head * a.widths.value : key;
+  if (a.v_norm.empty() && own) return value;
+  if (a.v_norm.empty()) return std::copy_n(value, a.widths.value, spare) - a.widths.value;
+  apply(ws, a.v_norm, value, spare);
+  return spare;
+}
+
 /// Appends the keys and values of all rows to the KV cache.
 void append_keys(const Worker& worker, Workspace& ws, const Attention& a) {
+  if (a.kv_layer) return;
   norm_projection(worker, ws, a, a.k_norm, ws.k);
   PaddedHead padded_key, padded_value;
+  float spare[kMaxHeadDim];
   const auto [first, last] = worker.share(ws.rows.size() * a.kv.heads);
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / a.kv.heads, head = i % a.kv.heads;
     float* key = ws.k.row(r, a.k_width()) + head * a.widths.key;
-    float* value = ws.v.row(r, a.v_width()) + head * a.widths.value;
+    limit(a.clamp, a.widths.value, ws.v.row(r, a.v_width()) + head * a.widths.value);
+    const float* value = value_of(ws, a, r, head, key, spare);
     norm_and_rope(ws, a, a.k_norm, {r, head, key});
-    limit(a.clamp, a.widths.value, value);
     const StepRow& row = ws.rows[r];
     const KvPool& pool = row.sequence->pool();
     std::byte* page = row.sequence->page(pool.class_of(a.state), row.position / kPageTokens);

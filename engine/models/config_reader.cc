@@ -37,7 +37,7 @@ void read_layer_sizes(MetadataReader& keys, bool partial_layers, Config& config)
   auto kv_heads = heads;
   if (keys.has("attention.head_count_kv"))
     kv_heads = keys.counts("attention.head_count_kv", layers, least, kMaxHeads);
-  for (std::size_t i = 0; i < layers; ++i) config.layer_sizes.push_back({heads[i], kv_heads[i], ffn[i]});
+  for (std::size_t i = 0; i < layers; ++i) config.layer_sizes.push_back({heads[i], kv_heads[i], ffn[i], 0});
   config.ffn_size = *std::max_element(ffn.begin(), ffn.end());
   config.heads = *std::max_element(heads.begin(), heads.end());
   config.kv_heads = *std::max_element(kv_heads.begin(), kv_heads.end());
@@ -53,8 +53,11 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   // A model without attention has no heads to be of any size.
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
+  for (LayerSizes& layer : config.layer_sizes) layer.head_dim = config.head_dim;
   config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
   read_latent_sizes(keys, config);
+  config.attention_softcap = keys.softcap("attn_logit_softcapping", 0);
+  config.logit_softcap = keys.softcap("final_logit_softcapping", 0);
   constexpr std::string_view kRms = "attention.layer_norm_rms_epsilon",
                              kLayer = "attention.layer_norm_epsilon";
   const bool rms = config.norm == NormKind::kRms && (keys.has(kRms) || !keys.has(kLayer));
@@ -98,11 +101,6 @@ void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
     must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
   if (!keys.flag("attention.causal", true)) {
     keys.fail(ErrorCode::kUnsupported, "attention.causal", "is false, and only causal models generate text");
-  }
-  for (const std::string_view name : {"attn_logit_softcapping", "final_logit_softcapping"}) {
-    const double cap = keys.number(name, 0, 1e6, 0);
-    if (cap != 0)
-      keys.fail(ErrorCode::kUnsupported, name, "is " + rounded_text(cap) + ", and soft caps cannot be used");
   }
 }
 

@@ -24,11 +24,14 @@ void read_qkv(LayerReader& in, const Config& c, Attention& a, RopePairs pairs) {
 Attention attention_of(const Config& c, std::size_t index) {
   const LayerKind& kind = c.layer_kinds[index];
   Attention a;
-  a.heads = c.layer_sizes[index].heads;
-  a.widths = {c.head_dim, c.head_dim};
-  a.kv = {c.layer_sizes[index].kv_heads, a.widths.padded(), kind.window, kind.sinks};
+  const LayerSizes& sizes = c.layer_sizes[index];
+  a.heads = sizes.heads;
+  a.widths = {sizes.head_dim, sizes.head_dim};
+  a.kv = {sizes.kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
   a.clamp = c.clamp;
+  a.softcap = c.attention_softcap;
+  a.query_scale = c.query_scale;
   a.rope = kind.rope;
   if (c.max_alibi_bias > 0) a.slopes = alibi_slopes(a.heads, static_cast<double>(c.max_alibi_bias));
   return a;
@@ -133,10 +136,10 @@ Layer llama_layer(LayerReader& in, const Config& c, std::size_t index, RopePairs
 }
 
 void read_local_layers(MetadataReader& in, std::uint32_t missing_period, std::uint8_t rope_of_local,
-                       std::uint8_t rope_of_global, Config& config) {
+                       std::uint8_t rope_of_global, Config& config, std::uint32_t missing_window) {
   constexpr std::string_view kPattern = "attention.sliding_window_pattern";  // a period, or one flag a layer
   constexpr std::uint32_t kMaxPeriod = 1024;
-  const std::uint32_t window = in.window();
+  const std::uint32_t window = in.window(missing_window);
   config.layer_kinds.assign(config.layers, LayerKind{0, rope_of_global});
   if (window == 0) return;
 

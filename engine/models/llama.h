@@ -55,9 +55,9 @@ void read_uniform_layers(MetadataReader& in, Config& config);
 void read_learned_positions(MetadataReader& in, Config& config);
 
 /// Local layers with a window, and global ones, as attention.sliding_window_pattern says (a flag a layer, or
-/// a period whose last layer is global). A file without a window has global layers alone. rope_of_local,
-/// rope_of_global: for LayerKind::rope.
+/// a period whose last layer is global). A file without a window has that of `missing_window`; 0: global
+/// layers alone. rope_of_local, rope_of_global: for LayerKind::rope.
 void read_local_layers(MetadataReader& in, std::uint32_t missing_period, std::uint8_t rope_of_local,
-                       std::uint8_t rope_of_global, Config& config);
+                       std::uint8_t rope_of_global, Config& config, std::uint32_t missing_window = 0);
 
 }  // namespace partita::internal

@@ -11,7 +11,8 @@ namespace partita::internal {
 namespace {
 
 constexpr std::uint32_t kMaxWindow = 1u << 24;
-constexpr double kMaxRopeFactor = 1e6;
+constexpr double kMaxRopeFactor = 1e6, kMaxRopeDivisor = 1e31;
+constexpr double kMinSoftcap = 1e-3, kMaxSoftcap = 1e6;
 
 }  // namespace
 
@@ -79,6 +80,14 @@ double MetadataReader::number(std::string_view name, double min, double max, std
   return min;
 }
 
+float MetadataReader::softcap(std::string_view name, double missing) {
+  const double cap = number(name, 0, kMaxSoftcap, missing);
+  if (cap == 0 || cap >= kMinSoftcap) return static_cast<float>(cap);
+  fail(ErrorCode::kBadFile, name,
+       "is " + rounded_text(cap) + ", and must be 0 or at least " + rounded_text(kMinSoftcap));
+  return 0;
+}
+
 bool MetadataReader::flag(std::string_view name, bool missing) {
   auto found = file_.get_bool(key(name), missing);
   if (found) return *found;
@@ -110,7 +119,9 @@ std::string_view MetadataReader::text(std::string_view name, std::string_view mi
   return missing;
 }
 
-std::uint32_t MetadataReader::window() { return count("attention.sliding_window", 0, kMaxWindow, 0); }
+std::uint32_t MetadataReader::window(std::uint32_t missing) {
+  return count("attention.sliding_window", 0, kMaxWindow, missing);
+}
 
 double MetadataReader::rope_base(std::string_view name) { return number(name, 1, kMaxRopeBase, 10000); }
 
@@ -123,17 +134,19 @@ void MetadataReader::divide_by(std::string_view name, std::vector<float>& freque
   std::vector<float> factors(frequencies.size());
   codec(tensor->dtype).dequantize(bytes->data(), factors.size(), factors.data());
   for (std::size_t i = 0; i < factors.size(); ++i) {
-    if (!(factors[i] >= 1 / kMaxRopeFactor && factors[i] <= kMaxRopeFactor)) {
+    // Pairs that do not rotate have a factor of 1e30 (Gemma 4).
+    if (!(factors[i] >= 1 / kMaxRopeFactor && factors[i] <= kMaxRopeDivisor)) {
       return fail({ErrorCode::kBadFile, "'" + file_.path() + "': " + std::string(name) + "[" +
                                             std::to_string(i) + "] is " + rounded_text(factors[i]) +
-                                            ", and must be between 1e-06 and 1e+06"});
+                                            ", and must be between 1e-06 and 1e+31"});
     }
     frequencies[i] /= factors[i];
   }
 }
 
-Yarn MetadataReader::yarn() {
+Yarn MetadataReader::yarn(bool whole_pairs) {
   Yarn yarn;
+  yarn.whole_pairs = whole_pairs;
   yarn.factor = number("rope.scaling.factor", 1 / kMaxRopeFactor, kMaxRopeFactor);
   yarn.original_context = count("rope.scaling.original_context_length", 1, kMaxContext);
   yarn.beta_fast = number("rope.scaling.yarn_beta_fast", 1 / kMaxRopeFactor, kMaxRopeFactor, yarn.beta_fast);
@@ -141,7 +154,7 @@ Yarn MetadataReader::yarn() {
   return yarn;
 }
 
-Rope MetadataReader::global_rope(std::uint32_t dims) {
+Rope MetadataReader::global_rope(std::uint32_t dims, bool whole_pairs) {
   const double base = rope_base("rope.freq_base");
   Rope rope = make_rope(base, dims);
   const std::string_view scaling = text("rope.scaling.type", "linear");
@@ -150,7 +163,7 @@ Rope MetadataReader::global_rope(std::uint32_t dims) {
     const double factor = number("rope.scaling.factor", 1 / kMaxRopeFactor, kMaxRopeFactor, old_key);
     for (float& f : rope.inverse_frequency) f = static_cast<float>(f / factor);
   } else if (scaling == "yarn") {
-    apply_yarn(yarn(), base, rope);
+    apply_yarn(yarn(whole_pairs), base, rope);
   } else if (scaling != "none" && scaling != "longrope") {
     fail(ErrorCode::kUnsupported, "rope.scaling.type",
          "is '" + std::string(scaling.substr(0, 64)) +

@@ -31,6 +31,8 @@ class MetadataReader {
   std::vector<std::uint32_t> counts(std::string_view name, std::size_t size, std::uint32_t min,
                                     std::uint32_t max, std::optional<std::uint32_t> missing = std::nullopt);
   double number(std::string_view name, double min, double max, std::optional<double> missing = std::nullopt);
+  /// A soft cap, or 0: none.
+  float softcap(std::string_view name, double missing);
   bool flag(std::string_view name, bool missing);
 
   /// The first `size` elements of an array of booleans; empty if the key is missing or a plain number.
@@ -39,16 +41,17 @@ class MetadataReader {
   /// The text of a key, or `missing`.
   std::string_view text(std::string_view name, std::string_view missing);
 
-  /// "attention.sliding_window" in tokens; 0: none.
-  std::uint32_t window();
+  /// "attention.sliding_window" in tokens, or `missing`; 0: none.
+  std::uint32_t window(std::uint32_t missing = 0);
 
   /// The base of a RoPE; 10000 if the file has none.
   double rope_base(std::string_view name);
 
   /// The RoPE of `dims` dimensions of layers without a window: "rope.freq_base", with the scaling that
   /// metadata and the tensors rope_freqs.weight or rope_factors_long.weight and rope_factors_short.weight
-  /// (LongRoPE) give. Another scaling than linear, YaRN and LongRoPE is kUnsupported.
-  Rope global_rope(std::uint32_t dims);
+  /// (LongRoPE) give. Another scaling than linear, YaRN and LongRoPE is kUnsupported. whole_pairs: as
+  /// Yarn::whole_pairs.
+  Rope global_rope(std::uint32_t dims, bool whole_pairs = true);
 
   /// Keeps the error "'{file}': {family}.{name} {rest}".
   void fail(ErrorCode code, std::string_view name, const std::string& rest);
@@ -58,7 +61,7 @@ class MetadataReader {
   std::string key(std::string_view name) const;
   /// Divides frequencies by the factors of a tensor.
   void divide_by(std::string_view name, std::vector<float>& frequencies);
-  Yarn yarn();
+  Yarn yarn(bool whole_pairs);
 
   const Gguf& file_;
   std::string_view family_;

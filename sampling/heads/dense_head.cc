@@ -16,7 +16,8 @@ class DenseScratch : public SourceScratch {
 
 class DenseSource : public LogitSource {
  public:
-  DenseSource(const PackedMatrix& matrix, const Kernels& kernels) : matrix_(matrix), kernels_(kernels) {}
+  DenseSource(const PackedMatrix& matrix, const Kernels& kernels, float softcap)
+      : matrix_(matrix), kernels_(kernels), softcap_(softcap) {}
 
   std::size_t vocab_size() const override { return matrix_.rows; }
   std::size_t hidden_size() const override { return matrix_.cols; }
@@ -34,19 +35,21 @@ class DenseSource : public LogitSource {
  private:
   const PackedMatrix& matrix_;
   const Kernels& kernels_;
+  const float softcap_;  // of the logits; 0: none
 };
 
 void DenseSource::rows(const Worker& worker, const float* hidden, std::size_t rows,
                        SourceScratch& source_scratch, const RowOutput& out) const {
   ProductScratch& products = static_cast<DenseScratch&>(source_scratch).products;
   const Activations x = products.view(hidden, rows, matrix_.cols);
-  multiply(worker, matrix_, x, kernels_, products, out);
+  multiply(worker, {matrix_, softcap_}, x, kernels_, products, out);
 }
 
 }  // namespace
 
-std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels) {
-  return make_row_head(std::make_unique<DenseSource>(matrix, kernels), kernels);
+std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels,
+                                            float softcap) {
+  return make_row_head(std::make_unique<DenseSource>(matrix, kernels, softcap), kernels);
 }
 
 }  // namespace partita::internal

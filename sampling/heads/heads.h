@@ -12,8 +12,10 @@
 
 namespace partita::internal {
 
-/// The plain LM head: one matrix, every logit (row_head.h). `matrix` must outlive it.
-std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels);
+/// The plain LM head: one matrix, every logit (row_head.h). `matrix` must outlive it. softcap: as in
+/// OutputWeights.
+std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels,
+                                            float softcap = 0);
 
 /// The head of an adaptive or class-based softmax: reads only the clusters that a question needs. Its logits
 /// are log-probabilities. Greedy, top-k, min-p and scores are bit for bit those of the full row; a draw from

@@ -7,10 +7,11 @@ void multiply_panels(const Worker& worker, const LinearView& linear, std::size_t
                      const RowOutput& out) {
   if (first >= last) return;
   kernels.matmul(linear.weight, {first, last}, x, out.logits, out.ld, scratch.of(worker));
-  if (linear.bias.empty()) return;
   const std::size_t begin = first * kPanelRows, end = std::min(last * kPanelRows, linear.weight.rows);
-  for (std::size_t r = 0; r < x.rows; ++r)
+  for (std::size_t r = 0; r < x.rows && !linear.bias.empty(); ++r)
     kernels.add(linear.bias.data() + begin, end - begin, out.logits + r * out.ld + begin);
+  for (std::size_t r = 0; r < x.rows && linear.softcap > 0; ++r)
+    kernels.soft_cap(linear.softcap, end - begin, out.logits + r * out.ld + begin);
 }
 
 void multiply(const Worker& worker, const LinearView& linear, const Activations& x, const Kernels& kernels,

@@ -55,15 +55,16 @@ struct RowOutput {
   std::size_t tiles = 0;
 };
 
-/// A linear layer, or a matrix without a bias.
+/// A linear layer, or a matrix without a bias; a soft cap of its outputs.
 struct LinearView {
   LinearView(const Linear& linear) : weight(linear.weight), bias(linear.bias) {}
-  LinearView(const PackedMatrix& matrix) : weight(matrix) {}
+  LinearView(const PackedMatrix& matrix, float cap = 0) : weight(matrix), softcap(cap) {}
   const PackedMatrix& weight;
   std::span<const float> bias;  // [rows] or empty
+  float softcap = 0;            // > 0: outputs y become softcap * tanh(y / softcap)
 };
 
-/// out.logits = W x + b. All workers call it together; x must be complete before, `out` is after.
+/// out.logits = W x + b, capped. All workers call it together; x must be complete before, `out` is after.
 void multiply(const Worker& worker, const LinearView& linear, const Activations& x, const Kernels& kernels,
               ProductScratch& scratch, const RowOutput& out);
 

@@ -2,6 +2,7 @@
 #include "engine/config.h"
 
 #include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -109,6 +110,88 @@ TEST_CASE("gemma3: five local layers to one global, two bases, only the global o
     CHECK(c.layer_kinds[i].window == (global ? 0u : 21u));
     CHECK(c.layer_kinds[i].rope == (global ? 0 : 1));
   }
+}
+
+namespace {
+
+/// The configuration of a file of a family with two layers of four heads, and further keys.
+Result<Config> config_of_family(const std::string& family, const std::function<void(GgufWriter&)>& more) {
+  GgufWriter writer;
+  writer.add("general.architecture", family)
+      .add(family + ".block_count", 2u)
+      .add(family + ".context_length", 64u)
+      .add(family + ".embedding_length", 32u)
+      .add(family + ".feed_forward_length", 48u)
+      .add(family + ".attention.head_count", 4u)
+      .add(family + ".attention.layer_norm_rms_epsilon", 1e-5F)
+      .add_tensor("token_embd.weight", Dtype::kF32, {2, 32}, std::span<const float>(std::vector<float>(64)));
+  more(writer);
+  const TinyFile file(writer);
+  return read_config(file.gguf());
+}
+
+}  // namespace
+
+TEST_CASE("gemma2: soft caps, and what old files leave out") {
+  const auto old = config_of_family("gemma2", [](GgufWriter&) {});
+  REQUIRE(old.ok());
+  CHECK(old->attention_softcap == 50);
+  CHECK(old->logit_softcap == 30);
+  CHECK(old->layer_kinds[0].window == 4096);
+  CHECK(old->layer_kinds[1].window == 0);
+  const auto without = config_of_family("gemma2", [](GgufWriter& w) {
+    w.add("gemma2.attn_logit_softcapping", 0.0F).add("gemma2.final_logit_softcapping", 8.0F);
+  });
+  REQUIRE(without.ok());
+  CHECK(without->attention_softcap == 0);
+  CHECK(without->logit_softcap == 8);
+}
+
+TEST_CASE("mistral3: a scale of queries, and a magnitude of YaRN") {
+  const auto yarn = [](GgufWriter& w) {
+    w.add("mistral3.rope.scaling.type", "yarn")
+        .add("mistral3.rope.scaling.factor", 8.0F)
+        .add("mistral3.rope.scaling.original_context_length", 16u)
+        .add("mistral3.rope.scaling.yarn_log_multiplier", 1.0F)
+        .add("mistral3.attention.temperature_scale", 0.5F);
+  };
+  const auto config = config_of_family("mistral3", yarn);
+  REQUIRE(config.ok());
+  CHECK(std::abs(config->rope[0].magnitude - 1) < 1e-6F);
+  CHECK(config->query_scale.at(15) == 1);
+  CHECK(config->query_scale.at(16) == static_cast<float>(1 + 0.5 * std::log(2.0)));
+  const auto missing = config_of_family(
+      "mistral3", [](GgufWriter& w) { w.add("mistral3.attention.temperature_scale", 0.5F); });
+  CHECK(missing.error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("gemma4: sizes of local heads, and layers that share keys and values") {
+  const auto with = [](std::uint32_t size, std::uint32_t shared, std::uint32_t inputs,
+                       const std::vector<bool>& local) {
+    return config_of_family("gemma4", [&](GgufWriter& w) {
+      w.add("gemma4.attention.sliding_window", 16u)
+          .add("gemma4.attention.sliding_window_pattern", local)
+          .add("gemma4.attention.key_length_swa", size)
+          .add("gemma4.attention.value_length_swa", size)
+          .add("gemma4.attention.shared_kv_layers", shared)
+          .add("gemma4.embedding_length_per_layer_input", inputs);
+    });
+  };
+  const auto config = with(4, 1, 12, {true, true});
+  REQUIRE(config.ok());
+  CHECK(config->layer_sizes[0].head_dim == 4);
+  CHECK(config->head_dim == 8);
+  CHECK(config->token_input_width == 12);
+  CHECK(config->attention_scale == 1);
+  CHECK_FALSE(config->layer_kinds[0].kv_layer.has_value());
+  CHECK(config->layer_kinds[1].kv_layer == 0);
+  CHECK(
+      with(4, 1, 0, {true, false}).error().message ==
+      "'tiny.gguf': gemma4.attention.shared_kv_layers is 1, and no earlier layer is of the kind of layer 1");
+  CHECK(with(4, 2, 0, {true, true}).error().code == ErrorCode::kBadFile);  // none would have its own
+  CHECK(with(5, 0, 0, {true, true}).error().code == ErrorCode::kUnsupported);
+  CHECK(with(1024, 0, 0, {true, true}).error().code == ErrorCode::kBadFile);
+  CHECK(with(4, 0, 1u << 20, {true, true}).error().code == ErrorCode::kBadFile);
 }
 
 TEST_CASE("Head counts and FFN sizes may be given layer by layer") {
@@ -338,7 +421,7 @@ TEST_CASE("Angles are divided by rope_freqs.weight, by linear factors under both
   std::vector<float> values(16, 1.0f);
   values[3] = -1;
   require_error(with_factors(values), ErrorCode::kBadFile,
-                "'tiny.gguf': rope_freqs.weight[3] is -1, and must be between 1e-06 and 1e+06");
+                "'tiny.gguf': rope_freqs.weight[3] is -1, and must be between 1e-06 and 1e+31");
   const auto wrong_shape = with_factors(std::vector<float>(8, 1.0f));
   REQUIRE_FALSE(wrong_shape.ok());
   CHECK(wrong_shape.error().message.find("rope_freqs.weight") != std::string::npos);
@@ -474,8 +557,10 @@ TEST_CASE("Unsupported features are refused by name, keys of the wrong type too"
   require_error(with("llama.rope.dimension_count", 34u), ErrorCode::kBadFile,
                 "'tiny.gguf': llama.rope.dimension_count is 34, and must be between 1 and 32");
   CHECK(with("llama.expert_count", 8u).error().code == ErrorCode::kNotFound);  // how many of them are used
-  require_error(with("llama.final_logit_softcapping", 30.0f), ErrorCode::kUnsupported,
-                "'tiny.gguf': llama.final_logit_softcapping is 30, and soft caps cannot be used");
+  require_error(with("llama.final_logit_softcapping", -30.0f), ErrorCode::kBadFile,
+                "'tiny.gguf': llama.final_logit_softcapping is -30, and must be between 0 and 1e+06");
+  require_error(with("llama.attn_logit_softcapping", 1e-4f), ErrorCode::kBadFile,
+                "'tiny.gguf': llama.attn_logit_softcapping is 0.0001, and must be 0 or at least 0.001");
   require_error(with("llama.attention.causal", false), ErrorCode::kUnsupported,
                 "'tiny.gguf': llama.attention.causal is false, and only causal models generate text");
   CHECK(with("llama.rope.scaling.type", 3u).error().code == ErrorCode::kBadFile);

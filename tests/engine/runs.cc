@@ -31,6 +31,7 @@ std::vector<float> logits_of(const Transformer& model, std::span<const float> hi
     const auto [first, last] = worker.share(head.panels());
     kernels.matmul(head, {first, last}, x, logits.data(), head.rows, scratch.data());
   });
+  if (model.output().softcap > 0) kernels.soft_cap(model.output().softcap, logits.size(), logits.data());
   return logits;
 }
 

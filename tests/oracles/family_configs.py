@@ -134,7 +134,7 @@ add("arcee", "ArceeConfig", **LLAMA)
 GEMMA = sized(head_dim=12, pad_token_id=0, tie_word_embeddings=True)
 add("gemma", "GemmaConfig", tokenizer="sentencepiece", **GEMMA, rope_parameters=rope())
 add("gemma2", "Gemma2Config", tokenizer="sentencepiece", **GEMMA, rope_parameters=rope(), sliding_window=WINDOW,
-    query_pre_attn_scalar=16, attn_logit_softcapping=4.0, final_logit_softcapping=6.0)
+    query_pre_attn_scalar=12, attn_logit_softcapping=4.0, final_logit_softcapping=6.0)
 add("gemma3_scalar_pattern", "Gemma3TextConfig", tokenizer="sentencepiece",
     **{**GEMMA, "num_hidden_layers": 3}, rope_parameters=two_ropes(), sliding_window=WINDOW, query_pre_attn_scalar=40,
     layer_types=[SLIDING, FULL, SLIDING], lacks="query_pre_attn_scalar, layer_types")

@@ -217,7 +217,8 @@ struct AttentionCase {
     std::vector<float> max(static_cast<std::size_t>(count), -kInf), sum(static_cast<std::size_t>(count), 0);
     std::vector<float> out(static_cast<std::size_t>(count) * widths.value, 0);
     const SoftmaxState state{max.data(), sum.data(), out.data()};
-    const QueryTile queries = tile(from, count);
+    QueryTile queries = tile(from, count);
+    queries.cap = cap;
     kernels.attend(type, queries, {k.data(), v.data()}, n_keys, state);
     const std::vector<std::int32_t> none(static_cast<std::size_t>(count), 0);
     QueryTile hidden = queries;
@@ -253,6 +254,7 @@ struct AttentionCase {
   std::vector<float> q, keys_and_values;
   std::vector<std::int32_t> first, last;
   std::vector<float> slopes, positions;  // of ALiBi; empty: none
+  float cap = 0;                         // of the scores
 };
 
 /// One page of latents, and the queries of an AttentionCase.
@@ -323,12 +325,13 @@ void check_spoiled_latent(const Kernels& fast) {
   }
 }
 
-void check_attention_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys,
-                          bool alibi) {
-  CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys, alibi);
+void check_attention_case(const Kernels& fast, KvType type, HeadWidths widths, int rows, int keys, bool alibi,
+                          float cap = 0) {
+  CAPTURE(static_cast<int>(type), widths.key, widths.value, rows, keys, alibi, cap);
   AttentionCase by_fast(type, widths, rows, keys, 7), by_slow(type, widths, rows, keys, 7);
   for (AttentionCase* each : {&by_fast, &by_slow}) {
     if (alibi) each->add_slopes();
+    each->cap = cap;
   }
   by_fast.fill(fast);
   by_slow.fill(kernels(Isa::kScalar));
@@ -599,6 +602,10 @@ void check_elementwise(const Kernels& fast) {
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < n; ++i) wrong += !close(a[i], b[i], 3e-7 * std::abs(b[i]));
     CHECK(wrong == 0);
+    a = x;
+    fast.soft_cap(2, n, a.data());
+    for (std::size_t i = 0; i < n; ++i) b[i] = static_cast<float>(2 * std::tanh(x[i] / 2.0));
+    compare(a, b, 1e-6);
     a = b = x;
     fast.add(w.data(), n, a.data());
     slow.add(w.data(), n, b.data());
@@ -612,6 +619,7 @@ void check_elementwise(const Kernels& fast) {
   const float extreme[] = {-1000, -100, 100, 1000, 0, kNan};
   const float ones[] = {1, 1, 1, 1, 1, 1};
   for (const GateFunction f : kGateFunctions) {
+    if (f == GateFunction::kClampedSilu) continue;
     float out[6], expected[6];
     fast.gate(f, extreme, ones, 6, out);
     slow.gate(f, extreme, ones, 6, expected);
@@ -619,6 +627,17 @@ void check_elementwise(const Kernels& fast) {
       CHECK(std::abs(out[i] - expected[i]) <= 1e-6F * std::abs(expected[i]) + 1e-30F);
     CHECK(std::isnan(out[5]));
   }
+  const float gates[] = {-1000, 8, 2, 2, 0, kNan, 1}, ups[] = {1, 1, 9, -9, 1, 1, kNan};
+  float clamped[7];
+  fast.gate(GateFunction::kClampedSilu, gates, ups, 7, clamped);
+  const auto expected = [](double g, double u) { return g / (1 + std::exp(-1.702 * g)) * (u + 1); };
+  CHECK(clamped[0] == 0);
+  CHECK(close(clamped[1], expected(7, 1), 1e-5));
+  CHECK(close(clamped[2], expected(2, 7), 1e-5));
+  CHECK(close(clamped[3], expected(2, -7), 1e-5));
+  CHECK(clamped[4] == 0);
+  CHECK(std::isnan(clamped[5]));
+  CHECK(std::isnan(clamped[6]));
   float soft[6];
   fast.softplus(extreme, 6, soft);
   CHECK(std::abs(soft[0]) < 1e-37F);
@@ -628,6 +647,10 @@ void check_elementwise(const Kernels& fast) {
   CHECK(close(soft[4], std::log(2.0F), 1e-7));
   CHECK(std::isnan(soft[5]));
   check_tails(fast);
+  float capped[] = {-kInf, -1000, 0, 1000, kInf, kNan};
+  fast.soft_cap(30, 6, capped);
+  CHECK(std::vector(capped, capped + 5) == std::vector<float>{-30, -30, 0, 30, 30});
+  CHECK(std::isnan(capped[5]));
   check_max(fast);
   check_exponentials(fast);
   check_scan(fast);
@@ -644,6 +667,7 @@ void check_attention(const Kernels& fast) {
           check_attention_case(fast, type, widths, rows, keys, true);
         }
       }
+      check_attention_case(fast, type, widths, 7, 33, false, 1.5F);
     }
   }
   for (const KvType type : {KvType::kF16, KvType::kF32}) {

@@ -14,7 +14,7 @@ inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 void check_products(const Kernels& fast);      // quantize, matmul, unpack: every type
 void check_screen(const Kernels& fast);        // screen
 void check_change_basis(const Kernels& fast);  // change_basis
-void check_elementwise(const Kernels& fast);   // rms_norm, add, gate, softplus, scan, rope, max, exp_sum
+void check_elementwise(const Kernels& fast);   // rms_norm, add ... rope, max, exp_sum
 void check_attention(const Kernels& fast);     // append, attend, merge, finish
 void check_merge(const Kernels& fast);         // merge and finish again, and NaN
 

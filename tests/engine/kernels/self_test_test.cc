@@ -119,6 +119,10 @@ const Fault kFaults[] = {
          right().delta_rule(first, state, y, ld);
        };
      }},
+    {"soft_cap",
+     [](Kernels& t) {
+       t.soft_cap = [](float cap, std::size_t n, float* y) { right().soft_cap(2 * cap, n, y); };
+     }},
     {"rope",
      [](Kernels& t) {
        t.rope = [](float* x, const float* cos, const float* sin, std::size_t half) {
@@ -147,6 +151,15 @@ const Fault kFaults[] = {
        t.attend_latent = [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
                             const SoftmaxState& state) {
          right().attend_latent(type, tile, page, n_keys - 1, state);
+       };
+     }},
+    {"attend",
+     [](Kernels& t) {
+       t.attend = [](KvType type, const QueryTile& tile, const KvPage& page, int n_keys,
+                     const SoftmaxState& state) {
+         QueryTile uncapped = tile;
+         uncapped.cap = 0;
+         right().attend(type, uncapped, page, n_keys, state);
        };
      }},
     {"attend",

@@ -75,7 +75,9 @@ struct Case {
   std::size_t width() const { return model->config().kv_heads * std::size_t{16}; }
   bool sees(std::size_t position, std::size_t key) const {
     const LayerKind& kind = model->config().layer_kinds[0];
-    return key <= position && (kind.window == 0 || position - key < kind.window || key < kind.sinks);
+    const bool chunk = attention.chunk == 0 || key / attention.chunk == position / attention.chunk;
+    const bool window = kind.window == 0 || position - key < kind.window;
+    return key <= position && ((window && chunk) || key < kind.sinks);
   }
 
   /// The largest difference from the definition.
@@ -87,6 +89,7 @@ struct Case {
       const std::size_t kv_head = head / (c.heads / c.kv_heads);
       const float* const q = ws->q.row(row) + head * 16;
       double sum = 0, out[16] = {};
+      if (!attention.sink_logits.empty()) sum = std::exp(static_cast<double>(attention.sink_logits[head]));
       for (std::size_t key = 0; key <= ws->rows[row].position; ++key) {
         if (!sees(ws->rows[row].position, key)) continue;
         const float* const at = kv.data() + key * width() * 2 + kv_head * 16;
@@ -94,7 +97,18 @@ struct Case {
         for (std::size_t d = 0; d < 16; ++d) score += static_cast<double>(q[d]) * static_cast<double>(at[d]);
         const double slope = attention.slopes.empty() ? 0 : static_cast<double>(attention.slopes[head]);
         const double behind = static_cast<double>(ws->rows[row].position - key);
-        const double weight = std::exp(score * static_cast<double>(c.attention_scale) - slope * behind);
+        score *= static_cast<double>(c.attention_scale);
+        if (attention.query_scale.slope > 0) {
+          const QueryScale& scale = attention.query_scale;
+          const double periods =
+              std::floor(static_cast<double>(ws->rows[row].position + scale.offset) / scale.period);
+          score *= 1 + static_cast<double>(scale.slope) * std::log(1 + periods);
+        }
+        if (attention.softcap > 0) {
+          const auto cap = static_cast<double>(attention.softcap);
+          score = cap * std::tanh(score / cap);
+        }
+        const double weight = std::exp(score - slope * behind);
         sum += weight;
         for (std::size_t d = 0; d < 16; ++d) out[d] += weight * static_cast<double>(at[width() + d]);
       }
@@ -106,9 +120,18 @@ struct Case {
     return worst;
   }
 
+  /// Fills ws->mixed, and compares it with the definition.
+  void check(int threads) {
+    ws->next_unit = 0;
+    Team team(threads);
+    team.run(
+        [&](const Worker& worker) { attend(worker, *ws, ws->attention_plans[0], attention, ws->mixed); });
+    for (std::size_t r = 0; r < ws->rows.size(); ++r) REQUIRE(error(r) < 2e-5);
+  }
+
   std::mt19937 random{3};
   std::shared_ptr<const Transformer> model;
-  Attention attention;
+  Attention attention;  // of layer 0; may be changed
   std::unique_ptr<KvPool> pool;
   std::unique_ptr<Workspace> ws;
   std::vector<std::unique_ptr<KvSequence>> sequences;
@@ -129,13 +152,8 @@ TEST_CASE("Attention is its definition in every head, and writes nothing behind 
         Case c(shape, threads, step);
         CAPTURE(shape.heads, shape.kv_heads, shape.window, shape.sinks, step[0].first, threads,
                 c.ws->attention_plans[0].spans);
-        c.ws->next_unit = 0;
-        Team team(threads);
-        team.run([&](const Worker& worker) {
-          attend(worker, *c.ws, c.ws->attention_plans[0], c.attention, c.ws->mixed);
-        });
+        c.check(threads);
         const std::size_t rows = c.ws->rows.size();
-        for (std::size_t r = 0; r < rows; ++r) REQUIRE(c.error(r) < 2e-5);
         for (std::size_t r = rows; r < rows + kSpareRows; ++r) {
           for (std::size_t i = 0; i < c.ws->mixed.cols(); ++i) REQUIRE(c.ws->mixed.row(r)[i] == kCanary);
         }
@@ -149,6 +167,33 @@ TEST_CASE("The slopes of ALiBi are those of its paper, for any number of heads")
   CHECK(alibi_slopes(4, 8) == std::vector<float>{0x1p-2F, 0x1p-4F, 0x1p-6F, 0x1p-8F});
   CHECK(alibi_slopes(6, 8) == std::vector<float>{0x1p-2F, 0x1p-4F, 0x1p-6F, 0x1p-8F, 0x1p-1F, 0x1p-3F});
   CHECK(alibi_slopes(2, 16) == std::vector<float>{0x1p-8F, 0x1p-16F});
+}
+
+TEST_CASE("Soft caps, learned sinks, chunks and a scale of queries are their definitions") {
+  const std::vector<std::pair<std::size_t, std::size_t>> steps[] = {
+      {{1, 1}}, {{600, 70}, {513, 1}, {3, 3}}, {{1300, 1}}, {{769, 3}}};
+  for (const Shape& shape : {Shape{4, 2}, {4, 1, 700, 64}, {100, 2}}) {
+    for (const auto& step : steps) {
+      for (const int threads : {1, 3}) {
+        Case c(shape, threads, step);
+        CAPTURE(shape.heads, shape.window, step[0].first, threads);
+        for (const float cap : {0.0F, 1.5F}) {
+          c.attention.softcap = cap;
+          c.attention.chunk = 0;
+          c.check(threads);
+          c.attention.query_scale = {0.5F, 100, 1};
+          c.check(threads);
+          for (std::size_t head = 0; head < shape.heads; ++head)
+            c.attention.sink_logits.push_back(static_cast<float>(head % 7) - 2);
+          c.check(threads);
+          c.attention.chunk = 256;
+          c.check(threads);
+          c.attention.sink_logits.clear();
+          c.check(threads);
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("Deep single rows are split by spans among threads, all others are not") {

@@ -88,26 +88,6 @@ TEST_CASE("Logits are the dot products of the weights with the hidden state") {
   }
 }
 
-TEST_CASE("The bits of a row's logits do not depend on other rows, threads or the size of the scratch") {
-  constexpr std::size_t kRows = 19;
-  const std::vector<float> hidden = numbers(6, kRows * kHidden);
-  for (const Setup& s : setups()) {
-    CAPTURE(s.name);
-    const auto head = make_dense_head(s.matrix, *s.kernels);
-    const std::vector<float> together = logits_of(*head, hidden, 1, 16);
-    for (const int threads : {1, 2}) {
-      for (const std::size_t max_rows : {1U, 5U, 512U}) {
-        REQUIRE(same_bits(logits_of(*head, hidden, threads, max_rows), together));
-      }
-    }
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const std::vector<float> own(hidden.begin() + static_cast<std::ptrdiff_t>(r * kHidden),
-                                   hidden.begin() + static_cast<std::ptrdiff_t>((r + 1) * kHidden));
-      REQUIRE(same_bits(logits_of(*head, own, 1, 1), std::span(together).subspan(r * kVocab, kVocab)));
-    }
-  }
-}
-
 /// Questions of every kind, and the data that they point to.
 struct MixedBatch {
   std::vector<float> hidden;
@@ -144,6 +124,54 @@ std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question
   REQUIRE(scratch != nullptr);
   head.answer(questions, *scratch, answers);
   return answers;
+}
+
+TEST_CASE("A soft cap bounds the logits, and answers are those of the capped row") {
+  constexpr float kCap = 1.5F;
+  const MixedBatch batch(5);
+  for (const Setup& s : setups()) {
+    CAPTURE(s.name);
+    const auto head = make_dense_head(s.matrix, *s.kernels, kCap);
+    const std::vector<float> plain = logits_of(*make_dense_head(s.matrix, *s.kernels), batch.hidden, 1, 16);
+    const std::vector<float> logits = logits_of(*head, batch.hidden, 2, 3);
+    double most = 0, worst = 0;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      most = std::max(most, std::abs(static_cast<double>(plain[i])));
+      const double expected = kCap * std::tanh(static_cast<double>(plain[i]) / kCap);
+      worst = std::max(worst, std::abs(expected - static_cast<double>(logits[i])));
+    }
+    CHECK(most > 2 * kCap);
+    CHECK(worst < 1e-6);
+    const std::vector<Result<Answer>> answers = ask(*head, batch.questions, 2);
+    for (std::size_t r = 0; r < answers.size(); ++r) {
+      std::vector<float> logp(kVocab);
+      REQUIRE(log_softmax(std::span(logits).subspan(r * kVocab, kVocab), logp, *s.kernels));
+      REQUIRE(answers[r]);
+      for (std::size_t i = 0; i < answers[r]->score.size(); ++i)
+        CHECK(answers[r]->score[i] == logp[static_cast<std::size_t>(batch.score[i])]);
+      for (const auto& [id, logprob] : answers[r]->top) CHECK(logprob == logp[static_cast<std::size_t>(id)]);
+    }
+  }
+}
+
+TEST_CASE("The bits of a row's logits do not depend on other rows, threads or the size of the scratch") {
+  constexpr std::size_t kRows = 19;
+  const std::vector<float> hidden = numbers(6, kRows * kHidden);
+  for (const Setup& s : setups()) {
+    CAPTURE(s.name);
+    const auto head = make_dense_head(s.matrix, *s.kernels);
+    const std::vector<float> together = logits_of(*head, hidden, 1, 16);
+    for (const int threads : {1, 2}) {
+      for (const std::size_t max_rows : {1U, 5U, 512U}) {
+        REQUIRE(same_bits(logits_of(*head, hidden, threads, max_rows), together));
+      }
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const std::vector<float> own(hidden.begin() + static_cast<std::ptrdiff_t>(r * kHidden),
+                                   hidden.begin() + static_cast<std::ptrdiff_t>((r + 1) * kHidden));
+      REQUIRE(same_bits(logits_of(*head, own, 1, 1), std::span(together).subspan(r * kVocab, kVocab)));
+    }
+  }
 }
 
 TEST_CASE("Answers are those of the row's own logits") {
