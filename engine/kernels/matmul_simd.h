@@ -74,6 +74,7 @@ struct Scales {
       Kind == ScaleKind::kF16      ? 32
       : Kind == ScaleKind::kF16Min ? 64
       : Kind == ScaleKind::kSuper  ? 40
+      : Kind == ScaleKind::kE8M0   ? 16
                                    : 36;
   using F = typename V::F;
 
@@ -85,6 +86,10 @@ struct Scales {
     if constexpr (Kind == ScaleKind::kSuper) return V::mul(V::load_f16(super(g)), V::load_u8(own(g)));
     if constexpr (Kind == ScaleKind::kSuperI8)
       return V::mul(V::load_f16(super(g)), V::load_i8(own(g) + 16 * half));
+    if constexpr (Kind == ScaleKind::kE8M0) {  // 2^-127 and below are 0
+      const F exponent = V::sub(V::load_u8(base + g * 16), V::set(128.0F));
+      return V::power_of_two(V::max(V::set(-127.0F), exponent));
+    }
   }
   F minimum(std::size_t g) const {
     if constexpr (Kind == ScaleKind::kF16Min) return V::load_f16(base + g * 64 + 32);
@@ -350,6 +355,8 @@ void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
       return on_quantized(Quantized<5, ScaleKind::kSuper, 0>{});
     case Dtype::kQ6_K:
       return on_quantized(Quantized<6, ScaleKind::kSuperI8, 32>{});
+    case Dtype::kMXFP4:
+      return on_quantized(Quantized<5, ScaleKind::kE8M0, 12>{});
   }
 }
 

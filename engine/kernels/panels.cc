@@ -45,6 +45,8 @@ std::size_t scale_plane_bytes(const QuantLayout& layout, std::size_t cols) {
       return groups * 32 + supers * 64;
     case ScaleKind::kSuperI8:
       return groups * 32 + supers * 32;
+    case ScaleKind::kE8M0:
+      return groups * 16;
   }
   return 0;
 }
@@ -100,6 +102,8 @@ struct ScalePlace {
 ScalePlace scale_place(ScaleKind kind, std::size_t g) {
   const std::size_t s = g / kSuperGroups;
   switch (kind) {
+    case ScaleKind::kE8M0:
+      return {g * 16, 0};
     case ScaleKind::kF16Min:
       return {g * 64, 0};
     case ScaleKind::kSuper:
@@ -147,6 +151,10 @@ LaneScales lane_scales(const PackedMatrix& matrix, std::size_t panel, std::size_
       const float d = get_f16(scales + at.super, lane);
       return {{d * signed_byte(lane), d * signed_byte(16 + lane)}, 0};
     }
+    case ScaleKind::kE8M0: {
+      const float scale = e8m0_scale(std::to_integer<std::uint8_t>(own[lane]));
+      return {{scale, scale}, 0};
+    }
     case ScaleKind::kNone:
       break;
   }
@@ -180,6 +188,9 @@ void put_block(const QuantLayout& layout, const QuantBlock& block, std::size_t b
         put_f16(scales + at.super, lane, block.d);
         own[lane] = static_cast<std::byte>(block.sc[2 * i]);
         own[16 + lane] = static_cast<std::byte>(block.sc[2 * i + 1]);
+        break;
+      case ScaleKind::kE8M0:
+        own[lane] = static_cast<std::byte>(block.d);
         break;
       case ScaleKind::kNone:
         break;

@@ -21,6 +21,7 @@
 //     kF16:     16 f16 scales                        kF16Min: 16 f16 scales, 16 f16 minima (value = d q + m)
 //     kSuper:   16 u8 sc, 16 u8 mn; before the first of each 8 groups 16 f16 d, 16 f16 dmin
 //     kSuperI8: 2 x 16 i8 sc (a group is 16 columns); before the first of each 8 groups 16 f16 d
+//     kE8M0:    16 u8 e
 // Float panels are [cols][16] elements of the file's type.
 //
 // Activations are 16-bit integers under one float scale per row, stored in the order in which the panels

@@ -57,6 +57,11 @@ struct TestMatrix {
  private:
   void fill_quants(std::byte* at, Numbers& numbers) const {
     for (std::size_t i = 0; i < panels.quant_bytes; ++i) at[i] = static_cast<std::byte>(numbers.bits());
+    if (panels.layout.scale == ScaleKind::kE8M0) {  // 2^-11 to 2^-4
+      std::byte* const scales = at + panels.quant_bytes;
+      for (std::size_t i = 0; i < panels.scale_bytes; ++i) scales[i] = std::byte(117 + numbers.bits() % 8);
+      return;
+    }
     for (std::size_t i = 0; i < panels.scale_bytes; i += 2) {
       const auto scale = static_cast<std::uint16_t>(kMinScale + numbers.bits() % kScales);
       std::memcpy(at + panels.quant_bytes + i, &scale, 2);

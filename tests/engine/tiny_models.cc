@@ -133,7 +133,7 @@ std::vector<TinySpec> tiny_specs(Dtype dtype) { return {tiny_llama(dtype), tiny_
 const std::vector<Dtype>& all_dtypes() {
   static const std::vector<Dtype> kAll = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
                                           Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
-                                          Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
+                                          Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
   return kAll;
 }
 

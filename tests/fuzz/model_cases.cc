@@ -124,7 +124,7 @@ void add_value(const std::string& key, Input& input, GgufWriter& file) {
 void add_tensor(const TensorView& tensor, Input& input, GgufWriter& file) {
   constexpr std::array kTypes = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
                                  Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
-                                 Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
+                                 Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
   const unsigned how = input.byte();
   if (how == 255) return;  // the tensor is removed
   const Dtype type = how % 16 < kTypes.size() ? kTypes[how % 16] : tensor.dtype;

@@ -28,6 +28,10 @@ HALF_FIELDS = {
 }
 
 
+# Types whose blocks have no f16.
+WITHOUT_HALVES = [T.MXFP4]
+
+
 def hex_of(array):
     return np.ascontiguousarray(array).tobytes().hex()
 
@@ -38,12 +42,12 @@ def blocks_of(qtype, rng):
     blocks = []
     for i in range(len(HALVES)):
         block = rng.integers(0, 256, size, dtype=np.uint8)
-        for k, at in enumerate(HALF_FIELDS[qtype]):
+        for k, at in enumerate(HALF_FIELDS.get(qtype, [])):
             block[at : at + 2] = np.frombuffer(np.uint16(HALVES[(i + 3 * k) % len(HALVES)]).tobytes(), np.uint8)
         blocks.append(block)
     for fill in (0x00, 0xFF):
         block = np.full(size, fill, np.uint8)
-        for at in HALF_FIELDS[qtype]:
+        for at in HALF_FIELDS.get(qtype, []):
             block[at : at + 2] = [0x00, 0x3C]
         blocks.append(block)
     return blocks
@@ -93,6 +97,9 @@ def record_codecs():
     values = floats_to_round(rng)
     for qtype in (T.F16, T.BF16):
         record["quantize"][qtype.name] = record_quantize(qtype, [values])
+    for qtype in WITHOUT_HALVES:  # last, so that the others stay as they were
+        record["dequantize"][qtype.name] = record_dequantize(qtype, rng)
+        record["quantize"][qtype.name] = record_quantize(qtype, rows)
     (OUT / "codecs.json").write_text(json.dumps(record, indent=0) + "\n")
 
 

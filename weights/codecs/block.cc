@@ -78,7 +78,8 @@ std::uint8_t truncate_to(float value, int max) {
 }
 
 void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float* out) {
-  const float d = f16_to_f32(block.d);
+  const bool power = layout.scale == ScaleKind::kE8M0;
+  const float d = power ? e8m0_scale(static_cast<std::uint8_t>(block.d)) : f16_to_f32(block.d);
   const float m = f16_to_f32(block.m);
   for (int g = 0; g * layout.group < layout.block; ++g) {
     float scale = d;

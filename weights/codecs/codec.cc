@@ -26,6 +26,8 @@ const Codec& codec(Dtype dtype) {
       return kCodecQ5_K;
     case Dtype::kQ6_K:
       return kCodecQ6_K;
+    case Dtype::kMXFP4:
+      return kCodecMXFP4;
   }
   return kCodecF32;
 }

@@ -22,6 +22,9 @@ std::uint16_t f32_to_f16(float value);
 float bf16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_bf16(float value);
 
+/// 2^(e - 128).
+float e8m0_scale(std::uint8_t e);
+
 /// How the scale (and minimum) of a group is stored.
 enum class ScaleKind : std::uint8_t {
   kNone,     // float types: no groups
@@ -29,6 +32,7 @@ enum class ScaleKind : std::uint8_t {
   kF16Min,   // scale = d, minimum = -m, so value = d * q + m   (Q4_1, Q5_1)
   kSuper,    // scale = d * sc, minimum = dmin * mn, sc and mn six-bit (Q4_K, Q5_K)
   kSuperI8,  // scale = d * sc, sc a signed byte, no minimum    (Q6_K)
+  kE8M0,     // scale = 2^(e - 128), e a byte                   (MXFP4)
 };
 
 /// The layout that all blocks of a type share.
@@ -43,7 +47,7 @@ struct QuantLayout {
 /// A decomposed block. Sized for the largest type (256 elements, 16 groups).
 struct QuantBlock {
   std::uint8_t q[256];       // element i of the block, 0 <= q < 2^bits (Q8_0: the signed byte + 128)
-  std::uint16_t d = 0;       // f16 bits
+  std::uint16_t d = 0;       // f16 bits; kE8M0: e
   std::uint16_t m = 0;       // f16 bits: Q4_1, Q5_1's m; Q4_K, Q5_K's dmin; else 0
   std::int8_t sc[16] = {};   // per group: kSuper 0..63, kSuperI8 -128..127
   std::uint8_t mn[16] = {};  // per group: kSuper 0..63
@@ -69,6 +73,7 @@ struct Codec {
 extern const Codec kCodecF32, kCodecF16, kCodecBF16;
 extern const Codec kCodecQ4_0, kCodecQ4_1, kCodecQ5_0, kCodecQ5_1, kCodecQ8_0;
 extern const Codec kCodecQ4_K, kCodecQ5_K, kCodecQ6_K;
+extern const Codec kCodecMXFP4;
 
 /// The codec of a type; there is one for every Dtype.
 const Codec& codec(Dtype dtype);

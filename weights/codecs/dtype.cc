@@ -26,6 +26,7 @@ constexpr Row kRows[] = {
     {Dtype::kQ4_K, "Q4_K", 256, 2 + 2 + 12 + 128},
     {Dtype::kQ5_K, "Q5_K", 256, 2 + 2 + 12 + 32 + 128},
     {Dtype::kQ6_K, "Q6_K", 256, 128 + 64 + 16 + 2},
+    {Dtype::kMXFP4, "MXFP4", 32, 1 + 16},
 };
 
 /// ggml's names of the types without a codec here, by number; empty if ggml has no such type.
@@ -51,7 +52,6 @@ constexpr std::array<std::string_view, kGgmlTypes> kGgmlNames = [] {
   names[29] = "IQ1_M";
   names[34] = "TQ1_0";
   names[35] = "TQ2_0";
-  names[39] = "MXFP4";
   names[40] = "NVFP4";
   return names;
 }();

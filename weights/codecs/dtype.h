@@ -22,6 +22,7 @@ enum class Dtype : std::uint32_t {
   kQ5_K = 13,
   kQ6_K = 14,
   kBF16 = 30,
+  kMXFP4 = 39,
 };
 
 /// The Dtype with this GGUF number, if Partita has a codec for it.

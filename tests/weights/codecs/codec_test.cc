@@ -21,10 +21,12 @@ using partita::internal::test::Bytes;
 
 namespace {
 
-constexpr Dtype kAll[] = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0,
-                          Dtype::kQ5_1, Dtype::kQ8_0, Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
+constexpr Dtype kAll[] = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
+                          Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
+                          Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
 constexpr Dtype kReadOnly[] = {Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
-constexpr Dtype kWritable[] = {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0};
+constexpr Dtype kWritable[] = {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0,
+                               Dtype::kQ5_1, Dtype::kQ8_0, Dtype::kMXFP4};
 
 const nlohmann::json& record() {
   static const nlohmann::json parsed = [] {
@@ -82,6 +84,8 @@ float value_of(const QuantLayout& layout, const QuantBlock& block, int i) {
       return (d * block.sc[g]) * q - m * block.mn[g];
     case ScaleKind::kSuperI8:
       return (d * block.sc[g]) * q;
+    case ScaleKind::kE8M0:
+      return std::ldexp(q, block.d - 128);
     case ScaleKind::kNone:
       break;
   }
@@ -101,7 +105,7 @@ TEST_CASE("there is a codec for every type, and it matches the table row") {
     CHECK((format.decompose == nullptr) == (format.layout.scale == ScaleKind::kNone));
   }
   for (const Dtype dtype : kReadOnly) CHECK(codec(dtype).quantize == nullptr);
-  for (const std::uint32_t number : {4u, 5u, 9u, 10u, 11u, 15u, 24u, 29u, 31u, 39u, 0xffffffffu}) {
+  for (const std::uint32_t number : {4u, 5u, 9u, 10u, 11u, 15u, 24u, 29u, 31u, 40u, 0xffffffffu}) {
     CHECK_FALSE(dtype_from_gguf(number).has_value());
   }
 }

@@ -271,7 +271,7 @@ TEST_CASE("names, types and offsets of tensors are checked") {
       "the shape of tensor 'a long enough name for it' needs 8 bytes from byte 61, and the file ends at "
       "byte 64");
   const std::string supported =
-      ", and the supported types are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16; "
+      ", and the supported types are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16, MXFP4; "
       "download the "
       "model in one of these";
   const auto check_type = [&](std::uint32_t type, const std::string& type_name) {
