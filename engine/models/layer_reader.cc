@@ -30,6 +30,13 @@ std::vector<std::uint32_t> rows_of_alternate_blocks(std::size_t rows, std::size_
   return map;
 }
 
+/// The lengths of a shape that are not 1.
+std::vector<std::uint64_t> without_ones(std::span<const std::uint64_t> shape) {
+  std::vector<std::uint64_t> lengths(shape.begin(), shape.end());
+  std::erase(lengths, std::uint64_t{1});
+  return lengths;
+}
+
 }  // namespace
 
 Vector LayerReader::optional_vector(std::string_view tensor, std::size_t size) {
@@ -79,8 +86,12 @@ bool LayerReader::has(std::string_view name, std::size_t rows) const {
 Vector LayerReader::values(std::string_view name, std::initializer_list<std::uint64_t> shape) {
   Vector all;
   if (error_) return all;
-  if (auto read = tensors_.values(prefix_ + std::string(name), {shape.begin(), shape.size()}, all); !read)
-    error_ = read.error();
+  const std::string full_name = prefix_ + std::string(name);
+  std::vector<std::uint64_t> in_file(shape);
+  const TensorView* tensor = tensors_.file().find_tensor(full_name);
+  if (tensor != nullptr && without_ones(tensor->shape) == without_ones(in_file))
+    in_file.assign(tensor->shape.begin(), tensor->shape.end());
+  if (auto read = tensors_.values(full_name, in_file, all); !read) error_ = read.error();
   return all;
 }
 

@@ -51,6 +51,7 @@ class LayerReader {
   bool has(std::string_view name, std::size_t rows) const;
 
   /// All elements of "blk.{index}.{name}", whose name has no suffix of its own here, in float.
+  /// Lengths of 1 in the shape may differ.
   Vector values(std::string_view name, std::initializer_list<std::uint64_t> shape);
 
   /// A depthwise convolution, [columns][taps] in the file, with its bias if the file has one.

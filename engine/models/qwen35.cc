@@ -81,8 +81,7 @@ DeltaNet delta_net(LayerReader& in, const Config& c, bool grouped) {
   net.q_conv = conv_of(conv, 0, key);
   net.k_conv = conv_of(conv, key, key);
   net.v_conv = conv_of(conv, 2 * key, value);
-  net.q_norm = unit_norm(net.widths.key, 1 / std::sqrt(static_cast<float>(net.widths.key)));
-  net.k_norm = unit_norm(net.widths.key, 1);
+  set_unit_norms(net);
   net.decay_rate = in.values("ssm_a", {net.heads});
   net.decay_bias = in.values("ssm_dt.bias", {net.heads});
   net.norm = in.rms("ssm_norm", net.widths.value);
@@ -110,6 +109,11 @@ Moe mixture(LayerReader& in, const Config& c) {
 }
 
 }  // namespace
+
+void set_unit_norms(DeltaNet& net) {
+  net.q_norm = unit_norm(net.widths.key, 1 / std::sqrt(static_cast<float>(net.widths.key)));
+  net.k_norm = unit_norm(net.widths.key, 1);
+}
 
 void read_delta_hybrid(MetadataReader& in, Config& config) {
   constexpr std::uint32_t kInterval = 4;

@@ -10,6 +10,9 @@
 
 namespace partita::internal {
 
+/// q_norm and k_norm of linear attention: L2 norms, and scores over the root of a key's width.
+void set_unit_norms(DeltaNet& net);
+
 /// Sizes of linear attention, and which layers have it: attention.recurrent_layers, or all but each
 /// full_attention_interval-th.
 void read_delta_hybrid(MetadataReader& in, Config& config);
