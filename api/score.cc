@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "api/serving/session.h"
+#include "api/trace_nan.h"
 #include "engine/kernels/parallel.h"
 #include "sampling/softmax/softmax.h"
 #include "weights/catch_all.h"
@@ -91,7 +92,11 @@ class Scorer {
     session_->model->head->answer(questions, *scratch_, answers);
     for (std::size_t r = 0; r < rows; ++r) {
       const std::size_t at = first + r + 1;
-      if (!answers[r]) return at_place(answers[r].error(), "token ", at, " of the text");
+      if (!answers[r]) {
+        const Error error = traced(*session_->model, answers[r].error(), questions[r].hidden,
+                                   std::span(score.ids).first(at), at, session_->cancelled());
+        return at_place(error, "token ", at, " of the text");
+      }
       score.logprobs[at] = answers[r]->score[0];
       score.top1[at] = answers[r]->top[0].first;
       score.ranks[at] = answers[r]->rank[0];
@@ -124,7 +129,11 @@ void summarise(Score& score) {
 /// Rows of logits, [rows][vocab], with the log-partition of each.
 class LogitRows {
  public:
-  explicit LogitRows(const LoadedModel& model) : model_(&model), scratch_(model.head_scratch(kHeadRows)) {}
+  LogitRows(Session::Impl& session, std::span<const TokenId> ids)
+      : session_(&session),
+        model_(session.model.get()),
+        ids_(ids),
+        scratch_(model_->head_scratch(kHeadRows)) {}
 
   Result<void> fill(const float* hidden, std::size_t rows, std::size_t first) {
     const std::size_t width = model_->head->vocab_size();
@@ -133,7 +142,11 @@ class LogitRows {
     model_->head->logits(hidden, rows, *scratch_, logits_.data());
     for (std::size_t r = 0; r < rows; ++r) {
       auto partition = log_partition(row(r), model_->transformer->kernels());
-      if (!partition) return at_place(partition.error(), "token ", first + r, " of the text");
+      if (!partition) {
+        const Error error = traced(*model_, partition.error(), hidden + r * model_->info.hidden_size,
+                                   ids_.first(first + r + 1), ids_.size(), session_->cancelled());
+        return at_place(error, "token ", first + r, " of the text");
+      }
       partitions_[r] = *partition;
     }
     return {};
@@ -146,7 +159,9 @@ class LogitRows {
   double log_sum_exp(std::size_t r) const { return partitions_[r].log_sum_exp; }
 
  private:
+  Session::Impl* session_;
   const LoadedModel* model_;
+  std::span<const TokenId> ids_;
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<float> logits_;
   std::vector<LogPartition> partitions_;
@@ -206,7 +221,7 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     std::vector<RowDivergence> rows_apart(kHeadRows);
     std::size_t same_top = 0;
     Scorer scorer(*impl_);
-    LogitRows my_logits(mine), their_logits(theirs);
+    LogitRows my_logits(*impl_, ids), their_logits(*reference.impl_, ids);
     Reader their_reader(*reference.impl_, ids.size());
     const float* their_hidden = nullptr;
     auto done = visit_positions(

@@ -15,6 +15,7 @@
 #include "engine/layers/self_attention.h"
 #include "engine/layers/short_conv.h"
 #include "engine/layers/token_input.h"
+#include "engine/number_watch.h"
 
 namespace partita::internal {
 namespace {
@@ -85,11 +86,13 @@ void feed_forward(const Worker& worker, Workspace& ws, const Layer& layer, Float
                      layer.token_input.empty() ? layer.output_scale : 1};
   if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
     mix_experts(worker, ws, layer.ffn_pre, rows, *moe);
+    look(worker, ws, "the experts", ws.y, ws.y.cols());
     return add_products(worker, ws, moe->experts.front().down, how);
   }
   const Ffn& ffn = std::get<Ffn>(layer.ffn);
   feed(worker, ws, layer.ffn_pre, rows, ffn);
   worker.wait();
+  look(worker, ws, "the activation of the FFN", ws.gate, ffn.width());
   const Activations fed = activations_of(worker, ws, ffn.down, ws.gate);
   add_to_residual(worker, ws, ffn.down, fed, how);
 }
@@ -114,6 +117,7 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   if (ws.rows.empty()) return;  // the last layer of a step without outputs
   if (layer.has_mixer()) {
     const Linear& out = layer.out();
+    look(worker, ws, layer.mixing(), ws.mixed, out.weight.cols);
     const Activations mixed = activations_of(worker, ws, out, ws.mixed);
     add_to_residual(worker, ws, out, mixed, {layer.post, layer.residual_scale});
     worker.wait();

@@ -8,6 +8,7 @@
 #include "engine/block.h"
 #include "engine/layers/attention.h"
 #include "engine/layers/token_input.h"
+#include "engine/number_watch.h"
 #include "engine/workspace.h"
 #include "weights/try.h"
 
@@ -141,6 +142,8 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     }
   }
   worker.wait();
+  if (ws.watch != nullptr) ws.watch->enter(worker, NumberWatch::kNoLayer);
+  look(worker, ws, "the embedding", ws.x, ws.x.cols());
   read_token_inputs(worker, ws, tokens);
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
     // One worker reads `cancel` before the layer, and all act on its value after the layer: no worker may
@@ -149,7 +152,9 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     std::atomic<bool>& stop = ws.stop[layer % 2];
     if (cancel != nullptr && worker.index == 0)
       stop.store(cancel->load(std::memory_order_relaxed), std::memory_order_relaxed);
+    if (ws.watch != nullptr) ws.watch->enter(worker, layer);
     run_block(worker, ws, layer);
+    look(worker, ws, "the residual stream", ws.x, ws.x.cols());
     if (stop.load(std::memory_order_relaxed)) return;
   }
   const auto [from, to] = worker.share(wanted.size());
@@ -160,6 +165,9 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     model->final_norm().apply(model->kernels(), ws.x.row(static_cast<std::size_t>(row)),
                               hidden + i * c.hidden_size);
   }
+  if (ws.watch == nullptr) return;
+  ws.watch->enter(worker, NumberWatch::kNoLayer);
+  ws.watch->look(worker, ws, "the norm output_norm", hidden, wanted.size(), c.hidden_size);
 }
 
 Engine::Engine(std::shared_ptr<const Transformer> model, int threads, std::size_t max_rows,
@@ -176,6 +184,8 @@ Engine::Engine(std::shared_ptr<const Transformer> model, int threads, std::size_
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
+
+void Engine::watch(NumberWatch* watch) { impl_->ws.watch = watch; }
 
 bool Engine::roles_differ() const { return impl_->ws.tiles != nullptr; }
 

@@ -30,6 +30,8 @@ struct Chunk {
   std::size_t outputs = 0;
 };
 
+class NumberWatch;
+
 /// Buffers for steps of up to max_rows rows with one model. The buffers are reused, so that a step allocates
 /// next to nothing. Not thread-safe; several engines may share a Transformer.
 class Engine {
@@ -51,6 +53,9 @@ class Engine {
   /// kOutOfMemory from the cache, kUnsupported if oneDNN fails, kCancelled if *cancel is true (checked before
   /// every layer). After an error the length of every sequence is unchanged.
   Result<void> step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel = nullptr);
+
+  /// Lets `watch` look at every result of later steps; null: nothing does. It must outlive them.
+  void watch(NumberWatch* watch);
 
  private:
   struct Impl;

@@ -109,6 +109,7 @@ Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std:
     auto matrix = allocate_panels(tensor->dtype, rows, cols, arena_);
     if (!matrix) return matrix.error();
     out[i]->weight = *std::move(matrix);
+    out[i]->name = name;
     list.push_back({&out[i]->weight, tensor->bytes.subspan(i * slice, slice), {}, slice / rows});
   }
   if (file_.has_tensor(name + ".bias")) {
@@ -144,6 +145,7 @@ Result<void> TensorLoader::bias(const MatrixSource& source, Vector& out) {
 
 Result<Packing> TensorLoader::prepare_linear(MatrixSource source, Linear& out) {
   const std::string name = std::move(source.name);
+  out.name = name;
   source.name = name + ".bias";
   if (file_.has_tensor(source.name)) {
     TRY(bias(source, out.bias));

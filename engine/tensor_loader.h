@@ -22,6 +22,7 @@ using Vector = std::vector<float>;
 struct Linear {
   PackedMatrix weight;  // [rows][cols]; rows == 0: absent
   Vector bias;          // [rows] or empty
+  std::string name;     // of the tensor, without ".weight"
   std::size_t bytes() const { return weight.bytes() + bias.size() * sizeof(float); }
 };
 

@@ -125,6 +125,10 @@ Command add_command(Command program, Common& common, const std::string& name, un
                   "compute N logits a token, estimate the others; needs a screen")
       .positive()
       .hide_unless(uses(kEngine));
+  command
+      .add_flag("--trace-nan", common.trace_nan,
+                "where logits are NaN, find the layer and the operation in which that began")
+      .hide_unless(uses(kEngine));
 
   command.heading(Heading::kPrompt);
   command.add_flag("--no-special", common.no_special, "text that looks like a special token stays text")
@@ -266,6 +270,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
                  : common.head == "screened" ? partita::HeadKind::kScreened
                                              : partita::HeadKind::kAuto;
   options.head_budget = common.head_budget;
+  options.trace_nan = common.trace_nan;
   options.text_only = text_only;
   options.progress = [&](float fraction) {
     progress.update(fraction);

@@ -33,6 +33,7 @@ struct Common {
   std::size_t attention_sinks = partita::OpenOptions().attention_sinks;
   std::string head = "auto";
   std::size_t head_budget = 0;  // 0: none
+  bool trace_nan = false;
 
   bool shows_statistics() const { return !quiet; }
   bool shows_progress() const;  // stderr is a terminal, and --quiet is not given

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "api/search/search.h"
+#include "api/trace_nan.h"
 #include "sampling/search/beams.h"
 #include "sampling/search/continuations.h"
 #include "weights/try.h"
@@ -131,7 +132,7 @@ class Driver {
     }
     run_.model().head->answer(questions_, *scratch_, answers_);
     for (std::size_t i = 0; i < rows; ++i) {
-      if (!answers_[i]) return answers_[i].error();
+      if (!answers_[i]) return traced_at(i, answers_[i].error());
       likeliest_[i].clear();
       for (const auto& [id, logprob] : answers_[i]->top) likeliest_[i].push_back({id, logprob, logprob});
     }
@@ -146,18 +147,29 @@ class Driver {
       const std::size_t n = std::min(kLogitRows, rows - first);
       head.logits(hidden_.data() + first * head.hidden_size(), n, *scratch_, logits_.data());
       for (std::size_t i = first; i < first + n; ++i) {
-        const std::vector<TokenId>& ids = beams_.running()[i].ids;
-        history_.assign(run_.sequence().prompt().begin(), run_.sequence().prompt().end());
-        history_.insert(history_.end(), ids.begin(), ids.end());
+        remember(i);
         const StageContext context{
             history_, run_.sequence().prompt().size(), {}, &run_.model().transformer->kernels()};
         const auto logits = std::span<const float>(logits_).subspan((i - first) * vocabulary, vocabulary);
         auto found = likeliest_after(run_.sequence().chain(), logits, context, &states_[i], beams_.wanted(),
                                      continuation_scratch_, likeliest_[i]);
-        if (!found) return found;
+        if (!found) return traced_at(i, found.error());
       }
     }
     return {};
+  }
+
+  /// history_ = the ids of the prompt and of a beam.
+  void remember(std::size_t beam) {
+    const std::vector<TokenId>& ids = beams_.running()[beam].ids;
+    history_.assign(run_.sequence().prompt().begin(), run_.sequence().prompt().end());
+    history_.insert(history_.end(), ids.begin(), ids.end());
+  }
+
+  Error traced_at(std::size_t beam, const Error& error) {
+    remember(beam);
+    return traced(run_.model(), error, hidden_.data() + beam * run_.model().info.hidden_size, history_,
+                  run_.sequence().prompt().size(), run_.session.cancelled());
   }
 
   Result<std::vector<Hypothesis>> answers() const {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "api/search/search.h"
+#include "api/trace_nan.h"
 #include "sampling/search/contrastive.h"
 #include "weights/try.h"
 
@@ -44,7 +45,13 @@ class Driver {
     question.hidden = hidden_.data();
     question.top = static_cast<int>(k_);
     run_.model().head->answer({&question, 1}, *scratch_, {&answer_, 1});
-    if (!answer_) return answer_.error();
+    if (!answer_) {
+      const auto prompt = run_.sequence().prompt();
+      std::vector<TokenId> ids(prompt.begin(), prompt.end());
+      ids.insert(ids.end(), ids_.begin(), ids_.end());
+      return traced(run_.model(), answer_.error(), hidden_.data(), ids, prompt.size(),
+                    run_.session.cancelled());
+    }
     candidates_.clear();
     for (const auto& [id, logprob] : answer_->top) candidates_.push_back(id);
     return {};

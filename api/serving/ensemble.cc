@@ -8,6 +8,7 @@
 #include "api/serving/model_runtime.h"
 #include "api/serving/stream.h"
 #include "api/serving/token_source.h"
+#include "api/trace_nan.h"
 #include "sampling/heads/row_answer.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"
@@ -46,6 +47,7 @@ struct Ensemble::Impl final : TokenSource {
   Result<void> next(Sequence& sequence, Timing& timing, std::deque<Token>& tokens) override;
   Result<void> read(std::size_t member, const Sequence& sequence, Timing& timing);
   Result<Token> answer(Sequence& sequence);
+  Error explained(const Sequence& sequence, const Error& error) const;
   void report_progress(const Sequence& sequence) const;
 
   EnsemblePool pool;
@@ -96,10 +98,22 @@ Result<void> Ensemble::Impl::read(std::size_t member, const Sequence& sequence, 
   return {};
 }
 
+/// The error of a member whose numbers are not finite, with the place where that began.
+Error Ensemble::Impl::explained(const Sequence& sequence, const Error& error) const {
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    if (!pool.counts(i)) continue;
+    Error more = traced(*readers[i]->model, error, readers[i]->hidden.data(), sequence.ids(),
+                        sequence.prompt().size(), cancelled());
+    if (more.message != error.message) return more;
+  }
+  return error;
+}
+
 /// The next token, of rows that are all complete.
 Result<Token> Ensemble::Impl::answer(Sequence& sequence) {
   const Kernels& kernels = first().transformer->kernels();
-  if (auto done = pool.combine(rows, row, kernels); !done) return sequence.at_next(done.error());
+  if (auto done = pool.combine(rows, row, kernels); !done)
+    return sequence.at_next(explained(sequence, done.error()));
   auto answer =
       answer_row(sequence.question(nullptr, nullptr), LogitRow(row), LogitRow(row), kernels, candidates);
   if (!answer) return sequence.at_next(answer.error());

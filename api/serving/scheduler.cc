@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "api/clock.h"
+#include "api/trace_nan.h"
 #include "weights/catch_all.h"
 
 namespace partita::internal {
@@ -83,12 +84,13 @@ void Scheduler::ask(Sequences sequences) {
 
 /// Accepts the answers after a chunk: the next token, and one more for each draft token that was right.
 void Scheduler::accept(Sequence& sequence, const PlannedChunk& chunk, std::span<const Result<Answer>> answers,
-                       std::vector<Outcome>& outcomes) {
+                       std::vector<Outcome>& outcomes, const std::atomic<bool>* cancel) {
   for (const Result<Answer>& answer : answers) {
     if (!answer) {
       counts_.bad_rows += answer.error().code == ErrorCode::kBadNumbers ? 1 : 0;
-      outcomes.push_back(
-          {chunk.index, catch_all([&]() -> Result<Token> { return sequence.at_next(answer.error()); })});
+      outcomes.push_back({chunk.index, catch_all([&]() -> Result<Token> {
+                            return sequence.at_next(explained(sequence, answer, cancel));
+                          })});
       sequence.drop_draft();
       break;
     }
@@ -112,6 +114,17 @@ void Scheduler::accept(Sequence& sequence, const PlannedChunk& chunk, std::span<
     sequence.cache().truncate(std::min(sequence.cache().length(), sequence.ids().size() - 1));
 }
 
+/// The error of an answer, with the place where NaN began if it is known.
+Error Scheduler::explained(const Sequence& sequence, const Result<Answer>& answer,
+                           const std::atomic<bool>* cancel) const {
+  const Question& question = questions_[static_cast<std::size_t>(&answer - answers_.data())];
+  Error error =
+      traced(*model_, answer.error(), question.hidden, sequence.ids(), sequence.prompt().size(), cancel);
+  if (question.negative == nullptr || error.message != answer.error().message) return error;
+  const Sequence::Track negative = sequence.track(1);
+  return traced(*model_, error, question.negative, negative.ids, negative.prompt_size, cancel);
+}
+
 Result<void> Scheduler::compute_answers(Sequences sequences) {
   return catch_all([&]() -> Result<void> {
     ask(sequences);
@@ -132,13 +145,14 @@ void Scheduler::roll_back(Sequences sequences) {
   for (Sequence* sequence : sequences) sequence->drop_draft();
 }
 
-void Scheduler::accept_all(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes) {
+void Scheduler::accept_all(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes,
+                           const std::atomic<bool>* cancel) {
   std::span<const Result<Answer>> rest = answers_;
   for (const PlannedChunk& chunk : plan_) {
     if (!chunk.asks || chunk.track != 0) continue;
     Sequence& sequence = *sequences[chunk.index];
     const std::size_t before = sequence.ids().size();
-    accept(sequence, chunk, rest.first(chunk.outputs()), outcomes);
+    accept(sequence, chunk, rest.first(chunk.outputs()), outcomes, cancel);
     rest = rest.subspan(chunk.outputs());
     const std::size_t more = sequence.ids().size() - before;
     timing.draft_tokens += chunk.draft_tokens;
@@ -187,7 +201,7 @@ Result<void> Scheduler::step(Sequences sequences, const std::atomic<bool>* cance
     return done;
   }
   const std::size_t accepted_before = timing.accepted_tokens;
-  accept_all(sequences, timing, outcomes);
+  accept_all(sequences, timing, outcomes, cancel);
   timing.decode_tokens += timing.accepted_tokens - accepted_before;
   planner_.keep_prefixes(sequences, plan_);
   learn(sequences, seconds_since(planned));

@@ -58,9 +58,12 @@ class Scheduler {
   void ask(Sequences sequences);
   Result<void> compute_answers(Sequences sequences);
   void roll_back(Sequences sequences);
-  void accept_all(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes);
+  void accept_all(Sequences sequences, Timing& timing, std::vector<Outcome>& outcomes,
+                  const std::atomic<bool>* cancel);
   void accept(Sequence& sequence, const PlannedChunk& chunk, std::span<const Result<Answer>> answers,
-              std::vector<Outcome>& outcomes);
+              std::vector<Outcome>& outcomes, const std::atomic<bool>* cancel);
+  Error explained(const Sequence& sequence, const Result<Answer>& answer,
+                  const std::atomic<bool>* cancel) const;
   void learn(Sequences sequences, double seconds);
   void count(double seconds, Timing& timing);
 

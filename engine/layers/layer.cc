@@ -26,6 +26,12 @@ std::vector<const Linear*> Mla::linears() const {
   return all;
 }
 
+const char* Layer::mixing() const {
+  if (attention() != nullptr && !std::holds_alternative<Attention>(mixer))
+    return "attention scores or the recurrence";
+  return attention() != nullptr || std::holds_alternative<Mla>(mixer) ? "attention scores" : "the recurrence";
+}
+
 std::vector<const Linear*> Layer::linears() const {
   std::vector<const Linear*> all;
   for (const Linear* linear : std::visit([](const auto& m) { return m.linears(); }, mixer)) add(*linear, all);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -202,6 +203,8 @@ struct Layer {
         },
         mixer);
   }
+  /// What a mixer computes between its matrices, for messages.
+  const char* mixing() const;
   /// All linear layers that are there.
   std::vector<const Linear*> linears() const;
   std::vector<const Norm*> norms() const;

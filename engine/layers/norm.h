@@ -22,6 +22,7 @@ struct Norm {
   NormKind kind = NormKind::kRms;
   std::uint32_t groups = 1;  // > 1: each head has its own weights
   Vector bias = {};          // of LayerNorm: [groups][width()] or empty
+  std::string name = {};     // of the tensor, without ".weight"
 
   bool empty() const { return weight.empty(); }
   std::size_t width() const { return weight.size() / groups; }

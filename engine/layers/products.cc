@@ -1,5 +1,7 @@
 #include "engine/layers/products.h"
 
+#include "engine/number_watch.h"
+
 namespace partita::internal {
 namespace {
 
@@ -47,6 +49,9 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
     }
     if (!linear.bias.empty()) add_bias(ws, linear, from * kPanelRows, to * kPanelRows, out);
   }
+  if (ws.watch == nullptr) return;
+  for (const auto& [linear, out] : products)
+    ws.watch->look(worker, ws, "the product with " + linear.name, out.row(0), x.rows, linear.weight.rows);
 }
 
 void apply(const Workspace& ws, const Norm& norm, const float* x, float* y) {
@@ -59,8 +64,10 @@ void apply(const Workspace& ws, const Norm& norm, const float* x, float* y) {
 
 Activations normed(const Worker& worker, Workspace& ws, const Norm& norm, FloatBuffer& rows,
                    std::initializer_list<const Linear*> users) {
-  return make_activations(worker, ws, users, nullptr,
-                          [&](std::size_t r, float* out) { apply(ws, norm, rows.row(r), out); });
+  const Activations x = make_activations(
+      worker, ws, users, nullptr, [&](std::size_t r, float* out) { apply(ws, norm, rows.row(r), out); });
+  if (ws.watch != nullptr) ws.watch->look(worker, ws, "the norm " + norm.name, x.values, x.rows, x.cols);
+  return x;
 }
 
 Activations activations_of(const Worker& worker, Workspace& ws, const Linear& user, FloatBuffer& rows) {

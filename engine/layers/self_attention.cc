@@ -5,6 +5,7 @@
 
 #include "engine/layers/attention.h"
 #include "engine/layers/products.h"
+#include "engine/number_watch.h"
 
 namespace partita::internal {
 namespace {
@@ -128,12 +129,24 @@ void project_last(const Worker& worker, Workspace& ws, const Norm& pre, const At
   finish_queries(worker, ws, a);
 }
 
+/// Queries; and keys and values, which the cache may hold as f16.
+void look_at_heads(const Worker& worker, Workspace& ws, const Attention& a) {
+  constexpr float kMaxF16 = 65504;
+  const KvType type = ws.model.kv_type();
+  const float most_key = bytes_of(kv_keys(type)) == 2 ? kMaxF16 : 0,
+              most_value = bytes_of(kv_values(type)) == 2 ? kMaxF16 : 0;
+  ws.watch->look(worker, ws, "queries, after norm and RoPE", ws.q.row(0), ws.rows.size(), a.q_width());
+  ws.watch->look(worker, ws, "keys in the cache", ws.k.row(0), ws.rows.size(), a.k_width(), most_key);
+  ws.watch->look(worker, ws, "values in the cache", ws.v.row(0), ws.rows.size(), a.v_width(), most_value);
+}
+
 }  // namespace
 
 void mix(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a, bool outputs_only) {
   if (worker.index == 0) ws.next_unit = 0;
   (outputs_only ? project_last : project)(worker, ws, pre, a);
   worker.wait();
+  if (ws.watch != nullptr) look_at_heads(worker, ws, a);
   attend(worker, ws, ws.plan_of(a, outputs_only), a, ws.mixed);
 }
 

@@ -60,6 +60,7 @@ Norm LayerReader::norm(std::string_view name, std::size_t size, NormKind kind) {
 Norm LayerReader::head_norms(std::string_view name, std::size_t heads, RopePairs pairs) {
   const std::size_t size = heads * config_.head_dim;
   Norm norm{.eps = config_.norm_eps, .kind = config_.norm, .groups = static_cast<std::uint32_t>(heads)};
+  norm.name = prefix_ + std::string(name);
   if (error_) return norm;
   Vector in_file;
   const std::uint64_t shape[] = {heads, config_.head_dim};

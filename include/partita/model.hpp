@@ -61,6 +61,9 @@ struct OpenOptions {
   /// the others are its estimates. Answers may then differ: Session::score_against() and bench() measure the
   /// loss.
   std::size_t head_budget = 0;
+  /// Where logits are NaN, the error of the token names the layer and the operation in which that began:
+  /// "layer 3, attention scores". The text is then read once more, slowly; until then it costs nothing.
+  bool trace_nan = false;
   /// Called while loading with the fraction done, 0 to 1; returning false cancels.
   std::function<bool(float fraction)> progress;
 };

@@ -66,5 +66,58 @@ TEST_CASE("A NaN in any weight is an error, not an answer") {
   }
 }
 
+/// The error of the first token.
+Error first_error(const Model& model, float guidance = 1) {
+  Request request;
+  request.ids = random_tokens(20, 256, 3);
+  request.guidance_scale = guidance;
+  Session session = must(model.session());
+  Stream stream = must(session.generate(request));
+  const auto token = stream.next();
+  REQUIRE_FALSE(token.ok());
+  return token.error();
+}
+
+TEST_CASE("The error says where NaN began, or how to learn it") {
+  const SpoiledFile file("blk.1.ffn_gate.weight", 5);
+  const std::string hint = "; OpenOptions::trace_nan (--trace-nan) finds where that began";
+  const std::string place = "; it began in layer 1, the product with blk.1.ffn_gate: nan (token 0)";
+  for (const bool trace : {false, true}) {
+    CAPTURE(trace);
+    OpenOptions options;
+    options.trace_nan = trace;
+    const Model model = must(Model::open(file.path(), options));
+    const std::string ending = trace ? place : hint;
+    CHECK(first_error(model).message.starts_with("token 20 of the sequence: the logit of id 0 is nan"));
+    CHECK(first_error(model).message.ends_with(ending));
+    CHECK(first_error(model, 2).message.ends_with(ending));
+
+    Session session = must(model.session());
+    const auto ids = random_tokens(20, 256, 3);
+    CHECK(session.score(ids).error().message.ends_with(ending));
+    Session other = must(model.session());
+    CHECK(session.score_against(ids, other).error().message.ends_with(ending));
+
+    Request request;
+    request.ids = ids;
+    Search beams;
+    beams.beams = 2;
+    CHECK(session.search(request, beams).error().message.ends_with(ending));
+  }
+}
+
+TEST_CASE("NaN of the LM head is told from NaN of the layers") {
+  // The embedding is the head too; this row is of an id that is not read.
+  const auto ids = random_tokens(20, 256, 3);
+  std::size_t unread = 0;
+  while (std::find(ids.begin(), ids.end(), static_cast<TokenId>(unread)) != ids.end()) ++unread;
+  const SpoiledFile file("token_embd.weight", unread * testing::ChatFile().spec.hidden);
+  OpenOptions options;
+  options.trace_nan = true;
+  CHECK(first_error(must(Model::open(file.path(), options))).message.ends_with("; it began in the LM head"));
+  options.trace_nan = false;
+  CHECK(first_error(must(Model::open(file.path(), options))).message.ends_with("-inf where masked"));
+}
+
 }  // namespace
 }  // namespace partita::internal::testing

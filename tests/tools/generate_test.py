@@ -27,7 +27,8 @@ from program import (
 )
 
 # The common options that --help-all of each command shows, besides --model and --quiet; it accepts the others too.
-ENGINE = {"--threads", "--exact", "--cache", "--attention-window", "--attention-sinks", "--head", "--verbose"}
+ENGINE = {"--threads", "--exact", "--cache", "--attention-window", "--attention-sinks", "--head", "--trace-nan",
+          "--verbose"}
 COMMANDS = {
     "generate": ENGINE | {"--json", "--no-special", "--seed"},
     "chat": ENGINE | {"--seed"},

@@ -10,7 +10,7 @@ from program import FRANCE, PROGRAM, SOURCE, ProgramTest, main, read_until, run,
 
 COMMON = {"--model", "--quiet", "--help", "--help-all"}
 ENGINE = {"--threads", "--exact", "--cache", "--cache-bytes", "--attention-window", "--attention-sinks", "--head",
-          "--head-budget", "--verbose"}
+          "--head-budget", "--trace-nan", "--verbose"}
 SAMPLING = {"--" + name for name in """
     logit-bias repeat-penalty penalty-last-n presence-penalty frequency-penalty no-repeat-ngram-size dry-multiplier
     dry-base dry-allowed-length dry-last-n dry-sequence-breakers banned-strings min-tokens temperature greedy
