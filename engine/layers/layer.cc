@@ -27,9 +27,8 @@ std::vector<const Linear*> Mla::linears() const {
 }
 
 const char* Layer::mixing() const {
-  if (attention() != nullptr && !std::holds_alternative<Attention>(mixer))
-    return "attention scores or the recurrence";
-  return attention() != nullptr || std::holds_alternative<Mla>(mixer) ? "attention scores" : "the recurrence";
+  if (std::holds_alternative<AttentionAndMamba2>(mixer)) return "attention scores or the recurrence";
+  return attention() != nullptr ? "attention scores" : "the recurrence";
 }
 
 std::vector<const Linear*> Layer::linears() const {

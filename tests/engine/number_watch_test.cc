@@ -92,6 +92,8 @@ TEST_CASE("Every family: a bad weight of a layer is found in that layer") {
     if (!Transformer::load(file, {})) continue;  // refused
     for (const TensorView& tensor : file.tensors()) {
       std::size_t layer = 0;
+      // A bias of the choice of experts is no part of their results.
+      if (tensor.name.find("exp_probs_b") != std::string_view::npos) continue;
       if (std::sscanf(std::string(tensor.name).c_str(), "blk.%zu.", &layer) != 1) continue;
       INFO(entry.path().stem().string() << ", " << tensor.name);
       const TinyFile bad = spoiled(file, {{tensor.name, kNan}});
