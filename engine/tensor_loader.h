@@ -20,9 +20,9 @@ using Vector = std::vector<float>;
 
 /// A linear layer, y = W x + b; an empty bias: none.
 struct Linear {
-  PackedMatrix weight;  // [rows][cols]; rows == 0: absent
-  Vector bias;          // [rows] or empty
-  std::string name;     // of the tensor, without ".weight"
+  PackedMatrix weight;    // [rows][cols]; rows == 0: absent
+  Vector bias;            // [rows] or empty
+  std::string name = {};  // of the tensor, without ".weight"
   std::size_t bytes() const { return weight.bytes() + bias.size() * sizeof(float); }
 };
 
