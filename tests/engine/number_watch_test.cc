@@ -93,8 +93,9 @@ TEST_CASE("Every family: a bad weight of a layer is found in that layer") {
     if (!whole) continue;  // refused
     for (const TensorView& tensor : file.tensors()) {
       std::size_t layer = 0;
-      // A bias of the choice of experts is no part of their results.
-      if (tensor.name.find("exp_probs_b") != std::string_view::npos) continue;
+      // What chooses experts or keys is no part of results.
+      const auto has = [&](const char* part) { return tensor.name.find(part) != std::string_view::npos; };
+      if (has("exp_probs_b") || has(".indexer.")) continue;
       if (std::sscanf(std::string(tensor.name).c_str(), "blk.%zu.", &layer) != 1) continue;
       INFO(entry.path().stem().string() << ", " << tensor.name);
       if (layer >= (*whole)->layers().size()) continue;  // of multi-token prediction, which is not used
@@ -102,7 +103,8 @@ TEST_CASE("Every family: a bad weight of a layer is found in that layer") {
       if (!Transformer::load(bad.gguf(), {})) continue;  // the weight is checked when it is read
       const auto found = found_in(bad.gguf(), {});
       INFO(text_of(found));
-      REQUIRE(found);
+      CHECK(found);
+      if (!found) continue;
       CHECK(found->layer == layer);
       // Matrices and norms are named, those of experts together.
       const std::string stem(tensor.name.substr(0, tensor.name.rfind('.')));
