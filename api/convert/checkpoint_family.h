@@ -6,11 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "api/convert/convert_config.h"
+#include "api/convert/checkpoint_config.h"
 #include "api/convert/json_fields.h"
-#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
+
+class LayerCopy;
 
 /// Where the parts of a checkpoint are, without ".weight".
 struct CheckpointNames {

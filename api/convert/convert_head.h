@@ -2,7 +2,7 @@
 // model file (docs/convert.md has the table). Internal to api/.
 #pragma once
 
-#include "api/convert/convert_config.h"
+#include "api/convert/checkpoint_config.h"
 #include "api/convert/convert_tensors.h"
 #include "weights/gguf/writer.h"
 

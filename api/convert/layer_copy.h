@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/convert/convert_config.h"
+#include "api/convert/checkpoint_config.h"
 #include "api/convert/convert_tensors.h"
 
 namespace partita::internal {

@@ -1,7 +1,7 @@
 // The rotary embedding that a config.json describes. Internal to api/.
 #pragma once
 
-#include "api/convert/convert_config.h"
+#include "api/convert/checkpoint_config.h"
 #include "api/convert/json_fields.h"
 
 namespace partita::internal {

@@ -13,12 +13,10 @@
 #include "engine/cache/state_shape.h"
 #include "engine/kernels/kernels.h"
 #include "engine/layers/causal_conv.h"
-#include "engine/layers/mamba.h"
-#include "engine/layers/mamba2.h"
 #include "engine/layers/norm.h"
 #include "engine/layers/query_scale.h"
+#include "engine/layers/recurrent_mixers.h"
 #include "engine/layers/routing.h"
-#include "engine/layers/short_conv.h"
 #include "engine/tensor_loader.h"
 
 namespace partita::internal {

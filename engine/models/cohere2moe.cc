@@ -14,12 +14,12 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family cohere2moe = {.name = "cohere2moe",
-                                  .norm = NormKind::kLayer,
-                                  .read = read,
-                                  .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                                    return llama_layer(in, c, index, RopePairs::kAdjacent);
-                                  },
-                                  .routing = {.scores = Routing::Scores::kSigmoid}};
+extern const Family cohere2moe = {
+    .name = "cohere2moe",
+    .norm = NormKind::kLayer,
+    .read = read,
+    .layer = [](LayerReader& in, const Config& c,
+                std::size_t index) { return llama_layer(in, c, index, RopePairs::kAdjacent); },
+    .routing = {.scores = Routing::Scores::kSigmoid}};
 
 }  // namespace partita::internal::models

@@ -2,6 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

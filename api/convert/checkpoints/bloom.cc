@@ -1,5 +1,6 @@
 // BLOOM: ALiBi, a LayerNorm after the embedding.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,6 +1,7 @@
 // Command R: parallel blocks, LayerNorm without a bias.
 #include "api/convert/checkpoints/cohere.h"
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

@@ -1,6 +1,7 @@
 // Command R 7B and A: local layers, no RoPE in global ones.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/cohere.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

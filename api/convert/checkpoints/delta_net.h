@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

@@ -1,5 +1,6 @@
 // ERNIE 4.5, dense.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,6 +1,7 @@
 // ERNIE 4.5, mixtures of experts.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

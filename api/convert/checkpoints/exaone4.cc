@@ -1,6 +1,7 @@
 // EXAONE 4: norms after attention and FFN; hybrid: local layers.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

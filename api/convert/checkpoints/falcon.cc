@@ -1,5 +1,6 @@
 // Falcon 1: parallel blocks, one or two LayerNorms.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

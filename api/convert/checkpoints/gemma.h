@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

@@ -4,6 +4,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/gemma.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

@@ -2,6 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/gemma.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

@@ -1,5 +1,6 @@
 // GLM 4 of 2024: partial rotary embedding, a fused gate.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

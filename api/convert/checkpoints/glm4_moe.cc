@@ -1,6 +1,7 @@
 // GLM 4.5 to 4.7.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,5 +1,6 @@
 // GPT-2: learned positions, matrices stored transposed.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

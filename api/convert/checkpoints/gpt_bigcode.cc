@@ -1,5 +1,6 @@
 // StarCoder: one head of K and V.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

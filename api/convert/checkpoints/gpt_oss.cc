@@ -1,5 +1,6 @@
 // gpt-oss: attention sinks, biases, experts stored transposed.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

@@ -1,6 +1,7 @@
 // Granite 3, mixtures of experts.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/granite.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

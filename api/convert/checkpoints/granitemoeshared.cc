@@ -1,6 +1,7 @@
 // Granite 4 tiny: a shared expert beside the others.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/granite.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

@@ -1,5 +1,6 @@
 // Hunyuan, dense: norms of Q and K after RoPE.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,5 +1,6 @@
 // Jais 2.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

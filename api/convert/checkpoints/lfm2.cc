@@ -1,6 +1,7 @@
 // LFM2: gated short convolutions.
 #include "api/convert/checkpoints/lfm2.h"
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

@@ -1,5 +1,6 @@
 // Llama 1 to 3, SmolLM2 and others that only carry its name.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 

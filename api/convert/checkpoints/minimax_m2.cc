@@ -1,6 +1,7 @@
 // MiniMax M2.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,6 +1,7 @@
 // Mistral 7B: a sliding window.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

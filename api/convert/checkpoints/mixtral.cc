@@ -1,6 +1,7 @@
 // Mixtral: a mixture of experts in the names of its authors.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

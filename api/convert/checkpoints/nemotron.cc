@@ -1,5 +1,6 @@
 // Nemotron 3 and Minitron: LayerNorm of 1 + w, squared ReLU.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,5 +1,6 @@
 // OLMo 1: norms without weights.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

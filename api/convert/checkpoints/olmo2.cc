@@ -1,6 +1,7 @@
 // OLMo 2: norms after attention and FFN, and of whole projections.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/olmo.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal {
 

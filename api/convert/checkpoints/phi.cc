@@ -1,5 +1,6 @@
 // Phi 1 and 2: parallel blocks, partial rotary embedding.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,5 +1,6 @@
 // Phi-3 and Phi-4-mini: fused matrices, LongRoPE.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

@@ -1,5 +1,6 @@
 // Phi-3.5, mixture of experts: LayerNorm, LongRoPE.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
 namespace partita::internal::checkpoints {

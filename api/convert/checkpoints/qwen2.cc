@@ -1,6 +1,7 @@
 // Qwen 2 and 2.5: biases of Q, K and V; windows in some layers.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,6 +1,7 @@
 // Qwen 1.5 and 2, mixtures of experts.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

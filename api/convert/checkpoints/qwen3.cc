@@ -1,6 +1,7 @@
 // Qwen 3, dense.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -2,6 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/delta_net.h"
 #include "api/convert/checkpoints/qwen3_5.h"
+#include "api/convert/layer_copy.h"
 #include "engine/kernels/kernels.h"
 
 namespace partita::internal {

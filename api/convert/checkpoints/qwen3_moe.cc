@@ -1,5 +1,6 @@
 // Qwen 3, mixtures of experts.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,6 +1,7 @@
 // Qwen3-Next: Gated DeltaNet in three of four layers, mixtures of experts.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/delta_net.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,5 +1,6 @@
 // SmolLM3: no RoPE in every fourth layer.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,5 +1,6 @@
 // StableLM: LayerNorm, partial rotary embedding, parallel blocks in the larger ones.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,6 +1,7 @@
 // StarCoder 2: LayerNorm, biases, an FFN without a gate.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
 namespace {

@@ -1,0 +1,64 @@
+// What a config.json says of a Hugging Face checkpoint. Internal to api/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace partita::internal {
+
+/// The output head that "partita_head" describes (docs/convert.md); without one it is dense.
+struct HeadConfig {
+  enum class Kind : std::uint8_t { kDense, kAdaptive, kClasses, kTree, kMixture };
+  Kind kind = Kind::kDense;
+  std::string name = "dense";          // of the kind, as in config.json
+  std::vector<std::int32_t> cutoffs;   // adaptive and classes: where clusters begin in the order
+  std::vector<std::int32_t> children;  // tree: of node i, left at 2 i and right at 2 i + 1
+  std::vector<std::int32_t> order;     // vocabulary order: the id at each rank; empty: ids in order
+};
+
+/// Metadata of the model file: names without the family, and values.
+class Keys {
+ public:
+  using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>,
+                             std::vector<std::uint32_t>, std::vector<float>>;
+  void add(std::string_view name, Value value) { all_.emplace_back(name, std::move(value)); }
+  const std::vector<std::pair<std::string, Value>>& all() const { return all_; }
+
+ private:
+  std::vector<std::pair<std::string, Value>> all_;
+};
+
+struct CheckpointFamily;
+
+struct CheckpointConfig {
+  const CheckpointFamily* family = nullptr;
+  std::uint32_t hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  std::uint32_t context = 0, vocab = 0;
+  std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
+  double norm_eps = 0;
+  double rope_base = 0, local_rope_base = 0;  // the same where local layers have none of their own
+  std::uint32_t conv_width = 0;               // of short convolutions
+  struct DeltaNet {
+    std::uint32_t heads = 0, key_heads = 0;  // of values; of queries and keys
+    std::uint32_t key_dim = 0, value_dim = 0;
+  } delta_net;
+  std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
+  std::uint32_t original_context = 0;              // before it was made longer
+  std::uint32_t rotary_dim = 0;                    // of a head
+  std::vector<float> rope_factors;                 // of Llama 3's scaling: [rotary_dim / 2], or empty
+  std::vector<float> short_factors, long_factors;  // of LongRoPE, likewise
+  Keys keys;                                       // all but those of the head
+  bool tied = false;                               // the embedding is the output matrix too
+  HeadConfig head;
+  std::vector<std::int32_t> embedding_cutoffs;  // empty: one embedding matrix
+
+  std::size_t query_width() const { return std::size_t{heads} * head_dim; }
+  std::size_t key_width() const { return std::size_t{kv_heads} * head_dim; }
+};
+
+}  // namespace partita::internal
