@@ -9,8 +9,8 @@ namespace partita::internal::models {
 namespace {
 
 /// Queries are scaled by 1 / sqrt(head_dim) in all but the 27 B (query_pre_attn_scalar = hidden / heads =
-/// 144). Its file has no key for it; its 46 layers identify it.
-float attention_scale(const Config& c) {
+/// 144). Files of llama.cpp have no key for it; its 46 layers identify it.
+float usual_scale(const Config& c) {
   constexpr std::uint32_t kLayersOf27B = 46;
   if (c.layers != kLayersOf27B) return c.attention_scale;
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.hidden_size) / c.heads));
@@ -19,7 +19,8 @@ float attention_scale(const Config& c) {
 void read(MetadataReader& in, Config& config) {
   config.activation = GateFunction::kGeluTanh;
   config.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(config.hidden_size)));
-  config.attention_scale = attention_scale(config);
+  config.attention_scale =
+      static_cast<float>(in.number("attention.scale", 1e-6, 1e6, static_cast<double>(usual_scale(config))));
   config.attention_softcap = in.softcap("attn_logit_softcapping", 50);
   config.logit_softcap = in.softcap("final_logit_softcapping", 30);
   config.rope = {in.global_rope(config.rope_dims)};
