@@ -389,7 +389,7 @@ void attend_to(const QueryTile& tile, int n_keys, const SoftmaxState& state, Que
 void attend(KvType type, const QueryTile& tile, const KvPage& page, int n_keys, const SoftmaxState& state) {
   const KvElement key = kv_keys(type), value = kv_values(type);
   const std::size_t scale_bytes = kv_scale_bytes(type);
-  const auto [key_width, value_width] = tile.widths;
+  const std::size_t key_width = tile.widths.key, value_width = tile.widths.value;
   attend_to(
       tile, n_keys, state, [&](std::size_t row, std::size_t d) { return tile.q[row * key_width + d]; },
       [&](std::size_t t, std::size_t d) {

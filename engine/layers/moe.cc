@@ -94,7 +94,7 @@ class Mixing {
     for (std::size_t r = 0; r < rows(); ++r) {
       float* y = ws_.y.row(r) + first;
       std::fill_n(y, last - first, 0.0F);
-      const auto add = [&](std::size_t pair, float weight) {
+      const auto add = [&, first = first, last = last](std::size_t pair, float weight) {
         add_weighed(weight, buffers_.out.row(pair) + first, last - first, y);
       };
       for (std::size_t i = r * used(); i < (r + 1) * used(); ++i) {
@@ -188,7 +188,7 @@ class Mixing {
     std::size_t all = 0, begin = 0;
     for_jobs([&](const Job& job) { all += matrix(job)->panels() * job.rows(); });
     const auto [first, last] = worker_.share(all);
-    for_jobs([&](const Job& job) {
+    for_jobs([&, first = first, last = last](const Job& job) {
       const std::size_t end = begin + matrix(job)->panels() * job.rows();
       const auto panel_at = [&](std::size_t cost) {
         return (std::clamp(cost, begin, end) - begin + job.rows() - 1) / job.rows();
@@ -201,7 +201,7 @@ class Mixing {
 
   void gather() {
     const auto [first, last] = worker_.share(routed_pairs());
-    for_jobs([&](const Job& job) {
+    for_jobs([&, first = first, last = last](const Job& job) {
       if (!job.routed) return;
       const Activations to = gathered(job);
       for (std::size_t p = std::max(first, job.first); p < std::min(last, job.last); ++p)
@@ -263,7 +263,7 @@ class Mixing {
 
   void quantize_inner() {
     const auto [first, last] = few_ ? std::pair{std::size_t{0}, pairs()} : worker_.share(pairs());
-    for_jobs([&](const Job& job) {
+    for_jobs([&, first = first, last = last](const Job& job) {
       const std::size_t from = std::max(first, job.first), to = std::min(last, job.last);
       if (from < to && job.expert.down.weight.quantized())
         kernels_.quantize(inner_of(job), from - job.first, to - job.first);
@@ -278,7 +278,7 @@ class Mixing {
   /// The same columns of all jobs: those that combine() adds.
   void multiply_down() {
     const auto [first, last] = own_columns(worker_, ws_, moe_.experts.front().down.weight);
-    for_jobs([&](const Job& job) {
+    for_jobs([&, first = first, last = last](const Job& job) {
       multiply_down(job, first / kPanelRows, (last + kPanelRows - 1) / kPanelRows);
     });
   }
