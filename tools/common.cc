@@ -127,7 +127,7 @@ Command add_command(Command program, Common& common, const std::string& name, un
       .hide_unless(uses(kEngine));
   command
       .add_flag("--trace-nan", common.trace_nan,
-                "where logits are NaN, find the layer and the operation in which that began")
+                "where logits are NaN, name the layer and operation where they began")
       .hide_unless(uses(kEngine));
 
   command.heading(Heading::kPrompt);
