@@ -13,8 +13,8 @@ struct QueryScale {
   std::uint32_t period = 1, offset = 0;
   float at(std::size_t position) const {
     if (slope == 0) return 1;
-    const auto periods = static_cast<double>((position + offset) / period);
-    return static_cast<float>(1 + static_cast<double>(slope) * std::log1p(periods));
+    const std::size_t periods = (position + offset) / period;
+    return static_cast<float>(1 + static_cast<double>(slope) * std::log1p(static_cast<double>(periods)));
   }
 };
 
