@@ -7,8 +7,9 @@ namespace partita::internal::fuzz {
 void run_config(Bytes bytes) {
   const auto config = parse_checkpoint_config(text_of(bytes), "config.json");
   if (!config) return require_message(config.error());
-  require(config->hidden > 0 && config->hidden % 16 == 0 && config->ffn % 16 == 0 && config->layers > 0);
-  require(config->head_dim % 16 == 0 && config->kv_heads > 0 && config->heads % config->kv_heads == 0);
+  require(config->family != nullptr && config->hidden > 0 && config->ffn > 0 && config->layers > 0);
+  require(config->head_dim > 0 && config->head_dim % 2 == 0 && config->rotary_dim <= config->head_dim);
+  require(config->kv_heads > 0 && config->heads > 0 && config->conv_width <= 64);
   require(config->vocab > 1 && config->context > 0 && config->norm_eps > 0 && config->rope_base >= 1);
   const HeadConfig& head = config->head;
   require(head.order.empty() || head.order.size() == config->vocab);
