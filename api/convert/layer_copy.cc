@@ -232,6 +232,10 @@ void LayerCopy::pre_norms() {
 
 void LayerCopy::ffn() {
   linear("mlp.gate_proj", "ffn_gate", config_.ffn, config_.hidden);
+  ungated_ffn();
+}
+
+void LayerCopy::ungated_ffn() {
   linear("mlp.up_proj", "ffn_up", config_.ffn, config_.hidden);
   linear("mlp.down_proj", "ffn_down", config_.hidden, config_.ffn);
 }

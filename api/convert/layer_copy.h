@@ -80,6 +80,7 @@ class LayerCopy {
   void head_norms();        // self_attn.{q,k}_norm of single heads
   void projection_norms();  // the same of whole projections
   void pre_norms();         // input_layernorm, post_attention_layernorm: before attention and before the FFN
+  void ungated_ffn();       // mlp.{up,down}_proj
   void ffn();               // mlp.{gate,up,down}_proj
   /// mlp.gate and mlp.experts.*.{gate,up,down}_proj
   void mixture();

@@ -26,7 +26,7 @@ struct Attention {
   std::uint32_t heads = 0;  // of queries: a multiple of kv.heads
   HeadWidths widths = {};   // of a head
   KvShape kv;               // its widths are these, padded to whole vectors
-  std::uint32_t chunk = 0;  // > 0: tokens attend to keys of their own chunk of so many positions
+  std::uint32_t chunk = 0;  // > 0: tokens attend to keys of their own chunk of `chunk` positions
   float scale = 0;          // of the scores
   float softcap = 0;        // > 0: scaled scores s become softcap * tanh(s / softcap)
   QueryScale query_scale;   // a further factor of the scores

@@ -18,7 +18,7 @@ Rope make_rope(double base, std::uint32_t dims) {
 
 void apply_yarn(const Yarn& yarn, double base, Rope& rope) {
   const auto dim = 2 * static_cast<double>(rope.inverse_frequency.size());
-  // The index of the pair, as a real number, that rotates so many times within the original context.
+  // The index of the pair, as a real number, with this number of rotations within the original context.
   const auto pair_of = [&](double rotations) {
     const double turns = std::log(yarn.original_context / (rotations * 2 * std::numbers::pi));
     return dim * turns / (2 * std::max(std::log(base), 1e-6));

@@ -1,14 +1,26 @@
 // GPT-2: learned positions, matrices stored transposed.
-#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/gpt2.h"
 #include "api/convert/layer_copy.h"
+
+namespace partita::internal {
+
+void copy_gpt2_positions(LayerCopy& in) {
+  in.small("transformer.wpe", "position_embd", in.config().context, in.config().hidden);
+}
+
+void copy_gpt2_norms(LayerCopy& in) {
+  in.norm("ln_1", "attn_norm", in.config().hidden);
+  in.norm("ln_2", "ffn_norm", in.config().hidden);
+}
+
+}  // namespace partita::internal
 
 namespace partita::internal::checkpoints {
 namespace {
 
 void layer(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
-  in.norm("ln_1", "attn_norm", c.hidden);
-  in.norm("ln_2", "ffn_norm", c.hidden);
+  copy_gpt2_norms(in);
   in.transposed("attn.c_attn", "attn_qkv", 3 * c.hidden, c.hidden);
   in.transposed("attn.c_proj", "attn_output", c.hidden, c.hidden);
   in.transposed("mlp.c_fc", "ffn_up", c.ffn, c.hidden);
@@ -17,19 +29,15 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gpt2 = {
-    .model_type = "gpt2",
-    .class_name = "GPT2LMHeadModel",
-    .architecture = "gpt2",
-    .names = {.layers = "transformer.h.", .embedding = "transformer.wte", .norm = "transformer.ln_f"},
-    .layer = layer,
-    .globals =
-        [](LayerCopy& in) {
-          in.small("transformer.wpe", "position_embd", in.config().context, in.config().hidden);
-        },
-    .layer_norm = true,
-    .usual_ffn = 4,
-    .tied = true,
-    .activation = "gelu_new"};
+extern const CheckpointFamily gpt2 = {.model_type = "gpt2",
+                                      .class_name = "GPT2LMHeadModel",
+                                      .architecture = "gpt2",
+                                      .names = kGpt2Names,
+                                      .layer = layer,
+                                      .globals = copy_gpt2_positions,
+                                      .layer_norm = true,
+                                      .usual_ffn = 4,
+                                      .tied = true,
+                                      .activation = "gelu_new"};
 
 }  // namespace partita::internal::checkpoints

@@ -1,5 +1,6 @@
 // StarCoder: one head of K and V.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/gpt2.h"
 #include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints {
@@ -11,8 +12,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
 
 void layer(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
-  in.norm("ln_1", "attn_norm", c.hidden);
-  in.norm("ln_2", "ffn_norm", c.hidden);
+  copy_gpt2_norms(in);
   in.linear("attn.c_attn", "attn_qkv", c.query_width() + 2 * c.key_width(), c.hidden);
   in.linear("attn.c_proj", "attn_output", c.hidden, c.hidden);
   in.linear("mlp.c_fc", "ffn_up", c.ffn, c.hidden);
@@ -21,20 +21,16 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gpt_bigcode = {
-    .model_type = "gpt_bigcode",
-    .class_name = "GPTBigCodeForCausalLM",
-    .architecture = "starcoder",
-    .names = {.layers = "transformer.h.", .embedding = "transformer.wte", .norm = "transformer.ln_f"},
-    .keys = keys,
-    .layer = layer,
-    .globals =
-        [](LayerCopy& in) {
-          in.small("transformer.wpe", "position_embd", in.config().context, in.config().hidden);
-        },
-    .layer_norm = true,
-    .usual_ffn = 4,
-    .tied = true,
-    .activation = "gelu_pytorch_tanh"};
+extern const CheckpointFamily gpt_bigcode = {.model_type = "gpt_bigcode",
+                                             .class_name = "GPTBigCodeForCausalLM",
+                                             .architecture = "starcoder",
+                                             .names = kGpt2Names,
+                                             .keys = keys,
+                                             .layer = layer,
+                                             .globals = copy_gpt2_positions,
+                                             .layer_norm = true,
+                                             .usual_ffn = 4,
+                                             .tied = true,
+                                             .activation = "gelu_pytorch_tanh"};
 
 }  // namespace partita::internal::checkpoints

@@ -8,8 +8,7 @@ namespace {
 void layer(LayerCopy& in) {
   in.pre_norms();
   in.attention();
-  in.linear("mlp.up_proj", "ffn_up", in.config().ffn, in.config().hidden);
-  in.linear("mlp.down_proj", "ffn_down", in.config().hidden, in.config().ffn);
+  in.ungated_ffn();
 }
 
 }  // namespace

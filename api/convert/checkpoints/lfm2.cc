@@ -33,19 +33,21 @@ void copy_lfm2_mixer(LayerCopy& in) {
   in.linear("conv.out_proj", "shortconv.out_proj", c.hidden, c.hidden);
 }
 
+void copy_lfm2_ffn(LayerCopy& in) {
+  const CheckpointConfig& c = in.config();
+  in.linear("feed_forward.w1", "ffn_gate", c.ffn, c.hidden);
+  in.linear("feed_forward.w3", "ffn_up", c.ffn, c.hidden);
+  in.linear("feed_forward.w2", "ffn_down", c.hidden, c.ffn);
+}
+
 }  // namespace partita::internal
 
 namespace partita::internal::checkpoints {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_short_convolutions(fields, config); }
-
 void layer(LayerCopy& in) {
   copy_lfm2_mixer(in);
-  const CheckpointConfig& c = in.config();
-  in.linear("feed_forward.w1", "ffn_gate", c.ffn, c.hidden);
-  in.linear("feed_forward.w3", "ffn_up", c.ffn, c.hidden);
-  in.linear("feed_forward.w2", "ffn_down", c.hidden, c.ffn);
+  copy_lfm2_ffn(in);
 }
 
 }  // namespace
@@ -54,7 +56,7 @@ extern const CheckpointFamily lfm2 = {.model_type = "lfm2",
                                       .class_name = "Lfm2ForCausalLM",
                                       .architecture = "lfm2",
                                       .names = {.norm = ""},
-                                      .keys = keys,
+                                      .keys = read_short_convolutions,
                                       .layer = layer,
                                       .globals = copy_lfm2_norm,
                                       .tied = true};

@@ -12,7 +12,8 @@ void read_short_convolutions(JsonFields& fields, CheckpointConfig& config);
 /// The last norm, which model files name after the embedding.
 void copy_lfm2_norm(LayerCopy& in);
 
-/// The norms and the mixer of a layer.
+/// The norms and the mixer of a layer, and a dense FFN.
 void copy_lfm2_mixer(LayerCopy& in);
+void copy_lfm2_ffn(LayerCopy& in);
 
 }  // namespace partita::internal

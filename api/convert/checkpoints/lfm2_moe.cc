@@ -15,14 +15,9 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
 
 void layer(LayerCopy& in) {
   copy_lfm2_mixer(in);
-  const CheckpointConfig& c = in.config();
-  if (!in.has("feed_forward.w1")) {
-    in.mixture_of_w("feed_forward.");
-    return in.vector("feed_forward.expert_bias", "exp_probs_b.bias", c.experts);
-  }
-  in.linear("feed_forward.w1", "ffn_gate", c.ffn, c.hidden);
-  in.linear("feed_forward.w3", "ffn_up", c.ffn, c.hidden);
-  in.linear("feed_forward.w2", "ffn_down", c.hidden, c.ffn);
+  if (in.has("feed_forward.w1")) return copy_lfm2_ffn(in);
+  in.mixture_of_w("feed_forward.");
+  in.vector("feed_forward.expert_bias", "exp_probs_b.bias", in.config().experts);
 }
 
 }  // namespace

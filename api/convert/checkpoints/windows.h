@@ -8,8 +8,8 @@
 namespace partita::internal {
 
 /// "attention.sliding_window", and "attention.sliding_window_pattern" if layers differ, from sliding_window,
-/// use_sliding_window and layer_types. period: without layer_types every layer but the last of so many is
-/// local; 1: all are.
+/// use_sliding_window and layer_types. period: without layer_types the last of every `period` layers is
+/// global, the others are local; 1: all are local.
 void read_windows(JsonFields& fields, CheckpointConfig& config, std::uint32_t period = 1);
 
 }  // namespace partita::internal
