@@ -6,9 +6,10 @@
 
 namespace partita::internal {
 
-/// Whether the library stays within a precompiled_charsmap for any text. Layout: the length of a double
-/// array, the array (Darts-clone), and the NUL-terminated replacements that its values point to. An empty
-/// table is valid.
+/// Whether the library stays within a precompiled_charsmap, and within its own room for matches, for any
+/// text; and whether each replacement is short enough that no text grows beyond reason. Layout: the length of
+/// a double array, the array (Darts-clone), and the NUL-terminated replacements that its values point to. An
+/// empty table is valid.
 bool is_valid_charsmap(std::string_view table);
 
 }  // namespace partita::internal

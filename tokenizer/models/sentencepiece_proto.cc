@@ -1,10 +1,13 @@
 #include "tokenizer/models/sentencepiece_proto.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tokenizer/models/sentencepiece_charsmap.h"
 
@@ -109,6 +112,22 @@ std::optional<Piece> read_piece(std::string_view message) {
   return piece;
 }
 
+constexpr std::size_t kMaxPrefixes = 64;  // the library has room for so many
+
+/// The most pieces that begin one text; each begins the next longer one.
+std::size_t most_prefixes(std::vector<std::string_view> pieces) {
+  std::sort(pieces.begin(), pieces.end());
+  pieces.erase(std::unique(pieces.begin(), pieces.end()), pieces.end());
+  std::vector<std::string_view> open;
+  std::size_t most = 0;
+  for (const std::string_view piece : pieces) {
+    while (!open.empty() && !piece.starts_with(open.back())) open.pop_back();
+    open.push_back(piece);
+    most = std::max(most, open.size());
+  }
+  return most;
+}
+
 }  // namespace
 
 Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
@@ -117,6 +136,7 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
   SentencePieceFile file;
   bool is_good = true;
   std::optional<std::size_t> unusable;  // the first invalid piece
+  std::vector<std::string_view> user_defined;
   const auto read_flag = [&](std::string_view message, std::uint64_t number, bool& flag) {
     is_good &= for_each_field(
         message, [&](const Field& field) { flag = field.number == number ? field.value != 0 : flag; });
@@ -137,6 +157,7 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
     // The library throws for such pieces.
     const bool usable = piece && !piece->text.empty() && piece->text.find('\0') == piece->text.npos;
     if (!usable && !unusable) unusable = file.kinds.size();
+    if (piece && piece->kind == TokenKind::kUserDefined) user_defined.push_back(piece->text);
     file.kinds.push_back(piece ? piece->kind : TokenKind::kNormal);
   });
   if (!is_good || file.kinds.empty()) return no_model();
@@ -144,6 +165,10 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
     return Error{ErrorCode::kBadFile,
                  "piece " + std::to_string(*unusable) +
                      " is empty or contains a zero byte; the file is damaged: download it again"};
+  }
+  if (most_prefixes(std::move(user_defined)) > kMaxPrefixes) {
+    return Error{ErrorCode::kBadFile, "more than " + std::to_string(kMaxPrefixes) +
+                                          " user-defined pieces begin one text; remove some of them"};
   }
   return file;
 }

@@ -16,7 +16,8 @@ struct SentencePieceFile {
   bool whitespace_as_suffix = false;  // trainer_spec.treat_whitespace_as_suffix
 };
 
-/// Error: kBadFile if the bytes are not such a message, or if a piece is empty or contains a zero byte.
+/// Error: kBadFile if the bytes are not such a message, if a piece is empty or contains a zero byte, or if
+/// more user-defined pieces than the library has room for begin one another.
 Result<SentencePieceFile> parse_sentencepiece(std::string_view model);
 
 /// Appended to a model's bytes, sets add_dummy_prefix to false: in a protocol buffer a later value of a field

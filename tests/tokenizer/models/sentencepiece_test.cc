@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "tests/catch.h"
 #include "tests/tokenizer/support.h"
@@ -165,18 +166,27 @@ std::string field(int number, const std::string& bytes) {
   return static_cast<char>(number << 3 | 2) + length + bytes;
 }
 
-/// A table that replaces "a" by `texts`, up to its first NUL: from unit 0 to 256 ^ 'a', whose value is in
-/// unit 10.
-std::string charsmap(std::uint32_t value, std::uint32_t offset, const std::string& texts) {
-  std::vector<std::uint32_t> units(512);
-  units[0] = offset << 10;
-  units[256 ^ 'a'] = (256 ^ 'a' ^ 10) << 10 | 1U << 8 | 'a';
-  units[10] = 1U << 31 | value;
+/// A table of 512 units, of which those that are not named lead nowhere, and the texts that it replaces by.
+std::string charsmap(const std::map<std::uint32_t, std::uint32_t>& named, const std::string& texts) {
+  std::vector<std::uint32_t> units(512, 1U << 31);
+  for (const auto& [i, unit] : named) units[i] = unit;
   std::string table(sizeof(std::uint32_t) * (1 + units.size()), '\0');
   const std::uint32_t bytes = static_cast<std::uint32_t>(table.size() - sizeof(std::uint32_t));
   std::memcpy(table.data(), &bytes, sizeof bytes);
   std::memcpy(table.data() + sizeof bytes, units.data(), bytes);
   return table + texts;
+}
+
+/// Unit i leads by `label` to node `next`, which has a value if `has_value`.
+std::pair<std::uint32_t, std::uint32_t> leads(std::uint32_t i, char label, std::uint32_t next,
+                                              bool has_value) {
+  return {i, (i ^ next) << 10 | (has_value ? 1U << 8 : 0) | static_cast<std::uint8_t>(label)};
+}
+
+/// A table that replaces "a" by `texts`, up to its first NUL: from unit 0 to 256 ^ 'a', whose value is in
+/// unit 10.
+std::string charsmap(std::uint32_t value, std::uint32_t offset, const std::string& texts) {
+  return charsmap({{0, offset << 10}, leads(256 ^ 'a', 'a', 10, true), {10, 1U << 31 | value}}, texts);
 }
 
 std::string model_with(const std::string& table) {
@@ -191,13 +201,15 @@ TEST_CASE("A charsmap is valid only if look-ups stay within it") {
   const std::string good = charsmap(0, 256, "b\0"s);
   CHECK(is_valid_charsmap(""));
   CHECK(is_valid_charsmap(good));
-  const std::string bad[] = {"\1"s,
-                             good.substr(0, 900),
-                             charsmap(2, 256, "b\0"s),       // a value beyond the texts
-                             charsmap(0, 512, "b\0"s),       // a unit beyond the last
-                             charsmap(0, 0x1FFFFF, "b\0"s),  // far beyond
-                             charsmap(0, 256, "b"),          // a text without a terminating NUL
-                             charsmap(0, 256, "")};
+  const std::string bad[] = {
+      "\1"s, good.substr(0, 900), charsmap(2, 256, "b\0"s),  // a value beyond the texts
+      charsmap(0, 512, "b\0"s),                              // a unit beyond the last
+      charsmap(0, 0x1FFFFF, "b\0"s),                         // far beyond
+      charsmap(0, 256, "b"),                                 // a text without a terminating NUL
+      charsmap(0, 256, ""), charsmap(0, 256, std::string(513, 'b') + '\0'),  // too long a text
+      charsmap({{0, 1U << 31 | 0x1FFFFF << 10}}, "b\0"s),  // a first unit with a value's bit
+      // "a", "aa", "aaa" ...: more matches than the library has room for
+      charsmap({{0, 256U << 10}, leads(256 ^ 'a', 'a', 256, true), {256, 1U << 31}}, "b\0"s)};
   for (const std::string& table : bad) CHECK_FALSE(is_valid_charsmap(table));
 
   const auto path =
@@ -216,6 +228,18 @@ TEST_CASE("A charsmap is valid only if look-ups stay within it") {
     CHECK(refused.error().code == ErrorCode::kBadFile);
   }
   std::filesystem::remove(path);
+}
+
+TEST_CASE("As many user-defined pieces begin one another as the library has room for") {
+  const auto model = [](std::size_t pieces) {
+    std::string bytes;
+    for (std::size_t n = 1; n <= pieces; ++n) bytes += field(1, field(1, std::string(n, 'a')) + "\x18\x04");
+    return bytes + field(1, field(1, "b") + "\x18\x04");
+  };
+  CHECK(parse_sentencepiece(model(64)));
+  const auto refused = parse_sentencepiece(model(65));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("more than 64 user-defined pieces") != std::string::npos);
 }
 
 }  // namespace
