@@ -76,6 +76,11 @@ void read_latent_layers(MetadataReader& in, Config& c) {
   }
   c.rope = {std::move(rope)};
   c.layer_kinds.assign(c.layers, LayerKind{in.window(), 0});
+  constexpr std::string_view kTemperature = "attention.temperature_scale";  // Mistral Large 3
+  if (in.number(kTemperature, 0, kMost, 0) != 0) {
+    in.fail(ErrorCode::kUnsupported, kTemperature,
+            "is not 0, and latent attention whose queries are scaled by position cannot be used");
+  }
 }
 
 Mla read_mla(LayerReader& in, const Config& c, std::size_t index, RopePairs pairs) {

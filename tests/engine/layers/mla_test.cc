@@ -316,5 +316,15 @@ TEST_CASE("Sizes of latents that cannot be are refused") {
       Contains("attention.kv_lora_rank is 512, and for each of 1000 heads, the limit for all is 262144"));
 }
 
+TEST_CASE("Latent attention whose queries are scaled by position is refused") {
+  GgufWriter file = file_of({2, 32, 8, 16, 16, 0}, true);
+  CHECK(Transformer::load(TinyFile(file).gguf(), {}).ok());
+  file.add("deepseek2.attention.temperature_scale", 0.1F);
+  const auto model = Transformer::load(TinyFile(file).gguf(), {});
+  REQUIRE_FALSE(model.ok());
+  CHECK(model.error().code == ErrorCode::kUnsupported);
+  CHECK_THAT(model.error().message, Catch::Matchers::Contains("attention.temperature_scale is not 0"));
+}
+
 }  // namespace
 }  // namespace partita::internal::testing
