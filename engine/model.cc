@@ -101,6 +101,11 @@ Result<void> TransformerLoader::load() {
                                               std::string(name(model_.output_.kind)) +
                                               "', and only dense ones can have a soft cap of logits"};
   }
+  if (config_.logit_scale != 1 && !model_.output_.root.bias.empty()) {
+    return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() +
+                                              "' has output.bias and a scale of its logits, and only one of "
+                                              "them can be used"};
+  }
   if (config_.learned_positions)
     TRY(tensors_.matrix("position_embd.weight", config_.context_length, hidden, model_.positions_));
   for (Norm* each : {&model_.embedding_norm_, &model_.final_norm_}) {

@@ -47,7 +47,7 @@ Result<std::size_t> load_projection(TensorLoader& tensors, const std::string& na
 
 Result<void> load_dense(TensorLoader& tensors, const Embedding& embedding, OutputWeights& out) {
   if (tensors.file().has_tensor("output.weight")) {
-    return tensors.matrix("output.weight", out.vocab_size, out.hidden_size, out.root.weight);
+    return tensors.linear("output", out.vocab_size, out.hidden_size, out.root);
   }
   if (embedding.table() == nullptr) {
     return bad_file(tensors,
@@ -162,6 +162,7 @@ std::size_t OutputWeights::bytes() const {
 std::string OutputWeights::screen_refusal() const {
   if (kind != OutputKind::kDense)
     return "an output of the kind '" + std::string(name(kind)) + "', and only dense ones are screened";
+  if (!root.bias.empty()) return "a bias of its logits, and only logits without one are screened";
   return softcap > 0 ? "a soft cap of its logits, and only logits without one are screened" : "";
 }
 

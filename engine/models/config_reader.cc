@@ -60,8 +60,9 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   config.logit_softcap = keys.softcap("final_logit_softcapping", 0);
   constexpr std::string_view kRms = "attention.layer_norm_rms_epsilon",
                              kLayer = "attention.layer_norm_epsilon";
-  const bool rms = config.norm == NormKind::kRms && (keys.has(kRms) || !keys.has(kLayer));
-  config.norm_eps = static_cast<float>(keys.number(rms ? kRms : kLayer, 1e-20, 1));
+  const auto [own, other] = config.norm == NormKind::kRms ? std::pair(kRms, kLayer) : std::pair(kLayer, kRms);
+  config.norm_eps =
+      static_cast<float>(keys.number(keys.has(own) || !keys.has(other) ? own : other, 1e-20, 1));
 }
 
 /// Checks the requirements of the panels, the cache and the kernels.

@@ -16,15 +16,14 @@ class DenseScratch : public SourceScratch {
 
 class DenseSource : public LogitSource {
  public:
-  DenseSource(const PackedMatrix& matrix, const Kernels& kernels, float softcap)
-      : matrix_(matrix), kernels_(kernels), softcap_(softcap) {}
+  DenseSource(const LinearView& linear, const Kernels& kernels) : linear_(linear), kernels_(kernels) {}
 
-  std::size_t vocab_size() const override { return matrix_.rows; }
-  std::size_t hidden_size() const override { return matrix_.cols; }
-  std::size_t bytes() const override { return matrix_.bytes(); }
+  std::size_t vocab_size() const override { return linear_.weight.rows; }
+  std::size_t hidden_size() const override { return linear_.weight.cols; }
+  std::size_t bytes() const override { return linear_.weight.bytes() + linear_.bias.size_bytes(); }
 
   std::unique_ptr<SourceScratch> make_scratch(std::size_t rows, int threads) const override {
-    auto scratch = std::make_unique<DenseScratch>(rows, matrix_.cols, threads);
+    auto scratch = std::make_unique<DenseScratch>(rows, hidden_size(), threads);
     if (!scratch->products.ok()) return nullptr;
     return scratch;
   }
@@ -33,23 +32,21 @@ class DenseSource : public LogitSource {
             const RowOutput& out) const override;
 
  private:
-  const PackedMatrix& matrix_;
+  const LinearView linear_;
   const Kernels& kernels_;
-  const float softcap_;  // of the logits; 0: none
 };
 
 void DenseSource::rows(const Worker& worker, const float* hidden, std::size_t rows,
                        SourceScratch& source_scratch, const RowOutput& out) const {
   ProductScratch& products = static_cast<DenseScratch&>(source_scratch).products;
-  const Activations x = products.view(hidden, rows, matrix_.cols);
-  multiply(worker, {matrix_, softcap_}, x, kernels_, products, out);
+  const Activations x = products.view(hidden, rows, hidden_size());
+  multiply(worker, linear_, x, kernels_, products, out);
 }
 
 }  // namespace
 
-std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels,
-                                            float softcap) {
-  return make_row_head(std::make_unique<DenseSource>(matrix, kernels, softcap), kernels);
+std::unique_ptr<OutputHead> make_dense_head(const LinearView& linear, const Kernels& kernels) {
+  return make_row_head(std::make_unique<DenseSource>(linear, kernels), kernels);
 }
 
 }  // namespace partita::internal

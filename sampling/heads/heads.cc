@@ -13,7 +13,7 @@ std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernel
     case OutputKind::kMixture:
       return make_mixture_head(weights, kernels);
   }
-  return make_dense_head(weights.root.weight, kernels, weights.softcap);
+  return make_dense_head({weights.root, weights.softcap}, kernels);
 }
 
 }  // namespace partita::internal

@@ -8,14 +8,13 @@
 #include "engine/kernels/panels.h"
 #include "engine/output.h"
 #include "sampling/heads/head.h"
+#include "sampling/heads/products.h"
 #include "sampling/heads/screen.h"
 
 namespace partita::internal {
 
-/// The plain LM head: one matrix, every logit (row_head.h). `matrix` must outlive it. softcap: as in
-/// OutputWeights.
-std::unique_ptr<OutputHead> make_dense_head(const PackedMatrix& matrix, const Kernels& kernels,
-                                            float softcap = 0);
+/// The plain LM head: one linear layer, every logit (row_head.h). What `linear` views must outlive it.
+std::unique_ptr<OutputHead> make_dense_head(const LinearView& linear, const Kernels& kernels);
 
 /// The head of an adaptive or class-based softmax: reads only the clusters that a question needs. Its logits
 /// are log-probabilities. Greedy, top-k, min-p and scores are bit for bit those of the full row; a draw from

@@ -55,9 +55,9 @@ struct RowOutput {
   std::size_t tiles = 0;
 };
 
-/// A linear layer, or a matrix without a bias; a soft cap of its outputs.
+/// A linear layer, or a matrix without a bias; a soft cap of its outputs. They must outlive the view.
 struct LinearView {
-  LinearView(const Linear& linear) : weight(linear.weight), bias(linear.bias) {}
+  LinearView(const Linear& linear, float cap = 0) : weight(linear.weight), bias(linear.bias), softcap(cap) {}
   LinearView(const PackedMatrix& matrix, float cap = 0) : weight(matrix), softcap(cap) {}
   const PackedMatrix& weight;
   std::span<const float> bias;  // [rows] or empty

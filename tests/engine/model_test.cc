@@ -304,6 +304,26 @@ TEST_CASE("What is missing, misshapen or left over is named") {
   CHECK(Transformer::load(old.gguf(), {.exact = true}).ok());
 }
 
+TEST_CASE("A bias of logits and a scale of theirs exclude each other") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  spec.family = "granite";
+  spec.tied = false;
+  const auto with_scale = [&](float scale) {
+    GgufWriter writer = tiny_metadata(spec);
+    writer.add("granite.logit_scale", scale);
+    add_tiny_tensors(spec, writer);
+    writer.add_tensor("output.bias", Dtype::kF32, {spec.vocab},
+                      std::span<const float>(std::vector<float>(spec.vocab)));
+    return writer;
+  };
+  const TinyFile plain(with_scale(1));
+  CHECK(Transformer::load(plain.gguf(), {.exact = true}).ok());
+  const Error refused = error_of(with_scale(2));
+  CHECK(refused.code == ErrorCode::kUnsupported);
+  CHECK(refused.message ==
+        "'tiny.gguf' has output.bias and a scale of its logits, and only one of them can be used");
+}
+
 TEST_CASE("Matrices of experts that share a tensor arrive where they belong, with their biases") {
   constexpr std::size_t kExperts = 3, kRows = 20, kCols = 32;
   std::vector<float> weights(kExperts * 2 * kRows * kCols), biases(kExperts * 2 * kRows);

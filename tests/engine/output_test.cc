@@ -50,6 +50,11 @@ void matrix(GgufWriter& file, const std::string& name, std::size_t rows, std::si
                   std::span<const std::byte>(random_blocks(Dtype::kF32, rows, cols, rows)));
 }
 
+void vector(GgufWriter& file, const std::string& name, std::size_t size) {
+  file.add_tensor(name, Dtype::kF32, {size},
+                  std::span<const std::byte>(random_blocks(Dtype::kF32, 1, size, size)));
+}
+
 /// An adaptive head whose cutoffs, order and second projection can be made invalid.
 struct Adaptive {
   Words cutoffs = {10, 30};
@@ -77,6 +82,29 @@ std::string error_of(const std::function<void(GgufWriter&)>& write) {
   const auto loaded = load_from(write);
   REQUIRE_FALSE(loaded->result);
   return loaded->result.error().message;
+}
+
+TEST_CASE("A dense output may have a bias, and then no screen") {
+  const auto plain = load_from([](GgufWriter& file) { matrix(file, "output.weight", kVocab, kHidden); });
+  REQUIRE(plain->result);
+  CHECK(plain->output.root.bias.empty());
+  CHECK(plain->output.screen_refusal().empty());
+  plain->output.softcap = 30;
+  CHECK(plain->output.screen_refusal() ==
+        "a soft cap of its logits, and only logits without one are screened");
+
+  const auto biased = load_from([](GgufWriter& file) {
+    matrix(file, "output.weight", kVocab, kHidden);
+    vector(file, "output.bias", kVocab);
+  });
+  REQUIRE(biased->result);
+  CHECK(biased->output.root.bias.size() == kVocab);
+  CHECK(biased->output.screen_refusal() == "a bias of its logits, and only logits without one are screened");
+  const auto short_bias = load_from([](GgufWriter& file) {
+    matrix(file, "output.weight", kVocab, kHidden);
+    vector(file, "output.bias", kVocab - 1);
+  });
+  CHECK_FALSE(short_bias->result);
 }
 
 TEST_CASE("An adaptive output is read by its keys and shapes") {

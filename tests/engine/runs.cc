@@ -31,6 +31,9 @@ std::vector<float> logits_of(const Transformer& model, std::span<const float> hi
     const auto [first, last] = worker.share(head.panels());
     kernels.matmul(head, {first, last}, x, logits.data(), head.rows, scratch.data());
   });
+  const Vector& bias = model.output().root.bias;
+  for (std::size_t r = 0; r < x.rows && !bias.empty(); ++r)
+    kernels.add(bias.data(), bias.size(), logits.data() + r * head.rows);
   if (model.output().softcap > 0) kernels.soft_cap(model.output().softcap, logits.size(), logits.data());
   return logits;
 }

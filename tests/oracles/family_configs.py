@@ -187,8 +187,11 @@ add("phi3_longrope_partial_tied", "Phi3Config", tokenizer="gpt2",
 PHIMOE_PUBLISHED = {"architectures": ["PhiMoEForCausalLM"], "original_max_position_embeddings": SHORT}
 PHIMOE = {**PHI3, "intermediate_size": 12, "num_local_experts": 4, "num_experts_per_tok": 2,
           "attention_bias": True, "lm_head_bias": True, "sliding_window": None}
+# The class uses the short factors at every length, its authors' code the long ones beyond the original context: here
+# they are the same.
 add("phimoe_longrope", "PhimoeConfig", tokenizer="gpt2", published=PHIMOE_PUBLISHED, **PHIMOE,
-    rope_parameters=longrope(4, short_mscale=1.5 ** 0.5, long_mscale=1.5 ** 0.5))
+    rope_parameters={**longrope(4, short_mscale=1.5 ** 0.5, long_mscale=1.5 ** 0.5),
+                     "short_factor": longrope(4)["long_factor"]})
 LFM2 = sized(pad_token_id=0, tie_word_embeddings=True, num_hidden_layers=3, rope_parameters=rope(1e6),
              layer_types=["conv", FULL, "conv"], conv_L_cache=3)
 add("lfm2", "Lfm2Config", **LFM2, block_auto_adjust_ff_dim=False)
@@ -254,7 +257,8 @@ add("stablelm", "StableLmConfig", **sized(rope_parameters=rope(partial_rotary_fa
 add("stablelm2_parallel", "StableLmConfig", **sized(rope_parameters=rope(partial_rotary_factor=0.25)),
     use_parallel_residual=True, use_qkv_bias=True)
 add("starcoder2", "Starcoder2Config", **{**LLAMA, "tie_word_embeddings": True}, sliding_window=None)
-add("phi2", "PhiConfig", **sized(rope_parameters=rope(partial_rotary_factor=0.5)))
+add("phi2", "PhiConfig", **sized(rope_parameters=rope(partial_rotary_factor=0.5), num_key_value_heads=4,
+                                 intermediate_size=128))
 
 # --- LayerNorm, learned positions, ALiBi -----------------------------------------------------------------
 

@@ -67,8 +67,6 @@ const std::set<std::string> kConstants = {
     "falcon_new falcon.context_length",
     "hunyuan_dense_dynamic hunyuan-dense.context_length",
     "hunyuan_dense_dynamic hunyuan-dense.rope.scaling.original_context_length",
-    "phi2 phi2.attention.head_count_kv",
-    "phi2 phi2.feed_forward_length",
     "solar_open glm4moe.rope.dimension_count"};
 
 void check_same(const std::string& name, const Gguf& ours, const Gguf& theirs) {

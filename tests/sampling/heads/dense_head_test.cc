@@ -131,7 +131,7 @@ TEST_CASE("A soft cap bounds the logits, and answers are those of the capped row
   const MixedBatch batch(5);
   for (const Setup& s : setups()) {
     CAPTURE(s.name);
-    const auto head = make_dense_head(s.matrix, *s.kernels, kCap);
+    const auto head = make_dense_head({s.matrix, kCap}, *s.kernels);
     const std::vector<float> plain = logits_of(*make_dense_head(s.matrix, *s.kernels), batch.hidden, 1, 16);
     const std::vector<float> logits = logits_of(*head, batch.hidden, 2, 3);
     double most = 0, worst = 0;
@@ -151,6 +151,19 @@ TEST_CASE("A soft cap bounds the logits, and answers are those of the capped row
         CHECK(answers[r]->score[i] == logp[static_cast<std::size_t>(batch.score[i])]);
       for (const auto& [id, logprob] : answers[r]->top) CHECK(logprob == logp[static_cast<std::size_t>(id)]);
     }
+  }
+}
+
+TEST_CASE("A bias of the logits is added to the products") {
+  const std::vector<float> hidden = numbers(5, 3 * kHidden), bias = numbers(8, kVocab);
+  for (const Setup& s : setups()) {
+    CAPTURE(s.name);
+    const Linear linear{static_cast<const PackedMatrix&>(s.matrix), bias};
+    const auto head = make_dense_head(linear, *s.kernels);
+    CHECK(head->bytes_per_row() == s.matrix.bytes() + kVocab * sizeof(float));
+    std::vector<float> expected = logits_of(*make_dense_head(s.matrix, *s.kernels), hidden, 2, 3);
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += bias[i % kVocab];
+    CHECK(same_bits(logits_of(*head, hidden, 2, 3), expected));
   }
 }
 
