@@ -37,21 +37,32 @@ struct CheckpointFamily;
 
 struct CheckpointConfig {
   const CheckpointFamily* family = nullptr;
+  std::string_view architecture;  // general.architecture; the family's, if its keys do not say another
   std::uint32_t hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::uint32_t context = 0, vocab = 0;
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
   double norm_eps = 0;
   double rope_base = 0, local_rope_base = 0;  // the same where local layers have none of their own
   std::uint32_t conv_width = 0;               // of short convolutions
+  struct StateSpace {                         // of Mamba and Mamba-2
+    std::uint32_t width = 0;                  // channels
+    std::uint32_t places = 0;                 // numbers in the state of each
+    std::uint32_t rank = 0;                   // Mamba: of the steps
+    std::uint32_t heads = 0, groups = 0;      // Mamba-2
+    std::size_t filtered() const { return width + std::size_t{2} * groups * places; }  // by its convolution
+  } state_space;
   struct DeltaNet {
     std::uint32_t heads = 0, key_heads = 0;  // of values; of queries and keys
     std::uint32_t key_dim = 0, value_dim = 0;
   } delta_net;
   std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
+  std::vector<std::uint32_t> ffn_of_layers;        // likewise; 0: no FFN
   std::uint32_t original_context = 0;              // before it was made longer
   std::uint32_t rotary_dim = 0;                    // of a head
   std::vector<float> rope_factors;                 // of Llama 3's scaling: [rotary_dim / 2], or empty
   std::vector<float> short_factors, long_factors;  // of LongRoPE, likewise
+  float embedding_scale = 1, head_scale = 1;       // multiply the matrices
+  std::vector<float> multipliers;                  // of projections, in an order of the family
   Keys keys;                                       // all but those of the head
   bool tied = false;                               // the embedding is the output matrix too
   HeadConfig head;

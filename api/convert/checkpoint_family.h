@@ -24,7 +24,7 @@ struct CheckpointNames {
 struct CheckpointFamily {
   std::string_view model_type;    // of config.json
   std::string_view class_name;    // the one of `architectures` that generates text
-  std::string_view architecture;  // general.architecture of the model file
+  std::string_view architecture;  // general.architecture of the model file; `keys` may choose another
 
   CheckpointNames names = {};
 
@@ -39,7 +39,8 @@ struct CheckpointFamily {
   /// checkpoint and the model file themselves. None: there are none.
   void (*globals)(LayerCopy& in) = nullptr;
 
-  bool layer_norm = false;  // LayerNorm instead of RMS norm
+  bool only_recurrent = false;  // layers have no attention and no FFN, and config.json no sizes of them
+  bool layer_norm = false;      // LayerNorm instead of RMS norm
   std::uint32_t usual_ffn =
       0;              // the FFN's width without a key for it, in hidden sizes; 0: the key is required
   bool tied = false;  // without tie_word_embeddings in config.json

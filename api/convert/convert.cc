@@ -143,7 +143,7 @@ Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::o
 
 void add_keys(const CheckpointConfig& c, GgufWriter& file) {
   for (const auto& [name, value] : c.keys.all()) {
-    const std::string key = sentence(c.family->architecture, ".", name);
+    const std::string key = sentence(c.architecture, ".", name);
     std::visit([&](const auto& of_its_type) { file.add(key, of_its_type); }, value);
   }
 }
@@ -205,7 +205,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     if (!weights) return weights.error();
 
     GgufWriter file;
-    file.add("general.architecture", config->family->architecture).add("general.name", name_of(checkpoint));
+    file.add("general.architecture", config->architecture).add("general.name", name_of(checkpoint));
     add_keys(*config, file);
     TRY(copy_vocabulary(*vocabulary, config->vocab, *chat, file));
     TensorCopy tensors(*weights, *type, options.progress, file);

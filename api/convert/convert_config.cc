@@ -52,15 +52,8 @@ const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& co
   return nullptr;
 }
 
-/// The first of these keys that config.json has, or the first.
-const char* first_of(JsonFields& fields, std::initializer_list<const char*> keys) {
-  const auto found = std::find_if(keys.begin(), keys.end(), [&](const char* key) { return fields.has(key); });
-  return found == keys.end() ? *keys.begin() : *found;
-}
-
 void check_activation(JsonFields& fields, const CheckpointFamily& family) {
-  const char* key =
-      first_of(fields, {"hidden_activation", "hidden_act", "activation_function", "activation"});
+  const char* key = fields.first_of({"hidden_activation", "hidden_act", "activation_function", "activation"});
   const std::string found = fields.text(key, family.activation);
   if (found == family.activation || (found == "gelu" && family.activation == "gelu_pytorch_tanh")) return;
   fields.fail(ErrorCode::kUnsupported, key, sentence("only \"", family.activation, "\" can be converted"));
@@ -68,58 +61,44 @@ void check_activation(JsonFields& fields, const CheckpointFamily& family) {
 
 void read_experts(JsonFields& fields, CheckpointConfig& c) {
   c.experts = fields.count(
-      first_of(fields, {"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"}), 0,
+      fields.first_of({"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"}), 0,
       kMaxExperts, 0);
   c.expert_ffn = fields.count("moe_intermediate_size", 1, kMaxFfn, c.ffn);
   c.shared_ffn = fields.count("shared_expert_intermediate_size", 0, kMaxFfn, 0);
   if (c.experts == 0) return;
   c.keys.add("expert_count", c.experts);
   c.keys.add("expert_used_count",
-             fields.count(first_of(fields, {"num_experts_per_tok", "moe_k"}), 1, c.experts));
+             fields.count(fields.first_of({"num_experts_per_tok", "moe_k"}), 1, c.experts));
   if (fields.has("moe_intermediate_size")) c.keys.add("expert_feed_forward_length", c.expert_ffn);
   if (c.shared_ffn > 0) c.keys.add("expert_shared_feed_forward_length", c.shared_ffn);
   if (fields.has("norm_topk_prob")) c.keys.add("expert_weights_norm", fields.flag("norm_topk_prob", true));
 }
 
 void add_sizes(CheckpointConfig& c) {
+  const auto add_each = [&](std::string_view name, std::uint32_t of_all,
+                            const std::vector<std::uint32_t>& of_layers) {
+    of_layers.empty() ? c.keys.add(name, of_all) : c.keys.add(name, of_layers);
+  };
   c.keys.add("block_count", c.layers);
   c.keys.add("context_length", c.context);
   c.keys.add("embedding_length", c.hidden);
-  c.keys.add("feed_forward_length", c.ffn);
+  add_each("feed_forward_length", c.ffn, c.ffn_of_layers);
   c.keys.add("attention.head_count", c.heads);
-  if (c.kv_heads_of_layers.empty())
-    c.keys.add("attention.head_count_kv", c.kv_heads);
-  else
-    c.keys.add("attention.head_count_kv", c.kv_heads_of_layers);
-  c.keys.add("attention.key_length", c.head_dim);
-  c.keys.add("attention.value_length", c.head_dim);
+  if (c.heads > 0) {
+    add_each("attention.head_count_kv", c.kv_heads, c.kv_heads_of_layers);
+    c.keys.add("attention.key_length", c.head_dim);
+    c.keys.add("attention.value_length", c.head_dim);
+    c.keys.add("rope.dimension_count", c.rotary_dim);
+  }
   c.keys.add(c.family->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
              static_cast<float>(c.norm_eps));
-  c.keys.add("rope.dimension_count", c.rotary_dim);
   c.keys.add("vocab_size", c.vocab);
 }
 
-void read_sizes(JsonFields& fields, CheckpointConfig& c) {
-  const auto count = [&](std::initializer_list<const char*> keys, std::uint32_t max,
-                         std::optional<std::uint32_t> missing = std::nullopt) {
-    return fields.count(first_of(fields, keys), 1, max, missing);
-  };
-  c.hidden = count({"hidden_size", "n_embd", "d_model"}, kMaxWidth);
-  const std::optional<std::uint32_t> usual = c.family->usual_ffn * c.hidden;
-  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn,
-                c.family->usual_ffn > 0 ? usual : std::nullopt);
-  c.layers = count({"num_hidden_layers", "n_layer", "n_layers"}, kMaxLayers);
-  c.heads = count({"num_attention_heads", "n_head", "n_heads"}, kMaxHeads);
-  c.kv_heads = count({"num_key_value_heads"}, kMaxHeads, c.heads);
+void read_attention_sizes(JsonFields& fields, CheckpointConfig& c) {
+  c.heads = fields.count(fields.first_of({"num_attention_heads", "n_head", "n_heads"}), 1, kMaxHeads);
+  c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, c.heads);
   c.head_dim = fields.count("head_dim", 1, kMaxHeadDim, c.hidden / c.heads);
-  c.vocab = fields.count("vocab_size", 2, kMaxVocab);
-  c.context =
-      count({"max_position_embeddings", "n_positions", "seq_length", "max_seq_len"}, kMaxContext, 2048);
-  const char* epsilon =
-      first_of(fields, {"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"});
-  // As a float it is not below the engine's 1e-20.
-  c.norm_eps = fields.number(epsilon, 1e-19, 1, c.family->layer_norm ? 1e-5 : 1e-6);
-  c.tied = fields.flag("tie_word_embeddings", c.family->tied);
   if (!fields.has("head_dim") && c.hidden % c.heads != 0) {
     fields.fail(ErrorCode::kBadFile, "hidden_size",
                 sentence("must be a multiple of the ", c.heads, " heads where there is no head_dim"));
@@ -137,6 +116,32 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
     fields.fail(ErrorCode::kUnsupported, "num_attention_heads",
                 sentence("with ", c.head_dim, " numbers each that is more than ", kMaxWidth));
   }
+}
+
+void read_sizes(JsonFields& fields, CheckpointConfig& c) {
+  const auto count = [&](std::initializer_list<const char*> keys, std::uint32_t max,
+                         std::optional<std::uint32_t> missing = std::nullopt) {
+    return fields.count(fields.first_of(keys), 1, max, missing);
+  };
+  c.hidden = count({"hidden_size", "n_embd", "d_model"}, kMaxWidth);
+  // Nemotron-H: as many as are described.
+  const std::size_t described = fields.length("layers_block_type");
+  const auto layers = static_cast<std::uint32_t>(std::min<std::size_t>(described, kMaxLayers));
+  c.layers = count({"num_hidden_layers", "n_layer", "n_layers"}, kMaxLayers,
+                   layers > 0 ? std::optional(layers) : std::nullopt);
+  c.vocab = fields.count("vocab_size", 2, kMaxVocab);
+  c.context =
+      count({"max_position_embeddings", "n_positions", "seq_length", "max_seq_len"}, kMaxContext, 2048);
+  const char* epsilon =
+      fields.first_of({"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"});
+  // As a float it is not below the engine's 1e-20.
+  c.norm_eps = fields.number(epsilon, 1e-19, 1, c.family->layer_norm ? 1e-5 : 1e-6);
+  c.tied = fields.flag("tie_word_embeddings", c.family->tied);
+  if (c.family->only_recurrent) return;
+  const std::optional<std::uint32_t> usual = c.family->usual_ffn * c.hidden;
+  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn,
+                c.family->usual_ffn > 0 ? usual : std::nullopt);
+  read_attention_sizes(fields, c);
 }
 
 /// Where clusters begin: increasing ranks in the vocabulary order, the first at least 1.
@@ -228,6 +233,23 @@ void read_head(JsonFields& fields, CheckpointConfig& c) {
   head.refuse_unknown_keys();
 }
 
+/// The text with null, and spaces, for the Infinity that Python writes outside strings.
+std::string without_infinity(std::string_view text) {
+  constexpr std::string_view kInfinity = "Infinity", kNull = "null    ";
+  std::string out(text);
+  bool in_string = false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (in_string && out[i] == '\\') {
+      ++i;
+    } else if (out[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && text.substr(i).starts_with(kInfinity)) {
+      out.replace(i, kNull.size(), kNull);
+    }
+  }
+  return out;
+}
+
 /// Whether the embedding can be the output matrix too.
 void check_tied(JsonFields& fields, const CheckpointConfig& c) {
   const bool one_matrix = c.head.kind == Kind::kDense || c.head.kind == Kind::kMixture;
@@ -241,7 +263,7 @@ void check_tied(JsonFields& fields, const CheckpointConfig& c) {
 }  // namespace
 
 Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const std::string& name) {
-  const auto json = read_json(text, sentence("'", name, "'"), kConfigLimits);
+  const auto json = read_json(without_infinity(text), sentence("'", name, "'"), kConfigLimits);
   if (!json) return json.error();
   if (!json->is_object()) {
     return Error{ErrorCode::kBadFile,
@@ -251,13 +273,15 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
   std::optional<Error> error;
   JsonFields fields(*json, sentence("'", name, "': "), error);
   c.family = read_family(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));
+  if (c.family != nullptr) c.architecture = c.family->architecture;
   if (!error) check_activation(fields, *c.family);
   if (fields.has("quantization_config")) {
     fields.fail(ErrorCode::kUnsupported, "quantization_config", "only plain weights can be converted");
   }
   if (!error) read_sizes(fields, c);
-  if (!error) read_experts(fields, c);
-  if (!error) read_rope(fields, c);
+  const bool attends = !error && !c.family->only_recurrent;
+  if (attends) read_experts(fields, c);
+  if (attends && !error) read_rope(fields, c);
   if (!error && c.family->keys != nullptr) c.family->keys(fields, c);
   if (!error) add_sizes(c);
   if (!error) read_head(fields, c);

@@ -195,20 +195,24 @@ void convert_mixture(const CheckpointConfig& c, TensorCopy& tensors) {
   tensors.vector_if_there("lm_head.decoder.bias", "output.bias", c.vocab);
 }
 
-/// With tied embeddings the file has no output.weight; a copy in the checkpoint is skipped.
+/// With tied embeddings the file has no output.weight, if their scales are the same; a copy in the checkpoint
+/// is skipped.
 void convert_dense(const CheckpointConfig& c, TensorCopy& tensors) {
   const std::string head = sentence(c.family->names.head, ".weight"),
                     bias = sentence(c.family->names.head, ".bias");
   tensors.vector_if_there(bias, "output.bias", c.vocab);
-  if (c.tied) return tensors.skip(head);
-  tensors.matrix(head, "output.weight", c.vocab, c.hidden);
+  if (c.tied) tensors.skip(head);
+  if (c.tied && c.head_scale == c.embedding_scale) return;
+  tensors.matrix(c.tied ? embedding_of(c) : head, "output.weight", c.vocab, c.hidden, c.head_scale);
 }
 
 }  // namespace
 
 void convert_embedding(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter& file) {
   const std::vector<std::int32_t>& cutoffs = c.embedding_cutoffs;
-  if (cutoffs.empty()) return tensors.matrix(embedding_of(c), "token_embd.weight", c.vocab, c.hidden);
+  if (cutoffs.empty()) {
+    return tensors.matrix(embedding_of(c), "token_embd.weight", c.vocab, c.hidden, c.embedding_scale);
+  }
   file.add("partita.embedding.cutoffs", cutoffs);
   const std::string bands = bands_of(tensors);
   for (std::size_t i = 0; i <= cutoffs.size(); ++i) {

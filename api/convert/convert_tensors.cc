@@ -130,8 +130,10 @@ void TensorCopy::write_vector(const std::string& name, std::span<const float> va
 }
 
 void TensorCopy::matrix(const std::string& from, const std::string& to, std::uint64_t rows,
-                        std::uint64_t cols) {
-  write_matrix(to, rows, cols, read(from, {rows, cols}));
+                        std::uint64_t cols, float scale) {
+  auto values = read(from, {rows, cols});
+  for (float& value : values) value *= scale;
+  write_matrix(to, rows, cols, values);
 }
 
 void TensorCopy::matrix_in_f32(const std::string& from, const std::string& to, std::uint64_t rows,

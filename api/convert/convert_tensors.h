@@ -52,7 +52,8 @@ class TensorCopy {
                    std::span<const float> values);
 
   // Copies tensor `from` of the checkpoint to `to`.
-  void matrix(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols);
+  void matrix(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols,
+              float scale = 1);
   void matrix_in_f32(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols);
   void vector(const std::string& from, const std::string& to, std::uint64_t size);
   void vector_if_there(const std::string& from, const std::string& to, std::uint64_t size);

@@ -1,6 +1,7 @@
 #include "api/convert/json_fields.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -28,6 +29,24 @@ const Json* JsonFields::find(const char* key) {
   asked_.insert(key);
   const auto found = object_.find(key);
   return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool JsonFields::is(const char* key, std::string_view text) {
+  const Json* value = find(key);
+  return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;
+}
+
+const char* JsonFields::first_of(std::initializer_list<const char*> keys) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const char* key) { return has(key); });
+  return found == keys.end() ? *keys.begin() : *found;
+}
+
+std::size_t JsonFields::length(const char* key) {
+  const Json* value = find(key);
+  if (value == nullptr) return 0;
+  return value->is_string()  ? value->get_ref<const std::string&>().size()
+         : value->is_array() ? value->size()
+                             : 0;
 }
 
 void JsonFields::keep(ErrorCode code, std::string message) {
@@ -120,6 +139,22 @@ std::vector<float> JsonFields::numbers(const char* key, std::size_t count, doubl
     fail(ErrorCode::kBadFile, key,
          sentence("must be an array of ", count, " numbers between ", rounded_text(min), " and ",
                   rounded_text(max)));
+  }
+  return all;
+}
+
+std::vector<double> JsonFields::bounds(const char* key, std::size_t count) {
+  const Json* value = find(key);
+  if (value == nullptr) return {};
+  static const Json kInfinity = {{"__float__", "Infinity"}};
+  std::vector<double> all;
+  const auto is_bound = [](const Json& e) { return e.is_number() || e.is_null() || e == kInfinity; };
+  const bool fits =
+      value->is_array() && value->size() == count && std::all_of(value->begin(), value->end(), is_bound);
+  if (!fits) fail(ErrorCode::kBadFile, key, sentence("must be an array of ", count, " numbers"));
+  for (std::size_t i = 0; i < count && fits; ++i) {
+    const Json& element = (*value)[i];
+    all.push_back(element.is_number() ? element.get<double>() : std::numeric_limits<double>::infinity());
   }
   return all;
 }

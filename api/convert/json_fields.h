@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -22,6 +23,13 @@ class JsonFields {
       : object_(object), prefix_(std::move(prefix)), error_(error) {}
 
   bool has(const char* key) { return find(key) != nullptr; }
+  bool is(const char* key, std::string_view text);
+
+  /// The first of these keys that the object has, or the first.
+  const char* first_of(std::initializer_list<const char*> keys);
+
+  /// Elements of an array, bytes of a string; 0 for all else.
+  std::size_t length(const char* key);
 
   /// missing: the value without the key; none: the key is required.
   std::uint32_t count(const char* key, std::uint32_t min, std::uint32_t max,
@@ -36,6 +44,10 @@ class JsonFields {
 
   /// An array of `count` numbers from min to max, required.
   std::vector<float> numbers(const char* key, std::size_t count, double min, double max);
+
+  /// An array of `count` numbers, in which null and {"__float__": "Infinity"} are infinity; empty without the
+  /// key.
+  std::vector<double> bounds(const char* key, std::size_t count);
 
   /// An array of `count` strings; empty without the key.
   std::vector<std::string> texts(const char* key, std::size_t count);

@@ -134,6 +134,28 @@ void LayerCopy::ordered_vector(std::string_view from, std::string_view to, std::
   tensors_.write_vector(sentence(to_, to), out);
 }
 
+void LayerCopy::reshaped(std::string_view from, std::string_view to,
+                         std::initializer_list<std::uint64_t> there, std::size_t rows, std::size_t cols,
+                         bool is_rate) {
+  auto values = tensors_.read(sentence(from_, from), there);
+  for (float& value : values) value = is_rate ? -std::exp(value) : value;
+  tensors_.write_f32(sentence(to_, to), rows, cols, values);
+}
+
+void LayerCopy::scaled(std::string_view from, std::string_view to, std::initializer_list<ScaledRows> parts,
+                       std::size_t cols) {
+  std::size_t rows = 0;
+  for (const ScaledRows& part : parts) rows += part.rows;
+  auto values = tensors_.read(sentence(from_, from, ".weight"), {rows, cols});
+  auto value = values.begin();
+  for (const ScaledRows& part : parts) {
+    for (const auto end = value + static_cast<std::ptrdiff_t>(values.empty() ? 0 : part.rows * cols);
+         value != end; ++value)
+      *value *= part.scale;
+  }
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, values);
+}
+
 void LayerCopy::transposed(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
   const auto values = tensors_.read(sentence(from_, from, ".weight"), {cols, rows});
   std::vector<float> out(values.size());
@@ -207,12 +229,12 @@ void LayerCopy::stacked(std::string_view from, std::string_view to, std::size_t 
                        tensors_.read(sentence(from_, from, ".weight"), {count, rows, cols}));
 }
 
-void LayerCopy::attention() {
+void LayerCopy::attention(std::string_view before) {
   const CheckpointConfig& c = config_;
-  rotary("self_attn.q_proj", "attn_q", c.query_width());
-  rotary("self_attn.k_proj", "attn_k", c.key_width());
-  linear("self_attn.v_proj", "attn_v", c.key_width(), c.hidden);
-  linear("self_attn.o_proj", "attn_output", c.hidden, c.query_width());
+  rotary(sentence(before, "q_proj"), "attn_q", c.query_width());
+  rotary(sentence(before, "k_proj"), "attn_k", c.key_width());
+  linear(sentence(before, "v_proj"), "attn_v", c.key_width(), c.hidden);
+  linear(sentence(before, "o_proj"), "attn_output", c.hidden, c.query_width());
 }
 
 void LayerCopy::head_norms() {
@@ -230,14 +252,14 @@ void LayerCopy::pre_norms() {
   norm("post_attention_layernorm", "ffn_norm", config_.hidden);
 }
 
-void LayerCopy::ffn() {
-  linear("mlp.gate_proj", "ffn_gate", config_.ffn, config_.hidden);
-  ungated_ffn();
+void LayerCopy::ffn(std::string_view before) {
+  linear(sentence(before, "gate_proj"), "ffn_gate", config_.ffn, config_.hidden);
+  ungated_ffn(before);
 }
 
-void LayerCopy::ungated_ffn() {
-  linear("mlp.up_proj", "ffn_up", config_.ffn, config_.hidden);
-  linear("mlp.down_proj", "ffn_down", config_.hidden, config_.ffn);
+void LayerCopy::ungated_ffn(std::string_view before) {
+  linear(sentence(before, "up_proj"), "ffn_up", config_.ffn, config_.hidden);
+  linear(sentence(before, "down_proj"), "ffn_down", config_.hidden, config_.ffn);
 }
 
 void LayerCopy::mixture() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +66,16 @@ class LayerCopy {
   /// A vector by its whole names, its element i is order[i] of the checkpoint's; with is_rate -exp of it.
   void ordered_vector(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                       bool is_rate = false);
+  /// A tensor by its whole names, `there` its shape in the checkpoint, in f32; with is_rate -exp of it.
+  void reshaped(std::string_view from, std::string_view to, std::initializer_list<std::uint64_t> there,
+                std::size_t rows, std::size_t cols, bool is_rate = false);
+  /// A matrix whose rows are multiplied: those of each part by its scale. It must not have a bias.
+  struct ScaledRows {
+    std::size_t rows;
+    float scale;
+  };
+  void scaled(std::string_view from, std::string_view to, std::initializer_list<ScaledRows> parts,
+              std::size_t cols);
   /// Matrices of all experts, "{before}{expert}.{after}", stacked in one tensor [experts][rows][cols].
   void experts(std::string_view before, std::string_view after, std::string_view to, std::size_t rows,
                std::size_t cols);
@@ -76,12 +88,12 @@ class LayerCopy {
                std::size_t cols);
 
   // Parts that many families share, with Llama's names.
-  void attention();         // self_attn.{q,k,v,o}_proj
-  void head_norms();        // self_attn.{q,k}_norm of single heads
-  void projection_norms();  // the same of whole projections
-  void pre_norms();         // input_layernorm, post_attention_layernorm: before attention and before the FFN
-  void ungated_ffn();       // mlp.{up,down}_proj
-  void ffn();               // mlp.{gate,up,down}_proj
+  void attention(std::string_view before = "self_attn.");  // {before}{q,k,v,o}_proj
+  void head_norms();                                       // self_attn.{q,k}_norm of single heads
+  void projection_norms();                                 // the same of whole projections
+  void pre_norms();  // input_layernorm, post_attention_layernorm: before attention and before the FFN
+  void ungated_ffn(std::string_view before = "mlp.");  // mlp.{up,down}_proj
+  void ffn(std::string_view before = "mlp.");          // {before}{gate,up,down}_proj
   /// mlp.gate and mlp.experts.*.{gate,up,down}_proj
   void mixture();
   /// The same in Mixtral's names: {before}gate, {before}experts.*.{w1,w3,w2}

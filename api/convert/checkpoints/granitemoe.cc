@@ -5,10 +5,8 @@
 
 namespace partita::internal {
 
-void copy_granite_moe(LayerCopy& in) {
+void copy_granite_experts(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
-  in.pre_norms();
-  in.attention();
   in.router("block_sparse_moe.router.layer", "ffn_gate_inp", c.experts);
   in.halves("block_sparse_moe.input_linear", "ffn_gate_exps", "ffn_up_exps", c.experts, c.ffn, c.hidden);
   in.stacked("block_sparse_moe.output_linear", "ffn_down_exps", c.experts, c.hidden, c.ffn);
@@ -24,7 +22,11 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   read_multipliers(fields, config);
 }
 
-void layer(LayerCopy& in) { copy_granite_moe(in); }
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  copy_granite_experts(in);
+}
 
 }  // namespace
 

@@ -118,6 +118,64 @@ TEST_CASE("Numbers of config.json are limited") {
              Contains("the 100 levels"));
 }
 
+TEST_CASE("Sizes and limits of Mamba are checked") {
+  Checkpoint checkpoint;
+  checkpoint.config.merge_patch({{"conv_kernel", 4}, {"state_size", 8}, {"ssm_state_size", 8}});
+  const auto of = [&](const char* type, const char* name) -> Json& {
+    checkpoint.config.merge_patch({{"model_type", type}, {"architectures", {name}}});
+    return checkpoint.config;
+  };
+  const auto bad = [&](const Json& patch) { return config_error(checkpoint, patch, ErrorCode::kBadFile); };
+  const auto unsupported = [&](const Json& patch) {
+    return config_error(checkpoint, patch, ErrorCode::kUnsupported);
+  };
+  of("mamba", "MambaForCausalLM")["time_step_rank"] = "auto";
+  CHECK(must(parse_checkpoint_config(checkpoint.config.dump(), "c")).state_space.rank == 4);
+  CHECK_THAT(bad({{"expand", 1025}}),
+             Contains("expand is 1025, and must be a whole number between 1 and 1024"));
+  CHECK_THAT(bad({{"conv_kernel", 65}}), Contains("between 1 and 64"));
+  CHECK_THAT(bad({{"time_step_rank", "none"}}), Contains("time_step_rank is \"none\""));
+  of("falcon_mamba", "FalconMambaForCausalLM");
+  CHECK(unsupported({{"mixer_rms_eps", 1e-5}}) ==
+        "'c': mixer_rms_eps is 1e-05, and only 1e-06 can be converted");
+
+  of("mamba2", "Mamba2ForCausalLM").merge_patch({{"num_heads", 8}, {"n_groups", 2}});
+  CHECK(bad({{"n_groups", 3}}) ==
+        "'c': n_groups is 3, and must divide the 8 heads of Mamba-2, which must divide its 128 channels");
+  CHECK_THAT(bad({{"num_heads", 10}}), Contains("must divide the 10 heads"));
+  CHECK(unsupported({{"time_step_limit", {0, 1}}}) ==
+        "'c': time_step_limit is an array, and only 0 to infinity can be converted");
+  CHECK_THAT(bad({{"time_step_limit", {0, {{"__float__", "x"}}}}}),
+             Contains("must be an array of 2 numbers"));
+  std::string text = checkpoint.config.dump();
+  text.insert(1, R"("name": "\"Infinity", "time_step_limit": [0.0, Infinity], )");
+  CHECK(must(parse_checkpoint_config(text, "c")).state_space.groups == 2);
+  text.insert(1, R"("x": Infinit, )");
+  CHECK_THAT(parse_checkpoint_config(text, "c").error().message, Contains("'c' is not valid JSON"));
+
+  of("falcon_h1", "FalconH1ForCausalLM");
+  CHECK_THAT(unsupported({{"mamba_rms_norm", true}}),
+             Contains("mamba_norm_before_gate is missing, and only"));
+  CHECK_THAT(unsupported({{"partita_head", {{"kind", "dense"}}}}), Contains("have multipliers"));
+  CHECK_THAT(bad({{"mlp_multipliers", {1}}}), Contains("must be an array of 2 numbers"));
+
+  of("nemotron_h", "NemotronHForCausalLM").merge_patch({{"mamba_num_heads", 8}, {"mamba_head_dim", 8}});
+  checkpoint.config["hidden_act"] = nullptr;
+  CHECK_THAT(bad({{"hybrid_override_pattern", "M*-"}}), Contains("must say of each of the 2 layers"));
+  CHECK_THAT(bad({{"hybrid_override_pattern", "MX"}}), Contains("must say of each of the 2 layers"));
+  CHECK_THAT(bad({{"layers_block_type", {"mamba", "lstm"}}}), Contains("must say of each of the 2 layers"));
+  Json mixture = {{"hybrid_override_pattern", "E-"}, {"moe_shared_expert_intermediate_size", 16}};
+  CHECK_THAT(unsupported(mixture), Contains("layers with an FFN beside layers with experts"));
+  mixture["hybrid_override_pattern"] = "E*";
+  mixture["moe_latent_size"] = 8;
+  CHECK_THAT(unsupported(mixture), Contains("moe_latent_size is 8, and experts of latent vectors"));
+  CHECK_THAT(unsupported({{"hybrid_override_pattern", "M-"}, {"mlp_hidden_act", "silu"}}),
+             Contains("only 'relu2' can be converted"));
+
+  of("jamba", "JambaForCausalLM").merge_patch({{"time_step_rank", 4}, {"attn_layer_period", 3}});
+  CHECK_THAT(bad({{"attn_layer_offset", 3}}), Contains("attn_layer_offset is 3"));
+}
+
 TEST_CASE("Descriptions of heads are checked") {
   const Checkpoint checkpoint;
   const auto head = [&](const Json& value, ErrorCode code = ErrorCode::kBadFile) {
