@@ -1,4 +1,5 @@
 // Any bytes as the config.json of a checkpoint.
+#include "api/convert/checkpoint_family.h"
 #include "api/convert/convert_config.h"
 #include "tests/fuzz/support.h"
 
