@@ -6,7 +6,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::afmoe {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -27,7 +27,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family afmoe = {
+extern const Family family = {
     .name = "afmoe", .read = read, .layer = layer, .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::afmoe

@@ -10,7 +10,7 @@
 #include "engine/models/llama.h"
 #include "weights/sentence.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::apertus {
 namespace {
 
 /// A key without the name of the family: an array of a number for each layer, or one number.
@@ -63,6 +63,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family apertus = {.name = "apertus", .read = read, .layer = layer};
+extern const Family family = {.name = "apertus", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::apertus

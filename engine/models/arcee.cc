@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::arcee {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -12,9 +12,9 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family arcee = {
+extern const Family family = {
     .name = "arcee", .read = read, .layer = [](LayerReader& in, const Config& c, std::size_t index) {
       return ungated_layer(in, c, index, RopePairs::kAdjacent);
     }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::arcee

@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::bloom {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -15,11 +15,11 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family bloom = {.name = "bloom",
-                             .norm = NormKind::kLayer,
-                             .read = read,
-                             .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                               return ungated_layer(in, c, index, RopePairs::kNone);
-                             }};
+extern const Family family = {.name = "bloom",
+                              .norm = NormKind::kLayer,
+                              .read = read,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return ungated_layer(in, c, index, RopePairs::kNone);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::bloom

@@ -3,12 +3,12 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::chatglm {
 
-extern const Family chatglm = {.name = "chatglm",
-                               .read = read_uniform_layers,
-                               .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                                 return llama_layer(in, c, index, RopePairs::kAdjacent);
-                               }};
+extern const Family family = {.name = "chatglm",
+                              .read = read_uniform_layers,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kAdjacent);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::chatglm

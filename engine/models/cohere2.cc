@@ -12,14 +12,14 @@ void read_cohere2(MetadataReader& in, Config& config) {
   read_local_layers(in, 4, 0, kNoRope, config);
 }
 
-namespace models {
+namespace models::cohere2 {
 
-extern const Family cohere2 = {.name = "cohere2",
-                               .norm = NormKind::kLayer,
-                               .read = read_cohere2,
-                               .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                                 return llama_layer(in, c, index, RopePairs::kAdjacent);
-                               }};
+extern const Family family = {.name = "cohere2",
+                              .norm = NormKind::kLayer,
+                              .read = read_cohere2,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kAdjacent);
+                              }};
 
-}  // namespace models
+}  // namespace models::cohere2
 }  // namespace partita::internal

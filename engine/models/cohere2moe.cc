@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::cohere2moe {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -14,7 +14,7 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family cohere2moe = {
+extern const Family family = {
     .name = "cohere2moe",
     .norm = NormKind::kLayer,
     .read = read,
@@ -22,4 +22,4 @@ extern const Family cohere2moe = {
                 std::size_t index) { return llama_layer(in, c, index, RopePairs::kAdjacent); },
     .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::cohere2moe

@@ -12,7 +12,7 @@ void read_cohere(MetadataReader& in, Config& config) {
   config.logit_scale = static_cast<float>(in.number("logit_scale", kLeast, kMost, 1));
 }
 
-namespace models {
+namespace models::command_r {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -31,7 +31,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family command_r = {.name = "command-r", .norm = NormKind::kLayer, .read = read, .layer = layer};
+extern const Family family = {.name = "command-r", .norm = NormKind::kLayer, .read = read, .layer = layer};
 
-}  // namespace models
+}  // namespace models::command_r
 }  // namespace partita::internal

@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::dbrx {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -23,6 +23,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family dbrx = {.name = "dbrx", .norm = NormKind::kLayer, .read = read, .layer = layer};
+extern const Family family = {.name = "dbrx", .norm = NormKind::kLayer, .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::dbrx

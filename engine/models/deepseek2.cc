@@ -2,13 +2,13 @@
 #include "engine/models/family.h"
 #include "engine/models/mla_reader.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::deepseek2 {
 
-extern const Family deepseek2 = {
+extern const Family family = {
     .name = "deepseek2",
     .read = read_latent_layers,
     .layer = [](LayerReader& in, const Config& c,
                 std::size_t index) { return latent_layer(in, c, index, RopePairs::kLastAdjacent); },
     .routing = {.normalized = false}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::deepseek2

@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::dots1 {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -14,9 +14,9 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family dots1 = {.name = "dots1",
-                             .read = read_uniform_layers,
-                             .layer = layer,
-                             .routing = {.scores = Routing::Scores::kSigmoid, .normalized = false}};
+extern const Family family = {.name = "dots1",
+                              .read = read_uniform_layers,
+                              .layer = layer,
+                              .routing = {.scores = Routing::Scores::kSigmoid, .normalized = false}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::dots1

@@ -2,12 +2,12 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::ernie4_5_moe {
 
-extern const Family ernie4_5_moe = {.name = "ernie4_5-moe",
-                                    .read = read_uniform_layers,
-                                    .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                                      return llama_layer(in, c, index, RopePairs::kAdjacent);
-                                    }};
+extern const Family family = {.name = "ernie4_5-moe",
+                              .read = read_uniform_layers,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kAdjacent);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::ernie4_5_moe

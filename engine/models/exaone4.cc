@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::exaone4 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -24,6 +24,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family exaone4 = {.name = "exaone4", .read = read, .layer = layer};
+extern const Family family = {.name = "exaone4", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::exaone4

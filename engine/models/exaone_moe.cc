@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::exaone_moe {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -20,7 +20,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family exaone_moe = {
+extern const Family family = {
     .name = "exaone-moe", .read = read, .layer = layer, .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::exaone_moe

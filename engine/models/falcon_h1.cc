@@ -6,7 +6,7 @@
 #include "engine/models/llama.h"
 #include "engine/models/state_space.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::falcon_h1 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -30,6 +30,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family falcon_h1 = {.name = "falcon-h1", .read = read, .layer = layer};
+extern const Family family = {.name = "falcon-h1", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::falcon_h1

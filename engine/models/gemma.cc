@@ -4,7 +4,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::gemma {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -19,6 +19,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family gemma = {.name = "gemma", .read = read, .layer = layer};
+extern const Family family = {.name = "gemma", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::gemma

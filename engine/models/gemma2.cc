@@ -24,7 +24,7 @@ Layer gemma2_layer(LayerReader& in, const Config& c, std::size_t index) {
   return layer;
 }
 
-namespace models {
+namespace models::gemma2 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -37,7 +37,7 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family gemma2 = {.name = "gemma2", .read = read, .layer = gemma2_layer};
+extern const Family family = {.name = "gemma2", .read = read, .layer = gemma2_layer};
 
-}  // namespace models
+}  // namespace models::gemma2
 }  // namespace partita::internal

@@ -2,7 +2,7 @@
 #include "engine/models/gemma2.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::gemma3 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -21,6 +21,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family gemma3 = {.name = "gemma3", .read = read, .layer = layer};
+extern const Family family = {.name = "gemma3", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::gemma3

@@ -8,7 +8,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::gemma4 {
 namespace {
 
 constexpr std::uint8_t kGlobalRope = 0, kLocalRope = 1;
@@ -120,6 +120,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family gemma4 = {.name = "gemma4", .read = read, .layer = layer};
+extern const Family family = {.name = "gemma4", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::gemma4

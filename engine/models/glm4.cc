@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::glm4 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -22,6 +22,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family glm4 = {.name = "glm4", .read = read, .layer = layer};
+extern const Family family = {.name = "glm4", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::glm4

@@ -7,7 +7,7 @@
 #include "engine/models/family.h"
 #include "engine/models/mla_reader.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::glm_dsa {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -24,9 +24,9 @@ Layer layer(LayerReader& in, const Config& config, std::size_t index) {
 
 }  // namespace
 
-extern const Family glm_dsa = {.name = "glm-dsa",
-                               .read = read,
-                               .layer = layer,
-                               .routing = {.scores = Routing::Scores::kSigmoid, .normalized = false}};
+extern const Family family = {.name = "glm-dsa",
+                              .read = read,
+                              .layer = layer,
+                              .routing = {.scores = Routing::Scores::kSigmoid, .normalized = false}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::glm_dsa

@@ -5,7 +5,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::gpt_oss {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -27,6 +27,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family gpt_oss = {.name = "gpt-oss", .read = read, .layer = layer};
+extern const Family family = {.name = "gpt-oss", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::gpt_oss

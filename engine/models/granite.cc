@@ -29,9 +29,9 @@ Layer granite_layer(LayerReader& in, const Config& c, std::size_t index) {
   return llama_layer(in, c, index, RopePairs::kAdjacentInHead);
 }
 
-namespace models {
+namespace models::granite {
 
-extern const Family granite = {.name = "granite", .read = read_granite, .layer = granite_layer};
+extern const Family family = {.name = "granite", .read = read_granite, .layer = granite_layer};
 
-}  // namespace models
+}  // namespace models::granite
 }  // namespace partita::internal

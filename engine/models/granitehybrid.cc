@@ -6,7 +6,7 @@
 #include "engine/models/llama.h"
 #include "engine/models/state_space.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::granitehybrid {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -27,7 +27,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family granitehybrid = {
-    .name = "granitehybrid", .partial_layers = true, .read = read, .layer = layer};
+extern const Family family = {.name = "granitehybrid", .partial_layers = true, .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::granitehybrid

@@ -2,8 +2,8 @@
 #include "engine/models/family.h"
 #include "engine/models/granite.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::granitemoe {
 
-extern const Family granitemoe = {.name = "granitemoe", .read = read_granite, .layer = granite_layer};
+extern const Family family = {.name = "granitemoe", .read = read_granite, .layer = granite_layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::granitemoe

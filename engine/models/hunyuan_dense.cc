@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::hunyuan_dense {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -16,6 +16,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family hunyuan_dense = {.name = "hunyuan-dense", .read = read_uniform_layers, .layer = layer};
+extern const Family family = {.name = "hunyuan-dense", .read = read_uniform_layers, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::hunyuan_dense

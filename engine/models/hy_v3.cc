@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::hy_v3 {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -14,9 +14,9 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family hy_v3 = {.name = "hy_v3",
-                             .read = read_uniform_layers,
-                             .layer = layer,
-                             .routing = {.scores = Routing::Scores::kSigmoid}};
+extern const Family family = {.name = "hy_v3",
+                              .read = read_uniform_layers,
+                              .layer = layer,
+                              .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::hy_v3

@@ -5,7 +5,7 @@
 #include "engine/models/llama.h"
 #include "engine/models/state_space.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::jamba {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -33,7 +33,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family jamba = {
+extern const Family family = {
     .name = "jamba", .partial_layers = true, .read = read, .layer = layer, .routing = {.normalized = false}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::jamba

@@ -9,7 +9,7 @@
 #include "engine/models/qwen35.h"
 #include "engine/models/state_space.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::kimi_linear {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -70,7 +70,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family kimi_linear = {
-    .name = "kimi-linear", .partial_layers = true, .read = read, .layer = layer};
+extern const Family family = {.name = "kimi-linear", .partial_layers = true, .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::kimi_linear

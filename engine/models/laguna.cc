@@ -4,7 +4,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::laguna {
 namespace {
 
 /// One global layer, then three local ones, if the file does not say which are which.
@@ -31,7 +31,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family laguna = {
+extern const Family family = {
     .name = "laguna", .read = read, .layer = layer, .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::laguna

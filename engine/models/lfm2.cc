@@ -41,9 +41,9 @@ Layer lfm2_layer(LayerReader& in, const Config& c, std::size_t index) {
   return layer;
 }
 
-namespace models {
+namespace models::lfm2 {
 
-extern const Family lfm2 = {.name = "lfm2", .partial_layers = true, .read = read_lfm2, .layer = lfm2_layer};
+extern const Family family = {.name = "lfm2", .partial_layers = true, .read = read_lfm2, .layer = lfm2_layer};
 
-}  // namespace models
+}  // namespace models::lfm2
 }  // namespace partita::internal

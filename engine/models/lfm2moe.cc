@@ -2,12 +2,12 @@
 #include "engine/models/family.h"
 #include "engine/models/lfm2.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::lfm2moe {
 
-extern const Family lfm2moe = {.name = "lfm2moe",
-                               .partial_layers = true,
-                               .read = read_lfm2,
-                               .layer = lfm2_layer,
-                               .routing = {.scores = Routing::Scores::kSigmoid}};
+extern const Family family = {.name = "lfm2moe",
+                              .partial_layers = true,
+                              .read = read_lfm2,
+                              .layer = lfm2_layer,
+                              .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::lfm2moe

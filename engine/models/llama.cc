@@ -163,13 +163,13 @@ void read_learned_positions(MetadataReader& in, Config& config) {
   config.layer_kinds.assign(config.layers, LayerKind{in.window(), kNoRope});
 }
 
-namespace models {
+namespace models::llama {
 
-extern const Family llama = {.name = "llama",
-                             .read = read_uniform_layers,
-                             .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                               return llama_layer(in, c, index, RopePairs::kAdjacent);
-                             }};
+extern const Family family = {.name = "llama",
+                              .read = read_uniform_layers,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kAdjacent);
+                              }};
 
-}  // namespace models
+}  // namespace models::llama
 }  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::llama4 {
 namespace {
 
 // Files have no keys for them.
@@ -38,10 +38,10 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family llama4 = {
+extern const Family family = {
     .name = "llama4",
     .read = read,
     .layer = layer,
     .routing = {.scores = Routing::Scores::kSigmoid, .normalized = false, .before = true}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::llama4

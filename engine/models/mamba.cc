@@ -55,7 +55,7 @@ Mamba mamba_mixer(LayerReader& in, const Config& c) {
   return m;
 }
 
-namespace models {
+namespace models::mamba {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -72,7 +72,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t) {
 
 }  // namespace
 
-extern const Family mamba = {.name = "mamba", .partial_layers = true, .read = read, .layer = layer};
+extern const Family family = {.name = "mamba", .partial_layers = true, .read = read, .layer = layer};
 
-}  // namespace models
+}  // namespace models::mamba
 }  // namespace partita::internal

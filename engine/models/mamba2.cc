@@ -45,7 +45,7 @@ Mamba2 mamba2_mixer(LayerReader& in, const Config& c) {
   return m;
 }
 
-namespace models {
+namespace models::mamba2 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -62,7 +62,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t) {
 
 }  // namespace
 
-extern const Family mamba2 = {.name = "mamba2", .partial_layers = true, .read = read, .layer = layer};
+extern const Family family = {.name = "mamba2", .partial_layers = true, .read = read, .layer = layer};
 
-}  // namespace models
+}  // namespace models::mamba2
 }  // namespace partita::internal

@@ -4,7 +4,7 @@
 #include "engine/models/family.h"
 #include "engine/models/mla_reader.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::minicpm3 {
 namespace {
 
 /// The multipliers of the published model; files do not give them.
@@ -18,9 +18,9 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family minicpm3 = {
+extern const Family family = {
     .name = "minicpm3", .read = read, .layer = [](LayerReader& in, const Config& c, std::size_t index) {
       return latent_layer(in, c, index, RopePairs::kNone);
     }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::minicpm3

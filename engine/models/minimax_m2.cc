@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::minimax_m2 {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -13,9 +13,9 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family minimax_m2 = {.name = "minimax-m2",
-                                  .read = read_uniform_layers,
-                                  .layer = layer,
-                                  .routing = {.scores = Routing::Scores::kSigmoid}};
+extern const Family family = {.name = "minimax-m2",
+                              .read = read_uniform_layers,
+                              .layer = layer,
+                              .routing = {.scores = Routing::Scores::kSigmoid}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::minimax_m2

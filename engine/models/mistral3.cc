@@ -6,7 +6,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::mistral3 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -24,9 +24,9 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family mistral3 = {
+extern const Family family = {
     .name = "mistral3", .read = read, .layer = [](LayerReader& in, const Config& c, std::size_t index) {
       return llama_layer(in, c, index, RopePairs::kAdjacent);
     }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::mistral3

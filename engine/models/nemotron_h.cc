@@ -32,10 +32,10 @@ Layer nemotron_h_layer(LayerReader& in, const Config& c, std::size_t index) {
   return layer;
 }
 
-namespace models {
+namespace models::nemotron_h {
 
-extern const Family nemotron_h = {
+extern const Family family = {
     .name = "nemotron_h", .partial_layers = true, .read = read_nemotron_h, .layer = nemotron_h_layer};
 
-}  // namespace models
+}  // namespace models::nemotron_h
 }  // namespace partita::internal

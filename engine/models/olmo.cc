@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::olmo {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -13,11 +13,11 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family olmo = {.name = "olmo",
-                            .norm = NormKind::kLayer,
-                            .read = read,
-                            .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                              return llama_layer(in, c, index, RopePairs::kAdjacent);
-                            }};
+extern const Family family = {.name = "olmo",
+                              .norm = NormKind::kLayer,
+                              .read = read,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kAdjacent);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::olmo

@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::olmo2 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -25,6 +25,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family olmo2 = {.name = "olmo2", .read = read, .layer = layer};
+extern const Family family = {.name = "olmo2", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::olmo2

@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::olmoe {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -18,7 +18,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family olmoe = {
+extern const Family family = {
     .name = "olmoe", .read = read_uniform_layers, .layer = layer, .routing = {.normalized = false}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::olmoe

@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::phi2 {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -14,11 +14,11 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family phi2 = {.name = "phi2",
-                            .norm = NormKind::kLayer,
-                            .read = read,
-                            .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                              return ungated_layer(in, c, index, RopePairs::kHalves);
-                            }};
+extern const Family family = {.name = "phi2",
+                              .norm = NormKind::kLayer,
+                              .read = read,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return ungated_layer(in, c, index, RopePairs::kHalves);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::phi2

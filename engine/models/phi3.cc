@@ -2,12 +2,12 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::phi3 {
 
-extern const Family phi3 = {.name = "phi3",
-                            .read = read_uniform_layers,
-                            .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                              return llama_layer(in, c, index, RopePairs::kHalves);
-                            }};
+extern const Family family = {.name = "phi3",
+                              .read = read_uniform_layers,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kHalves);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::phi3

@@ -2,9 +2,9 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::phimoe {
 
-extern const Family phimoe = {
+extern const Family family = {
     .name = "phimoe",
     .norm = NormKind::kLayer,
     .read = read_uniform_layers,
@@ -12,4 +12,4 @@ extern const Family phimoe = {
                 std::size_t index) { return llama_layer(in, c, index, RopePairs::kHalves); },
     .routing = {.scores = Routing::Scores::kSparseMixer}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::phimoe

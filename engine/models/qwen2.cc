@@ -2,12 +2,12 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::qwen2 {
 
-extern const Family qwen2 = {.name = "qwen2",
-                             .read = read_uniform_layers,
-                             .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                               return llama_layer(in, c, index, RopePairs::kHalves);
-                             }};
+extern const Family family = {.name = "qwen2",
+                              .read = read_uniform_layers,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kHalves);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::qwen2

@@ -5,7 +5,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::qwen2moe {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -21,7 +21,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family qwen2moe = {
+extern const Family family = {
     .name = "qwen2moe", .read = read_uniform_layers, .layer = layer, .routing = {.normalized = false}};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::qwen2moe

@@ -142,7 +142,7 @@ Layer delta_hybrid_layer(LayerReader& in, const Config& c, std::size_t index, bo
   return layer;
 }
 
-namespace models {
+namespace models::qwen35 {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -151,7 +151,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family qwen35 = {.name = "qwen35", .read = read_delta_hybrid, .layer = layer};
+extern const Family family = {.name = "qwen35", .read = read_delta_hybrid, .layer = layer};
 
-}  // namespace models
+}  // namespace models::qwen35
 }  // namespace partita::internal

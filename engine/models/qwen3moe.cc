@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::qwen3moe {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -13,6 +13,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family qwen3moe = {.name = "qwen3moe", .read = read_uniform_layers, .layer = layer};
+extern const Family family = {.name = "qwen3moe", .read = read_uniform_layers, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::qwen3moe

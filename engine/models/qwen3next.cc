@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/qwen35.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::qwen3next {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -11,6 +11,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family qwen3next = {.name = "qwen3next", .read = read_delta_hybrid, .layer = layer};
+extern const Family family = {.name = "qwen3next", .read = read_delta_hybrid, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::qwen3next

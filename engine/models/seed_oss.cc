@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::seed_oss {
 namespace {
 
 Layer layer(LayerReader& in, const Config& c, std::size_t index) {
@@ -16,6 +16,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family seed_oss = {.name = "seed_oss", .read = read_uniform_layers, .layer = layer};
+extern const Family family = {.name = "seed_oss", .read = read_uniform_layers, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::seed_oss

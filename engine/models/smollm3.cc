@@ -2,7 +2,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::smollm3 {
 namespace {
 
 constexpr std::size_t kPeriod = 4;  // files have no key for it
@@ -19,6 +19,6 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
 
 }  // namespace
 
-extern const Family smollm3 = {.name = "smollm3", .read = read, .layer = layer};
+extern const Family family = {.name = "smollm3", .read = read, .layer = layer};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::smollm3

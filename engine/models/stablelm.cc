@@ -3,7 +3,7 @@
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
-namespace partita::internal::models {
+namespace partita::internal::models::stablelm {
 namespace {
 
 void read(MetadataReader& in, Config& config) {
@@ -13,11 +13,11 @@ void read(MetadataReader& in, Config& config) {
 
 }  // namespace
 
-extern const Family stablelm = {.name = "stablelm",
-                                .norm = NormKind::kLayer,
-                                .read = read,
-                                .layer = [](LayerReader& in, const Config& c, std::size_t index) {
-                                  return llama_layer(in, c, index, RopePairs::kHalves);
-                                }};
+extern const Family family = {.name = "stablelm",
+                              .norm = NormKind::kLayer,
+                              .read = read,
+                              .layer = [](LayerReader& in, const Config& c, std::size_t index) {
+                                return llama_layer(in, c, index, RopePairs::kHalves);
+                              }};
 
-}  // namespace partita::internal::models
+}  // namespace partita::internal::models::stablelm

@@ -14,7 +14,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::banned_strings {
 namespace {
 
 using Ids = std::span<const std::int32_t>;
@@ -122,9 +122,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor banned_strings = {
+extern const StageDescriptor stage = {
     {"banned_strings", "never lets the answer contain given texts", kOptions}, make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::banned_strings

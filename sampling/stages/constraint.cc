@@ -12,7 +12,7 @@
 #include "weights/catch_all.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::constraint {
 namespace {
 
 /// Calls code of the caller; stores an exception that it throws in `problem`.
@@ -85,10 +85,8 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor constraint = {
+extern const StageDescriptor stage = {
     {"constraint", "masks what the caller's constraint does not allow; always used where one is given", {}},
     make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::constraint

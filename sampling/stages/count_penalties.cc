@@ -12,7 +12,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::count_penalties {
 namespace {
 
 class CountPenalties : public Stage {
@@ -72,9 +72,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor count_penalties = {
+extern const StageDescriptor stage = {
     {"count_penalties", "makes generated tokens less likely, once or for each occurrence", kOptions}, make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::count_penalties

@@ -18,7 +18,7 @@
 #include "sampling/text_set.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::dry {
 namespace {
 
 struct DryNumbers {
@@ -141,10 +141,8 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor dry = {
+extern const StageDescriptor stage = {
     {"dry", "makes tokens that would continue a repetition less likely, more so the longer it is", kOptions},
     make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::dry

@@ -9,7 +9,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::epsilon_cutoff {
 namespace {
 
 class EpsilonCutoff : public Stage {
@@ -40,9 +40,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor epsilon_cutoff = {
+extern const StageDescriptor stage = {
     {"epsilon_cutoff", "keeps tokens of at least a certain probability", kOptions}, make, true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::epsilon_cutoff

@@ -10,7 +10,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::eta_cutoff {
 namespace {
 
 class EtaCutoff : public Stage {
@@ -43,11 +43,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor eta_cutoff = {
+extern const StageDescriptor stage = {
     {"eta_cutoff", "keeps tokens of at least a probability that falls with the entropy", kOptions},
     make,
     true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::eta_cutoff

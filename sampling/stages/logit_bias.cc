@@ -11,7 +11,7 @@
 #include "weights/sentence.h"
 #include "weights/try.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::logit_bias {
 namespace {
 
 class LogitBias : public Stage {
@@ -73,9 +73,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor logit_bias = {
-    {"logit_bias", "adds numbers to the logits of given tokens", kOptions}, make};
-}
+extern const StageDescriptor stage = {{"logit_bias", "adds numbers to the logits of given tokens", kOptions},
+                                      make};
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::logit_bias

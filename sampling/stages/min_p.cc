@@ -8,7 +8,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::min_p {
 namespace {
 
 class MinP : public Stage {
@@ -41,9 +41,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor min_p = {
+extern const StageDescriptor stage = {
     {"min_p", "keeps tokens at least p times as likely as the likeliest", kOptions}, make, true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::min_p

@@ -6,7 +6,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::min_tokens {
 namespace {
 
 class MinTokens : public Stage {
@@ -49,9 +49,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary* vocabulary) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor min_tokens = {
+extern const StageDescriptor stage = {
     {"min_tokens", "masks the end of the answer before a number of tokens", kOptions}, make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::min_tokens

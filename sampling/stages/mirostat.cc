@@ -23,7 +23,7 @@
 #include "sampling/stages/top_k.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::mirostat {
 namespace {
 
 constexpr std::size_t kZipf = 100;
@@ -116,9 +116,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor mirostat = {
+extern const StageDescriptor stage = {
     {"mirostat", "keeps the surprise of the text near a target by adapting a cut", kOptions}, make, true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::mirostat

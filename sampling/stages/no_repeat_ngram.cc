@@ -7,7 +7,7 @@
 #include "sampling/suffix_matches.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::no_repeat_ngram {
 namespace {
 
 class NoRepeatNgram : public Stage {
@@ -43,9 +43,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor no_repeat_ngram = {
+extern const StageDescriptor stage = {
     {"no_repeat_ngram", "masks tokens that would repeat n tokens in a row", kOptions}, make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::no_repeat_ngram

@@ -12,7 +12,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::repeat_penalty {
 namespace {
 
 class RepeatPenalty : public Stage {
@@ -64,9 +64,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor repeat_penalty = {
+extern const StageDescriptor stage = {
     {"repeat_penalty", "makes tokens of the prompt and the text so far less likely", kOptions}, make};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::repeat_penalty

@@ -15,7 +15,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::temperature {
 namespace {
 
 class Temperature : public Stage {
@@ -87,11 +87,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor temperature = {
+extern const StageDescriptor stage = {
     {"temperature", "divides the logits: below 1 more certain, above 1 more varied, 0 greedy", kOptions},
     make,
     true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::temperature

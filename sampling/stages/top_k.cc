@@ -15,22 +15,6 @@
 namespace partita::internal {
 namespace {
 
-class TopK : public Stage {
- public:
-  explicit TopK(std::int64_t k) : k_(k) {}
-  std::string_view name() const override { return "top_k"; }
-  std::string describe() const override { return "top_k " + std::to_string(k_); }
-  void apply(Candidates& row, const StageContext&, const StageState*) const override {
-    keep_top_k(row, static_cast<std::size_t>(k_));
-  }
-  LogitsNeeded logits_needed(const StageContext&) const override {
-    return {.kind = LogitsNeeded::kLargest, .count = static_cast<std::size_t>(k_)};
-  }
-
- private:
-  std::int64_t k_;
-};
-
 /// A value that at least k candidates reach: the k-th largest tile maximum, since k tiles each contain such a
 /// candidate. The lowest float if there are fewer tiles.
 float lower_bound_of_kth(Candidates& row, std::size_t k) {
@@ -41,15 +25,6 @@ float lower_bound_of_kth(Candidates& row, std::size_t k) {
       std::copy_if(maxima.begin(), maxima.end(), finite.begin(), [](float x) { return std::isfinite(x); });
   const std::size_t n = static_cast<std::size_t>(end - finite.begin());
   return n < k ? kLowest : select_largest(finite.first(n), {}, static_cast<double>(k)).least;
-}
-
-constexpr std::array kOptions = {
-    SamplingOption{"top_k", OptionKind::kWholeNumber, 0, "keep the k likeliest tokens; 0: all"}};
-
-MadeStage make(const SamplingOptions& options, const Vocabulary*) {
-  const std::int64_t k = options.whole("top_k");
-  if (k < 0) return bad_option("top_k", std::to_string(k), "0 (off) or more");
-  return k == 0 ? no_stage() : make_stage<TopK>(k);
 }
 
 }  // namespace
@@ -73,8 +48,37 @@ std::size_t largest(Candidates& row, std::span<float> out) {
   return n;
 }
 
-namespace stages {
-extern const StageDescriptor top_k = {{"top_k", "keeps the k likeliest tokens", kOptions}, make, true};
+namespace stages::top_k {
+namespace {
+
+class TopK : public Stage {
+ public:
+  explicit TopK(std::int64_t k) : k_(k) {}
+  std::string_view name() const override { return "top_k"; }
+  std::string describe() const override { return "top_k " + std::to_string(k_); }
+  void apply(Candidates& row, const StageContext&, const StageState*) const override {
+    keep_top_k(row, static_cast<std::size_t>(k_));
+  }
+  LogitsNeeded logits_needed(const StageContext&) const override {
+    return {.kind = LogitsNeeded::kLargest, .count = static_cast<std::size_t>(k_)};
+  }
+
+ private:
+  std::int64_t k_;
+};
+
+constexpr std::array kOptions = {
+    SamplingOption{"top_k", OptionKind::kWholeNumber, 0, "keep the k likeliest tokens; 0: all"}};
+
+MadeStage make(const SamplingOptions& options, const Vocabulary*) {
+  const std::int64_t k = options.whole("top_k");
+  if (k < 0) return bad_option("top_k", std::to_string(k), "0 (off) or more");
+  return k == 0 ? no_stage() : make_stage<TopK>(k);
 }
 
+}  // namespace
+
+extern const StageDescriptor stage = {{"top_k", "keeps the k likeliest tokens", kOptions}, make, true};
+
+}  // namespace stages::top_k
 }  // namespace partita::internal

@@ -10,7 +10,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::top_n_sigma {
 namespace {
 
 class TopNSigma : public Stage {
@@ -39,9 +39,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor top_n_sigma = {
+extern const StageDescriptor stage = {
     {"top_n_sigma", "keeps logits within n standard deviations of the largest", kOptions}, make, true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::top_n_sigma

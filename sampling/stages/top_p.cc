@@ -10,7 +10,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::top_p {
 namespace {
 
 class TopP : public Stage {
@@ -51,9 +51,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor top_p = {
+extern const StageDescriptor stage = {
     {"top_p", "keeps the fewest likeliest tokens whose probabilities sum to p", kOptions}, make, true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::top_p

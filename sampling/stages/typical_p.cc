@@ -15,7 +15,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::typical_p {
 namespace {
 
 class TypicalP : public Stage {
@@ -69,11 +69,9 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor typical_p = {
+extern const StageDescriptor stage = {
     {"typical_p", "keeps tokens about as surprising as the entropy expects, to a sum of p", kOptions},
     make,
     true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::typical_p

@@ -11,7 +11,7 @@
 #include "sampling/stages/stage.h"
 #include "weights/sentence.h"
 
-namespace partita::internal {
+namespace partita::internal::stages::xtc {
 namespace {
 
 class Xtc : public Stage {
@@ -61,9 +61,7 @@ MadeStage make(const SamplingOptions& options, const Vocabulary*) {
 
 }  // namespace
 
-namespace stages {
-extern const StageDescriptor xtc = {
+extern const StageDescriptor stage = {
     {"xtc", "at random drops the likeliest tokens, all but the last of them", kOptions}, make, true};
-}
 
-}  // namespace partita::internal
+}  // namespace partita::internal::stages::xtc

@@ -4,7 +4,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::afmoe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -32,10 +32,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily afmoe = {.model_type = "afmoe",
-                                       .class_name = "AfmoeForCausalLM",
-                                       .architecture = "afmoe",
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "afmoe",
+                                        .class_name = "AfmoeForCausalLM",
+                                        .architecture = "afmoe",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::afmoe

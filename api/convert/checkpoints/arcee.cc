@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::arcee {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -13,11 +13,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily arcee = {.model_type = "arcee",
-                                       .class_name = "ArceeForCausalLM",
-                                       .architecture = "arcee",
-                                       .layer = layer,
-                                       .adjacent_pairs = true,
-                                       .activation = "relu2"};
+extern const CheckpointFamily family = {.model_type = "arcee",
+                                        .class_name = "ArceeForCausalLM",
+                                        .architecture = "arcee",
+                                        .layer = layer,
+                                        .adjacent_pairs = true,
+                                        .activation = "relu2"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::arcee

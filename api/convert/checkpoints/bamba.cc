@@ -6,7 +6,7 @@
 #include "api/convert/checkpoints/state_space.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::bamba {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -30,13 +30,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily bamba = {.model_type = "bamba",
-                                       .class_name = "BambaForCausalLM",
-                                       .architecture = "granitehybrid",
-                                       .names = {.norm = "model.final_layernorm"},
-                                       .keys = keys,
-                                       .layer = layer,
-                                       .rotary_part = 0.5,
-                                       .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "bamba",
+                                        .class_name = "BambaForCausalLM",
+                                        .architecture = "granitehybrid",
+                                        .names = {.norm = "model.final_layernorm"},
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .rotary_part = 0.5,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::bamba

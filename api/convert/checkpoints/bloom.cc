@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::bloom {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -16,21 +16,21 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily bloom = {.model_type = "bloom",
-                                       .class_name = "BloomForCausalLM",
-                                       .architecture = "bloom",
-                                       .names = {.layers = "transformer.h.",
-                                                 .embedding = "transformer.word_embeddings",
-                                                 .norm = "transformer.ln_f"},
-                                       .layer = layer,
-                                       .globals =
-                                           [](LayerCopy& in) {
-                                             in.norm("transformer.word_embeddings_layernorm",
-                                                     "token_embd_norm", in.config().hidden);
-                                           },
-                                       .layer_norm = true,
-                                       .usual_ffn = 4,
-                                       .tied = true,
-                                       .activation = "gelu"};
+extern const CheckpointFamily family = {.model_type = "bloom",
+                                        .class_name = "BloomForCausalLM",
+                                        .architecture = "bloom",
+                                        .names = {.layers = "transformer.h.",
+                                                  .embedding = "transformer.word_embeddings",
+                                                  .norm = "transformer.ln_f"},
+                                        .layer = layer,
+                                        .globals =
+                                            [](LayerCopy& in) {
+                                              in.norm("transformer.word_embeddings_layernorm",
+                                                      "token_embd_norm", in.config().hidden);
+                                            },
+                                        .layer_norm = true,
+                                        .usual_ffn = 4,
+                                        .tied = true,
+                                        .activation = "gelu"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::bloom

@@ -12,7 +12,7 @@ void read_logit_scale(JsonFields& fields, CheckpointConfig& config) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::cohere {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_logit_scale(fields, config); }
@@ -30,7 +30,7 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily cohere = {.model_type = "cohere",
+extern const CheckpointFamily family = {.model_type = "cohere",
                                         .class_name = "CohereForCausalLM",
                                         .architecture = "command-r",
                                         .keys = keys,
@@ -38,4 +38,4 @@ extern const CheckpointFamily cohere = {.model_type = "cohere",
                                         .layer_norm = true,
                                         .tied = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::cohere

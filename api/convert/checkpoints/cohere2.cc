@@ -4,7 +4,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::cohere2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -20,12 +20,12 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily cohere2 = {.model_type = "cohere2",
-                                         .class_name = "Cohere2ForCausalLM",
-                                         .architecture = "cohere2",
-                                         .keys = keys,
-                                         .layer = layer,
-                                         .layer_norm = true,
-                                         .tied = true};
+extern const CheckpointFamily family = {.model_type = "cohere2",
+                                        .class_name = "Cohere2ForCausalLM",
+                                        .architecture = "cohere2",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .tied = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::cohere2

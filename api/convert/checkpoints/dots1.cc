@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::dots1 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_routing(fields, config, "sigmoid"); }
@@ -17,10 +17,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily dots1 = {.model_type = "dots1",
-                                       .class_name = "Dots1ForCausalLM",
-                                       .architecture = "dots1",
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "dots1",
+                                        .class_name = "Dots1ForCausalLM",
+                                        .architecture = "dots1",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::dots1

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::ernie4_5 {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -13,9 +13,9 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily ernie4_5 = {.model_type = "ernie4_5",
-                                          .class_name = "Ernie4_5ForCausalLM",
-                                          .architecture = "ernie4_5",
-                                          .layer = layer};
+extern const CheckpointFamily family = {.model_type = "ernie4_5",
+                                        .class_name = "Ernie4_5ForCausalLM",
+                                        .architecture = "ernie4_5",
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::ernie4_5

@@ -4,7 +4,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::ernie4_5_moe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -25,10 +25,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily ernie4_5_moe = {.model_type = "ernie4_5_moe",
-                                              .class_name = "Ernie4_5_MoeForCausalLM",
-                                              .architecture = "ernie4_5-moe",
-                                              .keys = keys,
-                                              .layer = layer};
+extern const CheckpointFamily family = {.model_type = "ernie4_5_moe",
+                                        .class_name = "Ernie4_5_MoeForCausalLM",
+                                        .architecture = "ernie4_5-moe",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::ernie4_5_moe

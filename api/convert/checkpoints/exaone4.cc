@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::exaone4 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
@@ -18,10 +18,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily exaone4 = {.model_type = "exaone4",
-                                         .class_name = "Exaone4ForCausalLM",
-                                         .architecture = "exaone4",
-                                         .keys = keys,
-                                         .layer = layer};
+extern const CheckpointFamily family = {.model_type = "exaone4",
+                                        .class_name = "Exaone4ForCausalLM",
+                                        .architecture = "exaone4",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::exaone4

@@ -4,7 +4,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::exaone_moe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -24,10 +24,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily exaone_moe = {.model_type = "exaone_moe",
-                                            .class_name = "ExaoneMoeForCausalLM",
-                                            .architecture = "exaone-moe",
-                                            .keys = keys,
-                                            .layer = layer};
+extern const CheckpointFamily family = {.model_type = "exaone_moe",
+                                        .class_name = "ExaoneMoeForCausalLM",
+                                        .architecture = "exaone-moe",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::exaone_moe

@@ -3,7 +3,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::falcon {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -29,7 +29,7 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily falcon = {.model_type = "falcon",
+extern const CheckpointFamily family = {.model_type = "falcon",
                                         .class_name = "FalconForCausalLM",
                                         .architecture = "falcon",
                                         .names = {.layers = "transformer.h.",
@@ -42,4 +42,4 @@ extern const CheckpointFamily falcon = {.model_type = "falcon",
                                         .tied = true,
                                         .activation = "gelu"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::falcon

@@ -7,7 +7,7 @@
 #include "api/convert/checkpoints/state_space.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::falcon_h1 {
 namespace {
 
 /// CheckpointConfig::multipliers. Gate to kSteps are of the rows of Mamba-2's in_proj.
@@ -92,11 +92,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily falcon_h1 = {.model_type = "falcon_h1",
-                                           .class_name = "FalconH1ForCausalLM",
-                                           .architecture = "falcon-h1",
-                                           .names = {.norm = "model.final_layernorm"},
-                                           .keys = keys,
-                                           .layer = layer};
+extern const CheckpointFamily family = {.model_type = "falcon_h1",
+                                        .class_name = "FalconH1ForCausalLM",
+                                        .architecture = "falcon-h1",
+                                        .names = {.norm = "model.final_layernorm"},
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::falcon_h1

@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/state_space.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::falcon_mamba {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -22,13 +22,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily falcon_mamba = {.model_type = "falcon_mamba",
-                                              .class_name = "FalconMambaForCausalLM",
-                                              .architecture = "mamba",
-                                              .names = kBackboneNames,
-                                              .keys = keys,
-                                              .layer = layer,
-                                              .only_recurrent = true,
-                                              .tied = true};
+extern const CheckpointFamily family = {.model_type = "falcon_mamba",
+                                        .class_name = "FalconMambaForCausalLM",
+                                        .architecture = "mamba",
+                                        .names = kBackboneNames,
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .only_recurrent = true,
+                                        .tied = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::falcon_mamba

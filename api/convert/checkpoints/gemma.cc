@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gemma {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -13,12 +13,12 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gemma = {.model_type = "gemma",
-                                       .class_name = "GemmaForCausalLM",
-                                       .architecture = "gemma",
-                                       .layer = layer,
-                                       .tied = true,
-                                       .activation = "gelu_pytorch_tanh",
-                                       .norm_offset = 1};
+extern const CheckpointFamily family = {.model_type = "gemma",
+                                        .class_name = "GemmaForCausalLM",
+                                        .architecture = "gemma",
+                                        .layer = layer,
+                                        .tied = true,
+                                        .activation = "gelu_pytorch_tanh",
+                                        .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gemma

@@ -26,7 +26,7 @@ void copy_gemma2(LayerCopy& in) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gemma2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -40,7 +40,7 @@ void layer(LayerCopy& in) { copy_gemma2(in); }
 
 }  // namespace
 
-extern const CheckpointFamily gemma2 = {.model_type = "gemma2",
+extern const CheckpointFamily family = {.model_type = "gemma2",
                                         .class_name = "Gemma2ForCausalLM",
                                         .architecture = "gemma2",
                                         .keys = keys,
@@ -49,4 +49,4 @@ extern const CheckpointFamily gemma2 = {.model_type = "gemma2",
                                         .activation = "gelu_pytorch_tanh",
                                         .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gemma2

@@ -5,7 +5,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gemma3_text {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -21,13 +21,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gemma3_text = {.model_type = "gemma3_text",
-                                             .class_name = "Gemma3ForCausalLM",
-                                             .architecture = "gemma3",
-                                             .keys = keys,
-                                             .layer = layer,
-                                             .tied = true,
-                                             .activation = "gelu_pytorch_tanh",
-                                             .norm_offset = 1};
+extern const CheckpointFamily family = {.model_type = "gemma3_text",
+                                        .class_name = "Gemma3ForCausalLM",
+                                        .architecture = "gemma3",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .tied = true,
+                                        .activation = "gelu_pytorch_tanh",
+                                        .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gemma3_text

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::glm {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -14,10 +14,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily glm = {.model_type = "glm",
-                                     .class_name = "GlmForCausalLM",
-                                     .architecture = "chatglm",
-                                     .layer = layer,
-                                     .rotary_part = 0.5};
+extern const CheckpointFamily family = {.model_type = "glm",
+                                        .class_name = "GlmForCausalLM",
+                                        .architecture = "chatglm",
+                                        .layer = layer,
+                                        .rotary_part = 0.5};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::glm

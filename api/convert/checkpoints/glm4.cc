@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::glm4 {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -16,10 +16,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily glm4 = {.model_type = "glm4",
-                                      .class_name = "Glm4ForCausalLM",
-                                      .architecture = "glm4",
-                                      .layer = layer,
-                                      .rotary_part = 0.5};
+extern const CheckpointFamily family = {.model_type = "glm4",
+                                        .class_name = "Glm4ForCausalLM",
+                                        .architecture = "glm4",
+                                        .layer = layer,
+                                        .rotary_part = 0.5};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::glm4

@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::glm4_moe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_routing(fields, config, "sigmoid"); }
@@ -18,11 +18,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily glm4_moe = {.model_type = "glm4_moe",
-                                          .class_name = "Glm4MoeForCausalLM",
-                                          .architecture = "glm4moe",
-                                          .keys = keys,
-                                          .layer = layer,
-                                          .rotary_part = 0.5};
+extern const CheckpointFamily family = {.model_type = "glm4_moe",
+                                        .class_name = "Glm4MoeForCausalLM",
+                                        .architecture = "glm4moe",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .rotary_part = 0.5};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::glm4_moe

@@ -15,7 +15,7 @@ void copy_gpt2_norms(LayerCopy& in) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gpt2 {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -29,15 +29,15 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gpt2 = {.model_type = "gpt2",
-                                      .class_name = "GPT2LMHeadModel",
-                                      .architecture = "gpt2",
-                                      .names = kGpt2Names,
-                                      .layer = layer,
-                                      .globals = copy_gpt2_positions,
-                                      .layer_norm = true,
-                                      .usual_ffn = 4,
-                                      .tied = true,
-                                      .activation = "gelu_new"};
+extern const CheckpointFamily family = {.model_type = "gpt2",
+                                        .class_name = "GPT2LMHeadModel",
+                                        .architecture = "gpt2",
+                                        .names = kGpt2Names,
+                                        .layer = layer,
+                                        .globals = copy_gpt2_positions,
+                                        .layer_norm = true,
+                                        .usual_ffn = 4,
+                                        .tied = true,
+                                        .activation = "gelu_new"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gpt2

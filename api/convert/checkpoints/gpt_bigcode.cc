@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/gpt2.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gpt_bigcode {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -21,16 +21,16 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gpt_bigcode = {.model_type = "gpt_bigcode",
-                                             .class_name = "GPTBigCodeForCausalLM",
-                                             .architecture = "starcoder",
-                                             .names = kGpt2Names,
-                                             .keys = keys,
-                                             .layer = layer,
-                                             .globals = copy_gpt2_positions,
-                                             .layer_norm = true,
-                                             .usual_ffn = 4,
-                                             .tied = true,
-                                             .activation = "gelu_pytorch_tanh"};
+extern const CheckpointFamily family = {.model_type = "gpt_bigcode",
+                                        .class_name = "GPTBigCodeForCausalLM",
+                                        .architecture = "starcoder",
+                                        .names = kGpt2Names,
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .globals = copy_gpt2_positions,
+                                        .layer_norm = true,
+                                        .usual_ffn = 4,
+                                        .tied = true,
+                                        .activation = "gelu_pytorch_tanh"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gpt_bigcode

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gpt_neox {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -20,16 +20,16 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gpt_neox = {.model_type = "gpt_neox",
-                                          .class_name = "GPTNeoXForCausalLM",
-                                          .architecture = "gptneox",
-                                          .names = {.layers = "gpt_neox.layers.",
-                                                    .embedding = "gpt_neox.embed_in",
-                                                    .norm = "gpt_neox.final_layer_norm",
-                                                    .head = "embed_out"},
-                                          .keys = keys,
-                                          .layer = layer,
-                                          .layer_norm = true,
-                                          .activation = "gelu"};
+extern const CheckpointFamily family = {.model_type = "gpt_neox",
+                                        .class_name = "GPTNeoXForCausalLM",
+                                        .architecture = "gptneox",
+                                        .names = {.layers = "gpt_neox.layers.",
+                                                  .embedding = "gpt_neox.embed_in",
+                                                  .norm = "gpt_neox.final_layer_norm",
+                                                  .head = "embed_out"},
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .activation = "gelu"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gpt_neox

@@ -3,7 +3,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::gpt_oss {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -26,10 +26,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily gpt_oss = {.model_type = "gpt_oss",
-                                         .class_name = "GptOssForCausalLM",
-                                         .architecture = "gpt-oss",
-                                         .keys = keys,
-                                         .layer = layer};
+extern const CheckpointFamily family = {.model_type = "gpt_oss",
+                                        .class_name = "GptOssForCausalLM",
+                                        .architecture = "gpt-oss",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::gpt_oss

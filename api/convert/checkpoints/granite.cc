@@ -17,7 +17,7 @@ void read_multipliers(JsonFields& fields, CheckpointConfig& config) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::granite {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_multipliers(fields, config); }
@@ -30,11 +30,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily granite = {.model_type = "granite",
-                                         .class_name = "GraniteForCausalLM",
-                                         .architecture = "granite",
-                                         .keys = keys,
-                                         .layer = layer,
-                                         .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "granite",
+                                        .class_name = "GraniteForCausalLM",
+                                        .architecture = "granite",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::granite

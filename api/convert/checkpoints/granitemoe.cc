@@ -14,7 +14,7 @@ void copy_granite_experts(LayerCopy& in) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::granitemoe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -30,11 +30,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily granitemoe = {.model_type = "granitemoe",
-                                            .class_name = "GraniteMoeForCausalLM",
-                                            .architecture = "granitemoe",
-                                            .keys = keys,
-                                            .layer = layer,
-                                            .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "granitemoe",
+                                        .class_name = "GraniteMoeForCausalLM",
+                                        .architecture = "granitemoe",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::granitemoe

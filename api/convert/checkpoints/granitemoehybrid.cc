@@ -8,7 +8,7 @@
 #include "api/convert/checkpoints/state_space.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::granitemoehybrid {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -36,11 +36,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily granitemoehybrid = {.model_type = "granitemoehybrid",
-                                                  .class_name = "GraniteMoeHybridForCausalLM",
-                                                  .architecture = "granitehybrid",
-                                                  .keys = keys,
-                                                  .layer = layer,
-                                                  .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "granitemoehybrid",
+                                        .class_name = "GraniteMoeHybridForCausalLM",
+                                        .architecture = "granitehybrid",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::granitemoehybrid

@@ -23,7 +23,7 @@ void copy_granite_ffn(LayerCopy& in, std::string_view after) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::granitemoeshared {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -35,11 +35,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily granitemoeshared = {.model_type = "granitemoeshared",
-                                                  .class_name = "GraniteMoeSharedForCausalLM",
-                                                  .architecture = "granitemoe",
-                                                  .keys = read_granite_moe,
-                                                  .layer = layer,
-                                                  .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "granitemoeshared",
+                                        .class_name = "GraniteMoeSharedForCausalLM",
+                                        .architecture = "granitemoe",
+                                        .keys = read_granite_moe,
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::granitemoeshared

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::hunyuan_v1_dense {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -15,9 +15,9 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily hunyuan_v1_dense = {.model_type = "hunyuan_v1_dense",
-                                                  .class_name = "HunYuanDenseV1ForCausalLM",
-                                                  .architecture = "hunyuan-dense",
-                                                  .layer = layer};
+extern const CheckpointFamily family = {.model_type = "hunyuan_v1_dense",
+                                        .class_name = "HunYuanDenseV1ForCausalLM",
+                                        .architecture = "hunyuan-dense",
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::hunyuan_v1_dense

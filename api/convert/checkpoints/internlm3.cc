@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::internlm3 {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -13,10 +13,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily internlm3 = {.model_type = "internlm3",
-                                           .class_name = "InternLM3ForCausalLM",
-                                           .architecture = "llama",
-                                           .layer = layer,
-                                           .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "internlm3",
+                                        .class_name = "InternLM3ForCausalLM",
+                                        .architecture = "llama",
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::internlm3

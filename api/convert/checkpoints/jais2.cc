@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::jais2 {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -13,11 +13,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily jais2 = {.model_type = "jais2",
-                                       .class_name = "Jais2ForCausalLM",
-                                       .architecture = "jais2",
-                                       .layer = layer,
-                                       .layer_norm = true,
-                                       .activation = "relu2"};
+extern const CheckpointFamily family = {.model_type = "jais2",
+                                        .class_name = "Jais2ForCausalLM",
+                                        .architecture = "jais2",
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .activation = "relu2"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::jais2

@@ -4,7 +4,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::jamba {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -37,11 +37,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily jamba = {.model_type = "jamba",
-                                       .class_name = "JambaForCausalLM",
-                                       .architecture = "jamba",
-                                       .names = {.norm = "model.final_layernorm"},
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "jamba",
+                                        .class_name = "JambaForCausalLM",
+                                        .architecture = "jamba",
+                                        .names = {.norm = "model.final_layernorm"},
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::jamba

@@ -42,7 +42,7 @@ void copy_lfm2_ffn(LayerCopy& in) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::lfm2 {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -52,13 +52,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily lfm2 = {.model_type = "lfm2",
-                                      .class_name = "Lfm2ForCausalLM",
-                                      .architecture = "lfm2",
-                                      .names = {.norm = ""},
-                                      .keys = read_short_convolutions,
-                                      .layer = layer,
-                                      .globals = copy_lfm2_norm,
-                                      .tied = true};
+extern const CheckpointFamily family = {.model_type = "lfm2",
+                                        .class_name = "Lfm2ForCausalLM",
+                                        .architecture = "lfm2",
+                                        .names = {.norm = ""},
+                                        .keys = read_short_convolutions,
+                                        .layer = layer,
+                                        .globals = copy_lfm2_norm,
+                                        .tied = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::lfm2

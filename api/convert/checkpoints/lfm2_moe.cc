@@ -4,7 +4,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::lfm2_moe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -22,13 +22,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily lfm2_moe = {.model_type = "lfm2_moe",
-                                          .class_name = "Lfm2MoeForCausalLM",
-                                          .architecture = "lfm2moe",
-                                          .names = {.norm = ""},
-                                          .keys = keys,
-                                          .layer = layer,
-                                          .globals = copy_lfm2_norm,
-                                          .tied = true};
+extern const CheckpointFamily family = {.model_type = "lfm2_moe",
+                                        .class_name = "Lfm2MoeForCausalLM",
+                                        .architecture = "lfm2moe",
+                                        .names = {.norm = ""},
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .globals = copy_lfm2_norm,
+                                        .tied = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::lfm2_moe

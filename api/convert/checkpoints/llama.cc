@@ -2,17 +2,17 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::llama {
 
-extern const CheckpointFamily llama = {.model_type = "llama",
-                                       .class_name = "LlamaForCausalLM",
-                                       .architecture = "llama",
-                                       .layer =
-                                           [](LayerCopy& in) {
-                                             in.pre_norms();
-                                             in.attention();
-                                             in.ffn();
-                                           },
-                                       .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "llama",
+                                        .class_name = "LlamaForCausalLM",
+                                        .architecture = "llama",
+                                        .layer =
+                                            [](LayerCopy& in) {
+                                              in.pre_norms();
+                                              in.attention();
+                                              in.ffn();
+                                            },
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::llama

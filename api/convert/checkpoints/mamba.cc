@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/state_space.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::mamba {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -19,13 +19,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily mamba = {.model_type = "mamba",
-                                       .class_name = "MambaForCausalLM",
-                                       .architecture = "mamba",
-                                       .names = kBackboneNames,
-                                       .keys = keys,
-                                       .layer = layer,
-                                       .only_recurrent = true,
-                                       .tied = true};
+extern const CheckpointFamily family = {.model_type = "mamba",
+                                        .class_name = "MambaForCausalLM",
+                                        .architecture = "mamba",
+                                        .names = kBackboneNames,
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .only_recurrent = true,
+                                        .tied = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::mamba

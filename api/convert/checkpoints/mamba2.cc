@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/state_space.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::mamba2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -18,7 +18,7 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily mamba2 = {.model_type = "mamba2",
+extern const CheckpointFamily family = {.model_type = "mamba2",
                                         .class_name = "Mamba2ForCausalLM",
                                         .architecture = "mamba2",
                                         .names = kBackboneNames,
@@ -26,4 +26,4 @@ extern const CheckpointFamily mamba2 = {.model_type = "mamba2",
                                         .layer = layer,
                                         .only_recurrent = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::mamba2

@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::minimax_m2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -23,10 +23,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily minimax_m2 = {.model_type = "minimax_m2",
-                                            .class_name = "MiniMaxM2ForCausalLM",
-                                            .architecture = "minimax-m2",
-                                            .keys = keys,
-                                            .layer = layer};
+extern const CheckpointFamily family = {.model_type = "minimax_m2",
+                                        .class_name = "MiniMaxM2ForCausalLM",
+                                        .architecture = "minimax-m2",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::minimax_m2

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::ministral3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -21,12 +21,12 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily ministral3 = {.model_type = "ministral3",
-                                            .class_name = "Ministral3ForCausalLM",
-                                            .architecture = "mistral3",
-                                            .keys = keys,
-                                            .layer = layer,
-                                            .yarn_scales = true,
-                                            .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "ministral3",
+                                        .class_name = "Ministral3ForCausalLM",
+                                        .architecture = "mistral3",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .yarn_scales = true,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::ministral3

@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::mistral {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
@@ -16,11 +16,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily mistral = {.model_type = "mistral",
-                                         .class_name = "MistralForCausalLM",
-                                         .architecture = "llama",
-                                         .keys = keys,
-                                         .layer = layer,
-                                         .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "mistral",
+                                        .class_name = "MistralForCausalLM",
+                                        .architecture = "llama",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::mistral

@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::mixtral {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -19,11 +19,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily mixtral = {.model_type = "mixtral",
-                                         .class_name = "MixtralForCausalLM",
-                                         .architecture = "llama",
-                                         .keys = keys,
-                                         .layer = layer,
-                                         .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "mixtral",
+                                        .class_name = "MixtralForCausalLM",
+                                        .architecture = "llama",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::mixtral

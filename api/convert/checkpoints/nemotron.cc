@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::nemotron {
 namespace {
 
 void keys(JsonFields&, CheckpointConfig& config) {
@@ -18,13 +18,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily nemotron = {.model_type = "nemotron",
-                                          .class_name = "NemotronForCausalLM",
-                                          .architecture = "nemotron",
-                                          .keys = keys,
-                                          .layer = layer,
-                                          .layer_norm = true,
-                                          .activation = "relu2",
-                                          .norm_offset = 1};
+extern const CheckpointFamily family = {.model_type = "nemotron",
+                                        .class_name = "NemotronForCausalLM",
+                                        .architecture = "nemotron",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .activation = "relu2",
+                                        .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::nemotron

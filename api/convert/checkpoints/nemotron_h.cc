@@ -8,7 +8,7 @@
 #include "engine/limits.h"
 #include "weights/sentence.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::nemotron_h {
 namespace {
 
 /// The letter of a layer in hybrid_override_pattern; '?' for an unknown type.
@@ -90,13 +90,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily nemotron_h = {.model_type = "nemotron_h",
-                                            .class_name = "NemotronHForCausalLM",
-                                            .architecture = "nemotron_h",
-                                            .names = kBackboneNames,
-                                            .keys = keys,
-                                            .layer = layer,
-                                            .ignored = "mtp.",
-                                            .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "nemotron_h",
+                                        .class_name = "NemotronHForCausalLM",
+                                        .architecture = "nemotron_h",
+                                        .names = kBackboneNames,
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .ignored = "mtp.",
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::nemotron_h

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::olmo {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -18,13 +18,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily olmo = {.model_type = "olmo",
-                                      .class_name = "OlmoForCausalLM",
-                                      .architecture = "olmo",
-                                      .names = {.norm = ""},
-                                      .keys = keys,
-                                      .layer = layer,
-                                      .layer_norm = true,
-                                      .adjacent_pairs = true};
+extern const CheckpointFamily family = {.model_type = "olmo",
+                                        .class_name = "OlmoForCausalLM",
+                                        .architecture = "olmo",
+                                        .names = {.norm = ""},
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .adjacent_pairs = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::olmo

@@ -15,14 +15,14 @@ void copy_olmo2(LayerCopy& in) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::olmo2 {
 namespace {
 
 void layer(LayerCopy& in) { copy_olmo2(in); }
 
 }  // namespace
 
-extern const CheckpointFamily olmo2 = {
+extern const CheckpointFamily family = {
     .model_type = "olmo2", .class_name = "Olmo2ForCausalLM", .architecture = "olmo2", .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::olmo2

@@ -4,7 +4,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::olmo3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -16,10 +16,10 @@ void layer(LayerCopy& in) { copy_olmo2(in); }
 
 }  // namespace
 
-extern const CheckpointFamily olmo3 = {.model_type = "olmo3",
-                                       .class_name = "Olmo3ForCausalLM",
-                                       .architecture = "olmo2",
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "olmo3",
+                                        .class_name = "Olmo3ForCausalLM",
+                                        .architecture = "olmo2",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::olmo3

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::olmoe {
 namespace {
 
 void keys(JsonFields&, CheckpointConfig& config) { config.expert_ffn = config.ffn; }
@@ -16,10 +16,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily olmoe = {.model_type = "olmoe",
-                                       .class_name = "OlmoeForCausalLM",
-                                       .architecture = "olmoe",
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "olmoe",
+                                        .class_name = "OlmoeForCausalLM",
+                                        .architecture = "olmoe",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::olmoe

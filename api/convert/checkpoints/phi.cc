@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::phi {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -18,12 +18,12 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily phi = {.model_type = "phi",
-                                     .class_name = "PhiForCausalLM",
-                                     .architecture = "phi2",
-                                     .names = {.norm = "model.final_layernorm"},
-                                     .layer = layer,
-                                     .layer_norm = true,
-                                     .activation = "gelu_new"};
+extern const CheckpointFamily family = {.model_type = "phi",
+                                        .class_name = "PhiForCausalLM",
+                                        .architecture = "phi2",
+                                        .names = {.norm = "model.final_layernorm"},
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .activation = "gelu_new"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::phi

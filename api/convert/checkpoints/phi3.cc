@@ -3,7 +3,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::phi3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -23,10 +23,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily phi3 = {.model_type = "phi3",
-                                      .class_name = "Phi3ForCausalLM",
-                                      .architecture = "phi3",
-                                      .keys = keys,
-                                      .layer = layer};
+extern const CheckpointFamily family = {.model_type = "phi3",
+                                        .class_name = "Phi3ForCausalLM",
+                                        .architecture = "phi3",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::phi3

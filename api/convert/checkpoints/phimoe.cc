@@ -3,7 +3,7 @@
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::phimoe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -20,11 +20,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily phimoe = {.model_type = "phimoe",
+extern const CheckpointFamily family = {.model_type = "phimoe",
                                         .class_name = "PhiMoEForCausalLM",
                                         .architecture = "phimoe",
                                         .keys = keys,
                                         .layer = layer,
                                         .layer_norm = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::phimoe

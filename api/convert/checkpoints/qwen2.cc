@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
@@ -16,10 +16,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen2 = {.model_type = "qwen2",
-                                       .class_name = "Qwen2ForCausalLM",
-                                       .architecture = "qwen2",
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "qwen2",
+                                        .class_name = "Qwen2ForCausalLM",
+                                        .architecture = "qwen2",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen2

@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen2_moe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
@@ -21,10 +21,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen2_moe = {.model_type = "qwen2_moe",
-                                           .class_name = "Qwen2MoeForCausalLM",
-                                           .architecture = "qwen2moe",
-                                           .keys = keys,
-                                           .layer = layer};
+extern const CheckpointFamily family = {.model_type = "qwen2_moe",
+                                        .class_name = "Qwen2MoeForCausalLM",
+                                        .architecture = "qwen2moe",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen2_moe

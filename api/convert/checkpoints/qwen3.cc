@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
@@ -17,10 +17,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen3 = {.model_type = "qwen3",
-                                       .class_name = "Qwen3ForCausalLM",
-                                       .architecture = "qwen3",
-                                       .keys = keys,
-                                       .layer = layer};
+extern const CheckpointFamily family = {.model_type = "qwen3",
+                                        .class_name = "Qwen3ForCausalLM",
+                                        .architecture = "qwen3",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen3

@@ -4,7 +4,7 @@
 #include "api/convert/checkpoints/qwen3_5.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen3_5_moe_text {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -14,13 +14,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen3_5_moe_text = {.model_type = "qwen3_5_moe_text",
-                                                  .class_name = "Qwen3_5MoeForCausalLM",
-                                                  .architecture = "qwen35moe",
-                                                  .keys = read_qwen3_5,
-                                                  .layer = layer,
-                                                  .ignored = "mtp.",
-                                                  .rotary_part = 0.25,
-                                                  .norm_offset = 1};
+extern const CheckpointFamily family = {.model_type = "qwen3_5_moe_text",
+                                        .class_name = "Qwen3_5MoeForCausalLM",
+                                        .architecture = "qwen35moe",
+                                        .keys = read_qwen3_5,
+                                        .layer = layer,
+                                        .ignored = "mtp.",
+                                        .rotary_part = 0.25,
+                                        .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen3_5_moe_text

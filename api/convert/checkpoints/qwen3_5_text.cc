@@ -38,7 +38,7 @@ void copy_qwen3_5_mixer(LayerCopy& in) {
 
 }  // namespace partita::internal
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen3_5_text {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -48,13 +48,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen3_5_text = {.model_type = "qwen3_5_text",
-                                              .class_name = "Qwen3_5ForCausalLM",
-                                              .architecture = "qwen35",
-                                              .keys = read_qwen3_5,
-                                              .layer = layer,
-                                              .ignored = "mtp.",
-                                              .rotary_part = 0.25,
-                                              .norm_offset = 1};
+extern const CheckpointFamily family = {.model_type = "qwen3_5_text",
+                                        .class_name = "Qwen3_5ForCausalLM",
+                                        .architecture = "qwen35",
+                                        .keys = read_qwen3_5,
+                                        .layer = layer,
+                                        .ignored = "mtp.",
+                                        .rotary_part = 0.25,
+                                        .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen3_5_text

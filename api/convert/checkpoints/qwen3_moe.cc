@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen3_moe {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -14,9 +14,9 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen3_moe = {.model_type = "qwen3_moe",
-                                           .class_name = "Qwen3MoeForCausalLM",
-                                           .architecture = "qwen3moe",
-                                           .layer = layer};
+extern const CheckpointFamily family = {.model_type = "qwen3_moe",
+                                        .class_name = "Qwen3MoeForCausalLM",
+                                        .architecture = "qwen3moe",
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen3_moe

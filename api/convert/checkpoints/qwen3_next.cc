@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/delta_net.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::qwen3_next {
 namespace {
 
 /// Rows of in_proj_qkvz, which are for every key head its query, its key, and values and gates of its group:
@@ -38,13 +38,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily qwen3_next = {.model_type = "qwen3_next",
-                                            .class_name = "Qwen3NextForCausalLM",
-                                            .architecture = "qwen3next",
-                                            .keys = read_delta_net,
-                                            .layer = layer,
-                                            .ignored = "mtp.",
-                                            .rotary_part = 0.25,
-                                            .norm_offset = 1};
+extern const CheckpointFamily family = {.model_type = "qwen3_next",
+                                        .class_name = "Qwen3NextForCausalLM",
+                                        .architecture = "qwen3next",
+                                        .keys = read_delta_net,
+                                        .layer = layer,
+                                        .ignored = "mtp.",
+                                        .rotary_part = 0.25,
+                                        .norm_offset = 1};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::qwen3_next

@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::seed_oss {
 namespace {
 
 void layer(LayerCopy& in) {
@@ -14,7 +14,7 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily seed_oss = {
+extern const CheckpointFamily family = {
     .model_type = "seed_oss", .class_name = "SeedOssForCausalLM", .architecture = "seed_oss", .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::seed_oss

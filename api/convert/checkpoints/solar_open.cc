@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::solar_open {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_routing(fields, config, "sigmoid"); }
@@ -17,10 +17,10 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily solar_open = {.model_type = "solar_open",
-                                            .class_name = "SolarOpenForCausalLM",
-                                            .architecture = "glm4moe",
-                                            .keys = keys,
-                                            .layer = layer};
+extern const CheckpointFamily family = {.model_type = "solar_open",
+                                        .class_name = "SolarOpenForCausalLM",
+                                        .architecture = "glm4moe",
+                                        .keys = keys,
+                                        .layer = layer};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::solar_open

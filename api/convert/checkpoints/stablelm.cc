@@ -2,7 +2,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::stablelm {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
@@ -20,11 +20,11 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily stablelm = {.model_type = "stablelm",
-                                          .class_name = "StableLmForCausalLM",
-                                          .architecture = "stablelm",
-                                          .keys = keys,
-                                          .layer = layer,
-                                          .layer_norm = true};
+extern const CheckpointFamily family = {.model_type = "stablelm",
+                                        .class_name = "StableLmForCausalLM",
+                                        .architecture = "stablelm",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .layer_norm = true};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::stablelm

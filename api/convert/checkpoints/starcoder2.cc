@@ -3,7 +3,7 @@
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
-namespace partita::internal::checkpoints {
+namespace partita::internal::checkpoints::starcoder2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
@@ -17,13 +17,13 @@ void layer(LayerCopy& in) {
 
 }  // namespace
 
-extern const CheckpointFamily starcoder2 = {.model_type = "starcoder2",
-                                            .class_name = "Starcoder2ForCausalLM",
-                                            .architecture = "starcoder2",
-                                            .keys = keys,
-                                            .layer = layer,
-                                            .layer_norm = true,
-                                            .tied = true,
-                                            .activation = "gelu_pytorch_tanh"};
+extern const CheckpointFamily family = {.model_type = "starcoder2",
+                                        .class_name = "Starcoder2ForCausalLM",
+                                        .architecture = "starcoder2",
+                                        .keys = keys,
+                                        .layer = layer,
+                                        .layer_norm = true,
+                                        .tied = true,
+                                        .activation = "gelu_pytorch_tanh"};
 
-}  // namespace partita::internal::checkpoints
+}  // namespace partita::internal::checkpoints::starcoder2
