@@ -1,6 +1,7 @@
 // What a config.json says of a Hugging Face checkpoint. Internal to api/.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,7 +27,16 @@ class Keys {
  public:
   using Value = std::variant<bool, std::uint32_t, float, std::string, std::vector<bool>,
                              std::vector<std::uint32_t>, std::vector<float>>;
-  void add(std::string_view name, Value value) { all_.emplace_back(name, std::move(value)); }
+  /// A name that is there gets the new value.
+  void add(std::string_view name, Value value) {
+    const auto found =
+        std::find_if(all_.begin(), all_.end(), [&](const auto& key) { return key.first == name; });
+    if (found == all_.end()) {
+      all_.emplace_back(name, std::move(value));
+    } else {
+      found->second = std::move(value);
+    }
+  }
   const std::vector<std::pair<std::string, Value>>& all() const { return all_; }
 
  private:
@@ -37,7 +47,8 @@ struct CheckpointFamily;
 
 struct CheckpointConfig {
   const CheckpointFamily* family = nullptr;
-  std::string_view architecture;  // general.architecture; the family's, if its keys do not say another
+  std::string_view architecture;   // general.architecture; the family's, if its keys do not say another
+  std::uint32_t nextn_layers = 0;  // behind the others, which predict further tokens; they are left out
   std::uint32_t hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::uint32_t context = 0, vocab = 0;
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
@@ -55,10 +66,12 @@ struct CheckpointConfig {
     std::uint32_t heads = 0, key_heads = 0;  // of values; of queries and keys
     std::uint32_t key_dim = 0, value_dim = 0;
   } delta_net;
+  std::vector<std::uint32_t> heads_of_layers;      // [layers] where they differ
   std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
   std::vector<std::uint32_t> ffn_of_layers;        // likewise; 0: no FFN
   std::uint32_t original_context = 0;              // before it was made longer
   std::uint32_t rotary_dim = 0;                    // of a head
+  std::uint32_t local_rotary_dim = 0;              // the same where local layers have none of their own
   std::vector<float> rope_factors;                 // of Llama 3's scaling: [rotary_dim / 2], or empty
   std::vector<float> short_factors, long_factors;  // of LongRoPE, likewise
   float embedding_scale = 1, head_scale = 1;       // multiply the matrices

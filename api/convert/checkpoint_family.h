@@ -27,6 +27,7 @@ struct CheckpointFamily {
   std::string_view architecture;  // general.architecture of the model file; `keys` may choose another
 
   CheckpointNames names = {};
+  std::string_view other_class_name = {};  // of the same, in checkpoints that transformers did not write
 
   /// Changes the sizes, which are read already, where the family says them otherwise, and adds the keys of
   /// all that it has beyond them. None: nothing.

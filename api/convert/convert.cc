@@ -163,6 +163,8 @@ void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter&
     if (!factors->empty()) tensors.write_vector(name, *factors);
   }
   convert_head(c, tensors, file);
+  for (std::size_t i = c.layers; i < c.layers + c.nextn_layers; ++i)
+    tensors.skip_all(sentence(c.family->names.layers, i, "."));
   if (!c.family->ignored.empty()) tensors.skip_all(c.family->ignored);
   tensors.check_leftovers();
 }

@@ -45,7 +45,7 @@ const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& co
   const bool is_one = classes->is_array() && classes->size() == 1 && (*classes)[0].is_string();
   // As a string: comparing JSON with text copies the text, and ends the program when memory runs out.
   const std::string* const name = is_one ? &(*classes)[0].get_ref<const std::string&>() : nullptr;
-  if (name != nullptr && *name == family->class_name) return family;
+  if (name != nullptr && (*name == family->class_name || *name == family->other_class_name)) return family;
   const std::string which = is_one ? sentence(", not ", internal::quoted(*name)) : "";
   fields.fail(ErrorCode::kUnsupported, "architectures",
               sentence("only ", family->class_name, " can be converted", which));
@@ -83,7 +83,7 @@ void add_sizes(CheckpointConfig& c) {
   c.keys.add("context_length", c.context);
   c.keys.add("embedding_length", c.hidden);
   add_each("feed_forward_length", c.ffn, c.ffn_of_layers);
-  c.keys.add("attention.head_count", c.heads);
+  add_each("attention.head_count", c.heads, c.heads_of_layers);
   if (c.heads > 0) {
     add_each("attention.head_count_kv", c.kv_heads, c.kv_heads_of_layers);
     c.keys.add("attention.key_length", c.head_dim);
@@ -97,7 +97,8 @@ void add_sizes(CheckpointConfig& c) {
 
 void read_attention_sizes(JsonFields& fields, CheckpointConfig& c) {
   c.heads = fields.count(fields.first_of({"num_attention_heads", "n_head", "n_heads"}), 1, kMaxHeads);
-  c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, c.heads);
+  const std::uint32_t kv_heads = fields.object("attn_config").count("kv_n_heads", 1, kMaxHeads, c.heads);
+  c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, kv_heads);
   c.head_dim = fields.count("head_dim", 1, kMaxHeadDim, c.hidden / c.heads);
   if (!fields.has("head_dim") && c.hidden % c.heads != 0) {
     fields.fail(ErrorCode::kBadFile, "hidden_size",
@@ -129,6 +130,7 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   const auto layers = static_cast<std::uint32_t>(std::min<std::size_t>(described, kMaxLayers));
   c.layers = count({"num_hidden_layers", "n_layer", "n_layers"}, kMaxLayers,
                    layers > 0 ? std::optional(layers) : std::nullopt);
+  c.nextn_layers = fields.count("num_nextn_predict_layers", 0, kMaxLayers, 0);
   c.vocab = fields.count("vocab_size", 2, kMaxVocab);
   c.context =
       count({"max_position_embeddings", "n_positions", "seq_length", "max_seq_len"}, kMaxContext, 2048);
@@ -138,9 +140,11 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   c.norm_eps = fields.number(epsilon, 1e-19, 1, c.family->layer_norm ? 1e-5 : 1e-6);
   c.tied = fields.flag("tie_word_embeddings", c.family->tied);
   if (c.family->only_recurrent) return;
-  const std::optional<std::uint32_t> usual = c.family->usual_ffn * c.hidden;
-  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn,
-                c.family->usual_ffn > 0 ? usual : std::nullopt);
+  JsonFields ffn = fields.object("ffn_config");
+  std::optional<std::uint32_t> usual;
+  if (c.family->usual_ffn > 0) usual = c.family->usual_ffn * c.hidden;
+  if (ffn.has("ffn_hidden_size")) usual = ffn.count("ffn_hidden_size", 1, kMaxFfn);
+  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn, usual);
   read_attention_sizes(fields, c);
 }
 

@@ -154,6 +154,11 @@ void TensorCopy::vector_if_there(const std::string& from, const std::string& to,
   if (has(from)) vector(from, to, size);
 }
 
+float TensorCopy::number(const std::string& name) {
+  const auto values = rank(name) == 0 ? read(name, {}) : read(name, {1});
+  return values.empty() ? 0 : values.front();
+}
+
 void TensorCopy::skip_all(std::string_view prefix) {
   for (const SafeTensor& tensor : from_.tensors()) {
     if (tensor.name.starts_with(prefix)) used_.insert(tensor.name);

@@ -58,6 +58,11 @@ class TensorCopy {
   void vector(const std::string& from, const std::string& to, std::uint64_t size);
   void vector_if_there(const std::string& from, const std::string& to, std::uint64_t size);
 
+  /// The one number of a tensor.
+  float number(const std::string& name);
+  /// Metadata that the tensors decide.
+  void write_key(const std::string& name, const std::vector<float>& values) { to_.add(name, values); }
+
   /// Tensors that need not be copied: all whose names begin with `prefix`.
   void skip_all(std::string_view prefix);
   /// A tensor that need not be copied.

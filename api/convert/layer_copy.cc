@@ -28,10 +28,17 @@ std::vector<float> interleaved(std::span<const float> values, std::size_t head_d
 
 }  // namespace
 
+std::vector<std::size_t> every(std::size_t first, std::size_t step, std::size_t count) {
+  std::vector<std::size_t> numbers(count);
+  for (std::size_t i = 0; i < count; ++i) numbers[i] = first + i * step;
+  return numbers;
+}
+
 LayerCopy::LayerCopy(const CheckpointConfig& config, const CheckpointFamily& family, std::size_t index,
                      TensorCopy& tensors)
     : config_(config),
       family_(family),
+      index_(index),
       from_(sentence(family.names.layers, index, ".")),
       to_(sentence("blk.", index, ".")),
       tensors_(tensors) {}
@@ -87,21 +94,37 @@ void LayerCopy::ordered_convolution(std::string_view from, std::string_view to,
   tensors_.write_f32(sentence(to_, to, ".weight"), order.size(), width, out);
 }
 
-void LayerCopy::interleaved_experts(std::string_view from, std::string_view to, std::size_t first,
-                                    std::size_t step, std::size_t rows, std::size_t cols) {
-  const std::size_t experts = config_.experts, all = step * rows;
-  const auto weights = tensors_.read(sentence(from_, from), {experts, cols, all});
-  const auto biases = tensors_.read(sentence(from_, from, "_bias"), {experts, all});
-  if (tensors_.error()) return;
-  std::vector<float> out, bias;
-  for (std::size_t e = 0; e < experts; ++e) {
-    for (std::size_t r = first; r < all; r += step) {
-      for (std::size_t i = 0; i < cols; ++i) out.push_back(weights[(e * cols + i) * all + r]);
-      bias.push_back(biases[e * all + r]);
+void LayerCopy::transposed_experts(std::string_view from, std::string_view to,
+                                   std::span<const std::size_t> order, std::size_t rows_there,
+                                   std::size_t cols) {
+  const std::size_t experts = config_.experts, rows = order.size();
+  const std::string name = sentence(from_, from), bias_name = name + "_bias";
+  const auto weights = tensors_.rank(name) == 2 ? tensors_.read(name, {experts * cols, rows_there})
+                                                : tensors_.read(name, {experts, cols, rows_there});
+  std::vector<float> out;
+  for (std::size_t e = 0; e < experts && !tensors_.error(); ++e) {
+    for (const std::size_t r : order) {
+      for (std::size_t i = 0; i < cols; ++i) out.push_back(weights[(e * cols + i) * rows_there + r]);
     }
   }
   tensors_.write_stack(sentence(to_, to, ".weight"), experts, rows, cols, out);
+  if (!tensors_.has(bias_name)) return;
+  const auto biases = tensors_.read(bias_name, {experts, rows_there});
+  std::vector<float> bias(biases.empty() ? 0 : experts * rows);
+  for (std::size_t i = 0; i < bias.size(); ++i) bias[i] = biases[i / rows * rows_there + order[i % rows]];
   tensors_.write_f32(sentence(to_, to, ".bias"), experts, rows, bias);
+}
+
+void LayerCopy::flat_experts(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
+  tensors_.write_stack(sentence(to_, to, ".weight"), config_.experts, rows, cols,
+                       tensors_.read(sentence(from_, from), {config_.experts * rows, cols}));
+}
+
+void LayerCopy::numbers_of_layers(std::string_view from, std::string_view key) {
+  std::vector<float> numbers;
+  for (std::size_t i = 0; i < config_.layers; ++i)
+    numbers.push_back(tensors_.number(sentence(family_.names.layers, i, ".", from)));
+  tensors_.write_key(std::string(key), numbers);
 }
 
 void LayerCopy::ordered_rows(std::string_view from, std::string_view to, std::span<const std::size_t> order,
@@ -231,10 +254,10 @@ void LayerCopy::stacked(std::string_view from, std::string_view to, std::size_t 
 
 void LayerCopy::attention(std::string_view before) {
   const CheckpointConfig& c = config_;
-  rotary(sentence(before, "q_proj"), "attn_q", c.query_width());
+  rotary(sentence(before, "q_proj"), "attn_q", query_width());
   rotary(sentence(before, "k_proj"), "attn_k", c.key_width());
   linear(sentence(before, "v_proj"), "attn_v", c.key_width(), c.hidden);
-  linear(sentence(before, "o_proj"), "attn_output", c.hidden, c.query_width());
+  linear(sentence(before, "o_proj"), "attn_output", c.hidden, query_width());
 }
 
 void LayerCopy::head_norms() {
@@ -262,9 +285,9 @@ void LayerCopy::ungated_ffn(std::string_view before) {
   linear(sentence(before, "down_proj"), "ffn_down", config_.hidden, config_.ffn);
 }
 
-void LayerCopy::mixture() {
+void LayerCopy::mixture(std::string_view router_name) {
   const CheckpointConfig& c = config_;
-  router("mlp.gate", "ffn_gate_inp", c.experts);
+  router(router_name, "ffn_gate_inp", c.experts);
   experts("mlp.experts.", "gate_proj", "ffn_gate_exps", c.expert_ffn, c.hidden);
   experts("mlp.experts.", "up_proj", "ffn_up_exps", c.expert_ffn, c.hidden);
   experts("mlp.experts.", "down_proj", "ffn_down_exps", c.hidden, c.expert_ffn);
@@ -279,11 +302,11 @@ void LayerCopy::mixture_of_w(std::string_view before) {
   experts(of_experts, "w3", "ffn_up_exps", c.expert_ffn, c.hidden);
 }
 
-void LayerCopy::shared_experts() {
+void LayerCopy::shared_experts(std::string_view before) {
   const CheckpointConfig& c = config_;
-  linear("mlp.shared_experts.gate_proj", "ffn_gate_shexp", c.shared_ffn, c.hidden);
-  linear("mlp.shared_experts.up_proj", "ffn_up_shexp", c.shared_ffn, c.hidden);
-  linear("mlp.shared_experts.down_proj", "ffn_down_shexp", c.hidden, c.shared_ffn);
+  linear(sentence(before, "gate_proj"), "ffn_gate_shexp", c.shared_ffn, c.hidden);
+  linear(sentence(before, "up_proj"), "ffn_up_shexp", c.shared_ffn, c.hidden);
+  linear(sentence(before, "down_proj"), "ffn_down_shexp", c.hidden, c.shared_ffn);
 }
 
 }  // namespace partita::internal

@@ -7,13 +7,18 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/convert/checkpoint_config.h"
 #include "api/convert/convert_tensors.h"
+#include "weights/sentence.h"
 
 namespace partita::internal {
 
 struct CheckpointFamily;
+
+/// first, first + step, ...: `count` numbers.
+std::vector<std::size_t> every(std::size_t first, std::size_t step, std::size_t count);
 
 /// Names without ".weight" and ".bias": `from` after "model.layers.{index}.", `to` after "blk.{index}.".
 /// Biases are copied where the checkpoint has them. Errors are kept by TensorCopy.
@@ -26,7 +31,17 @@ class LayerCopy {
       : config_(config), family_(family), tensors_(tensors) {}
 
   const CheckpointConfig& config() const { return config_; }
+  std::size_t heads() const {  // of queries
+    return config_.heads_of_layers.empty() ? config_.heads : config_.heads_of_layers[index_];
+  }
+  std::size_t query_width() const { return heads() * config_.head_dim; }
+  bool has_attention() const {  // as config.json says
+    return config_.kv_heads_of_layers.empty() || config_.kv_heads_of_layers[index_] > 0;
+  }
+  bool has_ffn() const { return config_.ffn_of_layers.empty() || config_.ffn_of_layers[index_] > 0; }
   bool has(std::string_view from) const { return tensors_.has(from_ + std::string(from) + ".weight"); }
+
+  std::size_t rows(std::string_view from) { return tensors_.rows(sentence(from_, from, ".weight")); }
 
   bool has_tensor(std::string_view name) const { return tensors_.has(from_ + std::string(name)); }
 
@@ -53,10 +68,13 @@ class LayerCopy {
   /// The same with channels in an order.
   void ordered_convolution(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                            std::size_t width);
-  /// Rows first, first + step, ... of the experts' matrices, which the checkpoint stores as
-  /// [experts][cols][step * rows] under `from`, with the same rows of `from`_bias.
-  void interleaved_experts(std::string_view from, std::string_view to, std::size_t first, std::size_t step,
-                           std::size_t rows, std::size_t cols);
+  /// Rows order[0], order[1], ... of the experts' matrices, which the checkpoint stores transposed, as
+  /// [experts][cols][rows_there] or [experts * cols][rows_there], under the whole name `from`; with the same
+  /// rows of `from`_bias, if that exists.
+  void transposed_experts(std::string_view from, std::string_view to, std::span<const std::size_t> order,
+                          std::size_t rows_there, std::size_t cols);
+  /// The experts' matrices, stored as [experts * rows][cols] under the whole name `from`.
+  void flat_experts(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols);
   /// A matrix whose row r is row order[r] of the checkpoint's, which has `rows_there`.
   void ordered_rows(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                     std::size_t rows_there, std::size_t cols);
@@ -87,6 +105,9 @@ class LayerCopy {
   void stacked(std::string_view from, std::string_view to, std::size_t count, std::size_t rows,
                std::size_t cols);
 
+  /// Outside layers: metadata `key`, an array of the one number of tensor `from` of each layer.
+  void numbers_of_layers(std::string_view from, std::string_view key);
+
   // Parts that many families share, with Llama's names.
   void attention(std::string_view before = "self_attn.");  // {before}{q,k,v,o}_proj
   void head_norms();                                       // self_attn.{q,k}_norm of single heads
@@ -94,18 +115,19 @@ class LayerCopy {
   void pre_norms();  // input_layernorm, post_attention_layernorm: before attention and before the FFN
   void ungated_ffn(std::string_view before = "mlp.");  // mlp.{up,down}_proj
   void ffn(std::string_view before = "mlp.");          // {before}{gate,up,down}_proj
-  /// mlp.gate and mlp.experts.*.{gate,up,down}_proj
-  void mixture();
+  /// {router_name} and mlp.experts.*.{gate,up,down}_proj
+  void mixture(std::string_view router_name = "mlp.gate");
   /// The same in Mixtral's names: {before}gate, {before}experts.*.{w1,w3,w2}
   void mixture_of_w(std::string_view before);
-  /// mlp.shared_experts.{gate,up,down}_proj
-  void shared_experts();
+  /// {before}{gate,up,down}_proj
+  void shared_experts(std::string_view before = "mlp.shared_experts.");
 
  private:
   void bias(std::string_view from, std::string_view to, std::size_t size, bool is_rotary);
 
   const CheckpointConfig& config_;
   const CheckpointFamily& family_;
+  const std::size_t index_ = 0;
   const std::string from_, to_;
   TensorCopy& tensors_;
 };

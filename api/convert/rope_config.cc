@@ -110,18 +110,21 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
     return of.number("rope_theta", 1, kMaxRopeBase, missing);
   };
   JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
-  const double part =
-      fields.number("partial_rotary_factor", 0, 1,
-                    parameters.number("partial_rotary_factor", 0, 1,
-                                      fields.number("rotary_pct", 0, 1, c.family->rotary_part)));
-  c.rotary_dim = static_cast<std::uint32_t>(c.head_dim * part);
+  const auto part_of = [](JsonFields& of, double missing) {
+    return of.number("partial_rotary_factor", 0, 1, missing);
+  };
   c.original_context =
       fields.count("original_max_position_embeddings", 2, kMaxContext, std::max(c.context, 2u));
+  JsonFields attention = fields.object("attn_config");
   const double base = base_of(
       parameters, base_of(scaling, fields.number(fields.has("rope_theta") ? "rope_theta" : "rotary_emb_base",
-                                                 1, kMaxRopeBase, 10000)));
+                                                 1, kMaxRopeBase, base_of(attention, 10000))));
   const bool by_kind = parameters.has("full_attention");
   JsonFields global = parameters.object("full_attention"), local = parameters.object("sliding_attention");
+  const double part =
+      part_of(fields, part_of(parameters, fields.number("rotary_pct", 0, 1, c.family->rotary_part)));
+  c.rotary_dim = static_cast<std::uint32_t>(c.head_dim * part_of(global, part));
+  c.local_rotary_dim = static_cast<std::uint32_t>(c.head_dim * part_of(local, part));
   c.rope_base = base_of(global, base);
   c.local_rope_base =
       base_of(local, fields.number("rope_local_base_freq", 1, kMaxRopeBase, by_kind ? 10000 : c.rope_base));

@@ -22,11 +22,8 @@ void layer(LayerCopy& in) {
   in.head_norms();
   in.linear("self_attn.gate_proj", "attn_gate", c.query_width(), c.hidden);
   if (in.has("mlp.gate_proj")) return in.ffn();
-  in.router("mlp.router.gate", "ffn_gate_inp", c.experts);
+  in.mixture("mlp.router.gate");
   in.vector("mlp.expert_bias", "exp_probs_b.bias", c.experts);
-  in.experts("mlp.experts.", "gate_proj", "ffn_gate_exps", c.expert_ffn, c.hidden);
-  in.experts("mlp.experts.", "up_proj", "ffn_up_exps", c.expert_ffn, c.hidden);
-  in.experts("mlp.experts.", "down_proj", "ffn_down_exps", c.hidden, c.expert_ffn);
   if (c.shared_ffn > 0) in.shared_experts();
 }
 

@@ -24,7 +24,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
 void layer(LayerCopy& in) {
   in.norm("input_layernorm", "attn_norm", in.config().hidden);
   in.norm("pre_ff_layernorm", "ffn_norm", in.config().hidden);
-  in.has_tensor("mamba.A_log") ? copy_mamba2(in, "mamba.") : in.attention();
+  in.has_attention() ? in.attention() : copy_mamba2(in, "mamba.");
   in.ffn("feed_forward.");
 }
 

@@ -1,6 +1,5 @@
 #include "api/convert/checkpoints/delta_net.h"
 
-#include <numeric>
 #include <string>
 
 #include "engine/kernels/kernels.h"
@@ -35,12 +34,6 @@ void read_delta_net(JsonFields& fields, CheckpointConfig& c) {
   c.keys.add("full_attention_interval", interval);
 }
 
-std::vector<std::size_t> in_order(std::size_t count) {
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  return order;
-}
-
 std::vector<std::size_t> tiled_heads(const CheckpointConfig& c, std::size_t width) {
   const std::size_t group = c.delta_net.heads / c.delta_net.key_heads;
   std::vector<std::size_t> order;
@@ -70,11 +63,8 @@ void copy_gated_layer(LayerCopy& in, const std::vector<std::size_t>& head_order)
 }
 
 void copy_gated_mixture(LayerCopy& in) {
-  const CheckpointConfig& c = in.config();
   in.mixture();
-  in.linear("mlp.shared_expert.gate_proj", "ffn_gate_shexp", c.shared_ffn, c.hidden);
-  in.linear("mlp.shared_expert.up_proj", "ffn_up_shexp", c.shared_ffn, c.hidden);
-  in.linear("mlp.shared_expert.down_proj", "ffn_down_shexp", c.hidden, c.shared_ffn);
+  in.shared_experts("mlp.shared_expert.");
   in.router("mlp.shared_expert_gate", "ffn_gate_inp_shexp", 1);
 }
 

@@ -19,9 +19,6 @@ void copy_gated_layer(LayerCopy& in, const std::vector<std::size_t>& head_order)
 /// mlp.experts, and the shared expert with its gate.
 void copy_gated_mixture(LayerCopy& in);
 
-/// Numbers 0, 1, ... count - 1.
-std::vector<std::size_t> in_order(std::size_t count);
-
 /// The heads in the order of Qwen 3.5's model files: of each group, the first heads; then the second ones ...
 /// width: of a head.
 std::vector<std::size_t> tiled_heads(const CheckpointConfig& config, std::size_t width);

@@ -19,9 +19,10 @@ void layer(LayerCopy& in) {
   in.attention();
   in.vector("self_attn.sinks", "attn_sinks.weight", c.heads);
   in.router("mlp.router", "ffn_gate_inp", c.experts);
-  in.interleaved_experts("mlp.experts.gate_up_proj", "ffn_gate_exps", 0, 2, c.ffn, c.hidden);
-  in.interleaved_experts("mlp.experts.gate_up_proj", "ffn_up_exps", 1, 2, c.ffn, c.hidden);
-  in.interleaved_experts("mlp.experts.down_proj", "ffn_down_exps", 0, 1, c.hidden, c.ffn);
+  const std::size_t all = std::size_t{2} * c.ffn;
+  in.transposed_experts("mlp.experts.gate_up_proj", "ffn_gate_exps", every(0, 2, c.ffn), all, c.hidden);
+  in.transposed_experts("mlp.experts.gate_up_proj", "ffn_up_exps", every(1, 2, c.ffn), all, c.hidden);
+  in.transposed_experts("mlp.experts.down_proj", "ffn_down_exps", every(0, 1, c.hidden), c.hidden, c.ffn);
 }
 
 }  // namespace

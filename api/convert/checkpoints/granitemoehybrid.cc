@@ -29,7 +29,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
 
 void layer(LayerCopy& in) {
   in.pre_norms();
-  in.has_tensor("mamba.A_log") ? copy_mamba2(in, "mamba.") : in.attention();
+  in.has_attention() ? in.attention() : copy_mamba2(in, "mamba.");
   if (in.config().experts > 0) copy_granite_experts(in);
   copy_granite_ffn(in, in.config().experts > 0 ? "_shexp" : "");
 }

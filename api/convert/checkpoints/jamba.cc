@@ -16,7 +16,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
 
 void copy_mixer(LayerCopy& in) {
   const auto& sizes = in.config().state_space;
-  if (!in.has_tensor("mamba.A_log")) return in.attention();
+  if (in.has_attention()) return in.attention();
   copy_mamba(in, "mamba.");
   in.norm("mamba.dt_layernorm", "ssm_dt_norm", sizes.rank);
   in.norm("mamba.b_layernorm", "ssm_b_norm", sizes.places);

@@ -82,10 +82,9 @@ void copy_mixture(LayerCopy& in) {
 void layer(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
   in.norm("norm", "attn_norm", c.hidden);
-  if (in.has_tensor("mixer.A_log")) return copy_mamba2(in, "mixer.");
-  if (in.has("mixer.q_proj")) return in.attention("mixer.");
-  if (in.has("mixer.gate")) return copy_mixture(in);
-  in.ungated_ffn("mixer.");
+  if (in.has_attention()) return in.attention("mixer.");
+  if (!in.has_ffn()) return copy_mamba2(in, "mixer.");
+  c.experts > 0 ? copy_mixture(in) : in.ungated_ffn("mixer.");
 }
 
 }  // namespace

@@ -12,10 +12,7 @@ void layer(LayerCopy& in) {
   in.pre_norms();
   in.attention();
   in.mixture();
-  const CheckpointConfig& c = in.config();
-  in.linear("mlp.shared_expert.gate_proj", "ffn_gate_shexp", c.shared_ffn, c.hidden);
-  in.linear("mlp.shared_expert.up_proj", "ffn_up_shexp", c.shared_ffn, c.hidden);
-  in.linear("mlp.shared_expert.down_proj", "ffn_down_shexp", c.hidden, c.shared_ffn);
+  in.shared_experts("mlp.shared_expert.");
   in.router("mlp.shared_expert_gate", "ffn_gate_inp_shexp", 1);
 }
 

@@ -25,7 +25,7 @@ void copy_qwen3_5_mixer(LayerCopy& in) {
   const std::vector<std::size_t> heads = tiled_heads(c, 1), values = tiled_heads(c, d.value_dim);
   copy_gated_layer(in, heads);
   if (!in.has_tensor("linear_attn.A_log")) return;
-  std::vector<std::size_t> qkv = in_order(2 * std::size_t{d.key_heads} * d.key_dim);
+  std::vector<std::size_t> qkv = every(0, 1, 2 * std::size_t{d.key_heads} * d.key_dim);
   const std::size_t keys = qkv.size();
   for (const std::size_t row : values) qkv.push_back(keys + row);
   in.ordered_rows("linear_attn.in_proj_qkv", "attn_qkv", qkv, qkv.size(), c.hidden);

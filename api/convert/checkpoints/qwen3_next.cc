@@ -21,7 +21,7 @@ void append_part(const CheckpointConfig& c, std::size_t part, std::vector<std::s
 void layer(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
   const auto& d = c.delta_net;
-  copy_gated_layer(in, in_order(d.heads));
+  copy_gated_layer(in, every(0, 1, d.heads));
   if (in.has_tensor("linear_attn.A_log")) {
     std::vector<std::size_t> qkv, gate;
     for (const std::size_t part : {0, 1, 2}) append_part(c, part, qkv);

@@ -5,7 +5,7 @@
 namespace partita::internal {
 
 void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view default_gating) {
-  constexpr std::uint32_t kSoftmax = 1, kSigmoid = 2;  // of llama.cpp
+  constexpr std::uint32_t kSoftmax = 1;  // of expert_gating_func
   const auto copy = [&](const char* from, std::string_view to, std::uint32_t most) {
     if (fields.has(from)) c.keys.add(to, fields.count(from, 0, most));
   };
@@ -26,7 +26,7 @@ void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view defa
   const std::string gating = fields.text(key, default_gating);
   if (gating != "softmax" && gating != "sigmoid")
     fields.fail(ErrorCode::kUnsupported, key, "only 'softmax' and 'sigmoid' can be converted");
-  c.keys.add("expert_gating_func", gating == "sigmoid" ? kSigmoid : kSoftmax);
+  c.keys.add("expert_gating_func", gating == "sigmoid" ? kSigmoidGating : kSoftmax);
 }
 
 void copy_routed(LayerCopy& in, std::string_view bias) {

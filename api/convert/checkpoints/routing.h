@@ -6,6 +6,8 @@
 
 namespace partita::internal {
 
+inline constexpr std::uint32_t kSigmoidGating = 2;  // of expert_gating_func
+
 /// Groups, scale and gating of the router, the number of shared experts, the first layers without a mixture.
 /// default_gating: where scoring_func is missing.
 void read_routing(JsonFields& fields, CheckpointConfig& config, std::string_view default_gating);

@@ -44,6 +44,8 @@ std::string shown(const Gguf& file, const GgufEntry& entry) {
   if (const auto* array = std::get_if<GgufArray>(&entry.value)) {
     for (std::size_t i = 0; i < array->size(); ++i) {
       if (const auto flag = array->bool_at(i)) number(*flag);
+      if (const auto whole = array->uint_at(i)) number(static_cast<double>(*whole));
+      if (const auto value = array->float_at(i)) number(*value);
     }
     return text;
   }
@@ -128,6 +130,26 @@ fs::path temporary(const std::string& end) {
 }
 
 }  // namespace
+
+TEST_CASE("Layers that predict further tokens are left out") {
+  const fs::path directory = temporary(""), path = temporary(".gguf");
+  fs::copy(kData + "/checkpoints/llama3", directory);
+  auto config = nlohmann::json::parse(std::ifstream(directory / "config.json"));
+  config["num_hidden_layers"] = 1;  // of two
+  ConvertOptions options;
+  options.vocabulary = kData + "/families/llama3.gguf";
+  for (const int further : {0, 1}) {
+    config["num_nextn_predict_layers"] = further;
+    std::ofstream(directory / "config.json") << config;
+    const auto converted = convert(directory.string(), path.string(), options);
+    CHECK(converted.ok() == (further == 1));
+  }
+  const Gguf file = must(Gguf::open_whole(path.string()));
+  CHECK(file.has_tensor("blk.0.attn_norm.weight"));
+  CHECK_FALSE(file.has_tensor("blk.1.attn_norm.weight"));
+  fs::remove_all(directory);
+  fs::remove(path);
+}
 
 TEST_CASE("A tied head has another scale than the embedding") {
   const fs::path directory = temporary(""), path = temporary(".gguf");

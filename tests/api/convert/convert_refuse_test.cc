@@ -176,6 +176,61 @@ TEST_CASE("Sizes and limits of Mamba are checked") {
   CHECK_THAT(bad({{"attn_layer_offset", 3}}), Contains("attn_layer_offset is 3"));
 }
 
+TEST_CASE("What model files have no keys for is checked") {
+  Checkpoint checkpoint;
+  const auto of = [&](const char* type, const char* name, const char* activation = "silu") -> Json& {
+    checkpoint.config.merge_patch(
+        {{"model_type", type}, {"architectures", {name}}, {"hidden_act", activation}});
+    return checkpoint.config;
+  };
+  const auto bad = [&](const Json& patch) { return config_error(checkpoint, patch, ErrorCode::kBadFile); };
+  const auto unsupported = [&](const Json& patch) {
+    return config_error(checkpoint, patch, ErrorCode::kUnsupported);
+  };
+  of("llama4_text", "Llama4ForCausalLM")["intermediate_size_mlp"] = 64;
+  CHECK(must(parse_checkpoint_config(checkpoint.config.dump(), "c")).ffn == 64);
+  CHECK(unsupported({{"attention_chunk_size", 4096}}) ==
+        "'c': attention_chunk_size is 4096, and only 8192 can be converted");
+  CHECK_THAT(unsupported({{"attn_scale", 0.2}}), Contains("attn_scale is 0.2"));
+  CHECK_THAT(unsupported({{"attn_temperature_tuning", false}}), Contains("attn_temperature_tuning is false"));
+  CHECK_THAT(unsupported({{"use_qk_norm", false}}), Contains("use_qk_norm is false"));
+  CHECK_THAT(unsupported({{"num_local_experts", 128}, {"num_experts_per_tok", 1}}),
+             Contains("use_qk_norm is missing"));
+  CHECK_THAT(unsupported({{"no_rope_layer_interval", 2}}), Contains("only every fourth layer"));
+  CHECK_THAT(unsupported({{"no_rope_layers", {1, 0}}}), Contains("only every fourth layer"));
+  CHECK_THAT(bad({{"no_rope_layers", {1}}}), Contains("no_rope_layers has 1 numbers"));
+
+  for (const char* name : {"MPTForCausalLM", "MptForCausalLM"}) {
+    of("mpt", name, "gelu");
+    CHECK(must(parse_checkpoint_config(checkpoint.config.dump(), "c")).keys.all().size() > 0);
+  }
+  CHECK(unsupported({{"attn_config", {{"alibi", false}}}}) ==
+        "'c': attn_config.alibi is false, and only true can be converted");
+  CHECK_THAT(unsupported({{"attn_config", {{"qk_ln", true}}}}), Contains("attn_config.qk_ln is true"));
+  CHECK_THAT(unsupported({{"attn_config", {{"softmax_scale", 0.1}}}}), Contains("softmax_scale is 0.1"));
+  CHECK_THAT(unsupported({{"logit_scale", "inv_sqrt_d_model"}}), Contains("logit_scale is"));
+  CHECK_THAT(bad({{"attn_config", {{"clip_qkv", 0}}}}), Contains("attn_config.clip_qkv is 0"));
+
+  of("dbrx", "DbrxForCausalLM")["ffn_config"] = {{"moe_num_experts", 4}, {"moe_top_k", 2}};
+  CHECK_THAT(bad({{"ffn_config", {{"moe_top_k", 5}}}}), Contains("ffn_config.moe_top_k is 5"));
+  CHECK_THAT(unsupported({{"ffn_config", {{"moe_normalize_expert_weights", 2}}}}),
+             Contains("only 1 and null"));
+  CHECK_THAT(unsupported({{"ffn_config", {{"ffn_act_fn", {{"name", "gelu"}}}}}}),
+             Contains("ffn_config.ffn_act_fn.name is \"gelu\""));
+
+  of("laguna", "LagunaForCausalLM")["num_key_value_heads"] = 2;
+  checkpoint.config.merge_patch({{"num_experts", 4}, {"num_experts_per_tok", 2}, {"norm_topk_prob", false}});
+  std::size_t norms = 0;
+  const auto laguna = must(parse_checkpoint_config(checkpoint.config.dump(), "c"));
+  for (const auto& key : laguna.keys.all()) norms += key.first == "expert_weights_norm";
+  CHECK(norms == 1);
+  CHECK_THAT(bad({{"num_attention_heads_per_layer", {4, 3}}}), Contains("each must be a multiple of the 2"));
+  CHECK_THAT(bad({{"num_attention_heads_per_layer", {4, 4097}}}),
+             Contains("num_attention_heads_per_layer[1]"));
+  CHECK_THAT(unsupported({{"moe_router_logit_softcapping", 1.5}}), Contains("softcapping is 1.5"));
+  CHECK_THAT(unsupported({{"moe_apply_router_weight_on_input", true}}), Contains("only false"));
+}
+
 TEST_CASE("Descriptions of heads are checked") {
   const Checkpoint checkpoint;
   const auto head = [&](const Json& value, ErrorCode code = ErrorCode::kBadFile) {

@@ -1,0 +1,77 @@
+// Llama 4, text: layers that attend to chunks, mixtures of experts with a shared one.
+#include <vector>
+
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/layer_copy.h"
+#include "engine/limits.h"
+#include "weights/sentence.h"
+
+namespace partita::internal::checkpoints::llama4_text {
+namespace {
+
+// What model files have no keys for: they mean these numbers.
+constexpr std::uint32_t kPeriod = 4, kChunk = 8192, kScalePeriod = 8192, kUnnormedExperts = 128;
+constexpr double kScale = 0.1;
+
+void check_constants(JsonFields& fields, const CheckpointConfig& config) {
+  const auto must_be = [&](const char* key, std::uint32_t value) {
+    if (fields.count(key, 0, kMaxContext, value) != value)
+      fields.fail(ErrorCode::kUnsupported, key, sentence("only ", value, " can be converted"));
+  };
+  must_be("attention_chunk_size", kChunk);
+  must_be("floor_scale", kScalePeriod);
+  if (fields.number("attn_scale", 0, 1, kScale) != kScale)
+    fields.fail(ErrorCode::kUnsupported, "attn_scale", "only 0.1 can be converted");
+  if (!fields.flag("attn_temperature_tuning", true))
+    fields.fail(ErrorCode::kUnsupported, "attn_temperature_tuning", "only true can be converted");
+  if (fields.flag("use_qk_norm", true) == (config.experts == kUnnormedExperts))
+    fields.fail(ErrorCode::kUnsupported, "use_qk_norm",
+                sentence("model files have no such norms with ", kUnnormedExperts,
+                         " experts and have them with others"));
+}
+
+/// The last of every four layers has no RoPE.
+void check_layers(JsonFields& fields, const CheckpointConfig& config) {
+  std::vector<std::int32_t> rotary;
+  const char* key = fields.length("no_rope_layers") > 0 ? "no_rope_layers" : "no_rope_layer_interval";
+  if (fields.length(key) > 0) rotary = fields.integers(key, config.layers, config.layers, 0, 1);
+  bool usual = !rotary.empty() || fields.count(key, 1, kMaxLayers, kPeriod) == kPeriod;
+  for (std::size_t i = 0; i < rotary.size(); ++i)
+    usual = usual && (rotary[i] == 0) == (i % kPeriod == kPeriod - 1);
+  if (!usual) fields.fail(ErrorCode::kUnsupported, key, "only every fourth layer can be without RoPE");
+}
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  check_constants(fields, config);
+  check_layers(fields, config);
+  config.expert_ffn = config.shared_ffn = config.ffn;
+  config.ffn = fields.count("intermediate_size_mlp", 1, kMaxFfn);
+  config.keys.add("expert_feed_forward_length", config.expert_ffn);
+  config.keys.add("interleave_moe_layer_step", fields.count("interleave_moe_layer_step", 1, kMaxLayers, 1));
+}
+
+void layer(LayerCopy& in) {
+  const CheckpointConfig& c = in.config();
+  in.pre_norms();
+  in.attention();
+  if (!in.has("feed_forward.router")) return in.ffn("feed_forward.");
+  const std::size_t width = c.expert_ffn;
+  in.router("feed_forward.router", "ffn_gate_inp", c.experts);
+  in.transposed_experts("feed_forward.experts.gate_up_proj", "ffn_gate_exps", every(0, 1, width), 2 * width,
+                        c.hidden);
+  in.transposed_experts("feed_forward.experts.gate_up_proj", "ffn_up_exps", every(width, 1, width), 2 * width,
+                        c.hidden);
+  in.transposed_experts("feed_forward.experts.down_proj", "ffn_down_exps", every(0, 1, c.hidden), c.hidden,
+                        width);
+  in.shared_experts("feed_forward.shared_expert.");
+}
+
+}  // namespace
+
+extern const CheckpointFamily family = {.model_type = "llama4_text",
+                                        .class_name = "Llama4ForCausalLM",
+                                        .architecture = "llama4",
+                                        .keys = keys,
+                                        .layer = layer};
+
+}  // namespace partita::internal::checkpoints::llama4_text

@@ -1,0 +1,30 @@
+// Mellum 2: local layers with a RoPE of their own, mixtures of experts.
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/routing.h"
+#include "api/convert/checkpoints/windows.h"
+#include "api/convert/layer_copy.h"
+
+namespace partita::internal::checkpoints::mellum {
+namespace {
+
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  read_windows(fields, config);
+  config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));
+}
+
+void layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.head_norms();
+  copy_routed(in);
+}
+
+}  // namespace
+
+extern const CheckpointFamily family = {.model_type = "mellum",
+                                        .class_name = "MellumForCausalLM",
+                                        .architecture = "mellum",
+                                        .keys = keys,
+                                        .layer = layer};
+
+}  // namespace partita::internal::checkpoints::mellum
