@@ -50,6 +50,7 @@ struct CheckpointConfig {
   std::string_view architecture;   // general.architecture; the family's, if its keys do not say another
   std::uint32_t nextn_layers = 0;  // behind the others, which predict further tokens; they are left out
   std::uint32_t hidden = 0, ffn = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  std::uint32_t value_dim = 0;  // of a head's value
   std::uint32_t context = 0, vocab = 0;
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
   double norm_eps = 0;
@@ -66,6 +67,11 @@ struct CheckpointConfig {
     std::uint32_t heads = 0, key_heads = 0;  // of values; of queries and keys
     std::uint32_t key_dim = 0, value_dim = 0;
   } delta_net;
+  struct Latents {                             // multi-head latent attention
+    std::uint32_t rank = 0, query_rank = 0;    // query_rank 0: queries have no latent
+    std::uint32_t key_dim = 0, value_dim = 0;  // of a head; the last rotary_dim of a key rotate
+  } latents;
+  std::uint32_t index_heads = 0, index_dim = 0;    // of an indexer, which chooses keys
   std::vector<std::uint32_t> heads_of_layers;      // [layers] where they differ
   std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
   std::vector<std::uint32_t> ffn_of_layers;        // likewise; 0: no FFN

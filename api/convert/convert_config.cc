@@ -67,11 +67,13 @@ void read_experts(JsonFields& fields, CheckpointConfig& c) {
   c.shared_ffn = fields.count("shared_expert_intermediate_size", 0, kMaxFfn, 0);
   if (c.experts == 0) return;
   c.keys.add("expert_count", c.experts);
-  c.keys.add("expert_used_count",
-             fields.count(fields.first_of({"num_experts_per_tok", "moe_k"}), 1, c.experts));
+  c.keys.add(
+      "expert_used_count",
+      fields.count(fields.first_of({"num_experts_per_tok", "num_experts_per_token", "moe_k"}), 1, c.experts));
   if (fields.has("moe_intermediate_size")) c.keys.add("expert_feed_forward_length", c.expert_ffn);
   if (c.shared_ffn > 0) c.keys.add("expert_shared_feed_forward_length", c.shared_ffn);
-  if (fields.has("norm_topk_prob")) c.keys.add("expert_weights_norm", fields.flag("norm_topk_prob", true));
+  const char* normed = fields.first_of({"norm_topk_prob", "moe_renormalize"});
+  if (fields.has(normed)) c.keys.add("expert_weights_norm", fields.flag(normed, true));
 }
 
 void add_sizes(CheckpointConfig& c) {
@@ -87,7 +89,7 @@ void add_sizes(CheckpointConfig& c) {
   if (c.heads > 0) {
     add_each("attention.head_count_kv", c.kv_heads, c.kv_heads_of_layers);
     c.keys.add("attention.key_length", c.head_dim);
-    c.keys.add("attention.value_length", c.head_dim);
+    c.keys.add("attention.value_length", c.value_dim);
     c.keys.add("rope.dimension_count", c.rotary_dim);
   }
   c.keys.add(c.family->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
@@ -99,13 +101,16 @@ void read_attention_sizes(JsonFields& fields, CheckpointConfig& c) {
   c.heads = fields.count(fields.first_of({"num_attention_heads", "n_head", "n_heads"}), 1, kMaxHeads);
   const std::uint32_t kv_heads = fields.object("attn_config").count("kv_n_heads", 1, kMaxHeads, c.heads);
   c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, kv_heads);
-  c.head_dim = fields.count("head_dim", 1, kMaxHeadDim, c.hidden / c.heads);
-  if (!fields.has("head_dim") && c.hidden % c.heads != 0) {
+  // Where a part of each key is made of a latent, the head of RoPE is the other part.
+  const char* head_dim = fields.has("qk_rope_head_dim") ? "qk_rope_head_dim" : "head_dim";
+  c.head_dim = fields.count(head_dim, 1, kMaxHeadDim, c.hidden / c.heads);
+  c.value_dim = c.head_dim;
+  if (!fields.has(head_dim) && c.hidden % c.heads != 0) {
     fields.fail(ErrorCode::kBadFile, "hidden_size",
                 sentence("must be a multiple of the ", c.heads, " heads where there is no head_dim"));
   }
   if (c.head_dim % 2 != 0 || c.head_dim == 0 || c.head_dim > kMaxHeadDim) {
-    fields.fail(ErrorCode::kUnsupported, fields.has("head_dim") ? "head_dim" : "hidden_size",
+    fields.fail(ErrorCode::kUnsupported, fields.has(head_dim) ? head_dim : "hidden_size",
                 sentence("heads of ", c.head_dim, " numbers are not possible: even numbers up to ",
                          kMaxHeadDim, " are"));
   }
@@ -133,7 +138,8 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   c.nextn_layers = fields.count("num_nextn_predict_layers", 0, kMaxLayers, 0);
   c.vocab = fields.count("vocab_size", 2, kMaxVocab);
   c.context =
-      count({"max_position_embeddings", "n_positions", "seq_length", "max_seq_len"}, kMaxContext, 2048);
+      count({"max_position_embeddings", "n_positions", "seq_length", "max_seq_len", "model_max_length"},
+            kMaxContext, 2048);
   const char* epsilon =
       fields.first_of({"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"});
   // As a float it is not below the engine's 1e-20.

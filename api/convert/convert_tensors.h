@@ -46,6 +46,10 @@ class TensorCopy {
                     std::span<const float> values);
   void write_f32(const std::string& name, std::uint64_t rows, std::uint64_t cols,
                  std::span<const float> values);
+  void write_f32(const std::string& name, std::initializer_list<std::uint64_t> shape,
+                 std::span<const float> values) {
+    write(name, Dtype::kF32, shape, values);
+  }
   void write_vector(const std::string& name, std::span<const float> values);
   /// [count][rows][cols], of the type of matrices.
   void write_stack(const std::string& name, std::uint64_t count, std::uint64_t rows, std::uint64_t cols,

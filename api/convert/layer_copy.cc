@@ -79,10 +79,19 @@ void LayerCopy::vector(std::string_view from, std::string_view to, std::size_t s
   tensors_.write_f32(sentence(to_, to), 1, size, tensors_.read(name, {1, size}));
 }
 
+void LayerCopy::reshaped(std::string_view from, std::string_view to,
+                         std::initializer_list<std::uint64_t> shape,
+                         std::initializer_list<std::uint64_t> new_shape, bool is_rate) {
+  auto values = tensors_.read(sentence(from_, from), shape);
+  if (is_rate) {
+    for (float& value : values) value = -std::exp(value);
+  }
+  tensors_.write_f32(sentence(to_, to), new_shape, values);
+}
+
 void LayerCopy::convolution(std::string_view from, std::string_view to, std::size_t channels,
                             std::size_t width) {
-  tensors_.write_f32(sentence(to_, to, ".weight"), channels, width,
-                     tensors_.read(sentence(from_, from, ".weight"), {channels, 1, width}));
+  reshaped(sentence(from, ".weight"), sentence(to, ".weight"), {channels, 1, width}, {channels, width});
   bias(from, to, channels, false);
 }
 
@@ -139,6 +148,22 @@ void LayerCopy::ordered_rows(std::string_view from, std::string_view to, std::sp
   tensors_.write_matrix(sentence(to_, to, ".weight"), order.size(), cols, out);
 }
 
+void LayerCopy::head_rows(std::string_view from, std::string_view to, const HeadRows& rows, std::size_t cols,
+                          bool transposed) {
+  const std::size_t heads = config_.heads, size = rows.count * cols;
+  const auto values = tensors_.read(sentence(from_, from, ".weight"), {heads * rows.all, cols});
+  if (tensors_.error()) return;
+  std::vector<float> out(heads * size);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::size_t at = i % size;
+    const std::size_t row = transposed ? at % rows.count : at / cols;
+    const std::size_t col = transposed ? at / rows.count : at % cols;
+    out[i] = values[(i / size * rows.all + rows.first + row) * cols + col];
+  }
+  tensors_.write_stack(sentence(to_, to, ".weight"), heads, transposed ? cols : rows.count,
+                       transposed ? rows.count : cols, out);
+}
+
 void LayerCopy::ordered_columns(std::string_view from, std::string_view to, std::size_t rows,
                                 std::span<const std::size_t> order) {
   const std::size_t cols = order.size();
@@ -155,14 +180,6 @@ void LayerCopy::ordered_vector(std::string_view from, std::string_view to, std::
   for (std::size_t i = 0; i < out.size(); ++i)
     out[i] = is_rate ? -std::exp(values[order[i]]) : values[order[i]];
   tensors_.write_vector(sentence(to_, to), out);
-}
-
-void LayerCopy::reshaped(std::string_view from, std::string_view to,
-                         std::initializer_list<std::uint64_t> there, std::size_t rows, std::size_t cols,
-                         bool is_rate) {
-  auto values = tensors_.read(sentence(from_, from), there);
-  for (float& value : values) value = is_rate ? -std::exp(value) : value;
-  tensors_.write_f32(sentence(to_, to), rows, cols, values);
 }
 
 void LayerCopy::scaled(std::string_view from, std::string_view to, std::initializer_list<ScaledRows> parts,

@@ -63,6 +63,9 @@ class LayerCopy {
   /// A vector by its whole names, the weights of a norm without the offset of the family; [1][size] counts as
   /// one.
   void vector(std::string_view from, std::string_view to, std::size_t size);
+  /// A small tensor by its whole names, in f32 with another shape; with is_rate -exp of it.
+  void reshaped(std::string_view from, std::string_view to, std::initializer_list<std::uint64_t> shape,
+                std::initializer_list<std::uint64_t> new_shape, bool is_rate = false);
   /// The filters of a causal convolution, [channels][1][width] in the checkpoint, in f32.
   void convolution(std::string_view from, std::string_view to, std::size_t channels, std::size_t width);
   /// The same with channels in an order.
@@ -78,15 +81,19 @@ class LayerCopy {
   /// A matrix whose row r is row order[r] of the checkpoint's, which has `rows_there`.
   void ordered_rows(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                     std::size_t rows_there, std::size_t cols);
+  /// Rows first, first + 1, ... of each head of a matrix, stacked: [heads][count][cols], or
+  /// [heads][cols][count] if transposed.
+  struct HeadRows {
+    std::size_t all, first, count;  // of a head; those that are taken
+  };
+  void head_rows(std::string_view from, std::string_view to, const HeadRows& rows, std::size_t cols,
+                 bool transposed = false);
   /// A matrix whose column i is column order[i] of the checkpoint's.
   void ordered_columns(std::string_view from, std::string_view to, std::size_t rows,
                        std::span<const std::size_t> order);
   /// A vector by its whole names, its element i is order[i] of the checkpoint's; with is_rate -exp of it.
   void ordered_vector(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                       bool is_rate = false);
-  /// A tensor by its whole names, `there` its shape in the checkpoint, in f32; with is_rate -exp of it.
-  void reshaped(std::string_view from, std::string_view to, std::initializer_list<std::uint64_t> there,
-                std::size_t rows, std::size_t cols, bool is_rate = false);
   /// A matrix whose rows are multiplied: those of each part by its scale. It must not have a bias.
   struct ScaledRows {
     std::size_t rows;

@@ -1,8 +1,24 @@
 #include "api/convert/checkpoints/routing.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "engine/limits.h"
 
 namespace partita::internal {
+
+namespace {
+
+/// How many of the first layers have a dense FFN, by the type of each; none without the types.
+void read_layer_types(JsonFields& fields, CheckpointConfig& c) {
+  const std::vector<std::string> types = fields.texts("mlp_layer_types", c.layers);
+  if (types.empty()) return;
+  const auto end = std::find_if(types.begin(), types.end(), [](const auto& type) { return type != "dense"; });
+  c.keys.add("leading_dense_block_count", static_cast<std::uint32_t>(end - types.begin()));
+}
+
+}  // namespace
 
 void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view default_gating) {
   constexpr std::uint32_t kSoftmax = 1;  // of expert_gating_func
@@ -10,9 +26,11 @@ void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view defa
     if (fields.has(from)) c.keys.add(to, fields.count(from, 0, most));
   };
   copy("n_group", "expert_group_count", kMaxExperts);
+  copy("num_expert_group", "expert_group_count", kMaxExperts);
   copy("topk_group", "expert_group_used_count", kMaxExperts);
   copy("first_k_dense_replace", "leading_dense_block_count", kMaxLayers);
   copy("num_dense_layers", "leading_dense_block_count", kMaxLayers);
+  if (!fields.has("first_k_dense_replace") && !fields.has("num_dense_layers")) read_layer_types(fields, c);
   for (const char* scale : {"routed_scaling_factor", "route_scale"}) {
     if (fields.has(scale))
       c.keys.add("expert_weights_scale", static_cast<float>(fields.number(scale, 1e-6, 1e6, 1)));
@@ -22,7 +40,9 @@ void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view defa
     c.keys.add("expert_shared_count", count);
     c.shared_ffn = count * c.expert_ffn;
   }
-  const char* key = fields.has("score_func") ? "score_func" : "scoring_func";
+  const char* key = fields.has("score_func")                   ? "score_func"
+                    : fields.has("moe_router_activation_func") ? "moe_router_activation_func"
+                                                               : "scoring_func";
   const std::string gating = fields.text(key, default_gating);
   if (gating != "softmax" && gating != "sigmoid")
     fields.fail(ErrorCode::kUnsupported, key, "only 'softmax' and 'sigmoid' can be converted");

@@ -89,7 +89,7 @@ void copy_mamba(LayerCopy& in, std::string_view before) {
   in.convolution(name("conv1d"), "ssm_conv1d", s.width, in.config().conv_width);
   in.linear(name("x_proj"), "ssm_x", s.rank + 2 * s.places, s.width);
   in.linear(name("dt_proj"), "ssm_dt", s.width, s.rank);
-  in.reshaped(name("A_log"), "ssm_a", {s.width, s.places}, s.width, s.places, true);
+  in.reshaped(name("A_log"), "ssm_a", {s.width, s.places}, {s.width, s.places}, true);
   in.vector(name("D"), "ssm_d", s.width);
   in.linear(name("out_proj"), "ssm_out", hidden, s.width);
 }
@@ -107,10 +107,10 @@ void copy_mamba2_scan(LayerCopy& in, std::string_view before) {
   const auto name = [&](std::string_view part) { return sentence(before, part); };
   in.convolution(name("conv1d"), "ssm_conv1d", s.filtered(), in.config().conv_width);
   in.vector(name("dt_bias"), "ssm_dt.bias", s.heads);
-  in.reshaped(name("A_log"), "ssm_a", {s.heads}, s.heads, 1, true);
-  in.reshaped(name("D"), "ssm_d", {s.heads}, s.heads, 1);
+  in.reshaped(name("A_log"), "ssm_a", {s.heads}, {s.heads, 1}, true);
+  in.reshaped(name("D"), "ssm_d", {s.heads}, {s.heads, 1});
   const std::string norm = name("norm.weight");
-  if (in.has_tensor(norm)) in.reshaped(norm, "ssm_norm.weight", {s.width}, s.groups, s.width / s.groups);
+  if (in.has_tensor(norm)) in.reshaped(norm, "ssm_norm.weight", {s.width}, {s.groups, s.width / s.groups});
 }
 
 }  // namespace partita::internal

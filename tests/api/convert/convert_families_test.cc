@@ -69,6 +69,7 @@ const std::set<std::string> kConstants = {
     "falcon_new falcon.context_length",
     "hunyuan_dense_dynamic hunyuan-dense.context_length",
     "hunyuan_dense_dynamic hunyuan-dense.rope.scaling.original_context_length",
+    "kimi_linear kimi-linear.attention.value_length",
     "solar_open glm4moe.rope.dimension_count"};
 
 /// Numbers are the same in the type of `theirs`; rates, which are exponentials, to their last bit.

@@ -231,6 +231,41 @@ TEST_CASE("What model files have no keys for is checked") {
   CHECK_THAT(unsupported({{"moe_apply_router_weight_on_input", true}}), Contains("only false"));
 }
 
+TEST_CASE("Latents that no engine has are refused") {
+  const Checkpoint checkpoint;
+  const auto refused = [&](Json patch, const Json& more) {
+    patch.update(
+        {{"kv_lora_rank", 16}, {"qk_nope_head_dim", 8}, {"qk_rope_head_dim", 8}, {"v_head_dim", 12}});
+    patch.update(more);
+    return config_error(checkpoint, patch, ErrorCode::kUnsupported);
+  };
+  const Json v3 = {{"model_type", "deepseek_v3"}, {"architectures", {"DeepseekV3ForCausalLM"}}};
+  CHECK(refused(v3, {{"kv_lora_rank", 570}}) ==
+        "'c': kv_lora_rank is 570, and with what rotates these are 578 numbers, which are not possible: even "
+        "numbers up to 576 are");
+  CHECK_THAT(refused(v3, {{"kv_lora_rank", 15}}), Contains("these are 23 numbers"));
+  CHECK_THAT(refused(v3, {{"qk_nope_head_dim", 7}}), Contains("qk_nope_head_dim is 7, and"));
+  CHECK_THAT(
+      refused(v3, {{"num_attention_heads", 4096}, {"num_key_value_heads", 4096}, {"qk_rope_head_dim", 16}}),
+      Contains("num_attention_heads is 4096, and the limits for all are 65536 numbers of queries"));
+  CHECK_THAT(
+      refused(v3, {{"kv_lora_rank", 512}, {"num_attention_heads", 1024}, {"num_key_value_heads", 1024}}),
+      Contains("and 262144 of latents"));
+  CHECK(refused(v3, {{"rope_interleave", false}}) ==
+        "'c': rope_interleave is false, and only true can be converted");
+  Json yarn = {{"rope_type", "yarn"}, {"factor", 4}, {"mscale", 0.7}, {"mscale_all_dim", 0.8}};
+  CHECK(refused(v3, {{"rope_scaling", yarn}}) ==
+        "'c': rope_scaling.mscale is 0.7, and only the number of mscale_all_dim can be converted");
+  yarn["mscale"] = 0.8;
+  yarn["attention_factor"] = 2;
+  CHECK_THAT(refused(v3, {{"rope_scaling", yarn}}), Contains("cannot be converted beside mscale_all_dim"));
+  const Json v2 = {{"model_type", "deepseek_v2"}, {"architectures", {"DeepseekV2ForCausalLM"}}};
+  CHECK_THAT(refused(v2, {{"n_routed_experts", 4}, {"num_experts_per_tok", 2}, {"n_group", 2}}),
+             Contains("topk_method is missing, and only 'group_limited_greedy'"));
+  const Json minicpm = {{"model_type", "minicpm3"}, {"architectures", {"MiniCPM3ForCausalLM"}}};
+  CHECK(refused(minicpm, {{"scale_emb", 10}}) == "'c': scale_emb is 10, and only 12 can be converted");
+}
+
 TEST_CASE("Descriptions of heads are checked") {
   const Checkpoint checkpoint;
   const auto head = [&](const Json& value, ErrorCode code = ErrorCode::kBadFile) {
@@ -327,12 +362,12 @@ TEST_CASE("Bands of embeddings and tied words are checked") {
                      ErrorCode::kUnsupported) ==
         "'c': tie_word_embeddings is true, and a head of kind 'dense' shares no matrix with embeddings in "
         "bands");
-  CHECK(
-      config_error(
-          checkpoint,
-          {{"tie_word_embeddings", true}, {"partita_head", {{"kind", "adaptive"}, {"cutoffs", {5}}}}},
-          ErrorCode::kUnsupported) ==
-      "'c': tie_word_embeddings is true, and a head of kind 'adaptive' shares no matrix with the embedding");
+  CHECK(config_error(
+            checkpoint,
+            {{"tie_word_embeddings", true}, {"partita_head", {{"kind", "adaptive"}, {"cutoffs", {5}}}}},
+            ErrorCode::kUnsupported) ==
+        "'c': tie_word_embeddings is true, and a head of kind 'adaptive' shares no matrix with the "
+        "embedding");
 }
 
 TEST_CASE("Tensors that are missing, wrong or left over are named") {
