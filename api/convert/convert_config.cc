@@ -102,7 +102,7 @@ void read_attention_sizes(JsonFields& fields, CheckpointConfig& c) {
   const std::uint32_t kv_heads = fields.object("attn_config").count("kv_n_heads", 1, kMaxHeads, c.heads);
   c.kv_heads = fields.count("num_key_value_heads", 1, kMaxHeads, kv_heads);
   // Where a part of each key is made of a latent, the head of RoPE is the other part.
-  const char* head_dim = fields.has("qk_rope_head_dim") ? "qk_rope_head_dim" : "head_dim";
+  const char* head_dim = fields.first_of({"qk_rope_head_dim", "head_dim", "attention_head_dim"});
   c.head_dim = fields.count(head_dim, 1, kMaxHeadDim, c.hidden / c.heads);
   c.value_dim = c.head_dim;
   if (!fields.has(head_dim) && c.hidden % c.heads != 0) {

@@ -36,6 +36,11 @@ bool JsonFields::is(const char* key, std::string_view text) {
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;
 }
 
+bool JsonFields::is_null(const char* key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
+}
+
 const char* JsonFields::first_of(std::initializer_list<const char*> keys) {
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const char* key) { return has(key); });
   return found == keys.end() ? *keys.begin() : *found;

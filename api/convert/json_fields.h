@@ -24,6 +24,7 @@ class JsonFields {
 
   bool has(const char* key) { return find(key) != nullptr; }
   bool is(const char* key, std::string_view text);
+  bool is_null(const char* key) const;  // and not missing
 
   /// The first of these keys that the object has, or the first.
   const char* first_of(std::initializer_list<const char*> keys);

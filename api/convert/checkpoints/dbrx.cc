@@ -15,7 +15,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   config.keys.add("expert_count", config.experts);
   config.keys.add("expert_used_count", ffn.count("moe_top_k", 1, config.experts));
   // The norm by which the weights of the chosen experts are divided.
-  const bool normalized = ffn.has("moe_normalize_expert_weights");
+  const bool normalized = !ffn.is_null("moe_normalize_expert_weights");
   if (ffn.number("moe_normalize_expert_weights", 0, 1e6, 1) != 1)
     ffn.fail(ErrorCode::kUnsupported, "moe_normalize_expert_weights", "only 1 and null can be converted");
   config.keys.add("expert_weights_norm", normalized);

@@ -11,7 +11,7 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   const std::uint32_t shared = fields.count("num_shared_experts", 0, kMaxExperts, 1);
   config.shared_ffn = shared * config.expert_ffn;
   config.keys.add("expert_shared_feed_forward_length", config.shared_ffn);
-  config.keys.add("expert_weights_norm", true);
+  config.keys.add("expert_weights_norm", fields.flag("route_norm", true));
   config.keys.add("expert_weights_scale",
                   static_cast<float>(fields.number("router_scaling_factor", 1e-6, 1e6, 1)));
   config.keys.add("expert_gating_func", kSigmoidGating);

@@ -54,7 +54,9 @@ void check_steps(JsonFields& fields) {
 void read_mamba(JsonFields& fields, CheckpointConfig& c) {
   read_scan(fields, c);
   const char* rank = fields.first_of({"mamba_dt_rank", "time_step_rank"});
-  c.state_space.width = expanded_width(fields, c);
+  // Falcon Mamba's intermediate_size is the width, whatever `expand` is.
+  const bool named = c.family->only_recurrent && fields.has("intermediate_size");
+  c.state_space.width = named ? fields.count("intermediate_size", 1, kMaxWidth) : expanded_width(fields, c);
   c.state_space.rank = fields.is(rank, "auto") ? (c.hidden + 15) / 16 : fields.count(rank, 1, kMaxWidth);
   add_scan(c, c.state_space.rank);
 }

@@ -131,6 +131,11 @@ TEST_CASE("Sizes and limits of Mamba are checked") {
   };
   of("mamba", "MambaForCausalLM")["time_step_rank"] = "auto";
   CHECK(must(parse_checkpoint_config(checkpoint.config.dump(), "c")).state_space.rank == 4);
+  checkpoint.config["expand"] = 16;
+  CHECK(must(parse_checkpoint_config(checkpoint.config.dump(), "c")).state_space.width ==
+        checkpoint.config["intermediate_size"]);
+  checkpoint.config.erase("intermediate_size");
+  CHECK(must(parse_checkpoint_config(checkpoint.config.dump(), "c")).state_space.width == 16 * 64);
   CHECK_THAT(bad({{"expand", 1025}}),
              Contains("expand is 1025, and must be a whole number between 1 and 1024"));
   CHECK_THAT(bad({{"conv_kernel", 65}}), Contains("between 1 and 64"));
@@ -139,6 +144,7 @@ TEST_CASE("Sizes and limits of Mamba are checked") {
   CHECK(unsupported({{"mixer_rms_eps", 1e-5}}) ==
         "'c': mixer_rms_eps is 1e-05, and only 1e-06 can be converted");
 
+  checkpoint.config.merge_patch({{"expand", 2}, {"intermediate_size", 128}});
   of("mamba2", "Mamba2ForCausalLM").merge_patch({{"num_heads", 8}, {"n_groups", 2}});
   CHECK(bad({{"n_groups", 3}}) ==
         "'c': n_groups is 3, and must divide the 8 heads of Mamba-2, which must divide its 128 channels");
@@ -218,12 +224,29 @@ TEST_CASE("What model files have no keys for is checked") {
   CHECK_THAT(unsupported({{"ffn_config", {{"ffn_act_fn", {{"name", "gelu"}}}}}}),
              Contains("ffn_config.ffn_act_fn.name is \"gelu\""));
 
+  const auto normalized = [&] {
+    const auto config = must(parse_checkpoint_config(checkpoint.config.dump(), "c"));
+    for (const auto& [name, value] : config.keys.all()) {
+      if (name == "expert_weights_norm") return std::get<bool>(value);
+    }
+    return false;
+  };
+  CHECK(normalized());
+  checkpoint.config["ffn_config"]["moe_normalize_expert_weights"] = nullptr;
+  CHECK_FALSE(normalized());
+  checkpoint.config.erase("ffn_config");
+
   of("laguna", "LagunaForCausalLM")["num_key_value_heads"] = 2;
+  checkpoint.config["attention_head_dim"] = 24;
+  checkpoint.config["rope_parameters"] = {{"full_attention", {{"partial_rotary_factor", 0.5}}},
+                                          {"sliding_attention", {{"rope_theta", 1e4}}}};
   checkpoint.config.merge_patch({{"num_experts", 4}, {"num_experts_per_tok", 2}, {"norm_topk_prob", false}});
   std::size_t norms = 0;
   const auto laguna = must(parse_checkpoint_config(checkpoint.config.dump(), "c"));
   for (const auto& key : laguna.keys.all()) norms += key.first == "expert_weights_norm";
   CHECK(norms == 1);
+  CHECK(laguna.rotary_dim == 12);
+  CHECK(laguna.local_rotary_dim == 24);
   CHECK_THAT(bad({{"num_attention_heads_per_layer", {4, 3}}}), Contains("each must be a multiple of the 2"));
   CHECK_THAT(bad({{"num_attention_heads_per_layer", {4, 4097}}}),
              Contains("num_attention_heads_per_layer[1]"));
