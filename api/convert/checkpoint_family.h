@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/convert/checkpoint_config.h"
 #include "api/convert/json_fields.h"
@@ -45,6 +47,9 @@ struct CheckpointFamily {
   std::uint32_t usual_ffn =
       0;              // the FFN's width without a key for it, in hidden sizes; 0: the key is required
   bool tied = false;  // without tie_word_embeddings in config.json
+
+  /// Numbers that config.json leaves out where they are those of transformers.
+  std::span<const std::pair<const char*, std::uint32_t>> usual = {};
 
   std::string_view ignored = {};  // what the names of tensors begin with that no model file has
   double rotary_part = 1;         // of a head, without partial_rotary_factor in config.json

@@ -10,6 +10,7 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/json_fields.h"
 #include "api/convert/rope_config.h"
+#include "api/convert/text_part.h"
 #include "engine/kernels/kernels.h"
 #include "engine/limits.h"
 #include "weights/input_file.h"
@@ -273,17 +274,23 @@ void check_tied(JsonFields& fields, const CheckpointConfig& c) {
 }  // namespace
 
 Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const std::string& name) {
-  const auto json = read_json(without_infinity(text), sentence("'", name, "'"), kConfigLimits);
+  auto json = read_json(without_infinity(text), sentence("'", name, "'"), kConfigLimits);
   if (!json) return json.error();
   if (!json->is_object()) {
     return Error{ErrorCode::kBadFile,
                  sentence("'", name, "' is not a JSON object, as a config.json must be")};
   }
+  take_text_config(*json);
   CheckpointConfig c;
   std::optional<Error> error;
   JsonFields fields(*json, sentence("'", name, "': "), error);
   c.family = read_family(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));
-  if (c.family != nullptr) c.architecture = c.family->architecture;
+  if (c.family != nullptr) {
+    c.architecture = c.family->architecture;
+    for (const auto& [key, value] : c.family->usual) {
+      if (auto& found = (*json)[key]; found.is_null()) found = value;
+    }
+  }
   if (!error) check_activation(fields, *c.family);
   if (fields.has("quantization_config")) {
     fields.fail(ErrorCode::kUnsupported, "quantization_config", "only plain weights can be converted");

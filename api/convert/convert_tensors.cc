@@ -31,7 +31,7 @@ bool is_buffer(std::string_view name) {
 
 TensorCopy::TensorCopy(const SafeTensors& from, Dtype type, const std::function<bool(float)>& progress,
                        GgufWriter& to)
-    : from_(from), type_(type), progress_(progress), to_(to) {
+    : from_(from), part_(from), type_(type), progress_(progress), to_(to) {
   for (const SafeTensor& tensor : from.tensors()) all_bytes_ += tensor.bytes.size();
 }
 
@@ -40,7 +40,7 @@ void TensorCopy::fail(Error error) {
 }
 
 bool TensorCopy::same(const std::string& one, const std::string& other) {
-  const SafeTensor *a = from_.find(one), *b = from_.find(other);
+  const SafeTensor *a = find(one), *b = find(other);
   if (a == nullptr || b == nullptr || a->type != b->type || a->shape != b->shape) return false;
   const auto same = from_.same_bytes(*a, *b);
   if (!same) fail(same.error());
@@ -49,10 +49,10 @@ bool TensorCopy::same(const std::string& one, const std::string& other) {
 
 std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension) {
   if (error_) return 0;
-  const SafeTensor* tensor = from_.find(name);
+  const SafeTensor* tensor = find(name);
   const std::string where = sentence("'", from_.path(), "'");
   if (tensor == nullptr) {
-    fail({ErrorCode::kNotFound, sentence(where, " has no tensor ", internal::quoted(name))});
+    fail({ErrorCode::kNotFound, sentence(where, " has no tensor ", internal::quoted(part_.stored(name)))});
     return 0;
   }
   const auto in_bounds = [](std::uint64_t size) { return size >= 1 && size <= kMaxSize; };
@@ -65,8 +65,9 @@ std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension
   return tensor->shape[dimension];
 }
 
-std::vector<float> TensorCopy::read(const std::string& name, std::initializer_list<std::uint64_t> shape) {
+std::vector<float> TensorCopy::read(const std::string& of_text, std::initializer_list<std::uint64_t> shape) {
   if (error_) return {};
+  const std::string name = part_.stored(of_text);
   const auto tensor = from_.tensor(name, shape);
   if (!tensor) {
     fail(tensor.error());
@@ -160,15 +161,16 @@ float TensorCopy::number(const std::string& name) {
 }
 
 void TensorCopy::skip_all(std::string_view prefix) {
+  const std::string before = part_.stored(prefix);
   for (const SafeTensor& tensor : from_.tensors()) {
-    if (tensor.name.starts_with(prefix)) used_.insert(tensor.name);
+    if (tensor.name.starts_with(before)) used_.insert(tensor.name);
   }
 }
 
 void TensorCopy::check_leftovers() {
   for (const SafeTensor& tensor : from_.tensors()) {
     if (error_) return;
-    if (used_.contains(tensor.name) || is_buffer(tensor.name)) continue;
+    if (used_.contains(tensor.name) || is_buffer(tensor.name) || !part_.has(tensor.name)) continue;
     fail({ErrorCode::kUnsupported,
           sentence("'", from_.path(), "' has a tensor ", internal::quoted(tensor.name),
                    ", which no part of this family uses: the model file would lack it")});

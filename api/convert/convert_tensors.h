@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/convert/text_part.h"
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
 #include "weights/gguf/writer.h"
@@ -16,22 +17,22 @@
 
 namespace partita::internal {
 
-/// Copies tensors, one at a time as floats. It keeps the first error; later calls do nothing and return
-/// nothing, so callers list the tensors of a model and check error() once.
+/// Copies tensors of the text model, one at a time as floats. It keeps the first error; later calls do
+/// nothing and return nothing, so callers list the tensors of a model and check error() once.
 class TensorCopy {
  public:
   /// `type`: of the matrices that can have it; the others are f16. `progress` may be empty. All arguments
   /// must outlive it.
   TensorCopy(const SafeTensors& from, Dtype type, const std::function<bool(float)>& progress, GgufWriter& to);
 
-  bool has(const std::string& name) const { return from_.find(name) != nullptr; }
+  bool has(const std::string& name) const { return find(name) != nullptr; }
 
   /// Whether both tensors exist and have the same shape, type and numbers.
   bool same(const std::string& one, const std::string& other);
 
   /// How many dimensions a tensor has; 0: there is none.
   std::size_t rank(const std::string& name) const {
-    const SafeTensor* tensor = from_.find(name);
+    const SafeTensor* tensor = find(name);
     return tensor == nullptr ? 0 : tensor->shape.size();
   }
 
@@ -70,7 +71,7 @@ class TensorCopy {
   /// Tensors that need not be copied: all whose names begin with `prefix`.
   void skip_all(std::string_view prefix);
   /// A tensor that need not be copied.
-  void skip(const std::string& name) { used_.insert(name); }
+  void skip(const std::string& name) { used_.insert(part_.stored(name)); }
 
   void fail(Error error);
   const std::optional<Error>& error() const { return error_; }
@@ -84,11 +85,13 @@ class TensorCopy {
   const std::vector<std::string>& in_f16() const { return in_f16_; }
 
  private:
+  const SafeTensor* find(std::string_view name) const { return from_.find(part_.stored(name)); }
   std::uint64_t size_of(const std::string& name, std::size_t dimension);
   void write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
              std::span<const float> values);
 
   const SafeTensors& from_;
+  const TextPart part_;
   const Dtype type_;
   const std::function<bool(float)>& progress_;
   GgufWriter& to_;

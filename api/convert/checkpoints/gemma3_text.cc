@@ -1,4 +1,7 @@
 // Gemma 3, text: norms of Q and K, local layers with a RoPE of their own.
+#include <cstdint>
+#include <utility>
+
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/gemma.h"
 #include "api/convert/checkpoints/windows.h"
@@ -7,6 +10,12 @@
 
 namespace partita::internal::checkpoints::gemma3_text {
 namespace {
+
+/// The larger models of the family have the text model's config.json in theirs, without these.
+constexpr std::pair<const char*, std::uint32_t> kUsual[] = {
+    {"num_attention_heads", 8}, {"num_key_value_heads", 4},          {"head_dim", 256},
+    {"vocab_size", 262208},     {"max_position_embeddings", 131072}, {"query_pre_attn_scalar", 256},
+    {"rope_theta", 1000000},    {"rope_local_base_freq", 10000}};
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
   read_windows(fields, config, fields.count("sliding_window_pattern", 1, kMaxLayers, 6));
@@ -27,6 +36,7 @@ extern const CheckpointFamily family = {.model_type = "gemma3_text",
                                         .keys = keys,
                                         .layer = layer,
                                         .tied = true,
+                                        .usual = kUsual,
                                         .activation = "gelu_pytorch_tanh",
                                         .norm_offset = 1};
 

@@ -51,6 +51,8 @@ void read_latent_sizes(JsonFields& fields, CheckpointConfig& c) {
   l.key_dim = fields.count("qk_nope_head_dim", 1, kMaxHeadDim) + c.head_dim;
   l.value_dim = fields.count("v_head_dim", 1, kMaxHeadDim, std::max(c.hidden / c.heads, 1U));
   check_widths(fields, c, l.rank + c.head_dim);
+  if (c.rotary_dim != c.head_dim)
+    fields.fail(ErrorCode::kUnsupported, "partial_rotary_factor", "only 1 can be converted beside latents");
   c.keys.add("attention.kv_lora_rank", l.rank);
   if (l.query_rank > 0) c.keys.add("attention.q_lora_rank", l.query_rank);
   c.head_dim = l.key_dim;

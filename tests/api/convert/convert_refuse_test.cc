@@ -274,6 +274,8 @@ TEST_CASE("Latents that no engine has are refused") {
   CHECK_THAT(
       refused(v3, {{"kv_lora_rank", 512}, {"num_attention_heads", 1024}, {"num_key_value_heads", 1024}}),
       Contains("and 262144 of latents"));
+  CHECK_THAT(refused(v3, {{"partial_rotary_factor", 0.5}}),
+             Contains("partial_rotary_factor is 0.5, and only 1"));
   CHECK(refused(v3, {{"rope_interleave", false}}) ==
         "'c': rope_interleave is false, and only true can be converted");
   Json yarn = {{"rope_type", "yarn"}, {"factor", 4}, {"mscale", 0.7}, {"mscale_all_dim", 0.8}};

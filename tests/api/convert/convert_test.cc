@@ -1,9 +1,12 @@
 // Checkpoints with a dense head become model files: keys, tensors, types, and a model that runs.
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "api/convert/convert_config.h"
 #include "tests/api/convert/checkpoints.h"
 #include "tests/catch.h"
 #include "tests/weights/safetensors/safetensors_writer.h"
@@ -15,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using C = Checkpoint;
+using Catch::Matchers::Contains;
 
 /// What a model answers to a prompt, greedily.
 std::vector<TokenId> answer(const std::string& path) {
@@ -147,6 +151,63 @@ TEST_CASE("A checkpoint's chat template stands for the vocabulary's") {
   const auto large = checkpoint.convert();
   REQUIRE_FALSE(large);
   CHECK(large.error().message.find("1048577") != std::string::npos);
+}
+
+TEST_CASE("The text model of a larger one is converted as if it were alone") {
+  Checkpoint checkpoint;
+  must(checkpoint.convert());
+  const auto bytes = [&] {
+    std::ifstream file(checkpoint.output(), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string alone = bytes();
+  const nlohmann::json text = checkpoint.config;
+  const auto tensors = checkpoint.tensors;
+  checkpoint.config = {{"model_type", "llava"},
+                       {"architectures", {"LlavaForConditionalGeneration"}},
+                       {"hidden_size", 3},
+                       {"text_config", text}};
+  checkpoint.config["text_config"].erase("architectures");
+  const auto renamed = [&](const std::string& layers, const std::string& head) {
+    checkpoint.tensors.clear();
+    for (const auto& [name, tensor] : tensors) {
+      const bool is_head = name.starts_with("lm_head.");
+      checkpoint.tensors[(is_head ? head + name : layers + name.substr(6))] = tensor;
+    }
+    checkpoint.add("vision_tower.layers.0.weight", {3, 5});
+    checkpoint.add("model.visual.weight", {3});
+  };
+  for (const auto& [layers, head] :
+       {std::pair{"model.language_model.", ""}, std::pair{"language_model.model.", "language_model."}}) {
+    renamed(layers, head);
+    must(checkpoint.convert());
+    CHECK(bytes() == alone);
+  }
+  checkpoint.add("language_model.extra.weight", {3});
+  CHECK_THAT(checkpoint.convert().error().message, Contains("a tensor 'language_model.extra.weight'"));
+  checkpoint.tensors.erase("language_model.model.norm.weight");
+  CHECK_THAT(checkpoint.convert().error().message, Contains("no tensor 'language_model.model.norm.weight'"));
+  checkpoint.config["architectures"] = {"LlavaForTokenClassification"};
+  CHECK_THAT(checkpoint.convert().error().message, Contains("only LlamaForCausalLM can be converted, not"));
+}
+
+TEST_CASE("Larger Gemma 3 models leave out what is usual") {
+  const nlohmann::json config = {{"model_type", "gemma3"},
+                                 {"architectures", {"Gemma3ForConditionalGeneration"}},
+                                 {"text_config",
+                                  {{"model_type", "gemma3_text"},
+                                   {"hidden_size", 2560},
+                                   {"intermediate_size", 10240},
+                                   {"num_hidden_layers", 34},
+                                   {"rope_scaling", {{"factor", 8.0}, {"rope_type", "linear"}}},
+                                   {"sliding_window", 1024}}}};
+  const auto c = must(parse_checkpoint_config(config.dump(), "c"));
+  CHECK(c.heads == 8);
+  CHECK(c.kv_heads == 4);
+  CHECK(c.head_dim == 256);
+  CHECK(c.vocab == 262208);
+  CHECK(c.rope_base == 1e6);
+  CHECK(c.local_rope_base == 1e4);
 }
 
 TEST_CASE("Tied words stand in the file once") {

@@ -1,0 +1,30 @@
+// The text model in a checkpoint of a larger model, which sees or hears too. Internal to api/.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "weights/safetensors/safetensors.h"
+
+namespace partita::internal {
+
+/// Of a config.json with "text_config": its keys stand for those of the larger model.
+void take_text_config(nlohmann::json& config);
+
+/// Where the tensors of the text model are: as they are without a larger model, or under "language_model."
+/// before or behind the first part of their names.
+class TextPart {
+ public:
+  explicit TextPart(const SafeTensors& from);
+
+  /// The name in the checkpoint of a tensor of the text model, or what names begin with.
+  std::string stored(std::string_view name) const;
+  /// Whether a tensor of the checkpoint is one of the text model.
+  bool has(std::string_view stored) const;
+
+ private:
+  bool before_ = false, behind_ = false;
+};
+
+}  // namespace partita::internal
