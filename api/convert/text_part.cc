@@ -9,6 +9,7 @@ namespace partita::internal {
 namespace {
 
 constexpr std::string_view kModel = "model.", kBefore = "language_model.", kBehind = "model.language_model.";
+constexpr const char* kTied = "tie_word_embeddings";
 
 /// Whether config.json names no class, or the one of a larger model that generates text.
 bool generates_text(const nlohmann::json& config) {
@@ -27,7 +28,9 @@ void take_text_config(nlohmann::json& config) {
   const nlohmann::json text = std::move(*found);
   config.erase(found);
   if (generates_text(config)) config.erase("architectures");
+  const nlohmann::json tied = config.value(kTied, nlohmann::json());
   config.update(text);
+  if (!tied.is_null()) config[kTied] = tied;  // the head belongs to the larger model
 }
 
 TextPart::TextPart(const SafeTensors& from) {

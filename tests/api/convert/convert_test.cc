@@ -166,8 +166,10 @@ TEST_CASE("The text model of a larger one is converted as if it were alone") {
   checkpoint.config = {{"model_type", "llava"},
                        {"architectures", {"LlavaForConditionalGeneration"}},
                        {"hidden_size", 3},
+                       {"tie_word_embeddings", false},
                        {"text_config", text}};
   checkpoint.config["text_config"].erase("architectures");
+  checkpoint.config["text_config"]["tie_word_embeddings"] = true;
   const auto renamed = [&](const std::string& layers, const std::string& head) {
     checkpoint.tensors.clear();
     for (const auto& [name, tensor] : tensors) {
