@@ -84,8 +84,9 @@ struct Moe {
   Vector choice_bias;        // [experts] of route(), or empty
   std::vector<Ffn> experts;  // of one width
   Routing routing;
-  Ffn shared;          // every token goes through it too; empty: none
-  Linear shared_gate;  // [1][hidden]: its output is weighed by sigmoid(shared_gate x); empty: by 1
+  Ffn shared;              // every token goes through it too; empty: none
+  Linear shared_gate;      // [1][hidden]: its output is weighed by sigmoid(shared_gate x); empty: by 1
+  float shared_scale = 1;  // of its output
 
   bool has_shared() const { return shared.up.weight.rows != 0; }
 };

@@ -284,7 +284,8 @@ class Mixing {
   }
 
   float shared_weight(std::size_t r) {
-    return moe_.shared_gate.weight.rows == 0 ? 1 : 1 / (1 + std::exp(-*buffers_.shared_gate.row(r, 1)));
+    if (moe_.shared_gate.weight.rows == 0) return moe_.shared_scale;
+    return moe_.shared_scale / (1 + std::exp(-*buffers_.shared_gate.row(r, 1)));
   }
 
   const Worker& worker_;

@@ -343,6 +343,10 @@ add("glm4_moe_lite", "Glm4MoeLiteConfig", tokenizer="glm", **sized(**MLA, **with
     published={"first_k_dense_replace": 1, **SIGMOID})
 add("cohere2_moe", "Cohere2MoeConfig", **{**COHERE, "num_hidden_layers": 4, "intermediate_size": 8},
     sliding_window=WINDOW, num_experts=4, num_experts_per_tok=2, head_dim=8)
+add("cohere2_moe_shared", "Cohere2MoeConfig", **{**COHERE, "num_hidden_layers": 4, "intermediate_size": 8},
+    sliding_window=WINDOW, num_experts=4, num_experts_per_tok=2, head_dim=8, num_shared_experts=2,
+    prefix_dense_intermediate_size=24, layer_types=[FULL, SLIDING, SLIDING, FULL], rms_norm_eps=1e-5,
+    mlp_layer_types=["dense", "sparse", "sparse", "sparse"], expert_selection_fn="sigmoid")
 add("llama4", "Llama4TextConfig", **{**LLAMA, "num_hidden_layers": 4, "intermediate_size": 8}, head_dim=8,
     intermediate_size_mlp=24, num_local_experts=4, num_experts_per_tok=1, interleave_moe_layer_step=2)
 add("mellum", "MellumConfig", **{**LLAMA_3, "rope_parameters": two_ropes()}, **EXPERTS, head_dim=12,

@@ -40,9 +40,8 @@ void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view defa
     c.keys.add("expert_shared_count", count);
     c.shared_ffn = count * c.expert_ffn;
   }
-  const char* key = fields.has("score_func")                   ? "score_func"
-                    : fields.has("moe_router_activation_func") ? "moe_router_activation_func"
-                                                               : "scoring_func";
+  const char* key =
+      fields.first_of({"scoring_func", "score_func", "moe_router_activation_func", "expert_selection_fn"});
   const std::string gating = fields.text(key, default_gating);
   if (gating != "softmax" && gating != "sigmoid")
     fields.fail(ErrorCode::kUnsupported, key, "only 'softmax' and 'sigmoid' can be converted");

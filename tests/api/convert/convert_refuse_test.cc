@@ -254,6 +254,24 @@ TEST_CASE("What model files have no keys for is checked") {
   CHECK_THAT(unsupported({{"moe_apply_router_weight_on_input", true}}), Contains("only false"));
 }
 
+TEST_CASE("What mixtures of Cohere 2 are not is refused") {
+  const Checkpoint checkpoint;
+  const auto refused = [&](const Json& more) {
+    Json patch = {{"model_type", "cohere2_moe"},
+                  {"architectures", {"Cohere2MoeForCausalLM"}},
+                  {"sliding_window", 16},
+                  {"num_experts", 4},
+                  {"num_experts_per_tok", 2}};
+    patch.update(more);
+    return config_error(checkpoint, patch, ErrorCode::kUnsupported);
+  };
+  CHECK(refused({{"prefix_dense_sliding_window_pattern", 2}}) ==
+        "'c': prefix_dense_sliding_window_pattern is 2, and only 1 can be converted");
+  CHECK_THAT(refused({{"num_shared_experts", 1}, {"shared_expert_combination_strategy", "sum"}}),
+             Contains("is \"sum\", and only \"average\" can be converted"));
+  CHECK_THAT(refused({{"expert_selection_fn", "relu"}}), Contains("expert_selection_fn is \"relu\""));
+}
+
 TEST_CASE("Latents that no engine has are refused") {
   const Checkpoint checkpoint;
   const auto refused = [&](Json patch, const Json& more) {
