@@ -24,7 +24,7 @@ constexpr std::size_t kHeadRows = 32;
 class Reader {
  public:
   Reader(Session::Impl& session, std::size_t tokens) : session_(&session), cache_(session.pool) {
-    cache_.set_long(session.model->transformer->config().is_long(tokens));
+    cache_.set_rope_limit(session.model->transformer->config().rope_limit(tokens));
   }
 
   /// The hidden states of all ids of this chunk, [ids.size()][hidden_size].

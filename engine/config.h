@@ -96,10 +96,12 @@ struct Config {
   std::vector<Xielu> xielu;            // [layers] of Gate::xielu if the activation is that
   std::vector<LayerKind> layer_kinds;  // [layers]
   std::vector<Rope> rope;              // one; two if local layers have another base
-  std::uint32_t short_context = 0;     // LongRoPE: a sequence that may have more tokens is long; 0: none is
+  /// LongRoPE and dynamic scaling: sequences that may have more tokens are rotated otherwise; 0: none are.
+  std::uint32_t short_context = 0;
 
-  /// Whether a sequence that may have up to `tokens` tokens is long (KvSequence::is_long()).
-  bool is_long(std::size_t tokens) const { return short_context != 0 && tokens > short_context; }
+  /// What a sequence that may have up to `tokens` tokens is rotated for (KvSequence::rope_limit()): 0: a short
+  /// one; the number of tokens, if RoPE depends on it; otherwise the whole context.
+  std::uint32_t rope_limit(std::size_t tokens) const;
 };
 
 /// Limits attention to a window and sinks (StreamingLLM, Xiao et al. 2023), so that its cost does not grow

@@ -15,7 +15,7 @@ Result<std::optional<BadNumber>> find_bad_number(std::shared_ptr<const Transform
   constexpr std::size_t kRows = 64;  // few, so that the first operation is that of early tokens
   KvPool pool(model->states(), model->kv_type(), 0);
   KvSequence sequence(pool);
-  sequence.set_long(model->config().is_long(ids.size()));
+  sequence.set_rope_limit(model->config().rope_limit(ids.size()));
   Engine engine(model, threads, kRows);
   NumberWatch watch;
   engine.watch(&watch);

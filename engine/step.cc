@@ -20,9 +20,13 @@ Error bad_step(std::string sentence) { return {ErrorCode::kInvalidArgument, std:
 /// RoPE angles as the reference computes them: the product of position and frequency in float, its cosine
 /// exactly.
 void fill_angles(const Rope& rope, const StepRow& row, float* cos, float* sin) {
-  const auto frequencies = rope.frequencies(row.sequence->is_long());
-  for (std::size_t i = 0; i < frequencies.size(); ++i) {
-    const float angle = static_cast<float>(row.position) * frequencies[i];
+  const std::uint32_t limit = row.sequence->rope_limit();
+  const auto frequencies = rope.frequencies(limit);
+  const double step = rope.dynamic_step(limit);
+  double scale = 1;
+  for (std::size_t i = 0; i < frequencies.size(); ++i, scale *= step) {
+    const float frequency = static_cast<float>(frequencies[i] * scale);
+    const float angle = static_cast<float>(row.position) * frequency;
     cos[i] = static_cast<float>(std::cos(static_cast<double>(angle))) * rope.magnitude;
     sin[i] = static_cast<float>(std::sin(static_cast<double>(angle))) * rope.magnitude;
   }

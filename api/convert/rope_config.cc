@@ -76,6 +76,15 @@ void read_longrope(JsonFields& rope, CheckpointConfig& c) {
              static_cast<float>(rope.number("attention_factor", 1 / kMaxFactor, kMaxFactor, usual)));
 }
 
+/// The model's context is that of training; the factor is that by which it may grow.
+void read_dynamic(JsonFields& rope, CheckpointConfig& c) {
+  const double factor = rope.number("factor", 1, kMaxFactor, 1);
+  c.keys.add("rope.scaling.type", "none");
+  c.keys.add("rope.scaling.dynamic_factor", static_cast<float>(factor));
+  c.keys.add("rope.scaling.original_context_length", c.context);
+  c.context = static_cast<std::uint32_t>(std::min<double>(c.context * factor, kMaxContext));
+}
+
 void read_scaling(JsonFields& rope, CheckpointConfig& c) {
   const char* key = rope.has("rope_type") ? "rope_type" : "type";
   const std::string type = rope.text(key, "default");
@@ -97,9 +106,11 @@ void read_scaling(JsonFields& rope, CheckpointConfig& c) {
     c.rope_base *= std::pow(positive(rope, "alpha"), width / std::max(width - 2, 1.0));
     c.keys.add("rope.scaling.type", "none");
     c.keys.add("rope.scaling.factor", 1.0F);
+  } else if (type == "dynamic") {
+    read_dynamic(rope, c);
   } else {
     rope.fail(ErrorCode::kUnsupported, key,
-              "only 'default', 'linear', 'llama3', 'yarn' and 'longrope' can be converted");
+              "only 'default', 'linear', 'dynamic', 'llama3', 'yarn' and 'longrope' can be converted");
   }
 }
 

@@ -163,7 +163,7 @@ Result<Stream> Ensemble::generate(const Request& request) {
                                      impl_->context, impl_->cancelled());
     if (!sequence) return sequence.error();
     for (const auto& reader : impl_->readers) {
-      reader->cache.set_long(reader->model->transformer->config().is_long(sequence->most_tokens()));
+      reader->cache.set_rope_limit(reader->model->transformer->config().rope_limit(sequence->most_tokens()));
       impl_->keep_common(reader->cache, *sequence, 0, reader->scheduler.engine().roles_differ());
     }
     impl_->current = std::make_shared<Sequence>(std::move(*sequence));

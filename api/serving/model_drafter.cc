@@ -31,7 +31,7 @@ class ModelDrafter final : public Drafter {
         chain_(chain),
         key_(key),
         prompt_size_(prompt_size) {
-    cache_.set_long(runtime_->model->transformer->config().is_long(most_tokens));
+    cache_.set_rope_limit(runtime_->model->transformer->config().rope_limit(most_tokens));
     draft_.reserve(kMaxDraftTokens);
     logprobs_.reserve(kMaxDraftTokens);
   }

@@ -74,9 +74,9 @@ Result<Sequence> Sequence::create(const LoadedModel& model, const Request& reque
     sequence.drafter_ = make_prompt_lookup();
     sequence.always_speculates_ = request.speculation == Speculation::kAlways;
   }
-  const bool is_long = model.transformer->config().is_long(sequence.most_tokens());
-  cache.set_long(is_long);
-  if (sequence.negative_cache_ != nullptr) negative_cache->set_long(is_long);
+  const std::uint32_t rope_limit = model.transformer->config().rope_limit(sequence.most_tokens());
+  cache.set_rope_limit(rope_limit);
+  if (sequence.negative_cache_ != nullptr) negative_cache->set_rope_limit(rope_limit);
   return sequence;
 }
 

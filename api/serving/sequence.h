@@ -19,7 +19,7 @@ class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
   /// in tokens that applies if it is below the model's own. Nothing is computed yet, but a cache becomes
-  /// empty if it is not of the kind that the request's limit asks for (KvSequence::is_long()). Errors: what
+  /// empty if its keys are not rotated for the request's limit (KvSequence::rope_limit()). Errors: what
   /// is wrong with the request; guidance without a cache for it; kCancelled.
   static Result<Sequence> create(const LoadedModel& model, const Request& request, KvSequence& cache,
                                  KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit,

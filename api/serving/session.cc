@@ -44,9 +44,10 @@ void Session::Impl::replace_cache(KvSequence other, std::vector<TokenId> ids, st
 }
 
 void Session::Impl::begin_probe(std::span<const TokenId> ids, std::size_t most) {
-  if (const bool is_long = model->transformer->config().is_long(most); is_long != probe.is_long()) {
+  if (const std::uint32_t limit = model->transformer->config().rope_limit(most);
+      limit != probe.rope_limit()) {
     end_probe();
-    probe.set_long(is_long);
+    probe.set_rope_limit(limit);
   }
   const auto common = [&](std::span<const TokenId> held) {
     return static_cast<std::size_t>(std::mismatch(held.begin(), held.end(), ids.begin(), ids.end()).first -
@@ -56,7 +57,7 @@ void Session::Impl::begin_probe(std::span<const TokenId> ids, std::size_t most) 
   const bool roles_differ = scheduler.engine().roles_differ();
   const std::size_t mine = common(probe_ids);
   const std::size_t theirs = common(roles_differ ? known.ids.first(known.prompt_size) : known.ids);
-  const bool forks = theirs > mine && cache.is_long() == probe.is_long();
+  const bool forks = theirs > mine && cache.rope_limit() == probe.rope_limit();
   if (forks) probe = cache.fork();
   probe.truncate(forks ? theirs : mine);
   probe_ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(probe.length()));
@@ -113,7 +114,7 @@ Result<Session> Session::fork() const {
       return true;
     });
     KvSequence cache(other->pool);
-    cache.set_long(impl_->cache.is_long());
+    cache.set_rope_limit(impl_->cache.rope_limit());
     std::span<const std::byte> rest = pages;
     const auto read_page = [&rest](std::span<std::byte> page) {
       std::copy_n(rest.begin(), page.size(), page.begin());

@@ -58,7 +58,7 @@ std::string_view arithmetic_name(std::uint64_t which) {
 
 /// The contents of a file before its pages, checked against the session that loads it.
 struct Contents {
-  bool is_long = false;  // KvSequence::is_long()
+  std::uint32_t rope_limit = 0;  // KvSequence::rope_limit()
   std::vector<TokenId> ids;
   std::size_t prompt_size = 0;
   std::vector<std::uint64_t> first_pages;
@@ -80,8 +80,8 @@ Result<void> check_magic(FileReader& file) {
   return {};
 }
 
-/// In the word of the arithmetic: KvSequence::is_long().
-constexpr std::uint64_t kLong = std::uint64_t{1} << 32;
+/// The higher half of the word of the arithmetic: KvSequence::rope_limit().
+constexpr unsigned kLimitShift = 32;
 
 /// Errors unless the file's model, arithmetic and page layout are those of the session.
 Result<void> check_model(FileReader& file, const Session::Impl& session, Contents& contents) {
@@ -92,8 +92,8 @@ Result<void> check_model(FileReader& file, const Session::Impl& session, Content
       !file.read_counted(kMaxList, layout)) {
     return file.damaged("it ends in its header");
   }
-  contents.is_long = (how & kLong) != 0;
-  how &= ~kLong;
+  contents.rope_limit = static_cast<std::uint32_t>(how >> kLimitShift);
+  how &= (std::uint64_t{1} << kLimitShift) - 1;
   const auto own_model = fingerprint(session.model->file);
   if (!own_model) return own_model.error();
   if (model != *own_model) {
@@ -126,6 +126,11 @@ Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
     return file.damaged("it ends too early, or holds more than the model's context of " +
                         std::to_string(context));
   }
+  const Config& config = session.model->transformer->config();
+  if (contents.rope_limit != 0 && config.rope_limit(contents.rope_limit) != contents.rope_limit) {
+    return file.damaged("its keys are rotated for " + std::to_string(contents.rope_limit) +
+                        " tokens, which the model does not do");
+  }
   contents.prompt_size = static_cast<std::size_t>(prompt);
   if (prompt > contents.ids.size()) return file.damaged("more of its ids are a prompt than there are");
   if (auto checked = session.model->check_ids(contents.ids); !checked)
@@ -148,7 +153,8 @@ Result<void> write_contents(AtomicFile& file, const Session::Impl& session, std:
   const TokenSource::Held held = session.held(session.cache);
   const auto layout = kv_layout(session.pool), first = first_pages(session.cache);
   const std::string_view name = std::string_view(session.model->info.path).substr(0, kMaxName);
-  const std::uint64_t how = arithmetic(session) | (session.cache.is_long() ? kLong : 0);
+  const std::uint64_t how = arithmetic(session) | static_cast<std::uint64_t>(session.cache.rope_limit())
+                                                      << kLimitShift;
   const bool written = file.write(std::as_bytes(std::span(kMagic))) && file.write(kVersion) &&
                        file.write(*model) && list(std::span(name)) && file.write(how) &&
                        list(std::span(layout)) && list(held.ids) && file.write(held.prompt_size) &&
@@ -181,7 +187,7 @@ Result<std::string> Session::load(const std::string& path) {
     if (!contents) return contents.error();
     // Into a new cache first: if memory is too small for both, this session stays as it was.
     KvSequence cache(impl_->pool);
-    cache.set_long(contents->is_long);
+    cache.set_rope_limit(contents->rope_limit);
     const auto read_page = [&](std::span<std::byte> page) { return file.read(page); };
     if (auto read = read_pages(read_page, contents->ids.size(), contents->first_pages, cache); !read) {
       return read.error().code == ErrorCode::kIo ? file.damaged("its pages end too early") : read.error();

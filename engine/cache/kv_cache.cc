@@ -19,7 +19,7 @@ constexpr std::size_t kMaxSequenceTokens = std::size_t{1} << 31;  // positions a
 
 struct KvSequence::State {
   KvPool* pool;
-  bool is_long = false;
+  std::uint32_t rope_limit = 0;
   std::size_t length = 0;
   std::vector<PageTable> tables;  // [classes], all with the same number of pages
 
@@ -208,11 +208,11 @@ KvSequence::KvSequence(KvSequence&&) noexcept = default;
 KvSequence& KvSequence::operator=(KvSequence&&) noexcept = default;
 KvSequence::~KvSequence() = default;
 
-bool KvSequence::is_long() const { return state_->is_long; }
+std::uint32_t KvSequence::rope_limit() const { return state_->rope_limit; }
 
-void KvSequence::set_long(bool is_long) {
-  if (state_->is_long != is_long) truncate(0);
-  state_->is_long = is_long;
+void KvSequence::set_rope_limit(std::uint32_t limit) {
+  if (state_->rope_limit != limit) truncate(0);
+  state_->rope_limit = limit;
 }
 
 std::size_t KvSequence::length() const { return state_->length; }
@@ -316,7 +316,7 @@ KvSequence KvSequence::fork() const {
   State& o = *other.state_;
   const std::size_t pages = pages_for(s.length);
   o.grow_to(pages);
-  o.is_long = s.is_long;
+  o.rope_limit = s.rope_limit;
   o.length = s.length;
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
     const PageTable& from = s.tables[cls];

@@ -40,10 +40,10 @@ class KvSequence {
   KvSequence& operator=(KvSequence&&) noexcept;
   ~KvSequence();
 
-  /// Whether its keys are rotated for long sequences (Config::is_long()). A change removes all tokens. A fork
-  /// has the value of its origin.
-  bool is_long() const;
-  void set_long(bool is_long);
+  /// Config::rope_limit() of the tokens that it may get: its keys are rotated for that. A change removes all
+  /// tokens. A fork has the value of its origin.
+  std::uint32_t rope_limit() const;
+  void set_rope_limit(std::uint32_t limit);
 
   /// Tokens whose keys and values are stored.
   std::size_t length() const;

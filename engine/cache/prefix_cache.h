@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,7 +23,8 @@ namespace partita::internal {
 
 /// The prefix cache of one pool. A token is identified by a key. The key covers everything besides the
 /// preceding tokens that its keys and values depend on: the id and, if roles compute differently, the role
-/// (Scheduler). Long sequences (KvSequence::is_long()) share no pages with others. Not thread-safe.
+/// (Scheduler). Sequences share pages with those of the same
+/// KvSequence::rope_limit() alone. Not thread-safe.
 class PrefixCache final : public IdlePageCache {
  public:
   /// limit_bytes: the limit for pages that no sequence uses. The pool must outlive the cache.
@@ -74,7 +76,7 @@ class PrefixCache final : public IdlePageCache {
   /// Whether a sequence that reuses a prefix of this length can still be written to within the budget: a
   /// partly shared last page must be copied first.
   bool leaves_room_to_write(std::size_t length) const;
-  Node& root_of(const KvSequence& sequence) { return sequence.is_long() ? long_root_ : root_; }
+  Node& root_of(const KvSequence& sequence) { return roots_[sequence.rope_limit()]; }
   Node* child(Node& node, std::span<const std::int32_t> keys);
   void cache_page(Node& node, std::size_t index, KvSequence& sequence);
   void touch(Node& node, std::size_t cls);
@@ -86,7 +88,7 @@ class PrefixCache final : public IdlePageCache {
 
   KvPool& pool_;
   const std::size_t limit_;
-  Node root_, long_root_;  // of sequences that are not long, and of those that are
+  std::map<std::uint32_t, Node> roots_;  // by KvSequence::rope_limit()
   LruList lru_;
   std::vector<Node*> path_;
 };

@@ -16,6 +16,14 @@ Rope make_rope(double base, std::uint32_t dims) {
   return rope;
 }
 
+double Rope::dynamic_step(std::uint32_t limit) const {
+  if (limit == 0 || dynamic_factor == 0) return 1;
+  // The base is multiplied by growth^(dims / (dims - 2)); pair i has its power of -2i / dims.
+  const double growth = dynamic_factor * limit / original_context - (dynamic_factor - 1);
+  const double pairs = static_cast<double>(inverse_frequency.size());
+  return std::pow(growth, -1 / std::max(pairs - 1, 0.5));
+}
+
 void apply_yarn(const Yarn& yarn, double base, Rope& rope) {
   const auto dim = 2 * static_cast<double>(rope.inverse_frequency.size());
   // The index of the pair, as a real number, with this number of rotations within the original context.

@@ -15,12 +15,20 @@ inline constexpr std::uint8_t kNoRope = 0xFF;
 struct Rope {
   std::vector<float> inverse_frequency;  // [rotated pairs of a head]
   float magnitude = 1;
-  /// LongRoPE (Ding et al. 2024): the same for long sequences (Config::is_long()); empty: no difference.
+  /// LongRoPE (Ding et al. 2024): the same for sequences with a limit (Config::rope_limit()); empty: no
+  /// difference.
   std::vector<float> long_inverse_frequency = {};
+  /// Dynamic scaling by neural tangent kernels (transformers' "dynamic"): the base grows with the limit of a
+  /// sequence beyond the original context. 0: none.
+  double dynamic_factor = 0;
+  double original_context = 0;  // tokens
 
-  std::span<const float> frequencies(bool is_long) const {
-    return is_long && !long_inverse_frequency.empty() ? long_inverse_frequency : inverse_frequency;
+  std::span<const float> frequencies(std::uint32_t limit) const {
+    return limit > 0 && !long_inverse_frequency.empty() ? long_inverse_frequency : inverse_frequency;
   }
+
+  /// Of two neighbouring pairs, by how much the frequency falls more than without scaling: 1 without a limit.
+  double dynamic_step(std::uint32_t limit) const;
 };
 
 /// inverse_frequency[i] = base^(-2i / dims), of the first `dims` dimensions of a head.

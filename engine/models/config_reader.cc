@@ -139,7 +139,7 @@ Result<Config> read_family(const Gguf& file, const Family& family) {
   if (keys.error()) return *keys.error();
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
   family.read(keys, config);
-  if (file.has_tensor("rope_factors_long.weight")) {
+  if (file.has_tensor("rope_factors_long.weight") || keys.has("rope.scaling.dynamic_factor")) {
     config.short_context =
         keys.count("rope.scaling.original_context_length", 1, kMaxContext, config.context_length);
   }

@@ -169,6 +169,10 @@ Rope MetadataReader::global_rope(std::uint32_t dims, bool whole_pairs) {
          "is '" + std::string(scaling.substr(0, 64)) +
              "', and only 'linear', 'yarn', 'longrope' and 'none' can be used");
   }
+  if (has("rope.scaling.dynamic_factor")) {  // a key of partita convert: other files have none for it
+    rope.dynamic_factor = number("rope.scaling.dynamic_factor", 1, kMaxRopeFactor);
+    rope.original_context = count("rope.scaling.original_context_length", 1, kMaxContext);
+  }
   rope.magnitude *= static_cast<float>(number("rope.scaling.attn_factor", 0, kMaxRopeFactor, 1));
   if (file_.has_tensor("rope_freqs.weight"))  // of Llama 3, by the converter
     divide_by("rope_freqs.weight", rope.inverse_frequency);

@@ -10,6 +10,7 @@
 #include "engine/models/families.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
+#include "tests/must.h"
 
 using namespace partita;
 
@@ -341,14 +342,37 @@ TEST_CASE("gemma3: the 27 B scales its queries by its width") {
   CHECK(config_of(spec).attention_scale == 0.25f);  // 64 wide, 4 heads
 }
 
+TEST_CASE("Dynamic scaling: the base grows with what a sequence may have beyond the original context") {
+  TinySpec spec = tiny_llama(Dtype::kF32);
+  const auto with = [&](float factor, std::uint32_t original) {
+    return config_with(spec, [&](GgufWriter& w) {
+      w.add("llama.rope.scaling.dynamic_factor", factor);
+      if (original != 0) w.add("llama.rope.scaling.original_context_length", original);
+    });
+  };
+  const Config config = must(with(4, 128));
+  CHECK(config.rope_limit(128) == 0);
+  CHECK(config.rope_limit(129) == 129);
+  CHECK(config.rope_limit(100000) == spec.context);
+  const Rope& rope = config.rope[0];
+  CHECK(rope.dynamic_step(0) == 1);
+  const double dims = 2.0 * static_cast<double>(rope.inverse_frequency.size());
+  const double growth = std::pow(4 * 300.0 / 128 - 3, dims / (dims - 2));  // as transformers has it
+  double scale = 1;
+  for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i, scale *= rope.dynamic_step(300))
+    CHECK(std::abs(scale - std::pow(growth, -2.0 * static_cast<double>(i) / dims)) < 1e-12);
+  CHECK(with(0.5F, 128).error().code == ErrorCode::kBadFile);
+  CHECK(with(4, 0).error().code == ErrorCode::kNotFound);
+}
+
 TEST_CASE("LongRoPE: a sequence has the long factors if it may grow past the original context") {
   TinySpec spec = tiny_llama(Dtype::kF32);
   const Config plain = config_of(spec);
-  CHECK_FALSE(plain.is_long(spec.context));
+  CHECK(plain.rope_limit(spec.context) == 0);
   spec.short_context = 128;
   const Config config = config_of(spec);
-  CHECK_FALSE(config.is_long(128));
-  CHECK(config.is_long(129));
+  CHECK(config.rope_limit(128) == 0);
+  CHECK(config.rope_limit(129) == spec.context);
   const TinyFile file(spec);
   const auto factors = [&](const char* name) {
     return reinterpret_cast<const float*>(file.gguf().find_tensor(name)->bytes.data());
@@ -356,9 +380,9 @@ TEST_CASE("LongRoPE: a sequence has the long factors if it may grow past the ori
   const float *few = factors("rope_factors_short.weight"), *many = factors("rope_factors_long.weight");
   for (std::size_t i = 0; i < 16; ++i) {
     const float frequency = plain.rope[0].inverse_frequency[i];
-    CHECK(config.rope[0].frequencies(false)[i] == frequency / few[i]);
-    CHECK(config.rope[0].frequencies(true)[i] == frequency / many[i]);
-    CHECK(plain.rope[0].frequencies(true)[i] == frequency);
+    CHECK(config.rope[0].frequencies(0)[i] == frequency / few[i]);
+    CHECK(config.rope[0].frequencies(spec.context)[i] == frequency / many[i]);
+    CHECK(plain.rope[0].frequencies(spec.context)[i] == frequency);
   }
   CHECK(config.rope[0].magnitude == 1.25f);
 
@@ -372,7 +396,7 @@ TEST_CASE("LongRoPE: a sequence has the long factors if it may grow past the ori
     });
   };
   const std::vector<float> ones(16, 1.0F);
-  CHECK_FALSE(with(ones, ones)->is_long(spec.context));  // without an original context, the model's own
+  CHECK(with(ones, ones)->rope_limit(spec.context) == 0);  // without an original context, the model's own
   CHECK(with(ones, std::vector<float>(15, 1.0F)).error().code == ErrorCode::kBadFile);
   CHECK(with(std::vector<float>(16, 0.0F), ones).error().code == ErrorCode::kBadFile);
   CHECK(config_with(spec,

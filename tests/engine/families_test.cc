@@ -76,7 +76,7 @@ void check_record(const std::shared_ptr<const Transformer>& model, const nlohman
     INFO(ids.size() << " tokens" << (model->exact() ? ", exact" : ""));
     Runner runner(model, 1);
     KvSequence kv = runner.sequence();
-    kv.set_long(model->config().is_long(ids.size()));  // transformers chooses by the length, too
+    kv.set_rope_limit(model->config().rope_limit(ids.size()));  // transformers chooses by the length, too
     check_sequence(*model, runner.run(kv, ids, ids.size()), sequence,
                    bounds_for(*model, in_bf16[i], ids.size()));
   }

@@ -160,6 +160,7 @@ GgufWriter tiny_metadata(const TinySpec& spec) {
     file.add(f + "rope.scaling.original_context_length", spec.short_context)
         .add(f + "rope.scaling.attn_factor", 1.25F);
   }
+  if (spec.dynamic_factor != 0) file.add(f + "rope.scaling.dynamic_factor", spec.dynamic_factor);
   return file;
 }
 
@@ -171,7 +172,7 @@ void add_tiny_tensors(const TinySpec& spec, GgufWriter& file) {
     file.add_tensor("rope_freqs.weight", Dtype::kF32, {spec.head_dim / 2},
                     std::span<const float>(random_values(spec.head_dim / 2, 1, 8, spec.seed)));
   }
-  if (spec.short_context != 0) {
+  if (spec.short_context != 0 && spec.dynamic_factor == 0) {
     for (const char* name : {"rope_factors_short.weight", "rope_factors_long.weight"}) {
       file.add_tensor(name, Dtype::kF32, {spec.head_dim / 2},
                       std::span<const float>(random_values(spec.head_dim / 2, 1, 8, seed_of(spec, name))));

@@ -33,6 +33,7 @@ struct TinySpec {
   bool rope_factors = false;        // a tensor rope_freqs.weight
   float linear_factor = 1;          // rope.scaling.factor
   std::uint32_t short_context = 0;  // LongRoPE's original context; 0: no LongRoPE
+  float dynamic_factor = 0;         // with short_context: dynamic scaling instead of LongRoPE
   // Not part of the file, but options of loading (with_attention): LoadOptions has them.
   std::uint32_t attention_window = 0;
   std::uint32_t attention_sinks = 0;

@@ -118,7 +118,7 @@ add("llama_odd", "LlamaConfig", **{**LLAMA, "hidden_size": 36, "intermediate_siz
 add("llama_bias", "LlamaConfig", **LLAMA, attention_bias=True, mlp_bias=True)
 add("llama_linear", "LlamaConfig", **{**LLAMA, "rope_parameters": rope(rope_type="linear", factor=4.0)})
 add("llama_dynamic", "LlamaConfig", **{
-    **LLAMA, "max_position_embeddings": SHORT, "rope_parameters": rope(rope_type="dynamic", factor=4.0)},
+    **LLAMA, "max_position_embeddings": SHORT, "rope_parameters": rope(rope_type="dynamic", factor=8.0)},
     lacks="dynamic RoPE scaling")
 add("llama_yarn", "LlamaConfig", **{**LLAMA, "rope_parameters": yarn(beta_fast=16.0, beta_slow=2.0)})
 add("llama3", "LlamaConfig", **{**LLAMA, "rope_parameters": rope(

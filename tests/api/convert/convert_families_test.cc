@@ -68,6 +68,7 @@ const std::set<std::string> kConstants = {
     "falcon falcon.context_length",
     "falcon_new falcon.context_length",
     "hunyuan_dense_dynamic hunyuan-dense.context_length",
+    "llama_dynamic llama.context_length",
     "hunyuan_dense_dynamic hunyuan-dense.rope.scaling.original_context_length",
     "kimi_linear kimi-linear.attention.value_length",
     "solar_open glm4moe.rope.dimension_count"};

@@ -47,9 +47,9 @@ TEST_CASE("Models that no family describes are refused") {
   CHECK(unsupported({{"hidden_act", "gelu"}}) ==
         "'c': hidden_act is \"gelu\", and only \"silu\" can be converted");
   CHECK_THAT(unsupported({{"quantization_config", {{"bits", 4}}}}), Contains("only plain weights"));
-  CHECK(unsupported({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 8.0}}}}) ==
-        "'c': rope_scaling.rope_type is \"dynamic\", and only 'default', 'linear', 'llama3', 'yarn' and "
-        "'longrope' can be converted");
+  CHECK(unsupported({{"rope_scaling", {{"rope_type", "proportional"}, {"factor", 8.0}}}}) ==
+        "'c': rope_scaling.rope_type is \"proportional\", and only 'default', 'linear', 'dynamic', 'llama3', "
+        "'yarn' and 'longrope' can be converted");
   CHECK_THAT(unsupported({{"rope_scaling", {{"type", "ntk"}}}}), Contains("rope_scaling.type is \"ntk\""));
   CHECK(unsupported({{"rope_parameters", {{"rope_type", "default"}, {"factor", 2}}}}) ==
         "'c': rope_parameters.factor is 2, and only 1 can be converted where the scaling has no type");

@@ -123,7 +123,7 @@ TEST_CASE("A cached prefix is reused, to the token") {
   CHECK_FALSE(prefixes.reuse_prefix({}, unrelated));
 }
 
-TEST_CASE("Long sequences and others share no pages") {
+TEST_CASE("Sequences that are rotated for other lengths share no pages") {
   KvPool pool(layers_of({0}), KvType::kF16, 0);
   PrefixCache prefixes(pool, std::size_t{1} << 20);
   const Keys keys = counting(200);
@@ -131,21 +131,23 @@ TEST_CASE("Long sequences and others share no pages") {
   REQUIRE(read(first, keys, 200));
   prefixes.insert(keys, first);
   KvSequence other(pool);
-  other.set_long(true);
+  other.set_rope_limit(300);
   CHECK_FALSE(prefixes.reuse_prefix(keys, other));
   REQUIRE(read(other, keys, 200));
   prefixes.insert(keys, other);
   CHECK(other.held(0, 0) != first.held(0, 0));
   KvSequence third(pool);
-  third.set_long(true);
+  third.set_rope_limit(301);
+  CHECK_FALSE(prefixes.reuse_prefix(keys, third));
+  third.set_rope_limit(300);
   REQUIRE(prefixes.reuse_prefix(keys, third));
   CHECK(third.held(0, 0) == other.held(0, 0));
-  CHECK(third.fork().is_long());
-  CHECK_FALSE(first.fork().is_long());
+  CHECK(third.fork().rope_limit() == 300);
+  CHECK(first.fork().rope_limit() == 0);
 
-  third.set_long(true);
+  third.set_rope_limit(300);
   CHECK(third.length() == 192);
-  third.set_long(false);
+  third.set_rope_limit(0);
   CHECK(third.length() == 0);
   REQUIRE(prefixes.reuse_prefix(keys, third));
   CHECK(third.held(0, 0) == first.held(0, 0));
