@@ -99,8 +99,8 @@ struct Config {
   /// LongRoPE and dynamic scaling: sequences that may have more tokens are rotated otherwise; 0: none are.
   std::uint32_t short_context = 0;
 
-  /// What a sequence that may have up to `tokens` tokens is rotated for (KvSequence::rope_limit()): 0: a short
-  /// one; the number of tokens, if RoPE depends on it; otherwise the whole context.
+  /// What a sequence that may have up to `tokens` tokens is rotated for (KvSequence::rope_limit()): 0: a
+  /// short one; the number of tokens, if RoPE depends on it; otherwise the whole context.
   std::uint32_t rope_limit(std::size_t tokens) const;
 };
 
