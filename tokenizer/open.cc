@@ -4,6 +4,7 @@
 
 #include "tokenizer/models/byte_bpe.h"
 #include "tokenizer/models/piece_bpe.h"
+#include "tokenizer/models/rwkv.h"
 #include "weights/sentence.h"
 
 namespace partita::internal {
@@ -13,8 +14,9 @@ Result<std::unique_ptr<Tokenizer>> open_tokenizer(const Gguf& file) {
   if (!model) return model.error();
   if (*model == "gpt2") return read_byte_bpe(file);
   if (*model == "llama") return read_piece_bpe(file);
+  if (*model == "rwkv") return read_rwkv(file);
   return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + shortened(*model) +
-                                            "\"; this version reads \"gpt2\" and \"llama\""};
+                                            "\"; this version reads \"gpt2\", \"llama\" and \"rwkv\""};
 }
 
 }  // namespace partita::internal

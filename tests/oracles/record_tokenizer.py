@@ -1,6 +1,7 @@
 """Records what reference tokenizers make of awkward strings.
 
     python3 -m venv venv && venv/bin/pip install gguf==0.19.0 numpy==2.4.6 sentencepiece==0.2.3 tokenizers==0.23.3 protobuf==7.36.2
+    venv/bin/pip install --no-deps rwkv==0.8.32
     venv/bin/python tests/oracles/record_tokenizer.py MODELS
 
 MODELS: a directory with SmolLM2-135M-Instruct.Q4_1.gguf and gemma-3-270m-q4_k_m.gguf. Writes everything under
@@ -14,10 +15,12 @@ import json
 import pathlib
 import random
 import sys
+import tempfile
 
 import sentencepiece
 from awkward_strings import ALL, MARKS, random_strings
 from gguf import GGUFReader
+from rwkv.rwkv_tokenizer import TRIE_TOKENIZER
 from sentencepiece import sentencepiece_model_pb2 as pb
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -313,6 +316,30 @@ def record_byte_bpe():
     write("byte_bpe.json", record)
 
 
+# --- RWKV: the longest token at every place -------------------------------------------------------------------
+
+
+def record_rwkv():
+    """All bytes, and parts of the strings, some cut inside of a character; spelled as llama.cpp's converter does."""
+    numbers = random.Random(13)
+    words = {bytes([byte]) for byte in range(256)}
+    for text in STRINGS:
+        data = text.encode()
+        for _ in range(min(3, len(data))):
+            start = numbers.randrange(len(data))
+            words.add(data[start:start + numbers.randrange(2, 10)])
+    words = sorted(words - {b"<s>"})
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write("".join(f"{i} {word!r} {len(word)}\n" for i, word in enumerate(words, 1)))
+        file.flush()
+        tokenizer = TRIE_TOKENIZER(file.name)
+    write("rwkv.json", {
+        "versions": {"rwkv": importlib.metadata.version("rwkv")},
+        "tokens": ["<s>"] + [repr(word)[2:-1] for word in words],
+        "ids": [tokenizer.encode(text) for text in STRINGS],
+    })
+
+
 # --- how text is split --------------------------------------------------------------------------------------
 
 
@@ -355,6 +382,7 @@ def main():
     record_models()
     record_pieces()
     record_byte_bpe()
+    record_rwkv()
     record_splits()
 
 
