@@ -12,9 +12,11 @@
 #include "engine/layers/mla.h"
 #include "engine/layers/moe.h"
 #include "engine/layers/products.h"
+#include "engine/layers/rwkv7.h"
 #include "engine/layers/self_attention.h"
 #include "engine/layers/short_conv.h"
 #include "engine/layers/token_input.h"
+#include "engine/layers/token_shift.h"
 #include "engine/number_watch.h"
 
 namespace partita::internal {
@@ -111,7 +113,8 @@ void add_token_input(const Worker& worker, Workspace& ws, const Layer& layer, st
 void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   const Layer& layer = ws.model.layers()[index];
   const bool outputs_only = index >= ws.model.first_output_layer() && ws.output_rows.size() < ws.rows.size();
-  std::visit([&](const auto& mixer) { mix(worker, ws, layer.pre, mixer, outputs_only); }, layer.mixer);
+  const bool shifted = !layer.ffn_shift.empty();  // which reads every row
+  std::visit([&](const auto& m) { mix(worker, ws, layer.pre, m, outputs_only && !shifted); }, layer.mixer);
   if (layer.parallel) keep_input(worker, ws);
   worker.wait();
   if (ws.rows.empty()) return;  // the last layer of a step without outputs
@@ -123,7 +126,9 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
     worker.wait();
   }
   if (!layer.has_ffn()) return;
-  feed_forward(worker, ws, layer, layer.parallel ? ws.input : ws.x);
+  if (shifted) shift_tokens(worker, ws, layer.ffn_shift, outputs_only);
+  if (ws.rows.empty()) return;
+  feed_forward(worker, ws, layer, layer.parallel || shifted ? ws.input : ws.x);
   worker.wait();
   if (layer.token_input.empty()) return;
   add_token_input(worker, ws, layer, index);

@@ -52,6 +52,12 @@ struct RecurrentSizes {
   bool plain_norms = false;             // Mamba: of its steps and parameters, without weights
 };
 
+/// Sizes of RWKV-7: of a head, and the ranks of its projections of low rank.
+struct Rwkv7Sizes {
+  std::uint32_t head_dim = 0;
+  std::uint32_t decay_rank = 0, rate_rank = 0, mix_rank = 0, gate_rank = 0;
+};
+
 /// Sizes of multi-head latent attention; no rank: the model has none. The query of a head has
 /// Config::head_dim columns, of which the last Config::rope_dims are rotated and share one key.
 struct LatentSizes {
@@ -71,6 +77,7 @@ struct Config {
   std::uint32_t heads = 0, kv_heads = 0;
   MoeSizes moe;
   RecurrentSizes recurrent;
+  Rwkv7Sizes rwkv7;
   std::uint32_t head_dim = 0;
   std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
   LatentSizes latent;

@@ -150,6 +150,7 @@ Result<void> TransformerLoader::load_layer(std::size_t index) {
     }
   };
   std::visit(add_states, model_.layers_.back().mixer);
+  if (TokenShift& shift = model_.layers_.back().ffn_shift; !shift.empty()) add_state(shift);
   return {};
 }
 

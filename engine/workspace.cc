@@ -11,11 +11,20 @@ struct Widths {
   // At least 1, so that no buffer is empty.
   HeadWidths head = {1, 1};
   std::size_t q = 1, k = 1, v = 1, mixed = 1, ffn = 1;
-  std::size_t beta = 0, decay = 0, low = 1;      // DeltaBuffers
+  std::size_t beta = 0, decay = 0, low = 1;      // DeltaBuffers; low: Rwkv7Buffers, too
+  std::size_t rwkv7 = 0;                         // Rwkv7Buffers
   std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
   std::size_t product = 0;                       // columns of a matrix
   std::size_t head_product = 0;                  // columns of a matrix of one head (Mla)
 };
+
+void raise_for(const Rwkv7& m, Widths& most) {
+  std::size_t low = 1;
+  for (const LowRank* one : {&m.decay, &m.rate, &m.mix, &m.gate}) low = std::max(low, one->down.weight.rows);
+  for (std::size_t* width : {&most.k, &most.v, &most.rwkv7}) *width = std::max(*width, m.width());
+  most.low = std::max(most.low, low);
+  most.ffn = std::max({most.ffn, m.width(), low});  // of the gate, and of Workspace::ones
+}
 
 Widths widths_of(const Transformer& model) {
   Widths most{.product = model.config().hidden_size};
@@ -41,6 +50,7 @@ Widths widths_of(const Transformer& model) {
       raise(most.k, m->parameters.weight.rows);
       raise(most.v, m->steps.weight.rows);
     }
+    if (const auto* m = std::get_if<Rwkv7>(&layer.mixer)) raise_for(*m, most);
     if (const auto* a = std::get_if<Mla>(&layer.mixer)) {
       raise(most.v, a->heads * std::size_t{std::max(a->head.key, a->widths.value)});
       raise(most.mixed, a->q_a.weight.rows);
@@ -111,6 +121,18 @@ DeltaBuffers::DeltaBuffers(const Transformer& model, std::size_t max_rows) {
 
 bool DeltaBuffers::ok() const { return beta.ok() && decay.ok() && decay_low.ok() && gate_low.ok(); }
 
+Rwkv7Buffers::Rwkv7Buffers(const Transformer& model, std::size_t max_rows) {
+  const Widths most = widths_of(model);
+  for (FloatBuffer* one : {&first_values, &decay, &rate}) *one = FloatBuffer(max_rows, most.rwkv7);
+  for (FloatBuffer* one : {&decay_low, &rate_low, &mix_low, &gate_low})
+    *one = FloatBuffer(max_rows, most.low);
+}
+
+bool Rwkv7Buffers::ok() const {
+  const FloatBuffer* all[] = {&first_values, &decay, &rate, &decay_low, &rate_low, &mix_low, &gate_low};
+  return std::all_of(std::begin(all), std::end(all), [](const FloatBuffer* b) { return b->ok(); });
+}
+
 Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_count)
     : model(of), threads(thread_count), max_rows(row_count) {
   const Config& c = model.config();
@@ -126,7 +148,8 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
   const bool parallel = std::any_of(model.layers().begin(), model.layers().end(), [](const Layer& layer) {
-    return layer.parallel || std::holds_alternative<AttentionAndMamba2>(layer.mixer);
+    return layer.parallel || !layer.ffn_shift.empty() ||
+           std::holds_alternative<AttentionAndMamba2>(layer.mixer);
   });
   input = FloatBuffer(parallel ? max_rows : 1, c.hidden_size);
   q = FloatBuffer(max_rows, most.q);
@@ -140,6 +163,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   up = FloatBuffer(max_rows, most.ffn);
   ones.assign(std::max({most.ffn, most.inner, most.q}), 1.0F);
   if (most.beta > 0) delta = DeltaBuffers(model, max_rows);
+  if (most.rwkv7 > 0) rwkv7 = Rwkv7Buffers(model, max_rows);
   if (most.experts > 0) moe = MoeBuffers(model, max_rows, threads);
   for (const Rope& rope : c.rope) {
     cos.emplace_back(max_rows, rope.inverse_frequency.size());
@@ -194,8 +218,9 @@ bool Workspace::ok() const {
   };
   const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up, &token_inputs, &table_rows};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
-         (delta.beta.cols() == 0 || delta.ok()) && (moe.own.empty() || moe.ok()) && good(cos) && good(sin) &&
-         shared_activations.ok() && good(own_activations) && good(attend) && good(head_activations) &&
+         (delta.beta.cols() == 0 || delta.ok()) && (rwkv7.rate.cols() == 0 || rwkv7.ok()) &&
+         (moe.own.empty() || moe.ok()) && good(cos) && good(sin) && shared_activations.ok() &&
+         good(own_activations) && good(attend) && good(head_activations) &&
          std::all_of(matmul.begin(), matmul.end(), [](const AlignedBytes& b) { return b.data() != nullptr; });
 }
 

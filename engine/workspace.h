@@ -126,6 +126,17 @@ struct DeltaBuffers {
   FloatBuffer decay_low, gate_low;  // [rows][rows of DeltaNet::decay_low, gate_low]
 };
 
+/// Buffers of RWKV-7.
+struct Rwkv7Buffers {
+  Rwkv7Buffers() = default;
+  Rwkv7Buffers(const Transformer& model, std::size_t max_rows);
+  bool ok() const;
+
+  FloatBuffer first_values;                            // [rows][Rwkv7::width()] of the first layer
+  FloatBuffer decay, rate;                             // [rows][Rwkv7::width()]
+  FloatBuffer decay_low, rate_low, mix_low, gate_low;  // [rows][rows of LowRank::down]
+};
+
 /// Everything that a block reads and writes besides weights and cache. Shapes are in rows of the step.
 struct Workspace {
   Workspace(const Transformer& model, int threads, std::size_t max_rows);
@@ -162,7 +173,8 @@ struct Workspace {
 
   FloatBuffer x;      // [rows][hidden] the residual stream
   FloatBuffer y;      // [rows][hidden] the output of mixer or FFN, added to x
-  FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel; or the output of Mamba-2
+  FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel; shifted rows; the output
+                      // of Mamba-2
   // Rows of the width that the layer gives them.
   FloatBuffer q;  // [rows][projection_width() of the mixer]
   // [rows][Attention::k_width()], v_width(); parameters, steps of Mamba. Of Mla, v holds the queries before
@@ -172,6 +184,7 @@ struct Workspace {
   FloatBuffer gate, up;               // [rows][Ffn::width()], or the gate of the mixer
   std::vector<float> ones;            // [as wide as any] for activations without a second factor
   DeltaBuffers delta;                 // empty if no layer has linear attention
+  Rwkv7Buffers rwkv7;                 // empty if no layer is one of RWKV-7
   FloatBuffer token_inputs;           // [rows][layers * TokenInputs::width]
   FloatBuffer table_rows;             // [threads][layers * TokenInputs::width]
   MoeBuffers moe;                     // empty if no layer has experts

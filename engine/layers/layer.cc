@@ -49,7 +49,7 @@ std::vector<const Linear*> Layer::linears() const {
 
 std::vector<const Norm*> Layer::norms() const {
   std::vector<const Norm*> all = std::visit([](const auto& m) { return m.norms(); }, mixer);
-  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_post, &token_input.post});
+  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_shift.norm, &ffn_post, &token_input.post});
   return all;
 }
 

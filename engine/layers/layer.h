@@ -17,6 +17,7 @@
 #include "engine/layers/query_scale.h"
 #include "engine/layers/recurrent_mixers.h"
 #include "engine/layers/routing.h"
+#include "engine/layers/rwkv7_parts.h"
 #include "engine/tensor_loader.h"
 
 namespace partita::internal {
@@ -155,7 +156,8 @@ struct AttentionAndMamba2 {
 };
 
 /// What mixes the tokens of a sequence: rows of its inner width, which the matrix `out` turns into [hidden].
-using Mixer = std::variant<NoMixer, Attention, Mla, ShortConv, Mamba, Mamba2, AttentionAndMamba2, DeltaNet>;
+using Mixer =
+    std::variant<NoMixer, Attention, Mla, ShortConv, Mamba, Mamba2, AttentionAndMamba2, DeltaNet, Rwkv7>;
 
 /// x += post(proj(activation(gate x) * input)), where input is what the embedding gives the layer of each
 /// token (TokenInputs).
@@ -173,6 +175,7 @@ struct Layer {
   Norm pre, post;  // [hidden]
   Mixer mixer;
   Norm ffn_pre, ffn_post;  // [hidden]
+  TokenShift ffn_shift;    // of what the FFN reads, in the place of ffn_pre; empty: none
   std::variant<Ffn, Moe> ffn;
   TokenInput token_input;
   float residual_scale = 1;  // of what mixer and FFN add
