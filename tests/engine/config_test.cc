@@ -293,6 +293,54 @@ TEST_CASE("Recurrent layers: sizes, and those that do not fit together") {
   refused("lfm2", {{"shortconv.l_cache", 0}}, "shortconv.l_cache is 0, and must be between 1 and 64");
 }
 
+TEST_CASE("rwkv7: sizes, and those that do not fit together") {
+  using Sizes = std::map<std::string, std::uint32_t>;
+  const auto with = [](const Sizes& changes) {
+    Sizes sizes = {{"block_count", 2},
+                   {"context_length", 64},
+                   {"embedding_length", 32},
+                   {"feed_forward_length", 48},
+                   {"attention.head_count", 0},
+                   {"wkv.head_size", 16},
+                   {"attention.decay_lora_rank", 4},
+                   {"attention.iclr_lora_rank", 5},
+                   {"attention.value_residual_mix_lora_rank", 6},
+                   {"attention.gate_lora_rank", 7}};
+    for (const auto& [name, value] : changes) sizes[name] = value;
+    GgufWriter writer;
+    writer.add("general.architecture", "rwkv7");
+    for (const auto& [name, value] : sizes) writer.add("rwkv7." + name, value);
+    writer.add("rwkv7.attention.layer_norm_epsilon", 1e-5F)
+        .add_tensor("token_embd.weight", Dtype::kF32, {2, 32},
+                    std::span<const float>(std::vector<float>(64)));
+    const TinyFile file(writer);
+    return read_config(file.gguf());
+  };
+  const auto refused = [&](const Sizes& changes, const std::string& rest) {
+    require_error(with(changes), ErrorCode::kBadFile, "'tiny.gguf': rwkv7." + rest);
+  };
+  const auto config = with({});
+  REQUIRE(config.ok());
+  CHECK(config->rwkv7.head_dim == 16);
+  CHECK(config->rwkv7.decay_rank == 4);
+  CHECK(config->rwkv7.rate_rank == 5);
+  CHECK(config->rwkv7.mix_rank == 6);
+  CHECK(config->rwkv7.gate_rank == 7);
+  CHECK(config->norm == NormKind::kLayer);
+  CHECK(config->embedding_norm);
+  CHECK(config->activation.function == GateFunction::kReluSquared);
+  refused({{"wkv.head_size", 0}}, "wkv.head_size is 0, and must be between 1 and 256");
+  refused({{"wkv.head_size", 257}}, "wkv.head_size is 257, and must be between 1 and 256");
+  refused({{"wkv.head_size", 12}}, "wkv.head_size is 12, and must divide the 32 of embedding_length");
+  refused({{"feed_forward_length", 0}}, "feed_forward_length is 0, and must be at least 1");
+  refused({{"token_shift_count", 1}}, "token_shift_count is 1, and must be between 2 and 2");
+  for (const char* rank : {"decay", "iclr", "value_residual_mix", "gate"}) {
+    const std::string key = "attention." + std::string(rank) + "_lora_rank";
+    refused({{key, 0}}, key + " is 0, and must be between 1 and 65536");
+    refused({{key, 65537}}, key + " is 65537, and must be between 1 and 65536");
+  }
+}
+
 TEST_CASE("gemma3: the pattern of local layers may be given as a period or layer by layer") {
   const TinySpec spec = tiny_gemma3(Dtype::kF32);
   const std::string key = "gemma3.attention.sliding_window_pattern";
@@ -453,10 +501,10 @@ TEST_CASE("Angles are divided by rope_freqs.weight, by linear factors under both
 
 TEST_CASE("The error for an unknown family names it and the supported families") {
   GgufWriter writer;
-  writer.add("general.architecture", "rwkv7");
+  writer.add("general.architecture", "rwkv99");
   const TinyFile file(writer);
   require_error(read_config(file.gguf()), ErrorCode::kUnsupported,
-                "'tiny.gguf' holds a model of the family 'rwkv7', which is not one of the " +
+                "'tiny.gguf' holds a model of the family 'rwkv99', which is not one of the " +
                     std::to_string(families().size()) + " families known here; docs/models.md lists them");
   const TinyFile empty{GgufWriter()};
   CHECK(read_config(empty.gguf()).error().code == ErrorCode::kNotFound);

@@ -60,7 +60,8 @@ constexpr const char* kFamilies[] = {"dbrx",
                                      "nemotron_h",
                                      "phi3_longrope_partial_tied",
                                      "qwen35",
-                                     "qwen35moe"};
+                                     "qwen35moe",
+                                     "rwkv7_odd"};
 
 std::vector<Base> open_models() {
   using testing::tiny_gemma3, testing::tiny_llama;

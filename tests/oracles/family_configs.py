@@ -385,7 +385,7 @@ MISSING = {
     "minicpm": NO_CLASS,
     "internlm2": NO_CLASS,
     "baichuan": NO_CLASS,
-    "rwkv6, rwkv7": NO_CLASS + " (its rwkv is version 4, which the converter does not know)",
+    "rwkv6": NO_CLASS + " (its rwkv is version 4, which the converter does not know); rwkv7: record_rwkv7.py",
     "chatglm, exaone 3, orion, xverse, codeshell, refact, jais, plamo, openelm, grok, arctic, deci, smallthinker, "
     "bailingmoe, grovemoe, plm, pangu, llada, dream, step3, minimax 01": NO_CLASS,
     "bitnet": "the converter knows the names of tensors of another implementation only (inner_attn_ln, ffn_layernorm)",

@@ -15,6 +15,7 @@ import pathlib
 import sys
 
 import family_configs
+import record_rwkv7
 import torch
 import transformers
 from record_families import random_model
@@ -69,6 +70,7 @@ def main():
             models[name] = [difference(sequence_record(model, sequence["ids"]), sequence)
                             for sequence in record["sequences"]]
         print(name, models[name][-1], flush=True)
+    models |= {name: [difference(*pair) for pair in pairs] for name, pairs in record_rwkv7.in_bf16().items()}
     write(directory / "bf16.json", {"made_by": "tests/oracles/record_bf16.py", "versions": versions(), "models": models})
 
 
