@@ -197,6 +197,8 @@ LFM2 = sized(pad_token_id=0, tie_word_embeddings=True, num_hidden_layers=3, rope
 add("lfm2", "Lfm2Config", **LFM2, block_auto_adjust_ff_dim=False)
 add("lfm2moe", "Lfm2MoeConfig", **LFM2, moe_intermediate_size=8, num_experts=4, num_experts_per_tok=2,
     num_dense_layers=1)
+add("lfm2moe_scaled", "Lfm2MoeConfig", **LFM2, moe_intermediate_size=8, num_experts=4, num_experts_per_tok=2,
+    num_dense_layers=1, use_expert_bias=False, routed_scaling_factor=2.0, lacks="routed_scaling_factor")
 MAMBA2 = {"mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 2, "mamba_d_state": 8, "mamba_d_conv": 4,
           "mamba_expand": 2, "mamba_chunk_size": 16}
 HYBRID_PUBLISHED = {"layer_types": ["mamba", "attention", "mamba"]}

@@ -10,6 +10,8 @@ namespace {
 void keys(JsonFields& fields, CheckpointConfig& config) {
   read_windows(fields, config);
   read_routing(fields, config, "sigmoid");
+  if (!fields.flag("mup_enabled", false))
+    fields.fail(ErrorCode::kUnsupported, "mup_enabled", "only true can be converted");
 }
 
 void layer(LayerCopy& in) {

@@ -71,7 +71,9 @@ void layer(LayerCopy& in) {
   } else {
     copy_latent_attention(in);
   }
-  if (in.has("mlp.gate_proj")) return in.ffn();
+  for (const char* dense : {"mlp.", "block_sparse_moe."}) {
+    if (in.has(sentence(dense, "gate_proj"))) return in.ffn(dense);
+  }
   in.mixture_of_w("block_sparse_moe.");
   in.shared_experts("block_sparse_moe.shared_experts.");
   in.vector("block_sparse_moe.gate.e_score_correction_bias", "exp_probs_b.bias", in.config().experts);

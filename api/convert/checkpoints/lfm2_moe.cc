@@ -10,14 +10,17 @@ namespace {
 void keys(JsonFields& fields, CheckpointConfig& config) {
   read_short_convolutions(fields, config);
   config.keys.add("leading_dense_block_count", fields.count("num_dense_layers", 0, kMaxLayers, 0));
-  config.keys.add("expert_gating_func", 2u);
+  config.keys.add("expert_gating_func", kSigmoidGating);
+  config.keys.add("expert_weights_scale",
+                  static_cast<float>(fields.number("routed_scaling_factor", 1e-6, 1e6, 1)));
 }
 
 void layer(LayerCopy& in) {
   copy_lfm2_mixer(in);
   if (in.has("feed_forward.w1")) return copy_lfm2_ffn(in);
   in.mixture_of_w("feed_forward.");
-  in.vector("feed_forward.expert_bias", "exp_probs_b.bias", in.config().experts);
+  if (in.has_tensor("feed_forward.expert_bias"))
+    in.vector("feed_forward.expert_bias", "exp_probs_b.bias", in.config().experts);
 }
 
 }  // namespace

@@ -254,8 +254,11 @@ TEST_CASE("What model files have no keys for is checked") {
   CHECK_THAT(unsupported({{"moe_apply_router_weight_on_input", true}}), Contains("only false"));
 }
 
-TEST_CASE("What mixtures of Cohere 2 are not is refused") {
+TEST_CASE("What model files of Cohere 2 and Trinity have no keys for is refused") {
   const Checkpoint checkpoint;
+  CHECK(config_error(checkpoint, {{"model_type", "afmoe"}, {"architectures", {"AfmoeForCausalLM"}}},
+                     ErrorCode::kUnsupported) ==
+        "'c': mup_enabled is missing, and only true can be converted");
   const auto refused = [&](const Json& more) {
     Json patch = {{"model_type", "cohere2_moe"},
                   {"architectures", {"Cohere2MoeForCausalLM"}},
