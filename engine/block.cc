@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "engine/layers/altup.h"
 #include "engine/layers/attention_and_mamba2.h"
 #include "engine/layers/delta_net.h"
 #include "engine/layers/ffn.h"
+#include "engine/layers/laurel.h"
 #include "engine/layers/layer.h"
 #include "engine/layers/mamba.h"
 #include "engine/layers/mamba2.h"
@@ -77,6 +79,12 @@ void keep_input(const Worker& worker, Workspace& ws) {
   for (std::size_t r = first; r < last; ++r) std::copy_n(ws.x.row(r), ws.x.cols(), ws.input.row(r));
 }
 
+/// ws.x = 0, in the worker's own rows.
+void clear_rows(const Worker& worker, Workspace& ws) {
+  const auto [first, last] = worker.share(ws.rows.size());
+  for (std::size_t r = first; r < last; ++r) std::fill_n(ws.x.row(r), ws.x.cols(), 0.0F);
+}
+
 /// Only the rows of outputs stay.
 void mix(const Worker& worker, Workspace& ws, const Norm&, const NoMixer&, bool outputs_only) {
   if (outputs_only && worker.index == 0) ws.keep_output_rows();
@@ -99,10 +107,11 @@ void feed_forward(const Worker& worker, Workspace& ws, const Layer& layer, Float
   add_to_residual(worker, ws, ffn.down, fed, how);
 }
 
-/// Adds what the layer makes of its inputs of each token to ws.x.
+/// Adds what the layer makes of its inputs of each token to ws.x; with AltUp, ws.x becomes that (altup.h).
 void add_token_input(const Worker& worker, Workspace& ws, const Layer& layer, std::size_t index) {
   gate_token_input(worker, ws, layer.token_input, index);
   worker.wait();
+  if (!layer.altup.empty()) clear_rows(worker, ws);
   const Linear& proj = layer.token_input.proj;
   const Activations gated = activations_of(worker, ws, proj, ws.gate);
   add_to_residual(worker, ws, proj, gated, {layer.token_input.post, 1, layer.output_scale});
@@ -113,16 +122,18 @@ void add_token_input(const Worker& worker, Workspace& ws, const Layer& layer, st
 void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   const Layer& layer = ws.model.layers()[index];
   const bool outputs_only = index >= ws.model.first_output_layer() && ws.output_rows.size() < ws.rows.size();
+  if (!layer.altup.empty()) predict(worker, ws, layer.altup);
   const bool shifted = !layer.ffn_shift.empty();  // which reads every row
   std::visit([&](const auto& m) { mix(worker, ws, layer.pre, m, outputs_only && !shifted); }, layer.mixer);
   if (layer.parallel) keep_input(worker, ws);
   worker.wait();
   if (ws.rows.empty()) return;  // the last layer of a step without outputs
+  if (!layer.laurel.empty()) add_laurel(worker, ws, layer.pre, layer.laurel);
   if (layer.has_mixer()) {
     const Linear& out = layer.out();
     look(worker, ws, layer.mixing(), ws.mixed, out.weight.cols);
     const Activations mixed = activations_of(worker, ws, out, ws.mixed);
-    add_to_residual(worker, ws, out, mixed, {layer.post, layer.residual_scale});
+    add_to_residual(worker, ws, out, mixed, {layer.post, layer.residual_scale, layer.mixed_scale});
     worker.wait();
   }
   if (!layer.has_ffn()) return;
@@ -130,6 +141,7 @@ void run_block(const Worker& worker, Workspace& ws, std::size_t index) {
   if (ws.rows.empty()) return;
   feed_forward(worker, ws, layer, layer.parallel || shifted ? ws.input : ws.x);
   worker.wait();
+  if (!layer.altup.empty()) correct(worker, ws, layer.altup);
   if (layer.token_input.empty()) return;
   add_token_input(worker, ws, layer, index);
   worker.wait();

@@ -31,7 +31,7 @@ struct LayerKind {
 
 /// Sizes of a layer, which differ between the layers of some families. 0: the layer has no attention, no FFN.
 struct LayerSizes {
-  std::uint32_t heads = 0, kv_heads = 0, ffn = 0, head_dim = 0;
+  std::uint32_t heads = 0, kv_heads = 0, ffn = 0, head_dim = 0, value_dim = 0;
 };
 
 /// Sizes of a mixture of experts; no experts: the model has none.
@@ -82,6 +82,7 @@ struct Config {
   std::uint32_t rope_dims = 0;  // of a head, the first: those that RoPE rotates
   LatentSizes latent;
   std::uint32_t token_input_width = 0;  // of what the embedding gives each layer of a token (TokenInputs)
+  std::uint32_t versions = 0, active_version = 0;  // of the residual stream (ResidualVersions); 0: none
   std::uint32_t vocab_size = 0;
   std::uint32_t context_length = 0;  // the limit of the model
   NormKind norm = NormKind::kRms;    // of layers and the final one
@@ -94,6 +95,7 @@ struct Config {
   float embedding_scale = 1;
   float attention_scale = 0;    // 1 / sqrt(head_dim) in most families
   float max_alibi_bias = 0;     // ALiBi: see alibi_slopes(); 0: none
+  float value_scale = 1;        // Attention::value_scale
   float residual_scale = 1;     // of what a block adds to the residual stream
   float logit_scale = 1;        // of the logits; multiplied into the final norm
   QueryScale query_scale;       // further, of all layers
@@ -101,6 +103,7 @@ struct Config {
   float logit_softcap = 0;      // the same of logits
   Gate activation;
   std::vector<Xielu> xielu;            // [layers] of Gate::xielu if the activation is that
+  std::vector<float> ffn_cutoffs;      // [layers] of Ffn::cutoff; empty: none
   std::vector<LayerKind> layer_kinds;  // [layers]
   std::vector<Rope> rope;              // one; two if local layers have another base
   /// LongRoPE and dynamic scaling: sequences that may have more tokens are rotated otherwise; 0: none are.

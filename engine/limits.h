@@ -16,6 +16,7 @@ inline constexpr std::uint32_t kMaxExperts = 1024;
 inline constexpr std::uint32_t kMaxVocab = 1u << 24;
 inline constexpr std::uint32_t kMaxContext = 1u << 24;  // positions are exact in float up to here
 inline constexpr double kMaxRopeBase = 1e12;
+inline constexpr std::uint32_t kMaxVersions = 8;         // of the residual stream
 inline constexpr std::size_t kMaxMixtureContexts = 256;  // of a mixture of softmaxes
 
 }  // namespace partita::internal

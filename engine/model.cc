@@ -39,17 +39,18 @@ KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
     use.latents = {HeadWidths{latent.rank + config.rope_dims, latent.rank}.padded()};
   } else {
     for (const LayerSizes& layer : config.layer_sizes) {
-      const HeadWidths widths = HeadWidths{layer.head_dim, layer.head_dim}.padded();
+      const HeadWidths widths = HeadWidths{layer.head_dim, layer.value_dim}.padded();
       if (std::find(use.heads.begin(), use.heads.end(), widths) == use.heads.end())
         use.heads.push_back(widths);
+      use.cols.push_back(std::size_t{layer.heads} * layer.value_dim);
     }
   }
   use.gate = config.activation;
   for (const TensorView& tensor : file.tensors()) {
     if (tensor.shape.size() > 1) use.types.push_back(tensor.dtype);
   }
-  use.cols = {config.hidden_size, std::size_t{config.heads} * config.head_dim, config.ffn_size,
-              config.moe.ffn_size, config.moe.shared_ffn_size};
+  use.cols.insert(use.cols.end(), {config.hidden_size, std::size_t{config.heads} * config.head_dim,
+                                   config.ffn_size, config.moe.ffn_size, config.moe.shared_ffn_size});
   std::erase(use.cols, 0);  // the model has no such part
   use.types = without_repeats(std::move(use.types));
   use.cols = without_repeats(std::move(use.cols));
@@ -94,6 +95,7 @@ Result<void> TransformerLoader::load() {
   const std::size_t vocab = config_.vocab_size, hidden = config_.hidden_size;
   TRY(load_embedding(tensors_, vocab, hidden, model_.embedding_));
   TRY(load_token_inputs(tensors_, config_, model_.token_inputs_));
+  TRY(load_versions(tensors_, config_, model_.versions_));
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
   model_.output_.softcap = config_.logit_softcap;
   if (config_.logit_softcap > 0 && model_.output_.kind != OutputKind::kDense) {
@@ -213,7 +215,7 @@ void Transformer::embed(std::uint32_t token, std::size_t position, float* out, f
 std::size_t Transformer::bytes_per_token() const {
   std::size_t bytes = output_.bytes() + embedding_.bytes_per_row();
   bytes += embedding_norm_.bytes() + final_norm_.bytes() + positions_.panel_bytes() / kPanelRows +
-           token_inputs_.bytes_per_token();
+           token_inputs_.bytes_per_token() + versions_.bytes_per_token();
   for (const Layer& layer : layers_) bytes += layer.bytes_per_token();
   return bytes;
 }

@@ -16,6 +16,7 @@
 #include "engine/kernels/self_test.h"
 #include "engine/layers/layer.h"
 #include "engine/output.h"
+#include "engine/residual_versions.h"
 #include "engine/token_inputs.h"
 #include "partita/result.hpp"
 #include "weights/gguf/gguf.h"
@@ -59,6 +60,7 @@ class Transformer {
   std::size_t first_output_layer() const { return first_output_layer_; }
 
   const TokenInputs& token_inputs() const { return token_inputs_; }
+  const ResidualVersions& versions() const { return versions_; }
 
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }
@@ -85,6 +87,7 @@ class Transformer {
   std::vector<StateShape> states_;
   std::size_t first_output_layer_ = 0;
   TokenInputs token_inputs_;
+  ResidualVersions versions_;
   Embedding embedding_;
   OutputWeights output_;
   Norm embedding_norm_, final_norm_;  // the first may be empty

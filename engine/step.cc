@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/block.h"
+#include "engine/layers/altup.h"
 #include "engine/layers/attention.h"
 #include "engine/layers/token_input.h"
 #include "engine/number_watch.h"
@@ -149,6 +150,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   if (ws.watch != nullptr) ws.watch->enter(worker, NumberWatch::kNoLayer);
   look(worker, ws, "the embedding", ws.x, ws.x.cols());
   read_token_inputs(worker, ws, tokens);
+  spread_versions(worker, ws);
   for (std::size_t layer = 0; layer < c.layers; ++layer) {
     // One worker reads `cancel` before the layer, and all act on its value after the layer: no worker may
     // leave while the others wait for it. Two flags alternate, because the worker may read again before the
@@ -161,6 +163,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     look(worker, ws, "the residual stream", ws.x, ws.x.cols());
     if (stop.load(std::memory_order_relaxed)) return;
   }
+  merge_versions(worker, ws);
   const auto [from, to] = worker.share(wanted.size());
   for (std::size_t i = from; i < to; ++i) {
     // After the last layer only the output rows are left, in ascending order.

@@ -14,6 +14,7 @@ struct Widths {
   std::size_t beta = 0, decay = 0, low = 1;      // DeltaBuffers; low: Rwkv7Buffers, too
   std::size_t rwkv7 = 0;                         // Rwkv7Buffers
   std::size_t inner = 0, experts = 0, used = 0;  // of mixtures of experts; `used` with the shared one
+  bool own_inputs = false;                       // of their routers or shared experts
   std::size_t product = 0;                       // columns of a matrix
   std::size_t head_product = 0;                  // columns of a matrix of one head (Mla)
 };
@@ -63,9 +64,10 @@ Widths widths_of(const Transformer& model) {
     if (const auto* moe = std::get_if<Moe>(&layer.ffn)) {
       raise(most.inner, std::max(moe->experts.front().width(), moe->shared.width()));
       raise(most.experts, moe->experts.size());
+      raise(most.own_inputs, !moe->pre.empty() || !moe->router_norm.empty());
       raise(most.used, std::size_t{moe->routing.used} + moe->has_shared());
     }
-    raise(most.ffn, layer.token_input.gate.weight.rows);
+    raise(most.ffn, std::max(layer.token_input.gate.weight.rows, layer.laurel.left.weight.rows));
     for (const Linear* linear : layer.linears()) raise(most.product, linear->weight.cols);
   }
   return most;
@@ -95,6 +97,9 @@ MoeBuffers::MoeBuffers(const Transformer& model, std::size_t max_rows, int threa
   shared_gate = FloatBuffer(max_rows, 1);
   plan = MoePlan(max_rows, most.used, most.experts);
   input = ActivationBuffer(pairs, hidden);
+  const std::size_t many = most.own_inputs ? max_rows : 1, few = most.own_inputs ? kMaxRedundantRows : 1;
+  router_input = ActivationBuffer(many, hidden);
+  shared_input = ActivationBuffer(many, hidden);
   gate = FloatBuffer(pairs, most.inner);
   up = FloatBuffer(pairs, most.inner);
   inner = ActivationBuffer(pairs, most.inner);
@@ -102,13 +107,17 @@ MoeBuffers::MoeBuffers(const Transformer& model, std::size_t max_rows, int threa
   for (int t = 0; t < threads; ++t) {
     own.push_back({MoePlan(kMaxRedundantRows, most.used, most.experts),
                    ActivationBuffer(kMaxRedundantRows, hidden),
-                   ActivationBuffer(kMaxRedundantRows * most.used, most.inner)});
+                   ActivationBuffer(kMaxRedundantRows * most.used, most.inner), ActivationBuffer(few, hidden),
+                   ActivationBuffer(few, hidden)});
   }
 }
 
 bool MoeBuffers::ok() const {
-  return router.ok() && shared_gate.ok() && input.ok() && gate.ok() && up.ok() && inner.ok() && out.ok() &&
-         std::all_of(own.begin(), own.end(), [](const Own& o) { return o.input.ok() && o.inner.ok(); });
+  return router.ok() && shared_gate.ok() && input.ok() && router_input.ok() && shared_input.ok() &&
+         gate.ok() && up.ok() && inner.ok() && out.ok() &&
+         std::all_of(own.begin(), own.end(), [](const Own& o) {
+           return o.input.ok() && o.inner.ok() && o.router_input.ok() && o.shared_input.ok();
+         });
 }
 
 DeltaBuffers::DeltaBuffers(const Transformer& model, std::size_t max_rows) {
@@ -147,6 +156,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
   }
   x = FloatBuffer(max_rows, c.hidden_size);
   y = FloatBuffer(max_rows, c.hidden_size);
+  versions = FloatBuffer(max_rows, std::max<std::size_t>(std::size_t{c.versions} * c.hidden_size, 1));
   const bool parallel = std::any_of(model.layers().begin(), model.layers().end(), [](const Layer& layer) {
     return layer.parallel || !layer.ffn_shift.empty() ||
            std::holds_alternative<AttentionAndMamba2>(layer.mixer);
@@ -202,6 +212,7 @@ void Workspace::keep_output_rows(std::size_t mixed_width) {
     rows[i] = rows[r];
     std::copy_n(x.row(r), x.cols(), x.row(i));
     std::copy_n(token_inputs.row(r), token_inputs.cols(), token_inputs.row(i));
+    std::copy_n(versions.row(r), versions.cols(), versions.row(i));
     std::copy_n(mixed.row(r, mixed_width), mixed_width, mixed.row(i, mixed_width));
     for (std::size_t base = 0; base < cos.size(); ++base) {
       std::copy_n(cos[base].row(r), cos[base].cols(), cos[base].row(i));
@@ -216,7 +227,8 @@ bool Workspace::ok() const {
   const auto good = [](const auto& all) {
     return std::all_of(all.begin(), all.end(), [](const auto& b) { return b.ok(); });
   };
-  const FloatBuffer* buffers[] = {&x, &y, &q, &k, &v, &mixed, &input, &gate, &up, &token_inputs, &table_rows};
+  const FloatBuffer* buffers[] = {&x,  &versions,     &y,         &q, &k, &v, &mixed, &input, &gate,
+                                  &up, &token_inputs, &table_rows};
   return std::all_of(std::begin(buffers), std::end(buffers), [](const FloatBuffer* b) { return b->ok(); }) &&
          (delta.beta.cols() == 0 || delta.ok()) && (rwkv7.rate.cols() == 0 || rwkv7.ok()) &&
          (moe.own.empty() || moe.ok()) && good(cos) && good(sin) && shared_activations.ok() &&

@@ -103,14 +103,15 @@ struct MoeBuffers {
   FloatBuffer router;       // [rows][experts]
   FloatBuffer shared_gate;  // [rows][1]
   MoePlan plan;
-  ActivationBuffer input;  // [pairs][hidden]
-  FloatBuffer gate, up;    // [pairs][Ffn::width()]
-  ActivationBuffer inner;  // [pairs][Ffn::width()]
-  FloatBuffer out;         // [pairs][hidden]
+  ActivationBuffer input;                       // [pairs][hidden]
+  ActivationBuffer router_input, shared_input;  // [rows][hidden] if a layer has norms of its own for them
+  FloatBuffer gate, up;                         // [pairs][Ffn::width()]
+  ActivationBuffer inner;                       // [pairs][Ffn::width()]
+  FloatBuffer out;                              // [pairs][hidden]
   /// For steps of few rows.
   struct Own {
     MoePlan plan;
-    ActivationBuffer input, inner;
+    ActivationBuffer input, inner, router_input, shared_input;
   };
   std::vector<Own> own;  // [threads]
 };
@@ -171,8 +172,9 @@ struct Workspace {
 
   std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors with tiles; else null
 
-  FloatBuffer x;      // [rows][hidden] the residual stream
-  FloatBuffer y;      // [rows][hidden] the output of mixer or FFN, added to x
+  FloatBuffer x;         // [rows][hidden] the residual stream
+  FloatBuffer versions;  // [rows][ResidualVersions::count * hidden]
+  FloatBuffer y;         // [rows][hidden] the output of mixer or FFN, added to x
   FloatBuffer input;  // [rows][hidden] x before the mixer, if a layer is parallel; shifted rows; the output
                       // of Mamba-2
   // Rows of the width that the layer gives them.

@@ -43,18 +43,21 @@ std::vector<const Linear*> Layer::linears() const {
     add(moe.shared, all);
     add(moe.shared_gate, all);
   }
-  for (const Linear* linear : {&token_input.gate, &token_input.proj}) add(*linear, all);
+  for (const Linear* linear : {&token_input.gate, &token_input.proj, &laurel.left, &laurel.right})
+    add(*linear, all);
   return all;
 }
 
 std::vector<const Norm*> Layer::norms() const {
   std::vector<const Norm*> all = std::visit([](const auto& m) { return m.norms(); }, mixer);
-  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_shift.norm, &ffn_post, &token_input.post});
+  all.insert(all.end(), {&pre, &post, &ffn_pre, &ffn_shift.norm, &ffn_post, &token_input.post, &laurel.post});
+  if (const auto* moe = std::get_if<Moe>(&ffn))
+    all.insert(all.end(), {&moe->router_norm, &moe->pre, &moe->post, &moe->shared_post});
   return all;
 }
 
 std::size_t Layer::bytes_per_token() const {
-  std::size_t bytes = bytes_of(linears());
+  std::size_t bytes = bytes_of(linears()) + altup.bytes();
   for (const Norm* norm : norms()) bytes += norm->bytes();
   if (const auto* moe = std::get_if<Moe>(&ffn)) {
     std::vector<const Linear*> expert;

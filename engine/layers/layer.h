@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -38,6 +39,7 @@ struct Attention {
   std::optional<std::size_t> kv_layer;
   Linear q, k, v;   // [q_width()][hidden], [k_width()][hidden], [v_width()][hidden]; no v: k before its norm
   float clamp = 0;  // > 0: q, k and v are limited to [-clamp, clamp]
+  float value_scale = 1;    // of v
   Norm q_norm, k_norm;      // [widths.key], of each head, or before RoPE [q_width()], [k_width()]
   Norm v_norm;              // [widths.value], of each head
   bool rope_first = false;  // RoPE comes before the norms of heads, not after them
@@ -74,6 +76,9 @@ struct Ffn {
   Linear gate, up;  // [width()][hidden]; an empty gate: none
   Linear down;      // [hidden][width()]
   Gate activation;
+  /// Gate x becomes max(0, gate x - its mean - cutoff * its standard deviation), over the row; -infinity: it
+  /// stays.
+  float cutoff = -std::numeric_limits<float>::infinity();
 
   bool gated() const { return gate.weight.rows != 0; }
   std::size_t width() const { return up.weight.rows; }
@@ -82,9 +87,13 @@ struct Ffn {
 /// A mixture of experts: of many FFNs, each token goes through a few.
 struct Moe {
   Linear router;             // [experts][hidden]
+  Norm router_norm;          // of what the router reads; empty: it reads what the experts read
   Vector choice_bias;        // [experts] of route(), or empty
+  Vector expert_scale;       // [experts], of their weights; empty: 1
   std::vector<Ffn> experts;  // of one width
   Routing routing;
+  Norm pre;                // of what the experts read; empty: they read what the shared expert reads
+  Norm post, shared_post;  // of what the experts and the shared one give, before their sum; both or none
   Ffn shared;              // every token goes through it too; empty: none
   Linear shared_gate;      // [1][hidden]: its output is weighed by sigmoid(shared_gate x); empty: by 1
   float shared_scale = 1;  // of its output
@@ -169,8 +178,29 @@ struct TokenInput {
   bool empty() const { return gate.weight.rows == 0; }
 };
 
-/// x += scale * post(mixer(pre(x))); x += scale * ffn_post(ffn(ffn_pre(x))); token_input; x *= output_scale.
-/// A layer may lack each: NoMixer, an FFN of no width.
+/// Alternating updates of versions of the residual stream (altup.h), by coefficients of tanh(router norm(x)).
+struct AltUp {
+  Norm router_norm;      // [hidden]
+  Vector router;         // [versions][hidden]
+  Vector predict;        // [versions * versions][versions]
+  Vector correct;        // [versions][versions]
+  Vector correct_scale;  // [hidden]
+  bool empty() const { return router.empty(); }
+  std::size_t bytes() const {
+    return (router.size() + predict.size() + correct.size() + correct_scale.size()) * sizeof(float) +
+           router_norm.bytes();
+  }
+};
+
+/// A residual connection of low rank (laurel.h).
+struct Laurel {
+  Linear left, right;  // [rank][hidden], [hidden][rank]; empty: none
+  Norm post;           // [hidden]
+  bool empty() const { return left.weight.rows == 0; }
+};
+
+/// x += scale * post(mixer(pre(x))); x *= mixed_scale; x += scale * ffn_post(ffn(ffn_pre(x))); token_input; x
+/// *= output_scale. A layer may lack each: NoMixer, an FFN of no width.
 struct Layer {
   Norm pre, post;  // [hidden]
   Mixer mixer;
@@ -178,7 +208,10 @@ struct Layer {
   TokenShift ffn_shift;    // of what the FFN reads, in the place of ffn_pre; empty: none
   std::variant<Ffn, Moe> ffn;
   TokenInput token_input;
+  AltUp altup;               // around all of these
+  Laurel laurel;             // beside the mixer
   float residual_scale = 1;  // of what mixer and FFN add
+  float mixed_scale = 1;     // of x after the mixer
   float output_scale = 1;
   bool parallel = false;  // the FFN reads the same rows as the mixer
 

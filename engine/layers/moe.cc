@@ -90,43 +90,78 @@ class Mixing {
 
   /// ws.y = the weighed sum of each row's pairs, experts ascending, the shared one last; in own columns.
   void combine() {
+    if (!moe_.post.empty()) return combine_normed();
     const auto [first, last] = own_columns(worker_, ws_, moe_.experts.front().down.weight);
     for (std::size_t r = 0; r < rows(); ++r) {
-      float* y = ws_.y.row(r) + first;
-      std::fill_n(y, last - first, 0.0F);
-      const auto add = [&, first = first, last = last](std::size_t pair, float weight) {
-        add_weighed(weight, buffers_.out.row(pair) + first, last - first, y);
-      };
-      for (std::size_t i = r * used(); i < (r + 1) * used(); ++i) {
-        const std::uint32_t pair = plan_.pair_of[i];
-        add(pair, moe_.routing.before ? 1 : plan_.weight_of[pair]);
-      }
-      if (moe_.has_shared()) add(routed_pairs() + r, shared_weight(r));
+      add_routed(r, first, last);
+      if (!moe_.has_shared()) continue;
+      add_weighed(shared_weight(r), shared_row(r) + first, last - first, ws_.y.row(r) + first);
     }
   }
 
  private:
   std::size_t rows() const { return ws_.rows.size(); }
   std::size_t hidden() const { return ws_.x.cols(); }
+  float* shared_row(std::size_t r) { return buffers_.out.row(routed_pairs() + r); }
+
+  /// ws.y = the weighed sum of the chosen experts of row r, in columns [first, last).
+  void add_routed(std::size_t r, std::size_t first, std::size_t last) {
+    float* y = ws_.y.row(r) + first;
+    std::fill_n(y, last - first, 0.0F);
+    for (std::size_t i = r * used(); i < (r + 1) * used(); ++i) {
+      const std::uint32_t pair = plan_.pair_of[i];
+      const float weight = moe_.routing.before ? 1 : plan_.weight_of[pair];
+      add_weighed(weight, buffers_.out.row(pair) + first, last - first, y);
+    }
+  }
+
+  /// The same of normed sums, in own rows; all are complete on return.
+  void combine_normed() {
+    if (few_) worker_.wait();
+    const auto [first, last] = worker_.share(rows());
+    for (std::size_t r = first; r < last; ++r) {
+      add_routed(r, 0, hidden());
+      apply(ws_, moe_.post, ws_.y.row(r), ws_.y.row(r));
+      if (!moe_.has_shared()) continue;
+      apply(ws_, moe_.shared_post, shared_row(r), shared_row(r));
+      add_weighed(shared_weight(r), shared_row(r), hidden(), ws_.y.row(r));
+    }
+    worker_.wait();
+  }
+
   std::size_t used() const { return moe_.routing.used; }
   /// Pairs of chosen experts, then one a row for the shared expert.
   std::size_t routed_pairs() const { return rows() * used(); }
   std::size_t pairs() const { return routed_pairs() + (moe_.has_shared() ? rows() : 0); }
 
-  /// x_ = norm(rows) in the forms that the router and the experts are multiplied in.
+  /// What the experts, the router and the shared expert read.
   void read_rows(const Norm& norm, FloatBuffer& from) {
     const Ffn& expert = moe_.experts.front();
-    const bool quantized = is_quantized(
+    x_ = normed_rows(
+        moe_.pre.empty() ? norm : moe_.pre, from,
+        few_ ? ws_.own_activations[static_cast<std::size_t>(worker_.index)] : ws_.shared_activations,
         {&moe_.router, &moe_.shared_gate, &expert.gate, &expert.up, &moe_.shared.gate, &moe_.shared.up});
-    ActivationBuffer& buffer =
-        few_ ? ws_.own_activations[static_cast<std::size_t>(worker_.index)] : ws_.shared_activations;
-    x_ = buffer.view(rows(), hidden());
+    router_x_ = shared_x_ = x_;
+    if (!moe_.router_norm.empty())
+      router_x_ = normed_rows(moe_.router_norm, from, few_ ? own_.router_input : buffers_.router_input,
+                              {&moe_.router});
+    if (!moe_.pre.empty())
+      shared_x_ = normed_rows(norm, from, few_ ? own_.shared_input : buffers_.shared_input,
+                              {&moe_.shared_gate, &moe_.shared.gate, &moe_.shared.up});
+    if (!few_) worker_.wait();
+  }
+
+  /// norm(rows) in the forms that `users` are multiplied in; with many rows, those of the worker.
+  Activations normed_rows(const Norm& norm, FloatBuffer& from, ActivationBuffer& buffer,
+                          std::initializer_list<const Linear*> users) {
+    const Activations x = buffer.view(rows(), hidden());
+    const bool quantized = is_quantized(users);
     const auto [first, last] = few_ ? std::pair{std::size_t{0}, rows()} : worker_.share(rows());
     for (std::size_t r = first; r < last; ++r) {
       apply(ws_, norm, from.row(r), buffer.values() + r * hidden());
-      if (quantized) kernels_.quantize(x_, r, r + 1);
+      if (quantized) kernels_.quantize(x, r, r + 1);
     }
-    if (!few_) worker_.wait();
+    return x;
   }
 
   static bool is_quantized(std::initializer_list<const Linear*> users) {
@@ -135,12 +170,14 @@ class Mixing {
 
   /// The logits of the router, and of the shared expert's gate.
   void score() {
-    for (const auto& [linear, out] :
-         {std::pair{&moe_.router, &buffers_.router}, std::pair{&moe_.shared_gate, &buffers_.shared_gate}}) {
-      const auto [from, to] = worker_.share(linear->weight.panels());
-      multiply(*linear, from, to, x_, out->row(0, linear->weight.rows));
-    }
+    score(moe_.router, router_x_, buffers_.router);
+    score(moe_.shared_gate, shared_x_, buffers_.shared_gate);
     worker_.wait();
+  }
+
+  void score(const Linear& linear, const Activations& x, FloatBuffer& out) {
+    const auto [from, to] = worker_.share(linear.weight.panels());
+    multiply(linear, from, to, x, out.row(0, linear.weight.rows));
   }
 
   /// out = linear x, panels [from, to).
@@ -161,8 +198,11 @@ class Mixing {
     const std::size_t experts = moe_.experts.size();
     const auto [first, last] = few_ ? std::pair{std::size_t{0}, rows()} : worker_.share(rows());
     for (std::size_t r = first; r < last; ++r) {
+      const std::span<Routed> chosen = std::span(plan_.chosen).subspan(r * used(), used());
       route(moe_.routing, {buffers_.router.row(r, experts), experts}, moe_.choice_bias,
-            static_cast<std::uint32_t>(r), std::span(plan_.chosen).subspan(r * used(), used()));
+            static_cast<std::uint32_t>(r), chosen);
+      if (moe_.expert_scale.empty()) continue;
+      for (Routed& one : chosen) one.weight *= moe_.expert_scale[one.expert];
     }
     if (few_) return plan_.sort(rows(), used(), experts);
     worker_.wait();
@@ -220,7 +260,7 @@ class Mixing {
 
   /// The rows of a job: where they are if they lie side by side.
   Activations input_of(const Job& job) {
-    if (!job.routed) return x_;
+    if (!job.routed) return shared_x_;
     if (!few_) return gathered(job);
     const std::uint32_t row = plan_.row_of[job.first];
     if (plan_.row_of[job.last - 1] - row + 1 == job.rows()) {
@@ -296,7 +336,7 @@ class Mixing {
   const bool few_;
   MoeBuffers::Own& own_;
   MoePlan& plan_;
-  Activations x_;
+  Activations x_, router_x_, shared_x_;
 };
 
 }  // namespace

@@ -15,6 +15,10 @@ void limit(float most, std::size_t n, float* x) {
   for (std::size_t i = 0; i < n; ++i) x[i] = x[i] > most ? most : x[i] < -most ? -most : x[i];  // keeps NaN
 }
 
+void scale_values(float by, std::size_t n, float* x) {
+  for (std::size_t i = 0; by != 1 && i < n; ++i) x[i] *= by;
+}
+
 /// Where a head of queries or keys is: x[width], of row r of the step.
 struct Head {
   std::size_t r = 0, index = 0;
@@ -92,7 +96,9 @@ void append_keys(const Worker& worker, Workspace& ws, const Attention& a) {
   for (std::size_t i = first; i < last; ++i) {
     const std::size_t r = i / a.kv.heads, head = i % a.kv.heads;
     float* key = ws.k.row(r, a.k_width()) + head * a.widths.key;
-    limit(a.clamp, a.widths.value, ws.v.row(r, a.v_width()) + head * a.widths.value);
+    float* own_value = ws.v.row(r, a.v_width()) + head * a.widths.value;
+    limit(a.clamp, a.widths.value, own_value);
+    scale_values(a.value_scale, a.widths.value, own_value);
     const float* value = value_of(ws, a, r, head, key, spare);
     norm_and_rope(ws, a, a.k_norm, {r, head, key});
     const StepRow& row = ws.rows[r];
@@ -105,7 +111,7 @@ void append_keys(const Worker& worker, Workspace& ws, const Attention& a) {
   }
 }
 
-void project(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a) {
+void project_heads(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a) {
   const Activations x = normed(worker, ws, pre, ws.x, {&a.q, &a.k, &a.v, &a.gate});
   multiply(worker, ws, x, {{a.q, ws.q}, {a.k, ws.k}, {a.v, ws.v}, {a.gate, ws.gate}});
   worker.wait();
@@ -144,7 +150,7 @@ void look_at_heads(const Worker& worker, Workspace& ws, const Attention& a) {
 
 void mix(const Worker& worker, Workspace& ws, const Norm& pre, const Attention& a, bool outputs_only) {
   if (worker.index == 0) ws.next_unit = 0;
-  (outputs_only ? project_last : project)(worker, ws, pre, a);
+  (outputs_only ? project_last : project_heads)(worker, ws, pre, a);
   worker.wait();
   if (ws.watch != nullptr) look_at_heads(worker, ws, a);
   attend(worker, ws, ws.plan_of(a, outputs_only), a, ws.mixed);

@@ -37,7 +37,7 @@ void read_layer_sizes(MetadataReader& keys, bool partial_layers, Config& config)
   auto kv_heads = heads;
   if (keys.has("attention.head_count_kv"))
     kv_heads = keys.counts("attention.head_count_kv", layers, least, kMaxHeads);
-  for (std::size_t i = 0; i < layers; ++i) config.layer_sizes.push_back({heads[i], kv_heads[i], ffn[i], 0});
+  for (std::size_t i = 0; i < layers; ++i) config.layer_sizes.push_back({heads[i], kv_heads[i], ffn[i]});
   config.ffn_size = *std::max_element(ffn.begin(), ffn.end());
   config.heads = *std::max_element(heads.begin(), heads.end());
   config.kv_heads = *std::max_element(kv_heads.begin(), kv_heads.end());
@@ -53,7 +53,7 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   // A model without attention has no heads to be of any size.
   const std::uint32_t head_dim = config.heads > 0 ? config.hidden_size / config.heads : kPanelRows;
   config.head_dim = keys.count("attention.key_length", 1, kMaxHeadDim, head_dim);
-  for (LayerSizes& layer : config.layer_sizes) layer.head_dim = config.head_dim;
+  for (LayerSizes& layer : config.layer_sizes) layer.head_dim = layer.value_dim = config.head_dim;
   config.rope_dims = keys.count("rope.dimension_count", 1, config.head_dim, config.head_dim);
   read_latent_sizes(keys, config);
   config.attention_softcap = keys.softcap("attn_logit_softcapping", 0);
@@ -63,6 +63,16 @@ void read_sizes(MetadataReader& keys, bool partial_layers, Config& config) {
   const auto [own, other] = config.norm == NormKind::kRms ? std::pair(kRms, kLayer) : std::pair(kLayer, kRms);
   config.norm_eps =
       static_cast<float>(keys.number(keys.has(own) || !keys.has(other) ? own : other, 1e-20, 1));
+}
+
+/// Widths of values where they need not be those of keys.
+void read_value_width(MetadataReader& keys, Config& config) {
+  const std::uint32_t width = keys.count("attention.value_length", 1, kMaxHeadDim, config.head_dim);
+  for (LayerSizes& layer : config.layer_sizes) layer.value_dim = width;
+  if (config.heads * width <= kMaxWidth) return;
+  keys.fail(ErrorCode::kUnsupported, "attention.value_length",
+            "is " + std::to_string(width) + " for each of " + std::to_string(config.heads) +
+                " heads, and the limit for all is " + std::to_string(kMaxWidth));
 }
 
 /// Checks the requirements of the panels, the cache and the kernels.
@@ -92,13 +102,13 @@ void check_sizes(MetadataReader& keys, const Config& c) {
 }
 
 /// Keys whose only supported value is the one that changes nothing.
-void refuse_unsupported_features(MetadataReader& keys, const Config& c) {
+void refuse_unsupported_features(MetadataReader& keys, const Family& family, const Config& c) {
   const auto must_be = [&](std::string_view name, std::uint32_t value, std::string_view why) {
     const std::uint32_t found = keys.count(name, 0, kMaxWidth, value);
     if (found == value) return;
     keys.fail(ErrorCode::kUnsupported, name, "is " + std::to_string(found) + ", and " + std::string(why));
   };
-  if (c.latent.rank == 0)
+  if (c.latent.rank == 0 && !family.own_value_width)
     must_be("attention.value_length", c.head_dim, "only values as long as keys can be used");
   if (!keys.flag("attention.causal", true)) {
     keys.fail(ErrorCode::kUnsupported, "attention.causal", "is false, and only causal models generate text");
@@ -133,9 +143,10 @@ Result<Config> read_family(const Gguf& file, const Family& family) {
 
   MetadataReader keys(file, family.name);
   read_sizes(keys, family.partial_layers, config);
+  if (family.own_value_width) read_value_width(keys, config);
   config.moe = read_moe(keys, config.ffn_size, family.routing);
   if (!keys.error()) check_sizes(keys, config);
-  if (!keys.error()) refuse_unsupported_features(keys, config);
+  if (!keys.error()) refuse_unsupported_features(keys, family, config);
   if (keys.error()) return *keys.error();
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
   family.read(keys, config);

@@ -20,6 +20,9 @@ struct Family {
   /// Layers may lack attention or an FFN: files give them 0 heads or an FFN of 0.
   bool partial_layers = false;
 
+  /// Values may have another width than keys (attention.value_length).
+  bool own_value_width = false;
+
   /// Fills what the family decides: Config::layer_kinds and Config::rope, and where they differ from Llama's
   /// the activation and the scales. The sizes are filled in already.
   void (*read)(MetadataReader& in, Config& config);

@@ -84,6 +84,13 @@ bool LayerReader::has(std::string_view name, std::size_t rows) const {
   return tensor != nullptr && tensor->shape.size() > 0 && tensor->shape[0] == rows;
 }
 
+std::size_t LayerReader::rows(std::string_view name) {
+  if (error_) return 0;
+  const auto sizes = tensors_.sizes(prefix_ + std::string(name) + ".weight");
+  if (!sizes) error_ = sizes.error();
+  return sizes ? sizes->rows : 0;
+}
+
 Vector LayerReader::values(std::string_view name, std::initializer_list<std::uint64_t> shape) {
   Vector all;
   if (error_) return all;

@@ -50,6 +50,9 @@ class LayerReader {
   bool has(std::string_view name) const;
   bool has(std::string_view name, std::size_t rows) const;
 
+  /// The rows of the matrix "{name}.weight", if no key gives them.
+  std::size_t rows(std::string_view name);
+
   /// All elements of "blk.{index}.{name}", whose name has no suffix of its own here, in float.
   /// Lengths of 1 in the shape may differ.
   Vector values(std::string_view name, std::initializer_list<std::uint64_t> shape);

@@ -19,6 +19,37 @@ void read_qkv(LayerReader& in, const Config& c, Attention& a, RopePairs pairs) {
               {"attn_v", &a.v, v, c.hidden_size}});
 }
 
+struct FfnNames {
+  std::string_view gate, up, down;
+};
+
+/// The gate may be the first rows of `up`.
+Ffn gated_ffn(LayerReader& in, const Config& c, const FfnNames& names, std::size_t rows) {
+  Ffn ffn;
+  ffn.activation = c.activation;
+  const std::size_t both = 2 * rows;
+  if (!in.has(names.gate) && in.has(names.up, both)) {
+    in.linears({{names.up, &ffn.gate, rows, c.hidden_size, RopePairs::kNone, 0, both}});
+    in.linears({{names.up, &ffn.up, rows, c.hidden_size, RopePairs::kNone, rows, both}});
+  } else {
+    in.linears({{names.gate, &ffn.gate, rows, c.hidden_size}});
+    in.linears({{names.up, &ffn.up, rows, c.hidden_size}});
+  }
+  in.linears({{names.down, &ffn.down, c.hidden_size, rows}});
+  return ffn;
+}
+
+/// The shared expert; of no width: there is none.
+Ffn shared_expert(LayerReader& in, const Config& c, std::size_t rows) {
+  Ffn shared;
+  if (rows == 0) return shared;
+  if (c.moe.gated) return gated_ffn(in, c, {"ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp"}, rows);
+  shared.activation = c.activation;
+  in.linears({{"ffn_up_shexp", &shared.up, rows, c.hidden_size}});
+  in.linears({{"ffn_down_shexp", &shared.down, c.hidden_size, rows}});
+  return shared;
+}
+
 }  // namespace
 
 Attention attention_of(const Config& c, std::size_t index) {
@@ -26,10 +57,11 @@ Attention attention_of(const Config& c, std::size_t index) {
   Attention a;
   const LayerSizes& sizes = c.layer_sizes[index];
   a.heads = sizes.heads;
-  a.widths = {sizes.head_dim, sizes.head_dim};
+  a.widths = {sizes.head_dim, sizes.value_dim};
   a.kv = {sizes.kv_heads, a.widths.padded(), kind.window, kind.sinks};
   a.scale = c.attention_scale;
   a.clamp = c.clamp;
+  a.value_scale = c.value_scale;
   a.softcap = c.attention_softcap;
   a.query_scale = c.query_scale;
   a.rope = kind.rope;
@@ -55,18 +87,7 @@ void read_projection_norms(LayerReader& in, Attention& a) {
 }
 
 Ffn llama_ffn(LayerReader& in, const Config& c) {
-  Ffn ffn;
-  ffn.activation = c.activation;
-  const std::size_t rows = c.ffn_size, both = 2 * rows;
-  if (!in.has("ffn_gate") && in.has("ffn_up", both)) {
-    in.linears({{"ffn_up", &ffn.gate, rows, c.hidden_size, RopePairs::kNone, 0, both}});
-    in.linears({{"ffn_up", &ffn.up, rows, c.hidden_size, RopePairs::kNone, rows, both}});
-  } else {
-    in.linears({{"ffn_gate", &ffn.gate, rows, c.hidden_size}});
-    in.linears({{"ffn_up", &ffn.up, rows, c.hidden_size}});
-  }
-  in.linears({{"ffn_down", &ffn.down, c.hidden_size, c.ffn_size}});
-  return ffn;
+  return gated_ffn(in, c, {"ffn_gate", "ffn_up", "ffn_down"}, c.ffn_size);
 }
 
 Moe llama_moe(LayerReader& in, const Config& c) {
@@ -87,13 +108,7 @@ Moe llama_moe(LayerReader& in, const Config& c) {
     in.experts({"ffn_up_exps", &Ffn::up, width, c.hidden_size}, moe.experts);
   }
   in.experts({"ffn_down_exps", &Ffn::down, c.hidden_size, width}, moe.experts);
-  if (sizes.shared_ffn_size > 0) {
-    Ffn& shared = moe.shared;
-    shared.activation = c.activation;
-    if (sizes.gated) in.linears({{"ffn_gate_shexp", &shared.gate, sizes.shared_ffn_size, c.hidden_size}});
-    in.linears({{"ffn_up_shexp", &shared.up, sizes.shared_ffn_size, c.hidden_size}});
-    in.linears({{"ffn_down_shexp", &shared.down, c.hidden_size, sizes.shared_ffn_size}});
-  }
+  moe.shared = shared_expert(in, c, sizes.shared_ffn_size);
   return moe;
 }
 

@@ -80,6 +80,24 @@ double MetadataReader::number(std::string_view name, double min, double max, std
   return min;
 }
 
+std::vector<double> MetadataReader::numbers(std::string_view name, std::size_t size, double min, double max) {
+  const GgufValue* value = file_.find(key(name));
+  if (value == nullptr) return {};
+  const auto* array = std::get_if<GgufArray>(value);
+  std::vector<double> out;
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto found = array != nullptr ? array->float_at(i) : std::nullopt;
+    if (!found || !(*found >= min && *found <= max)) {
+      fail(ErrorCode::kBadFile, name,
+           "must have " + std::to_string(size) + " elements, numbers between " + rounded_text(min) + " and " +
+               rounded_text(max));
+      return {};
+    }
+    out.push_back(*found);
+  }
+  return out;
+}
+
 float MetadataReader::softcap(std::string_view name, double missing) {
   const double cap = number(name, 0, kMaxSoftcap, missing);
   if (cap == 0 || cap >= kMinSoftcap) return static_cast<float>(cap);
@@ -101,12 +119,13 @@ std::vector<bool> MetadataReader::flags(std::string_view name, std::size_t size)
   const auto& array = std::get<GgufArray>(*value);
   std::vector<bool> out(size, false);
   for (std::size_t i = 0; i < size; ++i) {
-    const std::optional<bool> flag = array.bool_at(i);
-    if (!flag) {
+    std::optional<std::uint64_t> flag = array.uint_at(i);
+    if (const auto truth = array.bool_at(i)) flag = *truth;
+    if (!flag || *flag > 1) {
       fail(ErrorCode::kBadFile, name, "must have " + std::to_string(size) + " elements, true or false");
       return out;
     }
-    out[i] = *flag;
+    out[i] = *flag != 0;
   }
   return out;
 }

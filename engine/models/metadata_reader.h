@@ -31,6 +31,8 @@ class MetadataReader {
   std::vector<std::uint32_t> counts(std::string_view name, std::size_t size, std::uint32_t min,
                                     std::uint32_t max, std::optional<std::uint32_t> missing = std::nullopt);
   double number(std::string_view name, double min, double max, std::optional<double> missing = std::nullopt);
+  /// A number from min to max for each of `size` layers; empty if the file has no such key.
+  std::vector<double> numbers(std::string_view name, std::size_t size, double min, double max);
   /// A soft cap, or 0: none.
   float softcap(std::string_view name, double missing);
   bool flag(std::string_view name, bool missing);

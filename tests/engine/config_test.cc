@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -193,6 +194,67 @@ TEST_CASE("gemma4: sizes of local heads, and layers that share keys and values")
   CHECK(with(5, 0, 0, {true, true}).error().code == ErrorCode::kUnsupported);
   CHECK(with(1024, 0, 0, {true, true}).error().code == ErrorCode::kBadFile);
   CHECK(with(4, 0, 1u << 20, {true, true}).error().code == ErrorCode::kBadFile);
+}
+
+TEST_CASE("gemma3n: versions of the residual stream, and sparse FFNs") {
+  const float none = -std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const auto with = [](std::uint32_t versions, std::uint32_t active, const std::vector<float>& sparsity) {
+    return config_of_family("gemma3n", [&](GgufWriter& w) {
+      w.add("gemma3n.altup.num_inputs", versions)
+          .add("gemma3n.altup.active_idx", active)
+          .add("gemma3n.embedding_length_per_layer_input", 4u)
+          .add("gemma3n.activation_sparsity_scale", sparsity);
+    });
+  };
+  const auto config = with(4, 1, {1.5F, none});
+  REQUIRE(config.ok());
+  CHECK(config->versions == 4);
+  CHECK(config->active_version == 1);
+  CHECK(config->ffn_cutoffs == std::vector<float>{1.5F, none});
+  CHECK(config->attention_scale == 1);
+  CHECK(config->logit_softcap == 30);
+  CHECK(with(4, 4, {0, 0}).error().code == ErrorCode::kBadFile);
+  CHECK(with(9, 0, {0, 0}).error().message ==
+        "'tiny.gguf': gemma3n.altup.num_inputs is 9, and must be between 2 and 8");
+  CHECK(with(4, 0, {0, nan}).error().message ==
+        "'tiny.gguf': gemma3n.activation_sparsity_scale must have 2 elements, numbers between -inf and 1000");
+  CHECK(with(4, 0, {0}).error().code == ErrorCode::kBadFile);
+}
+
+TEST_CASE("mimo2: values narrower than keys, local layers flagged by numbers") {
+  using Flags = std::vector<std::uint32_t>;
+  const auto with = [](std::uint32_t width, const Flags& local) {
+    return config_of_family("mimo2", [&](GgufWriter& w) {
+      w.add("mimo2.attention.value_length", width)
+          .add("mimo2.attention.value_scale", 0.5F)
+          .add("mimo2.attention.sliding_window", 16u)
+          .add("mimo2.attention.sliding_window_pattern", local)
+          .add("mimo2.rope.freq_base_swa", 100.0F);
+    });
+  };
+  const auto config = with(4, {0, 1});
+  REQUIRE(config.ok());
+  CHECK(config->head_dim == 8);
+  CHECK(config->layer_sizes[1].value_dim == 4);
+  CHECK(config->value_scale == 0.5F);
+  CHECK(config->layer_kinds[0].window == 0);
+  CHECK(config->layer_kinds[1].window == 16);
+  CHECK(config->layer_kinds[1].rope == 1);
+  CHECK(with(4, {0, 2}).error().message ==
+        "'tiny.gguf': mimo2.attention.sliding_window_pattern must have 2 elements, true or false");
+  CHECK(with(577, {0, 1}).error().code == ErrorCode::kBadFile);
+}
+
+TEST_CASE("granite_swa: layers without RoPE") {
+  const auto with = [](const std::vector<bool>& rotated) {
+    return config_of_family("granite_swa",
+                            [&](GgufWriter& w) { w.add("granite_swa.attention.rope_pattern", rotated); });
+  };
+  const auto config = with({false, true});
+  REQUIRE(config.ok());
+  CHECK(config->layer_kinds[0].rope == kNoRope);
+  CHECK(config->layer_kinds[1].rope == 0);
+  CHECK(with({true}).error().code == ErrorCode::kBadFile);
 }
 
 TEST_CASE("Head counts and FFN sizes may be given layer by layer") {

@@ -359,14 +359,19 @@ add("hy_v3", "HYV3Config", **LLAMA, **EXPERTS, head_dim=12)
 add("solar_open", "SolarOpenConfig", tokenizer="solar", **without(LLAMA, "intermediate_size", "rope_parameters"),
     **without(ROUTED, "first_k_dense_replace"), head_dim=12, rope_parameters=rope(partial_rotary_factor=1.0))
 add("youtu", "YoutuConfig", **sized(**MLA), q_lora_rank=12, rope_parameters=rope())
+MIMO_ROPES = {FULL: rope(1e6, partial_rotary_factor=0.334), SLIDING: rope(1e4, partial_rotary_factor=0.334)}
 MIMO_PUBLISHED = {**SIGMOID, "swa_head_dim": 12, "swa_num_attention_heads": 4, "swa_v_head_dim": 8,
-                  "swa_num_key_value_heads": 2, "topk_method": "noaux_tc", "hybrid_layer_pattern": [0, 1, 1],
-                  "rope_parameters": two_ropes() | {"partial_rotary_factor": 1.0}}
-add("mimo_v2_flash", "MiMoV2FlashConfig", **{**LLAMA_3, "rope_parameters": two_ropes()}, published=MIMO_PUBLISHED,
+                  "swa_num_key_value_heads": 4, "topk_method": "noaux_tc", "hybrid_layer_pattern": [0, 1, 1],
+                  "rope_parameters": MIMO_ROPES | {"partial_rotary_factor": 0.334}}
+add("mimo_v2_flash", "MiMoV2FlashConfig", **{**LLAMA_3, "rope_parameters": MIMO_ROPES}, published=MIMO_PUBLISHED,
     **without(ROUTED, "first_k_dense_replace", "n_shared_experts"), head_dim=12, v_head_dim=8, sliding_window=WINDOW,
     layer_types=[FULL, SLIDING, SLIDING])
-add("granite_swa", "GraniteSWAConfig", **{**LLAMA_3, "tie_word_embeddings": False}, **MULTIPLIERS,
-    sliding_window=WINDOW, layer_types=[FULL, SLIDING, SLIDING])
+GRANITE_SWA = {**MULTIPLIERS, "num_hidden_layers": 3, "sliding_window": WINDOW,
+               "layer_types": [FULL, SLIDING, SLIDING], "layer_rope_theta": [1e4, 0.0, 1e4]}
+NO_ROPE = {"no_rope_layers": [1, 0, 1]}
+add("granite_swa", "GraniteSWAConfig", **{**LLAMA, **GRANITE_SWA}, published=NO_ROPE)
+add("granitemoe_swa", "GraniteMoeSWAConfig", **{**GRANITEMOE, **GRANITE_SWA}, shared_intermediate_size=16,
+    published=NO_ROPE)
 KIMI_PUBLISHED = {"linear_attn_config": {"full_attn_layers": [3], "kda_layers": [1, 2], "short_conv_kernel_size": 4,
                                          "head_dim": 8, "num_heads": 4},
                   "first_k_dense_replace": 0, "num_shared_experts": 1, "moe_router_activation_func": "sigmoid"}
