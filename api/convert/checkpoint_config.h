@@ -45,6 +45,11 @@ class Keys {
 
 struct CheckpointFamily;
 
+/// The heads of a layer: of queries, and of keys and values.
+struct HeadSizes {
+  std::size_t queries = 0, keys = 0, key_dim = 0, value_dim = 0;
+};
+
 struct CheckpointConfig {
   const CheckpointFamily* family = nullptr;
   std::string_view architecture;   // general.architecture; the family's, if its keys do not say another
@@ -55,12 +60,15 @@ struct CheckpointConfig {
   std::uint32_t experts = 0, expert_ffn = 0, shared_ffn = 0;  // of a mixture of experts
   double norm_eps = 0;
   double rope_base = 0, local_rope_base = 0;  // the same where local layers have none of their own
-  std::uint32_t conv_width = 0;               // of short convolutions
-  struct StateSpace {                         // of Mamba and Mamba-2
-    std::uint32_t width = 0;                  // channels
-    std::uint32_t places = 0;                 // numbers in the state of each
-    std::uint32_t rank = 0;                   // Mamba: of the steps
-    std::uint32_t heads = 0, groups = 0;      // Mamba-2
+  std::uint32_t token_input_width = 0, token_input_vocab = 0;  // of embeddings per layer
+  std::uint32_t versions = 0;                                  // of the residual stream
+  std::uint32_t low_rank = 0;                                  // of learned residual connections
+  std::uint32_t conv_width = 0;                                // of short convolutions
+  struct StateSpace {                                          // of Mamba and Mamba-2
+    std::uint32_t width = 0;                                   // channels
+    std::uint32_t places = 0;                                  // numbers in the state of each
+    std::uint32_t rank = 0;                                    // Mamba: of the steps
+    std::uint32_t heads = 0, groups = 0;                       // Mamba-2
     std::size_t filtered() const { return width + std::size_t{2} * groups * places; }  // by its convolution
   } state_space;
   struct DeltaNet {
@@ -74,6 +82,7 @@ struct CheckpointConfig {
   std::uint32_t index_heads = 0, index_dim = 0;    // of an indexer, which chooses keys
   std::vector<std::uint32_t> heads_of_layers;      // [layers] where they differ
   std::vector<std::uint32_t> kv_heads_of_layers;   // [layers] where they differ; 0: no attention
+  std::vector<HeadSizes> head_sizes;               // [layers] where their widths differ too
   std::vector<std::uint32_t> ffn_of_layers;        // likewise; 0: no FFN
   std::uint32_t original_context = 0;              // before it was made longer
   std::uint32_t rotary_dim = 0;                    // of a head

@@ -51,9 +51,10 @@ struct CheckpointFamily {
   /// Numbers that config.json leaves out where they are those of transformers.
   std::span<const std::pair<const char*, std::uint32_t>> usual = {};
 
-  std::string_view ignored = {};  // what the names of tensors begin with that no model file has
-  double rotary_part = 1;         // of a head, without partial_rotary_factor in config.json
-  bool yarn_scales = false;       // `keys` reads YaRN's mscale and mscale_all_dim
+  std::string_view ignored = {};   // what the names of tensors begin with that no model file has
+  double rotary_part = 1;          // of a head, without partial_rotary_factor in config.json
+  bool yarn_scales = false;        // `keys` reads YaRN's mscale and mscale_all_dim
+  bool proportional_rope = false;  // `keys` reads what RoPE of this type rotates
 
   /// Rows of Q and K are stored in adjacent rotary pairs (RopePairs::kAdjacent in engine/models/).
   bool adjacent_pairs = false;

@@ -68,9 +68,10 @@ void read_experts(JsonFields& fields, CheckpointConfig& c) {
   c.shared_ffn = fields.count("shared_expert_intermediate_size", 0, kMaxFfn, 0);
   if (c.experts == 0) return;
   c.keys.add("expert_count", c.experts);
-  c.keys.add(
-      "expert_used_count",
-      fields.count(fields.first_of({"num_experts_per_tok", "num_experts_per_token", "moe_k"}), 1, c.experts));
+  c.keys.add("expert_used_count",
+             fields.count(
+                 fields.first_of({"num_experts_per_tok", "num_experts_per_token", "moe_k", "top_k_experts"}),
+                 1, c.experts));
   if (fields.has("moe_intermediate_size")) c.keys.add("expert_feed_forward_length", c.expert_ffn);
   if (c.shared_ffn > 0) c.keys.add("expert_shared_feed_forward_length", c.shared_ffn);
   const char* normed = fields.first_of({"norm_topk_prob", "moe_renormalize"});
@@ -151,7 +152,15 @@ void read_sizes(JsonFields& fields, CheckpointConfig& c) {
   std::optional<std::uint32_t> usual;
   if (c.family->usual_ffn > 0) usual = c.family->usual_ffn * c.hidden;
   if (ffn.has("ffn_hidden_size")) usual = ffn.count("ffn_hidden_size", 1, kMaxFfn);
-  c.ffn = count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn, usual);
+  if (fields.length("intermediate_size") > 0) {
+    const auto widths = fields.integers("intermediate_size", c.layers, c.layers, 1, kMaxFfn);
+    c.ffn_of_layers.assign(widths.begin(), widths.end());
+    usual = widths.empty() ? 1 : *std::max_element(c.ffn_of_layers.begin(), c.ffn_of_layers.end());
+    c.ffn = *usual;
+  } else {
+    c.ffn =
+        count({"intermediate_size", "n_inner", "ffn_hidden_size", "moe_intermediate_size"}, kMaxFfn, usual);
+  }
   read_attention_sizes(fields, c);
 }
 

@@ -43,6 +43,11 @@ LayerCopy::LayerCopy(const CheckpointConfig& config, const CheckpointFamily& fam
       to_(sentence("blk.", index, ".")),
       tensors_(tensors) {}
 
+HeadSizes LayerCopy::head_sizes() const {
+  if (!config_.head_sizes.empty()) return config_.head_sizes[index_];
+  return {heads(), config_.kv_heads, config_.head_dim, config_.value_dim};
+}
+
 void LayerCopy::bias(std::string_view from, std::string_view to, std::size_t size, bool is_rotary) {
   const std::string name = sentence(from_, from, ".bias");
   if (!tensors_.has(name)) return;
@@ -236,12 +241,25 @@ void LayerCopy::norm(std::string_view from, std::string_view to, std::size_t siz
 
 void LayerCopy::experts(std::string_view before, std::string_view after, std::string_view to,
                         std::size_t rows, std::size_t cols) {
+  stack(before, sentence(".", after), to, config_.experts, rows, cols);
+}
+
+void LayerCopy::stack(std::string_view before, std::string_view after, std::string_view to, std::size_t count,
+                      std::size_t rows, std::size_t cols) {
   std::vector<float> all;
-  for (std::size_t e = 0; e < config_.experts && !tensors_.error(); ++e) {
-    const auto values = tensors_.read(sentence(from_, before, e, ".", after, ".weight"), {rows, cols});
+  for (std::size_t i = 0; i < count && !tensors_.error(); ++i) {
+    const auto values = tensors_.read(sentence(from_, before, i, after, ".weight"), {rows, cols});
     all.insert(all.end(), values.begin(), values.end());
   }
-  tensors_.write_stack(sentence(to_, to, ".weight"), config_.experts, rows, cols, all);
+  tensors_.write_stack(sentence(to_, to, ".weight"), count, rows, cols, all);
+}
+
+void LayerCopy::padded(std::string_view from, std::string_view to, std::size_t rows_there, std::size_t rows,
+                       std::size_t cols) {
+  auto values = tensors_.read(sentence(from_, from, ".weight"), {rows_there, cols});
+  if (tensors_.error()) return;
+  values.resize(rows * cols);
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, values);
 }
 
 void LayerCopy::halves(std::string_view from, std::string_view first, std::string_view last,
@@ -265,21 +283,22 @@ void LayerCopy::halves(std::string_view from, std::string_view first, std::strin
 
 void LayerCopy::stacked(std::string_view from, std::string_view to, std::size_t count, std::size_t rows,
                         std::size_t cols) {
+  const std::string name = sentence(from_, from, has(from) ? ".weight" : "");
   tensors_.write_stack(sentence(to_, to, ".weight"), count, rows, cols,
-                       tensors_.read(sentence(from_, from, ".weight"), {count, rows, cols}));
+                       tensors_.read(name, {count, rows, cols}));
 }
 
 void LayerCopy::attention(std::string_view before) {
-  const CheckpointConfig& c = config_;
-  rotary(sentence(before, "q_proj"), "attn_q", query_width());
-  rotary(sentence(before, "k_proj"), "attn_k", c.key_width());
-  linear(sentence(before, "v_proj"), "attn_v", c.key_width(), c.hidden);
-  linear(sentence(before, "o_proj"), "attn_output", c.hidden, query_width());
+  const HeadSizes of = head_sizes();
+  rotary(sentence(before, "q_proj"), "attn_q", of.queries * of.key_dim);
+  rotary(sentence(before, "k_proj"), "attn_k", of.keys * of.key_dim);
+  linear(sentence(before, "v_proj"), "attn_v", of.keys * of.value_dim, config_.hidden);
+  linear(sentence(before, "o_proj"), "attn_output", config_.hidden, of.queries * of.value_dim);
 }
 
 void LayerCopy::head_norms() {
-  norm("self_attn.q_norm", "attn_q_norm", config_.head_dim);
-  norm("self_attn.k_norm", "attn_k_norm", config_.head_dim);
+  norm("self_attn.q_norm", "attn_q_norm", head_sizes().key_dim);
+  norm("self_attn.k_norm", "attn_k_norm", head_sizes().key_dim);
 }
 
 void LayerCopy::projection_norms() {
@@ -293,13 +312,13 @@ void LayerCopy::pre_norms() {
 }
 
 void LayerCopy::ffn(std::string_view before) {
-  linear(sentence(before, "gate_proj"), "ffn_gate", config_.ffn, config_.hidden);
+  linear(sentence(before, "gate_proj"), "ffn_gate", ffn_width(), config_.hidden);
   ungated_ffn(before);
 }
 
 void LayerCopy::ungated_ffn(std::string_view before) {
-  linear(sentence(before, "up_proj"), "ffn_up", config_.ffn, config_.hidden);
-  linear(sentence(before, "down_proj"), "ffn_down", config_.hidden, config_.ffn);
+  linear(sentence(before, "up_proj"), "ffn_up", ffn_width(), config_.hidden);
+  linear(sentence(before, "down_proj"), "ffn_down", config_.hidden, ffn_width());
 }
 
 void LayerCopy::mixture(std::string_view router_name) {

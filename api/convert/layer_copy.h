@@ -34,6 +34,10 @@ class LayerCopy {
   std::size_t heads() const {  // of queries
     return config_.heads_of_layers.empty() ? config_.heads : config_.heads_of_layers[index_];
   }
+  HeadSizes head_sizes() const;
+  std::size_t ffn_width() const {
+    return config_.ffn_of_layers.empty() ? config_.ffn : config_.ffn_of_layers[index_];
+  }
   std::size_t query_width() const { return heads() * config_.head_dim; }
   bool has_attention() const {  // as config.json says
     return config_.kv_heads_of_layers.empty() || config_.kv_heads_of_layers[index_] > 0;
@@ -104,11 +108,17 @@ class LayerCopy {
   /// Matrices of all experts, "{before}{expert}.{after}", stacked in one tensor [experts][rows][cols].
   void experts(std::string_view before, std::string_view after, std::string_view to, std::size_t rows,
                std::size_t cols);
+  /// Matrices "{before}{i}{after}" stacked in one tensor [count][rows][cols].
+  void stack(std::string_view before, std::string_view after, std::string_view to, std::size_t count,
+             std::size_t rows, std::size_t cols);
+  /// A matrix of `rows_there` rows, followed by rows of zeros.
+  void padded(std::string_view from, std::string_view to, std::size_t rows_there, std::size_t rows,
+              std::size_t cols);
   /// Two tensors from one [count][2 * rows][cols] (count 0: a matrix): the first rows of each slice, and the
   /// last.
   void halves(std::string_view from, std::string_view first, std::string_view last, std::size_t count,
               std::size_t rows, std::size_t cols);
-  /// A tensor [count][rows][cols] as it is.
+  /// A tensor [count][rows][cols] as it is, with or without ".weight" in the checkpoint.
   void stacked(std::string_view from, std::string_view to, std::size_t count, std::size_t rows,
                std::size_t cols);
 

@@ -98,6 +98,8 @@ void read_scaling(JsonFields& rope, CheckpointConfig& c) {
     c.rope_factors = llama3_factors(rope, c);
   } else if (type == "yarn") {
     read_yarn(rope, c);
+  } else if (type == "proportional" && c.family->proportional_rope) {
+    return;
   } else if (type == "longrope" || type == "su") {
     read_longrope(rope, c);
   } else if (type == "dynamic" && rope.has("alpha")) {

@@ -14,14 +14,18 @@ void read_query_scalar(JsonFields& fields, CheckpointConfig& config) {
     config.keys.add("attention.scale", static_cast<float>(1 / std::sqrt(scalar)));
 }
 
-void copy_gemma2(LayerCopy& in) {
+void copy_gemma_norms(LayerCopy& in) {
   const std::size_t hidden = in.config().hidden;
   in.norm("input_layernorm", "attn_norm", hidden);
-  in.attention();
   in.norm("post_attention_layernorm", "post_attention_norm", hidden);
   in.norm("pre_feedforward_layernorm", "ffn_norm", hidden);
-  in.ffn();
   in.norm("post_feedforward_layernorm", "post_ffw_norm", hidden);
+}
+
+void copy_gemma2(LayerCopy& in) {
+  copy_gemma_norms(in);
+  in.attention();
+  in.ffn();
 }
 
 }  // namespace partita::internal

@@ -9,7 +9,10 @@ namespace partita::internal {
 /// The multipliers of embedding, attention scores, residuals and logits.
 void read_multipliers(JsonFields& fields, CheckpointConfig& config);
 
-/// The same, and the widths of experts and of the FFN beside them.
+/// The same, and which layers are local and which have RoPE.
+void read_granite_swa(JsonFields& fields, CheckpointConfig& config);
+
+/// The multipliers, and the widths of experts and of the FFN beside them.
 void read_granite_moe(JsonFields& fields, CheckpointConfig& config);
 
 /// A mixture of experts, whose gate and up matrices are stored as one.

@@ -7,9 +7,7 @@
 #include "engine/limits.h"
 
 namespace partita::internal {
-namespace {
 
-/// Whether each layer is local.
 std::vector<bool> local_layers(JsonFields& fields, const CheckpointConfig& c, std::uint32_t period) {
   std::vector<bool> local(c.layers);
   const std::vector<std::string> types = fields.texts("layer_types", c.layers);
@@ -24,8 +22,6 @@ std::vector<bool> local_layers(JsonFields& fields, const CheckpointConfig& c, st
   }
   return local;
 }
-
-}  // namespace
 
 void read_windows(JsonFields& fields, CheckpointConfig& c, std::uint32_t period) {
   const std::uint32_t window = fields.count("sliding_window", 0, kMaxContext, 0);
