@@ -75,29 +75,34 @@ void read_value_width(MetadataReader& keys, Config& config) {
                 " heads, and the limit for all is " + std::to_string(kMaxWidth));
 }
 
+/// Each head of keys serves as many heads of queries, and all of them fit.
+void check_heads(MetadataReader& keys, const Config& c) {
+  for (const LayerSizes& layer : c.layer_sizes) {
+    if (layer.kv_heads != 0 && (layer.heads == 0 || layer.heads % layer.kv_heads != 0)) {
+      return keys.fail(ErrorCode::kBadFile, "attention.head_count",
+                       "is " + std::to_string(layer.heads) + ", and must be a multiple of the " +
+                           std::to_string(layer.kv_heads) + " of attention.head_count_kv");
+    }
+    if (layer.heads * layer.head_dim > kMaxWidth) {
+      return keys.fail(ErrorCode::kUnsupported, "attention.key_length",
+                       "is " + std::to_string(layer.head_dim) + " for each of " +
+                           std::to_string(layer.heads) + " heads, and the limit for all is " +
+                           std::to_string(kMaxWidth));
+    }
+  }
+}
+
 /// Checks the requirements of the panels, the cache and the kernels.
 void check_sizes(MetadataReader& keys, const Config& c) {
-  const auto bad = [&](std::string_view name, const std::string& rest) {
-    keys.fail(ErrorCode::kBadFile, name, rest);
-  };
   const auto unsupported = [&](std::string_view name, const std::string& rest) {
     keys.fail(ErrorCode::kUnsupported, name, rest);
   };
-  for (const LayerSizes& layer : c.layer_sizes) {
-    if (layer.kv_heads == 0 || (layer.heads > 0 && layer.heads % layer.kv_heads == 0)) continue;
-    bad("attention.head_count", "is " + std::to_string(layer.heads) + ", and must be a multiple of the " +
-                                    std::to_string(layer.kv_heads) + " of attention.head_count_kv");
-  }
+  check_heads(keys, c);
   if (c.head_dim % 2 != 0) {
     unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + ", and RoPE rotates pairs");
   }
   if (c.rope_dims % 2 != 0) {
     unsupported("rope.dimension_count", "is " + std::to_string(c.rope_dims) + ", and RoPE rotates pairs");
-  }
-  if (c.heads * c.head_dim > kMaxWidth) {
-    unsupported("attention.key_length", "is " + std::to_string(c.head_dim) + " for each of " +
-                                            std::to_string(c.heads) + " heads, and the limit for all is " +
-                                            std::to_string(kMaxWidth));
   }
 }
 
@@ -150,6 +155,7 @@ Result<Config> read_family(const Gguf& file, const Family& family) {
   if (keys.error()) return *keys.error();
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
   family.read(keys, config);
+  if (!keys.error()) check_heads(keys, config);  // which the family may have changed
   if (file.has_tensor("rope_factors_long.weight") || keys.has("rope.scaling.dynamic_factor")) {
     config.short_context =
         keys.count("rope.scaling.original_context_length", 1, kMaxContext, config.context_length);

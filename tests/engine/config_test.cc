@@ -117,14 +117,15 @@ TEST_CASE("gemma3: five local layers to one global, two bases, only the global o
 namespace {
 
 /// The configuration of a file of a family with two layers of four heads, and further keys.
-Result<Config> config_of_family(const std::string& family, const std::function<void(GgufWriter&)>& more) {
+Result<Config> config_of_family(const std::string& family, const std::function<void(GgufWriter&)>& more,
+                                const std::vector<std::uint32_t>& heads = {4, 4}) {
   GgufWriter writer;
   writer.add("general.architecture", family)
       .add(family + ".block_count", 2u)
       .add(family + ".context_length", 64u)
       .add(family + ".embedding_length", 32u)
       .add(family + ".feed_forward_length", 48u)
-      .add(family + ".attention.head_count", 4u)
+      .add(family + ".attention.head_count", heads)
       .add(family + ".attention.layer_norm_rms_epsilon", 1e-5F)
       .add_tensor("token_embd.weight", Dtype::kF32, {2, 32}, std::span<const float>(std::vector<float>(64)));
   more(writer);
@@ -194,6 +195,19 @@ TEST_CASE("gemma4: sizes of local heads, and layers that share keys and values")
   CHECK(with(5, 0, 0, {true, true}).error().code == ErrorCode::kUnsupported);
   CHECK(with(1024, 0, 0, {true, true}).error().code == ErrorCode::kBadFile);
   CHECK(with(4, 0, 1u << 20, {true, true}).error().code == ErrorCode::kBadFile);
+  // Keys and values of two heads, shared by a layer with one head of queries.
+  require_error(
+      config_of_family("gemma4",
+                       [](GgufWriter& w) {
+                         w.add("gemma4.attention.sliding_window", 16u)
+                             .add("gemma4.attention.sliding_window_pattern", std::vector<bool>{true, true})
+                             .add("gemma4.attention.head_count_kv", std::vector<std::uint32_t>{2, 1})
+                             .add("gemma4.attention.shared_kv_layers", 1u);
+                       },
+                       {4, 1}),
+      ErrorCode::kBadFile,
+      "'tiny.gguf': gemma4.attention.head_count is 1, and must be a multiple of the 2 of "
+      "attention.head_count_kv");
 }
 
 TEST_CASE("gemma3n: versions of the residual stream, and sparse FFNs") {
