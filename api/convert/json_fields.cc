@@ -94,6 +94,11 @@ bool JsonFields::flag(const char* key, bool missing) {
   return missing;
 }
 
+void JsonFields::only(const char* key, bool value) {
+  if (flag(key, value) != value)
+    fail(ErrorCode::kUnsupported, key, sentence("only ", value ? "true" : "false", " can be converted"));
+}
+
 std::string JsonFields::text(const char* key, std::string_view missing) {
   const Json* value = find(key);
   if (value == nullptr) return std::string(missing);

@@ -37,6 +37,9 @@ class JsonFields {
                       std::optional<std::uint32_t> missing = std::nullopt);
   double number(const char* key, double min, double max, double missing);
   bool flag(const char* key, bool missing);
+  /// A flag that model files have no key for: another value than this one, which is also that without the
+  /// key, is an error.
+  void only(const char* key, bool value);
   std::string text(const char* key, std::string_view missing);
 
   /// An array of min_count to max_count whole numbers from min to max.

@@ -248,6 +248,8 @@ add("cohere", "CohereConfig", **COHERE)
 add("cohere_qk_norm", "CohereConfig", **COHERE, use_qk_norm=True)
 add("cohere2", "Cohere2Config", **{**COHERE, "num_hidden_layers": 4}, sliding_window=WINDOW,
     published={"rotary_pct": 1.0})
+add("cohere2_layers", "Cohere2Config", **{**COHERE, "num_hidden_layers": 4}, sliding_window=WINDOW,
+    layer_types=[FULL, SLIDING, SLIDING, FULL], published={"rotary_pct": 1.0}, lacks="layer_types")
 add("exaone4", "Exaone4Config", **LLAMA, sliding_window=None, layer_types=[FULL, FULL])
 add("exaone4_hybrid", "Exaone4Config", **LLAMA, sliding_window=WINDOW, layer_types=[SLIDING, FULL])
 HUNYUAN = sized(pad_token_id=0, head_dim=12)

@@ -5,6 +5,10 @@
 namespace partita::internal::checkpoints::bloom {
 namespace {
 
+void keys(JsonFields& fields, CheckpointConfig& /*config*/) {
+  fields.only("apply_residual_connection_post_layernorm", false);
+}
+
 void layer(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
   in.pre_norms();
@@ -22,6 +26,7 @@ extern const CheckpointFamily family = {.model_type = "bloom",
                                         .names = {.layers = "transformer.h.",
                                                   .embedding = "transformer.word_embeddings",
                                                   .norm = "transformer.ln_f"},
+                                        .keys = keys,
                                         .layer = layer,
                                         .globals =
                                             [](LayerCopy& in) {

@@ -8,4 +8,7 @@ namespace partita::internal {
 /// The factor of the logits; RoPE is never scaled.
 void read_logit_scale(JsonFields& fields, CheckpointConfig& config);
 
+/// Windows of Cohere 2: sliding_window, and the layers that have it.
+void read_cohere_windows(JsonFields& fields, CheckpointConfig& config);
+
 }  // namespace partita::internal

@@ -1,7 +1,4 @@
 // Cohere 2, mixtures of experts: its layers are those of Command R7B; the first ones may be dense.
-#include <string>
-#include <vector>
-
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/cohere.h"
 #include "api/convert/checkpoints/routing.h"
@@ -23,23 +20,9 @@ void check_constants(JsonFields& fields, const CheckpointConfig& c) {
   }
 }
 
-/// Whether each layer is local; without types the last of every few behind the dense ones is not.
-std::vector<bool> local_layers(JsonFields& fields, const CheckpointConfig& c) {
-  std::vector<bool> local;
-  for (const std::string& type : fields.texts("layer_types", c.layers))
-    local.push_back(type == "sliding_attention");
-  if (!local.empty()) return local;
-  const std::uint32_t dense = fields.count("first_k_dense_replace", 0, c.layers, 0);
-  const std::uint32_t period = fields.count("sliding_window_pattern", 1, kMaxLayers, 4);
-  for (std::uint32_t i = 0; i < c.layers; ++i)
-    local.push_back(i >= dense && (i - dense) % period != period - 1);
-  return local;
-}
-
 void keys(JsonFields& fields, CheckpointConfig& c) {
   read_logit_scale(fields, c);
-  c.keys.add("attention.sliding_window", fields.count("sliding_window", 1, kMaxContext));
-  c.keys.add("attention.sliding_window_pattern", local_layers(fields, c));
+  read_cohere_windows(fields, c);
   c.keys.add("expert_feed_forward_length", c.expert_ffn);
   read_routing(fields, c, "softmax");
   if (c.shared_ffn > 0) c.keys.add("expert_shared_feed_forward_length", c.shared_ffn);

@@ -4,6 +4,11 @@
 
 namespace partita::internal {
 
+void check_gpt2_scores(JsonFields& fields, CheckpointConfig& /*config*/) {
+  fields.only("scale_attn_weights", true);
+  fields.only("scale_attn_by_inverse_layer_idx", false);
+}
+
 void copy_gpt2_positions(LayerCopy& in) {
   in.small("transformer.wpe", "position_embd", in.config().context, in.config().hidden);
 }
@@ -33,6 +38,7 @@ extern const CheckpointFamily family = {.model_type = "gpt2",
                                         .class_name = "GPT2LMHeadModel",
                                         .architecture = "gpt2",
                                         .names = kGpt2Names,
+                                        .keys = check_gpt2_scores,
                                         .layer = layer,
                                         .globals = copy_gpt2_positions,
                                         .layer_norm = true,

@@ -8,6 +8,9 @@ namespace partita::internal {
 inline constexpr CheckpointNames kGpt2Names = {
     .layers = "transformer.h.", .embedding = "transformer.wte", .norm = "transformer.ln_f"};
 
+/// What model files have no keys for of scores.
+void check_gpt2_scores(JsonFields& fields, CheckpointConfig& config);
+
 /// The learned positions.
 void copy_gpt2_positions(LayerCopy& in);
 

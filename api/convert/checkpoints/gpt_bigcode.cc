@@ -7,6 +7,7 @@ namespace partita::internal::checkpoints::gpt_bigcode {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  check_gpt2_scores(fields, config);
   if (fields.flag("multi_query", true)) config.kv_heads = 1;
 }
 

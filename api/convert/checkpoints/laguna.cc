@@ -30,8 +30,7 @@ void read_heads(JsonFields& fields, CheckpointConfig& config) {
 void read_experts(JsonFields& fields, CheckpointConfig& config) {
   if (fields.number("moe_router_logit_softcapping", 0, 1e6, 0) != 0)
     fields.fail(ErrorCode::kUnsupported, "moe_router_logit_softcapping", "only 0 can be converted");
-  if (fields.flag("moe_apply_router_weight_on_input", false))
-    fields.fail(ErrorCode::kUnsupported, "moe_apply_router_weight_on_input", "only false can be converted");
+  fields.only("moe_apply_router_weight_on_input", false);
   const std::vector<std::string> types = fields.texts("mlp_layer_types", config.layers);
   const auto dense =
       std::find_if(types.begin(), types.end(), [](const auto& type) { return type != "dense"; });

@@ -62,8 +62,7 @@ void read_latent_sizes(JsonFields& fields, CheckpointConfig& c) {
 void read_latents(JsonFields& fields, CheckpointConfig& c) {
   const std::uint32_t rotated = c.head_dim;
   read_latent_sizes(fields, c);
-  if (!fields.flag("rope_interleave", true))
-    fields.fail(ErrorCode::kUnsupported, "rope_interleave", "only true can be converted");
+  fields.only("rope_interleave", true);
   c.keys.add("attention.key_length_mla", c.latents.key_dim);
   c.keys.add("attention.value_length_mla", c.latents.value_dim);
   c.kv_heads = 1;

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 #include "weights/sentence.h"
@@ -10,7 +11,7 @@ namespace partita::internal::checkpoints::llama4_text {
 namespace {
 
 // What model files have no keys for: they mean these numbers.
-constexpr std::uint32_t kPeriod = 4, kChunk = 8192, kScalePeriod = 8192, kUnnormedExperts = 128;
+constexpr std::uint32_t kChunk = 8192, kScalePeriod = 8192, kUnnormedExperts = 128;
 constexpr double kScale = 0.1;
 
 void check_constants(JsonFields& fields, const CheckpointConfig& config) {
@@ -22,28 +23,16 @@ void check_constants(JsonFields& fields, const CheckpointConfig& config) {
   must_be("floor_scale", kScalePeriod);
   if (fields.number("attn_scale", 0, 1, kScale) != kScale)
     fields.fail(ErrorCode::kUnsupported, "attn_scale", "only 0.1 can be converted");
-  if (!fields.flag("attn_temperature_tuning", true))
-    fields.fail(ErrorCode::kUnsupported, "attn_temperature_tuning", "only true can be converted");
+  fields.only("attn_temperature_tuning", true);
   if (fields.flag("use_qk_norm", true) == (config.experts == kUnnormedExperts))
     fields.fail(ErrorCode::kUnsupported, "use_qk_norm",
                 sentence("model files have no such norms with ", kUnnormedExperts,
                          " experts and have them with others"));
 }
 
-/// The last of every four layers has no RoPE.
-void check_layers(JsonFields& fields, const CheckpointConfig& config) {
-  std::vector<std::int32_t> rotary;
-  const char* key = fields.length("no_rope_layers") > 0 ? "no_rope_layers" : "no_rope_layer_interval";
-  if (fields.length(key) > 0) rotary = fields.integers(key, config.layers, config.layers, 0, 1);
-  bool usual = !rotary.empty() || fields.count(key, 1, kMaxLayers, kPeriod) == kPeriod;
-  for (std::size_t i = 0; i < rotary.size(); ++i)
-    usual = usual && (rotary[i] == 0) == (i % kPeriod == kPeriod - 1);
-  if (!usual) fields.fail(ErrorCode::kUnsupported, key, "only every fourth layer can be without RoPE");
-}
-
 void keys(JsonFields& fields, CheckpointConfig& config) {
   check_constants(fields, config);
-  check_layers(fields, config);
+  check_rope_layers(fields, config);
   config.expert_ffn = config.shared_ffn = config.ffn;
   config.ffn = fields.count("intermediate_size_mlp", 1, kMaxFfn);
   config.keys.add("expert_feed_forward_length", config.expert_ffn);

@@ -7,12 +7,8 @@ namespace partita::internal::checkpoints::mpt {
 namespace {
 
 void check_attention(JsonFields& attention) {
-  if (!attention.flag("alibi", true))
-    attention.fail(ErrorCode::kUnsupported, "alibi", "only true can be converted");
-  for (const char* key : {"qk_ln", "prefix_lm"}) {
-    if (attention.flag(key, false))
-      attention.fail(ErrorCode::kUnsupported, key, "only false can be converted");
-  }
+  attention.only("alibi", true);
+  for (const char* key : {"qk_ln", "prefix_lm"}) attention.only(key, false);
   if (attention.has("softmax_scale"))
     attention.fail(ErrorCode::kUnsupported, "softmax_scale", "only null can be converted");
 }

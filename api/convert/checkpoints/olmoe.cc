@@ -5,7 +5,10 @@
 namespace partita::internal::checkpoints::olmoe {
 namespace {
 
-void keys(JsonFields&, CheckpointConfig& config) { config.expert_ffn = config.ffn; }
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  config.expert_ffn = config.ffn;
+  if (fields.has("clip_qkv")) fields.fail(ErrorCode::kUnsupported, "clip_qkv", "only null can be converted");
+}
 
 void layer(LayerCopy& in) {
   in.pre_norms();

@@ -34,4 +34,15 @@ void read_windows(JsonFields& fields, CheckpointConfig& c, std::uint32_t period)
   if (static_cast<std::size_t>(count) < local.size()) c.keys.add("attention.sliding_window_pattern", local);
 }
 
+void check_rope_layers(JsonFields& fields, const CheckpointConfig& config) {
+  constexpr std::uint32_t kPeriod = 4;
+  std::vector<std::int32_t> rotary;
+  const char* key = fields.length("no_rope_layers") > 0 ? "no_rope_layers" : "no_rope_layer_interval";
+  if (fields.length(key) > 0) rotary = fields.integers(key, config.layers, config.layers, 0, 1);
+  bool usual = !rotary.empty() || fields.count(key, 1, kMaxLayers, kPeriod) == kPeriod;
+  for (std::size_t i = 0; i < rotary.size(); ++i)
+    usual = usual && (rotary[i] == 0) == (i % kPeriod == kPeriod - 1);
+  if (!usual) fields.fail(ErrorCode::kUnsupported, key, "only every fourth layer can be without RoPE");
+}
+
 }  // namespace partita::internal

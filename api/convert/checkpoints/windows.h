@@ -16,4 +16,8 @@ std::vector<bool> local_layers(JsonFields& fields, const CheckpointConfig& confi
 /// global, the others are local; 1: all are local.
 void read_windows(JsonFields& fields, CheckpointConfig& config, std::uint32_t period = 1);
 
+/// no_rope_layers or no_rope_layer_interval: an error unless the last of every four layers has no RoPE, which
+/// model files have no key for.
+void check_rope_layers(JsonFields& fields, const CheckpointConfig& config);
+
 }  // namespace partita::internal

@@ -275,6 +275,44 @@ TEST_CASE("What model files of Cohere 2 and Trinity have no keys for is refused"
   CHECK_THAT(refused({{"expert_selection_fn", "relu"}}), Contains("expert_selection_fn is \"relu\""));
 }
 
+TEST_CASE("Variants that model files have no keys for are refused") {
+  const Checkpoint checkpoint;
+  struct Case {
+    const char *type, *name, *activation;
+    Json more;
+    const char* sentence;
+  };
+  const Case cases[] = {
+      {"gpt2", "GPT2LMHeadModel", "gelu_new", {{"scale_attn_weights", false}}, "only true can be converted"},
+      {"gpt2", "GPT2LMHeadModel", "gelu_new", {{"scale_attn_by_inverse_layer_idx", true}}, "only false"},
+      {"gpt_bigcode",
+       "GPTBigCodeForCausalLM",
+       "gelu_pytorch_tanh",
+       {{"scale_attn_weights", false}},
+       "only true"},
+      {"bloom",
+       "BloomForCausalLM",
+       "gelu",
+       {{"apply_residual_connection_post_layernorm", true}},
+       "only false"},
+      {"smollm3",
+       "SmolLM3ForCausalLM",
+       "silu",
+       {{"use_sliding_window", true}},
+       "only false can be converted"},
+      {"smollm3", "SmolLM3ForCausalLM", "silu", {{"no_rope_layers", {1, 0}}}, "only every fourth layer"},
+      {"olmoe",
+       "OlmoeForCausalLM",
+       "silu",
+       {{"clip_qkv", 8}},
+       "clip_qkv is 8, and only null can be converted"}};
+  for (const Case& one : cases) {
+    Json patch = {{"model_type", one.type}, {"architectures", {one.name}}, {"hidden_act", one.activation}};
+    patch.update(one.more);
+    CHECK_THAT(config_error(checkpoint, patch, ErrorCode::kUnsupported), Contains(one.sentence));
+  }
+}
+
 TEST_CASE("Latents that no engine has are refused") {
   const Checkpoint checkpoint;
   const auto refused = [&](Json patch, const Json& more) {
