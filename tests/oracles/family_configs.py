@@ -362,11 +362,11 @@ add("solar_open", "SolarOpenConfig", tokenizer="solar", **without(LLAMA, "interm
     **without(ROUTED, "first_k_dense_replace"), head_dim=12, rope_parameters=rope(partial_rotary_factor=1.0))
 add("youtu", "YoutuConfig", **sized(**MLA), q_lora_rank=12, rope_parameters=rope())
 MIMO_ROPES = {FULL: rope(1e6, partial_rotary_factor=0.334), SLIDING: rope(1e4, partial_rotary_factor=0.334)}
-MIMO_PUBLISHED = {**SIGMOID, "swa_head_dim": 12, "swa_num_attention_heads": 4, "swa_v_head_dim": 8,
+MIMO_PUBLISHED = {**SIGMOID, "swa_head_dim": 20, "swa_num_attention_heads": 4, "swa_v_head_dim": 12,
                   "swa_num_key_value_heads": 4, "topk_method": "noaux_tc", "hybrid_layer_pattern": [0, 1, 1],
                   "rope_parameters": MIMO_ROPES | {"partial_rotary_factor": 0.334}}
 add("mimo_v2_flash", "MiMoV2FlashConfig", **{**LLAMA_3, "rope_parameters": MIMO_ROPES}, published=MIMO_PUBLISHED,
-    **without(ROUTED, "first_k_dense_replace", "n_shared_experts"), head_dim=12, v_head_dim=8, sliding_window=WINDOW,
+    **without(ROUTED, "first_k_dense_replace", "n_shared_experts"), head_dim=20, v_head_dim=12, sliding_window=WINDOW,
     layer_types=[FULL, SLIDING, SLIDING])
 GRANITE_SWA = {**MULTIPLIERS, "num_hidden_layers": 3, "sliding_window": WINDOW,
                "layer_types": [FULL, SLIDING, SLIDING], "layer_rope_theta": [1e4, 0.0, 1e4]}
