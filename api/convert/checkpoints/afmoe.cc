@@ -8,7 +8,7 @@ namespace partita::internal::checkpoints::afmoe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  read_windows(fields, config);
+  read_windows(fields, config, {.window = 1024, .period = 4, .period_key = "global_attn_every_n_layers"});
   read_routing(fields, config, "sigmoid");
   if (!fields.flag("mup_enabled", false))
     fields.fail(ErrorCode::kUnsupported, "mup_enabled", "only true can be converted");

@@ -1,9 +1,9 @@
 // Command R 7B and A: local layers, no RoPE in global ones.
-#include <string>
 #include <vector>
 
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/cohere.h"
+#include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
@@ -12,9 +12,7 @@ namespace {
 
 /// Whether each layer is local; without types the last of every few behind the dense ones is not.
 std::vector<bool> local_layers(JsonFields& fields, const CheckpointConfig& c) {
-  std::vector<bool> local;
-  for (const std::string& type : fields.texts("layer_types", c.layers))
-    local.push_back(type == "sliding_attention");
+  std::vector<bool> local = read_local_types(fields, c);
   if (!local.empty()) return local;
   const std::uint32_t dense = fields.count("first_k_dense_replace", 0, c.layers, 0);
   const std::uint32_t period = fields.count("sliding_window_pattern", 1, kMaxLayers, 4);

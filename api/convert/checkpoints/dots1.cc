@@ -1,12 +1,16 @@
 // dots.llm1.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
+#include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints::dots1 {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_routing(fields, config, "sigmoid"); }
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  read_windows(fields, config, {.window = 4096, .first_local = 62});
+  read_routing(fields, config, "sigmoid");
+}
 
 void layer(LayerCopy& in) {
   in.pre_norms();

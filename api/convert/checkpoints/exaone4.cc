@@ -6,7 +6,9 @@
 namespace partita::internal::checkpoints::exaone4 {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  read_windows(fields, config, {.window = 4096, .period = 4, .period_key = "sliding_window_pattern"});
+}
 
 void layer(LayerCopy& in) {
   in.attention();

@@ -8,7 +8,7 @@ namespace partita::internal::checkpoints::exaone_moe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  read_windows(fields, config);
+  read_windows(fields, config, {.window = 4096, .period = 4, .period_key = "sliding_window_pattern"});
   read_routing(fields, config, "sigmoid");
   config.keys.add("expert_shared_feed_forward_length", config.shared_ffn);
   config.keys.add("nextn_predict_layers", 0u);

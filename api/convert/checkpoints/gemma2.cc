@@ -34,7 +34,7 @@ namespace partita::internal::checkpoints::gemma2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  read_windows(fields, config, 2);
+  read_windows(fields, config, {.window = 4096, .period = 2});
   read_query_scalar(fields, config);
   for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"})
     config.keys.add(cap, static_cast<float>(fields.number(cap, 0, 1e6, 0)));

@@ -6,7 +6,6 @@
 #include "api/convert/checkpoints/gemma.h"
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
-#include "engine/limits.h"
 
 namespace partita::internal::checkpoints::gemma3_text {
 namespace {
@@ -18,7 +17,7 @@ constexpr std::pair<const char*, std::uint32_t> kUsual[] = {
     {"rope_theta", 1000000},    {"rope_local_base_freq", 10000}};
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  read_windows(fields, config, fields.count("sliding_window_pattern", 1, kMaxLayers, 6));
+  read_windows(fields, config, {.window = 4096, .period = 6, .period_key = "sliding_window_pattern"});
   read_query_scalar(fields, config);
   config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));
 }

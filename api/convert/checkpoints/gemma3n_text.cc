@@ -44,7 +44,7 @@ void read_sparsity(JsonFields& fields, CheckpointConfig& c) {
 }
 
 void keys(JsonFields& fields, CheckpointConfig& c) {
-  read_windows(fields, c, 5);
+  read_windows(fields, c, {.window = 512, .period = 5});
   c.keys.add("rope.freq_base_swa", static_cast<float>(c.local_rope_base));
   read_token_inputs(fields, c);
   read_sparsity(fields, c);

@@ -62,7 +62,7 @@ void read_layers(JsonFields& fields, const std::vector<bool>& local, CheckpointC
 }
 
 void keys(JsonFields& fields, CheckpointConfig& c) {
-  const std::vector<bool> local = local_layers(fields, c, 6);
+  const std::vector<bool> local = local_layers(fields, c, {.period = 6});
   c.keys.add("attention.sliding_window", fields.count("sliding_window", 1, kMaxContext));
   c.keys.add("attention.sliding_window_pattern", local);
   c.keys.add("rope.freq_base_swa", static_cast<float>(c.local_rope_base));

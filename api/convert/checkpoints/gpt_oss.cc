@@ -1,7 +1,7 @@
 // gpt-oss: attention sinks, biases, experts stored transposed.
 #include "api/convert/checkpoint_family.h"
+#include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
-#include "engine/limits.h"
 
 namespace partita::internal::checkpoints::gpt_oss {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 void keys(JsonFields& fields, CheckpointConfig& config) {
   config.expert_ffn = config.ffn;
   config.keys.add("expert_feed_forward_length", config.ffn);
-  config.keys.add("attention.sliding_window", fields.count("sliding_window", 1, kMaxContext));
+  read_windows(fields, config, {.window = 128, .period = 2});
 }
 
 void layer(LayerCopy& in) {

@@ -1,6 +1,5 @@
 // Granite with local layers, dense.
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "api/convert/checkpoint_family.h"
@@ -36,10 +35,8 @@ std::vector<bool> rotated_layers(JsonFields& fields, const CheckpointConfig& c) 
 void read_granite_swa(JsonFields& fields, CheckpointConfig& c) {
   constexpr std::uint32_t kPeriod = 4;  // global layers are the first ones
   read_multipliers(fields, c);
-  const std::vector<std::string> types = fields.texts("layer_types", c.layers);
-  std::vector<bool> local(c.layers);
-  for (std::size_t i = 0; i < local.size(); ++i)
-    local[i] = types.empty() ? i % kPeriod != 0 : types[i] == "sliding_attention";
+  std::vector<bool> local = read_local_types(fields, c);
+  for (std::size_t i = local.size(); i < c.layers; ++i) local.push_back(i % kPeriod != 0);
   c.keys.add("attention.sliding_window", fields.count("sliding_window", 1, kMaxContext, 128));
   c.keys.add("attention.sliding_window_pattern", local);
   const std::vector<bool> rotated = checkpoints::granite_swa::rotated_layers(fields, c);

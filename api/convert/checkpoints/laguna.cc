@@ -43,7 +43,7 @@ void read_experts(JsonFields& fields, CheckpointConfig& config) {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
   read_heads(fields, config);
-  read_windows(fields, config);
+  read_windows(fields, config, {.window = 512, .period = 1});
   read_experts(fields, config);
   config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));
   config.keys.add("rope.dimension_count_swa", config.local_rotary_dim);

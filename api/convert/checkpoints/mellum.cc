@@ -8,7 +8,7 @@ namespace partita::internal::checkpoints::mellum {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  read_windows(fields, config);
+  read_windows(fields, config, {.window = 1024, .period = 1});
   config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));
 }
 

@@ -6,7 +6,7 @@
 namespace partita::internal::checkpoints::mistral {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config, {.window = 4096}); }
 
 void layer(LayerCopy& in) {
   in.pre_norms();

@@ -8,7 +8,7 @@ namespace partita::internal::checkpoints::olmo3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  read_windows(fields, config, 4);
+  read_windows(fields, config, {.window = 4096, .period = 4});
   config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));
 }
 

@@ -6,7 +6,7 @@
 namespace partita::internal::checkpoints::qwen2_moe {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config, {.switched = true}); }
 
 void layer(LayerCopy& in) {
   in.pre_norms();

@@ -6,7 +6,9 @@
 namespace partita::internal::checkpoints::qwen3 {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config); }
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  read_windows(fields, config, {.window = 4096, .first_local = 28, .switched = true});
+}
 
 void layer(LayerCopy& in) {
   in.pre_norms();
