@@ -81,6 +81,15 @@ void resize_to(float size, std::size_t n, float* y) {
   for (std::size_t k = 0; k < n; ++k) y[k] = y[k] * size / root;
 }
 
+/// Calls body(r) for each of the worker's rows; all are done on return. Shares hold until the next barrier
+/// only.
+template <class F>
+void for_own_rows(const Worker& worker, const Workspace& ws, F&& body) {
+  const auto [first, last] = worker.share(ws.rows.size());
+  for (std::size_t r = first; r < last; ++r) body(r);
+  worker.wait();
+}
+
 /// ws.y = linear ws.x.
 void multiply_rows(const Worker& worker, Workspace& ws, const Linear& linear) {
   const Activations x = normed(worker, ws, Norm{}, ws.x, {&linear});
@@ -92,27 +101,23 @@ void multiply_rows(const Worker& worker, Workspace& ws, const Linear& linear) {
 
 void spread_versions(const Worker& worker, Workspace& ws) {
   const ResidualVersions& versions = ws.model.versions();
-  if (versions.count == 0) return;
   const std::size_t hidden = ws.x.cols();
-  const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t i = 1; i < versions.count; ++i) {
     multiply_rows(worker, ws, versions.spread[i - 1]);
-    for (std::size_t r = first; r < last; ++r) {
+    for_own_rows(worker, ws, [&](std::size_t r) {
       resize_to(root_mean_square(ws.x.row(r), hidden), hidden, ws.y.row(r));
       std::copy_n(ws.y.row(r), hidden, RowVersions(ws, r)[i]);
-    }
-    worker.wait();
+    });
   }
-  for (std::size_t r = first; r < last; ++r) {
+  if (versions.count == 0) return;
+  for_own_rows(worker, ws, [&](std::size_t r) {
     std::copy_n(ws.x.row(r), hidden, RowVersions(ws, r)[0]);
     std::fill_n(ws.x.row(r), hidden, 0.0F);
-  }
-  worker.wait();
+  });
 }
 
 void predict(const Worker& worker, Workspace& ws, const AltUp& altup) {
-  const auto [first, last] = worker.share(ws.rows.size());
-  for (std::size_t r = first; r < last; ++r) {
+  for_own_rows(worker, ws, [&](std::size_t r) {
     const RowVersions v(ws, r);
     const float* const active = v[ws.model.versions().active];
     float coefficients[kMaxVersions * kMaxVersions];
@@ -120,13 +125,11 @@ void predict(const Worker& worker, Workspace& ws, const AltUp& altup) {
     mix_coefficients(ws, altup, active, altup.predict, ws.y.row(r), coefficients);
     add_mixtures(v, coefficients);
     std::copy_n(active, v.hidden, ws.x.row(r));
-  }
-  worker.wait();
+  });
 }
 
 void correct(const Worker& worker, Workspace& ws, const AltUp& altup) {
-  const auto [first, last] = worker.share(ws.rows.size());
-  for (std::size_t r = first; r < last; ++r) {
+  for_own_rows(worker, ws, [&](std::size_t r) {
     const RowVersions v(ws, r);
     const float* const active = v[ws.model.versions().active];
     float *const x = ws.x.row(r), *const change = ws.y.row(r);
@@ -137,36 +140,31 @@ void correct(const Worker& worker, Workspace& ws, const AltUp& altup) {
       for (std::size_t k = 0; k < v.hidden; ++k) v[i][k] += change[k] * (coefficients[i] + 1);
     }
     for (std::size_t k = 0; k < v.hidden; ++k) x[k] = active[k] * altup.correct_scale[k];
-  }
-  worker.wait();
+  });
 }
 
 void merge_versions(const Worker& worker, Workspace& ws) {
   const ResidualVersions& versions = ws.model.versions();
   if (versions.count == 0) return;
   const std::size_t hidden = ws.x.cols();
-  const auto [first, last] = worker.share(ws.rows.size());
-  for (std::size_t r = first; r < last; ++r) add_left(RowVersions(ws, r), ws.x.row(r));
+  for_own_rows(worker, ws, [&](std::size_t r) { add_left(RowVersions(ws, r), ws.x.row(r)); });
   for (std::size_t i = 1; i < versions.count; ++i) {
-    for (std::size_t r = first; r < last; ++r) std::copy_n(RowVersions(ws, r)[i], hidden, ws.x.row(r));
-    worker.wait();
+    for_own_rows(worker, ws, [&](std::size_t r) { std::copy_n(RowVersions(ws, r)[i], hidden, ws.x.row(r)); });
     multiply_rows(worker, ws, versions.merge[i - 1]);
-    for (std::size_t r = first; r < last; ++r) {
+    for_own_rows(worker, ws, [&](std::size_t r) {
       const RowVersions v(ws, r);
       resize_to(root_mean_square(v[0], hidden), hidden, ws.y.row(r));
       std::copy_n(ws.y.row(r), hidden, v[i]);
-    }
-    worker.wait();
+    });
   }
-  for (std::size_t r = first; r < last; ++r) {
+  for_own_rows(worker, ws, [&](std::size_t r) {
     const RowVersions v(ws, r);
     for (std::size_t k = 0; k < hidden; ++k) {
       float sum = 0;
       for (std::size_t i = 0; i < v.count; ++i) sum += v[i][k];
       ws.x.row(r)[k] = sum / static_cast<float>(v.count);
     }
-  }
-  worker.wait();
+  });
 }
 
 }  // namespace partita::internal
