@@ -17,6 +17,11 @@ inline constexpr std::uint32_t kMaxVocab = 1u << 24;
 inline constexpr std::uint32_t kMaxContext = 1u << 24;  // positions are exact in float up to here
 inline constexpr double kMaxRopeBase = 1e12;
 inline constexpr std::uint32_t kMaxVersions = 8;         // of the residual stream
-inline constexpr std::size_t kMaxMixtureContexts = 256;  // of a mixture of softmaxes
+inline constexpr std::uint32_t kMaxTaps = 64;            // of a convolution
+inline constexpr std::uint32_t kMaxMambaPlaces = 256;    // of the state of a channel: decays are on the stack
+inline constexpr std::uint32_t kMaxMamba2Places = 4096;  // likewise, in memory
+inline constexpr std::size_t kMaxLayerState = std::size_t{1} << 23;  // numbers in a recurrent layer's state
+inline constexpr std::size_t kMaxState = std::size_t{1} << 30;       // in those of all layers
+inline constexpr std::size_t kMaxMixtureContexts = 256;              // of a mixture of softmaxes
 
 }  // namespace partita::internal

@@ -92,6 +92,7 @@ struct CheckpointConfig {
   float embedding_scale = 1, head_scale = 1;       // multiply the matrices
   std::vector<float> multipliers;                  // of projections, in an order of the family
   Keys keys;                                       // all but those of the head
+  bool larger = false;                             // the text part of a model that sees or hears too
   bool tied = false;                               // the embedding is the output matrix too
   HeadConfig head;
   std::vector<std::int32_t> embedding_cutoffs;  // empty: one embedding matrix

@@ -55,6 +55,7 @@ struct CheckpointFamily {
   double rotary_part = 1;          // of a head, without partial_rotary_factor in config.json
   bool yarn_scales = false;        // `keys` reads YaRN's mscale and mscale_all_dim
   bool proportional_rope = false;  // `keys` reads what RoPE of this type rotates
+  bool rope_alpha = false;         // dynamic scaling may have an alpha, which raises the base
 
   /// Rows of Q and K are stored in adjacent rotary pairs (RopePairs::kAdjacent in engine/models/).
   bool adjacent_pairs = false;

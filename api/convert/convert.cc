@@ -20,6 +20,7 @@
 #include "api/convert/convert_tensors.h"
 #include "api/convert/layer_copy.h"
 #include "api/model_file.h"
+#include "engine/models/config_reader.h"
 #include "partita/model.hpp"
 #include "weights/catch_all.h"
 #include "weights/gguf/gguf.h"
@@ -169,6 +170,19 @@ void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter&
   tensors.check_leftovers();
 }
 
+/// What the engine says of the sizes in a model file that is still called `written`.
+Result<void> check_written(const std::string& written, const std::string& path) {
+  const auto file = Gguf::open(written);
+  if (!file) return file.error();
+  const auto config = read_config(*file);
+  if (config) return {};
+  Error error = config.error();
+  const std::string& name = file->path();
+  if (const auto at = error.message.find(name); at != std::string::npos)
+    error.message.replace(at, name.size(), printable(path));
+  return error;
+}
+
 /// The model's name: that of its directory.
 std::string name_of(const std::string& directory) {
   std::error_code none;
@@ -210,10 +224,10 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     file.add("general.architecture", config->architecture).add("general.name", name_of(checkpoint));
     add_keys(*config, file);
     TRY(copy_vocabulary(*vocabulary, config->vocab, *chat, file));
-    TensorCopy tensors(*weights, *type, options.progress, file);
+    TensorCopy tensors(*weights, config->larger, *type, options.progress, file);
     convert_tensors(*config, tensors, file);
     if (tensors.error()) return *tensors.error();
-    // Everything that allocates comes before writing, so that a failed call leaves no file.
+    // Everything else that allocates comes before writing, so that a failed call leaves no file.
     const fs::path target(path);
     ConvertResult result;
     result.path = path;
@@ -223,7 +237,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     result.tensors = tensors.tensors();
     result.parameters = tensors.parameters();
     result.in_f16 = tensors.in_f16();
-    TRY(file.write(path));
+    TRY(file.write(path, [&](const std::string& written) { return check_written(written, path); }));
     std::error_code none;
     result.file_bytes = fs::file_size(target, none);
     return result;

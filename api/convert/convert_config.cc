@@ -289,8 +289,8 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
     return Error{ErrorCode::kBadFile,
                  sentence("'", name, "' is not a JSON object, as a config.json must be")};
   }
-  take_text_config(*json);
   CheckpointConfig c;
+  c.larger = take_text_config(*json);
   std::optional<Error> error;
   JsonFields fields(*json, sentence("'", name, "': "), error);
   c.family = read_family(fields, *json, fields.has("partita_head") || fields.has("partita_embedding"));

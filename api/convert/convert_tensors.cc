@@ -29,9 +29,9 @@ bool is_buffer(std::string_view name) {
 
 }  // namespace
 
-TensorCopy::TensorCopy(const SafeTensors& from, Dtype type, const std::function<bool(float)>& progress,
-                       GgufWriter& to)
-    : from_(from), part_(from), type_(type), progress_(progress), to_(to) {
+TensorCopy::TensorCopy(const SafeTensors& from, bool larger, Dtype type,
+                       const std::function<bool(float)>& progress, GgufWriter& to)
+    : from_(from), part_(from, larger), type_(type), progress_(progress), to_(to) {
   for (const SafeTensor& tensor : from.tensors()) all_bytes_ += tensor.bytes.size();
 }
 
@@ -170,7 +170,7 @@ void TensorCopy::skip_all(std::string_view prefix) {
 void TensorCopy::check_leftovers() {
   for (const SafeTensor& tensor : from_.tensors()) {
     if (error_) return;
-    if (used_.contains(tensor.name) || is_buffer(tensor.name) || !part_.has(tensor.name)) continue;
+    if (used_.contains(tensor.name) || is_buffer(tensor.name) || part_.leaves_out(tensor.name)) continue;
     fail({ErrorCode::kUnsupported,
           sentence("'", from_.path(), "' has a tensor ", internal::quoted(tensor.name),
                    ", which no part of this family uses: the model file would lack it")});

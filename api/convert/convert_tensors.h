@@ -21,9 +21,10 @@ namespace partita::internal {
 /// nothing and return nothing, so callers list the tensors of a model and check error() once.
 class TensorCopy {
  public:
-  /// `type`: of the matrices that can have it; the others are f16. `progress` may be empty. All arguments
-  /// must outlive it.
-  TensorCopy(const SafeTensors& from, Dtype type, const std::function<bool(float)>& progress, GgufWriter& to);
+  /// larger: it may have parts that see or hear. `type`: of the matrices that can have it; the others are
+  /// f16. `progress` may be empty. All arguments must outlive it.
+  TensorCopy(const SafeTensors& from, bool larger, Dtype type, const std::function<bool(float)>& progress,
+             GgufWriter& to);
 
   bool has(const std::string& name) const { return find(name) != nullptr; }
 

@@ -191,6 +191,15 @@ JsonFields JsonFields::object(const char* key) {
   return {usable ? *value : kNothing, sentence(prefix_, key, "."), error_};
 }
 
+std::string JsonFields::differing_key(const JsonFields& other) const {
+  for (const auto& item : object_.items()) {
+    const auto found = other.object_.find(item.key());
+    if (found == other.object_.end() || found->is_null() || item.value().is_null()) continue;
+    if (*found != item.value()) return item.key();
+  }
+  return {};
+}
+
 void JsonFields::refuse_unknown_keys() {
   for (const auto& item : object_.items()) {
     if (asked_.contains(item.key())) continue;

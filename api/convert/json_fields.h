@@ -25,6 +25,10 @@ class JsonFields {
   bool has(const char* key) { return find(key) != nullptr; }
   bool is(const char* key, std::string_view text);
   bool is_null(const char* key) const;  // and not missing
+  bool empty() const { return object_.empty(); }
+
+  /// The first key, in alphabetical order, that both have with different values; empty: none.
+  std::string differing_key(const JsonFields& other) const;
 
   /// The first of these keys that the object has, or the first.
   const char* first_of(std::initializer_list<const char*> keys);

@@ -14,6 +14,7 @@ namespace partita::internal {
 namespace {
 
 constexpr double kMaxFactor = 1e6;
+constexpr const char* kPart = "partial_rotary_factor";
 
 /// A positive number, required.
 double positive(JsonFields& rope, const char* key) {
@@ -85,8 +86,20 @@ void read_dynamic(JsonFields& rope, CheckpointConfig& c) {
   c.context = static_cast<std::uint32_t>(std::min<double>(c.context * factor, kMaxContext));
 }
 
+/// Hunyuan: the base is raised for all lengths.
+void read_alpha(JsonFields& rope, CheckpointConfig& c) {
+  if (!c.family->rope_alpha)
+    return rope.fail(ErrorCode::kUnsupported, "alpha", "cannot be converted in this family");
+  const double width = c.rotary_dim;
+  c.rope_base *= std::pow(positive(rope, "alpha"), width / std::max(width - 2, 1.0));
+  c.keys.add("rope.scaling.type", "none");
+  c.keys.add("rope.scaling.factor", 1.0F);
+}
+
+const char* type_key(JsonFields& rope) { return rope.first_of({"rope_type", "type"}); }
+
 void read_scaling(JsonFields& rope, CheckpointConfig& c) {
-  const char* key = rope.has("rope_type") ? "rope_type" : "type";
+  const char* key = type_key(rope);
   const std::string type = rope.text(key, "default");
   if (type == "default") {
     if (rope.number("factor", 0, 1e9, 1) != 1)
@@ -103,17 +116,30 @@ void read_scaling(JsonFields& rope, CheckpointConfig& c) {
   } else if (type == "longrope" || type == "su") {
     read_longrope(rope, c);
   } else if (type == "dynamic" && rope.has("alpha")) {
-    // Hunyuan: the base is raised for all lengths.
-    const double width = c.rotary_dim;
-    c.rope_base *= std::pow(positive(rope, "alpha"), width / std::max(width - 2, 1.0));
-    c.keys.add("rope.scaling.type", "none");
-    c.keys.add("rope.scaling.factor", 1.0F);
+    read_alpha(rope, c);
   } else if (type == "dynamic") {
     read_dynamic(rope, c);
   } else {
     rope.fail(ErrorCode::kUnsupported, key,
               "only 'default', 'linear', 'dynamic', 'llama3', 'yarn' and 'longrope' can be converted");
   }
+}
+
+/// The same keys must have the same values, and types by one name those by the other.
+void check_agreement(JsonFields& scaling, JsonFields& parameters) {
+  const char *type = type_key(scaling), *other_type = type_key(parameters);
+  const std::string key = scaling.has(type) && parameters.has(other_type) &&
+                                  scaling.text(type, "") != parameters.text(other_type, "")
+                              ? type
+                              : scaling.differing_key(parameters);
+  if (!key.empty()) scaling.fail(ErrorCode::kBadFile, key.c_str(), "rope_parameters says something else");
+}
+
+void check_rotary_dim(JsonFields& of, const CheckpointConfig& c, std::uint32_t dim) {
+  if (dim >= 2 && dim % 2 == 0) return;
+  of.fail(ErrorCode::kUnsupported, of.first_of({kPart, "rotary_pct"}),
+          sentence("with it ", dim, " of the ", c.head_dim,
+                   " numbers of a head rotate: even numbers of at least 2 can"));
 }
 
 }  // namespace
@@ -123,9 +149,7 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
     return of.number("rope_theta", 1, kMaxRopeBase, missing);
   };
   JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
-  const auto part_of = [](JsonFields& of, double missing) {
-    return of.number("partial_rotary_factor", 0, 1, missing);
-  };
+  const auto part_of = [](JsonFields& of, double missing) { return of.number(kPart, 0, 1, missing); };
   c.original_context =
       fields.count("original_max_position_embeddings", 2, kMaxContext, std::max(c.context, 2u));
   JsonFields attention = fields.object("attn_config");
@@ -138,12 +162,21 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
       part_of(fields, part_of(parameters, fields.number("rotary_pct", 0, 1, c.family->rotary_part)));
   c.rotary_dim = static_cast<std::uint32_t>(c.head_dim * part_of(global, part));
   c.local_rotary_dim = static_cast<std::uint32_t>(c.head_dim * part_of(local, part));
+  JsonFields& of_all = fields.has(kPart) || !parameters.has(kPart) ? fields : parameters;
+  check_rotary_dim(global.has(kPart) ? global : of_all, c, c.rotary_dim);
+  check_rotary_dim(local.has(kPart) ? local : of_all, c, c.local_rotary_dim);
   c.rope_base = base_of(global, base);
   c.local_rope_base =
       base_of(local, fields.number("rope_local_base_freq", 1, kMaxRopeBase, by_kind ? 10000 : c.rope_base));
-  read_scaling(by_kind ? global : parameters, c);
-  read_scaling(scaling, c);
+  JsonFields& whole = by_kind ? global : parameters;
+  check_agreement(scaling, whole);
+  read_scaling(whole.has(type_key(whole)) ? whole : scaling.empty() ? whole : scaling, c);
   c.keys.add("rope.freq_base", static_cast<float>(c.rope_base));
+}
+
+JsonFields rope_scaling(JsonFields& fields) {
+  JsonFields parameters = fields.object("rope_parameters"), scaling = fields.object("rope_scaling");
+  return parameters.has(type_key(parameters)) || scaling.empty() ? parameters : scaling;
 }
 
 }  // namespace partita::internal

@@ -1,6 +1,7 @@
 #include "api/convert/text_part.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -9,6 +10,11 @@ namespace partita::internal {
 namespace {
 
 constexpr std::string_view kModel = "model.", kBefore = "language_model.", kBehind = "model.language_model.";
+/// What the names of parts that see or hear begin with, after "model.".
+constexpr std::string_view kOther[] = {
+    "vision_",       "visual.",       "image_",       "video_tower.",  "audio_",
+    "speech_",       "embed_vision.", "embed_audio.", "mm_projector.", "multi_modal_projector.",
+    "patch_merger.", "projector."};
 constexpr const char* kTied = "tie_word_embeddings";
 
 /// Whether config.json names no class, or the one of a larger model that generates text.
@@ -22,18 +28,20 @@ bool generates_text(const nlohmann::json& config) {
 
 }  // namespace
 
-void take_text_config(nlohmann::json& config) {
+bool take_text_config(nlohmann::json& config) {
   const auto found = config.find("text_config");
-  if (found == config.end() || !found->is_object()) return;
+  if (found == config.end() || !found->is_object()) return false;
   const nlohmann::json text = std::move(*found);
   config.erase(found);
   if (generates_text(config)) config.erase("architectures");
   const nlohmann::json tied = config.value(kTied, nlohmann::json());
   config.update(text);
   if (!tied.is_null()) config[kTied] = tied;  // the head belongs to the larger model
+  return true;
 }
 
-TextPart::TextPart(const SafeTensors& from) {
+TextPart::TextPart(const SafeTensors& from, bool larger) : larger_(larger) {
+  if (!larger) return;
   for (const SafeTensor& tensor : from.tensors()) {
     before_ = before_ || tensor.name.starts_with(kBefore);
     behind_ = behind_ || tensor.name.starts_with(kBehind);
@@ -46,9 +54,11 @@ std::string TextPart::stored(std::string_view name) const {
   return std::string(name);
 }
 
-bool TextPart::has(std::string_view stored) const {
-  if (before_) return stored.starts_with(kBefore);
-  return !behind_ || stored.starts_with(kBehind) || stored.starts_with("lm_head.");
+bool TextPart::leaves_out(std::string_view stored) const {
+  if (!larger_) return false;
+  if (stored.starts_with(kModel)) stored.remove_prefix(kModel.size());
+  return std::any_of(std::begin(kOther), std::end(kOther),
+                     [&](std::string_view begin) { return stored.starts_with(begin); });
 }
 
 }  // namespace partita::internal

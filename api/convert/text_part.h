@@ -10,20 +10,22 @@
 namespace partita::internal {
 
 /// Of a config.json with "text_config": its keys stand for those of the larger model.
-void take_text_config(nlohmann::json& config);
+/// Whether it has one.
+bool take_text_config(nlohmann::json& config);
 
-/// Where the tensors of the text model are: as they are without a larger model, or under "language_model."
+/// Where the tensors of the text model are: as they are, or, in a larger model, under "language_model."
 /// before or behind the first part of their names.
 class TextPart {
  public:
-  explicit TextPart(const SafeTensors& from);
+  TextPart(const SafeTensors& from, bool larger);
 
   /// The name in the checkpoint of a tensor of the text model, or what names begin with.
   std::string stored(std::string_view name) const;
-  /// Whether a tensor of the checkpoint is one of the text model.
-  bool has(std::string_view stored) const;
+  /// Whether a tensor of a larger model is of the parts that see or hear.
+  bool leaves_out(std::string_view stored) const;
 
  private:
+  bool larger_;
   bool before_ = false, behind_ = false;
 };
 

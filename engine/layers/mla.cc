@@ -6,6 +6,7 @@
 
 #include "engine/layers/attention.h"
 #include "engine/layers/products.h"
+#include "engine/number_watch.h"
 
 namespace partita::internal {
 namespace {
@@ -50,14 +51,21 @@ void rotate(Workspace& ws, const Mla& a, std::size_t r, float* row) {
   ws.model.kernels().rope(row + a.widths.value, cos.row(r), ws.sin[a.rope].row(r), cos.cols());
 }
 
+/// Lets ws.watch, if there is one, look at the results of a norm.
+void watch(const Worker& worker, const Workspace& ws, const Norm& norm, const float* values, std::size_t rows,
+           std::size_t cols) {
+  if (ws.watch != nullptr) ws.watch->look(worker, ws, "the norm " + norm.name, values, rows, cols);
+}
+
 /// Appends the normed and rotated latents of all rows to the cache.
 void append_latents(const Worker& worker, Workspace& ws, const Mla& a) {
   const std::size_t width = a.kv.widths.key;
   float latent[kMaxHeadDim] = {};
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
-    std::copy_n(ws.k.row(r, a.widths.key), a.widths.key, latent);
-    apply(ws, a.k_norm, latent, latent);
+    float* const key = ws.k.row(r, a.widths.key);
+    apply(ws, a.k_norm, key, key);
+    std::copy_n(key, a.widths.key, latent);
     rotate(ws, a, r, latent);
     const StepRow& row = ws.rows[r];
     const KvPool& pool = row.sequence->pool();
@@ -65,6 +73,7 @@ void append_latents(const Worker& worker, Workspace& ws, const Mla& a) {
     ws.model.kernels().append_latent(pool.type(), latent, width, static_cast<int>(row.position % kPageTokens),
                                      page + pool.k_offset(a.state, 0));
   }
+  watch(worker, ws, a.k_norm, ws.k.row(0, a.widths.key), ws.rows.size(), a.widths.key);
 }
 
 /// The rows that multiply the normed input: of low rank, or whole queries, in ws.v.
@@ -101,6 +110,7 @@ void absorb_queries(const Worker& worker, Workspace& ws, const Mla& a) {
     const Activations x = make_activations(worker, ws, {&a.q}, nullptr, [&](std::size_t r, float* out) {
       apply(ws, a.q_norm, ws.mixed.row(r, rank), out);
     });
+    watch(worker, ws, a.q_norm, x.values, x.rows, x.cols);
     multiply(worker, ws, x, {{a.q, ws.v}});
     worker.wait();
   }

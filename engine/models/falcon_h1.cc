@@ -1,5 +1,6 @@
 // Falcon-H1 (TII 2025): attention and Mamba-2 side by side in every layer. Its multipliers are in the weights
 // of the file.
+#include <string>
 #include <utility>
 
 #include "engine/models/family.h"
@@ -23,6 +24,7 @@ Layer layer(LayerReader& in, const Config& c, std::size_t index) {
   } else {  // the converter writes the name without its suffix
     layer.ffn_pre.weight = in.values("ffn_norm", {c.hidden_size});
     layer.ffn_pre.eps = c.norm_eps;
+    layer.ffn_pre.name = "blk." + std::to_string(index) + ".ffn_norm";
   }
   layer.ffn = llama_ffn(in, c);
   return layer;

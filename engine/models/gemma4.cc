@@ -137,7 +137,7 @@ void read_local_heads(MetadataReader& in, Config& config) {
         ErrorCode::kUnsupported, "attention.key_length_swa",
         "is " + std::to_string(size) + ", and the limit for all heads is " + std::to_string(kMaxWidth));
   }
-  const std::uint32_t dims = in.count("rope.dimension_count_swa", 2, size, size);
+  const std::uint32_t dims = in.local_rope_dims(size);
   config.rope.push_back(make_rope(in.rope_base("rope.freq_base_swa"), dims));
 }
 

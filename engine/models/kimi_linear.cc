@@ -21,6 +21,7 @@ void read(MetadataReader& in, Config& config) {
   sizes.places = in.count("kda.head_dim", 1, std::min(kMaxHeadDim, kMaxWidth / std::max(config.heads, 1U)));
   sizes.heads = sizes.groups = config.heads;
   sizes.width = sizes.heads * sizes.places;
+  check_state(in, "kda.head_dim", sizes.places, sizes.width, config.layers);
 }
 
 /// The matrix, and its convolution.

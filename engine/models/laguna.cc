@@ -1,6 +1,5 @@
 // Laguna (Poolside 2026): local layers with a RoPE of their own, attention gated by softplus, norms of
 // queries and keys, experts chosen by sigmoid with a bias, a shared one.
-#include "engine/limits.h"
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 
@@ -10,8 +9,7 @@ namespace {
 /// One global layer, then three local ones, if the file does not say which are which.
 void read(MetadataReader& in, Config& config) {
   constexpr std::uint32_t kPeriod = 4;
-  const std::uint32_t local_dims =
-      in.count("rope.dimension_count_swa", 2, config.head_dim, config.head_dim) / 2 * 2;
+  const std::uint32_t local_dims = in.local_rope_dims(config.head_dim);
   config.rope = {in.global_rope(config.rope_dims), make_rope(in.rope_base("rope.freq_base_swa"), local_dims)};
   read_local_layers(in, kPeriod, 1, 0, config);
   const std::uint32_t window = in.window();

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "engine/limits.h"
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
 #include "engine/models/state_space.h"

@@ -25,12 +25,14 @@ Vector in_tiles(const Vector& in_file, const Mamba& m) {
 }  // namespace
 
 void read_mamba(MetadataReader& in, Config& config) {
+  static_assert(kMaxMambaPlaces <= Mamba::kMaxPlaces);
   RecurrentSizes& sizes = config.recurrent;
   sizes.taps = in.count("ssm.conv_kernel", 1, kMaxTaps);
   sizes.width = in.count("ssm.inner_size", 1, kMaxWidth);
-  sizes.places = in.count("ssm.state_size", 1, Mamba::kMaxPlaces);
+  sizes.places = in.count("ssm.state_size", 1, kMaxMambaPlaces);
   sizes.rank = in.count("ssm.time_step_rank", 1, kMaxWidth);
   sizes.plain_norms = in.flag("ssm.dt_b_c_rms", false);
+  check_state(in, "ssm.state_size", sizes.places, sizes.width, config.layers);
 }
 
 Mamba mamba_mixer(LayerReader& in, const Config& c) {

@@ -7,12 +7,23 @@
 
 namespace partita::internal {
 
+void check_state(MetadataReader& in, std::string_view key, std::size_t places, std::size_t channels,
+                 std::size_t layers) {
+  const auto refuse = [&](std::size_t count, std::size_t limit) {
+    in.fail(ErrorCode::kUnsupported, key,
+            "is " + std::to_string(places) + " for each of " + std::to_string(channels) +
+                " channels, and the limit for the state of " + std::to_string(count) + " layers is " +
+                std::to_string(limit) + " numbers");
+  };
+  if (places * channels > kMaxLayerState) return refuse(1, kMaxLayerState);
+  if (places * channels * layers > kMaxState) refuse(layers, kMaxState);
+}
+
 void read_mamba2(MetadataReader& in, Config& config) {
-  constexpr std::uint32_t kMaxPlaces = 4096;
   RecurrentSizes& sizes = config.recurrent;
   sizes.taps = in.count("ssm.conv_kernel", 1, kMaxTaps);
   sizes.width = in.count("ssm.inner_size", 1, kMaxWidth);
-  sizes.places = in.count("ssm.state_size", 1, kMaxPlaces);
+  sizes.places = in.count("ssm.state_size", 1, kMaxMamba2Places);
   sizes.heads = in.count("ssm.time_step_rank", 1, kMaxHeads);
   sizes.groups = in.count("ssm.group_count", 1, kMaxHeads);
   const auto must_divide = [&](std::string_view name, std::uint32_t part, std::string_view of_name,
@@ -24,6 +35,7 @@ void read_mamba2(MetadataReader& in, Config& config) {
   };
   must_divide("ssm.time_step_rank", sizes.heads, "ssm.inner_size", sizes.width);
   must_divide("ssm.group_count", sizes.groups, "ssm.time_step_rank", sizes.heads);
+  check_state(in, "ssm.state_size", sizes.places, sizes.width, config.layers);
 }
 
 Mamba2 mamba2_mixer(LayerReader& in, const Config& c) {

@@ -144,6 +144,14 @@ std::uint32_t MetadataReader::window(std::uint32_t missing) {
 
 double MetadataReader::rope_base(std::string_view name) { return number(name, 1, kMaxRopeBase, 10000); }
 
+std::uint32_t MetadataReader::local_rope_dims(std::uint32_t head_dim) {
+  constexpr std::string_view kName = "rope.dimension_count_swa";
+  const std::uint32_t dims = count(kName, 2, head_dim, head_dim);
+  if (dims % 2 != 0)
+    fail(ErrorCode::kUnsupported, kName, "is " + std::to_string(dims) + ", and RoPE rotates pairs");
+  return dims / 2 * 2;
+}
+
 void MetadataReader::divide_by(std::string_view name, std::vector<float>& frequencies) {
   auto tensor = file_.tensor(name, {frequencies.size()});
   if (!tensor) return fail(tensor.error());

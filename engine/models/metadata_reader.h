@@ -55,6 +55,9 @@ class MetadataReader {
   /// Yarn::whole_pairs.
   Rope global_rope(std::uint32_t dims, bool whole_pairs = true);
 
+  /// "rope.dimension_count_swa", an even part of heads of `head_dim`: what RoPE rotates in local layers.
+  std::uint32_t local_rope_dims(std::uint32_t head_dim);
+
   /// Keeps the error "'{file}': {family}.{name} {rest}".
   void fail(ErrorCode code, std::string_view name, const std::string& rest);
   void fail(Error error);

@@ -28,6 +28,11 @@ void read_delta_sizes(MetadataReader& in, RecurrentSizes& sizes) {
             "is " + std::to_string(sizes.width) + ", and must be " + std::to_string(sizes.heads) +
                 " heads of at most " + std::to_string(kMaxHeadDim));
   }
+  if (sizes.groups * sizes.places > kMaxWidth) {
+    in.fail(ErrorCode::kBadFile, "ssm.state_size",
+            "is " + std::to_string(sizes.places) + " for each of " + std::to_string(sizes.groups) +
+                " groups, and the limit for all is " + std::to_string(kMaxWidth));
+  }
   if (sizes.heads % sizes.groups != 0) {
     in.fail(ErrorCode::kBadFile, kHeads,
             "is " + std::to_string(sizes.heads) + ", and must be a multiple of the " +
@@ -119,6 +124,7 @@ void read_delta_hybrid(MetadataReader& in, Config& config) {
   constexpr std::uint32_t kInterval = 4;
   read_uniform_layers(in, config);
   read_delta_sizes(in, config.recurrent);
+  check_state(in, "ssm.state_size", config.recurrent.places, config.recurrent.width, config.layers);
   const std::vector<bool> recurrent = in.flags("attention.recurrent_layers", config.layers);
   const std::uint32_t interval = in.count("full_attention_interval", 1, kMaxLayers, kInterval);
   for (std::uint32_t i = 0; i < config.layers; ++i)

@@ -7,6 +7,7 @@
 #include "engine/limits.h"
 #include "engine/models/family.h"
 #include "engine/models/llama.h"
+#include "engine/models/state_space.h"
 
 namespace partita::internal::models::rwkv7 {
 namespace {
@@ -22,6 +23,7 @@ void read(MetadataReader& in, Config& config) {
   sizes.rate_rank = in.count("attention.iclr_lora_rank", 1, kMaxWidth);
   sizes.mix_rank = in.count("attention.value_residual_mix_lora_rank", 1, kMaxWidth);
   sizes.gate_rank = in.count("attention.gate_lora_rank", 1, kMaxWidth);
+  check_state(in, "wkv.head_size", sizes.head_dim, config.hidden_size, config.layers);
   if (config.hidden_size % sizes.head_dim != 0) {
     in.fail(ErrorCode::kBadFile, "wkv.head_size",
             "is " + std::to_string(sizes.head_dim) + ", and must divide the " +

@@ -1,7 +1,9 @@
 // What the families with state-space layers share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "engine/config.h"
 #include "engine/layers/mamba.h"
@@ -11,7 +13,9 @@
 
 namespace partita::internal {
 
-inline constexpr std::uint32_t kMaxTaps = 64;  // of a convolution
+/// Checks the memory that states need: `places` numbers of each channel, in each layer.
+void check_state(MetadataReader& in, std::string_view key, std::size_t places, std::size_t channels,
+                 std::size_t layers);
 
 /// Config::recurrent, of Mamba.
 void read_mamba(MetadataReader& in, Config& config);

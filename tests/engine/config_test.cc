@@ -193,6 +193,15 @@ TEST_CASE("gemma4: sizes of local heads, and layers that share keys and values")
       "'tiny.gguf': gemma4.attention.shared_kv_layers is 1, and no earlier layer is of the kind of layer 1");
   CHECK(with(4, 2, 0, {true, true}).error().code == ErrorCode::kBadFile);  // none would have its own
   CHECK(with(5, 0, 0, {true, true}).error().code == ErrorCode::kUnsupported);
+  for (const char* family : {"gemma4", "laguna"}) {
+    const auto odd = config_of_family(family, [&](GgufWriter& w) {
+      w.add(std::string(family) + ".attention.sliding_window", 16u)
+          .add(std::string(family) + ".rope.dimension_count_swa", 5u);
+    });
+    require_error(
+        odd, ErrorCode::kUnsupported,
+        "'tiny.gguf': " + std::string(family) + ".rope.dimension_count_swa is 5, and RoPE rotates pairs");
+  }
   CHECK(with(1024, 0, 0, {true, true}).error().code == ErrorCode::kBadFile);
   CHECK(with(4, 0, 1u << 20, {true, true}).error().code == ErrorCode::kBadFile);
   // Keys and values of two heads, shared by a layer with one head of queries.
@@ -362,6 +371,17 @@ TEST_CASE("Recurrent layers: sizes, and those that do not fit together") {
   CHECK(mamba->recurrent.rank == 8);
   CHECK_FALSE(mamba->recurrent.plain_norms);
   refused("mamba", {{"ssm.state_size", 257}}, "ssm.state_size is 257, and must be between 1 and 256");
+  const auto large = [&](const std::string& family, const Sizes& sizes, const std::string& rest) {
+    require_error(with(family, sizes), ErrorCode::kUnsupported,
+                  "'tiny.gguf': " + family + ".ssm.state_size is " + rest);
+  };
+  CHECK(with("mamba2", {{"ssm.inner_size", 16384}, {"ssm.state_size", 512}}).ok());
+  large("mamba2", {{"ssm.inner_size", 16384}, {"ssm.state_size", 4096}},
+        "4096 for each of 16384 channels, and the limit for the state of 1 layers is 8388608 numbers");
+  large("mamba", {{"ssm.inner_size", 65536}, {"ssm.state_size", 129}},
+        "129 for each of 65536 channels, and the limit for the state of 1 layers is 8388608 numbers");
+  large("mamba", {{"ssm.inner_size", 65536}, {"ssm.state_size", 128}, {"block_count", 129}},
+        "128 for each of 65536 channels, and the limit for the state of 129 layers is 1073741824 numbers");
   const auto lfm2 = with("lfm2", {});
   REQUIRE(lfm2.ok());
   CHECK(lfm2->recurrent.taps == 3);

@@ -107,9 +107,12 @@ TEST_CASE("Every family: a bad weight of a layer is found in that layer") {
       if (!found) continue;
       CHECK(found->layer == layer);
       // Matrices and norms are named, those of experts together.
-      const std::string stem(tensor.name.substr(0, tensor.name.rfind('.')));
-      if (stem.ends_with(".attn_norm") && found->operation != "the experts")
-        CHECK(found->operation == "the norm " + stem);
+      const std::string name(tensor.name),
+          stem = name.ends_with("_norm") ? name : name.substr(0, name.rfind('.'));
+      const auto ends = [&](const char* end) { return stem.ends_with(end); };
+      const bool named =
+          ends(".attn_norm") || ends(".ffn_norm") || ends(".attn_q_a_norm") || ends(".attn_kv_a_norm");
+      if (named && found->operation != "the experts") CHECK(found->operation == "the norm " + stem);
     }
   }
 }

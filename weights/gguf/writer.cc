@@ -9,6 +9,7 @@
 #include "weights/codecs/codec.h"
 #include "weights/gguf/limits.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita::internal {
 namespace {
@@ -291,7 +292,8 @@ Result<std::vector<std::byte>> GgufWriter::bytes() const {
   return file;
 }
 
-Result<void> GgufWriter::write(const std::string& path) const {
+Result<void> GgufWriter::write(const std::string& path,
+                               const std::function<Result<void>(const std::string& written)>& check) const {
   if (error_) return *error_;
   auto file = AtomicFile::create(path);
   if (!file) return file.error();
@@ -300,6 +302,10 @@ Result<void> GgufWriter::write(const std::string& path) const {
     const std::byte zeros[kAlignment] = {};
     const std::size_t gap = padded(tensor.blocks.size()) - tensor.blocks.size();
     if (!file->write(tensor.blocks) || !file->write(std::span(zeros).first(gap))) return file->write_error();
+  }
+  if (check) {
+    if (!file->flush()) return file->write_error();
+    TRY(check(file->temporary_path()));
   }
   return file->finish_without_checksum();
 }

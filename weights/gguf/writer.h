@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -70,8 +71,10 @@ class GgufWriter {
   Result<std::vector<std::byte>> bytes() const;
 
   /// Writes the file to `path` atomically, replacing an existing one. Error: kIo with the path and the
-  /// system's reason.
-  Result<void> write(const std::string& path) const;
+  /// system's reason. `check`, if there is one, reads the written file under another path; if it returns an
+  /// error, so does write(), and there is no file.
+  Result<void> write(const std::string& path,
+                     const std::function<Result<void>(const std::string& written)>& check = {}) const;
 
  private:
   struct Tensor {

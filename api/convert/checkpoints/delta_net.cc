@@ -1,5 +1,6 @@
 #include "api/convert/checkpoints/delta_net.h"
 
+#include <algorithm>
 #include <string>
 
 #include "engine/kernels/kernels.h"
@@ -11,9 +12,9 @@ void read_delta_net(JsonFields& fields, CheckpointConfig& c) {
   auto& d = c.delta_net;
   d.key_heads = fields.count("linear_num_key_heads", 1, kMaxHeads);
   d.heads = fields.count("linear_num_value_heads", 1, kMaxHeads);
-  d.key_dim = fields.count("linear_key_head_dim", 1, kMaxHeadDim);
-  d.value_dim = fields.count("linear_value_head_dim", 1, kMaxHeadDim);
-  c.conv_width = fields.count("linear_conv_kernel_dim", 2, 64);
+  d.key_dim = fields.count("linear_key_head_dim", 1, std::min(kMaxHeadDim, kMaxWidth / d.key_heads));
+  d.value_dim = fields.count("linear_value_head_dim", 1, std::min(kMaxHeadDim, kMaxWidth / d.heads));
+  c.conv_width = fields.count("linear_conv_kernel_dim", 2, kMaxTaps);
   if (d.heads % d.key_heads != 0) {
     fields.fail(ErrorCode::kBadFile, "linear_num_value_heads", "must be a multiple of linear_num_key_heads");
     d.heads = d.key_heads;

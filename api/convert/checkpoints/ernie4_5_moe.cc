@@ -10,7 +10,7 @@ namespace {
 void keys(JsonFields& fields, CheckpointConfig& config) {
   config.keys.add("interleave_moe_layer_step", fields.count("moe_layer_interval", 1, kMaxLayers, 1));
   config.keys.add("leading_dense_block_count", fields.count("moe_layer_start_index", 0, kMaxLayers, 0));
-  if (const std::uint32_t count = fields.count("moe_num_shared_experts", 0, kMaxExperts, 0); count > 0) {
+  if (const std::uint32_t count = count_shared(fields, "moe_num_shared_experts", config); count > 0) {
     config.shared_ffn = count * config.expert_ffn;
     config.keys.add("expert_shared_count", count);
     config.keys.add("expert_shared_feed_forward_length", config.shared_ffn);

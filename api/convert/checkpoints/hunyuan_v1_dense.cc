@@ -18,6 +18,7 @@ void layer(LayerCopy& in) {
 extern const CheckpointFamily family = {.model_type = "hunyuan_v1_dense",
                                         .class_name = "HunYuanDenseV1ForCausalLM",
                                         .architecture = "hunyuan-dense",
-                                        .layer = layer};
+                                        .layer = layer,
+                                        .rope_alpha = true};
 
 }  // namespace partita::internal::checkpoints::hunyuan_v1_dense

@@ -2,13 +2,12 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/layer_copy.h"
-#include "engine/limits.h"
 
 namespace partita::internal::checkpoints::hy_v3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  const std::uint32_t shared = fields.count("num_shared_experts", 0, kMaxExperts, 1);
+  const std::uint32_t shared = count_shared(fields, "num_shared_experts", config, 1);
   config.shared_ffn = shared * config.expert_ffn;
   config.keys.add("expert_shared_feed_forward_length", config.shared_ffn);
   config.keys.add("expert_weights_norm", fields.flag("route_norm", true));

@@ -1,4 +1,5 @@
 // Kimi Linear: Kimi Delta Attention in most layers, latent attention in the others; mixtures of experts.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,8 @@ void keys(JsonFields& fields, CheckpointConfig& c) {
   const auto count = [&](const char* key, const char* other, std::uint32_t max) {
     return linear.has(key) ? linear.count(key, 1, max) : fields.count(other, 1, max);
   };
-  c.conv_width = count("short_conv_kernel_size", "linear_conv_kernel_dim", 64);
-  c.delta_net.key_dim = count("head_dim", "linear_head_dim", kMaxHeadDim);
+  c.conv_width = count("short_conv_kernel_size", "linear_conv_kernel_dim", kMaxTaps);
+  c.delta_net.key_dim = count("head_dim", "linear_head_dim", std::min(kMaxHeadDim, kMaxWidth / c.heads));
   c.delta_net.heads = count("num_heads", "linear_num_heads", kMaxHeads);
   if (c.delta_net.heads != c.heads) {
     fields.fail(ErrorCode::kUnsupported, "num_attention_heads",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/convert/checkpoints/routing.h"
+#include "api/convert/rope_config.h"
 #include "engine/kernels/kernels.h"
 #include "engine/limits.h"
 #include "weights/sentence.h"
@@ -15,7 +16,7 @@ namespace {
 /// mscale_all_dim of YaRN scales the scores. Its quotient by mscale would scale what rotates.
 void read_score_scale(JsonFields& fields, CheckpointConfig& c) {
   constexpr double kMost = 1e3;
-  JsonFields rope = fields.object(fields.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+  JsonFields rope = rope_scaling(fields);
   const double scale = rope.number("mscale_all_dim", 0, kMost, 0);
   if (scale == 0) return;
   if (rope.number("mscale", 0, kMost, 0) != scale)

@@ -2,11 +2,12 @@
 #include "api/convert/checkpoints/lfm2.h"
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
+#include "engine/limits.h"
 
 namespace partita::internal {
 
 void read_short_convolutions(JsonFields& fields, CheckpointConfig& config) {
-  config.conv_width = fields.count("conv_L_cache", 2, 64);
+  config.conv_width = fields.count("conv_L_cache", 2, kMaxTaps);
   config.keys.add("shortconv.l_cache", config.conv_width);
   const std::vector<std::string> types = fields.texts("layer_types", config.layers);
   for (const std::string& type : types)

@@ -1,12 +1,13 @@
 // Ministral 3: queries scaled by position.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/layer_copy.h"
+#include "api/convert/rope_config.h"
 
 namespace partita::internal::checkpoints::ministral3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
-  JsonFields rope = fields.object("rope_parameters");
+  JsonFields rope = rope_scaling(fields);
   config.keys.add("rope.scaling.yarn_log_multiplier",
                   static_cast<float>(rope.number("mscale_all_dim", 0, 1e6, 0)));
   config.keys.add("attention.temperature_scale",

@@ -20,6 +20,11 @@ void read_layer_types(JsonFields& fields, CheckpointConfig& c) {
 
 }  // namespace
 
+std::uint32_t count_shared(JsonFields& fields, const char* key, const CheckpointConfig& c,
+                           std::uint32_t missing) {
+  return fields.count(key, 0, std::min(kMaxExperts, kMaxFfn / c.expert_ffn), missing);
+}
+
 void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view default_gating) {
   constexpr std::uint32_t kSoftmax = 1;  // of expert_gating_func
   const auto copy = [&](const char* from, std::string_view to, std::uint32_t most) {
@@ -36,7 +41,7 @@ void read_routing(JsonFields& fields, CheckpointConfig& c, std::string_view defa
       c.keys.add("expert_weights_scale", static_cast<float>(fields.number(scale, 1e-6, 1e6, 1)));
   }
   const char* shared = fields.has("n_shared_experts") ? "n_shared_experts" : "num_shared_experts";
-  if (const std::uint32_t count = fields.count(shared, 0, kMaxExperts, 0); count > 0) {
+  if (const std::uint32_t count = count_shared(fields, shared, c); count > 0) {
     c.keys.add("expert_shared_count", count);
     c.shared_ffn = count * c.expert_ffn;
   }

@@ -12,6 +12,10 @@ inline constexpr std::uint32_t kSigmoidGating = 2;  // of expert_gating_func
 /// default_gating: where scoring_func is missing.
 void read_routing(JsonFields& fields, CheckpointConfig& config, std::string_view default_gating);
 
+/// The number of shared experts, all of which have no more columns than the engine's limit.
+std::uint32_t count_shared(JsonFields& fields, const char* key, const CheckpointConfig& config,
+                           std::uint32_t missing = 0);
+
 /// A dense FFN, or mlp.experts, mlp.shared_experts and the router with its bias `bias`, if the layer has one.
 void copy_routed(LayerCopy& in, std::string_view bias = "mlp.gate.e_score_correction_bias");
 

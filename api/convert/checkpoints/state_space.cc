@@ -9,13 +9,11 @@
 namespace partita::internal {
 namespace {
 
-constexpr std::uint32_t kMaxTaps = 64, kMaxPlaces = 4096;
-
 /// What both have: the convolution, the state of a channel.
-void read_scan(JsonFields& fields, CheckpointConfig& c) {
+void read_scan(JsonFields& fields, CheckpointConfig& c, std::uint32_t most_places) {
   c.conv_width = fields.count(fields.first_of({"mamba_d_conv", "conv_kernel"}), 1, kMaxTaps);
   c.state_space.places =
-      fields.count(fields.first_of({"mamba_d_state", "ssm_state_size", "state_size"}), 1, kMaxPlaces);
+      fields.count(fields.first_of({"mamba_d_state", "ssm_state_size", "state_size"}), 1, most_places);
 }
 
 /// hidden_size, expanded.
@@ -52,7 +50,7 @@ void check_steps(JsonFields& fields) {
 }  // namespace
 
 void read_mamba(JsonFields& fields, CheckpointConfig& c) {
-  read_scan(fields, c);
+  read_scan(fields, c, kMaxMambaPlaces);
   const char* rank = fields.first_of({"mamba_dt_rank", "time_step_rank"});
   // Falcon Mamba's intermediate_size is the width, whatever `expand` is.
   const bool named = c.family->only_recurrent && fields.has("intermediate_size");
@@ -63,7 +61,7 @@ void read_mamba(JsonFields& fields, CheckpointConfig& c) {
 
 void read_mamba2(JsonFields& fields, CheckpointConfig& c) {
   auto& s = c.state_space;
-  read_scan(fields, c);
+  read_scan(fields, c, kMaxMamba2Places);
   s.heads = fields.count(fields.first_of({"mamba_n_heads", "mamba_num_heads", "num_heads"}), 1, kMaxHeads);
   s.groups = fields.count(fields.first_of({"mamba_n_groups", "n_groups"}), 1, kMaxHeads);
   if (fields.has("mamba_head_dim")) {

@@ -170,6 +170,22 @@ TEST_CASE("A tied head has another scale than the embedding") {
   fs::remove(path);
 }
 
+TEST_CASE("A model file that the engine would refuse is not written") {
+  const fs::path directory = temporary(""), path = temporary(".gguf");
+  fs::copy(kData + "/checkpoints/hunyuan_dense_dynamic", directory);
+  auto config = nlohmann::json::parse(std::ifstream(directory / "config.json"));
+  config["rope_parameters"]["rope_theta"] = 1e12;  // which alpha raises beyond the limit
+  std::ofstream(directory / "config.json") << config;
+  ConvertOptions options;
+  options.vocabulary = kData + "/families/hunyuan_dense_dynamic.gguf";
+  const auto refused = convert(directory.string(), path.string(), options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.starts_with("'" + path.string() + "': hunyuan-dense.rope.freq_base is "));
+  CHECK(refused.error().message.ends_with(", and must be between 1 and 1e+12"));
+  CHECK_FALSE(fs::exists(path));
+  fs::remove_all(directory);
+}
+
 TEST_CASE("Checkpoints of every family become the model that they are") {
   const fs::path path = temporary(".gguf");
   for (const auto& entry : fs::directory_iterator(kData + "/checkpoints")) {

@@ -55,6 +55,33 @@ TEST_CASE("Models that no family describes are refused") {
         "'c': rope_parameters.factor is 2, and only 1 can be converted where the scaling has no type");
   CHECK_THAT(unsupported({{"rope_parameters", {{"rope_type", "yarn"}, {"factor", 2}, {"mscale", 0.7}}}}),
              Contains("mscale is 0.7"));
+  const Json dynamic = {{"rope_type", "dynamic"}, {"alpha", 1000}};
+  CHECK(unsupported({{"rope_scaling", dynamic}}) ==
+        "'c': rope_scaling.alpha is 1000, and cannot be converted in this family");
+  const Json hunyuan = {{"model_type", "hunyuan_v1_dense"},
+                        {"architectures", {"HunYuanDenseV1ForCausalLM"}},
+                        {"rope_parameters", dynamic}};
+  Json both = hunyuan;
+  both["rope_scaling"] = {{"type", "dynamic"}, {"alpha", 1000}};
+  const auto base = [&](const Json& patch) {
+    Json config = checkpoint.config;
+    config.merge_patch(patch);
+    return must(parse_checkpoint_config(config.dump(), "c")).rope_base;
+  };
+  CHECK(base(both) == base(hunyuan));
+  CHECK(base(hunyuan) > 50000);
+  both["rope_scaling"]["alpha"] = 100;
+  CHECK(config_error(checkpoint, both, ErrorCode::kBadFile) ==
+        "'c': rope_scaling.alpha is 100, and rope_parameters says something else");
+  both["rope_scaling"] = {{"type", "linear"}, {"factor", 2}};
+  CHECK_THAT(config_error(checkpoint, both, ErrorCode::kBadFile),
+             Contains("rope_scaling.type is \"linear\""));
+  CHECK(
+      unsupported({{"partial_rotary_factor", 0}}) ==
+      "'c': partial_rotary_factor is 0, and with it 0 of the 16 numbers of a head rotate: even numbers of at "
+      "least 2 can");
+  CHECK_THAT(unsupported({{"rope_parameters", {{"partial_rotary_factor", 0.2}}}}),
+             Contains("rope_parameters.partial_rotary_factor is 0.2, and with it 3 of the 16"));
   CHECK(unsupported({{"num_attention_heads", 64}}) ==
         "'c': hidden_size is 64, and heads of 1 numbers are not possible: even numbers up to 576 are");
   CHECK_THAT(unsupported({{"head_dim", 25}}), Contains("head_dim is 25, and heads of 25 numbers"));
@@ -140,6 +167,7 @@ TEST_CASE("Sizes and limits of Mamba are checked") {
              Contains("expand is 1025, and must be a whole number between 1 and 1024"));
   CHECK_THAT(bad({{"conv_kernel", 65}}), Contains("between 1 and 64"));
   CHECK_THAT(bad({{"time_step_rank", "none"}}), Contains("time_step_rank is \"none\""));
+  CHECK_THAT(bad({{"state_size", 257}, {"ssm_state_size", nullptr}}), Contains("between 1 and 256"));
   of("falcon_mamba", "FalconMambaForCausalLM");
   CHECK(unsupported({{"mixer_rms_eps", 1e-5}}) ==
         "'c': mixer_rms_eps is 1e-05, and only 1e-06 can be converted");

@@ -185,12 +185,23 @@ TEST_CASE("The text model of a larger one is converted as if it were alone") {
     must(checkpoint.convert());
     CHECK(bytes() == alone);
   }
+  checkpoint.add("model.extra.weight", {3});
+  CHECK_THAT(checkpoint.convert().error().message, Contains("a tensor 'model.extra.weight', which no part"));
+  checkpoint.tensors.erase("model.extra.weight");
   checkpoint.add("language_model.extra.weight", {3});
   CHECK_THAT(checkpoint.convert().error().message, Contains("a tensor 'language_model.extra.weight'"));
   checkpoint.tensors.erase("language_model.model.norm.weight");
   CHECK_THAT(checkpoint.convert().error().message, Contains("no tensor 'language_model.model.norm.weight'"));
   checkpoint.config["architectures"] = {"LlavaForTokenClassification"};
   CHECK_THAT(checkpoint.convert().error().message, Contains("only LlamaForCausalLM can be converted, not"));
+
+  Checkpoint plain;  // without text_config, names mean nothing
+  for (const char* other : {"language_model.extra.weight", "vision_tower.weight"}) {
+    plain.add(other, {3});
+    CHECK_THAT(plain.convert().error().message,
+               Contains(std::string("a tensor '") + other + "', which no part"));
+    plain.tensors.erase(other);
+  }
 }
 
 TEST_CASE("Larger Gemma 3 models leave out what is usual") {
