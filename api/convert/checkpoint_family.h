@@ -54,13 +54,15 @@ struct CheckpointFamily {
   std::string_view ignored = {};   // what the names of tensors begin with that no model file has
   double rotary_part = 1;          // of a head, without partial_rotary_factor in config.json
   bool yarn_scales = false;        // `keys` reads YaRN's mscale and mscale_all_dim
+  bool yarn_truncates = true;      // readers of model files round where YaRN begins and ends
   bool proportional_rope = false;  // `keys` reads what RoPE of this type rotates
   bool rope_alpha = false;         // dynamic scaling may have an alpha, which raises the base
 
   /// Rows of Q and K are stored in adjacent rotary pairs (RopePairs::kAdjacent in engine/models/).
   bool adjacent_pairs = false;
 
-  std::string_view activation = "silu";  // hidden_act
+  std::string_view activation = "silu";    // hidden_act
+  std::string_view other_activation = {};  // the same, as older checkpoints say it
 
   /// Added to the weights of norms: 1 where the checkpoint stores w and the model multiplies by 1 + w.
   float norm_offset = 0;

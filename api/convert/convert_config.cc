@@ -56,7 +56,7 @@ const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& co
 void check_activation(JsonFields& fields, const CheckpointFamily& family) {
   const char* key = fields.first_of({"hidden_activation", "hidden_act", "activation_function", "activation"});
   const std::string found = fields.text(key, family.activation);
-  if (found == family.activation || (found == "gelu" && family.activation == "gelu_pytorch_tanh")) return;
+  if (found == family.activation || (!found.empty() && found == family.other_activation)) return;
   fields.fail(ErrorCode::kUnsupported, key, sentence("only \"", family.activation, "\" can be converted"));
 }
 

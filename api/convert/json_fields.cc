@@ -23,6 +23,21 @@ std::string shown(const Json* value) {
   return text.size() <= kMaxShown && !is_long ? text : text.substr(0, kMaxShown) + "...";
 }
 
+bool is_value(const Json& found, const JsonFields::Only& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) return found.is_boolean() && found.get<bool>() == *flag;
+  if (const auto* number = std::get_if<double>(&value))
+    return found.is_number() && found.get<double>() == *number;
+  const auto* text = std::get_if<std::string_view>(&value);
+  return text != nullptr && found.is_string() && found.get_ref<const std::string&>() == *text;
+}
+
+std::string text_of_value(const JsonFields::Only& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (const auto* number = std::get_if<double>(&value)) return rounded_text(*number);
+  const auto* text = std::get_if<std::string_view>(&value);
+  return text == nullptr ? "null" : sentence("\"", *text, "\"");
+}
+
 }  // namespace
 
 const Json* JsonFields::find(const char* key) {
@@ -94,9 +109,10 @@ bool JsonFields::flag(const char* key, bool missing) {
   return missing;
 }
 
-void JsonFields::only(const char* key, bool value) {
-  if (flag(key, value) != value)
-    fail(ErrorCode::kUnsupported, key, sentence("only ", value ? "true" : "false", " can be converted"));
+void JsonFields::only(const char* key, const Only& value, bool required) {
+  const Json* found = find(key);
+  if (found == nullptr ? required : !is_value(*found, value))
+    fail(ErrorCode::kUnsupported, key, sentence("only ", text_of_value(value), " can be converted"));
 }
 
 std::string JsonFields::text(const char* key, std::string_view missing) {

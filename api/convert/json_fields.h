@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "partita/result.hpp"
@@ -41,9 +42,12 @@ class JsonFields {
                       std::optional<std::uint32_t> missing = std::nullopt);
   double number(const char* key, double min, double max, double missing);
   bool flag(const char* key, bool missing);
-  /// A flag that model files have no key for: another value than this one, which is also that without the
-  /// key, is an error.
-  void only(const char* key, bool value);
+
+  /// For what model files have no key: any value but this one, which is also that without the key unless the
+  /// key is required, is an error. {}: null.
+  using Only = std::variant<std::monostate, bool, double, std::string_view>;
+  void only(const char* key, const Only& value, bool required = false);
+
   std::string text(const char* key, std::string_view missing);
 
   /// An array of min_count to max_count whole numbers from min to max.

@@ -57,6 +57,7 @@ void read_yarn(JsonFields& rope, CheckpointConfig& c) {
     const double magnitude = rope.number("attention_factor", 1 / kMaxFactor, kMaxFactor, usual);
     c.keys.add("rope.scaling.attn_factor", static_cast<float>(magnitude / usual));
   }
+  rope.only("truncate", c.family->yarn_truncates, !c.family->yarn_truncates);
   for (const char* key : {"mscale", "mscale_all_dim"}) {
     if (rope.has(key) && !c.family->yarn_scales)
       rope.fail(ErrorCode::kUnsupported, key, "YaRN with it cannot be converted in this family");
@@ -158,6 +159,7 @@ void read_rope(JsonFields& fields, CheckpointConfig& c) {
                                                  1, kMaxRopeBase, base_of(attention, 10000))));
   const bool by_kind = parameters.has("full_attention");
   JsonFields global = parameters.object("full_attention"), local = parameters.object("sliding_attention");
+  local.only("rope_type", "default");  // scaling is that of global layers
   const double part =
       part_of(fields, part_of(parameters, fields.number("rotary_pct", 0, 1, c.family->rotary_part)));
   c.rotary_dim = static_cast<std::uint32_t>(c.head_dim * part_of(global, part));

@@ -10,8 +10,7 @@ namespace {
 void keys(JsonFields& fields, CheckpointConfig& config) {
   read_windows(fields, config, {.window = 1024, .period = 4, .period_key = "global_attn_every_n_layers"});
   read_routing(fields, config, "sigmoid");
-  if (!fields.flag("mup_enabled", false))
-    fields.fail(ErrorCode::kUnsupported, "mup_enabled", "only true can be converted");
+  fields.only("mup_enabled", true, true);
 }
 
 void layer(LayerCopy& in) {

@@ -7,6 +7,8 @@ namespace partita::internal::checkpoints::falcon {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("alibi", false);
+  fields.only("parallel_attn", true);
   config.kv_heads = fields.flag("new_decoder_architecture", false)
                         ? fields.count("num_kv_heads", 1, kMaxHeads, config.heads)
                     : fields.flag("multi_query", true) ? 1

@@ -5,6 +5,10 @@
 namespace partita::internal::checkpoints::gemma {
 namespace {
 
+void keys(JsonFields& fields, CheckpointConfig& /*config*/) {
+  fields.only("use_bidirectional_attention", false);
+}
+
 void layer(LayerCopy& in) {
   in.pre_norms();
   in.attention();
@@ -16,9 +20,11 @@ void layer(LayerCopy& in) {
 extern const CheckpointFamily family = {.model_type = "gemma",
                                         .class_name = "GemmaForCausalLM",
                                         .architecture = "gemma",
+                                        .keys = keys,
                                         .layer = layer,
                                         .tied = true,
                                         .activation = "gelu_pytorch_tanh",
+                                        .other_activation = "gelu",
                                         .norm_offset = 1};
 
 }  // namespace partita::internal::checkpoints::gemma

@@ -1,5 +1,6 @@
 // Gemma 2: soft caps, local layers.
 #include <cmath>
+#include <utility>
 
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/gemma.h"
@@ -34,10 +35,14 @@ namespace partita::internal::checkpoints::gemma2 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("use_bidirectional_attention", false);
   read_windows(fields, config, {.window = 4096, .period = 2});
   read_query_scalar(fields, config);
-  for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"})
-    config.keys.add(cap, static_cast<float>(fields.number(cap, 0, 1e6, 0)));
+  for (const auto& [cap, usual] :
+       {std::pair{"attn_logit_softcapping", 50.0}, std::pair{"final_logit_softcapping", 30.0}}) {
+    const double missing = fields.is_null(cap) ? 0 : usual;
+    config.keys.add(cap, static_cast<float>(fields.number(cap, 0, 1e6, missing)));
+  }
 }
 
 void layer(LayerCopy& in) { copy_gemma2(in); }

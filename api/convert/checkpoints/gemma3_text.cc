@@ -17,6 +17,9 @@ constexpr std::pair<const char*, std::uint32_t> kUsual[] = {
     {"rope_theta", 1000000},    {"rope_local_base_freq", 10000}};
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("attn_logit_softcapping", {});
+  fields.only("final_logit_softcapping", {});
+  fields.only("use_bidirectional_attention", false);
   read_windows(fields, config, {.window = 4096, .period = 6, .period_key = "sliding_window_pattern"});
   read_query_scalar(fields, config);
   config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));

@@ -7,6 +7,7 @@ namespace partita::internal::checkpoints::gpt_oss {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("swiglu_limit", 7.0);
   config.expert_ffn = config.ffn;
   config.keys.add("expert_feed_forward_length", config.ffn);
   read_windows(fields, config, {.window = 128, .period = 2});
@@ -31,6 +32,7 @@ extern const CheckpointFamily family = {.model_type = "gpt_oss",
                                         .class_name = "GptOssForCausalLM",
                                         .architecture = "gpt-oss",
                                         .keys = keys,
-                                        .layer = layer};
+                                        .layer = layer,
+                                        .yarn_truncates = false};
 
 }  // namespace partita::internal::checkpoints::gpt_oss

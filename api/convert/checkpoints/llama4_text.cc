@@ -1,6 +1,4 @@
 // Llama 4, text: layers that attend to chunks, mixtures of experts with a shared one.
-#include <vector>
-
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/windows.h"
 #include "api/convert/layer_copy.h"
@@ -10,19 +8,13 @@
 namespace partita::internal::checkpoints::llama4_text {
 namespace {
 
-// What model files have no keys for: they mean these numbers.
-constexpr std::uint32_t kChunk = 8192, kScalePeriod = 8192, kUnnormedExperts = 128;
-constexpr double kScale = 0.1;
+constexpr std::uint32_t kUnnormedExperts = 128;
 
+/// What model files have no keys for.
 void check_constants(JsonFields& fields, const CheckpointConfig& config) {
-  const auto must_be = [&](const char* key, std::uint32_t value) {
-    if (fields.count(key, 0, kMaxContext, value) != value)
-      fields.fail(ErrorCode::kUnsupported, key, sentence("only ", value, " can be converted"));
-  };
-  must_be("attention_chunk_size", kChunk);
-  must_be("floor_scale", kScalePeriod);
-  if (fields.number("attn_scale", 0, 1, kScale) != kScale)
-    fields.fail(ErrorCode::kUnsupported, "attn_scale", "only 0.1 can be converted");
+  fields.only("attention_chunk_size", 8192.0);
+  fields.only("floor_scale", 8192.0);
+  fields.only("attn_scale", 0.1);
   fields.only("attn_temperature_tuning", true);
   if (fields.flag("use_qk_norm", true) == (config.experts == kUnnormedExperts))
     fields.fail(ErrorCode::kUnsupported, "use_qk_norm",

@@ -1,21 +1,16 @@
 // MiniCPM 3: latent attention; multipliers that model files do not give.
-#include <utility>
-
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/latents.h"
 #include "api/convert/layer_copy.h"
-#include "weights/sentence.h"
 
 namespace partita::internal::checkpoints::minicpm3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
   read_latent_sizes(fields, config);
-  for (const auto& [key, usual] :
-       {std::pair{"scale_emb", 12.0}, std::pair{"scale_depth", 1.4}, std::pair{"dim_model_base", 256.0}}) {
-    if (fields.number(key, 0, 1e9, usual) != usual)
-      fields.fail(ErrorCode::kUnsupported, key, sentence("only ", rounded_text(usual), " can be converted"));
-  }
+  fields.only("scale_emb", 12.0);
+  fields.only("scale_depth", 1.4);
+  fields.only("dim_model_base", 256.0);
 }
 
 void layer(LayerCopy& in) {

@@ -7,6 +7,7 @@ namespace partita::internal::checkpoints::ministral3 {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("sliding_window", {});
   JsonFields rope = rope_scaling(fields);
   config.keys.add("rope.scaling.yarn_log_multiplier",
                   static_cast<float>(rope.number("mscale_all_dim", 0, 1e6, 0)));

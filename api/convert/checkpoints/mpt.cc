@@ -9,15 +9,13 @@ namespace {
 void check_attention(JsonFields& attention) {
   attention.only("alibi", true);
   for (const char* key : {"qk_ln", "prefix_lm"}) attention.only(key, false);
-  if (attention.has("softmax_scale"))
-    attention.fail(ErrorCode::kUnsupported, "softmax_scale", "only null can be converted");
+  attention.only("softmax_scale", {});
 }
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
   JsonFields attention = fields.object("attn_config");
   check_attention(attention);
-  if (fields.has("logit_scale"))
-    fields.fail(ErrorCode::kUnsupported, "logit_scale", "only null can be converted");
+  fields.only("logit_scale", {});
   read_limit(attention, config);
   config.keys.add("attention.max_alibi_bias",
                   static_cast<float>(attention.number("alibi_bias_max", 1e-3, 1e3, 8)));

@@ -7,7 +7,7 @@ namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
   config.expert_ffn = config.ffn;
-  if (fields.has("clip_qkv")) fields.fail(ErrorCode::kUnsupported, "clip_qkv", "only null can be converted");
+  fields.only("clip_qkv", {});
 }
 
 void layer(LayerCopy& in) {

@@ -7,6 +7,7 @@ namespace partita::internal::checkpoints::phimoe {
 namespace {
 
 void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("router_jitter_noise", 0.01);
   config.expert_ffn = config.ffn;
   config.keys.add("attention.layer_norm_rms_epsilon", static_cast<float>(config.norm_eps));
   config.keys.add("attention.sliding_window", fields.count("sliding_window", 0, kMaxContext, 0));

@@ -6,7 +6,10 @@
 namespace partita::internal::checkpoints::qwen2_moe {
 namespace {
 
-void keys(JsonFields& fields, CheckpointConfig& config) { read_windows(fields, config, {.switched = true}); }
+void keys(JsonFields& fields, CheckpointConfig& config) {
+  fields.only("use_sliding_window", false);
+  read_windows(fields, config, {.switched = true});
+}
 
 void layer(LayerCopy& in) {
   in.pre_norms();

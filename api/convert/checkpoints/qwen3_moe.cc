@@ -5,6 +5,8 @@
 namespace partita::internal::checkpoints::qwen3_moe {
 namespace {
 
+void keys(JsonFields& fields, CheckpointConfig& /*config*/) { fields.only("use_sliding_window", false); }
+
 void layer(LayerCopy& in) {
   in.pre_norms();
   in.attention();
@@ -17,6 +19,7 @@ void layer(LayerCopy& in) {
 extern const CheckpointFamily family = {.model_type = "qwen3_moe",
                                         .class_name = "Qwen3MoeForCausalLM",
                                         .architecture = "qwen3moe",
+                                        .keys = keys,
                                         .layer = layer};
 
 }  // namespace partita::internal::checkpoints::qwen3_moe

@@ -9,6 +9,7 @@ namespace {
 void keys(JsonFields& fields, CheckpointConfig& config) {
   check_rope_layers(fields, config);
   fields.only("use_sliding_window", false);
+  read_windows(fields, config, {.switched = true});
 }
 
 void layer(LayerCopy& in) {
