@@ -21,7 +21,8 @@ Json report_json(const partita::ConvertResult& result) {
           {"tensors", result.tensors},
           {"parameters", result.parameters},
           {"file_bytes", result.file_bytes},
-          {"in_f16", result.in_f16}};
+          {"in_f16", result.in_f16},
+          {"left_out", result.left_out}};
 }
 
 std::string report_text(const partita::ConvertResult& result, const std::string& type) {
@@ -38,6 +39,9 @@ std::string report_text(const partita::ConvertResult& result, const std::string&
     text += std::string(": stored as f16, because ") + (result.in_f16.size() == 1 ? "its" : "their") +
             " rows are no whole blocks of " + type + " or too few\n";
   }
+  for (const auto& [part, tensors] : result.left_out)
+    text +=
+        part + ": " + std::to_string(tensors) + " tensors left out, which are no part of the text model\n";
   return text;
 }
 

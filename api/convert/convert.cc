@@ -237,6 +237,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     result.tensors = tensors.tensors();
     result.parameters = tensors.parameters();
     result.in_f16 = tensors.in_f16();
+    result.left_out = tensors.left_out();
     TRY(file.write(path, [&](const std::string& written) { return check_written(written, path); }));
     std::error_code none;
     result.file_bytes = fs::file_size(target, none);

@@ -170,7 +170,11 @@ void TensorCopy::skip_all(std::string_view prefix) {
 void TensorCopy::check_leftovers() {
   for (const SafeTensor& tensor : from_.tensors()) {
     if (error_) return;
-    if (used_.contains(tensor.name) || is_buffer(tensor.name) || part_.leaves_out(tensor.name)) continue;
+    if (used_.contains(tensor.name) || is_buffer(tensor.name)) continue;
+    if (const auto part = part_.other_part(tensor.name); !part.empty()) {
+      ++left_out_[std::string(part)];
+      continue;
+    }
     fail({ErrorCode::kUnsupported,
           sentence("'", from_.path(), "' has a tensor ", internal::quoted(tensor.name),
                    ", which no part of this family uses: the model file would lack it")});

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -84,6 +85,7 @@ class TensorCopy {
   std::size_t tensors() const { return tensors_; }
   std::uint64_t parameters() const { return parameters_; }
   const std::vector<std::string>& in_f16() const { return in_f16_; }
+  const std::map<std::string, std::size_t>& left_out() const { return left_out_; }
 
  private:
   const SafeTensor* find(std::string_view name) const { return from_.find(part_.stored(name)); }
@@ -102,6 +104,7 @@ class TensorCopy {
   std::uint64_t parameters_ = 0;
   std::size_t tensors_ = 0;
   std::vector<std::string> in_f16_;
+  std::map<std::string, std::size_t> left_out_;
 };
 
 }  // namespace partita::internal

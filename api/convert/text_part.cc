@@ -54,11 +54,12 @@ std::string TextPart::stored(std::string_view name) const {
   return std::string(name);
 }
 
-bool TextPart::leaves_out(std::string_view stored) const {
-  if (!larger_) return false;
+std::string_view TextPart::other_part(std::string_view stored) const {
+  if (!larger_) return {};
   if (stored.starts_with(kModel)) stored.remove_prefix(kModel.size());
-  return std::any_of(std::begin(kOther), std::end(kOther),
-                     [&](std::string_view begin) { return stored.starts_with(begin); });
+  const bool is_other = std::any_of(std::begin(kOther), std::end(kOther),
+                                    [&](std::string_view begin) { return stored.starts_with(begin); });
+  return is_other ? stored.substr(0, stored.find('.')) : std::string_view();
 }
 
 }  // namespace partita::internal

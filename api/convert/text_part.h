@@ -21,8 +21,9 @@ class TextPart {
 
   /// The name in the checkpoint of a tensor of the text model, or what names begin with.
   std::string stored(std::string_view name) const;
-  /// Whether a tensor of a larger model is of the parts that see or hear.
-  bool leaves_out(std::string_view stored) const;
+  /// The part of a larger model, one that sees or hears, that a tensor belongs to: "vision_tower"; empty:
+  /// none.
+  std::string_view other_part(std::string_view stored) const;
 
  private:
   bool larger_;

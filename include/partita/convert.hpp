@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ struct ConvertResult {
   /// Matrices in f16 although a quantized type was asked for: their columns are no multiple of its block
   /// size, or they have fewer than 16 rows.
   std::vector<std::string> in_f16;
+  /// Of a model that sees or hears too: the parts that the text model does not need, and their tensors.
+  std::map<std::string, std::size_t> left_out;
 };
 
 /// The types of ConvertOptions::type: "f32", "f16", "bf16", "q4_0" and so on. Static data.

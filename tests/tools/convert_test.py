@@ -17,7 +17,7 @@ class Convert(ProgramTest):
     def test_a_model_that_generates(self):
         report = run_json("convert", self.checkpoint, "-o", self.model, "--vocabulary", MODEL)
         self.assertEqual(list(report), ["path", "head", "layers", "vocab_size", "tensors", "parameters", "file_bytes",
-                                        "in_f16"])
+                                        "in_f16", "left_out"])
         self.assertEqual(report["path"], str(self.model))
         self.assertEqual((report["head"], report["layers"], report["vocab_size"]), ("dense", 1, 49152))
         self.assertEqual(report["file_bytes"], os.path.getsize(self.model))

@@ -341,6 +341,24 @@ TEST_CASE("Variants that model files have no keys for are refused") {
   }
 }
 
+TEST_CASE("Experts and heads must not be too wide together") {
+  const Checkpoint checkpoint;
+  const auto bad = [&](Json patch) { return config_error(checkpoint, patch, ErrorCode::kBadFile); };
+  CHECK_THAT(bad({{"model_type", "hy_v3"},
+                  {"architectures", {"HYV3ForCausalLM"}},
+                  {"moe_intermediate_size", 1 << 18},
+                  {"num_shared_experts", 5}}),
+             Contains("num_shared_experts is 5, and must be a whole number between 0 and 4"));
+  CHECK_THAT(bad({{"model_type", "qwen3_5_text"},
+                  {"architectures", {"Qwen3_5ForCausalLM"}},
+                  {"linear_num_key_heads", 512},
+                  {"linear_num_value_heads", 512},
+                  {"linear_key_head_dim", 128},
+                  {"linear_value_head_dim", 129},
+                  {"linear_conv_kernel_dim", 4}}),
+             Contains("linear_value_head_dim is 129, and must be a whole number between 1 and 128"));
+}
+
 TEST_CASE("Latents that no engine has are refused") {
   const Checkpoint checkpoint;
   const auto refused = [&](Json patch, const Json& more) {

@@ -182,8 +182,9 @@ TEST_CASE("The text model of a larger one is converted as if it were alone") {
   for (const auto& [layers, head] :
        {std::pair{"model.language_model.", ""}, std::pair{"language_model.model.", "language_model."}}) {
     renamed(layers, head);
-    must(checkpoint.convert());
+    const auto result = must(checkpoint.convert());
     CHECK(bytes() == alone);
+    CHECK(result.left_out == std::map<std::string, std::size_t>{{"vision_tower", 1}, {"visual", 1}});
   }
   checkpoint.add("model.extra.weight", {3});
   CHECK_THAT(checkpoint.convert().error().message, Contains("a tensor 'model.extra.weight', which no part"));
