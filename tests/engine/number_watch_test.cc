@@ -11,6 +11,7 @@
 #include "tests/catch.h"
 #include "tests/engine/tiny_models.h"
 #include "tests/must.h"
+#include "tests/sanitized.h"
 #include "weights/codecs/codec.h"
 #include "weights/gguf/writer.h"
 
@@ -88,6 +89,8 @@ TEST_CASE("The operation that first has a bad number is named") {
 TEST_CASE("Every family: a bad weight of a layer is found in that layer") {
   for (const auto& entry : std::filesystem::directory_iterator(PARTITA_TEST_DATA "/families")) {
     if (entry.path().extension() != ".gguf") continue;
+    // With sanitizers some of them, by the lengths of their names.
+    if (entry.path().stem().string().size() % test::all_or(1U, 4U) != 0) continue;
     const Gguf file = file_of(entry.path().stem());
     const auto whole = Transformer::load(file, {});
     if (!whole) continue;  // refused
