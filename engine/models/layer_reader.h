@@ -69,7 +69,7 @@ class LayerReader {
     RopePairs pairs = RopePairs::kNone;
     std::size_t first = 0;  // its first row in the tensor
     std::size_t of = 0;     // rows of the tensor; 0: those of the matrix
-    std::size_t block = 0;  // > 0: the matrix has every other block of so many rows, another the rest
+    std::size_t block = 0;  // > 0: rows of a block: the matrix has every other one, another the rest
     std::size_t head = 0;   // rows of a head; 0: Config::head_dim
   };
   /// Matrices that a step multiplies together: their panels are packed as one list.

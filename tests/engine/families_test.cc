@@ -54,7 +54,7 @@ Tokens ids_of(const nlohmann::json& record, const Transformer& model, std::size_
 
 // --- the numbers ---
 
-/// How far the model may be from a recorded sequence of so many tokens. With tiles: twice as far as bf16
+/// How far the model may be from a recorded sequence of `tokens`. With tiles: three times as far as bf16
 /// moves transformers' own numbers (record_bf16.py), beyond what holds without; two positions more may have
 /// another most probable token.
 Bounds bounds_for(const Transformer& model, const nlohmann::json& in_bf16, std::size_t tokens) {

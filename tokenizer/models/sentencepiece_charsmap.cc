@@ -41,7 +41,7 @@ class DoubleArray {
  private:
   // Of a node: how many prefixes of one text match below it.
   static constexpr std::uint8_t kUnknown = 0xFF, kBeingCounted = 0xFE, kTooMany = 0xFD;
-  static constexpr std::uint8_t kMaxMatches = 32;      // the library has room for so many
+  static constexpr std::uint8_t kMaxMatches = 32;      // the size of the library's array
   static constexpr std::size_t kMaxReplacement = 512;  // bytes; the longest of Unicode's tables has 33
 
   std::size_t next(std::size_t i) const { return i ^ offset(unit_at(units_, i)); }

@@ -112,7 +112,7 @@ std::optional<Piece> read_piece(std::string_view message) {
   return piece;
 }
 
-constexpr std::size_t kMaxPrefixes = 64;  // the library has room for so many
+constexpr std::size_t kMaxPrefixes = 64;  // the size of the library's array
 
 /// The most pieces that begin one text; each begins the next longer one.
 std::size_t most_prefixes(std::vector<std::string_view> pieces) {

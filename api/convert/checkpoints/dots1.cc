@@ -2,7 +2,6 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/checkpoints/windows.h"
-#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints::dots1 {
 namespace {
@@ -12,19 +11,12 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   read_routing(fields, config, "sigmoid");
 }
 
-void layer(LayerCopy& in) {
-  in.pre_norms();
-  in.attention();
-  in.head_norms();
-  copy_routed(in);
-}
-
 }  // namespace
 
 extern const CheckpointFamily family = {.model_type = "dots1",
                                         .class_name = "Dots1ForCausalLM",
                                         .architecture = "dots1",
                                         .keys = keys,
-                                        .layer = layer};
+                                        .layer = copy_normed_routed_layer};
 
 }  // namespace partita::internal::checkpoints::dots1

@@ -1,7 +1,6 @@
 // Falcon Mamba: Mamba with norms of the steps, B and C.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/state_space.h"
-#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints::falcon_mamba {
 namespace {
@@ -15,11 +14,6 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   config.keys.add("ssm.dt_b_c_rms", true);
 }
 
-void layer(LayerCopy& in) {
-  in.norm("norm", "attn_norm", in.config().hidden);
-  copy_mamba(in, "mixer.");
-}
-
 }  // namespace
 
 extern const CheckpointFamily family = {.model_type = "falcon_mamba",
@@ -27,7 +21,7 @@ extern const CheckpointFamily family = {.model_type = "falcon_mamba",
                                         .architecture = "mamba",
                                         .names = kBackboneNames,
                                         .keys = keys,
-                                        .layer = layer,
+                                        .layer = copy_mamba_layer,
                                         .only_recurrent = true,
                                         .tied = true};
 

@@ -72,6 +72,11 @@ void read_latents(JsonFields& fields, CheckpointConfig& c) {
   read_score_scale(fields, c);
 }
 
+void read_latents_and_sigmoid_routing(JsonFields& fields, CheckpointConfig& config) {
+  read_latents(fields, config);
+  read_routing(fields, config, "sigmoid");
+}
+
 void copy_latent_projections(LayerCopy& in) {
   const CheckpointConfig& c = in.config();
   const auto& l = c.latents;

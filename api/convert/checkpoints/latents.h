@@ -14,6 +14,9 @@ void read_latent_sizes(JsonFields& fields, CheckpointConfig& config);
 /// YaRN gives to scores.
 void read_latents(JsonFields& fields, CheckpointConfig& config);
 
+/// Those, and the routing of mixtures whose router has a sigmoid.
+void read_latents_and_sigmoid_routing(JsonFields& fields, CheckpointConfig& config);
+
 /// q_proj, or q_a_proj and q_b_proj; kv_a_proj_with_mqa; o_proj; the norms of latents.
 void copy_latent_projections(LayerCopy& in);
 

@@ -1,7 +1,6 @@
 // Mamba: layers without attention and without FFN.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/state_space.h"
-#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints::mamba {
 namespace {
@@ -12,11 +11,6 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   config.keys.add("ssm.dt_b_c_rms", false);
 }
 
-void layer(LayerCopy& in) {
-  in.norm("norm", "attn_norm", in.config().hidden);
-  copy_mamba(in, "mixer.");
-}
-
 }  // namespace
 
 extern const CheckpointFamily family = {.model_type = "mamba",
@@ -24,7 +18,7 @@ extern const CheckpointFamily family = {.model_type = "mamba",
                                         .architecture = "mamba",
                                         .names = kBackboneNames,
                                         .keys = keys,
-                                        .layer = layer,
+                                        .layer = copy_mamba_layer,
                                         .only_recurrent = true,
                                         .tied = true};
 

@@ -2,7 +2,6 @@
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/routing.h"
 #include "api/convert/checkpoints/windows.h"
-#include "api/convert/layer_copy.h"
 
 namespace partita::internal::checkpoints::mellum {
 namespace {
@@ -12,19 +11,12 @@ void keys(JsonFields& fields, CheckpointConfig& config) {
   config.keys.add("rope.freq_base_swa", static_cast<float>(config.local_rope_base));
 }
 
-void layer(LayerCopy& in) {
-  in.pre_norms();
-  in.attention();
-  in.head_norms();
-  copy_routed(in);
-}
-
 }  // namespace
 
 extern const CheckpointFamily family = {.model_type = "mellum",
                                         .class_name = "MellumForCausalLM",
                                         .architecture = "mellum",
                                         .keys = keys,
-                                        .layer = layer};
+                                        .layer = copy_normed_routed_layer};
 
 }  // namespace partita::internal::checkpoints::mellum

@@ -60,4 +60,11 @@ void copy_routed(LayerCopy& in, std::string_view bias) {
   if (in.has_tensor(bias)) in.vector(bias, "exp_probs_b.bias", in.config().experts);
 }
 
+void copy_normed_routed_layer(LayerCopy& in) {
+  in.pre_norms();
+  in.attention();
+  in.head_norms();
+  copy_routed(in);
+}
+
 }  // namespace partita::internal

@@ -19,4 +19,7 @@ std::uint32_t count_shared(JsonFields& fields, const char* key, const Checkpoint
 /// A dense FFN, or mlp.experts, mlp.shared_experts and the router with its bias `bias`, if the layer has one.
 void copy_routed(LayerCopy& in, std::string_view bias = "mlp.gate.e_score_correction_bias");
 
+/// A layer of attention with norms of queries and keys, and copy_routed().
+void copy_normed_routed_layer(LayerCopy& in);
+
 }  // namespace partita::internal

@@ -113,4 +113,9 @@ void copy_mamba2_scan(LayerCopy& in, std::string_view before) {
   if (in.has_tensor(norm)) in.reshaped(norm, "ssm_norm.weight", {s.width}, {s.groups, s.width / s.groups});
 }
 
+void copy_mamba_layer(LayerCopy& in) {
+  in.norm("norm", "attn_norm", in.config().hidden);
+  copy_mamba(in, "mixer.");
+}
+
 }  // namespace partita::internal

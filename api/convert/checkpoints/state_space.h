@@ -28,6 +28,9 @@ void read_attention_layers(CheckpointConfig& config, const std::function<bool(st
 /// Whether an element of layer_types or layers_block_type means attention.
 inline bool is_attention(std::string_view type) { return type == "attention" || type == "full_attention"; }
 
+/// A layer of Mamba alone.
+void copy_mamba_layer(LayerCopy& in);
+
 /// A mixer whose tensors' names begin with `before`.
 void copy_mamba(LayerCopy& in, std::string_view before);
 void copy_mamba2(LayerCopy& in, std::string_view before);
