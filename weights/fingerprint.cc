@@ -41,6 +41,7 @@ Result<std::uint64_t> fingerprint(const Gguf& file) {
   std::vector<std::byte> buffer;
   Hash64 hash;
   for (const GgufEntry& entry : file.metadata()) {
+    if (entry.key.starts_with("split.")) continue;  // a model is the same in one file and in several
     hash.add(bytes_of(entry.key));
     std::visit(AddValue{hash}, entry.value);
   }

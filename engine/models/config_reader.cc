@@ -178,11 +178,9 @@ std::string why_no_model(const Gguf& file) {
     return "is a LoRA adapter, not a model; give a model into which the adapter is merged";
   if (is("general.architecture", "clip") || is("general.type", "mmproj"))
     return "is a vision projector, which belongs beside a model; give the model's own GGUF file";
-  if (const auto parts = file.get_uint("split.count", 1); parts && *parts > 1) {
+  if (const auto parts = file.get_uint("split.count", 1); parts && *parts > file.files()) {
     return "is one of the " + std::to_string(*parts) +
-           " parts of a split model, which are not read; join them with llama-gguf-split --merge and give "
-           "the "
-           "whole file";
+           " parts of a split model; give the path of the first, with the others beside it";
   }
   if (file.tensors().empty() && file.unsupported().empty() && file.find("tokenizer.ggml.model") != nullptr) {
     return "holds a vocabulary and no weights: partita tokenize can use it; give a whole model for all else";

@@ -625,10 +625,8 @@ TEST_CASE("Files that are not a whole model are refused with the reason") {
   GgufWriter part;
   part.add("general.architecture", "llama");
   part.add("split.count", std::uint16_t{3});
-  refused(
-      part,
-      "is one of the 3 parts of a split model, which are not read; join them with llama-gguf-split --merge "
-      "and give the whole file");
+  refused(part,
+          "is one of the 3 parts of a split model; give the path of the first, with the others beside it");
   GgufWriter vocabulary;
   vocabulary.add("general.architecture", "llama");
   vocabulary.add("tokenizer.ggml.model", "gpt2");

@@ -1,4 +1,6 @@
 // Any bytes as a GGUF file. A file that the reader accepts is then read to its end.
+#include "tests/fuzz/gguf_cases.h"
+
 #include <cstddef>
 #include <span>
 #include <variant>
@@ -43,30 +45,41 @@ std::size_t walk_metadata(const Gguf& file) {
   return seen;
 }
 
-void walk_tensors(const Gguf& file, Bytes bytes) {
-  std::vector<float> values;
+/// Requires that reading a part of a tensor gives it, or an error.
+void read_block(const Gguf& file, const TensorView& tensor, std::size_t offset) {
+  std::vector<std::byte> buffer;
+  const auto block = file.read(tensor.bytes.subspan(offset, block_bytes(tensor.dtype)), buffer);
+  if (!block) return require_message(block.error());
+  std::vector<float> values(block_elements(tensor.dtype));
+  codec(tensor.dtype).dequantize(block->data(), values.size(), values.data());
+}
+
+void walk_tensors(const Gguf& file) {
   for (const TensorView& tensor : file.tensors()) {
     require(file.find_tensor(tensor.name) == &tensor);
     require(file.tensor(tensor.name, tensor.shape).ok());
-    require(tensor.bytes.data() >= bytes.data() &&
-            tensor.bytes.data() + tensor.bytes.size() <= bytes.data() + bytes.size());
     const std::size_t block = block_elements(tensor.dtype);
     require(tensor.shape.elements() / block * block_bytes(tensor.dtype) == tensor.bytes.size());
-    values.resize(block);
-    const Codec& format = codec(tensor.dtype);
-    format.dequantize(tensor.bytes.data(), block, values.data());
-    format.dequantize(tensor.bytes.data() + tensor.bytes.size() - block_bytes(tensor.dtype), block,
-                      values.data());
+    read_block(file, tensor, 0);
+    read_block(file, tensor, tensor.bytes.size() - block_bytes(tensor.dtype));
   }
 }
 
 }  // namespace
 
+void walk(const Gguf& file) {
+  walk_metadata(file);
+  walk_tensors(file);
+}
+
 void run_gguf(Bytes bytes) {
   const Result<Gguf> file = Gguf::parse(bytes, "fuzz");
   if (!file) return require_message(file.error());
-  walk_metadata(*file);
-  walk_tensors(*file, bytes);
+  walk(*file);
+  for (const TensorView& tensor : file->tensors()) {
+    require(tensor.bytes.data() >= bytes.data() &&
+            tensor.bytes.data() + tensor.bytes.size() <= bytes.data() + bytes.size());
+  }
 }
 
 }  // namespace partita::internal::fuzz

@@ -21,6 +21,7 @@ constexpr std::array kTargets = {
     Target{"screen", run_screen},
     Target{"sentencepiece", run_sentencepiece},
     Target{"session", run_session},
+    Target{"split", run_split},
     Target{"template", run_template},
     Target{"tokenizer", run_tokenizer},
 };

@@ -34,6 +34,7 @@ void run_safetensors(Bytes bytes);    // a safetensors file, and the index of se
 void run_screen(Bytes bytes);         // a screen of an LM head
 void run_sentencepiece(Bytes bytes);  // a SentencePiece model
 void run_session(Bytes bytes);        // a session file
+void run_split(Bytes bytes);          // one file of a model in three
 void run_template(Bytes bytes);       // a chat template
 void run_tokenizer(Bytes bytes);      // a vocabulary in GGUF, and a text
 

@@ -1,11 +1,13 @@
 #include "weights/gguf/gguf.h"
 
 #include <algorithm>
-#include <optional>
+#include <functional>
 #include <utility>
 
+#include "weights/gguf/index.h"
 #include "weights/gguf/parse.h"
 #include "weights/gguf/refuse.h"
+#include "weights/gguf/split.h"
 #include "weights/input_file.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
@@ -25,37 +27,53 @@ std::string describe(const GgufValue& value) {
   return "a string";
 }
 
-/// The element of `items` whose name (by `name_of`) is `wanted`, by binary search in `order`; null if none.
-template <class Item, class NameOf>
-const Item* find_in(const std::vector<Item>& items, const std::vector<std::uint32_t>& order,
-                    std::string_view wanted, NameOf name_of) {
-  const auto before = [&](std::uint32_t i, std::string_view text) { return name_of(items[i]) < text; };
-  const auto found = std::lower_bound(order.begin(), order.end(), wanted, before);
-  if (found == order.end() || name_of(items[*found]) != wanted) return nullptr;
-  return &items[*found];
-}
-
 }  // namespace
 
 struct Gguf::Impl {
-  InputFile file;
+  std::vector<InputFile> files;          // the parts of the model, in their order; most have one
+  std::vector<const InputFile*> placed;  // the same, sorted by address
   GgufContents contents;
 
+  const std::string& path() const { return files.front().path(); }
+
+  /// The file that a view of its bytes points into.
+  const InputFile& file_of(std::span<const std::byte> part) const {
+    if (placed.size() == 1) return *placed.front();
+    const auto after = std::upper_bound(placed.begin(), placed.end(), part.data(),
+                                        [](const std::byte* byte, const InputFile* file) {
+                                          return std::less<>()(byte, file->bytes().data());
+                                        });
+    return **std::prev(after);
+  }
+
   Error missing(std::string_view key) const {
-    return {ErrorCode::kNotFound, sentence("'", file.path(), "' has no metadata key ", quoted(key))};
+    return {ErrorCode::kNotFound, sentence("'", path(), "' has no metadata key ", quoted(key))};
   }
 
   Error wrong_type(std::string_view key, const GgufValue& found, const char* expected) const {
-    return {ErrorCode::kBadFile, sentence("'", file.path(), "': key ", quoted(key), " is ", describe(found),
+    return {ErrorCode::kBadFile, sentence("'", path(), "': key ", quoted(key), " is ", describe(found),
                                           ", and ", expected, " was expected")};
   }
 
-  static Result<Gguf> make(InputFile file) {
-    auto impl = std::make_unique<Impl>(Impl{std::move(file), {}});
-    Result<GgufContents> contents = parse_gguf(impl->file);
+  static Result<Gguf> make(std::vector<GgufPart> parts) {
+    auto contents = join_tables(parts);
     if (!contents) return contents.error();
-    impl->contents = std::move(*contents);
+    auto impl = std::make_unique<Impl>();
+    impl->contents = *std::move(contents);
+    for (GgufPart& part : parts) impl->files.push_back(std::move(part.file));
+    for (const InputFile& file : impl->files) impl->placed.push_back(&file);
+    std::sort(impl->placed.begin(), impl->placed.end(), [](const InputFile* a, const InputFile* b) {
+      return std::less<>()(a->bytes().data(), b->bytes().data());
+    });
     return Gguf(std::move(impl));
+  }
+
+  static Result<Gguf> make(InputFile file) {
+    auto contents = parse_gguf(file);
+    if (!contents) return contents.error();
+    std::vector<GgufPart> parts;
+    parts.push_back({std::move(file), *std::move(contents)});
+    return make(std::move(parts));
   }
 };
 
@@ -65,6 +83,15 @@ Gguf& Gguf::operator=(Gguf&&) noexcept = default;
 Gguf::~Gguf() = default;
 
 Result<Gguf> Gguf::open(const std::string& path) {
+  auto first = GgufPart::open(path);
+  if (!first) return first.error();
+  std::vector<GgufPart> parts;
+  parts.push_back(*std::move(first));
+  TRY(open_other_parts(path, parts));
+  return Impl::make(std::move(parts));
+}
+
+Result<Gguf> Gguf::open_alone(const std::string& path) {
   auto file = InputFile::open(path);
   if (!file) return file.error();
   return Impl::make(*std::move(file));
@@ -81,9 +108,14 @@ Result<Gguf> Gguf::parse(std::span<const std::byte> file, std::string name) {
   return Impl::make(InputFile::in_memory(file, std::move(name)));
 }
 
-const std::string& Gguf::path() const { return impl_->file.path(); }
+const std::string& Gguf::path() const { return impl_->path(); }
+std::size_t Gguf::files() const { return impl_->files.size(); }
 std::uint32_t Gguf::version() const { return impl_->contents.version; }
-std::uint64_t Gguf::file_bytes() const { return impl_->file.size(); }
+std::uint64_t Gguf::file_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const InputFile& file : impl_->files) bytes += file.size();
+  return bytes;
+}
 
 // --- metadata ---------------------------------------------------------------------------------------
 
@@ -179,7 +211,7 @@ Result<TensorView> Gguf::tensor(std::string_view name, std::initializer_list<std
 
 Result<std::span<const std::byte>> Gguf::read(std::span<const std::byte> part,
                                               std::vector<std::byte>& buffer) const {
-  return impl_->file.view(part, buffer);
+  return impl_->file_of(part).view(part, buffer);
 }
 
 }  // namespace partita::internal

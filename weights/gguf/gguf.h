@@ -17,29 +17,36 @@
 
 namespace partita::internal {
 
-/// An open GGUF file. Movable; views stay valid as long as it lives.
+/// An open GGUF file, or a model that is split into several. Movable; views stay valid as long as it lives.
 class Gguf {
  public:
-  /// Errors: kNotFound; kIo (directories, unreadable files); kBadFile with the offset, what was found and the
-  /// limit; kUnsupported (version 1, big-endian, arrays of arrays).
+  /// The first file of a split model (NAME-00001-of-00003.gguf, written by llama-gguf-split) opens as the
+  /// whole model, with the others beside it. Errors: kNotFound, also for missing parts, by name; kIo
+  /// (directories, unreadable files); kBadFile with the offset, what was found and the limit, or with the
+  /// part that belongs to another model; kUnsupported (version 1, big-endian, arrays of arrays; a part that
+  /// is not the first).
   static Result<Gguf> open(const std::string& path);
 
-  /// open(), with the whole file in memory: the bytes of TensorViews can be read in place.
+  /// open(), for this file alone, even if it is a part of a split model.
+  static Result<Gguf> open_alone(const std::string& path);
+
+  /// open_alone(), with the whole file in memory: the bytes of TensorViews can be read in place.
   static Result<Gguf> open_whole(const std::string& path);
 
-  /// open(), for bytes in memory, with the same checks. The bytes must outlive the Gguf.
+  /// open_alone(), for bytes in memory, with the same checks. The bytes must outlive the Gguf.
   static Result<Gguf> parse(std::span<const std::byte> file, std::string name);
 
   Gguf(Gguf&&) noexcept;
   Gguf& operator=(Gguf&&) noexcept;
   ~Gguf();
 
-  const std::string& path() const;
-  std::uint32_t version() const;
-  std::uint64_t file_bytes() const;
+  const std::string& path() const;   // of the first file
+  std::size_t files() const;         // 1, or the number of parts
+  std::uint32_t version() const;     // of the first file
+  std::uint64_t file_bytes() const;  // of all files
 
   // --- metadata -----------------------------------------------------------------------------------
-  const std::vector<GgufEntry>& metadata() const;  // in file order
+  const std::vector<GgufEntry>& metadata() const;  // of the first file, in its order
   const GgufValue* find(std::string_view key) const;
 
   /// Typed look-ups. get_uint accepts any integer type whose value fits, get_float accepts float32 and
@@ -56,7 +63,7 @@ class Gguf {
   Result<bool> get_bool(std::string_view key, bool missing) const;
 
   // --- tensors ------------------------------------------------------------------------------------
-  const std::vector<TensorView>& tensors() const;             // in file order
+  const std::vector<TensorView>& tensors() const;             // in the order of the files
   const std::vector<UnsupportedTensor>& unsupported() const;  // in file order; not in tensors()
   /// Error: kUnsupported if unsupported() is not empty, with its types and the supported ones.
   Result<void> check_types() const;

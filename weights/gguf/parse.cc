@@ -4,10 +4,9 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <numeric>
-#include <optional>
 #include <utility>
 
+#include "weights/gguf/index.h"
 #include "weights/gguf/limits.h"
 #include "weights/gguf/refuse.h"
 #include "weights/sentence.h"
@@ -37,20 +36,6 @@ struct TensorInfo {
   std::uint32_t type = 0;    // ggml_type number
   bool supported = true;     // whether the type has a codec; if not, `bytes` and `dtype` are unset
 };
-
-/// Fills `order` with 0 to count - 1, sorted by key_of(i). Returns an index whose key occurs twice, if there
-/// is one.
-template <class KeyOf>
-std::optional<std::uint32_t> sort_indices(std::vector<std::uint32_t>& order, std::size_t count,
-                                          KeyOf key_of) {
-  order.resize(count);
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return key_of(a) < key_of(b); });
-  const auto same = [&](auto a, auto b) { return key_of(a) == key_of(b); };
-  const auto twice = std::adjacent_find(order.begin(), order.end(), same);
-  if (twice == order.end()) return std::nullopt;
-  return *twice;
-}
 
 /// Reads sequentially; position_ never passes the end of the file or of its loaded part.
 class Parser {
@@ -268,7 +253,8 @@ Result<GgufValue> Parser::read_strings(std::uint64_t count, std::string_view key
 Result<void> Parser::index_metadata() {
   const auto key_of = [&](std::uint32_t i) { return contents_.metadata[i].key; };
   const auto twice = sort_indices(contents_.metadata_by_key, contents_.metadata.size(), key_of);
-  if (twice) return bad("key ", quoted(key_of(*twice)), " occurs twice in the metadata");
+  if (twice)
+    return bad("key ", quoted(key_of(contents_.metadata_by_key[*twice])), " occurs twice in the metadata");
   return {};
 }
 
@@ -409,7 +395,8 @@ Result<void> Parser::check_overlaps() {
 Result<void> Parser::index_tensors() {
   const auto name_of = [&](std::uint32_t i) { return contents_.tensors[i].name; };
   const auto twice = sort_indices(contents_.tensors_by_name, contents_.tensors.size(), name_of);
-  if (twice) return bad("tensor ", quoted(name_of(*twice)), " occurs twice in the file");
+  if (twice)
+    return bad("tensor ", quoted(name_of(contents_.tensors_by_name[*twice])), " occurs twice in the file");
   return {};
 }
 
