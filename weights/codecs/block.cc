@@ -57,6 +57,14 @@ void unpack_scales_6bit(const std::byte* from, std::int8_t* sc, std::uint8_t* mn
   }
 }
 
+void pack_scales_6bit(const std::int8_t* sc, const std::uint8_t* mn, std::byte* to) {
+  for (int i = 0; i < 4; ++i) {
+    to[i] = static_cast<std::byte>(sc[i] | (sc[i + 4] >> 4) << 6);
+    to[i + 4] = static_cast<std::byte>(mn[i] | (mn[i + 4] >> 4) << 6);
+    to[i + 8] = static_cast<std::byte>((sc[i + 4] & 15) | (mn[i + 4] & 15) << 4);
+  }
+}
+
 Range32 range_32(const float* values) {
   Range32 range{values[0], values[0], values[0]};
   for (int i = 1; i < 32; ++i) {

@@ -29,6 +29,7 @@ void pack_fifth_bits_32(const std::uint8_t* q, std::byte* to);
 
 /// The twelve bytes of Q4_K and Q5_K that hold eight six-bit scales and eight six-bit minimums.
 void unpack_scales_6bit(const std::byte* from, std::int8_t* sc, std::uint8_t* mn);
+void pack_scales_6bit(const std::int8_t* sc, const std::uint8_t* mn, std::byte* to);
 
 // --- choosing a scale -------------------------------------------------------------------------------
 /// The smallest and largest of 32 values, and the first one of the largest magnitude.

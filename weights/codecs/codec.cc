@@ -2,6 +2,12 @@
 
 namespace partita::internal {
 
+void quantize(const Codec& codec, const float* values, const float* importance, std::size_t n,
+              std::byte* out) {
+  if (importance == nullptr || codec.quantize_weighted == nullptr) return codec.quantize(values, n, out);
+  codec.quantize_weighted(values, importance, n, out);
+}
+
 const Codec& codec(Dtype dtype) {
   switch (dtype) {
     case Dtype::kF32:

@@ -61,13 +61,22 @@ struct Codec {
   /// blocks: n / block_elements(dtype) blocks, any alignment; out: n floats. The definition.
   void (*dequantize)(const std::byte* blocks, std::size_t n, float* out);
 
-  /// values: n floats; out: the blocks, as the reference implementation (gguf 0.x, numpy) rounds them.
-  /// Null for types that Partita only reads (Q4_K, Q5_K, Q6_K).
+  /// values: n floats; out: the blocks, as the reference implementation (gguf 0.x, numpy) rounds them; types
+  /// with scales of scales as weights/codecs/fit_scale.h fits them.
   void (*quantize)(const float* values, std::size_t n, std::byte* out);
 
   /// Decomposes one block. Null for float types.
   void (*decompose)(const std::byte* block, QuantBlock& out);
+
+  /// quantize() with what a squared error of each value costs: n numbers >= 0. Null for types whose blocks do
+  /// not depend on it (float types, Q8_0, MXFP4).
+  void (*quantize_weighted)(const float* values, const float* importance, std::size_t n,
+                            std::byte* out) = nullptr;
 };
+
+/// values: n floats; importance: n numbers, or null; out: the blocks.
+void quantize(const Codec& codec, const float* values, const float* importance, std::size_t n,
+              std::byte* out);
 
 // Each is defined in the file of its type.
 extern const Codec kCodecF32, kCodecF16, kCodecBF16;

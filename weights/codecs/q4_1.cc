@@ -1,16 +1,24 @@
 // Q4_1: 32 elements in 20 bytes: f16 d, f16 m, 16 bytes of nibbles. value = d * q + m.
 #include "weights/codecs/block.h"
+#include "weights/codecs/fit_scale.h"
 
 namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 20;
 constexpr QuantLayout kLayout{.scale = ScaleKind::kF16Min, .bits = 4, .group = 32, .offset = 0, .block = 32};
+constexpr IntegerRange kNoScales{0, 0};
 
 void decompose(const std::byte* block, QuantBlock& out) {
   out.d = load_u16(block);
   out.m = load_u16(block + 2);
   unpack_nibbles_32(block + 4, out.q);
+}
+
+void compose(const QuantBlock& block, std::byte* out) {
+  store_u16(block.d, out);
+  store_u16(block.m, out + 2);
+  pack_nibbles_32(block.q, out + 4);
 }
 
 void quantize(const float* values, std::size_t n, std::byte* out) {
@@ -28,7 +36,8 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ4_1{Dtype::kQ4_1, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
-                       decompose};
+const Codec kCodecQ4_1{
+    Dtype::kQ4_1, kLayout,   dequantize_blocks<kLayout, kBytes, decompose>,
+    quantize,     decompose, quantize_weighted_blocks<kLayout, kBytes, kNoScales, compose>};
 
 }  // namespace partita::internal

@@ -1,17 +1,26 @@
 // Q5_1: 32 elements in 24 bytes: f16 d, f16 m, 32 fifth bits, 16 bytes of nibbles. value = d * q + m.
 #include "weights/codecs/block.h"
+#include "weights/codecs/fit_scale.h"
 
 namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 24;
 constexpr QuantLayout kLayout{.scale = ScaleKind::kF16Min, .bits = 5, .group = 32, .offset = 0, .block = 32};
+constexpr IntegerRange kNoScales{0, 0};
 
 void decompose(const std::byte* block, QuantBlock& out) {
   out.d = load_u16(block);
   out.m = load_u16(block + 2);
   unpack_nibbles_32(block + 8, out.q);
   unpack_fifth_bits_32(block + 4, out.q);
+}
+
+void compose(const QuantBlock& block, std::byte* out) {
+  store_u16(block.d, out);
+  store_u16(block.m, out + 2);
+  pack_fifth_bits_32(block.q, out + 4);
+  pack_nibbles_32(block.q, out + 8);
 }
 
 void quantize(const float* values, std::size_t n, std::byte* out) {
@@ -30,7 +39,8 @@ void quantize(const float* values, std::size_t n, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ5_1{Dtype::kQ5_1, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, quantize,
-                       decompose};
+const Codec kCodecQ5_1{
+    Dtype::kQ5_1, kLayout,   dequantize_blocks<kLayout, kBytes, decompose>,
+    quantize,     decompose, quantize_weighted_blocks<kLayout, kBytes, kNoScales, compose>};
 
 }  // namespace partita::internal

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "weights/codecs/block.h"
+#include "weights/codecs/fit_scale.h"
 
 namespace partita::internal {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 constexpr std::size_t kBytes = 210;
 constexpr QuantLayout kLayout{
     .scale = ScaleKind::kSuperI8, .bits = 6, .group = 16, .offset = 32, .block = 256};
+constexpr IntegerRange kScales{-128, 127};
 
 /// 128 elements: byte i of `low` (64 of them) holds elements i and i + 64; byte i of `high` (32 of them)
 /// holds the upper two bits of elements i, i + 32, i + 64 and i + 96.
@@ -32,9 +34,29 @@ void decompose(const std::byte* block, QuantBlock& out) {
   out.m = 0;
 }
 
+/// unpack_half() backwards.
+void pack_half(const std::uint8_t* q, std::byte* low, std::byte* high) {
+  for (int i = 0; i < 64; ++i) low[i] = static_cast<std::byte>((q[i] & 15) | (q[i + 64] & 15) << 4);
+  for (int i = 0; i < 32; ++i) {
+    high[i] = static_cast<std::byte>(q[i] >> 4 | (q[i + 32] >> 4) << 2 | (q[i + 64] >> 4) << 4 |
+                                     (q[i + 96] >> 4) << 6);
+  }
+}
+
+void compose(const QuantBlock& block, std::byte* out) {
+  pack_half(block.q, out, out + 128);
+  pack_half(block.q + 128, out + 64, out + 160);
+  std::memcpy(out + 192, block.sc, 16);
+  store_u16(block.d, out + 208);
+}
+
 }  // namespace
 
-const Codec kCodecQ6_K{Dtype::kQ6_K, kLayout, dequantize_blocks<kLayout, kBytes, decompose>, nullptr,
-                       decompose};
+const Codec kCodecQ6_K{Dtype::kQ6_K,
+                       kLayout,
+                       dequantize_blocks<kLayout, kBytes, decompose>,
+                       quantize_blocks<kLayout, kBytes, kScales, compose>,
+                       decompose,
+                       quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
 
 }  // namespace partita::internal

@@ -24,8 +24,8 @@ namespace {
 constexpr Dtype kAll[] = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
                           Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
                           Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
-constexpr Dtype kReadOnly[] = {Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K};
-constexpr Dtype kWritable[] = {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0,
+/// Types that round as the recorded package does; quantizer_test.cc has the others.
+constexpr Dtype kRecorded[] = {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0,
                                Dtype::kQ5_1, Dtype::kQ8_0, Dtype::kMXFP4};
 
 const nlohmann::json& record() {
@@ -104,7 +104,7 @@ TEST_CASE("there is a codec for every type, and it matches the table row") {
     CHECK((format.layout.scale == ScaleKind::kNone) == (block_elements(dtype) == 1));
     CHECK((format.decompose == nullptr) == (format.layout.scale == ScaleKind::kNone));
   }
-  for (const Dtype dtype : kReadOnly) CHECK(codec(dtype).quantize == nullptr);
+  for (const Dtype dtype : kAll) CHECK(codec(dtype).quantize != nullptr);
   for (const std::uint32_t number : {4u, 5u, 9u, 10u, 11u, 15u, 24u, 29u, 31u, 40u, 0xffffffffu}) {
     CHECK_FALSE(dtype_from_gguf(number).has_value());
   }
@@ -132,7 +132,7 @@ TEST_CASE("recorded blocks dequantize bit for bit") {
 }
 
 TEST_CASE("recorded values quantize bit for bit") {
-  for (const Dtype dtype : kWritable) {
+  for (const Dtype dtype : kRecorded) {
     const auto& cases = record().at("quantize").at(std::string(name(dtype)));
     REQUIRE(cases.size() == 25);
     Bytes all;
@@ -190,25 +190,5 @@ TEST_CASE("blocks may be at any address") {
     std::vector<float> found(expected.size());
     codec(dtype).dequantize(blocks.data() + 1, found.size(), found.data());
     CHECK(same_bits(found, expected));
-  }
-}
-
-TEST_CASE("values too small for a scale become zero") {
-  std::vector<float> tiny(32, 1e-40f);
-  tiny[3] = -1e-41f;
-  for (const Dtype dtype : kWritable) {
-    CAPTURE(name(dtype));
-    for (const float value : dequantize(dtype, quantize(dtype, tiny))) CHECK(value == 0.0f);
-  }
-}
-
-TEST_CASE("values that are not finite are quantized without undefined behaviour") {
-  for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max()}) {
-    for (const std::size_t at : {0u, 17u}) {
-      std::vector<float> values(32, 0.5f);
-      values[at] = odd;
-      for (const Dtype dtype : kWritable) CHECK(quantize(dtype, values).size() == block_bytes(dtype));
-    }
   }
 }
