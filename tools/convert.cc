@@ -87,9 +87,9 @@ void add_convert(Command program, Common& common, Action& action) {
                   "GGUF file with tokenizer and chat template; else that of --model")
       .value_name("FILE");
   const auto types = partita::convert_types();
-  command.add_option("--type", options->type, "type of matrices (biases, norms: f32)")
-      .one_of({types.begin(), types.end()})
-      .show_default();
+  command
+      .add_option("--type", options->type, "type of matrices (biases, norms: f32); else as they are stored")
+      .one_of({types.begin(), types.end()});
   command.callback([&common, &action, paths, options] {
     action = [&common, paths, options] { return run(common, *paths, *options); };
   });

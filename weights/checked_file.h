@@ -35,14 +35,12 @@ class AtomicFile {
   Result<void> finish();
   /// finish() without a checksum, for formats that have none.
   Result<void> finish_without_checksum();
-  /// Writes out what is buffered; until finish(), the bytes are in the file temporary_path().
-  bool flush();
-  const std::string& temporary_path() const { return name_; }
-  /// The error of a write() or flush() that returned false.
+  /// The error of a write() that returned false.
   Error write_error() const;
 
  private:
   explicit AtomicFile(const std::string& path);
+  bool flush();  // writes out what is buffered
   bool write_through(std::span<const std::byte> bytes);
 
   std::string path_, target_, name_;

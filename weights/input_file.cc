@@ -82,6 +82,14 @@ Result<std::size_t> checked_size(const std::string& path, int fd) {
   return static_cast<std::size_t>(size);
 }
 
+/// Addresses without memory. Access to bytes that are not loaded faults instead of reading zeros.
+Result<std::span<const std::byte>> reserve(const std::string& path, std::size_t size) {
+  void* const address =
+      ::mmap(nullptr, round_up_to_pages(size), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) return system_error(path, errno);
+  return std::span<const std::byte>(static_cast<const std::byte*>(address), size);
+}
+
 }  // namespace
 
 Result<InputFile> InputFile::open(const std::string& path) {
@@ -93,35 +101,55 @@ Result<InputFile> InputFile::open(const std::string& path) {
   const Result<std::size_t> size = checked_size(name, fd.get());
   if (!size) return size.error();
   ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);  // only a hint
-  // Reserve addresses without memory. Access to bytes that are not loaded then faults instead of reading
-  // zeros.
-  void* const address = ::mmap(nullptr, round_up_to_pages(*size), PROT_NONE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED) return system_error(name, errno);
-  return InputFile(std::move(name), fd.take(), {static_cast<const std::byte*>(address), *size}, 0);
+  const auto addresses = reserve(name, *size);
+  if (!addresses) return addresses.error();
+  return InputFile(std::move(name), fd.take(), *addresses, 0);
 }
 
 InputFile InputFile::in_memory(std::span<const std::byte> bytes, std::string name) {
   return {std::move(name), -1, bytes, bytes.size()};
 }
 
+Result<InputFile> InputFile::computed(std::span<const std::byte> head, std::uint64_t bytes, FileSource source,
+                                      std::string name) {
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 47;  // beyond every address space
+  if (bytes > kMaxBytes) {
+    return Error{ErrorCode::kUnsupported,
+                 sentence("'", name, "' has ", bytes, " bytes, and the limit is ", kMaxBytes)};
+  }
+  const auto addresses = reserve(name, head.size() + static_cast<std::size_t>(bytes));
+  if (!addresses) return addresses.error();
+  InputFile file(std::move(name), -1, *addresses, 0);
+  file.source_ = [begin = head.size(), source = std::move(source)](std::uint64_t offset, auto out) {
+    return source(offset - begin, out);
+  };
+  auto* const begin = const_cast<std::byte*>(file.bytes_.data());
+  if (::mprotect(begin, round_up_to_pages(head.size()), PROT_READ | PROT_WRITE) != 0)
+    return system_error(file.path_, errno);
+  std::memcpy(begin, head.data(), head.size());
+  file.loaded_ = head.size();
+  return file;
+}
+
 InputFile::InputFile(InputFile&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
+      source_(std::exchange(other.source_, {})),
       bytes_(std::exchange(other.bytes_, {})),
       loaded_(std::exchange(other.loaded_, 0)) {}
 
 InputFile& InputFile::operator=(InputFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
+  std::swap(source_, other.source_);
   std::swap(bytes_, other.bytes_);
   std::swap(loaded_, other.loaded_);
   return *this;
 }
 
 InputFile::~InputFile() {
-  if (fd_ < 0) return;
-  ::close(fd_);
+  if (is_in_memory()) return;
+  if (fd_ >= 0) ::close(fd_);
   ::munmap(const_cast<std::byte*>(bytes_.data()), round_up_to_pages(bytes_.size()));
 }
 
@@ -148,8 +176,10 @@ Result<std::span<const std::byte>> InputFile::view(std::span<const std::byte> pa
 
 Result<void> InputFile::read(std::uint64_t offset, std::span<std::byte> out) const {
   if (fd_ < 0) {
-    if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
-    return {};
+    const std::size_t count =
+        std::min<std::size_t>(out.size(), loaded_ - std::min<std::size_t>(offset, loaded_));
+    if (count > 0) std::memcpy(out.data(), bytes_.data() + offset, count);
+    return count == out.size() ? Result<void>() : source_(offset + count, out.subspan(count));
   }
   while (!out.empty()) {
     const ssize_t count = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,8 +12,13 @@
 
 namespace partita::internal {
 
-/// An open regular file, or a buffer in memory. Movable. The file is never memory-mapped: if another program
-/// truncates it, access to a mapping ends the process by SIGBUS, while a read returns an error.
+/// Fills `out` with bytes from `offset` on of what a computed file has behind its first bytes. Called by
+/// several threads.
+using FileSource = std::function<Result<void>(std::uint64_t offset, std::span<std::byte> out)>;
+
+/// An open regular file, a buffer in memory, or bytes that are computed when they are read. Movable. The file
+/// is never memory-mapped: if another program truncates it, access to a mapping ends the process by SIGBUS,
+/// while a read returns an error.
 ///
 /// Every function that reads can return kIo: the system's reason, or that the file was truncated.
 class InputFile {
@@ -23,6 +29,11 @@ class InputFile {
 
   /// The bytes must outlive the InputFile. `name` is for error messages.
   static InputFile in_memory(std::span<const std::byte> bytes, std::string name);
+
+  /// A file that begins with `head`, which is copied and counts as loaded; `source` computes the other
+  /// `bytes`. Error: kUnsupported if their addresses cannot be reserved.
+  static Result<InputFile> computed(std::span<const std::byte> head, std::uint64_t bytes, FileSource source,
+                                    std::string name);
 
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;
@@ -50,9 +61,11 @@ class InputFile {
  private:
   InputFile(std::string path, int fd, std::span<const std::byte> bytes, std::size_t loaded)
       : path_(std::move(path)), fd_(fd), bytes_(bytes), loaded_(loaded) {}
+  bool is_in_memory() const { return fd_ < 0 && !source_; }
 
   std::string path_;
-  int fd_ = -1;  // -1: bytes in memory
+  int fd_ = -1;        // -1: no file
+  FileSource source_;  // of a computed file
   std::span<const std::byte> bytes_;
   std::size_t loaded_ = 0;
 };

@@ -28,28 +28,11 @@ std::size_t words_of(const CheckpointConfig& c, std::span<const std::int32_t> cu
   return begin_of(c, cutoffs, i + 1) - begin_of(c, cutoffs, i);
 }
 
-/// Rows [first, first + rows) of a matrix with `cols` columns; empty for an empty one, left by an error.
-std::span<const float> slice(std::span<const float> values, std::size_t first, std::size_t rows,
-                             std::size_t cols) {
-  return values.empty() ? values : values.subspan(first * cols, rows * cols);
-}
-
 /// The name prefix of an embedding's bands, whose words are "...I.0.weight". A model's embed_tokens may be
 /// fairseq's AdaptiveInput itself, or the list in it.
 std::string bands_of(const TensorCopy& tensors) {
   const std::string inner = "model.embed_tokens.embeddings.";
   return tensors.has(inner + "0.0.weight") ? inner : "model.embed_tokens.";
-}
-
-void append(std::vector<float>& to, std::span<const float> values) {
-  to.insert(to.end(), values.begin(), values.end());
-}
-
-/// [rows][cols] to [cols][rows].
-std::vector<float> transposed(std::span<const float> values, std::size_t rows, std::size_t cols) {
-  std::vector<float> out(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) out[i % cols * rows + i / cols] = values[i];
-  return out;
 }
 
 /// nn.AdaptiveLogSoftmaxWithLoss, and fairseq's AdaptiveSoftmax, which has a dropout between the matrices of
@@ -93,13 +76,13 @@ class TransformerXl {
   void convert() {
     const std::size_t clusters = c_.head.cutoffs.size();
     Layer root = layer(0);
-    append(root.weight, tensors_.read("lm_head.cluster_weight", {clusters, root.cols}));
+    root.weight.push_back(tensors_.part("lm_head.cluster_weight", {clusters, root.cols}));
     const bool biased = tensors_.has("lm_head.cluster_bias");
     if (biased != !root.bias.empty()) {
       tensors_.fail({ErrorCode::kBadFile,
                      "the checkpoint has only one of lm_head.out_layers.0.bias and lm_head.cluster_bias"});
     }
-    if (biased) append(root.bias, tensors_.read("lm_head.cluster_bias", {clusters}));
+    if (biased) root.bias.push_back(tensors_.part("lm_head.cluster_bias", {clusters}));
     write("output", 0, root, begin_of(c_, c_.head.cutoffs, 0) + clusters);
     for (std::size_t i = 0; i < clusters; ++i) {
       write(numbered("output.", i), i + 1, layer(i + 1), words_of(c_, c_.head.cutoffs, i));
@@ -108,7 +91,7 @@ class TransformerXl {
 
  private:
   struct Layer {
-    std::vector<float> weight, bias;  // [words][cols]; [words], or none
+    std::vector<TensorPart> weight, bias;  // [words][cols]; [words][1], or none
     std::uint64_t cols = 0;
   };
 
@@ -116,8 +99,8 @@ class TransformerXl {
     const std::string name = numbered("lm_head.out_layers.", i);
     Layer out;
     out.cols = tensors_.cols(name + ".weight");
-    out.weight = tensors_.read(name + ".weight", {words, out.cols});
-    if (tensors_.has(name + ".bias")) out.bias = tensors_.read(name + ".bias", {words});
+    out.weight = {tensors_.part(name + ".weight", {words, out.cols})};
+    if (tensors_.has(name + ".bias")) out.bias = {tensors_.part(name + ".bias", {words}).reshaped(words, 1)};
     return out;
   }
 
@@ -127,17 +110,16 @@ class TransformerXl {
     if (!one_layer_) return read_layer(i, words);
     Layer out;
     out.cols = all_.cols;
-    append(out.weight, slice(all_.weight, first, words, all_.cols));
-    append(out.bias, slice(all_.bias, first, words, 1));
+    for (const TensorPart& part : all_.weight) out.weight.push_back(part.slice(first, words));
+    for (const TensorPart& part : all_.bias) out.bias.push_back(part.slice(first, words));
     return out;
   }
 
   void write(const std::string& to, std::size_t i, const Layer& from, std::size_t words) {
     const std::string projection = numbered("lm_head.out_projs.", i);  // [hidden][cols], no Linear
     if (tensors_.has(projection)) {
-      const auto values = tensors_.read(projection, {c_.hidden, from.cols});
       tensors_.write_matrix(to + ".proj.weight", from.cols, c_.hidden,
-                            transposed(values, c_.hidden, from.cols));
+                            {tensors_.part(projection, {c_.hidden, from.cols}).transposed()});
     } else if (from.cols != c_.hidden) {
       tensors_.fail(
           {ErrorCode::kNotFound,
@@ -159,14 +141,15 @@ void convert_classes(const CheckpointConfig& c, TensorCopy& tensors) {
   const std::vector<std::int32_t>& cutoffs = c.head.cutoffs;
   tensors.matrix("lm_head.classes.weight", "output.weight", cutoffs.size(), c.hidden);
   tensors.vector_if_there("lm_head.classes.bias", "output.bias", cutoffs.size());
-  const auto words = tensors.read("lm_head.words.weight", {c.vocab, c.hidden});
+  const TensorPart words = tensors.part("lm_head.words.weight", {c.vocab, c.hidden});
   const bool biased = tensors.has("lm_head.words.bias");
-  const auto biases = biased ? tensors.read("lm_head.words.bias", {c.vocab}) : std::vector<float>();
+  const TensorPart biases =
+      biased ? tensors.part("lm_head.words.bias", {c.vocab}).reshaped(c.vocab, 1) : TensorPart();
   for (std::size_t i = 0; i < cutoffs.size(); ++i) {
     const std::size_t first = begin_of(c, cutoffs, i), size = words_of(c, cutoffs, i);
     const std::string out = numbered("output.", i);
-    tensors.write_matrix(out + ".weight", size, c.hidden, slice(words, first, size, c.hidden));
-    if (biased) tensors.write_vector(out + ".bias", slice(biases, first, size, 1));
+    tensors.write_matrix(out + ".weight", size, c.hidden, {words.slice(first, size)});
+    if (biased) tensors.write_vector(out + ".bias", {biases.slice(first, size)});
   }
 }
 

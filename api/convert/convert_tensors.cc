@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -14,12 +13,6 @@ namespace {
 constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMinQuantizedRows = 16;  // quantizing fewer saves nothing
 
-/// The largest number that a type can hold; scales of quantized types are f16.
-float max_of(Dtype type) {
-  if (type == Dtype::kF32) return std::numeric_limits<float>::max();
-  return type == Dtype::kBF16 ? 0x1.FEp127F : 65504;
-}
-
 /// Whether a tensor is a buffer, not a weight.
 bool is_buffer(std::string_view name) {
   return name.ends_with(".rotary_emb.inv_freq")            // angles, given by rope_theta
@@ -29,11 +22,9 @@ bool is_buffer(std::string_view name) {
 
 }  // namespace
 
-TensorCopy::TensorCopy(const SafeTensors& from, bool larger, Dtype type,
-                       const std::function<bool(float)>& progress, GgufWriter& to)
-    : from_(from), part_(from, larger), type_(type), progress_(progress), to_(to) {
-  for (const SafeTensor& tensor : from.tensors()) all_bytes_ += tensor.bytes.size();
-}
+TensorCopy::TensorCopy(std::shared_ptr<const SafeTensors> from, bool larger, std::optional<Dtype> type,
+                       GgufWriter& to)
+    : shared_(std::move(from)), from_(*shared_), part_(from_, larger), type_(type), to_(to) {}
 
 void TensorCopy::fail(Error error) {
   if (!error_) error_ = std::move(error);
@@ -65,7 +56,7 @@ std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension
   return tensor->shape[dimension];
 }
 
-std::vector<float> TensorCopy::read(const std::string& of_text, std::initializer_list<std::uint64_t> shape) {
+TensorPart TensorCopy::part(const std::string& of_text, std::initializer_list<std::uint64_t> shape) {
   if (error_) return {};
   const std::string name = part_.stored(of_text);
   const auto tensor = from_.tensor(name, shape);
@@ -74,81 +65,73 @@ std::vector<float> TensorCopy::read(const std::string& of_text, std::initializer
     return {};
   }
   used_.insert(name);
-  auto values = from_.read(name);
-  if (!values) {
-    fail(values.error());
-    return {};
-  }
-  const auto wrong =
-      std::find_if(values->begin(), values->end(), [](float value) { return !std::isfinite(value); });
-  if (wrong != values->end()) {
-    fail({ErrorCode::kBadNumbers, sentence("'", from_.path(), "': element ", wrong - values->begin(),
-                                           " of tensor ", internal::quoted(name), " is not finite")});
-    return {};
-  }
-  read_bytes_ += (*tensor)->bytes.size();
-  const double fraction = static_cast<double>(read_bytes_) / static_cast<double>(all_bytes_);
-  if (progress_ && !progress_(static_cast<float>(std::min(fraction, 1.0)))) {
-    fail({ErrorCode::kCancelled, "converting the checkpoint was stopped"});
-    return {};
-  }
-  return *std::move(values);
+  TensorPart part = zeros(1, 1);
+  part.from = *tensor;
+  if (shape.size() == 0) return part;
+  part.cols = part.row_step = *(shape.end() - 1);
+  for (const std::uint64_t dimension : std::span(shape.begin(), shape.size() - 1)) part.rows *= dimension;
+  return part;
 }
 
 void TensorCopy::write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
-                       std::span<const float> values) {
+                       std::vector<TensorPart> parts) {
   if (error_) return;
-  const auto too_large = [max = max_of(type)](float value) { return std::abs(value) > max; };
-  if (std::any_of(values.begin(), values.end(), too_large)) {
-    const bool is_bf16 = type == Dtype::kBF16;
-    return fail({ErrorCode::kBadNumbers,
-                 sentence(internal::quoted(name), " has a value beyond the ",
-                          is_bf16 ? "3.39e38 of bf16" : "65504 of f16", ", which ", internal::name(type),
-                          " cannot hold: ", is_bf16 ? "f32 can" : "bf16 and f32 can")});
-  }
-  to_.add_tensor(name, type, shape, values);
+  for (const TensorPart& part : parts) parameters_ += part.elements();
   ++tensors_;
-  parameters_ += values.size();
+  to_.add_tensor(name, type, std::span(shape.begin(), shape.size()),
+                 source_of(shared_, name, type, std::move(parts)));
+}
+
+Dtype TensorCopy::type_for(const std::string& name, bool fits, std::span<const TensorPart> parts) {
+  if (!type_) return stored_type(parts);
+  if (fits) return *type_;
+  if (!error_) in_f16_.push_back(name);
+  return Dtype::kF16;
 }
 
 void TensorCopy::write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
-                              std::span<const float> values) {
-  const std::size_t block = block_elements(type_);
-  const bool fits = block == 1 || (cols % block == 0 && rows >= kMinQuantizedRows);
-  if (!fits && !error_) in_f16_.push_back(name);
-  write(name, fits ? type_ : Dtype::kF16, {rows, cols}, values);
+                              std::vector<TensorPart> parts) {
+  const std::size_t block = type_ ? block_elements(*type_) : 1;
+  const Dtype type = type_for(name, block == 1 || (cols % block == 0 && rows >= kMinQuantizedRows), parts);
+  write(name, type, {rows, cols}, std::move(parts));
 }
 
 void TensorCopy::write_stack(const std::string& name, std::uint64_t count, std::uint64_t rows,
-                             std::uint64_t cols, std::span<const float> values) {
-  const bool fits = cols % block_elements(type_) == 0;
-  if (!fits && !error_) in_f16_.push_back(name);
-  write(name, fits ? type_ : Dtype::kF16, {count, rows, cols}, values);
+                             std::uint64_t cols, std::vector<TensorPart> parts) {
+  const Dtype type = type_for(name, !type_ || cols % block_elements(*type_) == 0, parts);
+  write(name, type, {count, rows, cols}, std::move(parts));
 }
 
-void TensorCopy::write_vector(const std::string& name, std::span<const float> values) {
-  write(name, Dtype::kF32, {values.size()}, values);
+void TensorCopy::write_f32(const std::string& name, std::initializer_list<std::uint64_t> shape,
+                           std::vector<TensorPart> parts) {
+  write(name, Dtype::kF32, shape, std::move(parts));
+}
+
+void TensorCopy::write_vector(const std::string& name, std::vector<TensorPart> parts) {
+  std::uint64_t size = 0;
+  for (const TensorPart& part : parts) size += part.elements();
+  write_f32(name, {size}, std::move(parts));
+}
+
+void TensorCopy::write_numbers(const std::string& name, std::span<const float> values) {
+  if (error_) return;
+  ++tensors_;
+  parameters_ += values.size();
+  to_.add_tensor(name, Dtype::kF32, {values.size()}, values);
 }
 
 void TensorCopy::matrix(const std::string& from, const std::string& to, std::uint64_t rows,
                         std::uint64_t cols, float scale) {
-  auto values = read(from, {rows, cols});
-  for (float& value : values) value *= scale;
-  write_matrix(to, rows, cols, values);
+  write_matrix(to, rows, cols, {part(from, {rows, cols}).scaled(scale)});
 }
 
 void TensorCopy::matrix_in_f32(const std::string& from, const std::string& to, std::uint64_t rows,
                                std::uint64_t cols) {
-  write_f32(to, rows, cols, read(from, {rows, cols}));
-}
-
-void TensorCopy::write_f32(const std::string& name, std::uint64_t rows, std::uint64_t cols,
-                           std::span<const float> values) {
-  write(name, Dtype::kF32, {rows, cols}, values);
+  write_f32(to, {rows, cols}, {part(from, {rows, cols})});
 }
 
 void TensorCopy::vector(const std::string& from, const std::string& to, std::uint64_t size) {
-  write_vector(to, read(from, {size}));
+  write_vector(to, {part(from, {size})});
 }
 
 void TensorCopy::vector_if_there(const std::string& from, const std::string& to, std::uint64_t size) {
@@ -156,8 +139,13 @@ void TensorCopy::vector_if_there(const std::string& from, const std::string& to,
 }
 
 float TensorCopy::number(const std::string& name) {
-  const auto values = rank(name) == 0 ? read(name, {}) : read(name, {1});
-  return values.empty() ? 0 : values.front();
+  const TensorPart only = rank(name) == 0 ? part(name, {}) : part(name, {1});
+  float value = 0;
+  if (error_) return value;
+  const auto read =
+      source_of(shared_, name, Dtype::kF32, {only})(0, std::as_writable_bytes(std::span(&value, 1)));
+  if (!read) fail(read.error());
+  return value;
 }
 
 void TensorCopy::skip_all(std::string_view prefix) {

@@ -2,14 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "api/convert/tensor_part.h"
 #include "api/convert/text_part.h"
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
@@ -18,14 +19,14 @@
 
 namespace partita::internal {
 
-/// Copies tensors of the text model, one at a time as floats. It keeps the first error; later calls do
-/// nothing and return nothing, so callers list the tensors of a model and check error() once.
+/// Lists the tensors that a model file takes from a checkpoint's text model; nothing of them is read but what
+/// metadata need. It keeps the first error; later calls do nothing and return nothing, so callers list the
+/// tensors of a model and check error() once.
 class TensorCopy {
  public:
   /// larger: it may have parts that see or hear. `type`: of the matrices that can have it; the others are
-  /// f16. `progress` may be empty. All arguments must outlive it.
-  TensorCopy(const SafeTensors& from, bool larger, Dtype type, const std::function<bool(float)>& progress,
-             GgufWriter& to);
+  /// f16; none: as they are stored. `to` must outlive it.
+  TensorCopy(std::shared_ptr<const SafeTensors> from, bool larger, std::optional<Dtype> type, GgufWriter& to);
 
   bool has(const std::string& name) const { return find(name) != nullptr; }
 
@@ -42,21 +43,20 @@ class TensorCopy {
   std::uint64_t rows(const std::string& name) { return size_of(name, 0); }
   std::uint64_t cols(const std::string& name) { return size_of(name, 1); }
 
-  /// Elements of a tensor that must have this shape, all finite; empty after an error.
-  std::vector<float> read(const std::string& name, std::initializer_list<std::uint64_t> shape);
+  /// A tensor that must have this shape, [all dimensions but the last][the last]; of no use after an error.
+  TensorPart part(const std::string& name, std::initializer_list<std::uint64_t> shape);
 
+  // Parts follow one another.
   void write_matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols,
-                    std::span<const float> values);
-  void write_f32(const std::string& name, std::uint64_t rows, std::uint64_t cols,
-                 std::span<const float> values);
+                    std::vector<TensorPart> parts);
   void write_f32(const std::string& name, std::initializer_list<std::uint64_t> shape,
-                 std::span<const float> values) {
-    write(name, Dtype::kF32, shape, values);
-  }
-  void write_vector(const std::string& name, std::span<const float> values);
+                 std::vector<TensorPart> parts);
+  void write_vector(const std::string& name, std::vector<TensorPart> parts);
   /// [count][rows][cols], of the type of matrices.
   void write_stack(const std::string& name, std::uint64_t count, std::uint64_t rows, std::uint64_t cols,
-                   std::span<const float> values);
+                   std::vector<TensorPart> parts);
+  /// A vector that no tensor has.
+  void write_numbers(const std::string& name, std::span<const float> values);
 
   // Copies tensor `from` of the checkpoint to `to`.
   void matrix(const std::string& from, const std::string& to, std::uint64_t rows, std::uint64_t cols,
@@ -90,17 +90,17 @@ class TensorCopy {
  private:
   const SafeTensor* find(std::string_view name) const { return from_.find(part_.stored(name)); }
   std::uint64_t size_of(const std::string& name, std::size_t dimension);
+  Dtype type_for(const std::string& name, bool fits, std::span<const TensorPart> parts);
   void write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
-             std::span<const float> values);
+             std::vector<TensorPart> parts);
 
+  const std::shared_ptr<const SafeTensors> shared_;
   const SafeTensors& from_;
   const TextPart part_;
-  const Dtype type_;
-  const std::function<bool(float)>& progress_;
+  const std::optional<Dtype> type_;
   GgufWriter& to_;
   std::optional<Error> error_;
   std::set<std::string> used_;
-  std::uint64_t all_bytes_ = 0, read_bytes_ = 0;  // of the checkpoint
   std::uint64_t parameters_ = 0;
   std::size_t tensors_ = 0;
   std::vector<std::string> in_f16_;

@@ -1,8 +1,8 @@
 #include "api/convert/layer_copy.h"
 
 #include <algorithm>
-#include <cmath>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "api/convert/checkpoint_family.h"
@@ -11,19 +11,16 @@
 namespace partita::internal {
 namespace {
 
-/// Permutes the rows of Q or K for RoPE: the two rows of a rotary pair are half a head apart in a checkpoint,
-/// and adjacent in a GGUF file of some families. Row h * head_dim + 2 i + b (b = 0, 1) is row h * head_dim +
-/// i
-/// + b * head_dim / 2.
-std::vector<float> interleaved(std::span<const float> values, std::size_t head_dim, std::size_t cols) {
-  std::vector<float> out(values.size());
-  const std::size_t half = head_dim / 2;
-  for (std::size_t row = 0; row * cols < values.size(); ++row) {
+/// The rows of Q or K for RoPE: the two rows of a rotary pair are half a head apart in a checkpoint, and
+/// adjacent in a GGUF file of some families. Row h * head_dim + 2 i + b (b = 0, 1) is row h * head_dim + i +
+/// b * head_dim / 2.
+Order interleaved(std::size_t rows, std::size_t head_dim) {
+  std::vector<std::size_t> order(rows);
+  for (std::size_t row = 0; row < rows; ++row) {
     const std::size_t in_head = row % head_dim;
-    const auto from = values.subspan((row - in_head + in_head / 2 + in_head % 2 * half) * cols, cols);
-    std::copy(from.begin(), from.end(), out.begin() + static_cast<std::ptrdiff_t>(row * cols));
+    order[row] = row - in_head + in_head / 2 + in_head % 2 * (head_dim / 2);
   }
-  return out;
+  return make_order(order);
 }
 
 }  // namespace
@@ -51,9 +48,9 @@ HeadSizes LayerCopy::head_sizes() const {
 void LayerCopy::bias(std::string_view from, std::string_view to, std::size_t size, bool is_rotary) {
   const std::string name = sentence(from_, from, ".bias");
   if (!tensors_.has(name)) return;
-  const auto values = tensors_.read(name, {size});
+  const TensorPart values = tensors_.part(name, {size}).reshaped(size, 1);
   tensors_.write_vector(sentence(to_, to, ".bias"),
-                        is_rotary ? interleaved(values, config_.head_dim, 1) : values);
+                        {is_rotary ? values.with_rows(interleaved(size, config_.head_dim)) : values});
 }
 
 void LayerCopy::linear(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
@@ -63,9 +60,9 @@ void LayerCopy::linear(std::string_view from, std::string_view to, std::size_t r
 
 void LayerCopy::rotary(std::string_view from, std::string_view to, std::size_t rows) {
   if (!family_.adjacent_pairs) return linear(from, to, rows, config_.hidden);
-  const auto values = tensors_.read(sentence(from_, from, ".weight"), {rows, config_.hidden});
+  const TensorPart all = tensors_.part(sentence(from_, from, ".weight"), {rows, config_.hidden});
   tensors_.write_matrix(sentence(to_, to, ".weight"), rows, config_.hidden,
-                        interleaved(values, config_.head_dim, config_.hidden));
+                        {all.with_rows(interleaved(rows, config_.head_dim))});
   bias(from, to, rows, true);
 }
 
@@ -81,17 +78,15 @@ void LayerCopy::small(std::string_view from, std::string_view to, std::size_t ro
 void LayerCopy::vector(std::string_view from, std::string_view to, std::size_t size) {
   const std::string name = sentence(from_, from);
   if (tensors_.rank(name) != 2) return tensors_.vector(name, sentence(to_, to), size);
-  tensors_.write_f32(sentence(to_, to), 1, size, tensors_.read(name, {1, size}));
+  tensors_.write_f32(sentence(to_, to), {1, size}, {tensors_.part(name, {1, size})});
 }
 
 void LayerCopy::reshaped(std::string_view from, std::string_view to,
                          std::initializer_list<std::uint64_t> shape,
                          std::initializer_list<std::uint64_t> new_shape, bool is_rate) {
-  auto values = tensors_.read(sentence(from_, from), shape);
-  if (is_rate) {
-    for (float& value : values) value = -std::exp(value);
-  }
-  tensors_.write_f32(sentence(to_, to), new_shape, values);
+  TensorPart part = tensors_.part(sentence(from_, from), shape);
+  part.is_rate = is_rate;
+  tensors_.write_f32(sentence(to_, to), new_shape, {part});
 }
 
 void LayerCopy::convolution(std::string_view from, std::string_view to, std::size_t channels,
@@ -102,10 +97,9 @@ void LayerCopy::convolution(std::string_view from, std::string_view to, std::siz
 
 void LayerCopy::ordered_convolution(std::string_view from, std::string_view to,
                                     std::span<const std::size_t> order, std::size_t width) {
-  const auto values = tensors_.read(sentence(from_, from, ".weight"), {order.size(), 1, width});
-  std::vector<float> out(values.size());
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = values[order[i / width] * width + i % width];
-  tensors_.write_f32(sentence(to_, to, ".weight"), order.size(), width, out);
+  const TensorPart part = tensors_.part(sentence(from_, from, ".weight"), {order.size(), 1, width});
+  tensors_.write_f32(sentence(to_, to, ".weight"), {order.size(), width},
+                     {part.with_rows(make_order(order))});
 }
 
 void LayerCopy::transposed_experts(std::string_view from, std::string_view to,
@@ -113,25 +107,21 @@ void LayerCopy::transposed_experts(std::string_view from, std::string_view to,
                                    std::size_t cols) {
   const std::size_t experts = config_.experts, rows = order.size();
   const std::string name = sentence(from_, from), bias_name = name + "_bias";
-  const auto weights = tensors_.rank(name) == 2 ? tensors_.read(name, {experts * cols, rows_there})
-                                                : tensors_.read(name, {experts, cols, rows_there});
-  std::vector<float> out;
-  for (std::size_t e = 0; e < experts && !tensors_.error(); ++e) {
-    for (const std::size_t r : order) {
-      for (std::size_t i = 0; i < cols; ++i) out.push_back(weights[(e * cols + i) * rows_there + r]);
-    }
-  }
-  tensors_.write_stack(sentence(to_, to, ".weight"), experts, rows, cols, out);
+  const Order shared = make_order(order);
+  const TensorPart all = tensors_.rank(name) == 2 ? tensors_.part(name, {experts * cols, rows_there})
+                                                  : tensors_.part(name, {experts, cols, rows_there});
+  std::vector<TensorPart> parts;
+  for (std::size_t e = 0; e < experts; ++e)
+    parts.push_back(all.slice(e * cols, cols).transposed().with_rows(shared));
+  tensors_.write_stack(sentence(to_, to, ".weight"), experts, rows, cols, std::move(parts));
   if (!tensors_.has(bias_name)) return;
-  const auto biases = tensors_.read(bias_name, {experts, rows_there});
-  std::vector<float> bias(biases.empty() ? 0 : experts * rows);
-  for (std::size_t i = 0; i < bias.size(); ++i) bias[i] = biases[i / rows * rows_there + order[i % rows]];
-  tensors_.write_f32(sentence(to_, to, ".bias"), experts, rows, bias);
+  const TensorPart biases = tensors_.part(bias_name, {experts, rows_there});
+  tensors_.write_f32(sentence(to_, to, ".bias"), {experts, rows}, {biases.with_cols(shared)});
 }
 
 void LayerCopy::flat_experts(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
   tensors_.write_stack(sentence(to_, to, ".weight"), config_.experts, rows, cols,
-                       tensors_.read(sentence(from_, from), {config_.experts * rows, cols}));
+                       {tensors_.part(sentence(from_, from), {config_.experts * rows, cols})});
 }
 
 void LayerCopy::numbers_of_layers(std::string_view from, std::string_view key) {
@@ -143,99 +133,80 @@ void LayerCopy::numbers_of_layers(std::string_view from, std::string_view key) {
 
 void LayerCopy::ordered_rows(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                              std::size_t rows_there, std::size_t cols) {
-  const auto values = tensors_.read(sentence(from_, from, ".weight"), {rows_there, cols});
-  if (tensors_.error()) return;
-  std::vector<float> out;
-  for (const std::size_t row : order) {
-    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * cols);
-    out.insert(out.end(), begin, begin + static_cast<std::ptrdiff_t>(cols));
-  }
-  tensors_.write_matrix(sentence(to_, to, ".weight"), order.size(), cols, out);
+  const TensorPart all = tensors_.part(sentence(from_, from, ".weight"), {rows_there, cols});
+  tensors_.write_matrix(sentence(to_, to, ".weight"), order.size(), cols, {all.with_rows(make_order(order))});
 }
 
 void LayerCopy::head_rows(std::string_view from, std::string_view to, const HeadRows& rows, std::size_t cols,
                           bool transposed) {
-  const std::size_t heads = config_.heads, size = rows.count * cols;
-  const auto values = tensors_.read(sentence(from_, from, ".weight"), {heads * rows.all, cols});
-  if (tensors_.error()) return;
-  std::vector<float> out(heads * size);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const std::size_t at = i % size;
-    const std::size_t row = transposed ? at % rows.count : at / cols;
-    const std::size_t col = transposed ? at / rows.count : at % cols;
-    out[i] = values[(i / size * rows.all + rows.first + row) * cols + col];
+  const std::size_t heads = config_.heads;
+  const TensorPart all = tensors_.part(sentence(from_, from, ".weight"), {heads * rows.all, cols});
+  std::vector<TensorPart> parts;
+  for (std::size_t h = 0; h < heads; ++h) {
+    const TensorPart head = all.slice(h * rows.all + rows.first, rows.count);
+    parts.push_back(transposed ? head.transposed() : head);
   }
   tensors_.write_stack(sentence(to_, to, ".weight"), heads, transposed ? cols : rows.count,
-                       transposed ? rows.count : cols, out);
+                       transposed ? rows.count : cols, std::move(parts));
 }
 
 void LayerCopy::ordered_columns(std::string_view from, std::string_view to, std::size_t rows,
                                 std::span<const std::size_t> order) {
-  const std::size_t cols = order.size();
-  const auto values = tensors_.read(sentence(from_, from, ".weight"), {rows, cols});
-  std::vector<float> out(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) out[i] = values[i / cols * cols + order[i % cols]];
-  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, out);
+  const TensorPart all = tensors_.part(sentence(from_, from, ".weight"), {rows, order.size()});
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, order.size(), {all.with_cols(make_order(order))});
 }
 
 void LayerCopy::ordered_vector(std::string_view from, std::string_view to, std::span<const std::size_t> order,
                                bool is_rate) {
-  const auto values = tensors_.read(sentence(from_, from), {order.size()});
-  std::vector<float> out(values.size());
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = is_rate ? -std::exp(values[order[i]]) : values[order[i]];
-  tensors_.write_vector(sentence(to_, to), out);
+  TensorPart part = tensors_.part(sentence(from_, from), {order.size()}).with_cols(make_order(order));
+  part.is_rate = is_rate;
+  tensors_.write_vector(sentence(to_, to), {part});
 }
 
 void LayerCopy::scaled(std::string_view from, std::string_view to, std::initializer_list<ScaledRows> parts,
                        std::size_t cols) {
   std::size_t rows = 0;
   for (const ScaledRows& part : parts) rows += part.rows;
-  auto values = tensors_.read(sentence(from_, from, ".weight"), {rows, cols});
-  auto value = values.begin();
+  const TensorPart all = tensors_.part(sentence(from_, from, ".weight"), {rows, cols});
+  std::vector<TensorPart> list;
+  std::size_t first = 0;
   for (const ScaledRows& part : parts) {
-    for (const auto end = value + static_cast<std::ptrdiff_t>(values.empty() ? 0 : part.rows * cols);
-         value != end; ++value)
-      *value *= part.scale;
+    list.push_back(all.slice(first, part.rows).scaled(part.scale));
+    first += part.rows;
   }
-  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, values);
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, std::move(list));
 }
 
 void LayerCopy::transposed(std::string_view from, std::string_view to, std::size_t rows, std::size_t cols) {
-  const auto values = tensors_.read(sentence(from_, from, ".weight"), {cols, rows});
-  std::vector<float> out(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) out[i % rows * cols + i / rows] = values[i];
-  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, out);
+  const TensorPart all = tensors_.part(sentence(from_, from, ".weight"), {cols, rows});
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, {all.transposed()});
   bias(from, to, rows, false);
 }
 
 void LayerCopy::grouped_qkv(std::string_view from, std::string_view to) {
   const CheckpointConfig& c = config_;
   const std::size_t rows = c.query_width() + 2 * c.key_width(), group = c.heads / c.kv_heads;
-  const auto sorted = [&](std::span<const float> values, std::size_t cols) {
-    std::vector<float> out;
+  const auto sorted = [&](const TensorPart& all) {
+    std::vector<TensorPart> parts;
     const auto append = [&](std::size_t kv_head, std::size_t first, std::size_t heads) {
-      const std::size_t at = (kv_head * (group + 2) + first) * c.head_dim * cols;
-      const auto part = values.subspan(at, heads * c.head_dim * cols);
-      out.insert(out.end(), part.begin(), part.end());
+      parts.push_back(all.slice((kv_head * (group + 2) + first) * c.head_dim, heads * c.head_dim));
     };
-    if (values.empty()) return out;
     for (std::size_t h = 0; h < c.kv_heads; ++h) append(h, 0, group);
     for (std::size_t h = 0; h < c.kv_heads; ++h) append(h, group, 1);
     for (std::size_t h = 0; h < c.kv_heads; ++h) append(h, group + 1, 1);
-    return out;
+    return parts;
   };
   const std::string weight = sentence(from_, from, ".weight"), bias = sentence(from_, from, ".bias");
   tensors_.write_matrix(sentence(to_, to, ".weight"), rows, c.hidden,
-                        sorted(tensors_.read(weight, {rows, c.hidden}), c.hidden));
+                        sorted(tensors_.part(weight, {rows, c.hidden})));
   if (tensors_.has(bias))
-    tensors_.write_vector(sentence(to_, to, ".bias"), sorted(tensors_.read(bias, {rows}), 1));
+    tensors_.write_vector(sentence(to_, to, ".bias"), sorted(tensors_.part(bias, {rows}).reshaped(rows, 1)));
 }
 
 void LayerCopy::norm(std::string_view from, std::string_view to, std::size_t size) {
-  auto values = tensors_.read(sentence(from_, from, ".weight"), {size});
-  for (float& value : values) value += family_.norm_offset;
-  tensors_.write_vector(sentence(to_, to, ".weight"), values);
+  TensorPart part = tensors_.part(sentence(from_, from, ".weight"), {size});
+  part.offset = family_.norm_offset;
+  tensors_.write_vector(sentence(to_, to, ".weight"), {part});
   bias(from, to, size, false);
 }
 
@@ -246,38 +217,30 @@ void LayerCopy::experts(std::string_view before, std::string_view after, std::st
 
 void LayerCopy::stack(std::string_view before, std::string_view after, std::string_view to, std::size_t count,
                       std::size_t rows, std::size_t cols) {
-  std::vector<float> all;
-  for (std::size_t i = 0; i < count && !tensors_.error(); ++i) {
-    const auto values = tensors_.read(sentence(from_, before, i, after, ".weight"), {rows, cols});
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  tensors_.write_stack(sentence(to_, to, ".weight"), count, rows, cols, all);
+  std::vector<TensorPart> parts;
+  for (std::size_t i = 0; i < count; ++i)
+    parts.push_back(tensors_.part(sentence(from_, before, i, after, ".weight"), {rows, cols}));
+  tensors_.write_stack(sentence(to_, to, ".weight"), count, rows, cols, std::move(parts));
 }
 
 void LayerCopy::padded(std::string_view from, std::string_view to, std::size_t rows_there, std::size_t rows,
                        std::size_t cols) {
-  auto values = tensors_.read(sentence(from_, from, ".weight"), {rows_there, cols});
-  if (tensors_.error()) return;
-  values.resize(rows * cols);
-  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, values);
+  const TensorPart part = tensors_.part(sentence(from_, from, ".weight"), {rows_there, cols});
+  tensors_.write_matrix(sentence(to_, to, ".weight"), rows, cols, {part, zeros(rows - rows_there, cols)});
 }
 
 void LayerCopy::halves(std::string_view from, std::string_view first, std::string_view last,
                        std::size_t count, std::size_t rows, std::size_t cols) {
   const std::string name = sentence(from_, from, ".weight");
-  const auto values =
-      count == 0 ? tensors_.read(name, {2 * rows, cols}) : tensors_.read(name, {count, 2 * rows, cols});
-  if (tensors_.error()) return;
-  const std::size_t half = rows * cols;
-  for (const auto& [to, offset] : {std::pair{first, std::size_t{0}}, std::pair{last, half}}) {
-    std::vector<float> part;
-    for (std::size_t at = offset; at < values.size(); at += 2 * half) {
-      const auto begin = values.begin() + static_cast<std::ptrdiff_t>(at);
-      part.insert(part.end(), begin, begin + static_cast<std::ptrdiff_t>(half));
-    }
+  const TensorPart all =
+      count == 0 ? tensors_.part(name, {2 * rows, cols}) : tensors_.part(name, {count, 2 * rows, cols});
+  for (const auto& [to, offset] : {std::pair{first, std::size_t{0}}, std::pair{last, rows}}) {
+    std::vector<TensorPart> parts;
+    for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i)
+      parts.push_back(all.slice(2 * i * rows + offset, rows));
     const std::string out = sentence(to_, to, ".weight");
-    count == 0 ? tensors_.write_matrix(out, rows, cols, part)
-               : tensors_.write_stack(out, count, rows, cols, part);
+    count == 0 ? tensors_.write_matrix(out, rows, cols, std::move(parts))
+               : tensors_.write_stack(out, count, rows, cols, std::move(parts));
   }
 }
 
@@ -285,7 +248,7 @@ void LayerCopy::stacked(std::string_view from, std::string_view to, std::size_t 
                         std::size_t cols) {
   const std::string name = sentence(from_, from, has(from) ? ".weight" : "");
   tensors_.write_stack(sentence(to_, to, ".weight"), count, rows, cols,
-                       tensors_.read(name, {count, rows, cols}));
+                       {tensors_.part(name, {count, rows, cols})});
 }
 
 void LayerCopy::attention(std::string_view before) {

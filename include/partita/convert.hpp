@@ -18,7 +18,7 @@ namespace partita {
 
 struct ConvertOptions {
   std::string vocabulary;                        // a GGUF file: its tokenizer and chat template are copied
-  std::string type = "f16";                      // of matrices: one of convert_types()
+  std::string type;                              // of matrices: one of convert_types(); empty: as stored
   std::function<bool(float fraction)> progress;  // returning false stops it
 };
 

@@ -1,7 +1,11 @@
 // Any bytes as a safetensors file and as the index of several.
 #include "tests/fuzz/safetensors_cases.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/fuzz/support.h"
+#include "weights/codecs/codec.h"
 #include "weights/safetensors/safetensors.h"
 
 namespace partita::internal::fuzz {
@@ -13,12 +17,12 @@ void walk(const SafeTensors& file, Bytes bytes) {
     require(tensor.bytes.data() >= bytes.data() &&
             tensor.bytes.data() + tensor.bytes.size() <= bytes.data() + bytes.size());
     require(file.tensor(tensor.name, tensor.shape).ok() == tensor.dtype.has_value());
-    const auto values = file.read(tensor.name);
-    require(values.ok() == tensor.dtype.has_value());
-    if (!values) continue;
+    std::vector<std::byte> read(tensor.bytes.size());
+    require(file.read(tensor, 0, read).ok() && std::equal(read.begin(), read.end(), tensor.bytes.begin()));
+    if (!tensor.dtype) continue;
     std::size_t elements = 1;
     for (const std::uint64_t dim : tensor.shape) elements *= dim;
-    require(values->size() == elements);
+    require(read.size() == elements * block_bytes(*tensor.dtype));
   }
 }
 

@@ -108,6 +108,13 @@ Result<Gguf> Gguf::parse(std::span<const std::byte> file, std::string name) {
   return Impl::make(InputFile::in_memory(file, std::move(name)));
 }
 
+Result<Gguf> Gguf::compute(std::vector<std::byte> head, std::uint64_t data_bytes, FileSource source,
+                           std::string name) {
+  auto file = InputFile::computed(head, data_bytes, std::move(source), std::move(name));
+  if (!file) return file.error();
+  return Impl::make(*std::move(file));
+}
+
 const std::string& Gguf::path() const { return impl_->path(); }
 std::size_t Gguf::files() const { return impl_->files.size(); }
 std::uint32_t Gguf::version() const { return impl_->contents.version; }

@@ -14,6 +14,7 @@
 #include "partita/result.hpp"
 #include "weights/gguf/tensor_view.h"
 #include "weights/gguf/value.h"
+#include "weights/input_file.h"
 
 namespace partita::internal {
 
@@ -35,6 +36,10 @@ class Gguf {
 
   /// open_alone(), for bytes in memory, with the same checks. The bytes must outlive the Gguf.
   static Result<Gguf> parse(std::span<const std::byte> file, std::string name);
+
+  /// open(), for a file whose first bytes are `head` and whose next `data_bytes` `source` computes.
+  static Result<Gguf> compute(std::vector<std::byte> head, std::uint64_t data_bytes, FileSource source,
+                              std::string name);
 
   Gguf(Gguf&&) noexcept;
   Gguf& operator=(Gguf&&) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "weights/checked_file.h"
@@ -15,6 +16,7 @@ namespace partita::internal {
 namespace {
 
 constexpr std::uint64_t kAlignment = 32;  // GGUF's default, so that the key can be omitted
+constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20;  // asked of a source at a time
 
 using Bytes = std::vector<std::byte>;
 
@@ -223,7 +225,7 @@ GgufWriter& GgufWriter::add_tensor(std::string_view name, Dtype dtype, std::span
                   " blocks of ", block_bytes(dtype)));
     return *this;
   }
-  tensors_.push_back({std::string(name), dtype, Shape(shape), Bytes(blocks.begin(), blocks.end())});
+  add_blocks(name, dtype, shape, Bytes(blocks.begin(), blocks.end()));
   return *this;
 }
 
@@ -244,7 +246,23 @@ GgufWriter& GgufWriter::add_tensor(std::string_view name, Dtype dtype, std::span
   }
   Bytes blocks(values.size() / block_elements(dtype) * block_bytes(dtype));
   codec_of_type.quantize(values.data(), values.size(), blocks.data());
-  tensors_.push_back({std::string(name), dtype, Shape(shape), std::move(blocks)});
+  add_blocks(name, dtype, shape, std::move(blocks));
+  return *this;
+}
+
+void GgufWriter::add_blocks(std::string_view name, Dtype dtype, std::span<const std::uint64_t> shape,
+                            Bytes blocks) {
+  const auto kept = std::make_shared<const Bytes>(std::move(blocks));  // shared by copies of the writer
+  tensors_.push_back({std::string(name), dtype, Shape(shape), [kept](std::uint64_t first, auto rows) {
+                        std::memcpy(rows.data(), kept->data() + first, rows.size());
+                        return Result<void>();
+                      }});
+}
+
+GgufWriter& GgufWriter::add_tensor(std::string_view name, Dtype dtype, std::span<const std::uint64_t> shape,
+                                   TensorSource source) {
+  if (check_tensor(name, dtype, shape))
+    tensors_.push_back({std::string(name), dtype, Shape(shape), std::move(source)});
   return *this;
 }
 
@@ -276,7 +294,7 @@ std::vector<std::byte> GgufWriter::head() const {
     for (std::size_t i = tensor.shape.size(); i-- > 0;) put(file, tensor.shape[i]);  // fastest first
     put(file, tensor.dtype);
     put(file, offset);
-    offset += padded(tensor.blocks.size());
+    offset += padded(tensor.bytes());
   }
   pad(file);
   return file;
@@ -286,28 +304,76 @@ Result<std::vector<std::byte>> GgufWriter::bytes() const {
   if (error_) return *error_;
   Bytes file = head();
   for (const Tensor& tensor : tensors_) {
-    append(file, tensor.blocks.data(), tensor.blocks.size());
-    pad(file);
+    const std::size_t begin = file.size();
+    file.resize(begin + padded(tensor.bytes()));
+    TRY(tensor.source(0, std::span(file).subspan(begin, tensor.bytes())));
   }
   return file;
 }
 
-Result<void> GgufWriter::write(const std::string& path,
-                               const std::function<Result<void>(const std::string& written)>& check) const {
+Result<void> GgufWriter::write(const std::string& path, const std::function<bool(float)>& progress) const {
   if (error_) return *error_;
   auto file = AtomicFile::create(path);
   if (!file) return file.error();
   if (!file->write(head())) return file->write_error();
+  double all = 0, written = 0;
+  for (const Tensor& tensor : tensors_) all += static_cast<double>(tensor.bytes());
+  Bytes rows;
   for (const Tensor& tensor : tensors_) {
+    const std::uint64_t bytes = tensor.bytes();
+    const std::uint64_t step =
+        std::max<std::uint64_t>(kChunkBytes / tensor.row_bytes(), 1) * tensor.row_bytes();
+    for (std::uint64_t first = 0; first < bytes; first += step) {
+      rows.resize(std::min(step, bytes - first));
+      TRY(tensor.source(first, rows));
+      if (!file->write(rows)) return file->write_error();
+      written += static_cast<double>(rows.size());
+      if (progress && !progress(static_cast<float>(written / all)))
+        return Error{ErrorCode::kCancelled, sentence("writing '", printable(path), "' was stopped")};
+    }
     const std::byte zeros[kAlignment] = {};
-    const std::size_t gap = padded(tensor.blocks.size()) - tensor.blocks.size();
-    if (!file->write(tensor.blocks) || !file->write(std::span(zeros).first(gap))) return file->write_error();
-  }
-  if (check) {
-    if (!file->flush()) return file->write_error();
-    TRY(check(file->temporary_path()));
+    if (!file->write(std::span(zeros).first(padded(bytes) - bytes))) return file->write_error();
   }
   return file->finish_without_checksum();
+}
+
+/// The data section, computed part by part.
+class GgufWriter::Data {
+ public:
+  explicit Data(std::vector<Tensor> tensors) : tensors_(std::move(tensors)) {
+    for (const Tensor& tensor : tensors_) begins_.push_back(begins_.back() + padded(tensor.bytes()));
+  }
+  std::uint64_t size() const { return begins_.back(); }
+
+  Result<void> read(std::uint64_t offset, std::span<std::byte> out) const {
+    while (!out.empty()) {
+      const auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) -
+                                              begins_.begin()) -
+                     1;
+      const std::uint64_t first = offset - begins_[i], bytes = tensors_[i].bytes();
+      const std::span<std::byte> part =
+          out.first(std::min<std::uint64_t>(out.size(), begins_[i + 1] - offset));
+      const std::uint64_t data = first < bytes ? std::min<std::uint64_t>(part.size(), bytes - first) : 0;
+      if (data > 0) TRY(tensors_[i].source(first, part.first(data)));
+      std::fill(part.begin() + static_cast<std::ptrdiff_t>(data), part.end(), std::byte{0});
+      offset += part.size();
+      out = out.subspan(part.size());
+    }
+    return {};
+  }
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<std::uint64_t> begins_ = {0};  // of each tensor, and the end
+};
+
+Result<Gguf> GgufWriter::open(std::string name) const {
+  if (error_) return *error_;
+  const auto data = std::make_shared<const Data>(tensors_);
+  const auto read = [data](std::uint64_t offset, std::span<std::byte> out) {
+    return data->read(offset, out);
+  };
+  return Gguf::compute(head(), data->size(), read, std::move(name));
 }
 
 }  // namespace partita::internal

@@ -14,12 +14,17 @@
 
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
+#include "weights/gguf/gguf.h"
 #include "weights/gguf/tensor_view.h"
 #include "weights/gguf/value.h"
 
 namespace partita::internal {
 
-/// Builds a little-endian GGUF v3 file in memory.
+/// Writes whole rows of a tensor, in its encoding, into `rows`: those from byte `first` of its data on. It
+/// may be called for any rows, in any order, by several threads.
+using TensorSource = std::function<Result<void>(std::uint64_t first, std::span<std::byte> rows)>;
+
+/// Builds a little-endian GGUF v3 file: in memory, or tensor by tensor on disk.
 ///
 ///     GgufWriter file;
 ///     file.add("general.architecture", "llama").add("llama.block_count", 2u);
@@ -67,28 +72,42 @@ class GgufWriter {
   GgufWriter& add_tensor(std::string_view name, Dtype dtype, std::initializer_list<std::uint64_t> shape,
                          std::span<const float> values);
 
+  /// A tensor whose data is asked for when the file is written, at most about a MiB at a time.
+  GgufWriter& add_tensor(std::string_view name, Dtype dtype, std::span<const std::uint64_t> shape,
+                         TensorSource source);
+
   /// The whole file. Tensors keep the order in which they were added, each aligned to 32 bytes.
   Result<std::vector<std::byte>> bytes() const;
 
-  /// Writes the file to `path` atomically, replacing an existing one. Error: kIo with the path and the
-  /// system's reason. `check`, if there is one, reads the written file under another path; if it returns an
-  /// error, so does write(), and there is no file.
-  Result<void> write(const std::string& path,
-                     const std::function<Result<void>(const std::string& written)>& check = {}) const;
+  /// Writes the file to `path` atomically, replacing an existing one. Errors: kIo with the path and the
+  /// system's reason; those of sources; kCancelled if `progress`, given the fraction of the tensors' bytes
+  /// that are written, returns false. After an error there is no new file.
+  Result<void> write(const std::string& path, const std::function<bool(float)>& progress = {}) const;
+
+  /// The file as if it were written under `name` and opened: reading a tensor asks its source. What sources
+  /// refer to must live as long as the file.
+  Result<Gguf> open(std::string name) const;
 
  private:
   struct Tensor {
     std::string name;
     Dtype dtype;
     Shape shape;
-    std::vector<std::byte> blocks;
+    TensorSource source;
+    std::uint64_t bytes() const { return row_bytes() * (shape.elements() / shape[shape.size() - 1]); }
+    std::uint64_t row_bytes() const {
+      return shape[shape.size() - 1] / block_elements(dtype) * block_bytes(dtype);
+    }
   };
+  class Data;
 
   std::vector<std::byte> head() const;  // everything before the first tensor
   bool begin_value(std::string_view key, GgufType type);
   bool begin_array(std::string_view key, GgufType element, std::size_t size);
   std::optional<std::uint64_t> check_tensor(std::string_view name, Dtype dtype,
                                             std::span<const std::uint64_t> shape);
+  void add_blocks(std::string_view name, Dtype dtype, std::span<const std::uint64_t> shape,
+                  std::vector<std::byte> blocks);
   void check_name(std::string_view what, std::string_view name);
   void fail(ErrorCode code, std::string message);
 

@@ -7,7 +7,6 @@
 #include <limits>
 #include <utility>
 
-#include "weights/codecs/codec.h"
 #include "weights/input_file.h"
 #include "weights/json/reader.h"
 #include "weights/sentence.h"
@@ -260,14 +259,17 @@ struct SafeTensors::Impl {
   std::vector<InputFile> files;
   std::vector<SafeTensor> tensors;  // sorted by name
 
-  /// Part of a tensor's bytes.
-  Result<Bytes> view(Bytes part, std::vector<std::byte>& buffer) const {
+  /// The file that has part of a tensor's bytes.
+  const InputFile& file_of(Bytes part) const {
     const auto has = [&](const InputFile& file) {
       const Bytes all = file.bytes();
       return !std::less<>()(part.data(), all.data()) &&
              !std::less<>()(all.data() + all.size(), part.data() + part.size());
     };
-    return std::find_if(files.begin(), files.end(), has)->view(part, buffer);
+    return *std::find_if(files.begin(), files.end(), has);
+  }
+  Result<Bytes> view(Bytes part, std::vector<std::byte>& buffer) const {
+    return file_of(part).view(part, buffer);
   }
 
   static Result<SafeTensors> open(InputFile file);
@@ -393,24 +395,12 @@ Result<const SafeTensor*> SafeTensors::tensor(std::string_view name,
   return tensor(name, std::span<const std::uint64_t>(shape.begin(), shape.size()));
 }
 
-Result<std::vector<float>> SafeTensors::read(std::string_view name) const {
-  const SafeTensor* found = find(name);
-  if (found == nullptr) {
-    return Error{ErrorCode::kNotFound, sentence("'", path(), "' has no tensor ", quoted(name))};
-  }
-  TRY(check_type(path(), *found));
-  const Dtype dtype = *found->dtype;
-  const std::size_t element = block_bytes(dtype);  // bytes of one number
-  std::vector<float> values(found->bytes.size() / element);
-  std::vector<std::byte> buffer;
-  constexpr std::size_t kChunk = std::size_t{1} << 18;  // numbers
-  for (std::size_t i = 0; i < values.size(); i += kChunk) {
-    const std::size_t count = std::min(kChunk, values.size() - i);
-    const auto bytes = impl_->view(found->bytes.subspan(i * element, count * element), buffer);
-    if (!bytes) return bytes.error();
-    codec(dtype).dequantize(bytes->data(), count, values.data() + i);
-  }
-  return values;
+Result<void> SafeTensors::read(const SafeTensor& tensor, std::uint64_t first,
+                               std::span<std::byte> out) const {
+  if (out.empty()) return {};
+  const Bytes part = tensor.bytes.subspan(first, out.size());
+  const InputFile& file = impl_->file_of(part);
+  return file.read(static_cast<std::uint64_t>(part.data() - file.bytes().data()), out);
 }
 
 Result<bool> SafeTensors::same_bytes(const SafeTensor& one, const SafeTensor& other) const {

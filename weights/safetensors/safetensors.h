@@ -53,8 +53,8 @@ class SafeTensors {
   Result<const SafeTensor*> tensor(std::string_view name, std::span<const std::uint64_t> shape) const;
   Result<const SafeTensor*> tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const;
 
-  /// All elements of a tensor as floats. Errors: kNotFound, kUnsupported, kIo.
-  Result<std::vector<float>> read(std::string_view name) const;
+  /// Bytes of one of tensors(), from byte `first` of it on. Precondition: they lie within it. Error: kIo.
+  Result<void> read(const SafeTensor& tensor, std::uint64_t first, std::span<std::byte> out) const;
   /// Whether two of tensors() have the same bytes. Error: kIo.
   Result<bool> same_bytes(const SafeTensor& one, const SafeTensor& other) const;
 

@@ -1,12 +1,15 @@
 // Round trips through the GGUF writer and reader; errors of the writer.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/must.h"
 #include "tests/weights/files.h"
 #include "weights/codecs/codec.h"
 #include "weights/gguf/gguf.h"
@@ -16,6 +19,7 @@ using namespace partita;
 
 using namespace partita::internal;
 using partita::internal::test::Bytes;
+using partita::internal::testing::must;
 
 namespace {
 
@@ -128,6 +132,104 @@ TEST_CASE("a path that cannot be written is named") {
   REQUIRE_FALSE(written.ok());
   CHECK(written.error().code == ErrorCode::kIo);
   CHECK(written.error().message == "cannot write \"/nonexistent/file.gguf\": No such file or directory");
+}
+
+namespace {
+
+/// Bytes that count on, so that each place has its own.
+TensorSource counting() {
+  return [](std::uint64_t first, std::span<std::byte> rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::byte>((first + i) % 251);
+    return Result<void>();
+  };
+}
+
+Bytes counted(std::size_t size) {
+  Bytes bytes(size);
+  REQUIRE(counting()(0, bytes).ok());
+  return bytes;
+}
+
+const std::vector<std::uint64_t> kSmall = {5}, kLarge = {3, 1000, 256};  // the larger has 3 MB
+
+}  // namespace
+
+TEST_CASE("a tensor is asked for in whole rows while the file is written") {
+  std::size_t most = 0, asked = 0;
+  const auto source = [&](std::uint64_t first, std::span<std::byte> rows) {
+    CHECK(first == asked);
+    CHECK(rows.size() % 1024 == 0);
+    most = std::max(most, rows.size());
+    asked += rows.size();
+    return counting()(first, rows);
+  };
+  GgufWriter lazy, eager;
+  lazy.add("k", 1)
+      .add_tensor("s", Dtype::kF32, kSmall, counting())
+      .add_tensor("l", Dtype::kF32, kLarge, source);
+  eager.add("k", 1).add_tensor("s", Dtype::kF32, kSmall, counted(20));
+  eager.add_tensor("l", Dtype::kF32, kLarge, counted(3072000));
+  const test::TemporaryFile target({});
+  std::vector<float> fractions;
+  const auto written = lazy.write(target.path(), [&](float fraction) {
+    fractions.push_back(fraction);
+    return true;
+  });
+  REQUIRE(written.ok());
+  CHECK(asked == 3072000);
+  CHECK(most <= std::size_t{1} << 20);
+  CHECK(fractions.size() == 4);
+  CHECK(std::is_sorted(fractions.begin(), fractions.end()));
+  CHECK(fractions.back() == 1);
+  const Gguf whole = must(Gguf::open_whole(target.path()));
+  const auto file = must(eager.bytes());
+  CHECK(file.size() == whole.file_bytes());
+  const Gguf parsed = must(Gguf::parse(file, "m"));
+  for (const TensorView& tensor : parsed.tensors())
+    CHECK(std::ranges::equal(tensor.bytes, must(whole.tensor(tensor.name, tensor.shape)).bytes));
+  asked = 0;
+  CHECK(must(GgufWriter().add_tensor("l", Dtype::kF32, kLarge, counting()).bytes()).size() > 3072000);
+}
+
+TEST_CASE("a source that fails, or a caller who stops, leaves no file") {
+  const test::TemporaryFile place({});
+  const std::string path = place.path() + ".new";
+  GgufWriter writer;
+  writer.add_tensor("s", Dtype::kF32, kSmall, counting());
+  writer.add_tensor("bad", Dtype::kF32, kLarge, [](std::uint64_t first, std::span<std::byte>) {
+    return first == 0 ? Result<void>() : Error{ErrorCode::kBadNumbers, "no numbers"};
+  });
+  CHECK(writer.write(path).error().message == "no numbers");
+  CHECK(writer.bytes().ok());  // which asks for all at once
+  const auto stopped = writer.write(path, [](float) { return false; });
+  CHECK(stopped.error().code == ErrorCode::kCancelled);
+  CHECK(stopped.error().message == "writing '" + path + "' was stopped");
+  CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("a file can be read as if it were written") {
+  GgufWriter writer;
+  writer.add("k", "value").add_tensor("s", Dtype::kF32, kSmall, counting());
+  writer.add_tensor("l", Dtype::kF32, kLarge, counting());
+  const Bytes bytes = must(writer.bytes());
+  const Gguf file = must(writer.open("nowhere"));
+  CHECK(file.path() == "nowhere");
+  CHECK(file.file_bytes() == bytes.size());
+  CHECK(must(file.get_string("k")) == "value");
+  std::vector<std::byte> buffer;
+  CHECK(std::ranges::equal(must(file.read(file.tensors()[0].bytes, buffer)), counted(20)));
+  const auto large = must(file.tensor("l", kLarge)).bytes;
+  CHECK(std::ranges::equal(must(file.read(large, buffer)), counted(3072000)));
+  const Bytes first = counted(3072);
+  const auto part = must(file.read(large.subspan(1024, 2048), buffer));
+  CHECK(std::ranges::equal(part, std::span(first).subspan(1024)));
+  // Both tensors, and the padding between them.
+  const std::span<const std::byte> both(file.tensors()[0].bytes.data(), 32 + large.size());
+  const auto all = must(file.read(both, buffer));
+  CHECK(std::ranges::equal(all, std::span(bytes).last(both.size())));
+
+  writer.add_tensor("huge", Dtype::kF32, std::vector<std::uint64_t>{std::uint64_t{1} << 50}, counting());
+  CHECK(writer.open("m").error().message.ends_with("and the limit is 140737488355328"));
 }
 
 TEST_CASE("metadata of another file is copied") {

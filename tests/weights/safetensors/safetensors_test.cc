@@ -15,6 +15,7 @@
 #include "tests/fuzz/safetensors_cases.h"
 #include "tests/sanitized.h"
 #include "tests/weights/files.h"
+#include "weights/codecs/codec.h"
 #include "weights/json/reader.h"
 
 using namespace partita;
@@ -48,6 +49,17 @@ void check_refused(const Bytes& bytes, ErrorCode code, const std::string& messag
 
 void check_damaged(std::string_view header, std::size_t data, const std::string& message) {
   check_refused(raw_safetensors(header, Bytes(data)), ErrorCode::kBadFile, "'m': " + message + kAgain);
+}
+
+/// The numbers of a tensor.
+std::vector<float> values_of(const SafeTensors& file, std::string_view name) {
+  const SafeTensor* tensor = file.find(name);
+  REQUIRE(tensor != nullptr);
+  Bytes bytes(tensor->bytes.size());
+  REQUIRE(file.read(*tensor, 0, bytes).ok());
+  std::vector<float> values(bytes.size() / block_bytes(*tensor->dtype));
+  codec(*tensor->dtype).dequantize(bytes.data(), values.size(), values.data());
+  return values;
 }
 
 /// A header with one tensor "w" of these members.
@@ -97,10 +109,10 @@ TEST_CASE("tensors of a safetensors file are found and read") {
   std::vector<std::string> names;
   for (const SafeTensor& tensor : file->tensors()) names.push_back(tensor.name);
   CHECK(names == std::vector<std::string>{"brain", "half", "ids", "norm"});
-  CHECK(file->read("norm").value() == std::vector<float>{0.5f, -1.25f, 3});
-  CHECK(file->read("half").value() == std::vector<float>{1, -2, 0.25f, 65504});
-  CHECK(file->read("brain").value()[0] == 1.5f);
-  CHECK(file->read("brain").value()[1] == Approx(-3e38).epsilon(0.01));
+  CHECK(values_of(*file, "norm") == std::vector<float>{0.5f, -1.25f, 3});
+  CHECK(values_of(*file, "half") == std::vector<float>{1, -2, 0.25f, 65504});
+  CHECK(values_of(*file, "brain")[0] == 1.5f);
+  CHECK(values_of(*file, "brain")[1] == Approx(-3e38).epsilon(0.01));
 
   const auto half = file->tensor("half", {2, 2});
   REQUIRE(half.ok());
@@ -122,9 +134,9 @@ TEST_CASE("metadata, padding, numbers without dimensions and tensors without ele
   const auto file = SafeTensors::parse(bytes, "m");
   REQUIRE(file.ok());
   CHECK(file->tensors().size() == 3);
-  CHECK(file->read("s").value() == std::vector<float>{1});
+  CHECK(values_of(*file, "s") == std::vector<float>{1});
   CHECK(file->tensor("s", {}).ok());
-  CHECK(file->read("e").value().empty());
+  CHECK(values_of(*file, "e").empty());
   const Bytes empty = raw_safetensors("{}");
   CHECK(SafeTensors::parse(empty, "m")->tensors().empty());
 }
@@ -136,11 +148,10 @@ TEST_CASE("look-ups that fail name what was expected") {
   const auto missing = file->tensor("none", {2, 3});
   CHECK(missing.error().code == ErrorCode::kNotFound);
   CHECK(missing.error().message == "'m' has no tensor 'none', expected with shape [2, 3]");
-  CHECK(file->read("none").error().message == "'m' has no tensor 'none'");
   const auto other = file->tensor("half", {4});
   CHECK(other.error().code == ErrorCode::kBadFile);
   CHECK(other.error().message == "'m': tensor 'half' has shape [2, 2], and [4] was expected");
-  for (const auto& error : {file->tensor("ids", {2}).error(), file->read("ids").error()}) {
+  for (const auto& error : {file->tensor("ids", {2}).error()}) {
     CHECK(error.code == ErrorCode::kUnsupported);
     CHECK(error.message == "'m': tensor 'ids' is I64, and F32, F16 and BF16 can be read");
   }
@@ -310,9 +321,9 @@ TEST_CASE("an index and its files are one checkpoint") {
   CHECK(file.tensors().size() == 3);
   CHECK(file.find("unnamed") == nullptr);
   for (int again = 0; again < 2; ++again) {
-    CHECK(file.read("a").value() == std::vector<float>{3});
-    CHECK(file.read("b").value() == std::vector<float>{1, 2});
-    CHECK(file.read("c").value() == std::vector<float>{4});
+    CHECK(values_of(file, "a") == std::vector<float>{3});
+    CHECK(values_of(file, "b") == std::vector<float>{1, 2});
+    CHECK(values_of(file, "c") == std::vector<float>{4});
   }
   const auto refused = [&](const std::string& text) {
     const auto wrong = directory.write("wrong.safetensors.index.json", text);

@@ -1,0 +1,133 @@
+#include "api/convert/open_checkpoint.h"
+
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "api/convert/checkpoint_family.h"
+#include "api/convert/convert_config.h"
+#include "api/convert/convert_head.h"
+#include "api/convert/convert_tensors.h"
+#include "api/convert/layer_copy.h"
+#include "weights/input_file.h"
+#include "weights/sentence.h"
+#include "weights/try.h"
+
+namespace partita::internal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxTemplate = std::size_t{1} << 20;
+
+Result<std::shared_ptr<const SafeTensors>> open_weights(const std::string& directory) {
+  for (const std::string_view name : {"/model.safetensors", "/model.safetensors.index.json"}) {
+    const std::string path = sentence(directory, name);
+    std::error_code none;
+    if (!fs::exists(path, none)) continue;
+    auto opened = SafeTensors::open(path);
+    if (!opened) return opened.error();
+    return std::make_shared<const SafeTensors>(*std::move(opened));
+  }
+  return Error{ErrorCode::kNotFound,
+               sentence("'", printable(directory),
+                        "' has neither a model.safetensors nor a model.safetensors.index.json; "
+                        "save the model in that format")};
+}
+
+/// The checkpoint's own chat template; none without its file. It is copied unchecked: opening the model
+/// reports what is wrong with it. Errors: those of InputFile; kBadFile for one that is too large.
+Result<std::optional<std::string>> read_chat_template(const std::string& directory) {
+  const std::string path = sentence(directory, "/", kTemplateFile);
+  std::optional<std::string> text;
+  if (std::error_code none; !fs::exists(path, none)) return text;
+  auto file = read_text_file(path, "a chat template", kMaxTemplate);
+  if (!file) return file.error();
+  text = *std::move(file);
+  return text;
+}
+
+/// Copies the tokenizer (tokens, merges, special ids) and the chat template, which `chat` replaces if there
+/// is one.
+Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::optional<std::string>& chat,
+                             GgufWriter& to) {
+  const auto tokens = from.get_array("tokenizer.ggml.tokens");
+  if (!tokens) return tokens.error();
+  if ((*tokens)->size() != vocab) {
+    return Error{ErrorCode::kBadFile,
+                 sentence("'", from.path(), "' has ", (*tokens)->size(), " tokens, and vocab_size is ", vocab,
+                          ": take the vocabulary that the model was trained with")};
+  }
+  constexpr std::string_view kChatTemplate = "tokenizer.chat_template";
+  for (const GgufEntry& entry : from.metadata()) {
+    const bool replaced = chat && entry.key == kChatTemplate;
+    if (entry.key.starts_with("tokenizer.") && !replaced) to.copy(entry);
+  }
+  if (chat) to.add(kChatTemplate, *chat);
+  return {};
+}
+
+void add_keys(const CheckpointConfig& c, GgufWriter& file) {
+  for (const auto& [name, value] : c.keys.all()) {
+    const std::string key = sentence(c.architecture, ".", name);
+    std::visit([&](const auto& of_its_type) { file.add(key, of_its_type); }, value);
+  }
+}
+
+void convert_tensors(const CheckpointConfig& c, TensorCopy& tensors, GgufWriter& file) {
+  convert_embedding(c, tensors, file);
+  for (std::size_t i = 0; i < c.layers && !tensors.error(); ++i) {
+    LayerCopy layer(c, *c.family, i, tensors);
+    c.family->layer(layer);
+  }
+  LayerCopy whole(c, *c.family, tensors);
+  if (!c.family->names.norm.empty()) whole.norm(c.family->names.norm, "output_norm", c.hidden);
+  if (c.family->globals != nullptr) c.family->globals(whole);
+  for (const auto& [name, factors] : {std::pair{"rope_freqs.weight", &c.rope_factors},
+                                      std::pair{"rope_factors_short.weight", &c.short_factors},
+                                      std::pair{"rope_factors_long.weight", &c.long_factors}}) {
+    if (!factors->empty()) tensors.write_numbers(name, *factors);
+  }
+  convert_head(c, tensors, file);
+  for (std::size_t i = c.layers; i < c.layers + c.nextn_layers; ++i)
+    tensors.skip_all(sentence(c.family->names.layers, i, "."));
+  if (!c.family->ignored.empty()) tensors.skip_all(c.family->ignored);
+  tensors.check_leftovers();
+}
+
+/// The model's name: that of its directory.
+std::string name_of(const std::string& directory) {
+  std::error_code none;
+  const fs::path whole = fs::canonical(directory, none);
+  return whole.filename().string();
+}
+
+}  // namespace
+
+Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const Gguf& vocabulary,
+                                       std::optional<Dtype> type) {
+  auto config = read_checkpoint_config(directory + "/config.json");
+  if (!config) return config.error();
+  const auto chat = read_chat_template(directory);
+  if (!chat) return chat.error();
+  const auto weights = open_weights(directory);
+  if (!weights) return weights.error();
+
+  OpenCheckpoint out;
+  out.file.add("general.architecture", config->architecture).add("general.name", name_of(directory));
+  add_keys(*config, out.file);
+  TRY(copy_vocabulary(vocabulary, config->vocab, *chat, out.file));
+  TensorCopy tensors(*weights, config->larger, type, out.file);
+  convert_tensors(*config, tensors, out.file);
+  if (tensors.error()) return *tensors.error();
+  out.config = *std::move(config);
+  out.tensors = tensors.tensors();
+  out.parameters = tensors.parameters();
+  out.in_f16 = tensors.in_f16();
+  out.left_out = tensors.left_out();
+  return out;
+}
+
+}  // namespace partita::internal
