@@ -2,8 +2,9 @@
 // integers as by pairs, in half the instructions.
 //
 // A 16-bit activation is q = 256 h + l with a signed byte h and an unsigned byte l, a quant w is an unsigned
-// byte, and sum q w = 256 sum h w + sum l w. Signed dot products use w directly if it is below 128; 8-bit
-// quants are used minus their offset of 128, so 128 sum l must be subtracted.
+// byte, and sum q w = 256 sum h w + sum l w. Signed dot products use w directly if it is below 128. 8-bit
+// quants are used minus their offset of 128, so 128 sum l must be subtracted; so are values of a codebook,
+// plus 128.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,8 @@ template <class V, int R, class Panel>
   for (int r = 0; r < R; ++r) {
     acc[r] = V::add_i(V::shift_left(high[r], 8), low[r]);
     if constexpr (Panel::kEightBits) {
-      acc[r] = V::sub_i(acc[r], V::set_i(V::template sum_low<kGroupCols>(q + r * stride) * Panel::kOffset));
+      acc[r] = V::sub_i(acc[r], V::set_i(V::template sum_low<kGroupCols / Panel::kHalves>(q + r * stride) *
+                                         Panel::kOffset));
     } else if constexpr (Panel::kSumOffset != Panel::kOffset) {
       acc[r] = V::sub_i(
           acc[r], V::set_i(V::template sum<kGroupCols / Panel::kHalves>(q + r * stride) * Panel::kOffset));
@@ -53,15 +55,16 @@ template <class V, int R, class Panel>
 }
 
 /// A panel in its packed form, read as bytes.
-template <class V, int Bits, ScaleKind Kind, int Offset>
-struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
-  using Base = PackedPanel<V, Bits, Kind, Offset>;
+template <class V, PanelForm Form>
+struct BytePanel : PackedPanel<V, Form> {
+  using Base = PackedPanel<V, Form>;
+  using Base::Base;
   using I = typename V::I;
-  static constexpr bool kOwnSums = true, kEightBits = Bits == 8;
-  static constexpr int kOffset = Offset;
+  static constexpr bool kOwnSums = true, kEightBits = Form.bits == 8 || Form.codebook;
+  static constexpr int kOffset = Form.codebook ? 128 : Form.offset;
   static constexpr int kSumOffset =
       kEightBits ? 0 : Base::kSumOffset;  // the offset that sums() does not subtract
-  static_assert(!kEightBits || (Offset == 128 && Base::kHalves == 1));
+  static_assert(!kEightBits || kOffset == 128);
 
   /// Calls body(t, first, second) for every eight columns of the half: lane r holds four columns of row r,
   /// one per byte.
@@ -72,7 +75,11 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
 #pragma GCC unroll 4
     for (int t = 0; t < kCount; ++t) {
       const int vector = half * kCount + t;
-      if constexpr (kEightBits) {
+      if constexpr (Form.codebook) {
+        const auto bytes = Base::q.eight(group, vector);
+        const I sign = V::set_i(static_cast<std::int32_t>(0x80808080U));
+        body(t, V::bits_xor(bytes.first, sign), V::bits_xor(bytes.last, sign));
+      } else if constexpr (kEightBits) {
         const std::byte* at = group + vector * 2 * kQuantVector;
         body(t, V::load_i(at), V::load_i(at + kQuantVector));
       } else {
@@ -93,7 +100,7 @@ struct BytePanel : PackedPanel<V, Bits, Kind, Offset> {
   /// w with its upper bits (from the fourth on) added: bytes 0 and 2 are those of pair `pair`, bytes 1 and 3
   /// of pair + 2.
   [[gnu::always_inline]] static I high_bits(const std::byte* group, int pair, I w) {
-    constexpr int kHigh = Bits - 4;
+    constexpr int kHigh = Form.bits - 4;
     if constexpr (kHigh > 0) {
       constexpr int kPairsPerVector = 16 / kHigh;
       constexpr int kMask = kHigh == 1 ? 0x00100010 : 0x00300030;
@@ -120,10 +127,10 @@ struct UnpackedBytePanel {
 
   std::byte* quants;  // [groups][8][16 rows][4 columns]
   float* scales;      // [groups][kHalves][16]
-  float* minima;      // [groups][16]
+  float* minima;      // [groups][kHalves][16]
 
   static constexpr std::size_t bytes(std::size_t groups) {
-    return groups * (kGroupBytes + (kHalves + kHasMinimum) * kPanelRows * sizeof(float));
+    return groups * (kGroupBytes + (1 + kHasMinimum) * kHalves * kPanelRows * sizeof(float));
   }
 
   UnpackedBytePanel(std::byte* scratch, std::size_t groups)
@@ -146,8 +153,9 @@ struct UnpackedBytePanel {
               V::store_i(to + (2 * t + 1) * kQuantVector, second);
             });
         V::store(scales + (g * kHalves + half) * kPanelRows, packed.scale(g, half));
+        if constexpr (kHasMinimum)
+          V::store(minima + (g * kHalves + half) * kPanelRows, packed.minimum(g, half));
       }
-      if constexpr (kHasMinimum) V::store(minima + g * kPanelRows, packed.minimum(g));
     }
   }
 
@@ -167,16 +175,18 @@ struct UnpackedBytePanel {
   typename V::F scale(std::size_t g, int half) const {
     return V::load(scales + (g * kHalves + half) * kPanelRows);
   }
-  typename V::F minimum(std::size_t g) const { return V::load(minima + g * kPanelRows); }
+  typename V::F minimum(std::size_t g, int half) const {
+    return V::load(minima + (g * kHalves + half) * kPanelRows);
+  }
   void prefetch(std::size_t) const {}
 };
 
 /// Two rows at a time: their 16 accumulators leave registers for a vector of weights, and each byte dot
 /// product replaces two of pairs.
-template <class V, int Bits, ScaleKind Kind, int Offset>
+template <class V, PanelForm Form>
 requires requires { typename V::Columns; }
-struct PanelReading<V, Bits, Kind, Offset> {
-  using Packed = BytePanel<V, Bits, Kind, Offset>;
+struct PanelReading<V, Form> {
+  using Packed = BytePanel<V, Form>;
   using Unpacked = UnpackedBytePanel<V, Packed>;
   static constexpr int kFewRows = 2, kManyRows = 2, kPanels = 1;
 };

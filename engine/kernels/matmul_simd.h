@@ -12,196 +12,10 @@
 #include <type_traits>
 
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/panel_simd.h"
 
 namespace partita::internal {
 namespace {
-
-inline constexpr std::size_t kQuantVector = 64;  // bytes of 16 x 32 bits
-inline constexpr int kPairsPerGroup = kGroupCols / 2;
-
-/// Quants of `Bits` bits, as pairs of 16-bit integers.
-template <class V, int Bits>
-struct Quants {
-  static constexpr std::size_t kGroupBytes = Bits * 64;
-
-  /// body(w) for the pairs [16 part, 16 (part + 1)) / Parts of a group, in order.
-  template <int Parts, class Body>
-  [[gnu::always_inline]] static void pairs(const std::byte* group, int part, Body&& body) {
-    constexpr int kCount = kPairsPerGroup / Parts;
-    using I = typename V::I;
-    if constexpr (Bits == 8) {
-      const I mask = V::set_i(0x00FF00FF);
-#pragma GCC unroll 4
-      for (int t = 0; t < kCount / 4; ++t) {  // eight columns: two vectors of four
-        const std::byte* at = group + (part * kCount / 4 + t) * 2 * kQuantVector;
-        const I low = V::load_i(at), high = V::load_i(at + kQuantVector);
-        body(t * 4 + 0, V::bits_and(low, mask));
-        body(t * 4 + 1, V::bits_and(high, mask));
-        body(t * 4 + 2, V::bits_and(V::shift_right(low, 8), mask));
-        body(t * 4 + 3, V::bits_and(V::shift_right(high, 8), mask));
-      }
-    } else {
-      const I mask = V::set_i(0x000F000F);
-      constexpr int kHigh = Bits - 4;
-      constexpr int kPairsPerVector = kHigh == 0 ? kPairsPerGroup : 16 / kHigh;
-#pragma GCC unroll 4
-      for (int t = 0; t < kCount / 4; ++t) {
-        const int vector = part * kCount / 4 + t;
-        const I v = V::load_i(group + vector * kQuantVector);
-#pragma GCC unroll 4
-        for (int s = 0; s < 4; ++s) {
-          I w = V::bits_and(V::shift_right(v, 4 * s), mask);
-          if constexpr (kHigh > 0) {
-            const int pair = vector * 4 + s;
-            const I plane = V::load_i(group + 256 + pair / kPairsPerVector * kQuantVector);
-            const int from = pair % kPairsPerVector * kHigh;
-            const I moved = from > 4 ? V::shift_right(plane, from - 4) : V::shift_left(plane, 4 - from);
-            w = V::bits_or(w, V::bits_and(moved, V::set_i(kHigh == 1 ? 0x00100010 : 0x00300030)));
-          }
-          body(t * 4 + s, w);
-        }
-      }
-    }
-  }
-};
-
-/// The scales of a panel by their kind: scale(g, half) and, if kHasMinimum, the added minimum(g).
-template <class V, ScaleKind Kind>
-struct Scales {
-  static constexpr bool kHasMinimum = Kind == ScaleKind::kF16Min || Kind == ScaleKind::kSuper;
-  static constexpr int kHalves = Kind == ScaleKind::kSuperI8 ? 2 : 1;  // groups of 16 columns in 32
-  static constexpr std::size_t kGroupBytes =                           // of scales, on average
-      Kind == ScaleKind::kF16      ? 32
-      : Kind == ScaleKind::kF16Min ? 64
-      : Kind == ScaleKind::kSuper  ? 40
-      : Kind == ScaleKind::kE8M0   ? 16
-                                   : 36;
-  using F = typename V::F;
-
-  const std::byte* base;
-
-  F scale(std::size_t g, int half) const {
-    if constexpr (Kind == ScaleKind::kF16) return V::load_f16(base + g * 32);
-    if constexpr (Kind == ScaleKind::kF16Min) return V::load_f16(base + g * 64);
-    if constexpr (Kind == ScaleKind::kSuper) return V::mul(V::load_f16(super(g)), V::load_u8(own(g)));
-    if constexpr (Kind == ScaleKind::kSuperI8)
-      return V::mul(V::load_f16(super(g)), V::load_i8(own(g) + 16 * half));
-    if constexpr (Kind == ScaleKind::kE8M0) {  // 2^-127 and below are 0
-      const F exponent = V::sub(V::load_u8(base + g * 16), V::set(128.0F));
-      return V::power_of_two(V::max(V::set(-127.0F), exponent));
-    }
-  }
-  F minimum(std::size_t g) const {
-    if constexpr (Kind == ScaleKind::kF16Min) return V::load_f16(base + g * 64 + 32);
-    return V::sub(V::set(0.0F), V::mul(V::load_f16(super(g) + 32), V::load_u8(own(g) + 16)));
-  }
-
- private:
-  static constexpr std::size_t kSuperBytes = Kind == ScaleKind::kSuper ? 64 : 32;
-  const std::byte* super(std::size_t g) const {
-    return base + g / kSuperGroups * (kSuperBytes + kSuperGroups * 32);
-  }
-  const std::byte* own(std::size_t g) const { return super(g) + kSuperBytes + g % kSuperGroups * 32; }
-};
-
-/// A panel in its packed form, in the precision of the file.
-template <class V, int Bits, ScaleKind Kind, int Offset>
-struct PackedPanel {
-  using Q = Quants<V, Bits>;
-  using S = Scales<V, Kind>;
-  static constexpr int kHalves = S::kHalves;
-  static constexpr bool kHasMinimum = S::kHasMinimum;
-  // With two scales in a group one sum of activations is not enough, so the offset is subtracted from the
-  // quants.
-  static constexpr int kSumOffset = kHalves == 1 ? Offset : 0;
-
-  const std::byte* quants;
-  S scales;
-  std::ptrdiff_t to_next;  // bytes to the panel after this one
-
-  template <class Body>
-  [[gnu::always_inline]] void pairs(std::size_t g, int half, Body&& body) const {
-    if constexpr (kHalves == 1) {
-      Q::template pairs<1>(quants + g * Q::kGroupBytes, 0, body);
-    } else {
-      const auto offset = V::set_i(Offset << 16 | Offset);
-      Q::template pairs<2>(
-          quants + g * Q::kGroupBytes, half, [&](int p, typename V::I w) __attribute__((always_inline)) {
-            body(p, V::sub_16(w, offset));
-          });
-    }
-  }
-  typename V::F scale(std::size_t g, int half) const { return scales.scale(g, half); }
-  typename V::F minimum(std::size_t g) const { return scales.minimum(g); }
-
-  /// Prefetches group g of the next panel into the second-level cache while the current panel is multiplied.
-  /// With few rows the hardware prefetcher leaves half of the memory bandwidth unused.
-  void prefetch(std::size_t g) const {
-    constexpr int kRead = 0, kSecondLevel = 2;
-    const std::byte* at = quants + to_next + g * Q::kGroupBytes;
-    for (std::size_t i = 0; i < Q::kGroupBytes; i += 64) __builtin_prefetch(at + i, kRead, kSecondLevel);
-    __builtin_prefetch(scales.base + to_next + g * S::kGroupBytes, kRead, kSecondLevel);
-  }
-};
-
-/// The unpacked panel: pairs as 16 x 2 x int16 minus the offset, scales and minima as floats.
-template <class V, int Halves, bool HasMinimum>
-struct UnpackedPanel {
-  static constexpr int kHalves = Halves;
-  static constexpr bool kHasMinimum = HasMinimum;
-  static constexpr int kSumOffset = 0;
-  static constexpr std::size_t kGroupBytes = kPairsPerGroup * kQuantVector;
-
-  std::byte* quants;  // [groups][16 pairs][64 bytes]
-  float* scales;      // [groups][Halves][16]
-  float* minima;      // [groups][16]
-
-  static constexpr std::size_t bytes(std::size_t groups) {
-    return groups * (kGroupBytes + (Halves + HasMinimum) * kPanelRows * sizeof(float));
-  }
-
-  UnpackedPanel(std::byte* scratch, std::size_t groups)
-      : quants(scratch),
-        scales(reinterpret_cast<float*>(scratch + groups * kGroupBytes)),
-        minima(scales + groups * Halves * kPanelRows) {}
-
-  template <class Packed>
-  void fill(const Packed& packed, std::size_t groups) {
-    fill(packed, groups, [](std::size_t, int, typename V::I) {});
-  }
-
-  /// Calls also(g, i, w) for pair i of each group.
-  template <class Packed, class Also>
-  [[gnu::always_inline]] void fill(const Packed& packed, std::size_t groups, Also&& also) {
-    const auto offset = V::set_i(Packed::kSumOffset << 16 | Packed::kSumOffset);
-    for (std::size_t g = 0; g < groups; ++g) {
-      packed.prefetch(g);
-      for (int half = 0; half < Halves; ++half) {
-        std::byte* at = quants + g * kGroupBytes + half * (kGroupBytes / Halves);
-        packed.pairs(
-            g, half, [&](int p, typename V::I w) __attribute__((always_inline)) {
-              const typename V::I less = V::sub_16(w, offset);
-              V::store_i(at + p * kQuantVector, less);
-              also(g, half * kPairsPerGroup / Halves + p, less);
-            });
-        V::store(scales + (g * Halves + half) * kPanelRows, packed.scale(g, half));
-      }
-      if constexpr (HasMinimum) V::store(minima + g * kPanelRows, packed.minimum(g));
-    }
-  }
-
-  template <class Body>
-  [[gnu::always_inline]] void pairs(std::size_t g, int half, Body&& body) const {
-    const std::byte* at = quants + g * kGroupBytes + half * (kGroupBytes / Halves);
-#pragma GCC unroll 1  // unrolled further, g++ hoists loads until the accumulators spill
-    for (int p = 0; p < kPairsPerGroup / Halves; ++p) body(p, V::load_i(at + p * kQuantVector));
-  }
-  typename V::F scale(std::size_t g, int half) const {
-    return V::load(scales + (g * Halves + half) * kPanelRows);
-  }
-  typename V::F minimum(std::size_t g) const { return V::load(minima + g * kPanelRows); }
-  void prefetch(std::size_t) const {}
-};
 
 /// The destination of a tile: y[r][0..16), of which `lanes` exist.
 struct TileOut {
@@ -266,10 +80,20 @@ template <class V, int R, class Panel, std::size_t P>
     }
     if constexpr (Panel::kHasMinimum) {
 #pragma GCC unroll 2
-      for (std::size_t p = 0; p < P; ++p) {
-        const F minimum = panels[p].minimum(g);
+      for (int half = 0; half < Panel::kHalves; ++half) {
+#pragma GCC unroll 2
+        for (std::size_t p = 0; p < P; ++p) {
+          const F minimum = panels[p].minimum(g, half);
 #pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) total[p][r] = V::fma(minimum, V::set(sums[r * groups + g]), total[p][r]);
+          for (int r = 0; r < R; ++r) {
+            float sum = sums[r * groups + g];
+            if constexpr (Panel::kHalves == 2) {
+              const float first = x.half_sum[(row + r) * groups + g];
+              sum = half == 0 ? first : sum - first;
+            }
+            total[p][r] = V::fma(minimum, V::set(sum), total[p][r]);
+          }
+        }
       }
     }
   }
@@ -324,47 +148,11 @@ template <class V, int Max = V::kTileRows, class F>
   for (; row < rows; ++row) f(std::integral_constant<int, 1>{}, row);
 }
 
-template <Dtype Type>
-struct Float {};
-template <int Bits, ScaleKind Kind, int Offset>
-struct Quantized {};
-
-/// The panel layout of each type: the one list of types that the kernels support.
-template <class OnFloat, class OnQuantized>
-void for_type(Dtype type, OnFloat&& on_float, OnQuantized&& on_quantized) {
-  switch (type) {
-    case Dtype::kF32:
-      return on_float(Float<Dtype::kF32>{});
-    case Dtype::kF16:
-      return on_float(Float<Dtype::kF16>{});
-    case Dtype::kBF16:
-      return on_float(Float<Dtype::kBF16>{});
-    case Dtype::kQ4_0:
-      return on_quantized(Quantized<4, ScaleKind::kF16, 8>{});
-    case Dtype::kQ4_1:
-      return on_quantized(Quantized<4, ScaleKind::kF16Min, 0>{});
-    case Dtype::kQ5_0:
-      return on_quantized(Quantized<5, ScaleKind::kF16, 16>{});
-    case Dtype::kQ5_1:
-      return on_quantized(Quantized<5, ScaleKind::kF16Min, 0>{});
-    case Dtype::kQ8_0:
-      return on_quantized(Quantized<8, ScaleKind::kF16, 128>{});
-    case Dtype::kQ4_K:
-      return on_quantized(Quantized<4, ScaleKind::kSuper, 0>{});
-    case Dtype::kQ5_K:
-      return on_quantized(Quantized<5, ScaleKind::kSuper, 0>{});
-    case Dtype::kQ6_K:
-      return on_quantized(Quantized<6, ScaleKind::kSuperI8, 32>{});
-    case Dtype::kMXFP4:
-      return on_quantized(Quantized<5, ScaleKind::kE8M0, 12>{});
-  }
-}
-
 /// How the panels of a quantized type are read: the maximum numbers of rows and, when unpacked, of panels in
 /// a tile. matmul_bytes.h and matmul_winograd.h have other ways.
-template <class V, int Bits, ScaleKind Kind, int Offset>
+template <class V, PanelForm Form>
 struct PanelReading {
-  using Packed = PackedPanel<V, Bits, Kind, Offset>;
+  using Packed = PackedPanel<V, Form>;
   using Unpacked = UnpackedPanel<V, Packed::kHalves, Packed::kHasMinimum>;
   static constexpr int kFewRows = 4, kManyRows = V::kTileRows, kPanels = 1;
 };
@@ -387,15 +175,14 @@ struct Matmul {
     }
   };
 
-  template <int Bits, ScaleKind Kind, int Offset>
+  template <PanelForm Form>
   static void quantized(const Job& job, PanelRange panels) {
-    using Reading = PanelReading<V, Bits, Kind, Offset>;
+    using Reading = PanelReading<V, Form>;
     using Unpacked = typename Reading::Unpacked;
     const auto packed = [&](std::size_t p) {
       const std::size_t next = p + 1 < panels.last ? p + 1 : panels.next;
       const auto away = static_cast<std::ptrdiff_t>(next) - static_cast<std::ptrdiff_t>(p);
-      return typename Reading::Packed{
-          job.w.quants(p), {job.w.scales(p)}, away * static_cast<std::ptrdiff_t>(job.w.panel_bytes())};
+      return typename Reading::Packed(job.w, p, away * static_cast<std::ptrdiff_t>(job.w.panel_bytes()));
     };
     std::size_t p = panels.first;
     const std::size_t last = panels.last;
@@ -472,17 +259,17 @@ struct Matmul {
   }
 
   /// The values of one panel: [cols][ld].
-  template <int Bits, ScaleKind Kind, int Offset>
+  template <PanelForm Form>
   static void unpack_quantized(const PackedMatrix& w, std::size_t p, float* out, std::size_t ld) {
     constexpr int kFirstColumn[4] = {0, 4, 1, 5};  // of each pair in eight columns; the second is at + 2
-    using Panel = PackedPanel<V, Bits, Kind, Offset>;
-    const Panel panel{w.quants(p), {w.scales(p)}, 0};
+    using Panel = PackedPanel<V, Form>;
+    const Panel panel(w, p, 0);
     const auto offset = V::set_i(Panel::kSumOffset);
     for (std::size_t g = 0; g < w.cols / kGroupCols; ++g) {
-      typename V::F added = V::set(0.0F);
-      if constexpr (Panel::kHasMinimum) added = panel.minimum(g);
       for (int half = 0; half < Panel::kHalves; ++half) {
         const typename V::F scale = panel.scale(g, half);
+        typename V::F added = V::set(0.0F);
+        if constexpr (Panel::kHasMinimum) added = panel.minimum(g, half);
         float* at = out + (g * kGroupCols + half * 16) * ld;
         panel.pairs(g, half, [&](int i, typename V::I pair) {
           const std::size_t column = i / 4 * 8 + kFirstColumn[i % 4];
@@ -508,17 +295,13 @@ struct Matmul {
     const Job job{w, x, y, ld, scratch};
     for_type(
         w.dtype, [&]<Dtype Type>(Float<Type>) { floating<Type>(job, panels); },
-        [&]<int Bits, ScaleKind Kind, int Offset>(Quantized<Bits, Kind, Offset>) {
-          quantized<Bits, Kind, Offset>(job, panels);
-        });
+        [&]<PanelForm Form>(Quantized<Form>) { quantized<Form>(job, panels); });
   }
 
   static void unpack(const PackedMatrix& w, std::size_t p, float* out, std::size_t ld) {
     for_type(
         w.dtype, [&]<Dtype Type>(Float<Type>) { unpack_floating<Type>(w, p, out, ld); },
-        [&]<int Bits, ScaleKind Kind, int Offset>(Quantized<Bits, Kind, Offset>) {
-          unpack_quantized<Bits, Kind, Offset>(w, p, out, ld);
-        });
+        [&]<PanelForm Form>(Quantized<Form>) { unpack_quantized<Form>(w, p, out, ld); });
   }
 };
 

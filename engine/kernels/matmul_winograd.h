@@ -88,10 +88,9 @@ struct WinogradPanel : UnpackedPanel<V, 1, HasMinimum> {
 
 /// Two panels share each broadcast activation. Not used with two scales in a group: half as many columns do
 /// not pay for the work before and after them.
-template <class V, int Bits, ScaleKind Kind, int Offset>
-requires(requires { V::kWinograd; } &&
-         Scales<V, Kind>::kHalves == 1) struct PanelReading<V, Bits, Kind, Offset> {
-  using Packed = PackedPanel<V, Bits, Kind, Offset>;
+template <class V, PanelForm Form>
+requires(requires { V::kWinograd; } && Form.halves() == 1) struct PanelReading<V, Form> {
+  using Packed = PackedPanel<V, Form>;
   using Unpacked = WinogradPanel<V, Packed::kHasMinimum>;
   static constexpr int kFewRows = 4, kManyRows = 4, kPanels = 2;
 };

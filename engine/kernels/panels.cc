@@ -1,19 +1,13 @@
 #include "engine/kernels/panels.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <string>
-#include <utility>
 
 namespace partita::internal {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -31,6 +25,9 @@ constexpr PairPlace place_of(int column) {
   return {column / 8 * 4 + in_eight.pair, in_eight.half};
 }
 
+/// Bytes of the scales of 32 columns, where a scale is a byte.
+std::size_t byte_scales(const QuantLayout& layout) { return layout.group == 16 ? 32 : 16; }
+
 std::size_t scale_plane_bytes(const QuantLayout& layout, std::size_t cols) {
   const std::size_t groups = cols / kGroupCols;
   const std::size_t supers = groups / kSuperGroups;
@@ -42,74 +39,134 @@ std::size_t scale_plane_bytes(const QuantLayout& layout, std::size_t cols) {
     case ScaleKind::kF16Min:
       return groups * 64;
     case ScaleKind::kSuper:
+    case ScaleKind::kSuperU4:
       return groups * 32 + supers * 64;
     case ScaleKind::kSuperI8:
-      return groups * 32 + supers * 32;
+      return groups * byte_scales(layout) + supers * 32;
     case ScaleKind::kE8M0:
-      return groups * 16;
+    case ScaleKind::kUE4M3:
+      return groups * byte_scales(layout);
   }
   return 0;
 }
 
+/// The word of columns 8t .. 8t+7: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
+/// (kNibbleColumn). Of each q only the low four bits count.
+inline std::uint32_t nibble_word(const std::uint8_t* q) {
+  std::uint32_t low = 0, high = 0;
+  std::memcpy(&low, q, 4);
+  std::memcpy(&high, q + 4, 4);
+  return (low & 0x0F0F0F0FU) | (high & 0x0F0F0F0FU) << 4;
+}
+
 /// Writes the 32 quants q of lane r into a group.
-inline void put_group(std::byte* group, int bits, int lane, const std::uint8_t* q) {
+template <int bits>
+void put_group(std::byte* group, int lane, const std::uint8_t* q) {
   std::byte* at = group + lane * 4;
-  if (bits == 8) {
+  if constexpr (bits == 8) {
     for (int t = 0; t < 8; ++t) std::memcpy(at + t * 64, q + t * 4, 4);
     return;
   }
-  // kNibbleColumn: columns 0..3 in the low nibbles of four bytes, 4..7 in the high.
   for (int t = 0; t < 4; ++t) {
-    std::uint32_t low = 0, high = 0;
-    std::memcpy(&low, q + t * 8, 4);
-    std::memcpy(&high, q + t * 8 + 4, 4);
-    const std::uint32_t word = (low & 0x0F0F0F0FU) | (high & 0x0F0F0F0FU) << 4;
+    const std::uint32_t word = nibble_word(q + t * 8);
     std::memcpy(at + t * 64, &word, 4);
   }
-  const int high_bits = bits - 4;  // of each quant in the vectors after the nibbles: 1 or 2
-  if (high_bits == 0) return;
-  const int pairs_per_vector = 16 / high_bits;
-  std::uint32_t words[2] = {};
+  constexpr int kHighBits = bits - 4;  // of each quant in the vectors after the nibbles: 1 or 2
+  if constexpr (kHighBits > 0) {
+    constexpr int kPairsPerVector = 16 / kHighBits;
+    std::uint32_t words[2] = {};
 #pragma GCC unroll 32
-  for (int c = 0; c < kGroupCols; ++c) {
-    const auto [pair, half] = place_of(c);
-    words[pair / pairs_per_vector] |= static_cast<std::uint32_t>(q[c] >> 4)
-                                      << (half * 16 + pair % pairs_per_vector * high_bits);
+    for (int c = 0; c < kGroupCols; ++c) {
+      const auto [pair, half] = place_of(c);
+      words[pair / kPairsPerVector] |= static_cast<std::uint32_t>(q[c] >> 4)
+                                       << (half * 16 + pair % kPairsPerVector * kHighBits);
+    }
+    for (int v = 0; v < kHighBits; ++v) std::memcpy(at + 256 + v * 64, &words[v], 4);
   }
-  for (int v = 0; v < high_bits; ++v) std::memcpy(at + 256 + v * 64, &words[v], 4);
 }
 
-unsigned get_quant(const std::byte* group, int bits, int lane, int column) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(group);
-  if (bits == 8) return bytes[column / 4 * 64 + lane * 4 + column % 4];
+/// The same for a type with a codebook.
+template <int bits>
+void put_codebook_group(std::byte* group, int lane, const std::uint8_t* q) {
+  std::uint32_t words[4] = {};  // the first `bits` are stored
+  for (int t = 0; t < 4; ++t) {
+    const std::uint32_t word = nibble_word(q + t * 8);
+    if constexpr (bits == 3) {
+      if (t < 3) words[t] = word;
+      for (int bit = 0; t == 3 && bit < 3; ++bit) words[bit] |= (word >> bit & 0x11111111U) << 3;
+    } else {
+      constexpr int kPerVector = 4 / bits;
+      words[t / kPerVector] |= word << (t % kPerVector * bits);
+    }
+  }
+  for (int v = 0; v < bits; ++v) std::memcpy(group + v * 64 + lane * 4, &words[v], 4);
+}
+
+std::uint32_t word_at(const std::byte* group, int vector, int lane) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, group + vector * 64 + lane * 4, 4);
+  return word;
+}
+
+/// The place of a column's nibble in a word.
+int nibble_of(int column) {
   int nibble = 0;
   while (kNibbleColumn[nibble] != column % 8) ++nibble;
-  unsigned q = bytes[column / 8 * 64 + lane * 4 + nibble / 2] >> (nibble % 2 * 4) & 15U;
+  return nibble;
+}
+
+std::uint8_t get_codebook_quant(const std::byte* group, int bits, int lane, int column) {
+  const int t = column / 8, nibble = nibble_of(column);
+  if (bits == 3 && t == 3) {
+    unsigned q = 0;
+    for (int bit = 0; bit < 3; ++bit) q |= (word_at(group, bit, lane) >> (4 * nibble + 3) & 1U) << bit;
+    return static_cast<std::uint8_t>(q);
+  }
+  const int per_vector = bits == 3 ? 1 : 4 / bits;
+  const std::uint32_t word = word_at(group, t / per_vector, lane);
+  const int shift = 4 * nibble + t % per_vector * bits;
+  return static_cast<std::uint8_t>(word >> shift & ((1U << bits) - 1));
+}
+
+std::uint8_t get_quant(const std::byte* group, int bits, int lane, int column) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(group);
+  if (bits == 8) return bytes[column / 4 * 64 + lane * 4 + column % 4];
+  const unsigned q = word_at(group, column / 8, lane) >> (4 * nibble_of(column)) & 15U;
   const int high_bits = bits - 4;
-  if (high_bits == 0) return q;
+  if (high_bits == 0) return static_cast<std::uint8_t>(q);
   const auto [pair, half] = place_of(column);
   const int pairs_per_vector = 16 / high_bits;
-  std::uint32_t word = 0;
-  std::memcpy(&word, bytes + 256 + pair / pairs_per_vector * 64 + lane * 4, 4);
+  const std::uint32_t word = word_at(group, 4 + pair / pairs_per_vector, lane);
   const unsigned high = word >> (half * 16 + pair % pairs_per_vector * high_bits);
-  return q | (high & ((1U << high_bits) - 1)) << 4;
+  return static_cast<std::uint8_t>(q | (high & ((1U << high_bits) - 1)) << 4);
+}
+
+/// The level of a column of a group (QuantLayout::level).
+int get_level(const QuantLayout& layout, const std::byte* group, int lane, int column) {
+  const auto get = layout.codebook != nullptr ? get_codebook_quant : get_quant;
+  return layout.level(get(group, layout.bits, lane, column));
 }
 
 /// The offset of the scales of group g and, for the super kinds, of the f16 factors of its super-block.
 struct ScalePlace {
   std::size_t group, super;
 };
-ScalePlace scale_place(ScaleKind kind, std::size_t g) {
-  const std::size_t s = g / kSuperGroups;
-  switch (kind) {
+ScalePlace scale_place(const QuantLayout& layout, std::size_t g) {
+  const auto within = [g](std::size_t factors, std::size_t own) {
+    const std::size_t super = g / kSuperGroups * (factors + kSuperGroups * own);
+    return ScalePlace{super + factors + g % kSuperGroups * own, super};
+  };
+  switch (layout.scale) {
     case ScaleKind::kE8M0:
-      return {g * 16, 0};
+    case ScaleKind::kUE4M3:
+      return {g * byte_scales(layout), 0};
     case ScaleKind::kF16Min:
       return {g * 64, 0};
     case ScaleKind::kSuper:
-      return {s * (64 + kSuperGroups * 32) + 64 + g % kSuperGroups * 32, s * (64 + kSuperGroups * 32)};
+    case ScaleKind::kSuperU4:
+      return within(64, 32);
     case ScaleKind::kSuperI8:
-      return {s * (32 + kSuperGroups * 32) + 32 + g % kSuperGroups * 32, s * (32 + kSuperGroups * 32)};
+      return within(32, byte_scales(layout));
     default:
       return {g * 32, 0};
   }
@@ -123,84 +180,107 @@ float get_f16(const std::byte* at, int lane) {
   return f16_to_f32(bits);
 }
 
-/// value = scale * q + added; the two halves of a group may differ in scale.
+/// value = scale * level + added; the two halves of a group may differ.
 struct LaneScales {
   float scale[2];
-  float added;
+  float added[2];
 };
 
 LaneScales lane_scales(const PackedMatrix& matrix, std::size_t panel, std::size_t group, int lane) {
+  const QuantLayout& layout = matrix.layout;
   const std::byte* scales = matrix.scales(panel);
-  const ScalePlace at = scale_place(matrix.layout.scale, group);
+  const ScalePlace at = scale_place(layout, group);
   const std::byte* own = scales + at.group;
-  const auto signed_byte = [&](int i) { return static_cast<float>(static_cast<std::int8_t>(own[i])); };
-  switch (matrix.layout.scale) {
-    case ScaleKind::kF16: {
-      const float d = get_f16(own, lane);
-      return {{d, d}, 0};
-    }
-    case ScaleKind::kF16Min: {
-      const float d = get_f16(own, lane);
-      return {{d, d}, get_f16(own + 32, lane)};
-    }
+  const auto both = [](float scale, float added) { return LaneScales{{scale, scale}, {added, added}}; };
+  const int second = layout.group == 16 ? 16 + lane : lane;  // of the bytes, for columns 16..31
+  const auto byte = [&](int i) { return std::to_integer<std::uint8_t>(own[i]); };
+  switch (layout.scale) {
+    case ScaleKind::kF16:
+      return both(get_f16(own, lane), 0);
+    case ScaleKind::kF16Min:
+      return both(get_f16(own, lane), get_f16(own + 32, lane));
     case ScaleKind::kSuper: {
       const float scale = get_f16(scales + at.super, lane) * static_cast<float>(own[lane]);
-      return {{scale, scale}, -(get_f16(scales + at.super + 32, lane) * static_cast<float>(own[16 + lane]))};
+      return both(scale, -(get_f16(scales + at.super + 32, lane) * static_cast<float>(own[16 + lane])));
+    }
+    case ScaleKind::kSuperU4: {
+      const float d = get_f16(scales + at.super, lane), m = get_f16(scales + at.super + 32, lane);
+      const auto low = [&](int i) { return static_cast<float>(byte(i) & 15); };
+      const auto high = [&](int i) { return static_cast<float>(byte(i) >> 4); };
+      return {{d * low(lane), d * low(second)}, {-(m * high(lane)), -(m * high(second))}};
     }
     case ScaleKind::kSuperI8: {
-      const float d = get_f16(scales + at.super, lane);
-      return {{d * signed_byte(lane), d * signed_byte(16 + lane)}, 0};
+      const float d = get_f16(scales + at.super, lane) * layout.factor;
+      const auto sc = [&](int i) { return static_cast<float>(static_cast<std::int8_t>(byte(i))); };
+      return {{d * sc(lane), d * sc(second)}, {}};
     }
-    case ScaleKind::kE8M0: {
-      const float scale = e8m0_scale(std::to_integer<std::uint8_t>(own[lane]));
-      return {{scale, scale}, 0};
-    }
+    case ScaleKind::kE8M0:
+      return both(e8m0_scale(byte(lane)), 0);
+    case ScaleKind::kUE4M3:
+      return {{ue4m3_scale(byte(lane)), ue4m3_scale(byte(second))}, {}};
     case ScaleKind::kNone:
       break;
   }
   return {};
 }
 
+/// Writes the scales of group g of a row's panel, the i-th of its block, for lane `lane`.
+void put_scales(const QuantLayout& layout, const QuantBlock& block, int i, std::size_t g, int lane,
+                std::byte* scales) {
+  const ScalePlace at = scale_place(layout, g);
+  std::byte* own = scales + at.group;
+  const int halves = kGroupCols / layout.group;
+  switch (layout.scale) {
+    case ScaleKind::kF16Min:
+      put_f16(own + 32, lane, block.m);
+      [[fallthrough]];
+    case ScaleKind::kF16:
+      put_f16(own, lane, block.d);
+      break;
+    case ScaleKind::kSuper:
+      put_f16(scales + at.super, lane, block.d);
+      put_f16(scales + at.super + 32, lane, block.m);
+      own[lane] = static_cast<std::byte>(block.sc[i]);
+      own[16 + lane] = static_cast<std::byte>(block.mn[i]);
+      break;
+    case ScaleKind::kSuperU4:
+      put_f16(scales + at.super, lane, block.d);
+      put_f16(scales + at.super + 32, lane, block.m);
+      for (int h = 0; h < 2; ++h)
+        own[16 * h + lane] = static_cast<std::byte>(block.sc[2 * i + h] | block.mn[2 * i + h] << 4);
+      break;
+    case ScaleKind::kSuperI8:
+      put_f16(scales + at.super, lane, block.d);
+      [[fallthrough]];
+    case ScaleKind::kUE4M3:
+      for (int h = 0; h < halves; ++h) own[16 * h + lane] = static_cast<std::byte>(block.sc[halves * i + h]);
+      break;
+    case ScaleKind::kE8M0:
+      own[lane] = static_cast<std::byte>(block.d);
+      break;
+    case ScaleKind::kNone:
+      break;
+  }
+}
+
+/// Writes 32 quants of lane `lane` into a group.
+using PutGroup = void (*)(std::byte* group, int lane, const std::uint8_t* q);
+
 /// Packs one quantization block, the b-th of its row, into lane `lane` of a panel.
-template <int bits>
+template <int bits, PutGroup put>
 void put_block(const QuantLayout& layout, const QuantBlock& block, std::size_t b, int lane, std::byte* quants,
                std::byte* scales) {
   const int per_block = layout.block / kGroupCols;
   for (int i = 0; i < per_block; ++i) {
     const std::size_t g = b * static_cast<std::size_t>(per_block) + static_cast<std::size_t>(i);
-    put_group(quants + g * bits * 64, bits, lane, block.q + i * kGroupCols);
-    const ScalePlace at = scale_place(layout.scale, g);
-    std::byte* own = scales + at.group;
-    switch (layout.scale) {
-      case ScaleKind::kF16Min:
-        put_f16(own + 32, lane, block.m);
-        [[fallthrough]];
-      case ScaleKind::kF16:
-        put_f16(own, lane, block.d);
-        break;
-      case ScaleKind::kSuper:
-        put_f16(scales + at.super, lane, block.d);
-        put_f16(scales + at.super + 32, lane, block.m);
-        own[lane] = static_cast<std::byte>(block.sc[i]);
-        own[16 + lane] = static_cast<std::byte>(block.mn[i]);
-        break;
-      case ScaleKind::kSuperI8:
-        put_f16(scales + at.super, lane, block.d);
-        own[lane] = static_cast<std::byte>(block.sc[2 * i]);
-        own[16 + lane] = static_cast<std::byte>(block.sc[2 * i + 1]);
-        break;
-      case ScaleKind::kE8M0:
-        own[lane] = static_cast<std::byte>(block.d);
-        break;
-      case ScaleKind::kNone:
-        break;
-    }
+    put(quants + g * bits * 64, lane, block.q + i * kGroupCols);
+    put_scales(layout, block, i, g, lane, scales);
   }
 }
 
 /// Packs rows of quantization blocks into the lanes of a panel, block by block, so that the written bytes
 /// stay in the cache until they are complete. rows: [lanes]
-template <int bits>
+template <int bits, PutGroup put>
 void pack_quantized(const Codec& type, const std::byte* const* rows, int lanes, std::size_t cols,
                     std::byte* quants, std::byte* scales) {
   const std::size_t bytes = block_bytes(type.dtype), blocks = cols / block_elements(type.dtype);
@@ -208,77 +288,25 @@ void pack_quantized(const Codec& type, const std::byte* const* rows, int lanes, 
   for (std::size_t b = 0; b < blocks; ++b) {
     for (int lane = 0; lane < lanes; ++lane) {
       type.decompose(rows[lane] + b * bytes, block);
-      put_block<bits>(type.layout, block, b, lane, quants, scales);
+      put_block<bits, put>(type.layout, block, b, lane, quants, scales);
     }
   }
 }
 
-auto pack_quantized_of(int bits) {
-  return bits == 4   ? pack_quantized<4>
-         : bits == 5 ? pack_quantized<5>
-         : bits == 6 ? pack_quantized<6>
-                     : pack_quantized<8>;
+auto pack_quantized_of(const QuantLayout& layout) {
+  if (layout.codebook != nullptr) {
+    return layout.bits == 4   ? pack_quantized<4, put_group<4>>
+           : layout.bits == 3 ? pack_quantized<3, put_codebook_group<3>>
+           : layout.bits == 2 ? pack_quantized<2, put_codebook_group<2>>
+                              : pack_quantized<1, put_codebook_group<1>>;
+  }
+  return layout.bits == 4   ? pack_quantized<4, put_group<4>>
+         : layout.bits == 5 ? pack_quantized<5, put_group<5>>
+         : layout.bits == 6 ? pack_quantized<6, put_group<6>>
+                            : pack_quantized<8, put_group<8>>;
 }
 
 }  // namespace
-
-AlignedBytes::AlignedBytes(std::size_t bytes) {
-  if (bytes == 0) return;
-  if (bytes < kHugePage) {
-    const std::size_t room = round_up(bytes, kCacheLine);
-    base_ = std::aligned_alloc(kCacheLine, room);
-    if (base_ == nullptr) return;
-    std::memset(base_, 0, room);
-    data_ = static_cast<std::byte*>(base_);
-  } else {
-    // Directly from the system: zero, and in memory only when touched. Huge pages avoid most TLB misses of
-    // the decoder, which reads all weights for every token.
-    const std::size_t room = bytes + kHugePage;
-    if (room < bytes) return;
-    void* p = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return;
-    base_ = p;
-    mapped_ = room;
-    data_ = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(p), kHugePage));
-    madvise(data_, bytes, MADV_HUGEPAGE);
-  }
-  size_ = bytes;
-}
-
-AlignedBytes::AlignedBytes(AlignedBytes&& other) noexcept { *this = std::move(other); }
-
-AlignedBytes& AlignedBytes::operator=(AlignedBytes&& other) noexcept {
-  std::swap(base_, other.base_);
-  std::swap(mapped_, other.mapped_);
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-AlignedBytes::~AlignedBytes() {
-  if (mapped_ != 0) {
-    munmap(base_, mapped_);
-  } else {
-    std::free(base_);
-  }
-}
-
-void release_memory(std::byte* at, std::size_t bytes) {
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const std::uintptr_t begin = round_up(reinterpret_cast<std::uintptr_t>(at), page);
-  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(at) + bytes) / page * page;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
-
-std::byte* PanelArena::allocate(std::size_t bytes) {
-  const std::size_t room = round_up(bytes, kCacheLine);
-  if (room <= block_.size() - used_) {
-    std::byte* at = block_.data() + used_;
-    used_ += room;
-    return at;
-  }
-  return alone_.emplace_back(bytes).data();
-}
 
 Result<PackedMatrix> panels_for(Dtype dtype, std::size_t rows, std::size_t cols) {
   PackedMatrix m;
@@ -326,8 +354,7 @@ void pack_panels(PackedMatrix& matrix, const RowBlocks& blocks, std::span<const 
       rows[lane] = blocks.bytes.data() + (in_file - blocks.first_row) * row_bytes;
     }
     if (matrix.quantized()) {
-      pack_quantized_of(matrix.layout.bits)(type, rows, lanes, matrix.cols, quants,
-                                            quants + matrix.quant_bytes);
+      pack_quantized_of(matrix.layout)(type, rows, lanes, matrix.cols, quants, quants + matrix.quant_bytes);
       continue;
     }
     for (std::size_t c = 0; c < matrix.cols; ++c) {
@@ -344,8 +371,7 @@ void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t gr
   for (int i = 0; i < kGroupCols; ++i) {
     const int column = i / 8 * 8 + kPairOrder[i % 8];
     for (int lane = 0; lane < kPanelRows; ++lane) {
-      const int q = static_cast<int>(get_quant(at, matrix.layout.bits, lane, column)) - matrix.layout.offset;
-      quants[i * kPanelRows + lane] = static_cast<std::int16_t>(q);
+      quants[i * kPanelRows + lane] = static_cast<std::int16_t>(get_level(matrix.layout, at, lane, column));
     }
   }
 }
@@ -355,7 +381,8 @@ void unpack_scales(const PackedMatrix& matrix, std::size_t panel, std::size_t gr
     const LaneScales own = lane_scales(matrix, panel, group, lane);
     scales[lane] = own.scale[0];
     scales[kPanelRows + lane] = own.scale[1];
-    scales[2 * kPanelRows + lane] = own.added;
+    scales[2 * kPanelRows + lane] = own.added[0];
+    scales[3 * kPanelRows + lane] = own.added[1];
   }
 }
 
@@ -372,14 +399,13 @@ void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::si
     }
     return;
   }
-  const int bits = matrix.layout.bits;
   for (std::size_t g = 0; g < matrix.cols / kGroupCols; ++g) {
     const LaneScales own = lane_scales(matrix, panel, g, lane);
-    const std::byte* group = quants + g * static_cast<std::size_t>(bits) * 64;
+    const std::byte* group = quants + g * static_cast<std::size_t>(matrix.layout.bits) * 64;
     for (int c = 0; c < kGroupCols; ++c) {
-      const int q = static_cast<int>(get_quant(group, bits, lane, c)) - matrix.layout.offset;
       out[(g * kGroupCols + static_cast<std::size_t>(c)) * stride] =
-          own.scale[c / 16] * static_cast<float>(q) + own.added;
+          own.scale[c / 16] * static_cast<float>(get_level(matrix.layout, group, lane, c)) +
+          own.added[c / 16];
     }
   }
 }

@@ -17,11 +17,16 @@
 //     8 bits: 8 vectors of 16 x 4 bytes. Vector t, lane r: columns 4t .. 4t+3: (v & 0x00FF00FF) is columns
 //     (0,2),
 //             (v >> 8) & 0x00FF00FF columns (1,3) of the four.
+//     With a codebook 1 to 4 bits, in words of eight nibbles as above, whose low bits are q: word t of 4 has
+//     the columns 8t .. 8t+7. 4 bits: vector t holds word t. 3 bits: vector t holds word t for t < 3, and bit
+//     3 of its nibbles is bit t of the nibbles of word 3. 2 bits: vector t / 2 shifted right by 2 (t % 2). 1
+//     bit: the vector shifted right by t. Bits above those of q are any: the codebook repeats.
 //   scales, per group of 32 columns:
 //     kF16:     16 f16 scales                        kF16Min: 16 f16 scales, 16 f16 minima (value = d q + m)
 //     kSuper:   16 u8 sc, 16 u8 mn; before the first of each 8 groups 16 f16 d, 16 f16 dmin
-//     kSuperI8: 2 x 16 i8 sc (a group is 16 columns); before the first of each 8 groups 16 f16 d
-//     kE8M0:    16 u8 e
+//     kSuperU4: 2 x 16 bytes for groups of 16 columns, sc in the low nibble, mn in the high; d, dmin as
+//     before kSuperI8: 16 i8 sc, or 2 x 16 if a group is 16 columns; before the first of each 8 groups 16 f16
+//     d kE8M0:    16 u8 e kUE4M3:   2 x 16 u8 sc (a group is 16 columns)
 // Float panels are [cols][16] elements of the file's type.
 //
 // Activations are 16-bit integers under one float scale per row, stored in the order in which the panels
@@ -32,10 +37,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
-#include <vector>
 
+#include "engine/kernels/panel_memory.h"
 #include "partita/result.hpp"
 #include "weights/codecs/codec.h"
 #include "weights/codecs/dtype.h"
@@ -47,46 +51,6 @@ inline constexpr int kGroupCols = 32;   // columns of a quantized panel under on
 inline constexpr int kSuperGroups = 8;  // groups in a 256-element block
 /// The column, within each eight columns, at position i of the pair order.
 inline constexpr int kPairOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
-
-/// Zero-filled bytes on a 64-byte boundary; large blocks take memory only where they are touched. Movable.
-class AlignedBytes {
- public:
-  AlignedBytes() = default;
-  /// Does not throw; data() is null if the allocation failed.
-  explicit AlignedBytes(std::size_t bytes);
-  AlignedBytes(AlignedBytes&& other) noexcept;
-  AlignedBytes& operator=(AlignedBytes&& other) noexcept;
-  ~AlignedBytes();
-
-  std::byte* data() { return data_; }
-  const std::byte* data() const { return data_; }
-  std::size_t size() const { return size_; }
-
- private:
-  void* base_ = nullptr;
-  std::size_t mapped_ = 0;  // bytes of the mapping at base_, 0 if it is from the heap
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-};
-
-/// Returns memory in [at, at + bytes) to the system, as far as it consists of whole system pages; they read
-/// as zero on the next access.
-void release_memory(std::byte* at, std::size_t bytes);
-
-/// An arena for matrices: small ones lie side by side in one block, so that all of them use few huge pages.
-class PanelArena {
- public:
-  /// A block of `bytes`; a matrix that does not fit (or all, if the block cannot be allocated) gets its own
-  /// allocation.
-  explicit PanelArena(std::size_t bytes = 0) : block_(bytes) {}
-  /// Zero bytes on a 64-byte boundary, valid as long as the arena; null if the allocation failed.
-  std::byte* allocate(std::size_t bytes);
-
- private:
-  AlignedBytes block_;
-  std::size_t used_ = 0;
-  std::vector<AlignedBytes> alone_;
-};
 
 /// A packed matrix; its memory belongs to the arena. Immutable after pack_panels().
 struct PackedMatrix {
@@ -136,12 +100,12 @@ void pack_panels(PackedMatrix& matrix, const RowBlocks& blocks, std::span<const 
 /// Dequantizes one row, exactly as the dequantize function of the codec. out: [cols], `stride` apart.
 void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::size_t stride = 1);
 
-/// Unpacks a group of a panel, for the scalar kernels. quants: [32 columns in pair order][16 rows], minus the
-/// offset. Precondition: quantized().
+/// Unpacks a group of a panel, for the scalar kernels. quants: [32 columns in pair order][16 rows], the
+/// levels (QuantLayout::level). Precondition: quantized().
 void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t group, std::int16_t* quants);
 
-/// scales: [3][16]: the scale of columns 0..15, the scale of columns 16..31, and the value added to every
-/// column.
+/// scales: [4][16]: the scale of columns 0..15, the scale of columns 16..31, and the values added to those
+/// columns.
 void unpack_scales(const PackedMatrix& matrix, std::size_t panel, std::size_t group, float* scales);
 
 }  // namespace partita::internal

@@ -31,6 +31,7 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
       std::int32_t sum = 0;
       for (int i = 0; i < kGroupCols; ++i) {
+        if (i == kGroupCols / 2) x.half_sum[r * groups + g] = static_cast<float>(sum);
         const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
         const float scaled = finite ? std::clamp(value * inverse, -kMaxQuant, kMaxQuant) : 0.0F;
         to[i] = static_cast<std::int16_t>(std::lrint(scaled));
@@ -125,8 +126,8 @@ void quant_matmul(const PackedMatrix& w, PanelRange panels, const Activations& x
   auto* quants = reinterpret_cast<std::int16_t*>(scratch);  // [cols][16], in pair order
   const std::size_t groups = w.cols / kGroupCols;
   auto* scales = reinterpret_cast<float*>(
-      scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][3][16], as unpack_scales gives them
-  const std::size_t scales_per_group = 3 * kPanelRows;
+      scratch + w.cols * kPanelRows * sizeof(std::int16_t));  // [groups][4][16], as unpack_scales gives them
+  const std::size_t scales_per_group = 4 * kPanelRows;
   const int halves = w.layout.group == 16 ? 2 : 1;
   for (std::size_t p = panels.first; p < panels.last; ++p) {
     const std::size_t lanes = std::min<std::size_t>(kPanelRows, w.rows - p * kPanelRows);
@@ -151,8 +152,11 @@ void quant_matmul(const PackedMatrix& w, PanelRange panels, const Activations& x
             total[lane] += static_cast<float>(dot[lane]) * scale[half * kPanelRows + lane];
           }
         }
-        const float sum = x.sum[at];
-        for (int lane = 0; lane < kPanelRows; ++lane) total[lane] += scale[2 * kPanelRows + lane] * sum;
+        const float sums[2] = {halves == 2 ? x.half_sum[at] : x.sum[at], x.sum[at] - x.half_sum[at]};
+        for (int half = 0; half < halves; ++half) {
+          const float* added = scale + (2 + half) * kPanelRows;
+          for (int lane = 0; lane < kPanelRows; ++lane) total[lane] += added[lane] * sums[half];
+        }
       }
       for (std::size_t lane = 0; lane < lanes; ++lane)
         y[r * ld + p * kPanelRows + lane] = total[lane] * x.scale[r];

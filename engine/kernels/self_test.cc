@@ -50,16 +50,22 @@ struct TestMatrix {
       panels.quantized() ? fill_quants(at, numbers) : fill_floats(at, numbers);
     }
     if (!panels.quantized()) return;
-    const bool super = panels.layout.scale == ScaleKind::kSuper || panels.layout.scale == ScaleKind::kSuperI8;
-    largest = kMaxScale * static_cast<float>(1 << panels.layout.bits) * (super ? 256.0F : 1.0F);
+    const ScaleKind kind = panels.layout.scale;
+    const bool super =
+        kind == ScaleKind::kSuper || kind == ScaleKind::kSuperU4 || kind == ScaleKind::kSuperI8;
+    const int levels = panels.layout.codebook != nullptr ? 128 : 1 << panels.layout.bits;
+    largest = kMaxScale * static_cast<float>(levels) * (super ? 256.0F : 1.0F);
   }
 
  private:
   void fill_quants(std::byte* at, Numbers& numbers) const {
     for (std::size_t i = 0; i < panels.quant_bytes; ++i) at[i] = static_cast<std::byte>(numbers.bits());
-    if (panels.layout.scale == ScaleKind::kE8M0) {  // 2^-11 to 2^-4
+    const bool e8m0 = panels.layout.scale == ScaleKind::kE8M0;  // 2^-11 to 2^-4
+    if (e8m0 || panels.layout.scale == ScaleKind::kUE4M3) {     // 2^-6 to 2^-4
+      const unsigned first = e8m0 ? 117 : 16, count = e8m0 ? 8 : 16;
       std::byte* const scales = at + panels.quant_bytes;
-      for (std::size_t i = 0; i < panels.scale_bytes; ++i) scales[i] = std::byte(117 + numbers.bits() % 8);
+      for (std::size_t i = 0; i < panels.scale_bytes; ++i)
+        scales[i] = std::byte(first + numbers.bits() % count);
       return;
     }
     for (std::size_t i = 0; i < panels.scale_bytes; i += 2) {
@@ -121,7 +127,8 @@ bool same_quants(const Activations& a, const Activations& b) {
     if (!std::equal(a.q + r * kStride, a.q + r * kStride + kCols, b.q + r * kStride)) return false;
   }
   return std::equal(a.scale, a.scale + kManyRows, b.scale) &&
-         std::equal(a.sum, a.sum + kManyRows * kGroups, b.sum);
+         std::equal(a.sum, a.sum + kManyRows * kGroups, b.sum) &&
+         std::equal(a.half_sum, a.half_sum + kManyRows * kGroups, b.half_sum);
 }
 
 bool same_unpacked(const Kernels& table, const PackedMatrix& w) {

@@ -52,6 +52,21 @@ struct Avx2 {
     return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(h))),
             _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(_mm_loadu_si128(h), 8)))};
   }
+  /// Bits [shift, shift + 4) of sixteen bytes.
+  static F load_u4(const void* p, int shift) {
+    const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    const __m128i four = _mm_and_si128(_mm_srli_epi16(bytes, shift), _mm_set1_epi8(15));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(four)),
+            _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(four, 8)))};
+  }
+  /// 2^-8 times sixteen unsigned floats of four exponent and three fraction bits (ue4m3_scale); 0 <= bytes <
+  /// 128.
+  static F load_e4m3(const void* p) {
+    const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    const __m256i halves = _mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 7);
+    return {_mm256_cvtph_ps(_mm256_castsi256_si128(halves)),
+            _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1))};
+  }
   static F load_i8(const void* p) {
     const auto* h = static_cast<const __m128i*>(p);
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(h))),
@@ -127,10 +142,34 @@ struct Avx2 {
     const __m256i v = _mm256_set1_epi32(both);
     return {v, v};
   }
+  /// A codebook for look_up().
+  static I load_codebook(const std::int8_t* p) {
+    const __m256i v = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return {v, v};
+  }
+  /// The values of every byte, which is below 16.
+  static I look_up(I codebook, I x) {
+    return {_mm256_shuffle_epi8(codebook.a, x.a), _mm256_shuffle_epi8(codebook.b, x.b)};
+  }
+  /// Bytes 0 and 2, or 1 and 3, of every four as int16.
+  static I even_bytes(I x) {
+    return {_mm256_srai_epi16(_mm256_slli_epi16(x.a, 8), 8), _mm256_srai_epi16(_mm256_slli_epi16(x.b, 8), 8)};
+  }
+  static I odd_bytes(I x) { return {_mm256_srai_epi16(x.a, 8), _mm256_srai_epi16(x.b, 8)}; }
   static I bits_and(I x, I y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
   static I bits_or(I x, I y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
   static I shift_right(I x, int n) { return {_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)}; }
   static I shift_left(I x, int n) { return {_mm256_slli_epi32(x.a, n), _mm256_slli_epi32(x.b, n)}; }
+  /// The four pairs of int16 of a word of eight nibbles (panels.h).
+  static void look_up_pairs(I codebook, I word, I (&pairs)[4]) {
+    const I mask = set_i(0x0F0F0F0F);
+    const I first = look_up(codebook, bits_and(word, mask));
+    const I last = look_up(codebook, bits_and(shift_right(word, 4), mask));
+    pairs[0] = even_bytes(first);
+    pairs[1] = even_bytes(last);
+    pairs[2] = odd_bytes(first);
+    pairs[3] = odd_bytes(last);
+  }
   /// The low and the high int16 of every pair, as int32.
   static I low_16(I x) {
     return {_mm256_srai_epi32(_mm256_slli_epi32(x.a, 16), 16),

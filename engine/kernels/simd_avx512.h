@@ -34,6 +34,18 @@ struct Avx512 {
   static F load_u8(const void* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
   }
+  /// Bits [shift, shift + 4) of sixteen bytes.
+  static F load_u4(const void* p, int shift) {
+    const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    const __m128i four = _mm_and_si128(_mm_srli_epi16(bytes, shift), _mm_set1_epi8(15));
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(four));
+  }
+  /// 2^-8 times sixteen unsigned floats of four exponent and three fraction bits (ue4m3_scale); 0 <= bytes <
+  /// 128.
+  static F load_e4m3(const void* p) {
+    const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    return _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 7));
+  }
   static F load_i8(const void* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
   }
@@ -90,6 +102,19 @@ struct Avx512 {
     std::int32_t both;
     std::memcpy(&both, p, 4);
     return _mm512_set1_epi32(both);
+  }
+  /// A codebook for look_up_pairs(), as int16, twice.
+  static I load_codebook(const std::int8_t* p) {
+    const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm512_cvtepi8_epi16(_mm256_broadcastsi128_si256(sixteen));
+  }
+  /// The four pairs of int16 of a word of eight nibbles (panels.h). The fifth bit of an index does not
+  /// matter.
+  static void look_up_pairs(I codebook, I word, I (&pairs)[4]) {
+    pairs[0] = _mm512_permutexvar_epi16(word, codebook);
+    pairs[1] = _mm512_permutexvar_epi16(shift_right(word, 4), codebook);
+    pairs[2] = _mm512_permutexvar_epi16(shift_right(word, 8), codebook);
+    pairs[3] = _mm512_permutexvar_epi16(shift_right(word, 12), codebook);
   }
   static I bits_and(I x, I y) { return _mm512_and_si512(x, y); }
   static I bits_or(I x, I y) { return _mm512_or_si512(x, y); }

@@ -63,8 +63,20 @@ struct Neon {
             vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(high), 16)),
             vreinterpretq_f32_u32(vshll_high_n_u16(high, 16))};
   }
-  static F load_u8(const void* p) {
+  static F load_u8(const void* p) { return from_u8(vld1q_u8(static_cast<const std::uint8_t*>(p))); }
+  /// Bits [shift, shift + 4) of sixteen bytes.
+  static F load_u4(const void* p, int shift) {
     const uint8x16_t bytes = vld1q_u8(static_cast<const std::uint8_t*>(p));
+    return from_u8(vandq_u8(vshlq_u8(bytes, vdupq_n_s8(static_cast<std::int8_t>(-shift))), vdupq_n_u8(15)));
+  }
+  /// 2^-8 times sixteen unsigned floats of four exponent and three fraction bits (ue4m3_scale); 0 <= bytes <
+  /// 128.
+  static F load_e4m3(const void* p) {
+    const uint8x16_t bytes = vld1q_u8(static_cast<const std::uint8_t*>(p));
+    const uint16x8_t halves[2] = {vshll_n_u8(vget_low_u8(bytes), 7), vshll_high_n_u8(bytes, 7)};
+    return load_f16(halves);
+  }
+  static F from_u8(uint8x16_t bytes) {
     const uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_high_u8(bytes);
     return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(low))), vcvtq_f32_u32(vmovl_high_u16(low)),
             vcvtq_f32_u32(vmovl_u16(vget_low_u16(high))), vcvtq_f32_u32(vmovl_high_u16(high))};
@@ -144,6 +156,31 @@ struct Neon {
     std::memcpy(&both, p, 4);
     return set_i(both);
   }
+  /// A codebook for look_up().
+  static I load_codebook(const std::int8_t* p) {
+    const int32x4_t v = vreinterpretq_s32_s8(vld1q_s8(p));
+    return {v, v, v, v};
+  }
+  /// The values of every byte, which is below 16.
+  static I look_up(I codebook, I x) {
+    return each<I>(
+        [](int32x4_t values, int32x4_t v) {
+          return vreinterpretq_s32_s8(vqtbl1q_s8(vreinterpretq_s8_s32(values), vreinterpretq_u8_s32(v)));
+        },
+        codebook, x);
+  }
+  /// Bytes 0 and 2, or 1 and 3, of every four as int16.
+  static I even_bytes(I x) {
+    return each<I>(
+        [](int32x4_t v) {
+          return vreinterpretq_s32_s16(vshrq_n_s16(vshlq_n_s16(vreinterpretq_s16_s32(v), 8), 8));
+        },
+        x);
+  }
+  static I odd_bytes(I x) {
+    return each<I>(
+        [](int32x4_t v) { return vreinterpretq_s32_s16(vshrq_n_s16(vreinterpretq_s16_s32(v), 8)); }, x);
+  }
   static I bits_and(I x, I y) { return each<I>(vandq_s32, x, y); }
   static I bits_or(I x, I y) { return each<I>(vorrq_s32, x, y); }
   // With the operators of the compiler: the intrinsics need constants, or a register of counts.
@@ -156,6 +193,16 @@ struct Neon {
   }
   static I shift_left(I x, int n) {
     return each<I>([n](int32x4_t v) { return v << n; }, x);
+  }
+  /// The four pairs of int16 of a word of eight nibbles (panels.h).
+  static void look_up_pairs(I codebook, I word, I (&pairs)[4]) {
+    const I mask = set_i(0x0F0F0F0F);
+    const I first = look_up(codebook, bits_and(word, mask));
+    const I last = look_up(codebook, bits_and(shift_right(word, 4), mask));
+    pairs[0] = even_bytes(first);
+    pairs[1] = even_bytes(last);
+    pairs[2] = odd_bytes(first);
+    pairs[3] = odd_bytes(last);
   }
   /// The low and the high int16 of every pair, as int32.
   static I low_16(I x) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <random>
 
+#include "tests/block_scales.h"
 #include "tests/must.h"
 #include "weights/codecs/codec.h"
 
@@ -15,17 +16,19 @@ float uniform(Random& random, float low, float high) {
   return low + (high - low) * static_cast<float>(static_cast<double>(random() >> 11) * 0x1p-53);
 }
 
-void put_f16(float value, std::byte* to) {
-  const std::uint16_t bits = f32_to_f16(value);
-  to[0] = static_cast<std::byte>(bits & 255);
-  to[1] = static_cast<std::byte>(bits >> 8);
+using test::put_f16;
+
+/// The types whose random blocks are computed by a formula, which keeps recorded models as they are.
+bool is_older_k_type(Dtype dtype) {
+  return dtype == Dtype::kQ4_K || dtype == Dtype::kQ5_K || dtype == Dtype::kQ6_K;
 }
 
-/// Random bytes are valid in every field of these blocks but the f16 scales, which get values that make the
-/// elements about `size` large and centred on zero.
-void fill_k_block(Dtype dtype, float size, Random& random, std::byte* block) {
+/// Random bytes are valid in every field of blocks but the scales, which get values that make the elements
+/// about `size` large and centred on zero.
+void fill_block(Dtype dtype, float size, Random& random, std::byte* block) {
   for (std::size_t i = 0; i < block_bytes(dtype); ++i) block[i] = static_cast<std::byte>(random() & 255);
   const float jitter = uniform(random, 0.5f, 1.5f);
+  if (!is_older_k_type(dtype)) return test::scale_block(dtype, jitter * size, block);
   if (dtype == Dtype::kQ6_K) {  // d * sc * (q - 32): sc about 74, q - 32 about 18 in magnitude
     put_f16(jitter * size / (74 * 18), block + 208);
   } else {  // d * sc * q - dmin * mn: sc and mn about 32 on average
@@ -36,7 +39,8 @@ void fill_k_block(Dtype dtype, float size, Random& random, std::byte* block) {
   }
 }
 
-bool is_k_type(Dtype dtype) { return block_elements(dtype) == 256; }
+/// Needs rows of 256 columns.
+bool has_long_blocks(Dtype dtype) { return block_elements(dtype) > 32; }
 
 std::vector<float> random_values(std::size_t n, float low, float high, std::uint64_t seed) {
   Random random(seed);
@@ -99,7 +103,7 @@ void add_layer(const TinySpec& spec, std::uint32_t index, GgufWriter& file) {
 TinySpec tiny_llama(Dtype dtype) {
   TinySpec spec;
   spec.dtype = dtype;
-  if (is_k_type(dtype)) {
+  if (has_long_blocks(dtype)) {
     spec.hidden = 256;
     spec.ffn = 512;
     spec.heads = 4;
@@ -114,7 +118,7 @@ TinySpec tiny_gemma3(Dtype dtype) {
   spec.family = "gemma3";
   spec.layers = 7;
   spec.window = 21;
-  if (is_k_type(dtype)) return spec;
+  if (has_long_blocks(dtype)) return spec;
   spec.hidden = 64;
   spec.ffn = 96;
   spec.heads = 4;
@@ -131,9 +135,12 @@ TinySpec tiny_qwen(int generation, Dtype dtype) {
 std::vector<TinySpec> tiny_specs(Dtype dtype) { return {tiny_llama(dtype), tiny_gemma3(dtype)}; }
 
 const std::vector<Dtype>& all_dtypes() {
-  static const std::vector<Dtype> kAll = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
-                                          Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
-                                          Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
+  static const std::vector<Dtype> kAll = {
+      Dtype::kF32,     Dtype::kF16,   Dtype::kBF16,   Dtype::kQ4_0,    Dtype::kQ4_1,  Dtype::kQ5_0,
+      Dtype::kQ5_1,    Dtype::kQ8_0,  Dtype::kQ4_K,   Dtype::kQ5_K,    Dtype::kQ6_K,  Dtype::kMXFP4,
+      Dtype::kQ2_K,    Dtype::kQ3_K,  Dtype::kIQ4_NL, Dtype::kIQ4_XS,  Dtype::kNVFP4, Dtype::kIQ3_S,
+      Dtype::kIQ3_XXS, Dtype::kIQ2_S, Dtype::kIQ2_XS, Dtype::kIQ2_XXS, Dtype::kIQ1_S, Dtype::kIQ1_M,
+      Dtype::kTQ1_0,   Dtype::kTQ2_0, Dtype::kQ1_0,   Dtype::kQ2_0};
   return kAll;
 }
 
@@ -185,10 +192,10 @@ std::vector<std::byte> random_blocks(Dtype dtype, std::size_t rows, std::size_t 
   const std::size_t blocks = rows * cols / block_elements(dtype);
   const float size = 1.0f / std::sqrt(static_cast<float>(cols));
   std::vector<std::byte> out(blocks * block_bytes(dtype));
-  if (is_k_type(dtype)) {
+  if (codec(dtype).quantize == nullptr || is_older_k_type(dtype)) {
     Random random(seed);
     for (std::size_t i = 0; i < blocks; ++i)
-      fill_k_block(dtype, size, random, out.data() + i * block_bytes(dtype));
+      fill_block(dtype, size, random, out.data() + i * block_bytes(dtype));
   } else {
     const float limit = std::sqrt(3.0f) * size;
     codec(dtype).quantize(random_values(rows * cols, -limit, limit, seed).data(), rows * cols, out.data());

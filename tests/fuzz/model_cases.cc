@@ -124,12 +124,15 @@ void add_value(const std::string& key, Input& input, GgufWriter& file) {
 
 /// Gives a tensor another shape and type; its new data repeats its old bytes.
 void add_tensor(const TensorView& tensor, Input& input, GgufWriter& file) {
-  constexpr std::array kTypes = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
-                                 Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
-                                 Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
+  constexpr std::array kTypes = {
+      Dtype::kF32,     Dtype::kF16,   Dtype::kBF16,   Dtype::kQ4_0,    Dtype::kQ4_1,  Dtype::kQ5_0,
+      Dtype::kQ5_1,    Dtype::kQ8_0,  Dtype::kQ4_K,   Dtype::kQ5_K,    Dtype::kQ6_K,  Dtype::kMXFP4,
+      Dtype::kQ2_K,    Dtype::kQ3_K,  Dtype::kIQ4_NL, Dtype::kIQ4_XS,  Dtype::kNVFP4, Dtype::kIQ3_S,
+      Dtype::kIQ3_XXS, Dtype::kIQ2_S, Dtype::kIQ2_XS, Dtype::kIQ2_XXS, Dtype::kIQ1_S, Dtype::kIQ1_M,
+      Dtype::kTQ1_0,   Dtype::kTQ2_0, Dtype::kQ1_0,   Dtype::kQ2_0};
   const unsigned how = input.byte();
   if (how == 255) return;  // the tensor is removed
-  const Dtype type = how % 16 < kTypes.size() ? kTypes[how % 16] : tensor.dtype;
+  const Dtype type = how % 32 < kTypes.size() ? kTypes[how % 32] : tensor.dtype;
   std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
   if (how & 64) shape.resize(1 + input.byte() % 4, 1);
   for (std::uint64_t& dim : shape) dim = how & 32 ? 1 + input.word() % 1024 : dim;

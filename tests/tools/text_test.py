@@ -93,16 +93,16 @@ class Inspect(ProgramTest):
         pairs = [(b"a\x1b[2Jkey", b"v\x1b]0;title\x07"), (b"b", "\u009b31m\u202e\x7fé".encode()),
                  (b"general.architecture", b"f\x1b[1m")]
         metadata = b"".join(gguf_string(key) + struct.pack("<I", 8) + gguf_string(value) for key, value in pairs)
-        tensors = b"".join(gguf_string(name) + struct.pack("<IQIQ", 1, 256, kind, 0)  # Q8_0, IQ4_XS
-                           for name, kind in ((b"t\x1b[31m", 8), (b"u\x1b[32m", 23)))
+        tensors = b"".join(gguf_string(name) + struct.pack("<IQIQ", 1, 256, kind, 0)  # Q8_0, Q8_K
+                           for name, kind in ((b"t\x1b[31m", 8), (b"u\x1b[32m", 15)))
         path = self.dir / "m\x1b[1mé.gguf"
         path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 2, len(pairs)) + metadata + tensors + bytes(32 + 272))
         done = run("inspect", "-m", path)
         self.assertEqual(done.returncode, 0, done.stderr)
-        for shown in ("a\\x1b[2Jkey = ", "t\\x1b[31m", "u\\x1b[32m", "IQ4_XS", "\\xc2\\x9b31m\\xe2\\x80\\xae\\x7fé"):
+        for shown in ("a\\x1b[2Jkey = ", "t\\x1b[31m", "u\\x1b[32m", "Q8_K", "\\xc2\\x9b31m\\xe2\\x80\\xae\\x7fé"):
             self.assertIn(shown, done.stdout.decode())
         refused = run("generate", "-m", path, "-p", "x")
-        self.check_sentence(refused, 1, "f\\x1b[1m", "u\\x1b[32m", "IQ4_XS", "/m\\x1b[1mé.gguf")
+        self.check_sentence(refused, 1, "f\\x1b[1m", "u\\x1b[32m", "Q8_K", "/m\\x1b[1mé.gguf")
         missing = run("generate", "-m", self.dir / "none\x1b[2J.gguf", "-p", "x")
         self.check_sentence(missing, 1, "none\\x1b[2J.gguf")
         for output in (done.stdout, refused.stderr, missing.stderr):

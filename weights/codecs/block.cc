@@ -65,6 +65,10 @@ void pack_scales_6bit(const std::int8_t* sc, const std::uint8_t* mn, std::byte* 
   }
 }
 
+void unpack_bit_pairs(const std::byte* from, int n, int shift, std::uint8_t* q) {
+  for (int i = 0; i < n; ++i) q[i] = std::to_integer<std::uint8_t>(from[i] >> shift & std::byte{3});
+}
+
 Range32 range_32(const float* values) {
   Range32 range{values[0], values[0], values[0]};
   for (int i = 1; i < 32; ++i) {
@@ -85,20 +89,42 @@ std::uint8_t truncate_to(float value, int max) {
   return static_cast<std::uint8_t>(std::min(value, static_cast<float>(max)));
 }
 
+namespace {
+
+/// The scale of group g, and its minimum.
+struct GroupScale {
+  float scale, minimum;
+};
+GroupScale group_scale(const QuantLayout& layout, const QuantBlock& block, int g) {
+  const float d = f16_to_f32(block.d), m = f16_to_f32(block.m);
+  const auto sc = static_cast<float>(block.sc[g]), mn = static_cast<float>(block.mn[g]);
+  switch (layout.scale) {
+    case ScaleKind::kF16:
+      return {d, 0.0F};
+    case ScaleKind::kF16Min:
+      return {d, -m};
+    case ScaleKind::kSuper:
+    case ScaleKind::kSuperU4:
+      return {d * sc, m * mn};
+    case ScaleKind::kSuperI8:
+      return {d * sc * layout.factor, 0.0F};
+    case ScaleKind::kE8M0:
+      return {e8m0_scale(static_cast<std::uint8_t>(block.d)), 0.0F};
+    case ScaleKind::kUE4M3:
+      return {ue4m3_scale(static_cast<std::uint8_t>(block.sc[g])), 0.0F};
+    case ScaleKind::kNone:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
 void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float* out) {
-  const bool power = layout.scale == ScaleKind::kE8M0;
-  const float d = power ? e8m0_scale(static_cast<std::uint8_t>(block.d)) : f16_to_f32(block.d);
-  const float m = f16_to_f32(block.m);
   for (int g = 0; g * layout.group < layout.block; ++g) {
-    float scale = d;
-    float minimum = 0.0f;
-    if (layout.scale == ScaleKind::kF16Min) minimum = -m;
-    if (layout.scale == ScaleKind::kSuper) minimum = m * static_cast<float>(block.mn[g]);
-    if (layout.scale == ScaleKind::kSuper || layout.scale == ScaleKind::kSuperI8) {
-      scale = d * static_cast<float>(block.sc[g]);
-    }
+    const auto [scale, minimum] = group_scale(layout, block, g);
     for (int i = g * layout.group; i < (g + 1) * layout.group; ++i) {
-      out[i] = scale * static_cast<float>(block.q[i] - layout.offset) - minimum;
+      out[i] = scale * static_cast<float>(layout.level(block.q[i])) - minimum;
     }
   }
 }

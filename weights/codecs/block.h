@@ -31,6 +31,29 @@ void pack_fifth_bits_32(const std::uint8_t* q, std::byte* to);
 void unpack_scales_6bit(const std::byte* from, std::int8_t* sc, std::uint8_t* mn);
 void pack_scales_6bit(const std::int8_t* sc, const std::uint8_t* mn, std::byte* to);
 
+/// q[i] = bits [shift, shift + 2) of byte i, of n bytes.
+void unpack_bit_pairs(const std::byte* from, int n, int shift, std::uint8_t* q);
+
+/// A codebook of at most 16 values.
+template <std::size_t N>
+constexpr Codebook codebook_of(const int (&values)[N]) {
+  static_assert(16 % N == 0);
+  Codebook all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int8_t>(values[i % N]);
+  return all;
+}
+
+/// Twice the values of FP4 (E2M1), of MXFP4 and NVFP4.
+inline constexpr Codebook kFp4Codebook =
+    codebook_of({0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12});
+
+/// The values of IQ4_NL and IQ4_XS.
+inline constexpr Codebook kIq4Codebook =
+    codebook_of({-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113});
+
+/// The values of types with three levels, TQ1_0, TQ2_0 and Q2_0.
+inline constexpr Codebook kTernaryCodebook = codebook_of({-1, 0, 1, 2});
+
 // --- choosing a scale -------------------------------------------------------------------------------
 /// The smallest and largest of 32 values, and the first one of the largest magnitude.
 struct Range32 {
@@ -47,7 +70,7 @@ float reciprocal_or_zero(float d);
 std::uint8_t truncate_to(float value, int max);
 
 // --- whole tensors ----------------------------------------------------------------------------------
-/// out: layout.block values, value = scale * (q - offset) - minimum of the element's group.
+/// out: layout.block values, value = scale * level(q) - minimum of the element's group.
 void dequantize_block(const QuantLayout& layout, const QuantBlock& block, float* out);
 
 /// Codec::dequantize of a type, from its layout and its decompose function.

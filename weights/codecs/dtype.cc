@@ -23,36 +23,38 @@ constexpr Row kRows[] = {
     {Dtype::kQ5_0, "Q5_0", 32, 2 + 4 + 16},
     {Dtype::kQ5_1, "Q5_1", 32, 2 + 2 + 4 + 16},
     {Dtype::kQ8_0, "Q8_0", 32, 2 + 32},
+    {Dtype::kQ2_K, "Q2_K", 256, 16 + 64 + 2 + 2},
+    {Dtype::kQ3_K, "Q3_K", 256, 32 + 64 + 12 + 2},
     {Dtype::kQ4_K, "Q4_K", 256, 2 + 2 + 12 + 128},
     {Dtype::kQ5_K, "Q5_K", 256, 2 + 2 + 12 + 32 + 128},
     {Dtype::kQ6_K, "Q6_K", 256, 128 + 64 + 16 + 2},
+    {Dtype::kIQ2_XXS, "IQ2_XXS", 256, 2 + 64},
+    {Dtype::kIQ2_XS, "IQ2_XS", 256, 2 + 64 + 8},
+    {Dtype::kIQ3_XXS, "IQ3_XXS", 256, 2 + 64 + 32},
+    {Dtype::kIQ1_S, "IQ1_S", 256, 2 + 32 + 16},
+    {Dtype::kIQ4_NL, "IQ4_NL", 32, 2 + 16},
+    {Dtype::kIQ3_S, "IQ3_S", 256, 2 + 64 + 8 + 32 + 4},
+    {Dtype::kIQ2_S, "IQ2_S", 256, 2 + 32 + 32 + 8 + 8},
+    {Dtype::kIQ4_XS, "IQ4_XS", 256, 2 + 2 + 4 + 128},
+    {Dtype::kIQ1_M, "IQ1_M", 256, 32 + 16 + 8},
+    {Dtype::kTQ1_0, "TQ1_0", 256, 48 + 4 + 2},
+    {Dtype::kTQ2_0, "TQ2_0", 256, 64 + 2},
     {Dtype::kMXFP4, "MXFP4", 32, 1 + 16},
+    {Dtype::kNVFP4, "NVFP4", 64, 4 + 32},
+    {Dtype::kQ1_0, "Q1_0", 128, 2 + 16},
+    {Dtype::kQ2_0, "Q2_0", 64, 2 + 16},
 };
 
 /// ggml's names of the types without a codec here, by number; empty if ggml has no such type.
 constexpr std::array<std::string_view, kGgmlTypes> kGgmlNames = [] {
   std::array<std::string_view, kGgmlTypes> names{};
   names[9] = "Q8_1";
-  names[10] = "Q2_K";
-  names[11] = "Q3_K";
   names[15] = "Q8_K";
-  names[16] = "IQ2_XXS";
-  names[17] = "IQ2_XS";
-  names[18] = "IQ3_XXS";
-  names[19] = "IQ1_S";
-  names[20] = "IQ4_NL";
-  names[21] = "IQ3_S";
-  names[22] = "IQ2_S";
-  names[23] = "IQ4_XS";
   names[24] = "I8";
   names[25] = "I16";
   names[26] = "I32";
   names[27] = "I64";
   names[28] = "F64";
-  names[29] = "IQ1_M";
-  names[34] = "TQ1_0";
-  names[35] = "TQ2_0";
-  names[40] = "NVFP4";
   return names;
 }();
 

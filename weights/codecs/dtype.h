@@ -18,11 +18,27 @@ enum class Dtype : std::uint32_t {
   kQ5_0 = 6,
   kQ5_1 = 7,
   kQ8_0 = 8,
+  kQ2_K = 10,
+  kQ3_K = 11,
   kQ4_K = 12,
   kQ5_K = 13,
   kQ6_K = 14,
+  kIQ2_XXS = 16,
+  kIQ2_XS = 17,
+  kIQ3_XXS = 18,
+  kIQ1_S = 19,
+  kIQ4_NL = 20,
+  kIQ3_S = 21,
+  kIQ2_S = 22,
+  kIQ4_XS = 23,
+  kIQ1_M = 29,
   kBF16 = 30,
+  kTQ1_0 = 34,
+  kTQ2_0 = 35,
   kMXFP4 = 39,
+  kNVFP4 = 40,
+  kQ1_0 = 41,
+  kQ2_0 = 42,
 };
 
 /// The Dtype with this GGUF number, if Partita has a codec for it.
@@ -32,12 +48,12 @@ std::optional<Dtype> dtype_from_gguf(std::uint32_t number);
 std::string_view name(Dtype dtype);
 
 /// ggml's types have the numbers from 0 to kGgmlTypes - 1, with gaps.
-inline constexpr std::uint32_t kGgmlTypes = 41;
+inline constexpr std::uint32_t kGgmlTypes = 43;
 
-/// "IQ4_XS", or the number if ggml has no such type.
+/// "Q8_K", or the number if ggml has no such type.
 std::string ggml_type_name(std::uint32_t type);
 
-/// Elements in one block (1 for float types, 32 or 256 for quantized ones).
+/// Elements in one block (1 for float types, 32 to 256 for quantized ones).
 std::size_t block_elements(Dtype dtype);
 
 /// Bytes of one block.

@@ -9,23 +9,22 @@ namespace partita::internal {
 namespace {
 
 constexpr std::size_t kBytes = 17;
-constexpr int kLargest = 12;
 constexpr QuantLayout kLayout{
-    .scale = ScaleKind::kE8M0, .bits = 5, .group = 32, .offset = kLargest, .block = 32};
-constexpr int kValues[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+    .scale = ScaleKind::kE8M0, .bits = 4, .group = 32, .block = 32, .codebook = &kFp4Codebook};
 
 void decompose(const std::byte* block, QuantBlock& out) {
   out.d = std::to_integer<std::uint16_t>(block[0]);
   out.m = 0;
   unpack_nibbles_32(block + 1, out.q);
-  for (int i = 0; i < 32; ++i) out.q[i] = static_cast<std::uint8_t>(kValues[out.q[i]] + kLargest);
 }
 
 /// The nibble of the nearest value, of equally near ones the first.
 std::uint8_t nearest(float value, float scale) {
-  int best = 0;
-  for (int i = 1; i < 16; ++i) {
-    const auto error = [&](int of) { return std::fabs(scale * static_cast<float>(kValues[of]) - value); };
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < 16; ++i) {
+    const auto error = [&](std::size_t of) {
+      return std::fabs(scale * static_cast<float>(kFp4Codebook[of]) - value);
+    };
     if (error(i) < error(best)) best = i;
   }
   return static_cast<std::uint8_t>(best);

@@ -165,6 +165,19 @@ Elements<T, static_cast<int>(sizeof(Register) / sizeof(T))> elements(const Regis
 [[gnu::noinline]] inline __m512i _mm512_srai_epi32(__m512i a, unsigned n) {
   return emulated::ints([&](int i) { return a.x[i] >> n; });
 }
+[[gnu::noinline]] inline __m512i _mm512_cvtepi8_epi16(__m256i a) {
+  std::int8_t x[32];
+  std::memcpy(x, &a, sizeof x);
+  emulated::Halves halves;
+  for (int i = 0; i < 32; ++i) halves.x[i] = x[i];
+  return emulated::as<__m512i>(halves);
+}
+[[gnu::noinline]] inline __m512i _mm512_permutexvar_epi16(__m512i at, __m512i a) {
+  const auto x = emulated::as<emulated::Halves>(a), index = emulated::as<emulated::Halves>(at);
+  emulated::Halves halves;
+  for (int i = 0; i < 32; ++i) halves.x[i] = x.x[index.x[i] & 31];
+  return emulated::as<__m512i>(halves);
+}
 [[gnu::noinline]] inline __m512i _mm512_add_epi32(__m512i a, __m512i b) {
   return emulated::ints([&](int i) { return std::int64_t{a.x[i]} + b.x[i]; });
 }

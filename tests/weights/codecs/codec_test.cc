@@ -21,9 +21,12 @@ using partita::internal::test::Bytes;
 
 namespace {
 
-constexpr Dtype kAll[] = {Dtype::kF32,  Dtype::kF16,  Dtype::kBF16, Dtype::kQ4_0,
-                          Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0,
-                          Dtype::kQ4_K, Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kMXFP4};
+constexpr Dtype kAll[] = {Dtype::kF32,    Dtype::kF16,     Dtype::kBF16,  Dtype::kQ4_0,    Dtype::kQ4_1,
+                          Dtype::kQ5_0,   Dtype::kQ5_1,    Dtype::kQ8_0,  Dtype::kQ4_K,    Dtype::kQ5_K,
+                          Dtype::kQ6_K,   Dtype::kMXFP4,   Dtype::kQ2_K,  Dtype::kQ3_K,    Dtype::kIQ4_NL,
+                          Dtype::kIQ4_XS, Dtype::kNVFP4,   Dtype::kIQ3_S, Dtype::kIQ3_XXS, Dtype::kIQ2_S,
+                          Dtype::kIQ2_XS, Dtype::kIQ2_XXS, Dtype::kIQ1_S, Dtype::kIQ1_M,   Dtype::kTQ1_0,
+                          Dtype::kTQ2_0,  Dtype::kQ1_0,    Dtype::kQ2_0};
 /// Types that round as the recorded package does; quantizer_test.cc has the others.
 constexpr Dtype kRecorded[] = {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0,
                                Dtype::kQ5_1, Dtype::kQ8_0, Dtype::kMXFP4};
@@ -72,7 +75,8 @@ Bytes quantize(Dtype dtype, const std::vector<float>& values) {
 /// The formula of weights/codecs/codec.h, implemented a second time from the fields of a block.
 float value_of(const QuantLayout& layout, const QuantBlock& block, int i) {
   const int g = i / layout.group;
-  const auto q = static_cast<float>(block.q[i] - layout.offset);
+  const int level = layout.codebook != nullptr ? layout.codebook->at(block.q[i]) : block.q[i] - layout.offset;
+  const auto q = static_cast<float>(level);
   const float d = f16_to_f32(block.d);
   const float m = f16_to_f32(block.m);
   switch (layout.scale) {
@@ -81,11 +85,16 @@ float value_of(const QuantLayout& layout, const QuantBlock& block, int i) {
     case ScaleKind::kF16Min:
       return d * q + m;
     case ScaleKind::kSuper:
+    case ScaleKind::kSuperU4:
       return (d * block.sc[g]) * q - m * block.mn[g];
     case ScaleKind::kSuperI8:
-      return (d * block.sc[g]) * q;
+      return layout.factor * (d * block.sc[g]) * q;
     case ScaleKind::kE8M0:
       return std::ldexp(q, block.d - 128);
+    case ScaleKind::kUE4M3: {
+      const int exponent = block.sc[g] >> 3, fraction = block.sc[g] & 7;
+      return q * (exponent == 0 ? std::ldexp(fraction, -10) : std::ldexp(8 + fraction, exponent - 11));
+    }
     case ScaleKind::kNone:
       break;
   }
@@ -104,8 +113,8 @@ TEST_CASE("there is a codec for every type, and it matches the table row") {
     CHECK((format.layout.scale == ScaleKind::kNone) == (block_elements(dtype) == 1));
     CHECK((format.decompose == nullptr) == (format.layout.scale == ScaleKind::kNone));
   }
-  for (const Dtype dtype : kAll) CHECK(codec(dtype).quantize != nullptr);
-  for (const std::uint32_t number : {4u, 5u, 9u, 10u, 11u, 15u, 24u, 29u, 31u, 40u, 0xffffffffu}) {
+  for (const Dtype dtype : kRecorded) CHECK(codec(dtype).quantize != nullptr);
+  for (const std::uint32_t number : {4u, 5u, 9u, 15u, 24u, 28u, 31u, 36u, 43u, 0xffffffffu}) {
     CHECK_FALSE(dtype_from_gguf(number).has_value());
   }
 }
@@ -171,6 +180,17 @@ TEST_CASE("a decomposed block gives the same values") {
       }
       CHECK(same_bits(values, as_floats(from_hex(one.at("values")))));
     }
+  }
+}
+
+TEST_CASE("a codebook repeats after the values of its bits") {
+  for (const Dtype dtype : kAll) {
+    const QuantLayout& layout = codec(dtype).layout;
+    if (layout.codebook == nullptr) continue;
+    CAPTURE(name(dtype));
+    REQUIRE(layout.bits <= 4);
+    for (std::size_t i = 0; i < 16; ++i)
+      CHECK(layout.codebook->at(i) == layout.codebook->at(i % (std::size_t{1} << layout.bits)));
   }
 }
 

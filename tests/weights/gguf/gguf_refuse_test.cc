@@ -271,9 +271,9 @@ TEST_CASE("names, types and offsets of tensors are checked") {
       "the shape of tensor 'a long enough name for it' needs 8 bytes from byte 61, and the file ends at "
       "byte 64");
   const std::string supported =
-      ", and the supported types are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16, MXFP4; "
-      "download the "
-      "model in one of these";
+      ", and the supported types are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, "
+      "IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, IQ4_XS, IQ1_M, BF16, TQ1_0, TQ2_0, MXFP4, "
+      "NVFP4, Q1_0, Q2_0; download the model in one of these";
   const auto check_type = [&](std::uint32_t type, const std::string& type_name) {
     const Bytes bytes = one_tensor({256}, type, 0, 512).bytes();
     const Result<Gguf> file = Gguf::parse(bytes, "m");
@@ -286,14 +286,14 @@ TEST_CASE("names, types and offsets of tensors are checked") {
     CHECK(file->check_types().error().message ==
           "'m': tensor 'w' has the element type " + type_name + supported);
   };
-  check_type(23, "IQ4_XS");
+  check_type(15, "Q8_K");
   check_type(4, "4");
   check_type(0xffffffffu, "4294967295");
   const Bytes mixed = RawFile()
                           .header(3, 0)
-                          .tensor("a", {256}, 10, 0)
+                          .tensor("a", {256}, 9, 0)
                           .tensor("b", {8}, 0, 96)
-                          .tensor("c", {256}, 23, 128)
+                          .tensor("c", {256}, 15, 128)
                           .pad()
                           .zeros(512)
                           .bytes();
@@ -301,7 +301,7 @@ TEST_CASE("names, types and offsets of tensors are checked") {
   CHECK(file.tensors().size() == 1);
   CHECK(file.unsupported()[1].tensors == 1);
   CHECK(file.check_types().error().message ==
-        "'m': tensor 'a' and another have the element types Q2_K, IQ4_XS" + supported);
+        "'m': tensor 'a' and another have the element types Q8_1, Q8_K" + supported);
   check_damaged(one_tensor({8}, 0, 16, 64),
                 "tensor 'w' has offset 16, which is not a multiple of the alignment 32");
   check_damaged(
