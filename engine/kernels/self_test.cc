@@ -368,7 +368,8 @@ std::string differing_recurrence(const Kernels& table) {
 
 float to_bf16(float value) { return bf16_to_f32(f32_to_bf16(value)); }
 
-/// Multiplies a few rows by one panel and compares with sums in double of the same rounded factors.
+/// Multiplies a few rows by one panel and compares with sums in double of the same rounded factors. Throws
+/// std::bad_alloc.
 bool tiles_agree(TileProducts& tiles, std::size_t cols) {
   constexpr std::size_t kRows = 3;
   Numbers numbers;
@@ -378,7 +379,10 @@ bool tiles_agree(TileProducts& tiles, std::size_t cols) {
   for (float& v : x) v += 0x1p-9F;  // so that bf16 rounds
   std::vector<float> y(kRows * kPanelRows, std::numeric_limits<float>::quiet_NaN());
   tiles.convert_rows(x.data(), kRows, cols, 0, kRows);
-  if (!tiles.multiply(0, w.panels, 0, 1, kRows, y.data(), kPanelRows)) return false;
+  if (!tiles.multiply(0, w.panels, 0, 1, kRows, y.data(), kPanelRows)) {
+    if (tiles.failure().code == ErrorCode::kOutOfMemory) throw std::bad_alloc();
+    return false;
+  }
   for (std::size_t i = 0; i < cols * kPanelRows; ++i) weights[i] = to_bf16(weights[i]);
   for (std::size_t r = 0; r < kRows; ++r) {
     double sum[kPanelRows] = {}, magnitude[kPanelRows] = {};

@@ -11,6 +11,7 @@
 
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
+#include "tests/environment.h"
 
 namespace partita::internal::testing {
 namespace {
@@ -294,22 +295,22 @@ TEST_CASE("A model is found by path, by file name and by its known name") {
   fs::create_directories(directory);
   std::ofstream(directory / "SmolLM2-135M-Instruct.Q4_1.gguf") << "x";
   std::ofstream(directory / "mine.gguf") << "x";
-  setenv("PARTITA_MODELS", directory.c_str(), 1);
-  unsetenv("PARTITA_MODEL");
+  const ScopedVariable models("PARTITA_MODELS", directory.c_str());
+  const ScopedVariable none("PARTITA_MODEL", nullptr);
   const std::string smollm2 = (directory / "SmolLM2-135M-Instruct.Q4_1.gguf").string();
   CHECK(must(find_model("")) == smollm2);
   CHECK(must(find_model("SmolLM2")) == smollm2);
   CHECK(must(find_model("mine")) == (directory / "mine.gguf").string());
   CHECK(must(find_model("mine.gguf")) == (directory / "mine.gguf").string());
   CHECK(must(find_model((directory / "mine.gguf").string())) == (directory / "mine.gguf").string());
-  setenv("PARTITA_MODEL", "mine", 1);
-  CHECK(must(find_model("")) == (directory / "mine.gguf").string());
-  unsetenv("PARTITA_MODEL");
+  {
+    const ScopedVariable mine("PARTITA_MODEL", "mine");
+    CHECK(must(find_model("")) == (directory / "mine.gguf").string());
+  }
   const auto missing = find_model("no-such-model");
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == ErrorCode::kNotFound);
   CHECK(missing.error().message.find("no-such-model") != std::string::npos);
-  unsetenv("PARTITA_MODELS");
   fs::remove_all(directory);
 }
 

@@ -48,7 +48,7 @@ Ids random_ids(std::size_t n, unsigned seed) {
   return ids;
 }
 
-Request request_of(Ids ids, int max_tokens) {
+Request request_of(Ids ids, unsigned max_tokens) {
   Request request;
   request.ids = std::move(ids);
   request.max_tokens = max_tokens;
@@ -108,8 +108,10 @@ TEST_CASE("Requests with a common beginning read it once, recurrent layers inclu
 TEST_CASE("A chat that goes back one turn reads at most a page again, recurrent layers included") {
   const HybridFile file;
   const Model model = must(Model::open(file.path()));
-  for (const int answer_tokens : {5, 150}) {
+  for (const unsigned answer_tokens : {5u, 150u}) {
     INFO("answers of " << answer_tokens << " tokens");
+    // With tiles an answer is computed again as part of the next prompt: the turn goes back to before it.
+    const std::size_t answer_again = model.info().isa.starts_with("amx") ? answer_tokens : 0;
     Session session = must(model.session());
     const auto ask = [&](const Ids& ids) {
       Stream stream = must(session.generate(request_of(ids, answer_tokens)));
@@ -124,7 +126,7 @@ TEST_CASE("A chat that goes back one turn reads at most a page again, recurrent 
       const Ids again = joined(before, random_ids(77, 10 + turn));  // instead of this turn
       const auto [all, read] = ask(again);
       INFO("turn " << turn << ": " << read << " tokens read for 77 new ones");
-      CHECK(read <= 77 + kPage);
+      CHECK(read <= 77 + kPage + answer_again);
       const Whole fresh = generate_alone(model, request_of(again, answer_tokens));
       CHECK(joined(again, fresh.ids) == all);
       chat = all;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "engine/kernels/tile_products.h"
 #include "tests/catch.h"
 #include "tests/engine/kernels/kernel_checks.h"
+#include "tests/environment.h"
 #include "tests/packed.h"
 #include "weights/codecs/codec.h"
 
@@ -195,10 +195,8 @@ TEST_CASE("oneDNN's products depend neither on the team nor on how many threads 
 
 TEST_CASE("the instruction set can be forced down, never up") {
   const auto with = [](const char* value) {
-    setenv("PARTITA_ISA", value, 1);
-    Result<Isa> isa = choose_isa();
-    unsetenv("PARTITA_ISA");
-    return isa;
+    const testing::ScopedVariable forced("PARTITA_ISA", value);
+    return choose_isa();
   };
   for (const Isa isa : supported_isas()) CHECK(*with(std::string(name(isa)).c_str()) == isa);
   const Isa last = supported_isas().back(), fastest = *with("");

@@ -10,6 +10,7 @@
 #include "tests/catch.h"
 #include "tests/engine/runs.h"
 #include "tests/engine/tiny_models.h"
+#include "tests/environment.h"
 
 using namespace partita;
 
@@ -324,6 +325,7 @@ TEST_CASE("Tiles that differ or fail are replaced by VNNI, unless they are force
 
 TEST_CASE("A model computes with the table that passed, to the bit") {
   if (best() == Isa::kScalar) return;
+  const ScopedVariable not_forced("PARTITA_ISA", nullptr);
   const TinyFile file(tiny_llama(Dtype::kQ4_0));
   const auto hidden = [](const std::shared_ptr<const Transformer>& model) {
     Runner runner(model, 1);
