@@ -326,7 +326,7 @@ TEST_CASE("Memory runs out while a screen is made, and in the heads that use it"
   for (const int threads : {1, 2}) {
     const Model model = open(file.path(), threads, HeadKind::kScreened);
     Session session = must(model.session());
-    sweep_allocations("screened", [&] { return generate(session, a_request()); });
+    sweep_allocations("screened", [&] { return generate(session, a_request()); }, {.positions = 400});
   }
   OpenOptions few;
   few.threads = 1;

@@ -24,15 +24,17 @@ TEST_CASE("Memory runs out in oneDNN's products") {
   const auto model = load(file.gguf(), {});
   const auto tokens = random_tokens(70, spec.vocab, 3);
   for (const int threads : {1, 2}) {
-    sweep_allocations("a step of matrix tiles", [&]() -> Result<std::string> {
-      Engine engine(model, threads, 128, TileType::kF32);
-      KvPool pool(model->states(), model->kv_type(), 0);
-      KvSequence sequence(pool);
-      std::vector<float> hidden(model->config().hidden_size);
-      const Chunk chunk{&sequence, tokens, Role::kPrompt, 1};
-      if (auto done = engine.step({&chunk, 1}, hidden.data()); !done) return done.error();
-      return std::to_string(hidden.front()) + std::to_string(hidden.back());
-    });
+    sweep_allocations("a step of matrix tiles",
+                      [&]() -> Result<std::string> {
+                        Engine engine(model, threads, 128, TileType::kF32);
+                        KvPool pool(model->states(), model->kv_type(), 0);
+                        KvSequence sequence(pool);
+                        std::vector<float> hidden(model->config().hidden_size);
+                        const Chunk chunk{&sequence, tokens, Role::kPrompt, 1};
+                        if (auto done = engine.step({&chunk, 1}, hidden.data()); !done) return done.error();
+                        return std::to_string(hidden.front()) + std::to_string(hidden.back());
+                      },
+                      {.positions = 400});
   }
 }
 
