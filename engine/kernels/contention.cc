@@ -18,7 +18,7 @@ constexpr std::int64_t kPauseOfCost = 20, kMaxPause = 60'000'000'000;
 }  // namespace
 
 int Contention::next_members(int threads, Time now) {
-  const int most = members(threads);
+  const int most = drop_after_.load(std::memory_order_relaxed) > 0 ? threads : members(threads);
   if (most == threads) return most;
   const Count time = now.time_since_epoch().count();
   if (time - changed_ <= pause_) return most;

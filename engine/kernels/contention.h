@@ -28,6 +28,14 @@ class Contention {
   /// should drop one of its `members`; later regions then have one fewer too.
   bool record(Duration lost, Duration elapsed, int members, Time now);
 
+  /// For tests: a region drops a member at barrier number `barriers` from now, however fast it is, and until
+  /// then regions have all members; 0: at none. Returns how many barriers were left of the call before.
+  int drop_after(int barriers) { return drop_after_.exchange(barriers); }
+  /// Counts a barrier. Whether it is that of drop_after().
+  bool drops_now() {
+    return drop_after_.load(std::memory_order_relaxed) > 0 && drop_after_.fetch_sub(1) == 1;
+  }
+
  private:
   using Count = Duration::rep;  // nanoseconds
 
@@ -35,6 +43,7 @@ class Contention {
   std::atomic<Count> held_up_{0};          // the cost of recent waiting
   std::atomic<Count> pause_{0};            // until the next trial with one more
   std::atomic<Count> changed_{0};          // when max_members_ changed
+  std::atomic<int> drop_after_{0};         // barriers
 };
 
 }  // namespace partita::internal

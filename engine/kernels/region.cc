@@ -92,6 +92,8 @@ void Region::complete_barrier(std::uint32_t generation, int last) {
     for (PoolThread* thread : members_) {
       if (thread != nullptr) thread->dropped.store(true, std::memory_order_relaxed);
     }
+  } else if (count_ > 1 && contention_.drops_now()) {
+    drop(last > 0 ? last : count_ - 1);
   } else if (asleep_.load(std::memory_order_relaxed) > 0) {
     account(generation, last);
   }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "engine/cache/kv_file.h"
+#include "engine/kernels/thread_pool.h"
 #include "engine/models/families.h"
 #include "tests/catch.h"
 #include "tests/engine/records.h"
@@ -171,6 +172,32 @@ void check_fork(const Expected& expected) {
   }
 }
 
+/// Every step loses one of its threads, each at a later barrier, until every barrier was the one: what a
+/// worker takes for its share must not outlive a barrier.
+void check_dropped(const Expected& expected, std::size_t chunk) {
+  constexpr int kTries = 200;  // of a step that finds no thread awake
+  const std::shared_ptr<ThreadPool> pool = ThreadPool::shared();
+  Runner runner(expected.model, 3);
+  KvSequence kv = runner.sequence();
+  int barrier = 1;
+  for (int tries = 0; tries < kTries;) {
+    const std::size_t from = kv.length() + chunk <= expected.ids.size() ? kv.length() : 0;
+    kv.truncate(from);
+    INFO("a thread is dropped at barrier " << barrier << " after " << from << " tokens");
+    pool->contention().drop_after(barrier);
+    CHECK(expected.is_prompt(runner.run(kv, expected.part(from, from + chunk), chunk), from));
+    const int left = pool->contention().drop_after(0);
+    if (left == 0) {
+      ++barrier;
+      tries = 0;
+    } else if (left < barrier) {
+      break;  // the step has no such barrier
+    } else {
+      ++tries;
+    }
+  }
+}
+
 std::vector<std::byte> written(const KvSequence& sequence) {
   std::vector<std::byte> bytes;
   CHECK(write_pages(sequence, [&](std::span<const std::byte> page) {
@@ -258,6 +285,7 @@ TEST_CASE("Every family gives the same bits whole, in chunks, in batches, forked
     check_fork(expected);
     check_file(expected);
     check_answer(expected, {2, 2, 8});
+    check_dropped(expected, 3);
     for (const Way& way : {Way{2, 512, 0}, Way{2, 64, 0}, Way{2, 7, 8}, Way{1, 1, 0}})
       check_way(expected, way);
   }
