@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "engine/kernels/cgroup.h"
+
 namespace partita::internal {
 namespace {
 
@@ -27,22 +29,6 @@ int allowed_cpus() {
   return allowed > 0 ? allowed : static_cast<int>(std::thread::hardware_concurrency());
 }
 
-/// The cgroup path of this process in the unified hierarchy ("0::/path") or for a version 1 controller.
-std::string cgroup_path(const std::string& root, const std::string& controller) {
-  std::ifstream file(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t a = line.find(':');
-    const std::size_t b = a == std::string::npos ? a : line.find(':', a + 1);
-    if (b == std::string::npos) continue;
-    const std::string controllers = line.substr(a + 1, b - a - 1);
-    const bool match = controller.empty()
-                           ? controllers.empty()
-                           : ("," + controllers + ",").find("," + controller + ",") != std::string::npos;
-    if (match) return line.substr(b + 1);
-  }
-  return "/";
-}
-
 /// The CPUs that quota and period (microseconds) allow; infinity if there is no quota.
 double granted(double quota, double period) { return quota > 0 && period > 0 ? quota / period : INFINITY; }
 
@@ -58,18 +44,6 @@ double quota_v1(const std::string& folder) {
   std::ifstream quota_file(folder + "/cpu.cfs_quota_us"), period_file(folder + "/cpu.cfs_period_us");
   double quota = 0, period = 0;
   return quota_file >> quota && period_file >> period ? granted(quota, period) : INFINITY;
-}
-
-/// The smallest quota between this process's cgroup and the root of the hierarchy.
-template <class Quota>
-double tightest(const std::string& root, std::string path, Quota quota) {
-  double least = quota(root);
-  while (path.size() > 1) {
-    least = std::min(least, quota(root + path));
-    const std::size_t slash = path.rfind('/');
-    path.resize(slash == std::string::npos ? 0 : slash);
-  }
-  return least;
 }
 
 }  // namespace
