@@ -58,7 +58,7 @@ KernelUse kernel_use(const Gguf& file, const Config& config, KvType cache) {
 }
 
 Result<TestedKernels> pick_kernels(const Gguf& file, const Config& config, const LoadOptions& options) {
-  if (options.exact) return TestedKernels{Isa::kScalar, &exact_kernels(), ""};
+  if (options.exact || options.shapes_only) return TestedKernels{Isa::kScalar, &exact_kernels(), ""};
   const Result<Isa> isa = pick_isa(options);
   if (!isa) return isa.error();
   const bool forced = options.isa || isa_is_forced();
@@ -74,7 +74,7 @@ class TransformerLoader {
       : model_(model),
         config_(model.config_),
         family_(*find_family(model.config_.family)),
-        tensors_(file, model.arena_, options.threads, options.progress) {
+        tensors_(file, model.arena_, options.threads, options.progress, options.shapes_only) {
     model.arena_ = PanelArena(count_panel_bytes(file));
   }
 

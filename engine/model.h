@@ -30,6 +30,8 @@ struct LoadOptions {
   KvType cache = KvType::kF16;            // type of the KV cache; kF32 if exact
   std::uint32_t attention_window = 0;     // > 0: passed to limit_attention()
   std::uint32_t attention_sinks = 0;      // passed to limit_attention()
+  /// Checks every tensor and its shape, and reads no matrix: the model is not to be run.
+  bool shapes_only = false;
   /// Called from the loading thread with the fraction done; returning false stops with kCancelled.
   std::function<bool(float)> progress = nullptr;
   KernelSource kernels = {};  // for tests

@@ -35,11 +35,12 @@ std::size_t count_panel_bytes(const Gguf& file) {
 }
 
 TensorLoader::TensorLoader(const Gguf& file, PanelArena& arena, int threads,
-                           std::function<bool(float)> progress)
+                           std::function<bool(float)> progress, bool shapes_only)
     : file_(file),
       arena_(arena),
       threads_(std::max(threads, 1)),
       progress_(std::move(progress)),
+      shapes_only_(shapes_only),
       buffers_(static_cast<std::size_t>(threads_)) {
   for (const TensorView& tensor : file.tensors()) total_ += tensor.bytes.size();
 }
@@ -178,6 +179,11 @@ Result<void> TensorLoader::transposed(const MatrixSource& source, PackedMatrix& 
   const std::uint64_t shape[] = {source.tensor_rows(), source.cols};
   auto tensor = fetch(source.name, shape, source.rows);
   if (!tensor) return tensor.error();
+  const Dtype type = block_elements(tensor->dtype) == 1 ? tensor->dtype : Dtype::kF32;
+  auto matrix = allocate_panels(type, source.cols, source.rows, arena_);
+  if (!matrix) return matrix.error();
+  out = *matrix;
+  if (shapes_only_) return {};
   const std::size_t row_bytes = tensor->bytes.size() / source.tensor_rows(), bytes = source.rows * row_bytes;
   const auto in_file = file_.read(tensor->bytes.subspan(source.first * row_bytes, bytes), buffers_.front());
   if (!in_file) return in_file.error();
@@ -187,12 +193,8 @@ Result<void> TensorLoader::transposed(const MatrixSource& source, PackedMatrix& 
   for (std::size_t r = 0; r < source.rows; ++r) {
     for (std::size_t c = 0; c < source.cols; ++c) columns[c * source.rows + r] = values[r * source.cols + c];
   }
-  const Dtype type = block_elements(tensor->dtype) == 1 ? tensor->dtype : Dtype::kF32;
   std::vector<std::byte> encoded(size * block_bytes(type));
   codec(type).quantize(columns.data(), size, encoded.data());
-  auto matrix = allocate_panels(type, source.cols, source.rows, arena_);
-  if (!matrix) return matrix.error();
-  out = *matrix;
   pack_panels(out, {encoded, 0}, {}, 0, out.panels());
   return report(bytes);
 }
@@ -262,6 +264,7 @@ Result<std::size_t> TensorLoader::pack_slice(std::span<const Packing> list, cons
 }
 
 Result<void> TensorLoader::pack(std::span<const Packing> list, std::size_t unit) {
+  if (shapes_only_) return {};
   std::size_t panels = 0, buffer_bytes = 0;
   for (const Packing& p : list) {
     panels += p.matrix->panels();

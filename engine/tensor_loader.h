@@ -53,9 +53,9 @@ struct MatrixSizes {
 class TensorLoader {
  public:
   /// All three must outlive it. progress: called from the loading thread with the fraction of the file that
-  /// is done; if it returns false, loading stops with kCancelled.
+  /// is done; if it returns false, loading stops with kCancelled. shapes_only: matrices stay zero.
   TensorLoader(const Gguf& file, PanelArena& arena, int threads,
-               std::function<bool(float)> progress = nullptr);
+               std::function<bool(float)> progress = nullptr, bool shapes_only = false);
 
   const Gguf& file() const { return file_; }
 
@@ -107,6 +107,7 @@ class TensorLoader {
   PanelArena& arena_;
   const int threads_;
   const std::function<bool(float)> progress_;
+  const bool shapes_only_;
   std::size_t total_ = 0, done_ = 0;                             // bytes
   std::unordered_map<std::string_view, std::size_t> used_rows_;  // of tensors
   std::vector<std::vector<std::byte>> buffers_;                  // [threads], for bytes of the file
