@@ -1,6 +1,7 @@
 // LFM2, mixtures of experts.
 #include "api/convert/checkpoint_family.h"
 #include "api/convert/checkpoints/lfm2.h"
+#include "api/convert/checkpoints/routing.h"
 #include "api/convert/layer_copy.h"
 #include "engine/limits.h"
 
