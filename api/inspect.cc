@@ -1,8 +1,9 @@
-// inspect_json(): metadata and tensors of a model file as JSON.
+// inspect_json(): summary, metadata and tensors of a model file as JSON.
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "api/model_file.h"
+#include "api/summary.h"
 #include "partita/partita.hpp"
 #include "weights/catch_all.h"
 #include "weights/gguf/gguf.h"
@@ -82,10 +83,11 @@ Result<std::string> inspect_json(const std::string& path, std::size_t array_limi
     auto file = open_model_file(path);
     if (!file) return file.error();
     OrderedJsonDocument out{Json::object()};
-    reserve_keys(out, 5);
+    reserve_keys(out, 6);
     out["path"] = path;
     out["version"] = file->version();
     out["bytes"] = file->file_bytes();
+    put_summary(*file, out["summary"] = Json::object());
     Json& metadata = out["metadata"] = Json::object();
     reserve_keys(metadata, file->metadata().size());
     for (const GgufEntry& entry : file->metadata()) {

@@ -5,8 +5,8 @@
 #include "api/chat_context.h"
 #include "api/loaded_model.h"
 #include "api/model_file.h"
+#include "api/threads.h"
 #include "engine/kernels/thread_pool.h"
-#include "engine/kernels/usable_threads.h"
 #include "engine/models/config_reader.h"
 #include "partita/partita.hpp"
 #include "sampling/chain/chain.h"
@@ -21,18 +21,6 @@
 namespace partita {
 using namespace internal;
 namespace {
-
-constexpr int kMaxThreads = 1024;
-
-Result<int> resolve_threads(int asked) {
-  if (asked < 0 || asked > kMaxThreads) {
-    return invalid("threads is ", asked, "; it must be 1 to ", kMaxThreads,
-                   ", or 0 for what the machine grants");
-  }
-  // More threads than the machine grants would only be slower, with the same results.
-  const int usable = usable_threads();
-  return asked == 0 ? usable : std::min(asked, usable);
-}
 
 Result<void> check_attention(const OpenOptions& options) {
   constexpr std::size_t kMaxTokens = std::size_t{1} << 24;  // of any context

@@ -19,6 +19,7 @@ void add_tokenize(Command program, Common& common, Action& action);
 void add_detokenize(Command program, Common& common, Action& action);  // in tokenize.cc
 void add_template(Command program, Common& common, Action& action);
 void add_inspect(Command program, Common& common, Action& action);
+void add_doctor(Command program, Common& common, Action& action);
 void add_convert(Command program, Common& common, Action& action);
 void add_prepare(Command program, Common& common, Action& action);
 void add_bench(Command program, Common& common, Action& action);

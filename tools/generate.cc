@@ -149,6 +149,17 @@ int run_on(const Common& common, const partita::Request& request, Source& source
   return answer->cut_short ? kInterrupted : kDone;
 }
 
+/// One line with what partita doctor finds at once and answers may suffer from.
+void warn_of_errors(const Common& common, const partita::Model& model) {
+  const auto findings = partita::diagnose(model);
+  if (common.quiet || !findings) return;
+  std::string line;
+  for (const partita::Finding& finding : *findings) {
+    if (finding.severity == partita::Severity::kError) line += (line.empty() ? "" : "; ") + finding.message;
+  }
+  if (!line.empty()) std::fprintf(stderr, "partita: %s (partita doctor says more)\n", line.c_str());
+}
+
 int run(const Common& common, const Options& options) {
   auto text = read_input(options.input);
   if (!text) return fail(text.error());
@@ -172,6 +183,7 @@ int run(const Common& common, const Options& options) {
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
+  warn_of_errors(common, opened->model);
   if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
     std::fprintf(stderr,
                  "partita: --mark-unsure marks nothing without --abstain-probability, --abstain-margin or "

@@ -1,5 +1,6 @@
-// partita inspect: metadata and tensors of a model file.
+// partita inspect: summary, metadata and tensors of a model file.
 #include <algorithm>
+#include <cstdio>
 
 #include "tools/commands.h"
 
@@ -14,9 +15,62 @@ std::string shape_text(const Json& shape) {
   return out;
 }
 
+/// "134.5 M", "1.2 GB"
+std::string count_text(double count, const char* unit = "") {
+  char text[48];
+  const bool giga = count >= 1e9;
+  std::snprintf(text, sizeof text, "%.1f %s%s", count * (giga ? 1e-9 : 1e-6), giga ? "G" : "M", unit);
+  return text;
+}
+
+std::string types_text(const Json& types) {
+  std::string out;
+  for (const Json& type : types) {
+    char share[64];
+    std::snprintf(share, sizeof share, "%s %.1f %%", type["type"].get<std::string>().c_str(),
+                  type["share"].get<double>() * 100);
+    out += (out.empty() ? "" : ", ") + std::string(share);
+  }
+  return out;
+}
+
+std::string memory_text(const Json& memory) {
+  std::string out;
+  for (const Json& row : memory) {
+    const double bytes = row["weights_bytes"].get<double>() + row["cache_bytes"].get<double>();
+    out +=
+        (out.empty() ? "" : ", ") + count_text(bytes, "B") + " at " + json_text(row["context"]) + " tokens";
+  }
+  return out;
+}
+
+/// One line each of what is known.
+std::string summary(const Json& file) {
+  std::string out = "\nsummary\n";
+  const auto line = [&](const char* name, const std::string& text) {
+    if (!text.empty()) out += "  " + std::string(name) + text + "\n";
+  };
+  const auto number = [&](const char* key) { return file[key].is_null() ? "" : json_text(file[key]); };
+  const bool known = !file["family"].is_null();
+  line("family      ",
+       (known ? partita::printable(file["family"].get<std::string>()) : "none") +
+           (file["supported"].get<bool>() ? "" : " (not supported: partita doctor says why)"));
+  line("parameters  ", count_text(file["parameters"].get<double>()));
+  line("types       ", types_text(file["types"]));
+  line("context     ", number("context_length"));
+  line("vocabulary  ", number("vocabulary"));
+  const Json& chat = file["chat_template"];
+  line("template    ",
+       chat.is_null() ? "none"
+                      : chat["kind"].get<std::string>() + (chat["tools"].get<bool>() ? ", with tools" : ""));
+  line("memory      ", memory_text(file["memory"]));
+  return out;
+}
+
 std::string table(const Json& file) {
   std::string out = partita::printable(json_text(file["path"])) + "  GGUF version " +
-                    json_text(file["version"]) + ", " + json_text(file["bytes"]) + " bytes\n\nmetadata\n";
+                    json_text(file["version"]) + ", " + json_text(file["bytes"]) + " bytes\n" +
+                    summary(file["summary"]) + "\nmetadata\n";
   for (const auto& [key, value] : file["metadata"].items()) {
     std::string shown = json_text(value);
     if (shown.size() > kMaxValueShown) shown = shown.substr(0, kMaxValueShown) + "...";
@@ -50,7 +104,7 @@ int run(const Common& common, std::size_t array_limit) {
 void add_inspect(Command program, Common& common, Action& action) {
   auto array_limit = std::make_shared<std::size_t>(8);
   const Command command =
-      add_command(program, common, "inspect", kJson, "Metadata and tensors of a model file",
+      add_command(program, common, "inspect", kJson, "Summary, metadata and tensors of a model file",
                   common.program + " inspect --json");
   command.add_option("--array-limit", *array_limit, "show the first N values of longer arrays")
       .check(check_count)

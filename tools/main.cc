@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   tools::add_detokenize(commands, common, action);
   tools::add_template(commands, common, action);
   tools::add_inspect(commands, common, action);
+  tools::add_doctor(commands, common, action);
   tools::add_convert(commands, common, action);
   tools::add_prepare(commands, common, action);
   tools::add_bench(commands, common, action);

@@ -25,6 +25,7 @@
 #include "partita/cancel.hpp"
 #include "partita/constraint.hpp"
 #include "partita/convert.hpp"
+#include "partita/diagnose.hpp"
 #include "partita/ensemble.hpp"
 #include "partita/explain.hpp"
 #include "partita/export.hpp"

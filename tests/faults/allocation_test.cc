@@ -112,6 +112,13 @@ TEST_CASE("Memory runs out while a model is opened") {
     return model->info().head + std::to_string(model->info().bytes_per_token);
   });
   sweep_allocations("inspect", [&] { return inspect_json(file.path()); });
+  sweep_allocations("diagnose", [&]() -> Result<std::string> {
+    const auto findings = diagnose(file.path(), {.threads = 1, .progress = {}});
+    if (!findings) return findings.error();
+    std::string text;
+    for (const Finding& finding : *findings) text += finding.message + "; ";
+    return text;
+  });
 }
 
 TEST_CASE("Memory runs out while an answer is generated") {

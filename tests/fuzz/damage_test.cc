@@ -51,6 +51,13 @@ bool reads_and_generates(const std::string& path) {
   }
 }
 
+/// Every finding about the file is a sentence with a remedy.
+void diagnosed(const std::string& path) {
+  const auto findings = diagnose(path, {.threads = 1, .progress = {}});
+  if (!findings) return require_message(findings.error());
+  for (const Finding& finding : *findings) require(!finding.message.empty() && !finding.remedy.empty());
+}
+
 /// Damages every file `tries` times. The same seed gives the same damage.
 void damage_all(std::size_t tries, std::uint64_t seed) {
   std::size_t ran = 0, all = 0;
@@ -66,6 +73,7 @@ void damage_all(std::size_t tries, std::uint64_t seed) {
       const test::AllocationWatch watch;
       const auto start = std::chrono::steady_clock::now();
       ran += reads_and_generates(copy.path());
+      diagnosed(copy.path());
       const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
       CHECK(taken.count() < kMostSeconds);
       CHECK(watch.peak_bytes() < kMostBytes);

@@ -24,6 +24,7 @@ void run_chat(Bytes bytes);           // the file of a chat
 void run_config(Bytes bytes);         // config.json of a checkpoint
 void run_context(Bytes bytes);        // the JSON context of a chat template
 void run_convert(Bytes bytes);        // config.json and safetensors to a model file, which then runs
+void run_doctor(Bytes bytes);         // a GGUF file or a changed tiny model, which is diagnosed
 void run_gguf(Bytes bytes);           // a GGUF file, read to its end
 void run_lines(Bytes bytes);          // the input of a batch: gzip, Zstandard or plain, in lines
 void run_model(Bytes bytes);          // a GGUF file that parses, run as a model

@@ -75,6 +75,19 @@ class Inspect(ProgramTest):
         self.assertGreater(tensors["token_embd.weight"]["bytes"], 0)
         self.assertEqual(out["metadata"]["tokenizer.ggml.tokens"]["length"], 49152)
 
+    def test_summary(self):
+        out = run_json("inspect")
+        summary = out["summary"]
+        self.assertEqual([summary["family"], summary["supported"], summary["context_length"], summary["vocabulary"],
+                          summary["chat_template"]], ["llama", True, 8192, 49152, {"kind": "ChatML", "tools": False}])
+        self.assertEqual(summary["parameters"], sum(math.prod(t["shape"]) for t in out["tensors"]))
+        self.assertAlmostEqual(sum(t["share"] for t in summary["types"]), 1)
+        self.assertEqual(sum(t["tensors"] for t in summary["types"]), len(out["tensors"]))
+        # K and V of 30 layers, 3 heads of 64 numbers in f16
+        self.assertEqual([(m["context"], m["cache_bytes"]) for m in summary["memory"]],
+                         [(n, n * 30 * 3 * 64 * 2 * 2) for n in (2048, 8192)])
+        self.assertIn("\n  template    ChatML\n", run("inspect").stdout.decode())
+
     def test_for_people(self):
         text = run("inspect").stdout.decode()
         self.assertIn("general.architecture", text)

@@ -33,6 +33,7 @@ OPTIONS = {
     "detokenize": {"--json", "ids"},
     "template": {"--json", "--file"},
     "inspect": {"--json", "--array-limit"},
+    "doctor": {"--json", "--threads", "MODEL", "--context", "--no-data", "--strict"},
     "convert": {"--json", "CHECKPOINT", "--output", "--vocabulary", "--type"},
     "bench": ENGINE | {"--json", "--prefill", "--decode", "--depth", "--sequences", "--repeat"},
     "prepare": {"--json", "--seed", "--threads", "--output", "--states"},
@@ -158,8 +159,8 @@ class Help(ProgramTest):
         self.assertEqual(run("--help").stdout, run("--help-all").stdout)
         listed = run("--help").stdout.decode().split("Commands:\n")[1].split("\n\n")[0]
         self.assertEqual([line.split()[0] for line in listed.splitlines()],
-                         ["generate", "chat", "batch", "score", "tokenize", "detokenize", "template", "inspect", "convert",
-                          "prepare", "bench"])
+                         ["generate", "chat", "batch", "score", "tokenize", "detokenize", "template", "inspect", "doctor",
+                          "convert", "prepare", "bench"])
         self.assertEqual(set(sections["Help"]), {"--help", "--help-all", "--version"})
 
 

@@ -1,0 +1,109 @@
+// Checks of the chat template, by rendering a short chat.
+#include <array>
+#include <span>
+
+#include "api/chat_context.h"
+#include "api/chat_tokens.h"
+#include "api/doctor/check.h"
+#include "weights/sentence.h"
+
+namespace partita::internal {
+namespace {
+
+constexpr std::string_view kQuestion = "What is in a fugue?", kAnswer = "A subject and its answers.";
+
+Result<std::string> render(const Subject& subject, std::span<const Message> messages, bool prompt) {
+  OrderedJsonDocument context = context_of(messages, prompt);
+  complete_context(subject.file, subject.tokenizer, context);
+  return subject.chat->render(context);
+}
+
+Message question() { return {.role = "user", .content = std::string(kQuestion)}; }
+
+std::string_view bos_of(const Subject& subject) {
+  if (subject.tokenizer == nullptr) return {};
+  const auto bos = subject.tokenizer->specials().bos;
+  return bos ? subject.tokenizer->spelling(*bos) : std::string_view();
+}
+
+/// Whether the vocabulary has control tokens that chats are made with.
+bool is_chat_vocabulary(const Tokenizer& tokenizer) {
+  constexpr std::array kMarks = {"<|im_start|>", "<|start_header_id|>", "<start_of_turn>"};
+  for (std::size_t i = 0; i < tokenizer.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
+    if (tokenizer.kind(id) != TokenKind::kControl) continue;
+    for (const std::string_view mark : kMarks) {
+      if (tokenizer.spelling(id) == mark) return true;
+    }
+  }
+  return false;
+}
+
+void report_missing(const Subject& subject, Report& report) {
+  if (subject.tokenizer == nullptr) return;
+  constexpr std::string_view kNone = "the file has no chat template";
+  if (is_chat_vocabulary(*subject.tokenizer)) {
+    report.warning(std::string(kNone) + ", and its vocabulary has the control tokens of one",
+                   "chats need it: download a newer file of the model, or put the template into it");
+  } else {
+    report.note(std::string(kNone), "give raw prompts: a model without one was not trained on chats");
+  }
+}
+
+}  // namespace
+
+Result<std::string> render_question(const Subject& subject) {
+  const Message messages[] = {question()};
+  return render(subject, messages, true);
+}
+
+void check_template(const Subject& subject, Report& report) {
+  constexpr std::string_view kRemedy =
+      "give raw prompts; a newer file of the model may have a template that works";
+  if (subject.file.find("tokenizer.chat_template") == nullptr) return report_missing(subject, report);
+  if (subject.chat == nullptr) return report.error(subject.chat_error, std::string(kRemedy));
+  const Result<std::string>& text = *subject.asked;
+  if (!text) {
+    constexpr std::size_t kShown = 300;  // bytes: a template makes messages of any length
+    report.error(sentence("the chat template does not render a user's message: ",
+                          printable(text.error().message.substr(0, kShown))),
+                 std::string(kRemedy));
+  } else if (text->find(kQuestion) == std::string::npos) {
+    report.error("what the chat template renders does not contain the user's message", std::string(kRemedy));
+  }
+}
+
+void check_bos(const Subject& subject, Report& report) {
+  const std::string_view bos = bos_of(subject);
+  if (subject.chat == nullptr || bos.empty()) return;
+  const Result<std::string>& text = *subject.asked;
+  if (!text || !text->starts_with(bos)) return;
+  if (std::string_view(*text).substr(bos.size()).starts_with(bos)) {
+    report.warning(sentence("the chat template begins with two BOS tokens (", quoted(bos), ")"),
+                   "models are trained with one, and answers may be worse: mend the template");
+  } else if (subject.tokenizer->specials().add_bos) {
+    report.note(
+        sentence("both the chat template and tokenizer.ggml.add_bos_token add BOS (", quoted(bos), ")"),
+        "nothing here, where a chat gets one; other programs may add two");
+  }
+}
+
+/// After its answer a template writes the token that ends it, which must be one that generation stops at.
+void check_template_end(const Subject& subject, Report& report) {
+  if (subject.chat == nullptr || subject.tokenizer == nullptr || !*subject.asked) return;
+  const Message messages[] = {question(), {.role = "assistant", .content = std::string(kAnswer)}};
+  const auto text = render(subject, messages, false);
+  if (!text) return;
+  const std::size_t answer = text->rfind(kAnswer);
+  if (answer == std::string::npos) return;
+  const std::string_view rest = std::string_view(*text).substr(answer + kAnswer.size());
+  const auto found = ControlTokens(*subject.tokenizer).find(rest, {});
+  if (found.empty() || subject.tokenizer->ends_generation(found.front().id)) return;
+  report.warning(
+      sentence("the chat template ends an answer with ",
+               quoted(subject.tokenizer->spelling(found.front().id)),
+               ", and the file does not say that this token ends one"),
+      "answers may go on after their end: set tokenizer.ggml.eot_token_id, or stop them with --stop");
+}
+
+}  // namespace partita::internal
