@@ -69,6 +69,10 @@ void unpack_bit_pairs(const std::byte* from, int n, int shift, std::uint8_t* q) 
   for (int i = 0; i < n; ++i) q[i] = std::to_integer<std::uint8_t>(from[i] >> shift & std::byte{3});
 }
 
+void pack_bit_pairs(const std::uint8_t* q, int n, int shift, std::byte* to) {
+  for (int i = 0; i < n; ++i) to[i] |= static_cast<std::byte>((q[i] & 3) << shift);
+}
+
 Range32 range_32(const float* values) {
   Range32 range{values[0], values[0], values[0]};
   for (int i = 1; i < 32; ++i) {

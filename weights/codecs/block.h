@@ -33,6 +33,7 @@ void pack_scales_6bit(const std::int8_t* sc, const std::uint8_t* mn, std::byte* 
 
 /// q[i] = bits [shift, shift + 2) of byte i, of n bytes.
 void unpack_bit_pairs(const std::byte* from, int n, int shift, std::uint8_t* q);
+void pack_bit_pairs(const std::uint8_t* q, int n, int shift, std::byte* to);  // ORs into the bytes
 
 /// A codebook of at most 16 values.
 template <std::size_t N>

@@ -1,8 +1,10 @@
 #include "weights/codecs/fit_scale.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "weights/codecs/block.h"
 
@@ -10,9 +12,9 @@ namespace partita::internal {
 namespace {
 
 constexpr int kMaxBlock = 256, kMaxGroups = 16;
-constexpr int kLanes = 8;           // partial sums, which the compiler keeps in vector registers
-constexpr int kCandidates = 18;     // on either side of the scale that maps the extreme to the last integer
-constexpr float kStep = 0.05f;      // between candidates, in integers at the extreme
+constexpr int kLanes = 8;       // partial sums, which the compiler keeps in vector registers
+constexpr int kCandidates = 9;  // on either side of the scale that maps the extreme to the last integer
+constexpr int kMinimumRefinements = 2;
 constexpr int kRefinements = 8;     // at most
 constexpr double kSingular = 1e-6;  // of a determinant, relative to the product of its diagonal
 constexpr float kFloor = 1e-4f;     // the least importance, of the block's mean
@@ -32,13 +34,42 @@ struct RangeGrid {
 
   explicit RangeGrid(IntegerRange range)
       : low(static_cast<float>(range.low)), width(static_cast<float>(range.high - range.low)) {}
-  /// The end of larger magnitude.
-  float end() const { return low < 0 ? low : width; }
-  float nearest(float value) const {
+  /// The ends to which the extreme may be mapped, and the distance of candidates there.
+  std::array<float, 2> ends() const { return {low, low + width}; }
+  float step() const { return 0.1f; }
+  /// How far the nearest number is from the lowest.
+  int index(float value) const {
     const float above = value - low + 0.5f;
     const float positive = above > 0 ? above : 0;
-    return static_cast<float>(static_cast<int>(positive < width ? positive : width)) + low;
+    return static_cast<int>(positive < width ? positive : width);
   }
+  float nearest(float value) const { return static_cast<float>(index(value)) + low; }
+};
+
+/// Rounds to a number of a codebook, which ascends within -128 to 127.
+class CodebookGrid {
+ public:
+  explicit CodebookGrid(std::span<const std::int8_t> codebook) : codebook_(codebook) {
+    std::size_t nearest = 0;
+    for (int i = 0; i < kCells; ++i) {  // cell i holds the values from i / 2 - 128 to (i + 1) / 2 - 128
+      while (nearest + 1 < codebook.size() && codebook[nearest] + codebook[nearest + 1] <= i - 256) ++nearest;
+      index_[i] = static_cast<std::uint8_t>(nearest);
+    }
+  }
+  std::array<float, 2> ends() const {
+    return {static_cast<float>(codebook_.front()), static_cast<float>(codebook_.back())};
+  }
+  float step() const { return 1.2f; }
+  int index(float value) const {
+    const float cell = 2 * value + 256;
+    return index_[static_cast<int>(cell > 0 ? std::min(cell, static_cast<float>(kCells - 1)) : 0)];
+  }
+  float nearest(float value) const { return codebook_[static_cast<std::size_t>(index(value))]; }
+
+ private:
+  static constexpr int kCells = 512;
+  std::span<const std::int8_t> codebook_;
+  std::uint8_t index_[kCells];
 };
 
 // --- a scale ----------------------------------------------------------------------------------------
@@ -77,10 +108,13 @@ template <class Grid>
 ScaleFit fit_scale(const Group& group, const Grid& grid) {
   const float inverse_extreme = reciprocal_or_zero(extreme_of(group));
   ScaleFit best;
-  for (int step = -kCandidates; step <= kCandidates; ++step) {
-    const float inverse = (grid.end() + kStep * static_cast<float>(step)) * inverse_extreme;
-    const ScaleFit fit = fit_rounded(group, grid, inverse);
-    if (fit.gain() > best.gain()) best = fit;
+  for (const float end : grid.ends()) {
+    if (end == 0) continue;
+    for (int step = -kCandidates; step <= kCandidates; ++step) {
+      const float inverse = (end + grid.step() * static_cast<float>(step)) * inverse_extreme;
+      const ScaleFit fit = fit_rounded(group, grid, inverse);
+      if (fit.gain() > best.gain()) best = fit;
+    }
   }
   for (int i = 0; i < kRefinements; ++i) {
     const ScaleFit fit = fit_rounded(group, grid, reciprocal_or_zero(best.scale()));
@@ -117,25 +151,40 @@ class MinimumFitter {
     MinimumFit best{.scale = 0, .minimum = -base};
     if (inverse_width == 0) return best;
     for (int step = -kCandidates; step <= kCandidates; ++step) {
-      const float inverse = (grid_.end() + kStep * static_cast<float>(step)) * inverse_width;
-      best = better(best, fit_rounded(inverse, best.minimum));
+      const float inverse = (grid_.ends()[1] + grid_.step() * static_cast<float>(step)) * inverse_width;
+      best = better(best, solve(sums(inverse, best.minimum)));
     }
     for (int i = 0; i < kRefinements; ++i) {
-      const MinimumFit again = fit_rounded(reciprocal_or_zero(best.scale), best.minimum);
+      const MinimumFit again = solve(sums(reciprocal_or_zero(best.scale), best.minimum));
       if (!(again.gain > best.gain)) break;
       best = again;
     }
     return best;
   }
 
+  /// The minimum that fits best where the scale is given; `minimum` is a first guess.
+  float minimum_for(float scale, float minimum) const {
+    if (!(scale > 0 && weight_ > 0)) return minimum;
+    for (int i = 0; i < kMinimumRefinements; ++i) {
+      const float q = sums(1 / scale, minimum).q;
+      minimum = std::max((scale * q - weighted_) / weight_, 0.0f);
+    }
+    return minimum;
+  }
+
   float weight() const { return weight_; }
 
  private:
+  /// Sums over rounded values, of weight * q, weight * q * value and weight * q * q.
+  struct Sums {
+    float q, qx, qq;
+  };
+
   static const MinimumFit& better(const MinimumFit& a, const MinimumFit& b) {
     return b.gain > a.gain ? b : a;
   }
 
-  MinimumFit fit_rounded(float inverse, float minimum) const {
+  Sums sums(float inverse, float minimum) const {
     float q_sums[kLanes] = {}, qx_sums[kLanes] = {}, qq_sums[kLanes] = {};
     for (int i = 0; i < group_.size; i += kLanes) {
       for (int l = 0; l < kLanes; ++l) {
@@ -147,10 +196,11 @@ class MinimumFitter {
         qq_sums[l] += weighted * q;
       }
     }
-    return solve(sum(q_sums), sum(qx_sums), sum(qq_sums));
+    return {sum(q_sums), sum(qx_sums), sum(qq_sums)};
   }
 
-  MinimumFit solve(double q, double qx, double qq) const {
+  MinimumFit solve(const Sums& sums) const {
+    const double q = sums.q, qx = sums.qx, qq = sums.qq;
     const double w = weight_, x = weighted_;
     const double determinant = w * qq - q * q;
     const bool solvable = determinant > kSingular * w * qq;  // the q are not all equal
@@ -200,29 +250,33 @@ struct Work {
   int groups() const { return layout.block / layout.group; }
   Group group(int g) const { return {values + g * layout.group, weights + g * layout.group, layout.group}; }
   int high() const { return (1 << layout.bits) - 1; }
-  IntegerRange range() const { return {-layout.offset, high() - layout.offset}; }
+  /// The levels of q, the numbers between them included.
+  IntegerRange range() const { return {layout.level(0), layout.level(static_cast<std::uint8_t>(high()))}; }
+  bool has_gaps() const { return range().high - range().low != high(); }
+  std::span<const std::int8_t> codebook() const {
+    return std::span(*layout.codebook).first(std::size_t{1} << layout.bits);
+  }
 };
 
 /// q of group g: the nearest to (value + minimum) / scale.
-void round_group(const Work& work, int g, float scale, float minimum, QuantBlock& out) {
-  const RangeGrid grid(IntegerRange{0, work.high()});
+template <class Grid>
+void round_group(const Work& work, const Grid& grid, int g, float scale, float minimum, QuantBlock& out) {
   const float inverse = reciprocal_or_zero(scale);
-  const auto offset = static_cast<float>(work.layout.offset);
-  for (int i = g * work.layout.group; i < (g + 1) * work.layout.group; ++i) {
-    out.q[i] = static_cast<std::uint8_t>(grid.nearest((work.values[i] + minimum) * inverse + offset));
-  }
+  for (int i = g * work.layout.group; i < (g + 1) * work.layout.group; ++i)
+    out.q[i] = static_cast<std::uint8_t>(grid.index((work.values[i] + minimum) * inverse));
 }
 
-void fit_d(const Work& work, QuantBlock& out) {
-  out.d = f32_to_f16(fit_scale(work.group(0), RangeGrid(work.range())).scale());
-  round_group(work, 0, f16_to_f32(out.d), 0, out);
+template <class Grid>
+void fit_d(const Work& work, const Grid& grid, QuantBlock& out) {
+  out.d = f32_to_f16(fit_scale(work.group(0), grid).scale());
+  round_group(work, grid, 0, f16_to_f32(out.d), 0, out);
 }
 
 void fit_d_and_m(const Work& work, QuantBlock& out) {
   const MinimumFit fit = MinimumFitter(work.group(0), work.high(), true).fit();
   out.d = f32_to_f16(fit.scale);
   out.m = f32_to_f16(-fit.minimum);
-  round_group(work, 0, f16_to_f32(out.d), -f16_to_f32(out.m), out);
+  round_group(work, RangeGrid(work.range()), 0, f16_to_f32(out.d), -f16_to_f32(out.m), out);
 }
 
 /// Integers for the scales of the groups; returns the scale that they share, as f16. weights: of the groups.
@@ -236,12 +290,11 @@ std::uint16_t fit_scales(const float* scales, const float* weights, int groups, 
   return d;
 }
 
-void round_super(const Work& work, QuantBlock& out) {
-  const float d = f16_to_f32(out.d), m = f16_to_f32(out.m);
+template <class Grid>
+void round_super(const Work& work, const Grid& grid, QuantBlock& out) {
+  const float d = f16_to_f32(out.d) * work.layout.factor, m = f16_to_f32(out.m);
   for (int g = 0; g < work.groups(); ++g) {
-    const bool has_minimum = work.layout.scale == ScaleKind::kSuper;
-    round_group(work, g, d * static_cast<float>(out.sc[g]),
-                has_minimum ? m * static_cast<float>(out.mn[g]) : 0, out);
+    round_group(work, grid, g, d * static_cast<float>(out.sc[g]), m * static_cast<float>(out.mn[g]), out);
   }
 }
 
@@ -250,7 +303,7 @@ void refit_super(const Work& work, QuantBlock& out) {
   double aa = 0, ab = 0, bb = 0, ax = 0, bx = 0;  // value = d * a - m * b
   for (int i = 0; i < work.layout.block; ++i) {
     const int g = i / work.layout.group;
-    const double a = out.sc[g] * (out.q[i] - work.layout.offset), b = out.mn[g];
+    const double a = out.sc[g] * work.layout.level(out.q[i]), b = out.mn[g];
     const double w = work.weights[i], x = work.values[i];
     aa += w * a * a, ab += w * a * b, bb += w * b * b, ax += w * a * x, bx += w * b * x;
   }
@@ -268,19 +321,23 @@ void refit_super(const Work& work, QuantBlock& out) {
 void fit_super_with_minimums(const Work& work, IntegerRange range, QuantBlock& out) {
   float scales[kMaxGroups], minimums[kMaxGroups], scale_weights[kMaxGroups], minimum_weights[kMaxGroups];
   for (int g = 0; g < work.groups(); ++g) {
-    const MinimumFitter fitter(work.group(g), work.high(), false);
-    const MinimumFit fit = fitter.fit();
+    const MinimumFit fit = MinimumFitter(work.group(g), work.high(), false).fit();
     scales[g] = fit.scale;
     minimums[g] = fit.minimum;
     scale_weights[g] = fit.qq;
-    minimum_weights[g] = fitter.weight();
   }
   out.d = fit_scales(scales, scale_weights, work.groups(), range, out.sc);
+  const float d = f16_to_f32(out.d);
+  for (int g = 0; g < work.groups(); ++g) {  // minimums for the scales as they were rounded
+    const MinimumFitter fitter(work.group(g), work.high(), false);
+    minimums[g] = fitter.minimum_for(d * static_cast<float>(out.sc[g]), minimums[g]);
+    minimum_weights[g] = fitter.weight();
+  }
   out.m = fit_scales(minimums, minimum_weights, work.groups(), range, out.mn);
 }
 
 template <class Grid>
-void fit_super(const Work& work, IntegerRange range, const Grid& grid, QuantBlock& out) {
+void fit_super_scales(const Work& work, IntegerRange range, const Grid& grid, QuantBlock& out) {
   float scales[kMaxGroups], weights[kMaxGroups];
   for (int g = 0; g < work.groups(); ++g) {
     const ScaleFit fit = fit_scale(work.group(g), grid);
@@ -292,21 +349,33 @@ void fit_super(const Work& work, IntegerRange range, const Grid& grid, QuantBloc
   std::fill(out.mn, out.mn + kMaxGroups, std::uint8_t{0});
 }
 
+template <class Grid>
+void fit_super(const Work& work, IntegerRange scales, const Grid& grid, QuantBlock& out) {
+  const ScaleKind kind = work.layout.scale;
+  if (kind == ScaleKind::kSuper || kind == ScaleKind::kSuperU4) {
+    fit_super_with_minimums(work, scales, out);
+  } else {
+    fit_super_scales(work, scales, grid, out);
+  }
+  round_super(work, grid, out);
+  refit_super(work, out);
+  round_super(work, grid, out);
+}
+
+template <class Grid>
+void fit_on(const Work& work, IntegerRange scales, const Grid& grid, QuantBlock& out) {
+  if (work.layout.scale == ScaleKind::kF16) return fit_d(work, grid, out);
+  if (work.layout.scale == ScaleKind::kF16Min) return fit_d_and_m(work, out);
+  fit_super(work, scales, grid, out);
+}
+
 }  // namespace
 
 void fit_block(const QuantLayout& layout, IntegerRange scales, const float* values, const float* importance,
                QuantBlock& out) {
   const Work work(layout, values, importance);
-  if (layout.scale == ScaleKind::kF16) return fit_d(work, out);
-  if (layout.scale == ScaleKind::kF16Min) return fit_d_and_m(work, out);
-  if (layout.scale == ScaleKind::kSuper) {
-    fit_super_with_minimums(work, scales, out);
-  } else {
-    fit_super(work, scales, RangeGrid(work.range()), out);
-  }
-  round_super(work, out);
-  refit_super(work, out);
-  round_super(work, out);
+  if (work.has_gaps()) return fit_on(work, scales, CodebookGrid(work.codebook()), out);
+  fit_on(work, scales, RangeGrid(work.range()), out);
 }
 
 }  // namespace partita::internal

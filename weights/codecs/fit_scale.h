@@ -14,9 +14,10 @@ struct IntegerRange {
   int low, high;
 };
 
-/// Quantizes one block. layout: of any kind but kNone and kE8M0. scales: the range of the integer scales of
-/// kSuper and kSuperI8; other kinds ignore it. values: layout.block floats. importance: what a squared error
-/// of each value costs, at least 0; null: all cost the same. Fills the fields of `out` that layout.scale has.
+/// Quantizes one block. layout: of kinds kF16 to kSuperI8, with a factor of 1; levels ascend. scales: the
+/// range of the integer scales of kSuper, kSuperU4 and kSuperI8; other kinds ignore it. values: layout.block
+/// floats. importance: what a squared error of each value costs, at least 0; null: all cost the same. Fills
+/// the fields of `out` that layout.scale has.
 void fit_block(const QuantLayout& layout, IntegerRange scales, const float* values, const float* importance,
                QuantBlock& out);
 
