@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   tools::add_inspect(commands, common, action);
   tools::add_doctor(commands, common, action);
   tools::add_convert(commands, common, action);
+  tools::add_quantize(commands, common, action);
   tools::add_prepare(commands, common, action);
   tools::add_bench(commands, common, action);
 

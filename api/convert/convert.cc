@@ -16,6 +16,7 @@
 
 #include "api/convert/open_checkpoint.h"
 #include "api/model_file.h"
+#include "api/output_path.h"
 #include "engine/models/config_reader.h"
 #include "partita/model.hpp"
 #include "weights/catch_all.h"
@@ -76,21 +77,11 @@ bool is_file_of(const std::string& checkpoint, const std::string& path) {
 /// Errors of the path that would otherwise appear after minutes of work, or destroy a file of the caller.
 Result<void> check_target(const std::string& path, const std::string& checkpoint,
                           const std::string& vocabulary) {
-  const fs::path directory = fs::path(path).parent_path();
-  std::error_code none;
-  if (path.empty() || fs::is_directory(path, none)) {
-    return invalid("'", printable(path),
-                   "' is not the name of a file to write: give a path that ends in a file name");
-  }
-  if (vocabulary != kBundledModel && fs::equivalent(path, vocabulary, none)) {
-    return invalid("'", printable(path), "' is the model that the vocabulary comes from: name another file");
-  }
-  if (is_file_of(checkpoint, path)) {
-    return invalid("'", printable(path), "' is a file of the checkpoint: name another file");
-  }
-  if (directory.empty() || fs::is_directory(directory, none)) return {};
-  return Error{ErrorCode::kIo,
-               sentence("there is no directory '", printable(directory.string()), "' for the model file")};
+  TRY(check_output_path(path));
+  if (vocabulary != kBundledModel)
+    TRY(check_other_file(path, vocabulary, "the model that the vocabulary comes from"));
+  if (!is_file_of(checkpoint, path)) return {};
+  return invalid("'", printable(path), "' is a file of the checkpoint: name another file");
 }
 
 /// What the engine says of the sizes in a model file.

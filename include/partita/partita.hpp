@@ -31,6 +31,7 @@
 #include "partita/export.hpp"
 #include "partita/model.hpp"
 #include "partita/prepare.hpp"
+#include "partita/quantize.hpp"
 #include "partita/request.hpp"
 #include "partita/result.hpp"
 #include "partita/samplers.hpp"

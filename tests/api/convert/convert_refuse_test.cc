@@ -606,8 +606,7 @@ TEST_CASE("Paths, types and vocabularies that cannot be used are refused") {
   CHECK_THAT(error(from, "").message, Contains("is not the name of a file"));
   CHECK_THAT(error(from, from).message, Contains("is not the name of a file"));
   CHECK_THAT(error(from, options.vocabulary).message, Contains("name another file"));
-  CHECK(error(from, "/nonexistent/m.gguf").message ==
-        "there is no directory '/nonexistent' for the model file");
+  CHECK(error(from, "/nonexistent/m.gguf").message == "there is no directory '/nonexistent' for the file");
   CHECK(error("/nonexistent", to).code == ErrorCode::kNotFound);
   CHECK_THAT(error("/nonexistent", to).message, Contains("there is no file '/nonexistent/config.json'"));
 

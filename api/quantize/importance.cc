@@ -1,0 +1,93 @@
+#include "api/quantize/importance.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "weights/codecs/codec.h"
+#include "weights/gguf/gguf.h"
+#include "weights/sentence.h"
+#include "weights/try.h"
+
+namespace partita::internal {
+namespace {
+
+Error bad_tensor(const Gguf& file, std::string_view tensor, std::string_view problem) {
+  return Error{ErrorCode::kBadFile, sentence("'", file.path(), "': tensor ", quoted(tensor), " ", problem)};
+}
+
+Result<std::vector<float>> read_f32(const Gguf& file, const TensorView& tensor) {
+  if (tensor.dtype != Dtype::kF32) return bad_tensor(file, tensor.name, "is not F32, as importance is");
+  std::vector<std::byte> buffer;
+  const auto bytes = file.read(tensor.bytes, buffer);
+  if (!bytes) return bytes.error();
+  std::vector<float> values(tensor.shape.elements());
+  codec(Dtype::kF32).dequantize(bytes->data(), values.size(), values.data());
+  const auto bad = [](float value) { return !std::isfinite(value) || value < 0; };
+  if (std::any_of(values.begin(), values.end(), bad))
+    return bad_tensor(file, tensor.name, "has a value that is negative or not finite");
+  return values;
+}
+
+/// The mean squares of one tensor. A matrix that no row has reached has 1 everywhere.
+Result<std::vector<float>> means(const Gguf& file, std::string_view name, const TensorView& sums) {
+  const TensorView* counts = file.find_tensor(sentence(name, kCountsSuffix));
+  if (counts == nullptr) return bad_tensor(file, sums.name, "has no counts beside it");
+  auto values = read_f32(file, sums);
+  if (!values) return values.error();
+  const auto count = read_f32(file, *counts);
+  if (!count) return count.error();
+  const std::size_t columns = sums.shape[sums.shape.size() - 1];
+  if (count->size() * columns != values->size())
+    return bad_tensor(
+        file, counts->name,
+        sentence("has ", count->size(), " counts, and its sums ", values->size() / columns, " rows"));
+  for (std::size_t i = 0; i < values->size(); ++i) {
+    const float rows = (*count)[i / columns];
+    (*values)[i] = rows > 0 ? (*values)[i] / rows : 1;
+  }
+  return values;
+}
+
+}  // namespace
+
+Result<Importance> Importance::open(const std::string& path) {
+  const auto file = Gguf::open(path);
+  if (!file) return file.error();
+  const auto type = file->get_string("general.type");
+  if (!type || *type != kImportanceType) {
+    return Error{ErrorCode::kBadFile, sentence("'", file->path(),
+                                               "' holds no importance: its general.type is not \"imatrix\"; "
+                                               "partita imatrix makes such a file")};
+  }
+  Importance all;
+  all.path = path;
+  const auto chunks = file->get_uint(kChunkCountKey, 0);
+  if (!chunks) return chunks.error();
+  all.chunks = static_cast<std::uint32_t>(*chunks);
+  if (const auto datasets = file->get_array(kDatasetsKey); datasets && (*datasets)->size() > 0)
+    all.dataset = (*datasets)->string_at(0).value_or("");
+  for (const TensorView& tensor : file->tensors()) {
+    if (!tensor.name.ends_with(kSumsSuffix)) continue;
+    const std::string name(tensor.name.substr(0, tensor.name.size() - kSumsSuffix.size()));
+    auto values = means(*file, name, tensor);
+    if (!values) return values.error();
+    all.columns.emplace(name, *std::move(values));
+  }
+  return all;
+}
+
+Result<std::span<const float>> Importance::of(const TensorView& tensor) const {
+  const auto found = columns.find(tensor.name);
+  if (found == columns.end()) return std::span<const float>{};
+  const Shape& shape = tensor.shape;
+  const std::uint64_t matrices = shape.size() > 2 ? shape[shape.size() - 3] : 1;
+  const std::uint64_t expected = matrices * shape[shape.size() - 1];
+  if (found->second.size() == expected) return std::span<const float>(found->second);
+  return Error{ErrorCode::kBadFile,
+               sentence("'", printable(path), "' has ", found->second.size(), " columns for tensor ",
+                        quoted(tensor.name), ", which has ", expected, ": it is of another model")};
+}
+
+}  // namespace partita::internal

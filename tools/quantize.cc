@@ -1,0 +1,113 @@
+// partita quantize: a model file with fewer bits.
+#include <cinttypes>
+
+#include "tools/commands.h"
+
+namespace tools {
+namespace {
+
+struct Paths {
+  std::string from, to;
+};
+
+Json report_json(const partita::QuantizeResult& result) {
+  Json errors = Json::object();
+  for (const auto& [type, error] : result.error) errors[type] = number(error);
+  return {{"path", result.path},
+          {"tensors", result.tensors},
+          {"bytes_in", result.bytes_in},
+          {"bytes_out", result.bytes_out},
+          {"types", result.types},
+          {"error", errors},
+          {"without_importance", result.without_importance},
+          {"fallbacks", result.fallbacks}};
+}
+
+std::string report_text(const partita::QuantizeResult& result) {
+  char line[256];
+  std::snprintf(line, sizeof line, ": %zu tensors, %.1f MB of %.1f MB\n", result.tensors,
+                static_cast<double>(result.bytes_out) * 1e-6, static_cast<double>(result.bytes_in) * 1e-6);
+  std::string text = result.path + line;
+  for (const auto& [type, tensors] : result.types) {
+    const auto error = result.error.find(type);
+    std::snprintf(line, sizeof line, "%-7s %6zu tensors", type.c_str(), tensors);
+    text += line;
+    if (error != result.error.end()) {
+      std::snprintf(line, sizeof line, ", root mean square error %.3g", error->second);
+      text += line;
+    }
+    text += '\n';
+  }
+  const auto count = [&](const std::vector<std::string>& tensors, const char* what) {
+    if (tensors.empty()) return;
+    text += std::to_string(tensors.size()) + (tensors.size() == 1 ? " tensor" : " tensors") + what +
+            tensors.front() + (tensors.size() == 1 ? "" : " ...") + "\n";
+  };
+  count(result.fallbacks, " with a type of smaller blocks, because of the number of columns: ");
+  count(result.without_importance, " that the importance file lacks: ");
+  return text;
+}
+
+int run(const Common& common, const Paths& paths, partita::QuantizeOptions options) {
+  catch_interrupts();
+  Progress progress("quantizing", common.shows_progress());
+  options.threads = common.threads;
+  options.progress = [&](float fraction) {
+    progress.update(fraction);
+    return !interrupted().is_set();
+  };
+  const auto result = partita::quantize(paths.from, paths.to, options);
+  progress.clear();
+  if (!result) return fail(result.error());
+  const auto written = common.json ? write_json(report_json(*result)) : write_out(report_text(*result));
+  return written ? kDone : fail(written.error());
+}
+
+/// Splits NAME=TYPE.
+std::string take_tensor_types(const std::vector<std::string>& given, partita::QuantizeOptions& options) {
+  for (const std::string& one : given) {
+    const auto equals = one.rfind('=');
+    if (equals == std::string::npos || equals == 0)
+      return "'" + one + "' is not NAME=TYPE, such as attn_v=q6_k";
+    options.tensor_types.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+  }
+  return "";
+}
+
+}  // namespace
+
+void add_quantize(Command program, Common& common, Action& action) {
+  auto paths = std::make_shared<Paths>();
+  auto options = std::make_shared<partita::QuantizeOptions>();
+  const Command command = add_command(program, common, "quantize", kJson | kThreads,
+                                      "Quantize a GGUF file: fewer bits per weight",
+                                      common.program + " quantize model.gguf small.gguf --type Q4_K_M");
+  command.heading(Heading::kConversion);
+  command.add_option("IN", paths->from, "GGUF file to read, in F16, BF16 or F32").required();
+  command.add_option("OUT", paths->to, "GGUF file to write").required();
+  std::string types;
+  for (const auto type : partita::quantize_types()) types += (types.empty() ? "" : ", ") + std::string(type);
+  command.add_option("--type", options->type, "mix of types: " + types).value_name("TYPE").show_default();
+  command.add_option("--imatrix", options->importance, "importance of columns, from partita imatrix")
+      .value_name("FILE");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--tensor-type",
+          [options](const std::vector<std::string>& given) {
+            const std::string problem = take_tensor_types(given, *options);
+            if (!problem.empty()) refuse_value("--tensor-type", problem);
+          },
+          "type of tensors whose names have NAME in them; repeatable")
+      .value_name("NAME=TYPE")
+      .repeatable();
+  command.add_option("--embedding-type", options->embedding_type, "type of the token embeddings")
+      .value_name("TYPE");
+  command.add_option("--output-type", options->output_type, "type of the LM head").value_name("TYPE");
+  command.add_flag("--allow-requantize", options->allow_requantize,
+                   "also of tensors that are quantized already");
+  command.callback([&common, &action, paths, options] {
+    action = [&common, paths, options] { return run(common, *paths, *options); };
+  });
+}
+
+}  // namespace tools
