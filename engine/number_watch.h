@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/step_watch.h"
 #include "engine/workspace.h"
 
 namespace partita::internal {
@@ -25,17 +26,11 @@ std::string to_text(const BadNumber& bad);
 
 /// Looks at the results of every operation of the steps of an engine (Engine::watch). Slow: workers wait for
 /// each look.
-class NumberWatch {
+class NumberWatch : public StepWatch {
  public:
-  static constexpr std::size_t kNoLayer = SIZE_MAX;
-
-  /// All workers call these together, after the operation.
-  void enter(const Worker& worker, std::size_t layer);
-  /// values: [rows][cols], of which every row is complete once all workers have arrived. If there are as many
-  /// rows as in the step, they are its tokens. `limit`: larger values are infinite in the type that will hold
-  /// them.
+  void enter(const Worker& worker, std::size_t layer) override;
   void look(const Worker& worker, const Workspace& ws, std::string_view operation, const float* values,
-            std::size_t rows, std::size_t cols, float limit = 0);
+            std::size_t rows, std::size_t cols, float limit = 0) override;
 
   const std::optional<BadNumber>& first() const { return first_; }
 

@@ -147,7 +147,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
     }
   }
   worker.wait();
-  if (ws.watch != nullptr) ws.watch->enter(worker, NumberWatch::kNoLayer);
+  if (ws.watch != nullptr) ws.watch->enter(worker, StepWatch::kNoLayer);
   look(worker, ws, "the embedding", ws.x, ws.x.cols());
   read_token_inputs(worker, ws, tokens);
   spread_versions(worker, ws);
@@ -173,7 +173,7 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
                               hidden + i * c.hidden_size);
   }
   if (ws.watch == nullptr) return;
-  ws.watch->enter(worker, NumberWatch::kNoLayer);
+  ws.watch->enter(worker, StepWatch::kNoLayer);
   ws.watch->look(worker, ws, "the norm output_norm", hidden, wanted.size(), c.hidden_size);
 }
 
@@ -192,7 +192,7 @@ Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
-void Engine::watch(NumberWatch* watch) { impl_->ws.watch = watch; }
+void Engine::watch(StepWatch* watch) { impl_->ws.watch = watch; }
 
 bool Engine::roles_differ() const { return impl_->ws.tiles != nullptr; }
 

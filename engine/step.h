@@ -30,7 +30,7 @@ struct Chunk {
   std::size_t outputs = 0;
 };
 
-class NumberWatch;
+class StepWatch;
 
 /// Buffers for steps of up to max_rows rows with one model. The buffers are reused, so that a step allocates
 /// next to nothing. Not thread-safe; several engines may share a Transformer.
@@ -54,8 +54,8 @@ class Engine {
   /// every layer). After an error the length of every sequence is unchanged.
   Result<void> step(std::span<const Chunk> chunks, float* hidden, const std::atomic<bool>* cancel = nullptr);
 
-  /// Lets `watch` look at every result of later steps; null: nothing does. It must outlive them.
-  void watch(NumberWatch* watch);
+  /// Lets `watch` look at every operation of later steps; null: nothing does. It must outlive them.
+  void watch(StepWatch* watch);
 
  private:
   struct Impl;

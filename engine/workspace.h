@@ -34,7 +34,7 @@ class FloatBuffer {
   std::size_t cols_ = 0;
 };
 
-class NumberWatch;
+class StepWatch;
 
 /// One row of a step: a token and its position in a sequence.
 struct StepRow {
@@ -168,7 +168,7 @@ struct Workspace {
   std::atomic<std::size_t> next_unit{0};       // next work item of attention, handed out in order
   std::atomic<bool> stop[2] = {};              // by parity of the layer (step.cc)
   std::atomic<bool> failed{false};             // a product of `tiles` failed
-  NumberWatch* watch = nullptr;                // looks at every result (number_watch.h); null: nothing does
+  StepWatch* watch = nullptr;                  // looks at every operation; null: nothing does
 
   std::unique_ptr<TileProducts> tiles;  // for prompt rows, on processors with tiles; else null
 

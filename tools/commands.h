@@ -22,6 +22,7 @@ void add_inspect(Command program, Common& common, Action& action);
 void add_doctor(Command program, Common& common, Action& action);
 void add_convert(Command program, Common& common, Action& action);
 void add_quantize(Command program, Common& common, Action& action);
+void add_imatrix(Command program, Common& common, Action& action);
 void add_prepare(Command program, Common& common, Action& action);
 void add_bench(Command program, Common& common, Action& action);
 

@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   tools::add_doctor(commands, common, action);
   tools::add_convert(commands, common, action);
   tools::add_quantize(commands, common, action);
+  tools::add_imatrix(commands, common, action);
   tools::add_prepare(commands, common, action);
   tools::add_bench(commands, common, action);
 

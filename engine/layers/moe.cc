@@ -8,6 +8,7 @@
 
 #include "engine/kernels/activations.h"
 #include "engine/layers/products.h"
+#include "engine/step_watch.h"
 
 namespace partita::internal {
 namespace {
@@ -80,9 +81,11 @@ class Mixing {
     read_rows(norm, rows);
     score();
     choose();
+    if (ws_.watch != nullptr) watch_inputs();
     for_shares([](const Job& job) { return &job.expert.up.weight; },
                [&](const Job& job, std::size_t from, std::size_t to) { feed(job, from, to); });
     worker_.wait();
+    if (ws_.watch != nullptr) watch_inner();
     quantize_inner();
     if (few_) return multiply_down();
     for_shares([](const Job& job) { return &job.expert.down.weight; },
@@ -248,6 +251,30 @@ class Mixing {
       const Activations to = gathered(job);
       for (std::size_t p = std::max(first, job.first); p < std::min(last, job.last); ++p)
         copy_row(x_, plan_.row_of[p], needs_values(job), to, p - job.first);
+    });
+  }
+
+  /// Shows what a product of a job reads, [rows][cols].
+  void watch_product(const Job& job, const Linear& linear, const float* values, std::size_t rows,
+                     std::size_t cols) {
+    const std::size_t expert = job.routed ? static_cast<std::size_t>(&job.expert - moe_.experts.data()) : 0;
+    ws_.watch->input(worker_, linear, values, rows, cols, expert, job.routed ? moe_.experts.size() : 1);
+  }
+
+  void watch_inputs() {
+    for_jobs([&](const Job& job) {
+      const auto show = [&](const float* values, std::size_t rows) {
+        watch_product(job, job.first_product(), values, rows, hidden());
+        if (job.expert.gated()) watch_product(job, job.expert.up, values, rows, hidden());
+      };
+      if (!job.routed) return show(shared_x_.values, rows());
+      for (std::size_t p = job.first; p < job.last; ++p) show(x_.values + plan_.row_of[p] * hidden(), 1);
+    });
+  }
+
+  void watch_inner() {
+    for_jobs([&](const Job& job) {
+      watch_product(job, job.expert.down, inner_of(job).values, job.rows(), job.expert.width());
     });
   }
 

@@ -50,8 +50,10 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
     if (!linear.bias.empty()) add_bias(ws, linear, from * kPanelRows, to * kPanelRows, out);
   }
   if (ws.watch == nullptr) return;
-  for (const auto& [linear, out] : products)
+  for (const auto& [linear, out] : products) {
+    ws.watch->input(worker, linear, x.values, x.rows, x.cols, 0, 1);
     ws.watch->look(worker, ws, "the product with " + linear.name, out.row(0), x.rows, linear.weight.rows);
+  }
 }
 
 void apply(const Workspace& ws, const Norm& norm, const float* x, float* y) {

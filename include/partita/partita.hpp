@@ -29,6 +29,7 @@
 #include "partita/ensemble.hpp"
 #include "partita/explain.hpp"
 #include "partita/export.hpp"
+#include "partita/imatrix.hpp"
 #include "partita/model.hpp"
 #include "partita/prepare.hpp"
 #include "partita/quantize.hpp"

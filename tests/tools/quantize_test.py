@@ -71,6 +71,18 @@ class Quantize(ProgramTest):
         self.assertEqual(metadata["quantize.imatrix.entries_count"], 1)
         self.assertEqual(metadata["quantize.imatrix.chunks_count"], 3)
 
+    def test_measured_importance(self):
+        text, importance = self.dir / "text.txt", self.dir / "imatrix.gguf"
+        text.write_text(TEXT)
+        report = run_json("imatrix", "-m", MODEL, "-f", text, "-o", importance, "--chunk", 256)
+        self.assertEqual((report["tensors"], report["chunks"], report["tokens"]), (210, 6, 1536))
+        report = run_json("quantize", MODEL, self.out, "--allow-requantize", "--imatrix", importance)
+        self.assertEqual(report["without_importance"], [])
+        scores = [run_json("score", "-m", model, stdin=TEXT)["nll"] for model in (MODEL, self.out)]
+        self.assertAlmostEqual(scores[0], scores[1], delta=0.05)
+        self.check_usage(run("imatrix", "-f", text), "--output")
+        self.check_sentence(run("imatrix", "-m", MODEL, "-f", text, "-o", importance, "--chunk", 5000), 1, "5000")
+
     def test_what_is_refused(self):
         self.check_sentence(run("quantize", MODEL, self.out), 1, "Q4_1 already", "--allow-requantize")
         self.check_sentence(self.quantize("--type", "Q9"), 1, "Q9", "Q4_K_M")
