@@ -73,7 +73,9 @@ void onednn_float(benchmark::State& state, Dtype type, std::size_t rows) {
 
 void register_all() {
   for (const Dtype type :
-       {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ8_0, Dtype::kQ4_K, Dtype::kQ6_K, Dtype::kF16}) {
+       {Dtype::kQ4_0, Dtype::kQ4_1, Dtype::kQ5_0, Dtype::kQ8_0, Dtype::kQ2_K, Dtype::kQ3_K, Dtype::kQ4_K,
+        Dtype::kQ6_K, Dtype::kIQ4_XS, Dtype::kMXFP4, Dtype::kNVFP4, Dtype::kIQ3_S, Dtype::kIQ2_XXS,
+        Dtype::kIQ1_S, Dtype::kTQ2_0, Dtype::kQ1_0, Dtype::kF16}) {
     for (const std::size_t rows : {1, 4, 16, 512}) {
       const std::string label = std::string(name(type)) + "/rows:" + std::to_string(rows);
       benchmark::RegisterBenchmark(("own/" + label).c_str(), own, type, rows)->Unit(benchmark::kMicrosecond);

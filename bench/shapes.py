@@ -24,25 +24,36 @@ from gguf import GGMLQuantizationType as Type
 DELTA_DIM, TAPS, INTERVAL = 128, 4, 4  # of a head of Gated DeltaNet, of its convolutions; attention each 4 layers
 CONTROL_TOKENS = 256  # the last ids, as Llama 3 has them
 
-# type: (elements, bytes, offset of the f16 scale, offset of the f16 minimum, factor of the scale)
+# type: (elements, bytes, offset of the f16 scale, mean of q if an f16 minimum follows, factor of the scale)
 BLOCKS = {
     Type.Q4_0: (32, 18, 0, None, 4.6),           # d (q - 8)
     Type.Q8_0: (32, 34, 0, None, 74.0),          # d q
-    Type.Q4_K: (256, 144, 0, 2, 32 * 4.6),       # d sc q - dmin mn, both six bits
+    Type.Q2_K: (256, 84, 80, 1.5, 7.5 * 1.1),    # d sc q - dmin mn, both four bits
+    Type.Q3_K: (256, 110, 108, None, 18.5 * 2.3),  # d (sc - 32) (q - 4), sc six bits
+    Type.Q4_K: (256, 144, 0, 7.5, 32 * 4.6),     # d sc q - dmin mn, both six bits
+    Type.Q5_K: (256, 176, 0, 15.5, 32 * 9.2),
     Type.Q6_K: (256, 210, 208, None, 74 * 18.5),  # d sc (q - 32), sc eight bits
+    Type.IQ4_XS: (256, 136, 0, None, 18.5 * 70),  # d (sc - 32) times one of 16 levels, sc six bits
+    Type.IQ3_XXS: (256, 98, 0, None, 165.0),     # d / 4 (2 s + 1) times a magnitude, s four bits
+    Type.IQ2_XXS: (256, 66, 0, None, 63.0),      # d / 8 (2 s + 1) times a magnitude
+    Type.IQ1_S: (256, 50, 0, None, 7.4),         # d / 8 (2 s + 1) (8 g + 1 or - 1), s three bits
 }
+
+# Types of all matrices but the head, and their number as the type of a file.
+PURE = {"q2_k": 10, "q3_k": 12, "q5_k": 17, "iq4_xs": 30, "iq3_xxs": 23, "iq2_xxs": 19, "iq1_s": 24}
 
 
 def random_blocks(rng, dtype, rows, cols):
     """[rows][bytes of a row]: random bytes whose values are about 1 / sqrt(cols)."""
-    elements, size, scale_at, minimum_at, factor = BLOCKS[dtype]
+    elements, size, scale_at, mean, factor = BLOCKS[dtype]
     if cols % elements:
         sys.exit(f"shapes.py: {cols} columns are no multiple of the {elements} elements of a {dtype.name} block")
     blocks = rng.integers(0, 256, (rows * cols // elements, size), dtype=np.uint8)
     scale = rng.uniform(0.5, 1.5, len(blocks)) / (factor * np.sqrt(cols))
     blocks[:, scale_at:scale_at + 2] = scale.astype("<f2").view(np.uint8).reshape(-1, 2)
-    if minimum_at is not None:  # centred: the mean of q is 7.5
-        blocks[:, minimum_at:minimum_at + 2] = (7.5 * scale).astype("<f2").view(np.uint8).reshape(-1, 2)
+    if mean is not None:
+        minimum = (mean * scale).astype("<f2").view(np.uint8).reshape(-1, 2)
+        blocks[:, scale_at + 2:scale_at + 4] = minimum  # centred
     return blocks.reshape(rows, -1)
 
 
@@ -60,6 +71,8 @@ def preferred_type(name, layer, options):
         return Type.Q6_K
     if options.type == "q4_0":
         return Type.Q4_0
+    if options.type in PURE:
+        return Type[options.type.upper()]
     eighth = options.layers // 8
     more = layer < eighth or layer >= 7 * options.layers // 8 or (layer - eighth) % 3 == 2
     return Type.Q6_K if more and name in ("attn_v", "ffn_down", "ffn_down_exps") else Type.Q4_K
@@ -167,7 +180,7 @@ def write_metadata(file, options):
         file.add_ssm_inner_size(options.delta_heads * DELTA_DIM)
         file.add_full_attention_interval(INTERVAL)
     file.add_vocab_size(options.vocab)
-    file.add_file_type({"q4_0": 2, "q8_0": 7, "q4_k_m": 15}[options.type])
+    file.add_file_type(({"q4_0": 2, "q8_0": 7, "q4_k_m": 15} | PURE)[options.type])
     tokens, types, merges = vocabulary(options.vocab)
     file.add_tokenizer_model("gpt2")
     file.add_tokenizer_pre("llama-bpe")
@@ -209,7 +222,7 @@ def write(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", metavar="OUT.gguf")
-    parser.add_argument("--type", choices=("q4_0", "q4_k_m", "q8_0"), default="q4_0")
+    parser.add_argument("--type", choices=("q4_0", "q4_k_m", "q8_0", *PURE), default="q4_0")
     for name, size in (("layers", 16), ("hidden", 2048), ("ffn", 8192), ("heads", 32), ("kv-heads", 8),
                        ("head-dim", 64), ("latent", 0), ("rotated", 64), ("value-dim", 128), ("vocab", 128256),
                        ("experts", 0), ("used", 8), ("delta-heads", 0), ("seed", 1)):

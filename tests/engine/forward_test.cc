@@ -187,6 +187,13 @@ TEST_CASE("Matrices of one layer may have different types, float and quantized o
   check(spec, 70);
   spec.mix = {Dtype::kQ5_0, Dtype::kF32, Dtype::kQ8_0};
   check(spec, 70);
+  spec = tiny_llama(Dtype::kQ6_K);  // as the mixtures of llama-quantize have them, and more
+  spec.layers = 4;
+  spec.mix = {Dtype::kIQ2_XXS, Dtype::kQ2_K,  Dtype::kIQ4_NL,  Dtype::kQ3_K,  Dtype::kQ5_K,
+              Dtype::kIQ1_M,   Dtype::kNVFP4, Dtype::kIQ3_S,   Dtype::kIQ1_S, Dtype::kTQ1_0,
+              Dtype::kIQ4_XS,  Dtype::kIQ2_S, Dtype::kIQ2_XS,  Dtype::kQ1_0,  Dtype::kMXFP4,
+              Dtype::kQ2_0,    Dtype::kTQ2_0, Dtype::kIQ3_XXS, Dtype::kF16};
+  check(spec, 70);
 }
 
 TEST_CASE("More query heads on one KV head than a tile of queries holds") {

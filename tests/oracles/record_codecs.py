@@ -130,6 +130,8 @@ def more_blocks(size, fields, rng, is_iq1_m=False):
 
 def record_more(qtype, fields, rng):
     blocks = more_blocks(gguf.GGML_QUANT_SIZES[qtype][1], fields, rng, qtype == T.IQ1_M)
+    if qtype == T.NVFP4:
+        blocks[0][:4] = [0x7F, 0x00, 0x80, 0xFF]  # scales: NaN, 0, with the unused bit
     return [{"block": hex_of(b), "values": hex_of(gguf.quants.dequantize(b[None], qtype))} for b in blocks]
 
 
