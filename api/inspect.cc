@@ -78,9 +78,10 @@ void put_tensors(const Gguf& file, Json& list) {
 
 }  // namespace
 
-Result<std::string> inspect_json(const std::string& path, std::size_t array_limit) {
+Result<std::string> inspect_json(const std::string& path, std::size_t array_limit,
+                                 const std::string& vocabulary) {
   return catch_all([&]() -> Result<std::string> {
-    auto file = open_model_file(path);
+    auto file = open_model_file(path, vocabulary);
     if (!file) return file.error();
     OrderedJsonDocument out{Json::object()};
     reserve_keys(out, 6);

@@ -161,7 +161,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     auto threads = resolve_threads(options.threads);
     if (!threads) return threads.error();
     TRY(check_attention(options));
-    auto file = open_model_file(path);
+    auto file = open_model_file(path, options.vocabulary);
     if (!file) return file.error();
 
     auto impl = std::make_shared<Impl>(std::move(*file));

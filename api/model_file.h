@@ -1,4 +1,4 @@
-// Opens the file of a model: a path, or the bundled model. Internal to api/.
+// Opens a model: a GGUF file, the bundled model, or the directory of a checkpoint. Internal to api/.
 #pragma once
 
 #include <string>
@@ -7,8 +7,9 @@
 
 namespace partita::internal {
 
-/// The GGUF file at `path`, or for kBundledModel the one in the library. Errors: those of Gguf::open();
-/// kUnsupported for a directory.
-Result<Gguf> open_model_file(const std::string& path);
+/// A directory with config.json is opened as the model file that it becomes (api/convert/open_checkpoint.h),
+/// with the tokenizer of the GGUF file `vocabulary`, or its own for an empty path. Errors: those of
+/// open_gguf_file() and open_checkpoint().
+Result<Gguf> open_model_file(const std::string& path, const std::string& vocabulary = {});
 
 }  // namespace partita::internal

@@ -98,8 +98,12 @@ Command add_command(Command program, Common& common, const std::string& name, un
   command.heading(Heading::kModel);
   command
       .add_option("-m,--model", common.model,
-                  "GGUF file or known model; else $PARTITA_MODEL, SmolLM2, bundled")
+                  "GGUF, checkpoint, known model; else $PARTITA_MODEL, SmolLM2, bundled")
       .value_name("PATH");
+  command
+      .add_option("--vocabulary", common.vocabulary,
+                  "GGUF file with the tokenizer of a checkpoint, instead of its own")
+      .value_name("FILE");
   command.add_option("-t,--threads", common.threads, "number of threads; 0: all of the machine or container")
       .range(0, 1024)
       .show_default()
@@ -260,6 +264,7 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   const auto start = std::chrono::steady_clock::now();
   Progress progress("loading", common.shows_progress());
   partita::OpenOptions options;
+  options.vocabulary = common.vocabulary;
   options.threads = common.threads;
   options.exact = exact;
   options.cache = common.cache == "i8" ? partita::CacheType::kI8 : partita::CacheType::kF16;

@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 struct Common {
   std::string program;  // argv[0], so that examples in --help work as printed
-  std::string model;
+  std::string model, vocabulary;
   int threads = 0;
   bool json = false;
   bool exact = false;

@@ -46,16 +46,15 @@ std::string report_text(const partita::ConvertResult& result, const std::string&
 }
 
 int run(const Common& common, const Paths& paths, partita::ConvertOptions options) {
-  auto vocabulary = partita::find_model(options.vocabulary.empty() ? common.model : options.vocabulary);
-  if (!vocabulary) return fail(vocabulary.error());
-  const bool asked = !options.vocabulary.empty() || names_model(common);
-  if (*vocabulary == partita::kBundledModel && !asked) {
-    return fail(
-        {partita::ErrorCode::kNotFound,
-         "the tokenizer of the checkpoint is copied from a model file, and there is none: give one with "
-         "--vocabulary FILE"});
+  if (!common.vocabulary.empty()) {
+    auto given = partita::find_model(common.vocabulary);
+    if (!given) return fail(given.error());
+    options.vocabulary = *given;
+  } else if (auto other = partita::find_model(common.model); other) {
+    if (*other != partita::kBundledModel || names_model(common)) options.other_vocabulary = *other;
+  } else if (names_model(common)) {
+    return fail(other.error());
   }
-  options.vocabulary = *vocabulary;
   catch_interrupts();
   Progress progress("converting", common.shows_progress());
   options.progress = [&](float fraction) {
@@ -82,13 +81,9 @@ void add_convert(Command program, Common& common, Action& action) {
   command.add_option("CHECKPOINT", paths->checkpoint, "directory with config.json and safetensors files")
       .required();
   command.add_option("-o,--output", paths->output, "GGUF file to write").value_name("FILE").required();
-  command
-      .add_option("--vocabulary", options->vocabulary,
-                  "GGUF file with tokenizer and chat template; else that of --model")
-      .value_name("FILE");
   const auto types = partita::convert_types();
   command
-      .add_option("--type", options->type, "type of matrices (biases, norms: f32); else as they are stored")
+      .add_option("--type", options->type, "type of matrices; else as they are stored")
       .one_of({types.begin(), types.end()});
   command.callback([&common, &action, paths, options] {
     action = [&common, paths, options] { return run(common, *paths, *options); };

@@ -93,7 +93,7 @@ std::string table(const Json& file) {
 int run(const Common& common, std::size_t array_limit) {
   auto path = model_path(common);
   if (!path) return fail(path.error());
-  auto json = partita::inspect_json(*path, array_limit);
+  auto json = partita::inspect_json(*path, array_limit, common.vocabulary);
   if (!json) return fail(json.error());
   auto written = common.json ? write_out(*json + "\n") : write_out(table(Json::parse(*json)));
   return written ? kDone : fail(written.error());

@@ -1,21 +1,16 @@
 // convert(): a Hugging Face checkpoint to a GGUF model file.
 #include "partita/convert.hpp"
 
-#include <dirent.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
 #include <iterator>
-#include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "api/convert/directory.h"
 #include "api/convert/open_checkpoint.h"
-#include "api/model_file.h"
 #include "api/output_path.h"
 #include "engine/models/config_reader.h"
 #include "partita/model.hpp"
@@ -54,24 +49,17 @@ Result<std::optional<Dtype>> find_type(std::string_view wanted) {
 /// Whether a file name is one of a checkpoint.
 bool is_of_checkpoint(const fs::path& file) {
   return file.extension() == ".json" || file.extension() == ".safetensors" ||
-         file.filename() == kTemplateFile;
+         file.filename() == kTemplateFile || file.filename() == "tokenizer.model";
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-/// Whether `path` is a file of the checkpoint, also under another name (a link). (std::filesystem's iterators
-/// end the program when memory runs out.)
+/// Whether `path` is a file of the checkpoint, also under another name (a link).
 bool is_file_of(const std::string& checkpoint, const std::string& path) {
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(checkpoint.c_str()));
-  if (directory == nullptr && errno == ENOMEM) throw std::bad_alloc();
-  std::error_code none;
-  while (const dirent* entry = directory != nullptr ? ::readdir(directory.get()) : nullptr) {
-    const fs::path file = fs::path(checkpoint) / entry->d_name;
-    if (is_of_checkpoint(file) && fs::equivalent(path, file, none)) return true;
-  }
-  return false;
+  const auto names = files_in(checkpoint);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    std::error_code none;
+    const fs::path file = fs::path(checkpoint) / name;
+    return is_of_checkpoint(file) && fs::equivalent(path, file, none);
+  });
 }
 
 /// Errors of the path that would otherwise appear after minutes of work, or destroy a file of the caller.
@@ -113,9 +101,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
       return invalid("the directory of the checkpoint has no name");
     }
     TRY(check_target(path, checkpoint, options.vocabulary));
-    const auto vocabulary = open_model_file(options.vocabulary);
-    if (!vocabulary) return vocabulary.error();
-    const auto opened = open_checkpoint(checkpoint, *vocabulary, *type);
+    const auto opened = open_checkpoint(checkpoint, {options.vocabulary, options.other_vocabulary}, *type);
     if (!opened) return opened.error();
     TRY(check_sizes(opened->file, path));
     // Everything else that allocates comes before writing, so that a failed call leaves no file.

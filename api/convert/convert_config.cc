@@ -37,8 +37,9 @@ constexpr std::pair<std::string_view, Kind> kKinds[] = {{"dense", Kind::kDense},
 const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& config, bool own_parts) {
   const CheckpointFamily* family = find_checkpoint_family(fields.text("model_type", ""));
   if (family == nullptr) {
+    const char* own_code = fields.has("auto_map") ? "code of its own (auto_map) is not run: " : "";
     fields.fail(ErrorCode::kUnsupported, "model_type",
-                sentence("those that can be converted are ", checkpoint_family_names()));
+                sentence(own_code, "those that can be converted are ", checkpoint_family_names()));
     return nullptr;
   }
   const auto classes = config.find("architectures");
@@ -51,6 +52,24 @@ const CheckpointFamily* read_family(JsonFields& fields, const nlohmann::json& co
   fields.fail(ErrorCode::kUnsupported, "architectures",
               sentence("only ", family->class_name, " can be converted", which));
   return nullptr;
+}
+
+/// FP8 alone, with one scale for a tensor, a row or a block of 128 x 128.
+void check_quantization(JsonFields& fields) {
+  JsonFields quantization = fields.object("quantization_config");
+  const std::string method = quantization.text("quant_method", "");
+  if (method == "compressed-tensors") return quantization.only("format", "float-quantized", true);
+  if (method != "fp8" && method != "fbgemm_fp8") {
+    return quantization.fail(
+        ErrorCode::kUnsupported, "quant_method",
+        "only plain weights and FP8 can be read: take the checkpoint that it was made of, "
+        "or a GGUF file of the model");
+  }
+  if (!quantization.has("weight_block_size")) return;
+  const auto block = quantization.integers("weight_block_size", 2, 2, 1, 1 << 20);
+  if (block != std::vector<std::int32_t>{128, 128}) {
+    quantization.fail(ErrorCode::kUnsupported, "weight_block_size", "only blocks of 128 x 128 can be read");
+  }
 }
 
 void check_activation(JsonFields& fields, const CheckpointFamily& family) {
@@ -301,9 +320,7 @@ Result<CheckpointConfig> parse_checkpoint_config(std::string_view text, const st
     }
   }
   if (!error) check_activation(fields, *c.family);
-  if (fields.has("quantization_config")) {
-    fields.fail(ErrorCode::kUnsupported, "quantization_config", "only plain weights can be converted");
-  }
+  if (fields.has("quantization_config")) check_quantization(fields);
   if (!error) read_sizes(fields, c);
   const bool attends = !error && !c.family->only_recurrent;
   if (attends) read_experts(fields, c);

@@ -15,9 +15,11 @@ constexpr std::uint64_t kMinQuantizedRows = 16;  // quantizing fewer saves nothi
 
 /// Whether a tensor is a buffer, not a weight.
 bool is_buffer(std::string_view name) {
-  return name.ends_with(".rotary_emb.inv_freq")            // angles, given by rope_theta
-         || name == "lm_head.version"                      // of fairseq's AdaptiveSoftmax
-         || name.ends_with("embed_tokens._float_tensor");  // of fairseq's AdaptiveInput
+  return name.ends_with(".rotary_emb.inv_freq")                       // angles, given by rope_theta
+         || name.ends_with(".input_scale")                            // of activations in FP8
+         || name.ends_with(".k_scale") || name.ends_with(".v_scale")  // of a cache in FP8
+         || name == "lm_head.version"                                 // of fairseq's AdaptiveSoftmax
+         || name.ends_with("embed_tokens._float_tensor");             // of fairseq's AdaptiveInput
 }
 
 }  // namespace
@@ -67,10 +69,23 @@ TensorPart TensorCopy::part(const std::string& of_text, std::initializer_list<st
   used_.insert(name);
   TensorPart part = zeros(1, 1);
   part.from = *tensor;
+  if ((*tensor)->fp8 != Fp8::kNone) part.scales = scales_of(**tensor);
   if (shape.size() == 0) return part;
   part.cols = part.row_step = *(shape.end() - 1);
   for (const std::uint64_t dimension : std::span(shape.begin(), shape.size() - 1)) part.rows *= dimension;
   return part;
+}
+
+std::shared_ptr<const Fp8Scales> TensorCopy::scales_of(const SafeTensor& tensor) {
+  for (const char* end : {"_scale_inv", "_scale"}) {
+    const SafeTensor* found = from_.find(tensor.name + end);
+    if (found == nullptr) continue;
+    used_.insert(found->name);
+    auto scales = Fp8Scales::read(from_, tensor, *found);
+    if (scales) return *scales;
+    fail(scales.error());
+  }
+  return nullptr;
 }
 
 void TensorCopy::write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,

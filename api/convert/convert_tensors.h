@@ -90,6 +90,7 @@ class TensorCopy {
  private:
   const SafeTensor* find(std::string_view name) const { return from_.find(part_.stored(name)); }
   std::uint64_t size_of(const std::string& name, std::size_t dimension);
+  std::shared_ptr<const Fp8Scales> scales_of(const SafeTensor& tensor);
   Dtype type_for(const std::string& name, bool fits, std::span<const TensorPart> parts);
   void write(const std::string& name, Dtype type, std::initializer_list<std::uint64_t> shape,
              std::vector<TensorPart> parts);

@@ -1,5 +1,6 @@
 #include "api/convert/open_checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -10,6 +11,8 @@
 #include "api/convert/convert_config.h"
 #include "api/convert/convert_head.h"
 #include "api/convert/convert_tensors.h"
+#include "api/convert/directory.h"
+#include "api/convert/json_file.h"
 #include "api/convert/layer_copy.h"
 #include "weights/input_file.h"
 #include "weights/sentence.h"
@@ -22,6 +25,15 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxTemplate = std::size_t{1} << 20;
 
+/// The first file of pickled weights; empty: none.
+std::string pickled(const std::string& directory) {
+  const auto names = files_in(directory);
+  const auto found = std::find_if(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth");
+  });
+  return found == names.end() ? std::string() : *found;
+}
+
 Result<std::shared_ptr<const SafeTensors>> open_weights(const std::string& directory) {
   for (const std::string_view name : {"/model.safetensors", "/model.safetensors.index.json"}) {
     const std::string path = sentence(directory, name);
@@ -31,22 +43,80 @@ Result<std::shared_ptr<const SafeTensors>> open_weights(const std::string& direc
     if (!opened) return opened.error();
     return std::make_shared<const SafeTensors>(*std::move(opened));
   }
+  const std::string kept = pickled(directory);
+  const std::string instead =
+      kept.empty() ? ""
+                   : sentence(", only ", internal::quoted(kept), ", which holds code that must not be run");
   return Error{ErrorCode::kNotFound,
                sentence("'", printable(directory),
-                        "' has neither a model.safetensors nor a model.safetensors.index.json; "
-                        "save the model in that format")};
+                        "' has neither a model.safetensors nor a model.safetensors.index.json", instead,
+                        "; save the model in that format: model.save_pretrained(directory) in transformers")};
 }
 
-/// The checkpoint's own chat template; none without its file. It is copied unchecked: opening the model
-/// reports what is wrong with it. Errors: those of InputFile; kBadFile for one that is too large.
+/// The chat template in tokenizer_config.json: a string, or the one called "default" of several.
+std::optional<std::string> template_in(const nlohmann::json& config) {
+  const nlohmann::json* found = member(config, "chat_template");
+  if (found != nullptr && found->is_array()) {
+    const auto& all = *found;
+    found = nullptr;
+    for (const nlohmann::json& one : all) {
+      const nlohmann::json* name = one.is_object() ? member(one, "name") : nullptr;
+      if (name != nullptr && name->is_string() && name->get_ref<const std::string&>() == "default")
+        found = member(one, "template");
+    }
+  }
+  if (found == nullptr || !found->is_string()) return std::nullopt;
+  return found->get_ref<const std::string&>();
+}
+
+/// The checkpoint's own chat template; none without a file that has one. It is copied unchecked: opening the
+/// model reports what is wrong with it. Errors: those of InputFile and read_json_file(); kBadFile for one
+/// that is too large.
 Result<std::optional<std::string>> read_chat_template(const std::string& directory) {
   const std::string path = sentence(directory, "/", kTemplateFile);
-  std::optional<std::string> text;
-  if (std::error_code none; !fs::exists(path, none)) return text;
-  auto file = read_text_file(path, "a chat template", kMaxTemplate);
-  if (!file) return file.error();
-  text = *std::move(file);
-  return text;
+  if (std::error_code none; !fs::exists(path, none)) {
+    const auto config = read_json_file(directory + "/tokenizer_config.json");
+    return config ? template_in(*config) : Result<std::optional<std::string>>(config.error());
+  }
+  auto text = read_text_file(path, "a chat template", kMaxTemplate);
+  if (!text) return text.error();
+  return std::optional(*std::move(text));
+}
+
+/// The ids in "eos_token_id" of generation_config.json, a number or several.
+Result<std::vector<std::uint32_t>> read_end_ids(const std::string& directory, std::uint32_t vocab) {
+  const std::string path = directory + "/generation_config.json";
+  const auto config = read_json_file(path);
+  if (!config) return config.error();
+  const nlohmann::json* found = member(*config, "eos_token_id");
+  std::vector<std::uint32_t> ids;
+  if (found == nullptr || found->is_null()) return ids;
+  const auto add = [&](const nlohmann::json& id) {
+    const auto* number = id.is_number_unsigned() ? id.get_ptr<const std::uint64_t*>() : nullptr;
+    if (number == nullptr || *number >= vocab) return false;
+    ids.push_back(static_cast<std::uint32_t>(*number));
+    return true;
+  };
+  if (found->is_array() ? std::all_of(found->begin(), found->end(), add) : add(*found)) return ids;
+  return Error{ErrorCode::kBadFile, sentence("'", printable(path), "': eos_token_id must have ids below the ",
+                                             vocab, " of vocab_size")};
+}
+
+/// Adds those that the vocabulary does not name: as the end of an answer, of a turn, of a message.
+void add_end_ids(const Gguf& vocabulary, const std::vector<std::uint32_t>& ids, GgufWriter& to) {
+  std::vector<std::string_view> free;
+  std::vector<std::uint64_t> known;
+  for (const std::string_view key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    const auto id = vocabulary.get_uint(key);
+    id ? known.push_back(*id) : free.push_back(key);
+  }
+  auto key = free.begin();
+  for (const std::uint32_t id : ids) {
+    if (std::find(known.begin(), known.end(), id) != known.end() || key == free.end()) continue;
+    known.push_back(id);
+    to.add(*key++, id);
+  }
 }
 
 /// Copies the tokenizer (tokens, merges, special ids) and the chat template, which `chat` replaces if there
@@ -106,19 +176,24 @@ std::string name_of(const std::string& directory) {
 
 }  // namespace
 
-Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const Gguf& vocabulary,
+Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const VocabularyPaths& paths,
                                        std::optional<Dtype> type) {
   auto config = read_checkpoint_config(directory + "/config.json");
   if (!config) return config.error();
+  const auto vocabulary = open_vocabulary(directory, paths, config->vocab);
+  if (!vocabulary) return vocabulary.error();
   const auto chat = read_chat_template(directory);
   if (!chat) return chat.error();
+  const auto ends = read_end_ids(directory, config->vocab);
+  if (!ends) return ends.error();
   const auto weights = open_weights(directory);
   if (!weights) return weights.error();
 
   OpenCheckpoint out;
   out.file.add("general.architecture", config->architecture).add("general.name", name_of(directory));
   add_keys(*config, out.file);
-  TRY(copy_vocabulary(vocabulary, config->vocab, *chat, out.file));
+  TRY(copy_vocabulary(*vocabulary, config->vocab, *chat, out.file));
+  add_end_ids(*vocabulary, *ends, out.file);
   TensorCopy tensors(*weights, config->larger, type, out.file);
   convert_tensors(*config, tensors, out.file);
   if (tensors.error()) return *tensors.error();

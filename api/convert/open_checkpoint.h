@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "api/convert/checkpoint_config.h"
+#include "api/convert/checkpoint_vocabulary.h"
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
-#include "weights/gguf/gguf.h"
 #include "weights/gguf/writer.h"
 
 namespace partita::internal {
@@ -28,11 +28,11 @@ struct OpenCheckpoint {
   std::map<std::string, std::size_t> left_out;  // likewise
 };
 
-/// Opens a directory with config.json and safetensors; its tokenizer and chat template are those of
-/// `vocabulary`, the latter only without a template of its own. `type`: of matrices; none: as they are
-/// stored. Errors: those of convert() (partita/convert.hpp), but for writing; numbers are checked when they
-/// are read.
-Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const Gguf& vocabulary,
+/// Opens a directory with config.json and safetensors. Its chat template is that of the vocabulary only where
+/// it has none of its own (chat_template.jinja, tokenizer_config.json); generation_config.json may add tokens
+/// that end an answer. `type`: of matrices; none: as they are stored. Errors: those of convert()
+/// (partita/convert.hpp), but for writing; numbers are checked when they are read.
+Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const VocabularyPaths& vocabulary,
                                        std::optional<Dtype> type);
 
 }  // namespace partita::internal

@@ -19,7 +19,9 @@ constexpr std::size_t kSmallBytes = std::size_t{1} << 20;
 
 std::size_t at(const Order& order, std::size_t i) { return order == nullptr ? i : (*order)[i]; }
 
-std::size_t width_of(const SafeTensor& tensor) { return block_bytes(*tensor.dtype); }  // bytes of an element
+std::size_t width_of(const SafeTensor& tensor) {  // bytes of an element
+  return tensor.dtype ? block_bytes(*tensor.dtype) : 1;
+}
 
 /// Whether elements stand one after the other in the tensor.
 bool is_contiguous(const TensorPart& p) {
@@ -92,7 +94,7 @@ class PartReader {
   /// Elements [begin, begin + count) of a part, encoded.
   Result<void> read(const TensorPart& p, std::size_t begin, std::size_t count, std::byte* out) const {
     const bool changes = p.from == nullptr || p.scale != 1 || p.offset != 0 || p.is_rate;
-    if (!changes && *p.from->dtype == to_) {
+    if (!changes && p.from->dtype == to_) {
       TRY(gather(p, begin, count, out));
       return check_finite(p, begin, count, out);
     }
@@ -100,12 +102,38 @@ class PartReader {
     if (p.from != nullptr) {
       std::vector<std::byte> elements(count * width_of(*p.from));
       TRY(gather(p, begin, count, elements.data()));
-      TRY(check_finite(p, begin, count, elements.data()));
-      codec(*p.from->dtype).dequantize(elements.data(), count, values.data());
+      TRY(decode(p, begin, elements, values));
       change(p, values);
     }
     TRY(check_range(values));
     codec(to_).quantize(values.data(), count, out);
+    return {};
+  }
+
+  Result<void> decode(const TensorPart& p, std::size_t begin, std::span<const std::byte> elements,
+                      std::span<float> values) const {
+    if (!p.from->dtype) return decode_fp8(p, begin, elements, values);
+    TRY(check_finite(p, begin, values.size(), elements.data()));
+    codec(*p.from->dtype).dequantize(elements.data(), values.size(), values.data());
+    return {};
+  }
+
+  Result<void> decode_fp8(const TensorPart& p, std::size_t begin, std::span<const std::byte> elements,
+                          std::span<float> values) const {
+    static constexpr auto kE4M3 = fp8_values(Fp8::kE4M3), kE5M2 = fp8_values(Fp8::kE5M2);
+    const auto& all = p.from->fp8 == Fp8::kE4M3 ? kE4M3 : kE5M2;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = all[std::to_integer<std::size_t>(elements[i])];
+      if (!std::isfinite(values[i])) return not_finite(p, begin + i);
+    }
+    if (p.scales == nullptr) return {};
+    const bool in_rows = p.col_step == 1 && p.col_order == nullptr;  // else a scale is looked up for each
+    for (std::size_t i = 0, run = 0; i < values.size(); i += run) {
+      const std::size_t place = p.place(begin + i), rest = p.cols - (begin + i) % p.cols;
+      run = in_rows ? std::min({p.scales->run(place), rest, values.size() - i}) : 1;
+      const float scale = p.scales->at(place);
+      for (float& value : values.subspan(i, run)) value *= scale;
+    }
     return {};
   }
 
@@ -120,9 +148,12 @@ class PartReader {
   Result<void> check_finite(const TensorPart& p, std::size_t begin, std::size_t count,
                             const std::byte* elements) const {
     const std::size_t wrong = first_not_finite(*p.from->dtype, elements, count);
-    if (wrong == count) return {};
+    return wrong == count ? Result<void>() : not_finite(p, begin + wrong);
+  }
+
+  Error not_finite(const TensorPart& p, std::size_t i) const {
     return Error{ErrorCode::kBadNumbers,
-                 sentence("'", from_->path(), "': element ", p.place(begin + wrong), " of tensor ",
+                 sentence("'", from_->path(), "': element ", p.place(i), " of tensor ",
                           internal::quoted(p.from->name), " is not finite")};
   }
 
@@ -139,8 +170,14 @@ class PartReader {
 
   Result<void> gather(const TensorPart& p, std::size_t begin, std::size_t count, std::byte* out) const {
     if (is_contiguous(p)) return stored(p, p.first + begin, count, out);
-    return width_of(*p.from) == sizeof(std::uint16_t) ? gather_places<std::uint16_t>(p, begin, count, out)
-                                                      : gather_places<std::uint32_t>(p, begin, count, out);
+    switch (width_of(*p.from)) {
+      case 1:
+        return gather_places<std::uint8_t>(p, begin, count, out);
+      case 2:
+        return gather_places<std::uint16_t>(p, begin, count, out);
+      default:
+        return gather_places<std::uint32_t>(p, begin, count, out);
+    }
   }
 
   /// Elements as the checkpoint stores them.
@@ -277,8 +314,10 @@ Dtype stored_type(std::span<const TensorPart> parts) {
   std::optional<Dtype> type;
   for (const TensorPart& part : parts) {
     if (part.from == nullptr) continue;
-    if (type && *type != *part.from->dtype) return Dtype::kF32;
-    type = part.from->dtype;
+    const bool is_exact = part.scales == nullptr || part.scales->keep_bf16(part.from->fp8);
+    const Dtype own = part.from->dtype.value_or(is_exact ? Dtype::kBF16 : Dtype::kF32);
+    if (type && *type != own) return Dtype::kF32;
+    type = own;
   }
   return type.value_or(Dtype::kF32);
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "api/convert/fp8_scales.h"
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
 #include "weights/gguf/writer.h"
@@ -25,6 +26,7 @@ struct TensorPart {
   const SafeTensor* from = nullptr;  // null: zeros
   std::size_t rows = 0, cols = 0, first = 0, row_step = 0, col_step = 1;
   Order row_order, col_order;
+  std::shared_ptr<const Fp8Scales> scales;  // of an FP8 tensor; null: none
 
   // What becomes of each element, in this order.
   float scale = 1;       // multiplies it
@@ -48,7 +50,8 @@ struct TensorPart {
 /// A tensor of zeros.
 TensorPart zeros(std::size_t rows, std::size_t cols);
 
-/// The type that holds all parts as the checkpoint stores them: theirs if it is the same, else F32.
+/// The type that holds all parts as the checkpoint stores them: theirs if it is the same, else F32. FP8
+/// counts as BF16 where that holds every product with a scale, else as F32.
 Dtype stored_type(std::span<const TensorPart> parts);
 
 /// The tensor `name` of type `to` whose rows are those of the parts, one after the other. Errors: kBadNumbers

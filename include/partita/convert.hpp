@@ -17,7 +17,9 @@
 namespace partita {
 
 struct ConvertOptions {
-  std::string vocabulary;                        // a GGUF file: its tokenizer and chat template are copied
+  /// A GGUF file whose tokenizer is taken. Empty: that of the checkpoint itself (tokenizer.model, or the
+  /// first GGUF file in its directory), or else that of other_vocabulary.
+  std::string vocabulary, other_vocabulary;
   std::string type;                              // of matrices: one of convert_types(); empty: as stored
   std::function<bool(float fraction)> progress;  // returning false stops it
 };

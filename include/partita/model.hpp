@@ -42,6 +42,8 @@ enum class HeadKind : std::uint8_t {
 /// How to open a model. Errors of Model::open(): kInvalidArgument naming the option, its value and its
 /// limits.
 struct OpenOptions {
+  /// For the directory of a checkpoint: a GGUF file whose tokenizer is taken instead of the directory's own.
+  std::string vocabulary;
   int threads = 0;     // at most; 0: all that the machine and its container grant; never more than those
   bool exact = false;  // reference arithmetic: float activations and the scalar kernels; slow
   /// Loads the tokenizer and the chat template alone, without weights, for models of any family and types.
@@ -153,7 +155,8 @@ class PARTITA_API Model {
 /// "context_length","vocabulary","chat_template":{"kind","tools"},"memory":[{"context","weights_bytes",
 /// "cache_bytes"}]},"metadata":{},"tensors":[{"name","type","shape","bytes"}]}; long arrays are cut to
 /// `array_limit` values, with their length. Errors: as of opening the file.
-PARTITA_API Result<std::string> inspect_json(const std::string& path, std::size_t array_limit = 8);
+PARTITA_API Result<std::string> inspect_json(const std::string& path, std::size_t array_limit = 8,
+                                             const std::string& vocabulary = {});
 
 /// The path of a model named on a command line: an existing path or kBundledModel, else the known model or
 /// file of that name in a directory of models. An empty name is $PARTITA_MODEL, else SmolLM2 where it was

@@ -132,6 +132,24 @@ TEST_CASE("Memory runs out while a checkpoint is converted") {
   sweep_convert(adaptive, "f16", kPositions / 3);
 }
 
+TEST_CASE("Memory runs out while the directory of a checkpoint is opened") {
+  Checkpoint checkpoint;
+  for (auto& [name, tensor] : checkpoint.tensors) tensor.type = name.size() % 2 == 0 ? "BF16" : "F32";
+  checkpoint.write();
+  const std::string directory = checkpoint.directory();
+  fs::copy(checkpoint.vocabulary(), directory + "/vocabulary.gguf");
+  std::ofstream(directory + "/generation_config.json") << R"({"eos_token_id": [1, 2]})";
+  OpenOptions options;
+  options.threads = 1;
+  const auto open = [&]() -> Result<std::string> {
+    const auto model = Model::open(directory, options);
+    if (!model) return model.error();
+    return model->info().head + std::to_string(model->info().bytes_per_token);
+  };
+  must(open());
+  sweep_allocations("open a directory", open, {.positions = kPositions / 3});
+}
+
 TEST_CASE("Memory runs out while a checkpoint is refused") {
   const auto refused = [](const Checkpoint& checkpoint) {
     checkpoint.write();

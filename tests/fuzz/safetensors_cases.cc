@@ -16,7 +16,7 @@ void walk(const SafeTensors& file, Bytes bytes) {
     require(file.find(tensor.name) == &tensor);
     require(tensor.bytes.data() >= bytes.data() &&
             tensor.bytes.data() + tensor.bytes.size() <= bytes.data() + bytes.size());
-    require(file.tensor(tensor.name, tensor.shape).ok() == tensor.dtype.has_value());
+    require(file.tensor(tensor.name, tensor.shape).ok() == (tensor.dtype || tensor.fp8 != Fp8::kNone));
     std::vector<std::byte> read(tensor.bytes.size());
     require(file.read(tensor, 0, read).ok() && std::equal(read.begin(), read.end(), tensor.bytes.begin()));
     if (!tensor.dtype) continue;

@@ -8,7 +8,7 @@ import subprocess
 
 from program import FRANCE, PROGRAM, SOURCE, ProgramTest, main, read_until, run, run_json, start
 
-COMMON = {"--model", "--quiet", "--help", "--help-all"}
+COMMON = {"--model", "--vocabulary", "--quiet", "--help", "--help-all"}
 ENGINE = {"--threads", "--exact", "--cache", "--cache-bytes", "--attention-window", "--attention-sinks", "--head",
           "--head-budget", "--trace-nan", "--verbose"}
 SAMPLING = {"--" + name for name in """
@@ -34,7 +34,7 @@ OPTIONS = {
     "template": {"--json", "--file"},
     "inspect": {"--json", "--array-limit"},
     "doctor": {"--json", "--threads", "MODEL", "--context", "--no-data", "--strict"},
-    "convert": {"--json", "CHECKPOINT", "--output", "--vocabulary", "--type"},
+    "convert": {"--json", "CHECKPOINT", "--output", "--type"},
     "bench": ENGINE | {"--json", "--prefill", "--decode", "--depth", "--sequences", "--repeat"},
     "prepare": {"--json", "--seed", "--threads", "--output", "--states"},
 }

@@ -9,8 +9,8 @@
 
 namespace partita::internal {
 
-/// For safetensors checkpoints. Only tests call this: `partita convert` takes the vocabulary from a GGUF
-/// file.
+/// Only tests call this: a checkpoint's tokenizer.model is opened as a vocabulary of a GGUF file
+/// (api/convert/sentencepiece_vocabulary.h).
 Result<std::unique_ptr<Tokenizer>> open_sentencepiece(const std::string& path);
 
 }  // namespace partita::internal

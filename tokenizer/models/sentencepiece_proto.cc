@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -94,10 +95,12 @@ bool for_each_field(std::string_view message, Visit&& visit) {
 /// A field of ModelProto.pieces.
 struct Piece {
   std::string_view text;
+  float score = 0;
   TokenKind kind = TokenKind::kNormal;
 };
 
-/// SentencePiece.piece and SentencePiece.type: NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE.
+/// SentencePiece.piece, SentencePiece.score and SentencePiece.type: NORMAL = 1, UNKNOWN, CONTROL,
+/// USER_DEFINED, UNUSED, BYTE.
 std::optional<Piece> read_piece(std::string_view message) {
   constexpr std::array kKinds = {TokenKind::kNormal,      TokenKind::kUnknown, TokenKind::kControl,
                                  TokenKind::kUserDefined, TokenKind::kUnused,  TokenKind::kByte};
@@ -105,6 +108,8 @@ std::optional<Piece> read_piece(std::string_view message) {
   std::uint64_t type = 1;
   const bool is_message = for_each_field(message, [&](const Field& field) {
     if (field.number == 1) piece.text = field.bytes;
+    if (field.number == 2 && field.bytes.size() == sizeof piece.score)
+      std::memcpy(&piece.score, field.bytes.data(), sizeof piece.score);
     if (field.number == 3) type = field.value;
   });
   if (!is_message || type < 1 || type > kKinds.size()) return std::nullopt;
@@ -133,6 +138,7 @@ std::size_t most_prefixes(std::vector<std::string_view> pieces) {
 Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
   constexpr std::uint64_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kDenormalizerSpec = 5;
   constexpr std::uint64_t kPrecompiledCharsmap = 2, kAddDummyPrefix = 3, kTreatWhitespaceAsSuffix = 24;
+  constexpr std::uint64_t kModelType = 3, kBpe = 2, kRemoveExtraWhitespaces = 4;
   SentencePieceFile file;
   bool is_good = true;
   std::optional<std::size_t> unusable;  // the first invalid piece
@@ -141,16 +147,29 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
     is_good &= for_each_field(
         message, [&](const Field& field) { flag = field.number == number ? field.value != 0 : flag; });
   };
-  const auto check_charsmap = [&](std::string_view message) {
+  const auto read_model_type = [&](std::string_view message) {
     is_good &= for_each_field(message, [&](const Field& field) {
-      if (field.number == kPrecompiledCharsmap) is_good &= is_valid_charsmap(field.bytes);
+      if (field.number == kModelType) file.merges_by_score = field.value == kBpe;
+    });
+  };
+  const auto check_charsmap = [&](std::uint64_t number, std::string_view message) {
+    is_good &= for_each_field(message, [&](const Field& field) {
+      if (field.number != kPrecompiledCharsmap) return;
+      is_good &= is_valid_charsmap(field.bytes);
+      file.has_rules = file.has_rules || (number == kNormalizerSpec && !field.bytes.empty());
     });
   };
   is_good &= for_each_field(model, [&](const Field& field) {
-    if (field.number == kNormalizerSpec || field.number == kDenormalizerSpec) check_charsmap(field.bytes);
-    if (field.number == kTrainerSpec)
+    if (field.number == kNormalizerSpec || field.number == kDenormalizerSpec)
+      check_charsmap(field.number, field.bytes);
+    if (field.number == kTrainerSpec) {
       read_flag(field.bytes, kTreatWhitespaceAsSuffix, file.whitespace_as_suffix);
-    if (field.number == kNormalizerSpec) read_flag(field.bytes, kAddDummyPrefix, file.add_dummy_prefix);
+      read_model_type(field.bytes);
+    }
+    if (field.number == kNormalizerSpec) {
+      read_flag(field.bytes, kAddDummyPrefix, file.add_dummy_prefix);
+      read_flag(field.bytes, kRemoveExtraWhitespaces, file.removes_extra_whitespace);
+    }
     if (field.number != kPieces) return;
     const auto piece = read_piece(field.bytes);
     is_good &= piece.has_value();
@@ -158,6 +177,8 @@ Result<SentencePieceFile> parse_sentencepiece(std::string_view model) {
     const bool usable = piece && !piece->text.empty() && piece->text.find('\0') == piece->text.npos;
     if (!usable && !unusable) unusable = file.kinds.size();
     if (piece && piece->kind == TokenKind::kUserDefined) user_defined.push_back(piece->text);
+    file.pieces.push_back(piece ? piece->text : std::string_view());
+    file.scores.push_back(piece ? piece->score : 0);
     file.kinds.push_back(piece ? piece->kind : TokenKind::kNormal);
   });
   if (!is_good || file.kinds.empty()) return no_model();

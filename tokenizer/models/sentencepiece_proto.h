@@ -11,9 +11,14 @@
 namespace partita::internal {
 
 struct SentencePieceFile {
-  std::vector<TokenKind> kinds;       // of each piece
-  bool add_dummy_prefix = true;       // normalizer_spec.add_dummy_prefix
-  bool whitespace_as_suffix = false;  // trainer_spec.treat_whitespace_as_suffix
+  std::vector<std::string_view> pieces;  // in the bytes of the file
+  std::vector<float> scores;             // of each piece
+  std::vector<TokenKind> kinds;          // likewise
+  bool merges_by_score = false;          // trainer_spec.model_type is BPE
+  bool has_rules = false;                // normalizer_spec changes characters
+  bool removes_extra_whitespace = true;  // normalizer_spec.remove_extra_whitespaces
+  bool add_dummy_prefix = true;          // normalizer_spec.add_dummy_prefix
+  bool whitespace_as_suffix = false;     // trainer_spec.treat_whitespace_as_suffix
 };
 
 /// Error: kBadFile if the bytes are not such a message, if a piece is empty or contains a zero byte, or if

@@ -32,6 +32,7 @@ struct Type {
   std::string_view name;
   std::uint64_t bits;
   std::optional<Dtype> dtype = std::nullopt;
+  Fp8 fp8 = Fp8::kNone;
 };
 
 /// Every type of the format.
@@ -39,8 +40,8 @@ constexpr Type kTypes[] = {{"F32", 32, Dtype::kF32},
                            {"F16", 16, Dtype::kF16},
                            {"BF16", 16, Dtype::kBF16},
                            {"F64", 64},
-                           {"F8_E5M2", 8},
-                           {"F8_E4M3", 8},
+                           {"F8_E5M2", 8, std::nullopt, Fp8::kE5M2},
+                           {"F8_E4M3", 8, std::nullopt, Fp8::kE4M3},
                            {"F8_E8M0", 8},
                            {"F6_E2M3", 6},
                            {"F6_E3M2", 6},
@@ -64,9 +65,10 @@ bool is_file_name(std::string_view name) {
 std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 Result<void> check_type(const std::string& path, const SafeTensor& tensor) {
-  if (tensor.dtype) return {};
-  return Error{ErrorCode::kUnsupported, sentence("'", path, "': tensor ", internal::quoted(tensor.name),
-                                                 " is ", tensor.type, ", and F32, F16 and BF16 can be read")};
+  if (tensor.dtype || tensor.fp8 != Fp8::kNone) return {};
+  return Error{ErrorCode::kUnsupported,
+               sentence("'", path, "': tensor ", internal::quoted(tensor.name), " is ", tensor.type,
+                        ", and F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read")};
 }
 
 /// The value as an unsigned 64-bit integer; null if it is not one.
@@ -159,7 +161,8 @@ class HeaderReader {
       return bad("tensor ", quoted(name), " of type ", (*type)->name, " and shape ", shape_text(*shape),
                  " needs ", *needed, " bytes, and its data_offsets give it ", bytes->size());
     }
-    return SafeTensor{std::string(name), (*type)->name, (*type)->dtype, std::move(*shape), *bytes};
+    return SafeTensor{std::string(name), (*type)->name,     (*type)->dtype,
+                      (*type)->fp8,      std::move(*shape), *bytes};
   }
 
   Result<const Type*> read_type(std::string_view name, const Json* value) const {

@@ -15,6 +15,7 @@
 
 #include "partita/result.hpp"
 #include "weights/codecs/dtype.h"
+#include "weights/safetensors/fp8.h"
 
 namespace partita::internal {
 
@@ -23,7 +24,8 @@ namespace partita::internal {
 struct SafeTensor {
   std::string name;
   std::string_view type;             // as the format spells it: "F32", "I64"
-  std::optional<Dtype> dtype;        // F32, F16 and BF16; other types are listed but cannot be read
+  std::optional<Dtype> dtype;        // of F32, F16 and BF16
+  Fp8 fp8 = Fp8::kNone;              // of F8_E4M3 and F8_E5M2; tensors of further types have no meaning here
   std::vector<std::uint64_t> shape;  // slowest first; empty: a scalar; a dimension may be 0
   std::span<const std::byte> bytes;  // the size follows from shape and type
 };
@@ -48,7 +50,7 @@ class SafeTensors {
   const std::vector<SafeTensor>& tensors() const;       // sorted by name, without duplicates
   const SafeTensor* find(std::string_view name) const;  // null if there is none
 
-  /// Checked look-up: the tensor must exist, have exactly this shape and a readable type. Never null. Errors:
+  /// Checked look-up: the tensor must exist, have exactly this shape and a type above. Never null. Errors:
   /// kNotFound, kBadFile with the expected and the found shape, kUnsupported with the type.
   Result<const SafeTensor*> tensor(std::string_view name, std::span<const std::uint64_t> shape) const;
   Result<const SafeTensor*> tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const;

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/model_file.h"
 #include "tests/api/convert/checkpoints.h"
 #include "tests/catch.h"
 #include "tests/sanitized.h"
@@ -109,9 +110,25 @@ void check_same(const std::string& name, const Gguf& ours, const Gguf& theirs) {
   }
 }
 
+/// Metadata and tensors are the same to the bit.
+void check_equal(const Gguf& one, const Gguf& other) {
+  CHECK(one.metadata().size() == other.metadata().size());
+  REQUIRE(one.tensors().size() == other.tensors().size());
+  std::vector<std::byte> buffer, other_buffer;
+  for (const TensorView& tensor : one.tensors()) {
+    INFO(tensor.name);
+    const TensorView twin = must(other.tensor(tensor.name, tensor.shape));
+    CHECK(tensor.dtype == twin.dtype);
+    CHECK(
+        std::ranges::equal(must(one.read(tensor.bytes, buffer)), must(other.read(twin.bytes, other_buffer))));
+  }
+}
+
 /// The recorded log-probabilities.
-void check_scores(const std::string& path, const nlohmann::json& sequence) {
+void check_scores(const std::string& path, const nlohmann::json& sequence,
+                  const std::string& vocabulary = {}) {
   OpenOptions options;
+  options.vocabulary = vocabulary;
   options.exact = true;
   const auto opened = Model::open(path, options);
   INFO((opened ? "" : opened.error().message));
@@ -205,7 +222,14 @@ TEST_CASE("Checkpoints of every family become the model that they are") {
     if (!converted) continue;
     // Where llama.cpp's converter leaves something out, its file is another model.
     if (record["gguf_lacks"].is_null()) check_same(name, must(Gguf::open_whole(path.string())), theirs);
-    check_scores(path.string(), record["sequences"][test::all_or(2, 1)]);  // of 300 tokens, or of 7
+    const auto& sequence = record["sequences"][test::all_or(2, 1)];  // of 300 tokens, or of 7
+    check_scores(path.string(), sequence);
+    // The directory itself is the same model, in the types of its tensors.
+    options.type = "";
+    must(convert(entry.path().string(), path.string(), options));
+    check_equal(must(open_model_file(entry.path().string(), options.vocabulary)),
+                must(Gguf::open(path.string())));
+    check_scores(entry.path().string(), sequence, options.vocabulary);
   }
   fs::remove(path);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/convert/convert_config.h"
+#include "api/model_file.h"
 #include "tests/api/convert/checkpoints.h"
 #include "tests/catch.h"
 #include "tests/weights/safetensors/safetensors_writer.h"
@@ -315,6 +316,11 @@ TEST_CASE("A checkpoint in several files is converted by its index") {
   REQUIRE(file.tensors().size() == whole.tensors().size());
   for (const TensorView& tensor : whole.tensors())
     CHECK(std::ranges::equal(file.find_tensor(tensor.name)->bytes, tensor.bytes));
+  const Gguf opened = must(open_model_file(checkpoint.directory(), checkpoint.vocabulary()));
+  std::vector<std::byte> buffer;
+  for (const TensorView& tensor : whole.tensors())
+    CHECK(
+        std::ranges::equal(must(opened.read(opened.find_tensor(tensor.name)->bytes, buffer)), tensor.bytes));
 }
 
 TEST_CASE("Converting tells how far it is and can be stopped") {

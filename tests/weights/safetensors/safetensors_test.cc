@@ -153,7 +153,7 @@ TEST_CASE("look-ups that fail name what was expected") {
   CHECK(other.error().message == "'m': tensor 'half' has shape [2, 2], and [4] was expected");
   for (const auto& error : {file->tensor("ids", {2}).error()}) {
     CHECK(error.code == ErrorCode::kUnsupported);
-    CHECK(error.message == "'m': tensor 'ids' is I64, and F32, F16 and BF16 can be read");
+    CHECK(error.message == "'m': tensor 'ids' is I64, and F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read");
   }
 }
 

@@ -1,0 +1,29 @@
+#include "api/convert/directory.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <new>
+
+namespace partita::internal {
+namespace {
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+std::vector<std::string> files_in(const std::string& directory) {
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+  if (open == nullptr && errno == ENOMEM) throw std::bad_alloc();
+  std::vector<std::string> names;
+  while (const dirent* entry = open != nullptr ? ::readdir(open.get()) : nullptr)
+    names.emplace_back(entry->d_name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace partita::internal
