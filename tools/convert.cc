@@ -82,8 +82,7 @@ void add_convert(Command program, Common& common, Action& action) {
       .required();
   command.add_option("-o,--output", paths->output, "GGUF file to write").value_name("FILE").required();
   const auto types = partita::convert_types();
-  command
-      .add_option("--type", options->type, "type of matrices; else as they are stored")
+  command.add_option("--type", options->type, "type of matrices; else as they are stored")
       .one_of({types.begin(), types.end()});
   command.callback([&common, &action, paths, options] {
     action = [&common, paths, options] { return run(common, *paths, *options); };

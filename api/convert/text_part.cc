@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kModel = "model.", kBefore = "language_model.", kBehind = "model.language_model.";
 /// What the names of parts that see or hear begin with, after "model.".
-constexpr std::string_view kOther[] = {
+constexpr std::string_view kOtherParts[] = {
     "vision_",       "visual.",       "image_",       "video_tower.",  "audio_",
     "speech_",       "embed_vision.", "embed_audio.", "mm_projector.", "multi_modal_projector.",
     "patch_merger.", "projector."};
@@ -57,7 +57,7 @@ std::string TextPart::stored(std::string_view name) const {
 std::string_view TextPart::other_part(std::string_view stored) const {
   if (!larger_) return {};
   if (stored.starts_with(kModel)) stored.remove_prefix(kModel.size());
-  const bool is_other = std::any_of(std::begin(kOther), std::end(kOther),
+  const bool is_other = std::any_of(std::begin(kOtherParts), std::end(kOtherParts),
                                     [&](std::string_view begin) { return stored.starts_with(begin); });
   return is_other ? stored.substr(0, stored.find('.')) : std::string_view();
 }

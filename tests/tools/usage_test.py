@@ -35,6 +35,9 @@ OPTIONS = {
     "inspect": {"--json", "--array-limit"},
     "doctor": {"--json", "--threads", "MODEL", "--context", "--no-data", "--strict"},
     "convert": {"--json", "CHECKPOINT", "--output", "--type"},
+    "quantize": {"--json", "--threads", "IN", "OUT", "--type", "--imatrix", "--tensor-type", "--embedding-type",
+                 "--output-type", "--allow-requantize"},
+    "imatrix": {"--json", "--threads", "--file", "--output", "--chunk"},
     "bench": ENGINE | {"--json", "--prefill", "--decode", "--depth", "--sequences", "--repeat"},
     "prepare": {"--json", "--seed", "--threads", "--output", "--states"},
 }
@@ -160,7 +163,7 @@ class Help(ProgramTest):
         listed = run("--help").stdout.decode().split("Commands:\n")[1].split("\n\n")[0]
         self.assertEqual([line.split()[0] for line in listed.splitlines()],
                          ["generate", "chat", "batch", "score", "tokenize", "detokenize", "template", "inspect", "doctor",
-                          "convert", "prepare", "bench"])
+                          "convert", "quantize", "imatrix", "prepare", "bench"])
         self.assertEqual(set(sections["Help"]), {"--help", "--help-all", "--version"})
 
 
