@@ -85,9 +85,9 @@ void add_quantize(Command program, Common& common, Action& action) {
   command.heading(Heading::kConversion);
   command.add_option("IN", paths->from, "GGUF file to read, in F16, BF16 or F32").required();
   command.add_option("OUT", paths->to, "GGUF file to write").required();
-  std::string types;
-  for (const auto type : partita::quantize_types()) types += (types.empty() ? "" : ", ") + std::string(type);
-  command.add_option("--type", options->type, "mix of types: " + types).value_name("TYPE").show_default();
+  command.add_option("--type", options->type, "mix of types, as Q8_0; a wrong name lists them all")
+      .value_name("TYPE")
+      .show_default();
   command.add_option("--imatrix", options->importance, "importance of columns, from partita imatrix")
       .value_name("FILE");
   command
