@@ -188,6 +188,7 @@ Result<PrepareResult> prepare(const std::string& model_path, const PrepareOption
     };
     OpenOptions open;
     open.threads = options.threads;
+    open.vocabulary = options.vocabulary;
     open.head = HeadKind::kFull;
     open.progress = [&](float) { return told(0); };
     const auto model = Model::open(model_path, open);

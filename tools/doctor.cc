@@ -43,6 +43,7 @@ bool fails(const std::vector<partita::Finding>& findings, bool strict) {
 }
 
 int run(const Common& common, const DoctorOptions& options) {
+  if (!options.model.empty() && !common.model.empty()) return usage_error("give MODEL or --model, not both");
   Common named = common;
   if (!options.model.empty()) named.model = options.model;
   auto path = model_path(named);
@@ -51,6 +52,7 @@ int run(const Common& common, const DoctorOptions& options) {
   Progress progress("reading", common.shows_progress());
   partita::DiagnoseOptions diagnose;
   diagnose.threads = common.threads;
+  diagnose.vocabulary = common.vocabulary;
   diagnose.context = options.context;
   diagnose.data = !options.no_data;
   diagnose.progress = [&](float fraction) {

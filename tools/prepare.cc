@@ -33,6 +33,7 @@ int run(const Common& common, partita::PrepareOptions options) {
   catch_interrupts();
   Progress progress("preparing", common.shows_progress());
   options.threads = common.threads;
+  options.vocabulary = common.vocabulary;
   options.seed = common.seed;
   options.progress = [&](float fraction) {
     progress.update(fraction);

@@ -32,14 +32,16 @@ Error no_vocabulary(const std::string& directory) {
 Result<Gguf> open_vocabulary(const std::string& directory, const VocabularyPaths& paths, std::uint32_t size) {
   if (!paths.given.empty()) return open_gguf_file(paths.given);
   if (exists(directory + "/tokenizer.model")) return sentencepiece_vocabulary(directory, size);
+  std::optional<Error> damaged;  // the first file that does not open
   for (const std::string& name : files_in(directory)) {
     if (!name.ends_with(".gguf")) continue;
     auto file = Gguf::open(directory + "/" + name);
     if (!file && file.error().code == ErrorCode::kOutOfMemory) return file;
     if (file && file->find("tokenizer.ggml.tokens") != nullptr) return file;
+    if (!file && !damaged) damaged = file.error();
   }
   if (!paths.instead.empty()) return open_gguf_file(paths.instead);
-  return no_vocabulary(directory);
+  return damaged ? *damaged : no_vocabulary(directory);
 }
 
 }  // namespace partita::internal

@@ -64,10 +64,12 @@ bool is_file_of(const std::string& checkpoint, const std::string& path) {
 
 /// Errors of the path that would otherwise appear after minutes of work, or destroy a file of the caller.
 Result<void> check_target(const std::string& path, const std::string& checkpoint,
-                          const std::string& vocabulary) {
+                          const ConvertOptions& options) {
   TRY(check_output_path(path));
-  if (vocabulary != kBundledModel)
-    TRY(check_other_file(path, vocabulary, "the model that the vocabulary comes from"));
+  for (const std::string& vocabulary : {options.vocabulary, options.other_vocabulary}) {
+    if (vocabulary != kBundledModel)
+      TRY(check_other_file(path, vocabulary, "the model that the vocabulary comes from"));
+  }
   if (!is_file_of(checkpoint, path)) return {};
   return invalid("'", printable(path), "' is a file of the checkpoint: name another file");
 }
@@ -100,7 +102,7 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     if (checkpoint.empty()) {
       return invalid("the directory of the checkpoint has no name");
     }
-    TRY(check_target(path, checkpoint, options.vocabulary));
+    TRY(check_target(path, checkpoint, options));
     const auto opened = open_checkpoint(checkpoint, {options.vocabulary, options.other_vocabulary}, *type);
     if (!opened) return opened.error();
     TRY(check_sizes(opened->file, path));

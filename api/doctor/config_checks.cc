@@ -40,11 +40,12 @@ const LocalFamily* local_family(std::string_view name) {
 
 // --- files beside the model -------------------------------------------------------------------------
 
-/// A JSON object in the directory of the model; nothing if there is none, or the model has no directory.
-/// A file that is no such object is reported.
+/// A JSON object in the directory of the model; nothing if there is none, or the model is the bundled one or
+/// a checkpoint, which is made of such files. A file that is no such object is reported.
 std::optional<JsonDocument> read_beside(const Subject& subject, std::string_view name, Report& report) {
   constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
-  if (subject.path == kBundledModel) return std::nullopt;
+  std::error_code none;
+  if (subject.path == kBundledModel || std::filesystem::is_directory(subject.path, none)) return std::nullopt;
   const std::filesystem::path path = std::filesystem::path(subject.path).parent_path() / name;
   const std::string where = sentence("\"", printable(path.string()), "\"");
   const auto text = read_text_file(path.string(), "a checkpoint's configuration", kMaxBytes);
@@ -103,7 +104,7 @@ std::vector<Common> common_values(const Subject& subject, const Json& json) {
 
 bool differ(double a, double b) { return std::abs(a - b) > 1e-5 * std::max(std::abs(a), std::abs(b)); }
 
-/// The ids of "eos_token_id": a number or several.
+/// The ids of "eos_token_id", a number or several: sorted, each once.
 std::vector<TokenId> end_ids_in(const Json& object) {
   std::vector<TokenId> ids;
   const auto found = object.find("eos_token_id");
@@ -117,19 +118,29 @@ std::vector<TokenId> end_ids_in(const Json& object) {
   } else {
     std::for_each(found->begin(), found->end(), add);
   }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 
 void check_ends(const Subject& subject, const Json& object, std::string_view name, Report& report) {
+  constexpr std::size_t kNamed = 4;
   if (subject.tokenizer == nullptr) return;
-  for (const TokenId id : end_ids_in(object)) {
-    if (subject.tokenizer->contains(id) && subject.tokenizer->ends_generation(id)) continue;
-    const std::string token =
-        subject.tokenizer->contains(id) ? " (" + quoted(subject.tokenizer->spelling(id)) + ")" : "";
-    report.warning(sentence(name, " ends answers at token ", id, token, ", and the model file does not"),
-                   "answers may go on after their end: stop them with --stop, or set "
-                   "tokenizer.ggml.eos_token_id or eot_token_id in the file");
+  std::vector<TokenId> ids = end_ids_in(object);
+  std::erase_if(ids, [&](TokenId id) {
+    return subject.tokenizer->contains(id) && subject.tokenizer->ends_generation(id);
+  });
+  if (ids.empty()) return;
+  std::string tokens;
+  for (std::size_t i = 0; i < std::min(ids.size(), kNamed); ++i) {
+    const bool spelled = subject.tokenizer->contains(ids[i]);
+    tokens += sentence(i == 0 ? "" : ", ", ids[i],
+                       spelled ? " (" + quoted(subject.tokenizer->spelling(ids[i])) + ")" : "");
   }
+  if (ids.size() > kNamed) tokens += sentence(" and ", ids.size() - kNamed, " more");
+  report.warning(sentence(name, " ends answers at token ", tokens, ", and the model file does not"),
+                 "answers may go on after their end: stop them with --stop, or set "
+                 "tokenizer.ggml.eos_token_id or eot_token_id in the file");
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ Result<std::vector<Finding>> diagnose(const std::string& path, const DiagnoseOpt
     const auto threads = resolve_threads(options.threads);
     if (!threads) return threads.error();
     std::vector<Finding> findings;
-    auto file = open_model_file(path);
+    auto file = open_model_file(path, options.vocabulary);
     if (!file && file.error().code == ErrorCode::kOutOfMemory) return file.error();
     if (!file) {
       auto alone = Gguf::open_alone(path);  // a part of a split model opens alone

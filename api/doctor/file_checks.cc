@@ -7,7 +7,9 @@
 namespace partita::internal {
 
 void check_kind(const Subject& subject, Report& report) {
-  if (is_whole_model(subject.file)) return;
+  const auto part = subject.file.get_uint("split.no");
+  const bool first_alone = part && *part == 0;  // why the others are not there is a finding of "file"
+  if (is_whole_model(subject.file) || first_alone) return;
   report.error(subject.config_error, "give the GGUF file of a whole model");
 }
 

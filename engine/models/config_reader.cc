@@ -176,6 +176,8 @@ std::string why_no_model(const Gguf& file) {
   };
   if (is("general.type", "adapter"))
     return "is a LoRA adapter, not a model; give a model into which the adapter is merged";
+  if (is("general.type", "imatrix"))
+    return "is an importance file, not a model; give it to partita quantize with --imatrix";
   if (is("general.architecture", "clip") || is("general.type", "mmproj"))
     return "is a vision projector, which belongs beside a model; give the model's own GGUF file";
   if (const auto parts = file.get_uint("split.count", 1); parts && *parts > file.files()) {

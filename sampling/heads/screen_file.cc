@@ -88,7 +88,10 @@ Result<void> check_header(FileReader& file, const PackedMatrix& matrix) {
 
 }  // namespace
 
-std::string screen_path(const std::string& model_path) { return model_path + ".screen"; }
+std::string screen_path(const std::string& model_path) {
+  const std::size_t last = model_path.find_last_not_of('/');  // of a directory, also if it is given as "dir/"
+  return (last == std::string::npos ? model_path : model_path.substr(0, last + 1)) + ".screen";
+}
 
 Result<void> write_screen(const Screen& screen, const PackedMatrix& matrix, const std::string& path) {
   const ScreenData& data = screen.data();

@@ -615,6 +615,9 @@ TEST_CASE("Files that are not a whole model are refused with the reason") {
   adapter.add("general.architecture", "llama");
   adapter.add("general.type", "adapter");
   refused(adapter, "is a LoRA adapter, not a model; give a model into which the adapter is merged");
+  GgufWriter importance;
+  importance.add("general.type", "imatrix");
+  refused(importance, "is an importance file, not a model; give it to partita quantize with --imatrix");
   const std::string projector =
       "is a vision projector, which belongs beside a model; give the model's own GGUF file";
   GgufWriter clip, mmproj;

@@ -76,6 +76,7 @@ class Doctor(ProgramTest):
         second.unlink()
         found, _ = findings(first)
         self.assertIn("parts-00002-of-00003.gguf", found[0]["message"])
+        self.assertNotIn("not-a-model", [finding["code"] for finding in found])
 
     def test_a_file_that_is_cut(self):
         path = self.write(odd_models.sound())
@@ -85,6 +86,7 @@ class Doctor(ProgramTest):
     def test_no_file(self):
         self.check_sentence(run("doctor", self.dir / "none.gguf"), 1, "none.gguf")
         self.check_usage(run("doctor", "--context", "-1"), "--context")
+        self.check_usage(run("doctor", "bundled", "-m", "bundled"), "not both")
 
     def test_config_json(self):
         path = self.write(odd_models.sound())
@@ -111,6 +113,12 @@ class Doctor(ProgramTest):
         (self.dir / "generation_config.json").write_text('{"eos_token_id": [2, 0, 5]}')
         message = self.the_finding(path, "generation-config")["message"]
         self.assertIn("token 5", message)
+        many = list(range(20, 200)) * 30
+        (self.dir / "generation_config.json").write_text(json.dumps({"eos_token_id": many}))
+        message = self.the_finding(path, "generation-config")["message"]
+        self.assertIn("at token 20", message)
+        self.assertIn(" and 176 more, ", message)
+        self.assertLess(len(message), 400)
 
     def test_the_context(self):
         path = self.write(odd_models.sound())

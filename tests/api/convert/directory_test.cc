@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/model_file.h"
+#include "sampling/heads/screen_file.h"
 #include "tests/api/convert/checkpoints.h"
 #include "tests/catch.h"
 #include "tests/weights/safetensors/safetensors_writer.h"
@@ -120,9 +121,32 @@ TEST_CASE("A directory has its own vocabulary") {
   CHECK(must(convert(directory.string(), output, options)).vocab_size == C::kVocab);
   fs::remove(directory / "b.gguf");
   fs::remove(directory / "c.gguf");
-  CHECK(convert(directory.string(), output, options).error().code == ErrorCode::kNotFound);
+  CHECK_THAT(convert(directory.string(), output, options).error().message, Contains("/a.gguf' "));
+  options.other_vocabulary = output;
+  fs::copy(checkpoint.vocabulary(), output);
+  CHECK_THAT(convert(directory.string(), output, options).error().message,
+             Contains("is the model that the vocabulary comes from: name another file"));
   options.other_vocabulary = checkpoint.vocabulary();
   must(convert(directory.string(), output, options));
+}
+
+TEST_CASE("A directory is one model, however its path ends, also to doctor and prepare") {
+  const Checkpoint checkpoint;
+  checkpoint.write();
+  CHECK(screen_path("a/b//") == "a/b.screen");
+  CHECK(screen_path("a/b.gguf") == "a/b.gguf.screen");
+  DiagnoseOptions options;
+  CHECK_FALSE(diagnose(checkpoint.directory(), options).ok());
+  options.vocabulary = checkpoint.vocabulary();
+  for (const char* end : {"", "/"}) {
+    for (const Finding& finding : must(diagnose(checkpoint.directory() + end, options)))
+      CHECK(finding.severity != Severity::kError);
+  }
+  PrepareOptions prepared;
+  CHECK(prepare(checkpoint.directory(), prepared).error().code == ErrorCode::kNotFound);
+  prepared.vocabulary = checkpoint.vocabulary();
+  const auto made = prepare(checkpoint.directory(), prepared);
+  CHECK((made || made.error().code == ErrorCode::kUnsupported));
 }
 
 TEST_CASE("tokenizer.model is the vocabulary of a directory") {
