@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "partita/result.hpp"
+#include "weights/gguf/gguf.h"
 #include "weights/gguf/tensor_view.h"
 
 namespace partita::internal {
@@ -25,13 +26,19 @@ struct Importance {
   std::string path;
   std::string dataset;  // the first text that it was measured on; may be empty
   std::uint32_t chunks = 0;
-  std::map<std::string, std::vector<float>, std::less<>> columns;  // by tensor: [matrices][columns]
+  /// By tensor: [matrices][columns], each matrix scaled by a power of two to a mean from 1 to 2.
+  std::map<std::string, std::vector<float>, std::less<>> columns;
 
   /// Errors: those of Gguf::open(); kBadFile naming the tensor for a file without general.type "imatrix", for
-  /// sums without counts, other shapes, and values that are negative or not finite.
+  /// sums without counts, other shapes, values that are negative or not finite, and means too large for
+  /// floats.
   static Result<Importance> open(const std::string& path);
 
-  /// Of a tensor [matrices][rows][columns]; empty if the file lacks it. Error: kBadFile for another size.
+  /// Error: kBadFile if the model has none of the tensors.
+  Result<void> check_model(const Gguf& model) const;
+
+  /// Of a tensor [matrices][rows][columns], where all leading dimensions count matrices; empty if the file
+  /// lacks it. Error: kBadFile for another size.
   Result<std::span<const float>> of(const TensorView& tensor) const;
 };
 

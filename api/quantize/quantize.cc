@@ -196,6 +196,7 @@ Result<QuantizeResult> quantize(const std::string& from, const std::string& to,
     TRY(model->check_types());
     const auto importance = open_importance(options.importance);
     if (!importance) return importance.error();
+    if (*importance) TRY((*importance)->check_model(*model));
     const auto types = choose_types(*model, **mix, *overrides, importance->has_value());
     if (!types) return types.error();
 

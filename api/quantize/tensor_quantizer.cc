@@ -1,6 +1,9 @@
 #include "api/quantize/tensor_quantizer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -9,6 +12,33 @@
 
 namespace partita::internal {
 namespace {
+
+/// The largest magnitude of a type's values.
+double largest_of(const Codec& codec) {
+  constexpr double kLargestF16 = 65504, kLargestF32 = std::numeric_limits<float>::max();
+  const QuantLayout& layout = codec.layout;
+  const int high = (1 << layout.bits) - 1;
+  const int level =
+      std::max(std::abs(layout.level(0)), std::abs(layout.level(static_cast<std::uint8_t>(high))));
+  switch (layout.scale) {
+    case ScaleKind::kNone:
+      return codec.dtype == Dtype::kF16 ? kLargestF16 : kLargestF32;
+    case ScaleKind::kF16:
+      return kLargestF16 * level;
+    case ScaleKind::kF16Min:
+      return kLargestF16 * (high + 1);
+    case ScaleKind::kSuper:
+      return kLargestF16 * 63 * high;
+    case ScaleKind::kSuperU4:
+      return kLargestF16 * 15 * high;
+    case ScaleKind::kSuperI8:
+      return kLargestF16 * (codec.dtype == Dtype::kQ6_K ? 128 : 32) * level;
+    case ScaleKind::kE8M0:
+    case ScaleKind::kUE4M3:
+      return kLargestF32;
+  }
+  return kLargestF32;
+}
 
 /// Rows of a tensor and their sizes in either type.
 struct Rows {
@@ -26,22 +56,44 @@ struct Rows {
 class RowWriter {
  public:
   RowWriter(const TensorJob& job, const Rows& rows)
-      : job_(job), rows_(rows), values_(rows.columns), found_(rows.columns) {}
+      : job_(job),
+        rows_(rows),
+        largest_(largest_of(codec(job.to))),
+        values_(rows.columns),
+        found_(rows.columns) {}
 
-  /// Row `row` of the tensor, given as it is stored; returns the sum of the squares of the errors.
-  double write(std::size_t row, const std::byte* stored, std::byte* out) {
+  /// Row `row` of the tensor, given as it is stored; returns the sum of the squares of the errors. Error:
+  /// kBadNumbers.
+  Result<double> write(std::size_t row, const std::byte* stored, std::byte* out) {
     codec(job_.from.dtype).dequantize(stored, rows_.columns, values_.data());
     quantize(codec(job_.to), values_.data(), importance_of(row), rows_.columns, out);
     codec(job_.to).dequantize(out, rows_.columns, found_.data());
+    const auto fits = [&](float value) { return std::fabs(static_cast<double>(value)) <= largest_; };
+    const auto bad = std::find_if_not(values_.begin(), values_.end(), fits);
+    if (bad != values_.end()) return bad_number(row, bad);
     double squares = 0;
     for (std::size_t i = 0; i < rows_.columns; ++i) {
       const double error = static_cast<double>(values_[i]) - static_cast<double>(found_[i]);
       squares += error * error;
     }
+    if (!std::isfinite(squares))
+      return bad_number(row, std::max_element(values_.begin(), values_.end(), smaller));
     return squares;
   }
 
  private:
+  static bool smaller(float a, float b) { return std::fabs(a) < std::fabs(b); }
+
+  Error bad_number(std::size_t row, std::vector<float>::const_iterator at) const {
+    const double value = static_cast<double>(*at);
+    const std::string problem = std::isfinite(value) ? sentence("is too large for ", name(job_.to),
+                                                                ", whose limit is ", rounded_text(largest_))
+                                                     : std::string("is not finite");
+    return {ErrorCode::kBadNumbers,
+            sentence("tensor ", quoted(job_.from.name), " has the value ", rounded_text(value), " in row ",
+                     row, ", column ", at - values_.begin(), ", which ", problem)};
+  }
+
   const float* importance_of(std::size_t row) const {
     if (job_.importance.empty()) return nullptr;
     return job_.importance.data() + row / rows_.in_matrix * rows_.columns;
@@ -49,6 +101,7 @@ class RowWriter {
 
   const TensorJob& job_;
   const Rows& rows_;
+  const double largest_;
   std::vector<float> values_, found_;
 };
 
@@ -72,21 +125,20 @@ Result<void> TensorQuantizer::write(const TensorJob& job, std::uint64_t first, s
     }
     RowWriter writer(job, rows);
     for (std::size_t r = begin; r < end; ++r) {
-      squares[r] = writer.write(first_row + r, stored->data() + (r - begin) * rows.from_bytes,
-                                out.data() + r * rows.to_bytes);
+      const auto sum = writer.write(first_row + r, stored->data() + (r - begin) * rows.from_bytes,
+                                    out.data() + r * rows.to_bytes);
+      if (!sum) {
+        failures[static_cast<std::size_t>(worker.index)] = sum.error();
+        return;
+      }
+      squares[r] = *sum;
     }
   });
   for (const auto& failure : failures) {
     if (failure) return *failure;
   }
-  const double sum = std::accumulate(squares.begin(), squares.end(), 0.0);
-  if (!std::isfinite(sum)) {
-    return Error{ErrorCode::kBadNumbers,
-                 sentence("tensor ", quoted(job.from.name),
-                          " has a value that is not finite, or too large for ", name(job.to))};
-  }
   Errors& errors = errors_[job.to];
-  errors.squares += sum;
+  errors.squares += std::accumulate(squares.begin(), squares.end(), 0.0);
   errors.values += count * rows.columns;
   return {};
 }

@@ -28,7 +28,7 @@ class TensorQuantizer {
   TensorQuantizer(const Gguf& model, int threads) : model_(model), team_(threads) {}
 
   /// out: whole rows of the job's tensor, from byte `first` of its data on. Errors: those of Gguf::read();
-  /// kBadNumbers for values that are not finite or too large for the type.
+  /// kBadNumbers naming the first value that is not finite or too large for the type.
   Result<void> write(const TensorJob& job, std::uint64_t first, std::span<std::byte> out);
 
   /// Sets the root mean square of the differences between old and new values, by the name of the new type.

@@ -62,18 +62,39 @@ std::vector<float> mean_squares() {
   return means;
 }
 
-void write_importance(const std::string& path, std::vector<float> counts) {
-  std::vector<float> sums = mean_squares();
-  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] *= counts[i / kCols];
+void write_sums(const std::string& path, const std::vector<float>& sums, const std::vector<float>& counts,
+                std::string_view tensor = "blk.0.ffn_up_exps.weight", std::uint64_t chunks = 5) {
   must(GgufWriter()
            .add("general.type", kImportanceType)
            .add(kDatasetsKey, std::vector<std::string>{"a text"})
-           .add(kChunkCountKey, 5u)
-           .add_tensor("blk.0.ffn_up_exps.weight.in_sum2", Dtype::kF32, {kMatrices, kCols}, sums)
-           .add_tensor("blk.0.ffn_up_exps.weight.counts", Dtype::kF32, {kMatrices, 1}, counts)
+           .add(kChunkCountKey, chunks)
+           .add_tensor(sentence(tensor, kSumsSuffix), Dtype::kF32,
+                       {counts.size(), sums.size() / counts.size()}, sums)
+           .add_tensor(sentence(tensor, kCountsSuffix), Dtype::kF32, {counts.size(), 1}, counts)
            .write(path)
            .ok(),
        "the importance was not written");
+}
+
+void write_importance(const std::string& path, const std::vector<float>& counts) {
+  std::vector<float> sums = mean_squares();
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] *= counts[i / kCols];
+  write_sums(path, sums, counts);
+}
+
+/// The message with which quantizing to Q4_0 with the importance file is refused.
+std::string refusal(const Paths& paths, QuantizeOptions options = {}) {
+  if (options.type == QuantizeOptions().type) options.type = "Q4_0";
+  const auto refused = partita::quantize(paths.from, paths.to, options);
+  CHECK_FALSE(refused);
+  CHECK_FALSE(std::filesystem::exists(paths.to));
+  return refused ? "" : refused.error().message;
+}
+
+std::string refusal_of_importance(const Paths& paths) {
+  QuantizeOptions options;
+  options.importance = paths.importance;
+  return refusal(paths, options);
 }
 
 std::vector<std::byte> bytes_of(const Gguf& file, const TensorView& tensor) {
@@ -126,8 +147,55 @@ TEST_CASE("a matrix that no row has reached has equal importance") {
   write_importance(paths.importance, {4, 0});
   const Importance importance = must(Importance::open(paths.importance));
   const std::vector<float>& columns = importance.columns.at("blk.0.ffn_up_exps.weight");
-  const std::vector<float> means = mean_squares();
-  for (std::size_t i = 0; i < columns.size(); ++i) CHECK(columns[i] == (i < kCols ? means[i] : 1));
+  const std::vector<float> means = mean_squares();  // 4 on average, almost
+  for (std::size_t i = 0; i < columns.size(); ++i) CHECK(columns[i] == (i < kCols ? means[i] / 2 : 1));
+}
+
+TEST_CASE("every leading dimension counts matrices of importance") {
+  const Paths paths;
+  must(GgufWriter()
+           .add("general.architecture", "llama")
+           .add_tensor("blk.0.ffn_up_exps.weight", Dtype::kF32, {kRows, kMatrices, 1, kCols}, stack())
+           .write(paths.from)
+           .ok(),
+       "the model was not written");
+  write_importance(paths.importance, {8, 2});
+  CHECK_THAT(refusal_of_importance(paths), Contains("128 columns") && Contains("which has 384"));
+  std::vector<float> sums;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    for (const float mean : mean_squares()) sums.push_back(mean);
+  }
+  write_sums(paths.importance, sums, std::vector<float>(kRows * kMatrices, 1));
+  QuantizeOptions options;
+  options.importance = paths.importance;
+  options.type = "Q4_0";
+  CHECK(partita::quantize(paths.from, paths.to, options));
+}
+
+TEST_CASE("large importance is as good as the same scaled") {
+  const Paths paths;
+  write_model(paths.from, stack());
+  std::vector<float> sums = mean_squares();
+  for (float& sum : sums) sum = std::ldexp(sum, 122);
+  write_sums(paths.importance, sums, {1, 1});
+  QuantizeOptions options;
+  options.importance = paths.importance;
+  options.type = "Q4_0";
+  must(partita::quantize(paths.from, paths.to, options));
+  const Gguf file = must(Gguf::open(paths.to));
+  CHECK(bytes_of(file, file.tensors()[0]) == expected(mean_squares().data()));
+}
+
+TEST_CASE("importance that cannot be used is refused") {
+  const Paths paths;
+  write_model(paths.from, stack());
+  write_sums(paths.importance, std::vector<float>(kMatrices * kCols, 1e38f), {1, 1e-3f});
+  CHECK_THAT(refusal_of_importance(paths), Contains("ffn_up_exps.weight.in_sum2") && Contains("0.001"));
+  write_sums(paths.importance, mean_squares(), {1, 1}, "other.weight");
+  CHECK_THAT(refusal_of_importance(paths), Contains("another model"));
+  write_sums(paths.importance, mean_squares(), {1, 1}, "blk.0.ffn_up_exps.weight",
+             (std::uint64_t{1} << 32) + 7);
+  CHECK_THAT(refusal_of_importance(paths), Contains("4294967303") && Contains("4294967295"));
 }
 
 TEST_CASE("values that are not finite are refused, and there is no file") {
@@ -144,6 +212,29 @@ TEST_CASE("values that are not finite are refused, and there is no file") {
       CHECK(refused.error().code == ErrorCode::kBadNumbers);
       CHECK_THAT(refused.error().message, Contains("blk.0.ffn_up_exps.weight") && Contains("not finite"));
       CHECK_FALSE(std::filesystem::exists(paths.to));
+    }
+  }
+}
+
+TEST_CASE("values that a type cannot hold are refused") {
+  const Paths paths;
+  QuantizeOptions options;
+  for (const char* type :
+       {"F16", "Q4_0", "Q4_1", "Q8_0", "IQ4_NL", "Q2_K", "Q3_K", "Q4_K", "Q6_K", "IQ4_XS"}) {
+    CAPTURE(type);
+    options.tensor_types = {{"ffn_up", type}};
+    for (const float scale : {1e12f, 1e21f, 1e30f}) {
+      std::vector<float> values = waves(4 * 256, 0.7);
+      for (float& value : values) value *= scale;
+      must(GgufWriter()
+               .add("general.architecture", "llama")
+               .add_tensor("blk.0.ffn_up.weight", Dtype::kF32, {4, 256}, values)
+               .write(paths.from)
+               .ok(),
+           "the model was not written");
+      CHECK_THAT(refusal(paths, options),
+                 Contains("blk.0.ffn_up.weight") && Contains("row 0, column 1,") &&
+                     Contains(sentence("too large for ", type, ", whose limit is ")));
     }
   }
 }
