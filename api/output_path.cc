@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "weights/gguf/split.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita::internal {
 
@@ -24,6 +26,12 @@ Result<void> check_other_file(const std::string& path, const std::string& input,
   std::error_code none;
   if (!fs::equivalent(path, input, none)) return {};
   return invalid("'", printable(path), "' is ", what, ": name another file");
+}
+
+Result<void> check_not_model(const std::string& path, const std::string& model) {
+  for (const std::string& part : paths_of_parts(model))
+    TRY(check_other_file(path, part, "the model that is read"));
+  return {};
 }
 
 }  // namespace partita::internal

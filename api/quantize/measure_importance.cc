@@ -86,9 +86,11 @@ Result<ImatrixResult> measure_imatrix(const std::string& model_path, std::string
     if (options.chunk < 2)
       return invalid("a chunk has ", options.chunk, " tokens, and at least 2 are needed");
     TRY(check_output_path(path));
-    TRY(check_other_file(path, model_path, "the model that is read"));
+    TRY(check_not_model(path, model_path));
+    TRY(check_other_file(path, options.dataset, "the text that is read"));
     OpenOptions open;
     open.threads = options.threads;
+    open.vocabulary = options.vocabulary;
     open.head = HeadKind::kFull;
     open.progress = [&](float) { return told(0); };
     const auto model = Model::open(model_path, open);

@@ -5,7 +5,9 @@
 #include <iterator>
 #include <numeric>
 
+#include "engine/limits.h"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita::internal {
 namespace {
@@ -113,14 +115,18 @@ struct ModelFacts {
   bool falcon() const { return architecture == "falcon"; }
 };
 
-/// A number of the metadata, of an array its first; 0: there is none.
+/// A number of the metadata, of an array its first, at most kMaxHeads: all that are compared are less; 0:
+/// there is none.
 int number_of(const Gguf& model, const std::string& key) {
   const GgufValue* value = model.find(key);
   if (value == nullptr) return 0;
-  if (const auto* array = std::get_if<GgufArray>(value))
-    return static_cast<int>(array->uint_at(0).value_or(0));
-  const auto number = model.get_uint(key);
-  return number ? static_cast<int>(*number) : 0;
+  std::uint64_t number = 0;
+  if (const auto* array = std::get_if<GgufArray>(value)) {
+    number = array->uint_at(0).value_or(0);
+  } else if (const auto found = model.get_uint(key)) {
+    number = *found;
+  }
+  return static_cast<int>(std::min<std::uint64_t>(number, kMaxHeads));
 }
 
 /// Models of 70 billion parameters, in which eight query heads share a value head.
@@ -298,6 +304,20 @@ std::optional<Dtype> overridden(const TensorView& tensor, const TypeOverrides& o
   return std::nullopt;
 }
 
+/// Every part of a name must be in one.
+Result<void> check_names(const std::vector<TensorView>& tensors, const TypeOverrides& overrides) {
+  for (const auto& [part, type] : overrides.by_name) {
+    const std::string_view wanted = part;
+    const auto named = [&](const TensorView& tensor) {
+      return is_quantized(tensor) && has(tensor.name, wanted);
+    };
+    if (std::any_of(tensors.begin(), tensors.end(), named)) continue;
+    return invalid("no tensor that is quantized has ", quoted(wanted),
+                   " in its name: partita inspect lists the names");
+  }
+  return {};
+}
+
 /// Indices of the tensors by layer, those of no layer first, and then by name.
 std::vector<std::size_t> rule_order(const std::vector<TensorView>& tensors) {
   std::vector<std::size_t> order(tensors.size());
@@ -317,6 +337,7 @@ Result<std::vector<TensorType>> choose_types(const Gguf& model, const Mix& mix,
                                              const TypeOverrides& overrides, bool importance) {
   const ModelFacts facts = facts_of(model, importance);
   const std::vector<TensorView>& tensors = model.tensors();
+  TRY(check_names(tensors, overrides));
   const bool has_rules = block_elements(mix.base) > 1;
   std::vector<TensorType> types(tensors.size());
   Rules rules(mix, facts);

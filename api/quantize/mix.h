@@ -39,7 +39,7 @@ struct TensorType {
 };
 
 /// The types of all tensors of a model, in the order of model.tensors(). importance: there is a file of it.
-/// Error: kInvalidArgument for a mix that needs importance.
+/// Errors: kInvalidArgument for a mix that needs importance, and for overrides of names that no tensor has.
 Result<std::vector<TensorType>> choose_types(const Gguf& model, const Mix& mix,
                                              const TypeOverrides& overrides, bool importance);
 

@@ -9,11 +9,12 @@
 #include <optional>
 #include <utility>
 
+#include "api/gguf_file.h"
 #include "api/output_path.h"
 #include "api/quantize/importance.h"
 #include "api/quantize/mix.h"
 #include "api/quantize/tensor_quantizer.h"
-#include "engine/kernels/usable_threads.h"
+#include "api/threads.h"
 #include "weights/catch_all.h"
 #include "weights/codecs/codec.h"
 #include "weights/gguf/gguf.h"
@@ -166,9 +167,11 @@ Result<std::optional<Importance>> open_importance(const std::string& path) {
   return std::optional(*std::move(importance));
 }
 
-int threads_of(const QuantizeOptions& options) {
-  const int most = usable_threads();
-  return options.threads > 0 ? std::min(options.threads, most) : most;
+Result<void> check_is_file(const std::string& path) {
+  std::error_code none;
+  if (!std::filesystem::is_directory(path, none)) return {};
+  return invalid("'", printable(path),
+                 "' is a directory, and GGUF files are quantized: partita convert makes one of a checkpoint");
 }
 
 }  // namespace
@@ -189,9 +192,13 @@ Result<QuantizeResult> quantize(const std::string& from, const std::string& to,
     if (!mix) return mix.error();
     const auto overrides = overrides_of(options);
     if (!overrides) return overrides.error();
+    const auto threads = resolve_threads(options.threads);
+    if (!threads) return threads.error();
     TRY(check_output_path(to));
-    TRY(check_other_file(to, from, "the model that is read"));
-    const auto model = Gguf::open(from);
+    TRY(check_is_file(from));
+    TRY(check_not_model(to, from));
+    TRY(check_other_file(to, options.importance, "the importance that is read"));
+    const auto model = open_gguf_file(from);
     if (!model) return model.error();
     TRY(model->check_types());
     const auto importance = open_importance(options.importance);
@@ -206,7 +213,7 @@ Result<QuantizeResult> quantize(const std::string& from, const std::string& to,
     result.bytes_in = model->file_bytes();
     Plan plan(*model, *importance, options.allow_requantize);
     for (std::size_t i = 0; i < types->size(); ++i) TRY(plan.add(model->tensors()[i], (*types)[i], result));
-    TensorQuantizer quantizer(*model, threads_of(options));
+    TensorQuantizer quantizer(*model, *threads);
     GgufWriter file;
     copy_metadata(*model, **mix, importance->has_value(), file);
     if (*importance) add_importance_keys(**importance, file);

@@ -15,8 +15,9 @@ namespace partita {
 
 struct ImatrixOptions {
   int threads = 0;                               // as in OpenOptions
+  std::string vocabulary;                        // as in OpenOptions
   std::size_t chunk = 512;                       // tokens that are read as one text; at least 2
-  std::string dataset;                           // the name of the text, for the file
+  std::string dataset;                           // the text's name, for the file; of a file: its path
   std::function<bool(float fraction)> progress;  // returning false stops it
 };
 
@@ -29,7 +30,8 @@ struct ImatrixResult {
 /// importance matrix to `path`, in the GGUF format of llama.cpp's llama-imatrix. Experts have rows of their
 /// own; the token embedding, the LM head and matrices that are multiplied in the latents of attention have
 /// none. The same bytes on any number of threads. Errors: those of Model::open(); kInvalidArgument for a text
-/// of less than a chunk; kBadNumbers where the model computes NaN or infinity; kIo; kCancelled.
+/// of less than a chunk, and for a `path` that is the model or the text; kBadNumbers where the model computes
+/// NaN or infinity; kIo; kCancelled.
 PARTITA_API Result<ImatrixResult> measure_imatrix(const std::string& model_path, std::string_view text,
                                                   const std::string& path,
                                                   const ImatrixOptions& options = {});

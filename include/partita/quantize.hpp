@@ -19,7 +19,8 @@ namespace partita {
 struct QuantizeOptions {
   std::string type = "Q4_K_M";  // one of quantize_types(), in either case
   std::string importance;       // a file of imatrix() or of llama.cpp's llama-imatrix; empty: none
-  /// Part of a tensor's name, and the type ("Q6_K") of all tensors whose names have it; the first that fits.
+  /// Part of a tensor's name, and the type ("Q6_K") of all tensors that are quantized and whose names have
+  /// it; the first that fits. A part that is in no such name is an error.
   std::vector<std::pair<std::string, std::string>> tensor_types;
   std::string embedding_type, output_type;       // of token embeddings and LM head; empty: that of the mix
   bool allow_requantize = false;                 // of tensors that have fewer than 16 bits already
@@ -46,7 +47,7 @@ PARTITA_API std::span<const std::string_view> quantize_types() noexcept;
 /// Quantizes the model file `from` (the first of a split one) into the new file `to`, which is written as a
 /// whole or not at all. The same bytes on any number of threads. Errors: kInvalidArgument (options; tensors
 /// that are quantized already, without allow_requantize); kNotFound; kIo; kBadFile; kUnsupported; kBadNumbers
-/// naming a tensor with values that are not finite; kCancelled.
+/// naming a tensor and a value that is not finite, or too large for the type; kCancelled.
 PARTITA_API Result<QuantizeResult> quantize(const std::string& from, const std::string& to,
                                             const QuantizeOptions& options = {});
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -157,6 +158,19 @@ Result<GgufPart> GgufPart::open(const std::string& path) {
   auto contents = parse_gguf(*file);
   if (!contents) return contents.error();
   return GgufPart{*std::move(file), *std::move(contents)};
+}
+
+std::vector<std::string> paths_of_parts(const std::string& path) {
+  constexpr std::size_t kCountAt = 10, kDigits = 5;  // in "00003.gguf", from the end
+  std::vector<std::string> paths{path};
+  SplitKeys keys;
+  if (path.size() < kCountAt) return paths;
+  const char* const digits = path.data() + path.size() - kCountAt;
+  std::from_chars(digits, digits + kDigits, keys.count);
+  const auto name = stem(path, keys);
+  for (std::uint64_t i = 1; name && i < std::min(keys.count, kMaxGgufParts); ++i)
+    paths.push_back(*name + suffix(i, keys.count));
+  return paths;
 }
 
 Result<void> open_other_parts(const std::string& path, std::vector<GgufPart>& parts) {

@@ -1,6 +1,6 @@
 // Models in several files, as llama-gguf-split writes them: NAME-00001-of-00003.gguf and so on. The first
-// file has the metadata of the model; tensors are spread over all. Internal to weights/; the interface is
-// gguf.h.
+// file has the metadata of the model; tensors are spread over all. Internal to weights/, but for
+// paths_of_parts(); the interface is gguf.h.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,10 @@ struct GgufPart {
 /// all files that are missing; kBadFile for a name that does not fit the metadata, for a part that belongs
 /// elsewhere, and for a number of tensors that is not that of the metadata.
 Result<void> open_other_parts(const std::string& path, std::vector<GgufPart>& parts);
+
+/// The paths of a model's files, given that of its first: `path`, and the others if it is named as the first
+/// of several.
+std::vector<std::string> paths_of_parts(const std::string& path);
 
 /// One table of all tensors, with the metadata of the first part; empties the parts' own. Error: kBadFile for
 /// a tensor that is in two files.

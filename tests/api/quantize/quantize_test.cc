@@ -239,6 +239,29 @@ TEST_CASE("values that a type cannot hold are refused") {
   }
 }
 
+TEST_CASE("options that fit no model are refused") {
+  const Paths paths;
+  write_model(paths.from, stack());
+  QuantizeOptions options;
+  options.tensor_types = {{"ffn_up", "Q8_0"}, {"nosuch", "Q8_0"}};
+  CHECK_THAT(refusal(paths, options), Contains("no tensor that is quantized has 'nosuch' in its name"));
+  options.tensor_types.clear();
+  options.threads = 5000;
+  CHECK_THAT(refusal(paths, options), Contains("threads is 5000"));
+}
+
+TEST_CASE("numbers of layers beyond 32 bits are large") {
+  const Paths paths;
+  const std::vector<float> values = waves(4 * 256, 0.7);
+  GgufWriter model;
+  model.add("general.architecture", "llama").add("llama.block_count", (std::uint64_t{1} << 32) + 8);
+  for (const char* name : {"blk.0.ffn_down.weight", "blk.1.ffn_down.weight"})
+    model.add_tensor(name, Dtype::kF32, {4, 256}, values);
+  must(model.write(paths.from).ok(), "the model was not written");
+  const auto result = must(partita::quantize(paths.from, paths.to));
+  CHECK(result.types.at("Q6_K") == 2);  // both are in the first eighth
+}
+
 TEST_CASE("quantizing can be stopped") {
   const Paths paths;
   write_model(paths.from, stack());
