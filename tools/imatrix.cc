@@ -16,8 +16,11 @@ Json report_json(const partita::ImatrixResult& result) {
 }
 
 std::string report_text(const partita::ImatrixResult& result) {
-  return result.path + ": " + std::to_string(result.tensors) + " tensors, measured on " +
-         std::to_string(result.tokens) + " tokens in " + std::to_string(result.chunks) + " chunks\n";
+  const auto counted = [](std::size_t count, const char* noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+  };
+  return partita::printable(result.path) + ": " + counted(result.tensors, "tensor") + ", measured on " +
+         counted(result.tokens, "token") + " in " + counted(result.chunks, "chunk") + "\n";
 }
 
 int run(const Common& common, const Files& files, partita::ImatrixOptions options) {
@@ -28,6 +31,7 @@ int run(const Common& common, const Files& files, partita::ImatrixOptions option
   catch_interrupts();
   Progress progress("measuring", common.shows_progress());
   options.threads = common.threads;
+  options.vocabulary = common.vocabulary;
   options.dataset = files.text;
   options.progress = [&](float fraction) {
     progress.update(fraction);

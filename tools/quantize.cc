@@ -23,14 +23,24 @@ Json report_json(const partita::QuantizeResult& result) {
           {"fallbacks", result.fallbacks}};
 }
 
+/// "850.4 MB", "12.3 kB"
+std::string size_text(std::uint64_t bytes) {
+  char text[64];
+  const bool large = bytes >= 1'000'000;
+  std::snprintf(text, sizeof text, "%.1f %s", static_cast<double>(bytes) * (large ? 1e-6 : 1e-3),
+                large ? "MB" : "kB");
+  return text;
+}
+
 std::string report_text(const partita::QuantizeResult& result) {
   char line[256];
-  std::snprintf(line, sizeof line, ": %zu tensors, %.1f MB of %.1f MB\n", result.tensors,
-                static_cast<double>(result.bytes_out) * 1e-6, static_cast<double>(result.bytes_in) * 1e-6);
-  std::string text = result.path + line;
+  const auto noun = [](std::size_t tensors) { return tensors == 1 ? "tensor" : "tensors"; };
+  std::string text = partita::printable(result.path) + ": " + std::to_string(result.tensors) + " " +
+                     noun(result.tensors) + ", " + size_text(result.bytes_out) + " of " +
+                     size_text(result.bytes_in) + "\n";
   for (const auto& [type, tensors] : result.types) {
     const auto error = result.error.find(type);
-    std::snprintf(line, sizeof line, "%-7s %6zu tensors", type.c_str(), tensors);
+    std::snprintf(line, sizeof line, "%-7s %6zu %s", type.c_str(), tensors, noun(tensors));
     text += line;
     if (error != result.error.end()) {
       std::snprintf(line, sizeof line, ", root mean square error %.3g", error->second);
@@ -40,8 +50,8 @@ std::string report_text(const partita::QuantizeResult& result) {
   }
   const auto count = [&](const std::vector<std::string>& tensors, const char* what) {
     if (tensors.empty()) return;
-    text += std::to_string(tensors.size()) + (tensors.size() == 1 ? " tensor" : " tensors") + what +
-            tensors.front() + (tensors.size() == 1 ? "" : " ...") + "\n";
+    text += std::to_string(tensors.size()) + " " + noun(tensors.size()) + what +
+            partita::printable(tensors.front()) + (tensors.size() == 1 ? "" : " ...") + "\n";
   };
   count(result.fallbacks, " with a type of smaller blocks, because of the number of columns: ");
   count(result.without_importance, " that the importance file lacks: ");
@@ -49,6 +59,8 @@ std::string report_text(const partita::QuantizeResult& result) {
 }
 
 int run(const Common& common, const Paths& paths, partita::QuantizeOptions options) {
+  const auto from = partita::find_model(paths.from);
+  if (!from) return fail(from.error());
   catch_interrupts();
   Progress progress("quantizing", common.shows_progress());
   options.threads = common.threads;
@@ -56,7 +68,7 @@ int run(const Common& common, const Paths& paths, partita::QuantizeOptions optio
     progress.update(fraction);
     return !interrupted().is_set();
   };
-  const auto result = partita::quantize(paths.from, paths.to, options);
+  const auto result = partita::quantize(*from, paths.to, options);
   progress.clear();
   if (!result) return fail(result.error());
   const auto written = common.json ? write_json(report_json(*result)) : write_out(report_text(*result));
@@ -82,8 +94,9 @@ void add_quantize(Command program, Common& common, Action& action) {
   const Command command = add_command(program, common, "quantize", kJson | kThreads,
                                       "Quantize a GGUF file: fewer bits per weight",
                                       common.program + " quantize model.gguf small.gguf --type Q4_K_M");
+  for (const char* unused : {"--model", "--vocabulary"}) command.option(unused).hide_unless(false);
   command.heading(Heading::kConversion);
-  command.add_option("IN", paths->from, "GGUF file to read, in F16, BF16 or F32").required();
+  command.add_option("IN", paths->from, "GGUF file or known model, in F16, BF16 or F32").required();
   command.add_option("OUT", paths->to, "GGUF file to write").required();
   command.add_option("--type", options->type, "mix of types, as Q8_0; a wrong name lists them all")
       .value_name("TYPE")

@@ -7,7 +7,7 @@ import signal
 import struct
 import time
 
-from program import MODEL, SOURCE, ProgramTest, main, run, run_json, start
+from program import MODEL, SOURCE, ProgramTest, environment, main, run, run_json, start, write_checkpoint
 
 TEXT = (SOURCE / "tests" / "data" / "engine" / "mixed_text.txt").read_text()[:4000]
 
@@ -25,6 +25,20 @@ def write_importance(path, tensors, kind="imatrix"):
             data += struct.pack(f"<{len(values)}f", *values)
             data += bytes(-len(data) % 32)
     head = b"GGUF" + struct.pack("<IQQ", 3, 2 * len(tensors), 2) + keys + table
+    path.write_bytes(head + bytes(-len(head) % 32) + data)
+
+
+def write_gguf(path, tensors):
+    """A file of the family llama; tensors: name -> (shape, fastest first, F32 values)."""
+    def text(s):
+        return struct.pack("<Q", len(s.encode())) + s.encode()
+    table, data = b"", b""
+    for name, (shape, values) in tensors.items():
+        table += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, len(data))
+        data += struct.pack(f"<{len(values)}f", *values)
+        data += bytes(-len(data) % 32)
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), 1)
+    head += text("general.architecture") + struct.pack("<I", 8) + text("llama") + table
     path.write_bytes(head + bytes(-len(head) % 32) + data)
 
 
@@ -81,13 +95,36 @@ class Quantize(ProgramTest):
         scores = [run_json("score", "-m", model, stdin=TEXT)["nll"] for model in (MODEL, self.out)]
         self.assertAlmostEqual(scores[0], scores[1], delta=0.05)
         self.check_usage(run("imatrix", "-f", text), "--output")
+        checkpoint = self.dir / "checkpoint"
+        write_checkpoint(checkpoint)
+        measure = ("imatrix", "-m", checkpoint, "-f", text, "-o", importance, "--chunk", 64, "--vocabulary")
+        self.check_sentence(run(*measure, self.dir / "none.gguf"), 1, "none.gguf")
+        self.assertEqual(run(*measure, MODEL).returncode, 0)
         self.check_sentence(run("imatrix", "-m", MODEL, "-f", text, "-o", importance, "--chunk", 5000), 1, "5000")
+
+    def test_reports_for_people(self):
+        model = self.dir / "m.gguf"
+        write_gguf(model, {"blk.0.\x1b[31mffn\x07_up.weight": ((32, 4), [0.5] * 128)})
+        done = run("quantize", model, self.out, "--type", "Q4_K_S")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first, second, last = done.stdout.decode().splitlines()
+        self.assertRegex(first, r"out\.gguf: 1 tensor, 0\.\d kB of 0\.\d kB$")
+        self.assertRegex(second, r"^Q5_0 +1 tensor, root mean square error")
+        self.assertTrue(last.endswith(r"blk.0.\x1b[31mffn\x07_up.weight"), last)
+
+    def test_known_names_and_directories(self):
+        env = environment(PARTITA_MODELS=os.path.dirname(MODEL))
+        done = run("quantize", os.path.basename(MODEL), self.out, env=env)
+        self.check_sentence(done, 1, "--allow-requantize")
+        self.assertEqual(run("quantize", "bundled", self.out, "--allow-requantize").returncode, 0)
+        self.check_sentence(run("quantize", self.dir, self.dir / "o.gguf"), 1, "is a directory", "partita convert")
 
     def test_what_is_refused(self):
         self.check_sentence(run("quantize", MODEL, self.out), 1, "Q4_1 already", "--allow-requantize")
         self.check_sentence(self.quantize("--type", "Q9"), 1, "Q9", "Q4_K_M")
         self.check_sentence(self.quantize("--output-type", "IQ1_S"), 1, "IQ1_S", "Q6_K")
         self.check_usage(self.quantize("--tensor-type", "attn_v"), "attn_v", "NAME=TYPE")
+        self.check_sentence(self.quantize("--tensor-type", "nosuch=q6_k"), 1, "no tensor that is quantized has 'nosuch'")
         self.check_usage(run("quantize", MODEL), "OUT")
         self.check_sentence(run("quantize", MODEL, MODEL, "--allow-requantize"), 1, "name another file")
         self.check_sentence(run("quantize", self.dir / "none.gguf", self.out), 1, "none.gguf")
@@ -97,6 +134,21 @@ class Quantize(ProgramTest):
             write_importance(self.dir / "imatrix", {"blk.0.ffn_up.weight": (sums, count)})
             self.check_sentence(self.quantize("--imatrix", self.dir / "imatrix"), 1, word)
         self.assertFalse(self.out.exists())
+
+    def test_no_input_is_overwritten(self):
+        importance, text, parts = self.dir / "imatrix", self.dir / "text.txt", []
+        write_importance(importance, {"blk.0.ffn_up.weight": ([1.0] * 576, 1)})
+        text.write_text(TEXT)
+        for i in (1, 2):
+            parts.append(self.dir / f"a-0000{i}-of-00002.gguf")
+            parts[-1].write_bytes(b"part")
+        kept = {path: path.read_bytes() for path in self.dir.iterdir()}
+        for args, what in ((("quantize", MODEL, importance, "--allow-requantize", "--imatrix", importance), "importance"),
+                           (("quantize", parts[0], parts[1]), "model"),
+                           (("imatrix", "-m", parts[0], "-f", text, "-o", parts[1]), "model"),
+                           (("imatrix", "-m", MODEL, "-f", text, "-o", text), "text")):
+            self.check_sentence(run(*args), 1, f"the {what} that is read", "name another file")
+        self.assertEqual({path: path.read_bytes() for path in self.dir.iterdir()}, kept)
 
     def test_no_half_file(self):
         def limit():
