@@ -86,12 +86,16 @@ class RowWriter {
 
   Error bad_number(std::size_t row, std::vector<float>::const_iterator at) const {
     const double value = static_cast<double>(*at);
-    const std::string problem = std::isfinite(value) ? sentence("is too large for ", name(job_.to),
-                                                                ", whose limit is ", rounded_text(largest_))
-                                                     : std::string("is not finite");
     return {ErrorCode::kBadNumbers,
             sentence("tensor ", quoted(job_.from.name), " has the value ", rounded_text(value), " in row ",
-                     row, ", column ", at - values_.begin(), ", which ", problem)};
+                     row, ", column ", at - values_.begin(), ", which ", problem_of(value))};
+  }
+
+  std::string problem_of(double value) const {
+    if (!std::isfinite(value)) return "is not finite";
+    if (std::fabs(value) > largest_)
+      return sentence("is too large for ", name(job_.to), ", whose limit is ", rounded_text(largest_));
+    return sentence("is too large for ", name(job_.to), " with the other values of its block");
   }
 
   const float* importance_of(std::size_t row) const {

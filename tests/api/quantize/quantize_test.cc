@@ -239,6 +239,22 @@ TEST_CASE("values that a type cannot hold are refused") {
   }
 }
 
+TEST_CASE("a minimum that a type cannot hold is refused") {
+  const Paths paths;
+  std::vector<float> values = waves(4 * 256, 0.7);
+  for (float& value : values) value = -3e7f + 1e6f * value;  // a block of Q4_K reaches down to -4.1e6
+  must(GgufWriter()
+           .add("general.architecture", "llama")
+           .add_tensor("blk.0.ffn_up.weight", Dtype::kF32, {4, 256}, values)
+           .write(paths.from)
+           .ok(),
+       "the model was not written");
+  QuantizeOptions options;
+  options.tensor_types = {{"ffn_up", "Q4_K"}};
+  CHECK_THAT(refusal(paths, options),
+             Contains("in row 0") && Contains("Q4_K with the other values of its block"));
+}
+
 TEST_CASE("options that fit no model are refused") {
   const Paths paths;
   write_model(paths.from, stack());
