@@ -7,15 +7,25 @@ namespace partita::internal::fuzz {
 namespace {
 
 constexpr std::array kTargets = {
-    Target{"chat", run_chat},         Target{"config", run_config},
-    Target{"context", run_context},   Target{"convert", run_convert},
-    Target{"doctor", run_doctor},     Target{"gguf", run_gguf},
-    Target{"lines", run_lines},       Target{"model", run_model},
-    Target{"options", run_options},   Target{"resume", run_resume},
-    Target{"rows", run_rows},         Target{"safetensors", run_safetensors},
-    Target{"screen", run_screen},     Target{"sentencepiece", run_sentencepiece},
-    Target{"session", run_session},   Target{"split", run_split},
-    Target{"template", run_template}, Target{"tokenizer", run_tokenizer},
+    Target{"chat", run_chat},
+    Target{"config", run_config},
+    Target{"context", run_context},
+    Target{"convert", run_convert},
+    Target{"doctor", run_doctor},
+    Target{"gguf", run_gguf},
+    Target{"importance", run_importance},
+    Target{"lines", run_lines},
+    Target{"model", run_model},
+    Target{"options", run_options},
+    Target{"resume", run_resume},
+    Target{"rows", run_rows},
+    Target{"safetensors", run_safetensors},
+    Target{"screen", run_screen},
+    Target{"sentencepiece", run_sentencepiece},
+    Target{"session", run_session},
+    Target{"split", run_split},
+    Target{"template", run_template},
+    Target{"tokenizer", run_tokenizer},
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ void run_context(Bytes bytes);        // the JSON context of a chat template
 void run_convert(Bytes bytes);        // config.json and safetensors to a model file, which then runs
 void run_doctor(Bytes bytes);         // a GGUF file or a changed tiny model, which is diagnosed
 void run_gguf(Bytes bytes);           // a GGUF file, read to its end
+void run_importance(Bytes bytes);     // an importance file, with which a model is quantized
 void run_lines(Bytes bytes);          // the input of a batch: gzip, Zstandard or plain, in lines
 void run_model(Bytes bytes);          // a GGUF file that parses, run as a model
 void run_options(Bytes bytes);        // values of the command line
