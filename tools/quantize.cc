@@ -59,6 +59,7 @@ std::string report_text(const partita::QuantizeResult& result) {
 }
 
 int run(const Common& common, const Paths& paths, partita::QuantizeOptions options) {
+  if (paths.from.empty()) return usage_error("IN is empty: name a GGUF file");
   const auto from = partita::find_model(paths.from);
   if (!from) return fail(from.error());
   catch_interrupts();

@@ -15,6 +15,7 @@
 #include "api/quantize/mix.h"
 #include "api/quantize/tensor_quantizer.h"
 #include "api/threads.h"
+#include "partita/partita.hpp"
 #include "weights/catch_all.h"
 #include "weights/codecs/codec.h"
 #include "weights/gguf/gguf.h"
@@ -169,7 +170,7 @@ Result<std::optional<Importance>> open_importance(const std::string& path) {
 
 Result<void> check_is_file(const std::string& path) {
   std::error_code none;
-  if (!std::filesystem::is_directory(path, none)) return {};
+  if (path == kBundledModel || !std::filesystem::is_directory(path, none)) return {};
   return invalid("'", printable(path),
                  "' is a directory, and GGUF files are quantized: partita convert makes one of a checkpoint");
 }

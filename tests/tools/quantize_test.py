@@ -99,7 +99,9 @@ class Quantize(ProgramTest):
         write_checkpoint(checkpoint)
         measure = ("imatrix", "-m", checkpoint, "-f", text, "-o", importance, "--chunk", 64, "--vocabulary")
         self.check_sentence(run(*measure, self.dir / "none.gguf"), 1, "none.gguf")
-        self.assertEqual(run(*measure, MODEL).returncode, 0)
+        self.assertRegex(run(*measure, MODEL).stdout.decode(), r"7 tensors, measured on \d+ tokens in \d+ chunks")
+        odd = run("imatrix", "-m", MODEL, "-f", text, "-o", self.dir / "a\x1b.gguf", "--chunk", 1024)
+        self.assertRegex(odd.stdout.decode(), r"a\\x1b\.gguf: 210 tensors, measured on 1024 tokens in 1 chunk\n$")
         self.check_sentence(run("imatrix", "-m", MODEL, "-f", text, "-o", importance, "--chunk", 5000), 1, "5000")
 
     def test_reports_for_people(self):
@@ -116,7 +118,10 @@ class Quantize(ProgramTest):
         env = environment(PARTITA_MODELS=os.path.dirname(MODEL))
         done = run("quantize", os.path.basename(MODEL), self.out, env=env)
         self.check_sentence(done, 1, "--allow-requantize")
-        self.assertEqual(run("quantize", "bundled", self.out, "--allow-requantize").returncode, 0)
+        (self.dir / "bundled").mkdir()
+        done = run("quantize", "bundled", self.out, "--allow-requantize", cwd=self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check_usage(run("quantize", "", self.dir / "o.gguf"), "IN is empty")
         self.check_sentence(run("quantize", self.dir, self.dir / "o.gguf"), 1, "is a directory", "partita convert")
 
     def test_what_is_refused(self):
