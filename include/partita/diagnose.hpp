@@ -30,10 +30,10 @@ struct Finding {
 };
 
 struct DiagnoseOptions {
-  int threads = 0;          // as in OpenOptions
-  std::string vocabulary;   // as in OpenOptions
-  std::size_t context = 0;  // tokens whose memory is judged; 0: the model's own context
-  bool data = true;         // whether to read every tensor once, for NaN, constants and copies
+  int threads = 0;              // as in OpenOptions
+  std::string vocabulary = {};  // as in OpenOptions
+  std::size_t context = 0;      // tokens whose memory is judged; 0: the model's own context
+  bool data = true;             // whether to read every tensor once, for NaN, constants and copies
   std::function<bool(float fraction)> progress;  // of reading; returning false stops it
 };
 

@@ -14,7 +14,7 @@ namespace partita {
 
 struct PrepareOptions {
   int threads = 0;                               // as in OpenOptions
-  std::string vocabulary;                        // as in OpenOptions
+  std::string vocabulary = {};                   // as in OpenOptions
   std::string path;                              // of the screen; empty: where Model::open() looks for it
   std::size_t states = 0;                        // hidden states to calibrate it on; 0: chosen by size
   std::uint64_t seed = 0;                        // of the calibration text
