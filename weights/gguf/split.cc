@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cinttypes>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -57,8 +58,7 @@ std::size_t count_tensors(const GgufContents& contents) {
 /// "-00002-of-00003.gguf"; number: from 0.
 std::string suffix(std::uint64_t number, std::uint64_t count) {
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "-%05llu-of-%05llu.gguf",
-                static_cast<unsigned long long>(number + 1), static_cast<unsigned long long>(count));
+  std::snprintf(text.data(), text.size(), "-%05" PRIu64 "-of-%05" PRIu64 ".gguf", number + 1, count);
   return text.data();
 }
 
