@@ -151,8 +151,9 @@ int run_on(const Common& common, const partita::Request& request, Source& source
 
 /// One line with what partita doctor finds at once and answers may suffer from.
 void warn_of_errors(const Common& common, const partita::Model& model) {
+  if (common.quiet) return;
   const auto findings = partita::diagnose(model);
-  if (common.quiet || !findings) return;
+  if (!findings) return;
   std::string line;
   for (const partita::Finding& finding : *findings) {
     if (finding.severity == partita::Severity::kError) line += (line.empty() ? "" : "; ") + finding.message;
