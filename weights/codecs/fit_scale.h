@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "weights/codecs/block.h"
 #include "weights/codecs/codec.h"
 
 namespace partita::internal {
@@ -37,6 +38,18 @@ template <const QuantLayout& kLayout, std::size_t kBytes, const IntegerRange& kS
           void (*kCompose)(const QuantBlock&, std::byte*)>
 void quantize_blocks(const float* values, std::size_t n, std::byte* out) {
   quantize_weighted_blocks<kLayout, kBytes, kScales, kCompose>(values, nullptr, n, out);
+}
+
+/// A type whose writer searches for scales, with or without importance.
+template <const QuantLayout& kLayout, std::size_t kBytes, const IntegerRange& kScales,
+          void (*kDecompose)(const std::byte*, QuantBlock&), void (*kCompose)(const QuantBlock&, std::byte*)>
+constexpr Codec fitted_codec(Dtype dtype) {
+  return {dtype,
+          kLayout,
+          dequantize_blocks<kLayout, kBytes, kDecompose>,
+          quantize_blocks<kLayout, kBytes, kScales, kCompose>,
+          kDecompose,
+          quantize_weighted_blocks<kLayout, kBytes, kScales, kCompose>};
 }
 
 }  // namespace partita::internal

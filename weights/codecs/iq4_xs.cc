@@ -40,11 +40,6 @@ void compose(const QuantBlock& block, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecIQ4_XS{Dtype::kIQ4_XS,
-                         kLayout,
-                         dequantize_blocks<kLayout, kBytes, decompose>,
-                         quantize_blocks<kLayout, kBytes, kScales, compose>,
-                         decompose,
-                         quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
+const Codec kCodecIQ4_XS = fitted_codec<kLayout, kBytes, kScales, decompose, compose>(Dtype::kIQ4_XS);
 
 }  // namespace partita::internal

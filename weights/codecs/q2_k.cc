@@ -34,11 +34,6 @@ void compose(const QuantBlock& block, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ2_K{Dtype::kQ2_K,
-                       kLayout,
-                       dequantize_blocks<kLayout, kBytes, decompose>,
-                       quantize_blocks<kLayout, kBytes, kScales, compose>,
-                       decompose,
-                       quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
+const Codec kCodecQ2_K = fitted_codec<kLayout, kBytes, kScales, decompose, compose>(Dtype::kQ2_K);
 
 }  // namespace partita::internal

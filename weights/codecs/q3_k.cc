@@ -49,11 +49,6 @@ void compose(const QuantBlock& block, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ3_K{Dtype::kQ3_K,
-                       kLayout,
-                       dequantize_blocks<kLayout, kBytes, decompose>,
-                       quantize_blocks<kLayout, kBytes, kScales, compose>,
-                       decompose,
-                       quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
+const Codec kCodecQ3_K = fitted_codec<kLayout, kBytes, kScales, decompose, compose>(Dtype::kQ3_K);
 
 }  // namespace partita::internal

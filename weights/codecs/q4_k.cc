@@ -37,11 +37,6 @@ void compose(const QuantBlock& block, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ4_K{Dtype::kQ4_K,
-                       kLayout,
-                       dequantize_blocks<kLayout, kBytes, decompose>,
-                       quantize_blocks<kLayout, kBytes, kScales, compose>,
-                       decompose,
-                       quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
+const Codec kCodecQ4_K = fitted_codec<kLayout, kBytes, kScales, decompose, compose>(Dtype::kQ4_K);
 
 }  // namespace partita::internal

@@ -46,11 +46,6 @@ void compose(const QuantBlock& block, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ5_K{Dtype::kQ5_K,
-                       kLayout,
-                       dequantize_blocks<kLayout, kBytes, decompose>,
-                       quantize_blocks<kLayout, kBytes, kScales, compose>,
-                       decompose,
-                       quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
+const Codec kCodecQ5_K = fitted_codec<kLayout, kBytes, kScales, decompose, compose>(Dtype::kQ5_K);
 
 }  // namespace partita::internal

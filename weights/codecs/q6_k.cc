@@ -52,11 +52,6 @@ void compose(const QuantBlock& block, std::byte* out) {
 
 }  // namespace
 
-const Codec kCodecQ6_K{Dtype::kQ6_K,
-                       kLayout,
-                       dequantize_blocks<kLayout, kBytes, decompose>,
-                       quantize_blocks<kLayout, kBytes, kScales, compose>,
-                       decompose,
-                       quantize_weighted_blocks<kLayout, kBytes, kScales, compose>};
+const Codec kCodecQ6_K = fitted_codec<kLayout, kBytes, kScales, decompose, compose>(Dtype::kQ6_K);
 
 }  // namespace partita::internal
