@@ -10,7 +10,6 @@ Activations Activations::from(std::size_t first) const {
           .q = q + first * quant_stride(cols),
           .scale = scale + first,
           .sum = sum + first * groups,
-          .half_sum = half_sum + first * groups,
           .crossed = crossed + first * groups};
 }
 
@@ -19,7 +18,6 @@ ActivationBuffer::ActivationBuffer(std::size_t rows, std::size_t cols)
       q_(rows * (cols + 32) * sizeof(std::int16_t)),
       scale_(rows * sizeof(float)),
       sum_(rows * (cols / kGroupCols + 1) * sizeof(float)),
-      half_sum_(sum_.size()),
       crossed_(rows * (cols / kGroupCols + 1) * sizeof(std::int32_t)) {}
 
 Activations ActivationBuffer::view(std::size_t rows, std::size_t cols) {
@@ -29,12 +27,11 @@ Activations ActivationBuffer::view(std::size_t rows, std::size_t cols) {
           .q = reinterpret_cast<std::int16_t*>(q_.data()),
           .scale = reinterpret_cast<float*>(scale_.data()),
           .sum = reinterpret_cast<float*>(sum_.data()),
-          .half_sum = reinterpret_cast<float*>(half_sum_.data()),
           .crossed = reinterpret_cast<std::int32_t*>(crossed_.data())};
 }
 
 bool ActivationBuffer::ok() const {
-  for (const AlignedBytes* bytes : {&values_, &q_, &scale_, &sum_, &half_sum_, &crossed_}) {
+  for (const AlignedBytes* bytes : {&values_, &q_, &scale_, &sum_, &crossed_}) {
     if (bytes->data() == nullptr) return false;
   }
   return true;

@@ -27,7 +27,6 @@ struct Activations {
   std::int16_t* q = nullptr;        // [rows][quant_stride(cols)] in pair order (panels.h)
   float* scale = nullptr;           // [rows]: value ~ scale * q; NaN marks a row with NaN or inf
   float* sum = nullptr;             // [rows][cols / 32]: sum of q over each group, exact (below 2^24)
-  float* half_sum = nullptr;        // [rows][cols / 32]: the same over the first 16 columns of each group
   std::int32_t* crossed = nullptr;  // [rows][cols / 32]: products within q (matmul_winograd.h)
 
   /// Rows [first, rows).
@@ -44,7 +43,7 @@ class ActivationBuffer {
   bool ok() const;
 
  private:
-  AlignedBytes values_, q_, scale_, sum_, half_sum_, crossed_;
+  AlignedBytes values_, q_, scale_, sum_, crossed_;
 };
 
 }  // namespace partita::internal

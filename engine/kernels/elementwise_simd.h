@@ -164,7 +164,6 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       V::store_pairs(to + kLanes, b);
       if constexpr (requires { V::crossed(to); }) x.crossed[r * groups + g] = V::crossed(to);
       x.sum[r * groups + g] = static_cast<float>(V::reduce_add_i(V::add_i(a, b)));
-      x.half_sum[r * groups + g] = static_cast<float>(V::reduce_add_i(a));
     }
   }
 }

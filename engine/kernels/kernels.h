@@ -153,7 +153,7 @@ struct DeltaTokens {
 struct Kernels {
   Isa isa;
 
-  /// Quantizes out.values: fills q, scale, sum, half_sum of rows [first, last).
+  /// Quantizes out.values: fills q, scale, sum of rows [first, last).
   void (*quantize)(const Activations& out, std::size_t first, std::size_t last);
 
   /// y[r][16 p + i] = W[16 p + i] . x[r] for p in panels, r in [0, x.rows); columns past w.rows are not

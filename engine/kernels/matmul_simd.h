@@ -88,7 +88,7 @@ template <class V, int R, class Panel, std::size_t P>
           for (int r = 0; r < R; ++r) {
             float sum = sums[r * groups + g];
             if constexpr (Panel::kHalves == 2) {
-              const float first = x.half_sum[(row + r) * groups + g];
+              const auto first = static_cast<float>(V::sum_16(x.q + (row + r) * stride + g * kGroupCols));
               sum = half == 0 ? first : sum - first;
             }
             total[p][r] = V::fma(minimum, V::set(sum), total[p][r]);

@@ -31,7 +31,6 @@ void quantize(const Activations& x, std::size_t first, std::size_t last) {
       std::int16_t* to = x.q + r * quant_stride(x.cols) + g * kGroupCols;
       std::int32_t sum = 0;
       for (int i = 0; i < kGroupCols; ++i) {
-        if (i == kGroupCols / 2) x.half_sum[r * groups + g] = static_cast<float>(sum);
         const float value = v[i / 8 * 8 + kPairOrder[i % 8]];
         const float scaled = finite ? std::clamp(value * inverse, -kMaxQuant, kMaxQuant) : 0.0F;
         to[i] = static_cast<std::int16_t>(std::lrint(scaled));
@@ -138,21 +137,22 @@ void quant_matmul(const PackedMatrix& w, PanelRange panels, const Activations& x
     for (std::size_t r = 0; r < x.rows; ++r) {
       float total[kPanelRows] = {};
       for (std::size_t g = 0; g < groups; ++g) {
-        const std::size_t at = r * groups + g;
+        float sums[2] = {};
         const float* scale = scales + g * scales_per_group;
         for (int half = 0; half < halves; ++half) {
-          std::int32_t dot[kPanelRows] = {};
+          std::int32_t dot[kPanelRows] = {}, sum = 0;
           for (int i = half * kGroupCols / halves; i < (half + 1) * kGroupCols / halves; ++i) {
             const std::int32_t a =
                 x.q[r * quant_stride(x.cols) + g * kGroupCols + static_cast<std::size_t>(i)];
             const std::int16_t* q = quants + (g * kGroupCols + static_cast<std::size_t>(i)) * kPanelRows;
             for (int lane = 0; lane < kPanelRows; ++lane) dot[lane] += a * q[lane];
+            sum += a;
           }
+          sums[half] = static_cast<float>(sum);
           for (int lane = 0; lane < kPanelRows; ++lane) {
             total[lane] += static_cast<float>(dot[lane]) * scale[half * kPanelRows + lane];
           }
         }
-        const float sums[2] = {halves == 2 ? x.half_sum[at] : x.sum[at], x.sum[at] - x.half_sum[at]};
         for (int half = 0; half < halves; ++half) {
           const float* added = scale + (2 + half) * kPanelRows;
           for (int lane = 0; lane < kPanelRows; ++lane) total[lane] += added[lane] * sums[half];

@@ -208,6 +208,14 @@ struct Avx2 {
     four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
     return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
   }
+  /// The sum of 16 int16.
+  static std::int32_t sum_16(const std::int16_t* p) {
+    const __m256i sixteen = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i eight = _mm256_madd_epi16(sixteen, _mm256_set1_epi16(1));
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+  }
   /// 16 integers within [-128, 127] as int8.
   static void store_i8(void* p, I x) {
     const __m256i sixteen = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);

@@ -253,6 +253,10 @@ struct Neon {
   static std::int32_t reduce_add_i(I x) {
     return vaddvq_s32(vaddq_s32(vaddq_s32(x.a, x.c), vaddq_s32(x.b, x.d)));
   }
+  /// The sum of 16 int16.
+  static std::int32_t sum_16(const std::int16_t* p) {
+    return vaddlvq_s16(vld1q_s16(p)) + vaddlvq_s16(vld1q_s16(p + 8));
+  }
   /// 16 integers within [-128, 127] as int8.
   static void store_i8(void* p, I x) {
     const auto eight = [](int32x4_t v, int32x4_t w) {

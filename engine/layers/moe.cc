@@ -33,7 +33,6 @@ Activations block_of(ActivationBuffer& buffer, std::size_t widest, std::size_t f
           .q = all.q + first * (widest + kGroupCols),
           .scale = all.scale + first,
           .sum = all.sum + first * groups,
-          .half_sum = all.half_sum + first * groups,
           .crossed = all.crossed + first * groups};
 }
 
@@ -44,7 +43,6 @@ void copy_row(const Activations& x, std::size_t r, bool values, const Activation
   std::copy_n(x.q + r * stride, stride, to.q + i * stride);
   to.scale[i] = x.scale[r];
   std::copy_n(x.sum + r * groups, groups, to.sum + i * groups);
-  std::copy_n(x.half_sum + r * groups, groups, to.half_sum + i * groups);
   std::copy_n(x.crossed + r * groups, groups, to.crossed + i * groups);
 }
 
