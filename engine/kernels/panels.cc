@@ -11,9 +11,6 @@ constexpr std::size_t kCacheLine = 64;
 
 std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
-/// The columns, within each 8, of the nibbles of a lane, lowest nibble first.
-constexpr int kNibbleColumn[8] = {0, 4, 1, 5, 2, 6, 3, 7};
-
 /// The pair p (0..15) and half (0, 1) in which the kernels read column c (0..31) of a group.
 struct PairPlace {
   int pair, half;
@@ -50,8 +47,8 @@ std::size_t scale_plane_bytes(const QuantLayout& layout, std::size_t cols) {
   return 0;
 }
 
-/// The word of columns 8t .. 8t+7: columns 0..3 in the low nibbles of four bytes, 4..7 in the high
-/// (kNibbleColumn). Of each q only the low four bits count.
+/// The word of columns 8t .. 8t+7: columns 0..3 in the low nibbles of four bytes, 4..7 in the high. Of each q
+/// only the low four bits count.
 inline std::uint32_t nibble_word(const std::uint8_t* q) {
   std::uint32_t low = 0, high = 0;
   std::memcpy(&low, q, 4);
@@ -108,43 +105,51 @@ std::uint32_t word_at(const std::byte* group, int vector, int lane) {
   return word;
 }
 
-/// The place of a column's nibble in a word.
-int nibble_of(int column) {
-  int nibble = 0;
-  while (kNibbleColumn[nibble] != column % 8) ++nibble;
-  return nibble;
+/// The inverse of nibble_word().
+inline void split_nibbles(std::uint32_t word, std::uint8_t* q) {
+  const std::uint32_t low = word & 0x0F0F0F0FU, high = word >> 4 & 0x0F0F0F0FU;
+  std::memcpy(q, &low, 4);
+  std::memcpy(q + 4, &high, 4);
 }
 
-std::uint8_t get_codebook_quant(const std::byte* group, int bits, int lane, int column) {
-  const int t = column / 8, nibble = nibble_of(column);
-  if (bits == 3 && t == 3) {
-    unsigned q = 0;
-    for (int bit = 0; bit < 3; ++bit) q |= (word_at(group, bit, lane) >> (4 * nibble + 3) & 1U) << bit;
-    return static_cast<std::uint8_t>(q);
+/// The inverse of put_codebook_group().
+void get_codebook_group(const std::byte* group, int bits, int lane, std::uint8_t* q) {
+  const std::uint32_t quant = (1U << bits) - 1;
+  for (int t = 0; t < 4; ++t) {
+    std::uint32_t word = 0;
+    if (bits == 3 && t == 3) {
+      for (int bit = 0; bit < 3; ++bit) word |= (word_at(group, bit, lane) >> 3 & 0x11111111U) << bit;
+    } else {
+      const int per_vector = bits == 3 ? 1 : 4 / bits;
+      word = word_at(group, t / per_vector, lane) >> (t % per_vector * bits) & quant * 0x11111111U;
+    }
+    split_nibbles(word, q + t * 8);
   }
-  const int per_vector = bits == 3 ? 1 : 4 / bits;
-  const std::uint32_t word = word_at(group, t / per_vector, lane);
-  const int shift = 4 * nibble + t % per_vector * bits;
-  return static_cast<std::uint8_t>(word >> shift & ((1U << bits) - 1));
 }
 
-std::uint8_t get_quant(const std::byte* group, int bits, int lane, int column) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(group);
-  if (bits == 8) return bytes[column / 4 * 64 + lane * 4 + column % 4];
-  const unsigned q = word_at(group, column / 8, lane) >> (4 * nibble_of(column)) & 15U;
+/// The inverse of put_group().
+void get_group(const std::byte* group, int bits, int lane, std::uint8_t* q) {
+  if (bits == 8) {
+    for (int t = 0; t < 8; ++t) std::memcpy(q + t * 4, group + t * 64 + lane * 4, 4);
+    return;
+  }
+  for (int t = 0; t < 4; ++t) split_nibbles(word_at(group, t, lane), q + t * 8);
   const int high_bits = bits - 4;
-  if (high_bits == 0) return static_cast<std::uint8_t>(q);
-  const auto [pair, half] = place_of(column);
+  if (high_bits == 0) return;
   const int pairs_per_vector = 16 / high_bits;
-  const std::uint32_t word = word_at(group, 4 + pair / pairs_per_vector, lane);
-  const unsigned high = word >> (half * 16 + pair % pairs_per_vector * high_bits);
-  return static_cast<std::uint8_t>(q | (high & ((1U << high_bits) - 1)) << 4);
+  for (int c = 0; c < kGroupCols; ++c) {
+    const auto [pair, half] = place_of(c);
+    const std::uint32_t word = word_at(group, 4 + pair / pairs_per_vector, lane);
+    const unsigned high = word >> (half * 16 + pair % pairs_per_vector * high_bits);
+    q[c] = static_cast<std::uint8_t>(q[c] | (high & ((1U << high_bits) - 1)) << 4);
+  }
 }
 
-/// The level of a column of a group (QuantLayout::level).
-int get_level(const QuantLayout& layout, const std::byte* group, int lane, int column) {
-  const auto get = layout.codebook != nullptr ? get_codebook_quant : get_quant;
-  return layout.level(get(group, layout.bits, lane, column));
+/// The levels of the 32 columns of a group (QuantLayout::level).
+void get_levels(const QuantLayout& layout, const std::byte* group, int lane, std::int16_t* levels) {
+  std::uint8_t q[kGroupCols];
+  (layout.codebook != nullptr ? get_codebook_group : get_group)(group, layout.bits, lane, q);
+  for (int c = 0; c < kGroupCols; ++c) levels[c] = static_cast<std::int16_t>(layout.level(q[c]));
 }
 
 /// The offset of the scales of group g and, for the super kinds, of the f16 factors of its super-block.
@@ -368,10 +373,11 @@ void pack_panels(PackedMatrix& matrix, const RowBlocks& blocks, std::span<const 
 
 void unpack_quants(const PackedMatrix& matrix, std::size_t panel, std::size_t group, std::int16_t* quants) {
   const std::byte* at = matrix.quants(panel) + group * static_cast<std::size_t>(matrix.layout.bits) * 64;
-  for (int i = 0; i < kGroupCols; ++i) {
-    const int column = i / 8 * 8 + kPairOrder[i % 8];
-    for (int lane = 0; lane < kPanelRows; ++lane) {
-      quants[i * kPanelRows + lane] = static_cast<std::int16_t>(get_level(matrix.layout, at, lane, column));
+  for (int lane = 0; lane < kPanelRows; ++lane) {
+    std::int16_t levels[kGroupCols];
+    get_levels(matrix.layout, at, lane, levels);
+    for (int i = 0; i < kGroupCols; ++i) {
+      quants[i * kPanelRows + lane] = levels[i / 8 * 8 + kPairOrder[i % 8]];
     }
   }
 }
@@ -402,10 +408,11 @@ void unpack_row(const PackedMatrix& matrix, std::size_t row, float* out, std::si
   for (std::size_t g = 0; g < matrix.cols / kGroupCols; ++g) {
     const LaneScales own = lane_scales(matrix, panel, g, lane);
     const std::byte* group = quants + g * static_cast<std::size_t>(matrix.layout.bits) * 64;
+    std::int16_t levels[kGroupCols];
+    get_levels(matrix.layout, group, lane, levels);
     for (int c = 0; c < kGroupCols; ++c) {
       out[(g * kGroupCols + static_cast<std::size_t>(c)) * stride] =
-          own.scale[c / 16] * static_cast<float>(get_level(matrix.layout, group, lane, c)) +
-          own.added[c / 16];
+          own.scale[c / 16] * static_cast<float>(levels[c]) + own.added[c / 16];
     }
   }
 }
