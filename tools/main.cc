@@ -1,6 +1,7 @@
 // partita: text generation on CPUs, from the command line.
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <new>
@@ -87,6 +88,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   tools::fill_standard_descriptors();
   tools::keep_reserve();
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit on files then fails with an errno
   try {
     return run(argc, argv);
   } catch (const std::bad_alloc&) {

@@ -18,6 +18,20 @@ namespace {
 
 constexpr int kMaxNameAttempts = 100;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
+constexpr const char* kOwnFiles = "/proc/self/fd/";
+
+/// Sets `name` to a name beside `target` that `take` takes; empty, and false, if it takes none. Another
+/// process may be writing to the same target, and a killed one may have left its file.
+template <class Take>
+bool use_free_name(const std::string& target, std::string& name, Take&& take) {
+  for (int i = 0; i < kMaxNameAttempts; ++i) {
+    name = target + ".part" + std::to_string(::getpid()) + "." + std::to_string(i);
+    if (take(name.c_str())) return true;
+    if (errno != EEXIST) break;
+  }
+  name.clear();
+  return false;
+}
 
 }  // namespace
 
@@ -28,19 +42,14 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
   if (!none) target_ = real.string();
 }
 
-Result<AtomicFile> AtomicFile::create(const std::string& path, unsigned mode) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, unsigned mode, Unfinished where) {
   AtomicFile file(path);
   if (struct stat there = {}; ::stat(file.target_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     return Error{ErrorCode::kIo,
                  "'" + printable(path) + "' cannot be written: it exists and is not a regular file"};
   }
-  // Look for an unused name: another process may be writing to the same path, and a killed one leaves its
-  // temporary file behind.
-  for (int i = 0; file.fd_ < 0 && i < kMaxNameAttempts; ++i) {
-    file.name_ = file.target_ + ".part" + std::to_string(::getpid()) + "." + std::to_string(i);
-    file.fd_ = ::open(file.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (file.fd_ < 0 && errno != EEXIST) break;
-  }
+  if (where == Unfinished::kUnnamed) file.open_unnamed(mode);
+  if (file.fd_ < 0) file.open_named(mode);
   if (file.fd_ < 0) {
     file.reason_ = errno;
     return file.write_error();
@@ -51,6 +60,26 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, unsigned mode) {
     return file.write_error();
   }
   return file;
+}
+
+void AtomicFile::open_unnamed(unsigned mode) {
+  if (::access(kOwnFiles, X_OK) != 0) return;  // link_name() needs it
+  const std::filesystem::path directory = std::filesystem::path(target_).parent_path();
+  fd_ = ::open(directory.empty() ? "." : directory.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+}
+
+void AtomicFile::open_named(unsigned mode) {
+  use_free_name(target_, name_, [&](const char* name) {
+    fd_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    return fd_ >= 0;
+  });
+}
+
+bool AtomicFile::link_name() {
+  const std::string file = kOwnFiles + std::to_string(fd_);
+  return use_free_name(target_, name_, [&](const char* name) {
+    return ::linkat(AT_FDCWD, file.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+  });
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
@@ -65,7 +94,7 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(name_.c_str());
+  if (!name_.empty()) ::unlink(name_.c_str());
 }
 
 bool AtomicFile::write_through(std::span<const std::byte> bytes) {
@@ -107,10 +136,11 @@ Result<void> AtomicFile::finish_without_checksum() {
     done = done && outcome == 0;
   };
   if (done) check(::fsync(fd_));
+  if (done && name_.empty()) check(link_name() ? 0 : -1);
   check(::close(std::exchange(fd_, -1)));
   if (done) check(::rename(name_.c_str(), target_.c_str()));
   if (done) return {};
-  ::unlink(name_.c_str());
+  if (!name_.empty()) ::unlink(name_.c_str());
   return write_error();
 }
 

@@ -16,13 +16,20 @@
 
 namespace partita::internal {
 
+/// Where the bytes of an unfinished file are.
+enum class Unfinished : std::uint8_t {
+  kUnnamed,  // in a file without a name, which is gone when the process ends, however it ends
+  kNamed,    // in PATH.partN.I beside it: where the file system or the kernel has no files without names
+};
+
 /// Writes a file atomically: into a temporary file in the same directory, which finish() renames to the path.
 /// The new file keeps the mode of the file it replaces, else it gets `mode` less the umask. If the path is a
 /// symbolic link, the link's target is replaced.
 class AtomicFile {
  public:
-  /// Error: kIo with the path and the system's reason.
-  static Result<AtomicFile> create(const std::string& path, unsigned mode = 0666);
+  /// Falls back to kNamed by itself. Error: kIo with the path and the system's reason.
+  static Result<AtomicFile> create(const std::string& path, unsigned mode = 0666,
+                                   Unfinished where = Unfinished::kUnnamed);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
@@ -40,10 +47,14 @@ class AtomicFile {
 
  private:
   explicit AtomicFile(const std::string& path);
-  bool flush();  // writes out what is buffered
+  void open_unnamed(unsigned mode);
+  void open_named(unsigned mode);
+  bool link_name();  // gives an unnamed file a name
+  bool flush();      // writes out what is buffered
   bool write_through(std::span<const std::byte> bytes);
 
-  std::string path_, target_, name_;
+  std::string path_, target_;
+  std::string name_;  // of the temporary file; empty if it has none
   int fd_ = -1;
   int reason_ = 0;                 // errno of the call that failed
   std::vector<std::byte> buffer_;  // not yet written to the file

@@ -88,9 +88,7 @@ int run(const Common& common, const Options& options) {
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
   if (common.verbose) std::fprintf(stderr, "samplers: %s\n", samplers->c_str());
-  // Writing then fails with an errno instead of ending the process.
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // writing then fails with an errno
   BatchLedger ledger;
   auto output = BatchOutput::open(options.out, options.retry_errors, ledger);
   if (!output) return fail(output.error());

@@ -45,8 +45,7 @@ void catch_ends() {
     terminated().set();
     interrupted().set();
   });
-  for (const int signal : {SIGPIPE, SIGXFSZ})
-    std::signal(signal, SIG_IGN);  // writing then fails with an errno
+  std::signal(SIGPIPE, SIG_IGN);  // writing then fails with an errno
 }
 
 /// Removes blanks at both ends.
