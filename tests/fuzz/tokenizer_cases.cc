@@ -7,6 +7,7 @@
 #include "tests/fuzz/support.h"
 #include "tokenizer/detokenizer.h"
 #include "tokenizer/open.h"
+#include "tokenizer/pre/scheme.h"
 #include "tokenizer/utf8.h"
 #include "weights/gguf/gguf.h"
 #include "weights/gguf/writer.h"
@@ -30,7 +31,7 @@ Settings read_settings(Input& input) {
 
 /// A vocabulary of up to 40 tokens, with or without all byte tokens at its start.
 GgufWriter read_vocabulary(Input& input, const Settings& settings) {
-  constexpr const char* kPre[] = {"smollm", "llama-bpe", "qwen2", "gpt-2", "default"};
+  const std::vector<std::string_view> pre = scheme_names();
   std::vector<std::string> tokens;
   std::vector<std::int32_t> types;
   std::vector<float> scores;
@@ -52,7 +53,8 @@ GgufWriter read_vocabulary(Input& input, const Settings& settings) {
   file.add("tokenizer.ggml.model", settings.is_byte_level ? "gpt2" : "llama")
       .add("tokenizer.ggml.tokens", tokens);
   file.add("tokenizer.ggml.token_type", types).add("tokenizer.ggml.scores", scores);
-  file.add("tokenizer.ggml.merges", merges).add("tokenizer.ggml.pre", kPre[input.byte() % 5]);
+  file.add("tokenizer.ggml.merges", merges)
+      .add("tokenizer.ggml.pre", std::string(pre[input.byte() % pre.size()]));
   file.add("tokenizer.ggml.add_space_prefix", settings.adds_space);
   file.add("tokenizer.ggml.remove_extra_whitespaces", settings.collapses_spaces);
   if (input.byte() % 2 == 0) file.add("tokenizer.ggml.unknown_token_id", std::uint32_t{input.byte()});

@@ -26,8 +26,8 @@ TEST_CASE("Unknown kinds of vocabulary are named") {
   check_refused(none, ErrorCode::kNotFound, {"tokenizer.ggml.model"});
   check_refused(file_of(two_tokens(), "bert"), ErrorCode::kUnsupported, {"bert", "gpt2", "llama", "rwkv"});
   GgufWriter pre = file_of(two_tokens(), "gpt2", std::vector<std::string>{});
-  pre.add("tokenizer.ggml.pre", "tekken");
-  check_refused(pre, ErrorCode::kUnsupported, {"tekken", "smollm"});
+  pre.add("tokenizer.ggml.pre", "unheard-of");
+  check_refused(pre, ErrorCode::kUnsupported, {"tokenizer.ggml.pre", "unheard-of"});
 }
 
 TEST_CASE("Arrays must have one entry per token") {
