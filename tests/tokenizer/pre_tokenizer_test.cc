@@ -140,7 +140,9 @@ TEST_CASE("Every name splits every text without gaps") {
 TEST_CASE("A megabyte of one character is split by every pre-tokenizer", "[slow]") {
   const std::string units[] = {" ",          "a",      "A",  "1",       "!",       "\n", "\u0301",
                                "\U0001F600", "\u4E2D", " a", "a\u0301", "A\u4E2D", " !", "\u0001"};
+  const Scheme* last = nullptr;
   for (const std::string_view name : scheme_names()) {
+    if (std::exchange(last, find_scheme(name)) == find_scheme(name)) continue;  // names of one row
     const PreTokenizer tokenizer = must_create(std::string(name));
     for (const std::string& unit : units) {
       std::string text;
