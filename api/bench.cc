@@ -111,8 +111,8 @@ class Workload {
     for (std::size_t t = 0; t < tokens; ++t) {
       const Chunk chunk{&caches_[0], std::span<const TokenId>(&last_[0], 1), Role::kGenerated, 1};
       if (auto done = step({&chunk, 1}); !done) return done;
-      model_->head->logits(hidden_.data(), 1, *scratch_, own.data());
-      full->logits(hidden_.data(), 1, *scratch, whole.data());
+      model_->head->logits(hidden_.data(), 1, nullptr, *scratch_, own.data());
+      full->logits(hidden_.data(), 1, nullptr, *scratch, whole.data());
       const auto apart = kl_divergence(whole, own, model_->transformer->kernels());
       if (!apart) return apart.error();
       kl += *apart;

@@ -9,6 +9,8 @@
 
 #include "api/chat_tokens.h"
 #include "api/model_vocabulary.h"
+#include "engine/adapter.h"
+#include "engine/cache/kv_cache.h"
 #include "engine/model.h"
 #include "partita/partita.hpp"
 #include "sampling/heads/head.h"
@@ -57,6 +59,12 @@ struct LoadedModel {
 
   Result<std::vector<TokenId>> chat_ids(std::span<const Message> messages, bool add_generation_prompt,
                                         const std::atomic<bool>* cancel = nullptr) const;
+
+  /// The adapters of a cache if they change the output, else null (Question::adapters).
+  const AdapterSet* head_adapters(const KvSequence& cache) const { return head_adapters(cache.adapters()); }
+  const AdapterSet* head_adapters(const AdapterSet* set) const {
+    return set != nullptr && set->changes(transformer->output().root.index) ? set : nullptr;
+  }
 
   /// Buffers of the head for up to `rows` questions at a time. Throws std::bad_alloc.
   std::unique_ptr<HeadScratch> head_scratch(std::size_t rows) const;

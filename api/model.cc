@@ -80,9 +80,9 @@ Result<void> load_head(LoadedModel& model) {
     if (screen) {
       model.screen.emplace(std::move(*screen));
       const Kernels& kernels = transformer.kernels();
-      model.head =
-          budget > 0 ? make_budgeted_head(output.root.weight, *model.screen, budget, kernels)
-                     : make_screened_head(output.root.weight, *model.screen, Certificate::kDithered, kernels);
+      model.head = budget > 0
+                       ? make_budgeted_head(output.root.weight, *model.screen, budget, kernels)
+                       : make_screened_head(output.root, *model.screen, Certificate::kDithered, kernels);
       model.info.head = budget > 0 ? "budgeted" : "screened";
       return {};
     }

@@ -8,10 +8,14 @@
 
 namespace partita::internal {
 
-Result<Gguf> open_model_file(const std::string& path, const std::string& vocabulary) {
+bool is_checkpoint(const std::string& path) {
   const std::filesystem::path config = std::filesystem::path(path) / "config.json";
-  if (std::error_code none; path == kBundledModel || !std::filesystem::exists(config, none))
-    return open_gguf_file(path);
+  std::error_code none;
+  return path != kBundledModel && std::filesystem::exists(config, none);
+}
+
+Result<Gguf> open_model_file(const std::string& path, const std::string& vocabulary) {
+  if (!is_checkpoint(path)) return open_gguf_file(path);
   const auto opened = open_checkpoint(path, {.given = vocabulary, .instead = {}}, std::nullopt);
   return opened ? opened->file.open(printable(path)) : opened.error();
 }

@@ -7,6 +7,9 @@
 
 namespace partita::internal {
 
+/// Whether a path is that of a directory with config.json.
+bool is_checkpoint(const std::string& path);
+
 /// A directory with config.json is opened as the model file that it becomes (api/convert/open_checkpoint.h),
 /// with the tokenizer of the GGUF file `vocabulary`, or its own for an empty path. Errors: those of
 /// open_gguf_file() and open_checkpoint().

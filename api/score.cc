@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "api/adapters/adapters.h"
 #include "api/serving/session.h"
 #include "api/trace_nan.h"
 #include "engine/kernels/parallel.h"
@@ -23,8 +24,10 @@ constexpr std::size_t kHeadRows = 32;
 /// Reads ids with a session's engine into another cache, so that the conversation is unchanged.
 class Reader {
  public:
-  Reader(Session::Impl& session, std::size_t tokens) : session_(&session), cache_(session.pool) {
+  Reader(Session::Impl& session, std::size_t tokens, std::shared_ptr<const AdapterSet> adapters)
+      : session_(&session), cache_(session.pool) {
     cache_.set_rope_limit(session.model->transformer->config().rope_limit(tokens));
+    cache_.set_adapters(std::move(adapters));
   }
 
   /// The hidden states of all ids of this chunk, [ids.size()][hidden_size].
@@ -55,9 +58,10 @@ Result<void> check(const LoadedModel& model, std::span<const TokenId> ids) {
 /// Calls visit(first, hidden, rows) for every group of at most kHeadRows positions; hidden:
 /// [rows][hidden_size].
 template <class Visit>
-Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> ids, Visit visit) {
+Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> ids,
+                             const std::shared_ptr<const AdapterSet>& adapters, Visit visit) {
   const std::size_t width = session.model->info.hidden_size;
-  Reader reader(session, ids.size());
+  Reader reader(session, ids.size(), adapters);
   for (std::size_t at = 0; at < ids.size(); at += kStepRows) {
     const auto chunk_ids = ids.subspan(at, std::min(kStepRows, ids.size() - at));
     auto hidden = reader.read(chunk_ids);
@@ -74,8 +78,8 @@ Result<void> visit_positions(Session::Impl& session, std::span<const TokenId> id
 /// Fills score.logprobs, score.top1 and score.ranks of the ids after positions [first, first + rows).
 class Scorer {
  public:
-  explicit Scorer(Session::Impl& session)
-      : session_(&session), scratch_(session.model->head_scratch(kHeadRows)) {}
+  Scorer(Session::Impl& session, const AdapterSet* adapters)
+      : session_(&session), adapters_(adapters), scratch_(session.model->head_scratch(kHeadRows)) {}
 
   Result<void> visit(std::size_t first, const float* hidden, std::size_t rows, Score& score) {
     const std::size_t last = score.ids.size() - 1;  // the last position has no next id
@@ -88,6 +92,7 @@ class Scorer {
       questions[r].score = std::span<const TokenId>(score.ids).subspan(first + r + 1, 1);
       questions[r].rank = questions[r].score;
       questions[r].top = 1;
+      questions[r].adapters = adapters_;
     }
     session_->model->head->answer(questions, *scratch_, answers);
     for (std::size_t r = 0; r < rows; ++r) {
@@ -106,6 +111,7 @@ class Scorer {
 
  private:
   Session::Impl* session_;
+  const AdapterSet* adapters_;  // that change the output; null: none
   std::unique_ptr<HeadScratch> scratch_;
 };
 
@@ -129,9 +135,10 @@ void summarise(Score& score) {
 /// Rows of logits, [rows][vocab], with the log-partition of each.
 class LogitRows {
  public:
-  LogitRows(Session::Impl& session, std::span<const TokenId> ids)
+  LogitRows(Session::Impl& session, std::span<const TokenId> ids, const AdapterSet* adapters)
       : session_(&session),
         model_(session.model.get()),
+        adapters_(adapters),
         ids_(ids),
         scratch_(model_->head_scratch(kHeadRows)) {}
 
@@ -139,7 +146,7 @@ class LogitRows {
     const std::size_t width = model_->head->vocab_size();
     logits_.resize(rows * width);
     partitions_.resize(rows);
-    model_->head->logits(hidden, rows, *scratch_, logits_.data());
+    model_->head->logits(hidden, rows, adapters_, *scratch_, logits_.data());
     for (std::size_t r = 0; r < rows; ++r) {
       auto partition = log_partition(row(r), model_->transformer->kernels());
       if (!partition) {
@@ -161,6 +168,7 @@ class LogitRows {
  private:
   Session::Impl* session_;
   const LoadedModel* model_;
+  const AdapterSet* adapters_;  // that change the output; null: none
   std::span<const TokenId> ids_;
   std::unique_ptr<HeadScratch> scratch_;
   std::vector<float> logits_;
@@ -189,22 +197,26 @@ RowDivergence divergence(std::span<const float> p, double p_lse, std::span<const
 
 }  // namespace
 
-Result<Score> Session::score(std::span<const TokenId> ids) {
+Result<Score> Session::score(std::span<const TokenId> ids, std::span<const AppliedAdapter> adapters) {
   return catch_all([&]() -> Result<Score> {
     TRY(check(*impl_->model, ids));
+    const auto set = adapter_set(*impl_->model, adapters);
+    if (!set) return set.error();
     Score score = empty_score(ids);
-    Scorer scorer(*impl_);
-    auto done = visit_positions(*impl_, ids, [&](std::size_t first, const float* hidden, std::size_t rows) {
-      return scorer.visit(first, hidden, rows, score);
-    });
+    Scorer scorer(*impl_, impl_->model->head_adapters(set->get()));
+    auto done =
+        visit_positions(*impl_, ids, *set, [&](std::size_t first, const float* hidden, std::size_t rows) {
+          return scorer.visit(first, hidden, rows, score);
+        });
     if (!done) return done.error();
     summarise(score);
     return score;
   });
 }
 
-Result<std::pair<Score, Divergence>> Session::score_against(std::span<const TokenId> ids,
-                                                            Session& reference) {
+Result<std::pair<Score, Divergence>> Session::score_against(std::span<const TokenId> ids, Session& reference,
+                                                            std::span<const AppliedAdapter> adapters,
+                                                            std::span<const AppliedAdapter> of_reference) {
   return catch_all([&]() -> Result<std::pair<Score, Divergence>> {
     const LoadedModel& mine = *impl_->model;
     const LoadedModel& theirs = *reference.impl_->model;
@@ -215,17 +227,23 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
     }
     TRY(check(mine, ids));
     TRY(check(theirs, ids));
+    const auto set = adapter_set(mine, adapters);
+    if (!set) return set.error();
+    const auto their_set = adapter_set(theirs, of_reference);
+    if (!their_set) return their_set.error();
+    const AdapterSet* const of_head = mine.head_adapters(set->get());
 
     Score score = empty_score(ids);
     Divergence total;
     std::vector<RowDivergence> rows_apart(kHeadRows);
     std::size_t same_top = 0;
-    Scorer scorer(*impl_);
-    LogitRows my_logits(*impl_, ids), their_logits(*reference.impl_, ids);
-    Reader their_reader(*reference.impl_, ids.size());
+    Scorer scorer(*impl_, of_head);
+    LogitRows my_logits(*impl_, ids, of_head),
+        their_logits(*reference.impl_, ids, theirs.head_adapters(their_set->get()));
+    Reader their_reader(*reference.impl_, ids.size(), *their_set);
     const float* their_hidden = nullptr;
     auto done = visit_positions(
-        *impl_, ids, [&](std::size_t first, const float* hidden, std::size_t n) -> Result<void> {
+        *impl_, ids, *set, [&](std::size_t first, const float* hidden, std::size_t n) -> Result<void> {
           if (first % kStepRows == 0) {
             auto read = their_reader.read(ids.subspan(first, std::min(kStepRows, ids.size() - first)));
             if (!read) return read.error();
@@ -263,9 +281,12 @@ Result<std::pair<Score, Divergence>> Session::score_against(std::span<const Toke
   });
 }
 
-Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::size_t outputs) {
+Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::size_t outputs,
+                                           std::span<const AppliedAdapter> adapters) {
   return catch_all([&]() -> Result<std::vector<float>> {
     TRY(check(*impl_->model, ids));
+    const auto set = adapter_set(*impl_->model, adapters);
+    if (!set) return set.error();
     if (outputs > ids.size()) {
       return invalid("logits of the last ", outputs, " positions are asked for, but there are ", ids.size(),
                      " ids");
@@ -275,7 +296,8 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
     const std::size_t vocabulary = session.model->head->vocab_size();
     std::vector<float> logits(outputs * vocabulary), hidden;
     const auto scratch = session.model->head_scratch(kHeadRows);
-    session.begin_probe(ids.first(skip), ids.size());
+    session.begin_probe(ids.first(skip), ids.size(), *set);
+    const AdapterSet* const of_head = session.model->head_adapters(set->get());
     while (outputs > 0 && session.probe.length() < ids.size()) {
       const std::size_t first = session.probe.length();
       const auto chunk_ids = ids.subspan(first, std::min(kStepRows, ids.size() - first));
@@ -292,7 +314,7 @@ Result<std::vector<float>> Session::logits(std::span<const TokenId> ids, std::si
       float* const out = logits.data() + (std::max(first, skip) - skip) * vocabulary;
       for (std::size_t i = 0; i < wanted; i += kHeadRows) {
         const std::size_t rows = std::min(kHeadRows, wanted - i);
-        session.model->head->logits(hidden.data() + i * width, rows, *scratch, out + i * vocabulary);
+        session.model->head->logits(hidden.data() + i * width, rows, of_head, *scratch, out + i * vocabulary);
       }
       if (session.progress) session.progress(session.probe.length(), ids.size());
     }

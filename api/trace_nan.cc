@@ -17,7 +17,7 @@ bool all_finite(const float* values, std::size_t count) {
 /// Whether the head makes NaN of a hidden state that is finite.
 bool head_is_bad(const LoadedModel& model, const float* hidden) {
   std::vector<float> logits(model.head->vocab_size());
-  model.head->logits(hidden, 1, *model.head_scratch(1), logits.data());
+  model.head->logits(hidden, 1, nullptr, *model.head_scratch(1), logits.data());
   return std::any_of(logits.begin(), logits.end(), [](float v) { return std::isnan(v) || v == INFINITY; });
 }
 

@@ -132,7 +132,7 @@ Cost time_rows(const OutputHead& head, HeadScratch& scratch, const std::vector<f
   std::vector<float> logits(head.vocab_size());
   const auto start = Clock::now();
   for (std::size_t i = 0; i < kStates; ++i) {
-    head.logits(hidden.data() + i * head.hidden_size(), 1, scratch, logits.data());
+    head.logits(hidden.data() + i * head.hidden_size(), 1, nullptr, scratch, logits.data());
   }
   return {std::chrono::duration<double>(Clock::now() - start).count() * 1e3 / kStates,
           static_cast<double>(bytes)};

@@ -102,7 +102,7 @@ class Heads {
   }
 
   void logits(const float* hidden, std::vector<float>& out) {
-    plain_->logits(hidden, 1, *plain_scratch_, out.data());
+    plain_->logits(hidden, 1, nullptr, *plain_scratch_, out.data());
   }
 
  private:

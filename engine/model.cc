@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/adapter.h"
 #include "engine/kernels/dispatch.h"
 #include "engine/models/config_reader.h"
 #include "engine/models/families.h"
@@ -97,6 +98,10 @@ Result<void> TransformerLoader::load() {
   TRY(load_token_inputs(tensors_, config_, model_.token_inputs_));
   TRY(load_versions(tensors_, config_, model_.versions_));
   TRY(load_output(tensors_, vocab, hidden, model_.embedding_, model_.output_));
+  if (Linear& root = model_.output_.root; root.index == Linear::kFixed) {  // that of the embedding
+    root.source.tensor_rows = root.weight.rows;
+    tensors_.number(root);
+  }
   model_.output_.softcap = config_.logit_softcap;
   if (config_.logit_softcap > 0 && model_.output_.kind != OutputKind::kDense) {
     return Error{ErrorCode::kUnsupported, "'" + tensors_.file().path() + "' has an output of the kind '" +
@@ -125,6 +130,7 @@ Result<void> TransformerLoader::load() {
   for (std::size_t i = 0; i < config_.layers; ++i) {
     TRY(load_layer(i));
   }
+  model_.linears_ = tensors_.linears();
   return check_leftovers();
 }
 
@@ -203,8 +209,10 @@ Result<std::shared_ptr<const Transformer>> Transformer::load(const Gguf& file, c
   }
 }
 
-void Transformer::embed(std::uint32_t token, std::size_t position, float* out, float* spare) const {
+void Transformer::embed(std::uint32_t token, std::size_t position, const AdapterSet* adapters, float* out,
+                        float* spare) const {
   embedding_.row(token, out, spare);
+  if (adapters != nullptr) adapters->add_embedding(token, config_.hidden_size, out);
   for (std::size_t i = 0; i < config_.hidden_size; ++i) out[i] *= config_.embedding_scale;
   if (!embedding_norm_.empty()) embedding_norm_.apply(*kernels_, out, out);
   if (positions_.rows == 0) return;

@@ -23,6 +23,8 @@
 
 namespace partita::internal {
 
+class AdapterSet;
+
 struct LoadOptions {
   int threads = 1;
   bool exact = false;                     // exact_kernels() instead of the best kernels of the processor
@@ -64,13 +66,18 @@ class Transformer {
   const TokenInputs& token_inputs() const { return token_inputs_; }
   const ResidualVersions& versions() const { return versions_; }
 
+  const Embedding& embedding() const { return embedding_; }
+  /// How many linear layers have a Linear::index.
+  std::size_t linears() const { return linears_; }
+
   /// The output weights (LM head).
   const OutputWeights& output() const { return output_; }
 
   /// out: [hidden], the embedding of the token, scaled by Config::embedding_scale and normed if the model has
-  /// a norm of it, and that of its position if positions are learned; spare: [hidden], scratch. Precondition:
-  /// token < vocab_size, position < context_length.
-  void embed(std::uint32_t token, std::size_t position, float* out, float* spare) const;
+  /// a norm of it, and that of its position if positions are learned; spare: [hidden], scratch. adapters: of
+  /// the sequence, or null. Precondition: token < vocab_size, position < context_length.
+  void embed(std::uint32_t token, std::size_t position, const AdapterSet* adapters, float* out,
+             float* spare) const;
 
   /// Bytes of weights read to generate one token: all layers, the whole output, one row of the embedding.
   std::size_t bytes_per_token() const;
@@ -91,6 +98,7 @@ class Transformer {
   TokenInputs token_inputs_;
   ResidualVersions versions_;
   Embedding embedding_;
+  std::size_t linears_ = 0;
   OutputWeights output_;
   Norm embedding_norm_, final_norm_;  // the first may be empty
   PackedMatrix positions_;            // [context][hidden], learned; empty: none

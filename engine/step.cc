@@ -4,7 +4,9 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
 
+#include "engine/adapter.h"
 #include "engine/block.h"
 #include "engine/layers/altup.h"
 #include "engine/layers/attention.h"
@@ -46,12 +48,14 @@ struct Engine::Impl {
   Result<void> make_tiles(TileType type);
   Result<void> check(std::span<const Chunk> chunks) const;
   Result<void> plan(std::span<const Chunk> chunks);
+  Result<void> order_chunks(std::span<const Chunk> chunks);
   void run(const Worker& worker, float* hidden, const std::atomic<bool>* cancel);
 
   std::shared_ptr<const Transformer> model;
   Team team;
   Workspace ws;
   std::vector<std::size_t> starts;    // first row of each chunk
+  std::vector<std::size_t> order;     // of the chunks: those with the same adapters side by side
   std::vector<std::uint32_t> tokens;  // of each row
   Result<void> ready;                 // or the reason that no step can run
   std::vector<std::size_t> all;       // 0, 1, .. for all rows
@@ -104,13 +108,35 @@ Result<void> Engine::Impl::check(std::span<const Chunk> chunks) const {
   return {};
 }
 
+Result<void> Engine::Impl::order_chunks(std::span<const Chunk> chunks) {
+  order.resize(chunks.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  ws.adapted = false;
+  for (const Chunk& chunk : chunks) {
+    const AdapterSet* const adapters = chunk.sequence->adapters();
+    if (adapters == nullptr) continue;
+    ws.adapted = true;
+    for (AdapterScratch& scratch : ws.adapter_scratch) {
+      if (!scratch.grow_to(*adapters))
+        return Error{ErrorCode::kOutOfMemory, "No memory for the buffers of adapters."};
+    }
+  }
+  if (!ws.adapted) return {};
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(chunks[a].sequence->adapters_key(), a) <
+           std::pair(chunks[b].sequence->adapters_key(), b);
+  });
+  return {};
+}
+
 Result<void> Engine::Impl::plan(std::span<const Chunk> chunks) {
+  TRY(order_chunks(chunks));
   ws.rows.clear();
   ws.sequences.clear();
   tokens.clear();
   starts.assign(chunks.size(), 0);
   for (const Role role : {Role::kPrompt, Role::kGenerated}) {
-    for (std::size_t i = 0; i < chunks.size(); ++i) {
+    for (const std::size_t i : order) {
       const Chunk& chunk = chunks[i];
       if (chunk.role != role) continue;
       TRY(chunk.sequence->reserve(chunk.tokens.size()));
@@ -141,7 +167,8 @@ void Engine::Impl::run(const Worker& worker, float* hidden, const std::atomic<bo
   const Config& c = model->config();
   const auto [first, last] = worker.share(ws.rows.size());
   for (std::size_t r = first; r < last; ++r) {
-    model->embed(tokens[r], ws.rows[r].position, ws.x.row(r), ws.y.row(r));
+    const StepRow& row = ws.rows[r];
+    model->embed(tokens[r], row.position, row.sequence->adapters(), ws.x.row(r), ws.y.row(r));
     for (std::size_t i = 0; i < c.rope.size(); ++i) {
       fill_angles(c.rope[i], ws.rows[r], ws.cos[i].row(r), ws.sin[i].row(r));
     }

@@ -111,6 +111,8 @@ Result<void> TensorLoader::stack(const std::string& name, std::size_t rows, std:
     if (!matrix) return matrix.error();
     out[i]->weight = *std::move(matrix);
     out[i]->name = name;
+    out[i]->source = {i / parts, i % parts * rows, parts * rows, {}};
+    number(*out[i]);
     list.push_back({&out[i]->weight, tensor->bytes.subspan(i * slice, slice), {}, slice / rows});
   }
   if (file_.has_tensor(name + ".bias")) {
@@ -147,6 +149,8 @@ Result<void> TensorLoader::bias(const MatrixSource& source, Vector& out) {
 Result<Packing> TensorLoader::prepare_linear(MatrixSource source, Linear& out) {
   const std::string name = std::move(source.name);
   out.name = name;
+  out.source = {0, source.first, source.tensor_rows(), source.map};
+  number(out);
   source.name = name + ".bias";
   if (file_.has_tensor(source.name)) {
     TRY(bias(source, out.bias));

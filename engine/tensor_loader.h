@@ -18,11 +18,23 @@ namespace partita::internal {
 
 using Vector = std::vector<float>;
 
+/// Where the rows of a linear layer lie in its tensor: row r is row first + map[r] of a slice.
+struct LinearSource {
+  std::size_t slice = 0;           // of a stack
+  std::size_t first = 0;           // its first row in the slice
+  std::size_t tensor_rows = 0;     // of the slice
+  std::vector<std::uint32_t> map;  // [rows]; empty: identity
+};
+
 /// A linear layer, y = W x + b; an empty bias: none.
 struct Linear {
-  PackedMatrix weight;    // [rows][cols]; rows == 0: absent
-  Vector bias;            // [rows] or empty
-  std::string name = {};  // of the tensor, without ".weight"
+  static constexpr std::uint32_t kFixed = UINT32_MAX;
+
+  PackedMatrix weight;           // [rows][cols]; rows == 0: absent
+  Vector bias;                   // [rows] or empty
+  std::string name = {};         // of the tensor, without ".weight"
+  std::uint32_t index = kFixed;  // among the linear layers that adapters can change (adapter.h); kFixed: none
+  LinearSource source = {};
   std::size_t bytes() const { return weight.bytes() + bias.size() * sizeof(float); }
 };
 
@@ -82,6 +94,11 @@ class TensorLoader {
                      std::span<Linear* const> out, std::size_t parts = 1);
   /// The transposed matrix [cols][rows], of the type of the file if that is a float type, else of F32.
   Result<void> transposed(const MatrixSource& source, PackedMatrix& out);
+  /// Gives a linear layer the next Linear::index. It is done for those that linear(), prepare_linear() and
+  /// stack() read.
+  void number(Linear& linear) { linear.index = linears_++; }
+  /// How many have one.
+  std::uint32_t linears() const { return linears_; }
   /// Counts a tensor as read, if the file has it.
   void skip(const std::string& name);
   /// Packs matrices whose panels a step divides among workers as one list (block.cc), in units of `unit`
@@ -108,6 +125,7 @@ class TensorLoader {
   const int threads_;
   const std::function<bool(float)> progress_;
   const bool shapes_only_;
+  std::uint32_t linears_ = 0;
   std::size_t total_ = 0, done_ = 0;                             // bytes
   std::unordered_map<std::string_view, std::size_t> used_rows_;  // of tensors
   std::vector<std::vector<std::byte>> buffers_;                  // [threads], for bytes of the file

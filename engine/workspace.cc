@@ -180,6 +180,7 @@ Workspace::Workspace(const Transformer& of, int thread_count, std::size_t row_co
     sin.emplace_back(max_rows, rope.inverse_frequency.size());
   }
   shared_activations = ActivationBuffer(max_rows, most.product);
+  adapter_scratch.resize(static_cast<std::size_t>(threads));
   for (int t = 0; t < threads; ++t) {
     own_activations.emplace_back(kMaxRedundantRows, most.product);
     matmul.emplace_back(matmul_scratch_bytes(most.product));

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/adapter.h"
 #include "engine/cache/kv_cache.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/panels.h"
@@ -161,6 +162,7 @@ struct Workspace {
   // The current step.
   std::size_t tiled_rows = 0;  // rows [0, tiled_rows) are multiplied by `tiles`, the rest by the kernels
   std::vector<StepRow> rows;   // prompt rows first
+  bool adapted = false;        // whether a row has adapters
   std::vector<QueryRange> sequences;           // the rows of each sequence
   std::vector<std::size_t> output_rows;        // rows whose hidden state is an output, ascending
   std::vector<AttentionPlan> attention_plans;  // for all rows; one for each number of heads
@@ -195,6 +197,7 @@ struct Workspace {
   ActivationBuffer shared_activations;             // activations of all rows
   std::vector<ActivationBuffer> own_activations;   // [threads], for steps of few rows
   std::vector<AlignedBytes> matmul;                // [threads] scratch
+  std::vector<AdapterScratch> adapter_scratch;     // [threads], empty until a step has adapters
   std::vector<AttentionScratch> attend;            // [threads]
   std::vector<ActivationBuffer> head_activations;  // [threads], of kMaxHeadRows rows, for Mla
 

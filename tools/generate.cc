@@ -108,6 +108,7 @@ Json answer_json(const Answering& answering, const partita::Request& request, co
                  const Answer& answer) {
   Json out = {{"model", answering.info.path}};
   if (!answering.ensemble.is_null()) out["ensemble"] = answering.ensemble;
+  if (Json applied = applied_json(request.adapters); !applied.is_null()) out["applied"] = std::move(applied);
   out["prompt_ids"] = stream.prompt_ids();
   out["ids"] = stream.ids();
   out["text"] = answer.text;
@@ -179,11 +180,16 @@ int run(const Common& common, const Options& options) {
   if (!added_models->empty() && options.search.asked()) {
     return usage_error("--with cannot be combined with a search (--beams, --best-of, --penalty-alpha)");
   }
+  if (!added_models->empty() && !options.request.adapters.given.empty())
+    return usage_error("--with cannot be combined with --lora");
   if (!added_models->empty() && request->guidance_scale != 1)
     return usage_error("--with cannot be combined with --guidance-scale");
 
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
+  auto adapters = options.request.adapters.open(opened->model);
+  if (!adapters) return fail(adapters.error());
+  request->adapters = std::move(*adapters);
   warn_of_errors(common, opened->model);
   if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
     std::fprintf(stderr,
@@ -221,6 +227,7 @@ void add_generate(Command program, Common& common, Action& action) {
           " generate -p 'The capital of France is' -n 16 --beams 4 --n-best 2",
       {"--model", "--threads", "--prompt", "--file", "--chat", "--system", "--temperature", "--greedy",
        "--top-k", "--top-p", "--seed", "--beams", "--max-tokens", "--stop", "--json"});
+  add_adapters(command, options->request.adapters);
   add_input(command, options->input, "the prompt");
   const Option chat =
       command.add_flag("--chat", options->request.chat, "apply the model's chat template to the prompt");

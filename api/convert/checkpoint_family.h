@@ -71,6 +71,9 @@ struct CheckpointFamily {
 /// The family of this model_type, or null. api/CMakeLists.txt lists them.
 const CheckpointFamily* find_checkpoint_family(std::string_view model_type);
 
+/// The first family whose model files have this general.architecture, or null.
+const CheckpointFamily* find_family_of_architecture(std::string_view architecture);
+
 /// The model_types of all families, separated by ", ".
 std::string checkpoint_family_names();
 

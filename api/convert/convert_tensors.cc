@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <utility>
 
 #include "weights/sentence.h"
@@ -27,6 +28,23 @@ bool is_buffer(std::string_view name) {
 TensorCopy::TensorCopy(std::shared_ptr<const SafeTensors> from, bool larger, std::optional<Dtype> type,
                        GgufWriter& to)
     : shared_(std::move(from)), from_(*shared_), part_(from_, larger), type_(type), to_(to) {}
+
+std::unique_ptr<TensorCopy> TensorCopy::sketch(std::set<std::string, std::less<>> known, GgufWriter& to) {
+  static constexpr char kEmpty[] = {2, 0, 0, 0, 0, 0, 0, 0, '{', '}'};  // a file without tensors
+  auto none = SafeTensors::parse(std::as_bytes(std::span(kEmpty)), "a checkpoint");
+  if (!none) throw std::bad_alloc();  // nothing else is wrong with it
+  auto copy = std::make_unique<TensorCopy>(std::make_shared<const SafeTensors>(*std::move(none)), false,
+                                           std::nullopt, to);
+  copy->is_sketch_ = true;
+  copy->known_ = std::move(known);
+  return copy;
+}
+
+Result<const SafeTensor*> TensorCopy::fetch(const std::string& stored, std::span<const std::uint64_t> shape) {
+  if (!is_sketch_) return from_.tensor(stored, shape);
+  const SafeTensor made{stored, "F32", Dtype::kF32, Fp8::kNone, {shape.begin(), shape.end()}, {}};
+  return &sketched_.insert_or_assign(stored, made).first->second;
+}
 
 void TensorCopy::fail(Error error) {
   if (!error_) error_ = std::move(error);
@@ -61,7 +79,7 @@ std::uint64_t TensorCopy::size_of(const std::string& name, std::size_t dimension
 TensorPart TensorCopy::part(const std::string& of_text, std::initializer_list<std::uint64_t> shape) {
   if (error_) return {};
   const std::string name = part_.stored(of_text);
-  const auto tensor = from_.tensor(name, shape);
+  const auto tensor = fetch(name, {shape.begin(), shape.end()});
   if (!tensor) {
     fail(tensor.error());
     return {};
@@ -92,9 +110,8 @@ void TensorCopy::write(const std::string& name, Dtype type, std::initializer_lis
                        std::vector<TensorPart> parts) {
   if (error_) return;
   for (const TensorPart& part : parts) parameters_ += part.elements();
-  ++tensors_;
-  to_.add_tensor(name, type, std::span(shape.begin(), shape.size()),
-                 source_of(shared_, name, type, std::move(parts)));
+  to_.add_tensor(name, type, std::span(shape.begin(), shape.size()), source_of(shared_, name, type, parts));
+  tensors_.push_back({name, shape, std::move(parts)});
 }
 
 Dtype TensorCopy::type_for(const std::string& name, bool fits, std::span<const TensorPart> parts) {
@@ -130,7 +147,7 @@ void TensorCopy::write_vector(const std::string& name, std::vector<TensorPart> p
 
 void TensorCopy::write_numbers(const std::string& name, std::span<const float> values) {
   if (error_) return;
-  ++tensors_;
+  ++numbers_;
   parameters_ += values.size();
   to_.add_tensor(name, Dtype::kF32, {values.size()}, values);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "api/convert/tensor_map.h"
 #include "api/convert/tensor_part.h"
 #include "api/convert/text_part.h"
 #include "partita/result.hpp"
@@ -28,7 +29,11 @@ class TensorCopy {
   /// f16; none: as they are stored. `to` must outlive it.
   TensorCopy(std::shared_ptr<const SafeTensors> from, bool larger, std::optional<Dtype> type, GgufWriter& to);
 
-  bool has(const std::string& name) const { return find(name) != nullptr; }
+  /// Of a checkpoint that is not there: part() makes a tensor of the shape that it is asked for, and has()
+  /// knows those and `known`. Nothing can be read.
+  static std::unique_ptr<TensorCopy> sketch(std::set<std::string, std::less<>> known, GgufWriter& to);
+
+  bool has(const std::string& name) const { return find(name) != nullptr || known_.contains(name); }
 
   /// Whether both tensors exist and have the same shape, type and numbers.
   bool same(const std::string& one, const std::string& other);
@@ -82,13 +87,20 @@ class TensorCopy {
   /// it.
   void check_leftovers();
 
-  std::size_t tensors() const { return tensors_; }
+  std::size_t tensors() const { return tensors_.size() + numbers_; }
+  /// What was written, but for write_numbers(). Its parts refer to the checkpoint.
+  std::vector<WrittenTensor> take_written() { return std::move(tensors_); }
   std::uint64_t parameters() const { return parameters_; }
   const std::vector<std::string>& in_f16() const { return in_f16_; }
   const std::map<std::string, std::size_t>& left_out() const { return left_out_; }
 
  private:
-  const SafeTensor* find(std::string_view name) const { return from_.find(part_.stored(name)); }
+  const SafeTensor* find(std::string_view name) const {
+    const std::string stored = part_.stored(name);
+    const auto sketched = sketched_.find(stored);
+    return sketched != sketched_.end() ? &sketched->second : from_.find(stored);
+  }
+  Result<const SafeTensor*> fetch(const std::string& stored, std::span<const std::uint64_t> shape);
   std::uint64_t size_of(const std::string& name, std::size_t dimension);
   std::shared_ptr<const Fp8Scales> scales_of(const SafeTensor& tensor);
   Dtype type_for(const std::string& name, bool fits, std::span<const TensorPart> parts);
@@ -103,7 +115,11 @@ class TensorCopy {
   std::optional<Error> error_;
   std::set<std::string> used_;
   std::uint64_t parameters_ = 0;
-  std::size_t tensors_ = 0;
+  std::vector<WrittenTensor> tensors_;
+  std::size_t numbers_ = 0;  // tensors of write_numbers()
+  bool is_sketch_ = false;
+  std::set<std::string, std::less<>> known_;                 // of a sketch
+  std::map<std::string, SafeTensor, std::less<>> sketched_;  // likewise
   std::vector<std::string> in_f16_;
   std::map<std::string, std::size_t> left_out_;
 };

@@ -174,6 +174,43 @@ std::string name_of(const std::string& directory) {
   return whole.filename().string();
 }
 
+TensorMap map_of(const CheckpointConfig& config, TensorCopy& tensors, std::shared_ptr<const void> owner) {
+  const bool dense = config.head.kind == HeadConfig::Kind::kDense;
+  return {tensors.take_written(), dense ? sentence(config.family->names.head, ".weight") : "",
+          config.tied && config.head_scale == config.embedding_scale, std::move(owner)};
+}
+
+/// Families whose conversion needs nothing of config.json but sizes.
+constexpr std::string_view kToldBySizes[] = {"gemma", "gemma2",   "gemma3",  "llama",     "mistral3",
+                                             "olmo2", "olmoe",    "phi3",    "qwen2",     "qwen2moe",
+                                             "qwen3", "qwen3moe", "smollm3", "starcoder2"};
+
+/// The sizes in a model file that those of a checkpoint come from.
+CheckpointConfig sizes_of(const Config& from, const CheckpointFamily& family) {
+  CheckpointConfig c;
+  c.family = &family;
+  c.architecture = family.architecture;
+  c.hidden = from.hidden_size;
+  c.layers = from.layers;
+  c.heads = from.heads;
+  c.kv_heads = from.kv_heads;
+  c.head_dim = c.value_dim = from.head_dim;
+  c.ffn = from.ffn_size;
+  c.vocab = from.vocab_size;
+  c.rotary_dim = c.local_rotary_dim = from.rope_dims;
+  c.experts = from.moe.experts;
+  c.expert_ffn = from.moe.ffn_size;
+  c.shared_ffn = from.moe.shared_ffn_size;
+  c.conv_width = from.recurrent.taps;
+  for (const LayerSizes& layer : from.layer_sizes) {
+    c.head_sizes.push_back({layer.heads, layer.kv_heads, layer.head_dim, layer.value_dim});
+    c.heads_of_layers.push_back(layer.heads);
+    c.kv_heads_of_layers.push_back(layer.kv_heads);
+    c.ffn_of_layers.push_back(layer.ffn);
+  }
+  return c;
+}
+
 }  // namespace
 
 Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const VocabularyPaths& paths,
@@ -203,6 +240,36 @@ Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const Vocab
   out.in_f16 = tensors.in_f16();
   out.left_out = tensors.left_out();
   return out;
+}
+
+Result<TensorMap> map_checkpoint(const std::string& directory) {
+  auto config = read_checkpoint_config(directory + "/config.json");
+  if (!config) return config.error();
+  const auto weights = open_weights(directory);
+  if (!weights) return weights.error();
+  GgufWriter file;
+  TensorCopy tensors(*weights, config->larger, std::nullopt, file);
+  convert_tensors(*config, tensors, file);
+  if (tensors.error()) return *tensors.error();
+  return map_of(*config, tensors, *weights);
+}
+
+Result<TensorMap> map_model(const Config& from, const std::set<std::string, std::less<>>& known) {
+  const auto* const told = std::find(std::begin(kToldBySizes), std::end(kToldBySizes), from.family);
+  const CheckpointFamily* const family =
+      told == std::end(kToldBySizes) ? nullptr : find_family_of_architecture(from.family);
+  const Error unknown{
+      ErrorCode::kUnsupported,
+      sentence("an adapter in the names of checkpoints cannot be applied to a model file of the family ",
+               internal::quoted(from.family),
+               ": give the checkpoint's directory as the model, or the adapter as a GGUF file")};
+  if (family == nullptr) return unknown;
+  const CheckpointConfig config = sizes_of(from, *family);
+  GgufWriter file;
+  const std::shared_ptr<TensorCopy> tensors = TensorCopy::sketch(known, file);
+  convert_tensors(config, *tensors, file);
+  if (tensors->error()) return unknown;
+  return map_of(config, *tensors, tensors);
 }
 
 }  // namespace partita::internal

@@ -129,6 +129,7 @@ class Driver {
     for (std::size_t i = 0; i < rows; ++i) {
       questions_[i].hidden = hidden_.data() + i * run_.model().info.hidden_size;
       questions_[i].top = static_cast<int>(beams_.wanted());
+      questions_[i].adapters = run_.model().head_adapters(run_.session.cache);
     }
     run_.model().head->answer(questions_, *scratch_, answers_);
     for (std::size_t i = 0; i < rows; ++i) {
@@ -145,7 +146,8 @@ class Driver {
     logits_.resize(std::min(rows_, kLogitRows) * vocabulary);
     for (std::size_t first = 0; first < rows; first += kLogitRows) {
       const std::size_t n = std::min(kLogitRows, rows - first);
-      head.logits(hidden_.data() + first * head.hidden_size(), n, *scratch_, logits_.data());
+      head.logits(hidden_.data() + first * head.hidden_size(), n,
+                  run_.model().head_adapters(run_.session.cache), *scratch_, logits_.data());
       for (std::size_t i = first; i < first + n; ++i) {
         remember(i);
         const StageContext context{

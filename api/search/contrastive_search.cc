@@ -44,6 +44,7 @@ class Driver {
     Question question;
     question.hidden = hidden_.data();
     question.top = static_cast<int>(k_);
+    question.adapters = run_.model().head_adapters(run_.session.cache);
     run_.model().head->answer({&question, 1}, *scratch_, {&answer_, 1});
     if (!answer_) {
       const auto prompt = run_.sequence().prompt();

@@ -87,7 +87,7 @@ Result<void> Ensemble::Impl::read(std::size_t member, const Sequence& sequence, 
     const std::size_t after = reader.cache.length();
     release_unseen(*reader.model, reader.cache);
     if (after == ids.size()) {
-      reader.model->head->logits(reader.hidden.data(), 1, reader.scheduler.head_scratch(),
+      reader.model->head->logits(reader.hidden.data(), 1, nullptr, reader.scheduler.head_scratch(),
                                  rows.data() + member * vocabulary);
     }
     const std::size_t tokens = member == last ? after - before : 0;
@@ -159,6 +159,7 @@ Result<Ensemble> Ensemble::create(std::vector<EnsembleMember> members, EnsembleS
 
 Result<Stream> Ensemble::generate(const Request& request) {
   return catch_all([&]() -> Result<Stream> {
+    if (!request.adapters.empty()) return invalid("adapters cannot be used in ensembles: leave them out");
     auto sequence = Sequence::create(impl_->first(), request, impl_->readers.front()->cache, nullptr,
                                      impl_->context, impl_->cancelled());
     if (!sequence) return sequence.error();

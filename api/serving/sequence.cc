@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "api/adapters/adapters.h"
 #include "api/sampling.h"
 #include "api/serving/prompt_lookup.h"
 #include "sampling/chain/numbers.h"
@@ -32,6 +33,8 @@ Result<Sequence> Sequence::create(const LoadedModel& model, const Request& reque
                                   KvSequence* negative_cache, std::size_t context,
                                   const std::atomic<bool>* cancel) {
   TRY(check(request));
+  auto adapters = adapter_set(model, request.adapters);
+  if (!adapters) return adapters.error();
   const std::size_t vocabulary = model.info.vocab_size;
   if (request.logprobs > 0 && static_cast<std::size_t>(request.logprobs) > vocabulary) {
     return invalid("logprobs is ", request.logprobs, ", more than the vocabulary of ", vocabulary);
@@ -76,7 +79,12 @@ Result<Sequence> Sequence::create(const LoadedModel& model, const Request& reque
   }
   const std::uint32_t rope_limit = model.transformer->config().rope_limit(sequence.most_tokens());
   cache.set_rope_limit(rope_limit);
-  if (sequence.negative_cache_ != nullptr) negative_cache->set_rope_limit(rope_limit);
+  cache.set_adapters(*adapters);
+  sequence.adapts_head_ = model.head_adapters(cache) != nullptr;
+  if (sequence.negative_cache_ != nullptr) {
+    negative_cache->set_rope_limit(rope_limit);
+    negative_cache->set_adapters(*adapters);
+  }
   return sequence;
 }
 
@@ -114,6 +122,7 @@ Question Sequence::question(const float* hidden, const float* negative, std::siz
   question.top = std::max(logprobs_, 0);
   question.confidence = confidence_;
   question.explain = explain_;
+  if (adapts_head_) question.adapters = cache_->adapters();
   return question;
 }
 

@@ -19,8 +19,9 @@ class Sequence {
  public:
   /// The caches must outlive the sequence; `negative_cache` is for requests with guidance. context: a limit
   /// in tokens that applies if it is below the model's own. Nothing is computed yet, but a cache becomes
-  /// empty if its keys are not rotated for the request's limit (KvSequence::rope_limit()). Errors: what
-  /// is wrong with the request; guidance without a cache for it; kCancelled.
+  /// empty if its keys are not rotated for the request's limit (KvSequence::rope_limit()), or were computed
+  /// with other adapters. Errors: what is wrong with the request; guidance without a cache for it;
+  /// kCancelled.
   static Result<Sequence> create(const LoadedModel& model, const Request& request, KvSequence& cache,
                                  KvSequence* negative_cache = nullptr, std::size_t context = kNoLimit,
                                  const std::atomic<bool>* cancel = nullptr);
@@ -104,6 +105,7 @@ class Sequence {
   bool confidence_;
   AbstainRule abstain_;
   int explain_;
+  bool adapts_head_ = false;  // the cache's adapters change the output
   std::uint64_t seed_, number_;
   std::vector<TokenId> ids_;  // ids(), then draft tokens
   std::size_t draft_size_ = 0;

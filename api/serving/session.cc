@@ -43,12 +43,11 @@ void Session::Impl::replace_cache(KvSequence other, std::vector<TokenId> ids, st
   loaded_prompt = prompt_size;
 }
 
-void Session::Impl::begin_probe(std::span<const TokenId> ids, std::size_t most) {
-  if (const std::uint32_t limit = model->transformer->config().rope_limit(most);
-      limit != probe.rope_limit()) {
-    end_probe();
-    probe.set_rope_limit(limit);
-  }
+void Session::Impl::begin_probe(std::span<const TokenId> ids, std::size_t most,
+                                std::shared_ptr<const AdapterSet> adapters) {
+  probe.set_rope_limit(model->transformer->config().rope_limit(most));
+  probe.set_adapters(std::move(adapters));
+  probe_ids.resize(probe.length());  // a change of either removes all
   const auto common = [&](std::span<const TokenId> held) {
     return static_cast<std::size_t>(std::mismatch(held.begin(), held.end(), ids.begin(), ids.end()).first -
                                     held.begin());
@@ -57,7 +56,8 @@ void Session::Impl::begin_probe(std::span<const TokenId> ids, std::size_t most) 
   const bool roles_differ = scheduler.engine().roles_differ();
   const std::size_t mine = common(probe_ids);
   const std::size_t theirs = common(roles_differ ? known.ids.first(known.prompt_size) : known.ids);
-  const bool forks = theirs > mine && cache.rope_limit() == probe.rope_limit();
+  const bool forks = theirs > mine && cache.rope_limit() == probe.rope_limit() &&
+                     cache.adapters_key() == probe.adapters_key();
   if (forks) probe = cache.fork();
   probe.truncate(forks ? theirs : mine);
   probe_ids.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(probe.length()));
@@ -115,6 +115,7 @@ Result<Session> Session::fork() const {
     });
     KvSequence cache(other->pool);
     cache.set_rope_limit(impl_->cache.rope_limit());
+    cache.set_adapters(impl_->cache.shared_adapters());
     std::span<const std::byte> rest = pages;
     const auto read_page = [&rest](std::span<std::byte> page) {
       std::copy_n(rest.begin(), page.size(), page.begin());

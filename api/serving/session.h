@@ -23,8 +23,9 @@ struct Session::Impl final : ModelRuntime, TokenSource {
   void replace_cache(KvSequence other, std::vector<TokenId> ids, std::size_t prompt_size);
 
   /// Makes `probe`, which may get `most` tokens, hold the longest prefix of `ids` that it or the
-  /// conversation's cache has.
-  void begin_probe(std::span<const TokenId> ids, std::size_t most);
+  /// conversation's cache has, of these adapters.
+  void begin_probe(std::span<const TokenId> ids, std::size_t most,
+                   std::shared_ptr<const AdapterSet> adapters);
   /// Empties `probe`, so that its memory serves the conversation.
   void end_probe() {
     probe.truncate(0);

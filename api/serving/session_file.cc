@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "api/adapters/adapters.h"
 #include "api/serving/session.h"
 #include "engine/cache/kv_file.h"
 #include "weights/catch_all.h"
@@ -17,8 +18,9 @@ using namespace internal;
 namespace {
 
 constexpr char kMagic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', 'S'};
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 1, kVersionWithAdapters = 2;
 constexpr std::size_t kMaxName = 4096, kMaxNote = std::size_t{64} << 20;
+constexpr std::size_t kMaxNames = std::size_t{1} << 16;  // of adapters
 constexpr std::size_t kMaxList = 1 << 20;  // bytes of a layout, or of the numbers of first pages
 
 using Bytes = std::span<const std::byte>;
@@ -65,7 +67,8 @@ struct Contents {
   std::string note;
 };
 
-Result<void> check_magic(FileReader& file) {
+/// Returns the version.
+Result<std::uint64_t> check_magic(FileReader& file) {
   char magic[sizeof kMagic] = {};
   std::uint64_t version = 0;
   if (!file.read(std::as_writable_bytes(std::span(magic))) ||
@@ -73,11 +76,22 @@ Result<void> check_magic(FileReader& file) {
     return file.refused("is not a session file");
   }
   if (!file.word(version)) return file.damaged("it ends in its header");
-  if (version != kVersion) {
-    return file.refused(
-        sentence("is a session file of version ", version, "; this program reads version ", kVersion));
+  if (version != kVersion && version != kVersionWithAdapters) {
+    return file.refused(sentence("is a session file of version ", version, "; this program reads versions ",
+                                 kVersion, " and ", kVersionWithAdapters));
   }
-  return {};
+  return version;
+}
+
+/// Errors unless the file's adapters are `adapters`.
+Result<void> check_adapters(FileReader& file, std::uint64_t version, const AdapterSet* adapters) {
+  std::uint64_t key = 0;
+  std::string names = adapters_text(nullptr);
+  if (version == kVersionWithAdapters && (!file.word(key) || !file.read_counted(kMaxNames, names)))
+    return file.damaged("it ends in its header");
+  if (key == (adapters == nullptr ? 0 : adapters->key())) return {};
+  return file.refused("was made with " + printable(names) + ", and this session has " +
+                      adapters_text(adapters) + ": give the same adapters");
 }
 
 /// The higher half of the word of the arithmetic: KvSequence::rope_limit().
@@ -115,10 +129,12 @@ Result<void> check_model(FileReader& file, const Session::Impl& session, Content
   return {};
 }
 
-Result<Contents> read_contents(FileReader& file, const Session::Impl& session) {
-  TRY(check_magic(file));
+Result<Contents> read_contents(FileReader& file, const Session::Impl& session, const AdapterSet* adapters) {
+  const auto version = check_magic(file);
+  if (!version) return version.error();
   Contents contents;
   TRY(check_model(file, session, contents));
+  TRY(check_adapters(file, *version, adapters));
   std::uint64_t prompt = 0;
   const std::size_t context = session.model->info.context_length;
   if (!file.read_counted(context * sizeof(TokenId), contents.ids) || !file.word(prompt) ||
@@ -155,11 +171,15 @@ Result<void> write_contents(AtomicFile& file, const Session::Impl& session, std:
   const std::string_view name = std::string_view(session.model->info.path).substr(0, kMaxName);
   const std::uint64_t how = arithmetic(session) | static_cast<std::uint64_t>(session.cache.rope_limit())
                                                       << kLimitShift;
-  const bool written = file.write(std::as_bytes(std::span(kMagic))) && file.write(kVersion) &&
-                       file.write(*model) && list(std::span(name)) && file.write(how) &&
-                       list(std::span(layout)) && list(held.ids) && file.write(held.prompt_size) &&
-                       list(std::span(first)) && list(std::span(note)) &&
-                       write_pages(session.cache, [&](Bytes page) { return file.write(page); });
+  const AdapterSet* const adapters = session.cache.adapters();
+  const std::string names = adapters_text(adapters).substr(0, kMaxNames);
+  const bool written =
+      file.write(std::as_bytes(std::span(kMagic))) &&
+      file.write(adapters == nullptr ? kVersion : kVersionWithAdapters) && file.write(*model) &&
+      list(std::span(name)) && file.write(how) && list(std::span(layout)) &&
+      (adapters == nullptr || (file.write(adapters->key()) && list(std::span(names)))) && list(held.ids) &&
+      file.write(held.prompt_size) && list(std::span(first)) && list(std::span(note)) &&
+      write_pages(session.cache, [&](Bytes page) { return file.write(page); });
   return written ? Result<void>() : Result<void>(file.write_error());
 }
 
@@ -178,16 +198,19 @@ Result<void> Session::save(const std::string& path, std::string_view note) const
   });
 }
 
-Result<std::string> Session::load(const std::string& path) {
+Result<std::string> Session::load(const std::string& path, std::span<const AppliedAdapter> adapters) {
   return catch_all([&]() -> Result<std::string> {
+    const auto set = adapter_set(*impl_->model, adapters);
+    if (!set) return set.error();
     const auto opened = open_session_file(path);
     if (!opened) return opened.error();
     FileReader file(*opened);
-    auto contents = read_contents(file, *impl_);
+    auto contents = read_contents(file, *impl_, set->get());
     if (!contents) return contents.error();
     // Into a new cache first: if memory is too small for both, this session stays as it was.
     KvSequence cache(impl_->pool);
     cache.set_rope_limit(contents->rope_limit);
+    cache.set_adapters(*set);
     const auto read_page = [&](std::span<std::byte> page) { return file.read(page); };
     if (auto read = read_pages(read_page, contents->ids.size(), contents->first_pages, cache); !read) {
       return read.error().code == ErrorCode::kIo ? file.damaged("its pages end too early") : read.error();
@@ -203,13 +226,16 @@ Result<std::string> session_note(const std::string& path) {
     const auto opened = open_session_file(path);
     if (!opened) return opened.error();
     FileReader file(*opened);
-    TRY(check_magic(file));
+    const auto version = check_magic(file);
+    if (!version) return version.error();
     std::uint64_t word = 0;
     std::string note;
     const bool whole = file.word(word) && file.skip_counted(1) && file.word(word) &&
-                       file.skip_counted(sizeof(std::uint64_t)) && file.skip_counted(sizeof(TokenId)) &&
-                       file.word(word) && file.skip_counted(sizeof(std::uint64_t)) &&
-                       file.read_counted(kMaxNote, note) && file.skip(file.bytes_left());
+                       file.skip_counted(sizeof(std::uint64_t)) &&
+                       (*version == kVersion || (file.word(word) && file.skip_counted(1))) &&
+                       file.skip_counted(sizeof(TokenId)) && file.word(word) &&
+                       file.skip_counted(sizeof(std::uint64_t)) && file.read_counted(kMaxNote, note) &&
+                       file.skip(file.bytes_left());
     if (!whole) return file.damaged("it ends in its header");
     TRY(file.verify_checksum());
     return note;

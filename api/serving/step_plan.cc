@@ -33,6 +33,10 @@ void add_answer(const Sequence& s, StepRows& rows) {
   for (std::size_t t = 0; t < s.tracks(); ++t) rows.add(1, s.track(t).cache->length());
 }
 
+bool same_adapters(const Sequence& a, const Sequence& b) {
+  return a.cache().adapters_key() == b.cache().adapters_key();
+}
+
 /// The length of the common prefix of two prompts, in whole pages.
 std::size_t common_pages(std::span<const TokenId> a, std::span<const TokenId> b) {
   const auto same = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
@@ -77,7 +81,7 @@ bool StepPlanner::waits_for_prefix(Sequences sequences, std::size_t index) const
   const Sequence& own = *sequences[index];
   const auto ids = own.prompt().first(own.prompt().size() - 1);
   for (std::size_t j = 0; j < index; ++j) {
-    if (!reads_prompt(*sequences[j])) continue;
+    if (!reads_prompt(*sequences[j]) || !same_adapters(own, *sequences[j])) continue;
     const std::size_t shared = common_pages(ids, sequences[j]->prompt());
     if (shared > own.cache().length() && shared > sequences[j]->cache().length()) return true;
   }
@@ -94,7 +98,7 @@ std::size_t StepPlanner::snapshot_border(Sequences sequences, std::size_t index,
   std::size_t border = options_.prefixes->known_prefix(keys(track).first(track.ids.size() - 1), *track.cache);
   if (border <= start) border = SIZE_MAX;
   for (std::size_t j = index + 1; which == 0 && j < sequences.size(); ++j) {
-    if (!reads_prompt(*sequences[j])) continue;
+    if (!reads_prompt(*sequences[j]) || !same_adapters(*sequences[index], *sequences[j])) continue;
     const auto other = sequences[j]->prompt();
     const std::size_t shared = common_pages(sequences[index]->prompt(), other.first(other.size() - 1));
     if (shared > start) border = std::min(border, shared);

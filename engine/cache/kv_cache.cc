@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/adapter.h"
 #include "weights/catch_all.h"
 
 namespace partita::internal {
@@ -20,6 +21,7 @@ constexpr std::size_t kMaxSequenceTokens = std::size_t{1} << 31;  // positions a
 struct KvSequence::State {
   KvPool* pool;
   std::uint32_t rope_limit = 0;
+  std::shared_ptr<const AdapterSet> adapters;
   std::size_t length = 0;
   std::vector<PageTable> tables;  // [classes], all with the same number of pages
 
@@ -215,6 +217,19 @@ void KvSequence::set_rope_limit(std::uint32_t limit) {
   state_->rope_limit = limit;
 }
 
+const AdapterSet* KvSequence::adapters() const { return state_->adapters.get(); }
+
+std::shared_ptr<const AdapterSet> KvSequence::shared_adapters() const { return state_->adapters; }
+
+std::uint64_t KvSequence::adapters_key() const {
+  return state_->adapters == nullptr ? 0 : state_->adapters->key();
+}
+
+void KvSequence::set_adapters(std::shared_ptr<const AdapterSet> adapters) {
+  if (adapters_key() != (adapters == nullptr ? 0 : adapters->key())) truncate(0);
+  state_->adapters = std::move(adapters);
+}
+
 std::size_t KvSequence::length() const { return state_->length; }
 KvPool& KvSequence::pool() const { return *state_->pool; }
 
@@ -317,6 +332,7 @@ KvSequence KvSequence::fork() const {
   const std::size_t pages = pages_for(s.length);
   o.grow_to(pages);
   o.rope_limit = s.rope_limit;
+  o.adapters = s.adapters;
   o.length = s.length;
   for (std::size_t cls = 0; cls < s.tables.size(); ++cls) {
     const PageTable& from = s.tables[cls];

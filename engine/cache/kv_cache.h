@@ -15,6 +15,8 @@
 
 namespace partita::internal {
 
+class AdapterSet;
+
 /// The pages of one class, 64 tokens each. Of a fixed class, page i is the snapshot after 64 (i + 1) tokens,
 /// or null.
 struct PageTable {
@@ -44,6 +46,13 @@ class KvSequence {
   /// tokens. A fork has the value of its origin.
   std::uint32_t rope_limit() const;
   void set_rope_limit(std::uint32_t limit);
+
+  /// The adapters that its keys and values are computed with; null: none. Another set (AdapterSet::key())
+  /// removes all tokens. A fork has the set of its origin.
+  const AdapterSet* adapters() const;
+  std::shared_ptr<const AdapterSet> shared_adapters() const;
+  void set_adapters(std::shared_ptr<const AdapterSet> adapters);
+  std::uint64_t adapters_key() const;  // AdapterSet::key(); 0: none
 
   /// Tokens whose keys and values are stored.
   std::size_t length() const;

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/cache/kv_cache.h"
@@ -23,8 +24,8 @@ namespace partita::internal {
 
 /// The prefix cache of one pool. A token is identified by a key. The key covers everything besides the
 /// preceding tokens that its keys and values depend on: the id and, if roles compute differently, the role
-/// (Scheduler). Sequences share pages with those of the same
-/// KvSequence::rope_limit() alone. Not thread-safe.
+/// (Scheduler). Sequences share pages with those of the same KvSequence::rope_limit() and
+/// KvSequence::adapters_key() alone. Not thread-safe.
 class PrefixCache final : public IdlePageCache {
  public:
   /// limit_bytes: the limit for pages that no sequence uses. The pool must outlive the cache.
@@ -76,7 +77,9 @@ class PrefixCache final : public IdlePageCache {
   /// Whether a sequence that reuses a prefix of this length can still be written to within the budget: a
   /// partly shared last page must be copied first.
   bool leaves_room_to_write(std::size_t length) const;
-  Node& root_of(const KvSequence& sequence) { return roots_[sequence.rope_limit()]; }
+  Node& root_of(const KvSequence& sequence) {
+    return roots_[{sequence.rope_limit(), sequence.adapters_key()}];
+  }
   Node* child(Node& node, std::span<const std::int32_t> keys);
   void cache_page(Node& node, std::size_t index, KvSequence& sequence);
   void touch(Node& node, std::size_t cls);
@@ -88,7 +91,8 @@ class PrefixCache final : public IdlePageCache {
 
   KvPool& pool_;
   const std::size_t limit_;
-  std::map<std::uint32_t, Node> roots_;  // by KvSequence::rope_limit()
+  /// By KvSequence::rope_limit() and adapters_key().
+  std::map<std::pair<std::uint32_t, std::uint64_t>, Node> roots_;
   LruList lru_;
   std::vector<Node*> path_;
 };

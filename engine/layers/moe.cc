@@ -183,16 +183,24 @@ class Mixing {
     multiply(linear, from, to, x, out.row(0, linear.weight.rows));
   }
 
-  /// out = linear x, panels [from, to).
-  void multiply(const Linear& linear, std::size_t from, std::size_t to, const Activations& x, float* out) {
+  /// out = linear x, panels [from, to). rows_of: the rows of the step that the rows of x are; empty: the
+  /// same.
+  void multiply(const Linear& linear, std::size_t from, std::size_t to, const Activations& x, float* out,
+                std::span<const std::uint32_t> rows_of = {}) {
     const PackedMatrix& matrix = linear.weight;
     if (from == to) return;
     kernels_.matmul(matrix, {from, to}, x, out, matrix.rows,
                     ws_.matmul[static_cast<std::size_t>(worker_.index)].data());
-    if (linear.bias.empty()) return;
     const std::size_t column = from * kPanelRows, count = std::min(to * kPanelRows, matrix.rows) - column;
-    for (std::size_t r = 0; r < x.rows; ++r)
+    for (std::size_t r = 0; r < x.rows && !linear.bias.empty(); ++r)
       kernels_.add(linear.bias.data() + column, count, out + r * matrix.rows + column);
+    if (ws_.adapted) add_adapters(worker_, ws_, linear, {from, to}, x, out, rows_of);
+  }
+
+  /// The rows of the step that a job's are; empty: all, in order.
+  std::span<const std::uint32_t> rows_of(const Job& job) const {
+    if (!job.routed) return {};
+    return std::span<const std::uint32_t>(plan_.row_of).subspan(job.first, job.rows());
   }
 
   /// Chooses the experts of each row, sorts the pairs by expert, and with many rows copies the rows of each
@@ -277,7 +285,8 @@ class Mixing {
   }
 
   bool needs_values(const Job& job) const {
-    return ws_.model.exact() || !job.expert.up.weight.quantized() || !job.first_product().weight.quantized();
+    return ws_.model.exact() || ws_.adapted || !job.expert.up.weight.quantized() ||
+           !job.first_product().weight.quantized();
   }
 
   Activations gathered(const Job& job) {
@@ -309,8 +318,8 @@ class Mixing {
     const std::size_t count = std::min(to * kPanelRows, width) - column;
     float* gates = buffers_.gate.row(job.first);
     float* ups = buffers_.up.row(job.first);
-    multiply(job.first_product(), from, to, x, gates);
-    if (ffn.gated()) multiply(ffn.up, from, to, x, ups);
+    multiply(job.first_product(), from, to, x, gates, rows_of(job));
+    if (ffn.gated()) multiply(ffn.up, from, to, x, ups, rows_of(job));
     for (std::size_t i = 0; i < job.rows(); ++i) {
       float* gate = gates + i * width + column;
       float* up = ffn.gated() ? ups + i * width + column : ws_.ones.data();
@@ -339,7 +348,7 @@ class Mixing {
   }
 
   void multiply_down(const Job& job, std::size_t from, std::size_t to) {
-    multiply(job.expert.down, from, to, inner_of(job), buffers_.out.row(job.first));
+    multiply(job.expert.down, from, to, inner_of(job), buffers_.out.row(job.first), rows_of(job));
   }
 
   /// The same columns of all jobs: those that combine() adds.

@@ -48,11 +48,27 @@ void multiply(const Worker& worker, Workspace& ws, const Activations& x,
                                 scratch);
     }
     if (!linear.bias.empty()) add_bias(ws, linear, from * kPanelRows, to * kPanelRows, out);
+    if (ws.adapted) add_adapters(worker, ws, linear, {from, to}, x, out.row(0));
   }
   if (ws.watch == nullptr) return;
   for (const auto& [linear, out] : products) {
     ws.watch->input(worker, linear, x.values, x.rows, x.cols, 0, 1);
     ws.watch->look(worker, ws, "the product with " + linear.name, out.row(0), x.rows, linear.weight.rows);
+  }
+}
+
+void add_adapters(const Worker& worker, Workspace& ws, const Linear& linear, PanelRange panels,
+                  const Activations& x, float* out, std::span<const std::uint32_t> rows_of) {
+  const auto adapters_of = [&](std::size_t r) {
+    return ws.rows[rows_of.empty() ? r : rows_of[r]].sequence->adapters();
+  };
+  const std::size_t ld = linear.weight.rows;
+  for (std::size_t r = 0, end = 0; r < x.rows; r = end) {
+    const AdapterSet* const set = adapters_of(r);
+    for (end = r + 1; end < x.rows && adapters_of(end) == set;) ++end;
+    if (set == nullptr || linear.index == Linear::kFixed) continue;
+    add_changes(ws.model.kernels(), *set, linear, x.values + r * x.cols, end - r, panels, out + r * ld, ld,
+                ws.adapter_scratch[static_cast<std::size_t>(worker.index)]);
   }
 }
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <utility>
 
 #include "engine/kernels/activations.h"
@@ -27,6 +29,11 @@ std::pair<std::size_t, std::size_t> own_columns(const Worker& worker, const Work
 /// list.
 void multiply(const Worker& worker, Workspace& ws, const Activations& x,
               std::initializer_list<Product> products);
+
+/// Adds the changes of the rows' adapters to panels [first, last) of a product with x, whose rows are the
+/// step's, or rows_of[0], rows_of[1], ... of them. out: [rows of x][rows of the matrix].
+void add_adapters(const Worker& worker, Workspace& ws, const Linear& linear, PanelRange panels,
+                  const Activations& x, float* out, std::span<const std::uint32_t> rows_of = {});
 
 /// y = norm(x), or x itself where there is no norm. Precondition of an empty norm: x and y are rows of ws.x's
 /// width.

@@ -142,6 +142,7 @@ void LayerReader::stack(std::string_view name, std::size_t rows, std::size_t col
   for (Linear& head : heads) parts.push_back(&head);
   if (auto done = tensors_.stack(prefix_ + std::string(name), rows, cols, parts); !done)
     error_ = done.error();
+  for (Linear& head : heads) head.index = Linear::kFixed;  // multiplied apart from all others (mla.cc)
 }
 
 void LayerReader::transposed(const Part& part) {

@@ -20,6 +20,7 @@
 // this interface. The library neither prints nor exits.
 #pragma once
 
+#include "partita/adapter.hpp"
 #include "partita/batch.hpp"
 #include "partita/bench.hpp"
 #include "partita/cancel.hpp"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "partita/adapter.hpp"
 #include "partita/constraint.hpp"
 #include "partita/explain.hpp"
 #include "partita/export.hpp"
@@ -48,6 +49,8 @@ struct Request {
   /// In a batch: requests of higher priority are first to run, to get memory and to have their prompts read;
   /// among equals the oldest.
   int priority = 0;
+  /// LoRA adapters, opened for the same model, applied together.
+  std::vector<AppliedAdapter> adapters;
   bool parse_specials = true;  // false: "<|im_end|>" in the prompts is text (in messages it always is)
 
   /// Classifier-free guidance: tokens are chosen by log-probabilities b + guidance_scale (a - b). a: after

@@ -70,12 +70,16 @@ class PARTITA_API Session {
 
   /// Log-probabilities of every id of a text, computed as generate() does. Errors: kInvalidArgument (no ids,
   /// an id outside the vocabulary, more ids than the context), kCancelled.
-  Result<Score> score(std::span<const TokenId> ids);
-  /// The same, with the divergence from `reference` (same vocabulary size) over all positions.
-  Result<std::pair<Score, Divergence>> score_against(std::span<const TokenId> ids, Session& reference);
+  Result<Score> score(std::span<const TokenId> ids, std::span<const AppliedAdapter> adapters = {});
+  /// The same, with the divergence from `reference` (same vocabulary size), which has adapters of its own,
+  /// over all positions.
+  Result<std::pair<Score, Divergence>> score_against(std::span<const TokenId> ids, Session& reference,
+                                                     std::span<const AppliedAdapter> adapters = {},
+                                                     std::span<const AppliedAdapter> of_reference = {});
 
   /// Every logit of the last `outputs` positions of ids: [outputs][vocab].
-  Result<std::vector<float>> logits(std::span<const TokenId> ids, std::size_t outputs);
+  Result<std::vector<float>> logits(std::span<const TokenId> ids, std::size_t outputs,
+                                    std::span<const AppliedAdapter> adapters = {});
 
   /// Saves the cache and a note of the caller (at most 64 MiB), such as the messages of a chat. The file is
   /// written as a whole or not at all; only its owner can read a new one (mode 0600). Errors: kIo,
@@ -84,8 +88,9 @@ class PARTITA_API Session {
   /// Replaces this session's cache by a saved one, and returns its note. A prompt that continues it is not
   /// read again, and answers have the same bits; the negative prompt of a request with guidance is read
   /// again. Errors, which leave this session unchanged: kNotFound, kIo, kBadFile (damaged), kInvalidArgument
-  /// (no session file, or one of another version, model, arithmetic or cache), kOutOfMemory.
-  Result<std::string> load(const std::string& path);
+  /// (no session file, or one of another version, model, arithmetic, cache or set of adapters), kOutOfMemory.
+  /// adapters: those of the requests that continue it.
+  Result<std::string> load(const std::string& path, std::span<const AppliedAdapter> adapters = {});
   /// A session with a copy of this cache, for any thread.
   Result<Session> fork() const;
 

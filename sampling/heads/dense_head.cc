@@ -28,6 +28,10 @@ class DenseSource : public LogitSource {
     return scratch;
   }
 
+  bool prepare(const AdapterSet& set, SourceScratch& scratch) const override {
+    return static_cast<DenseScratch&>(scratch).products.grow_to(set);
+  }
+
   void rows(const Worker& worker, const float* hidden, std::size_t rows, SourceScratch& scratch,
             const RowOutput& out) const override;
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/adapter.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/panels.h"
 #include "engine/output.h"
@@ -35,6 +36,7 @@ struct Question {
   bool chosen_logprob = false;            // the log-probability of the chosen id
   bool confidence = false;                // the model's confidence in its likeliest id
   int explain = 0;  // number of candidates to show for each stage of the chain; 0: no explanation
+  const AdapterSet* adapters = nullptr;  // of the sequence, if they change the output; null: none
 };
 
 /// The logits that the choice needs. Precondition: the question has a chain.
@@ -72,12 +74,14 @@ class OutputHead {
 
   /// answers.size() == questions.size(). A row with bad numbers fails alone: its Result carries kBadNumbers.
   /// An answer depends on its question alone, not on the rest of the batch. Other errors of a row:
-  /// kInvalidArgument for an id in `score` outside the vocabulary.
+  /// kInvalidArgument for an id in `score` outside the vocabulary. Throws std::bad_alloc.
   virtual void answer(std::span<const Question> questions, HeadScratch& scratch,
                       std::span<Result<Answer>> answers) const = 0;
 
-  /// Computes full rows of logits. hidden: [rows][hidden_size]; out: [rows][vocab_size].
-  virtual void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const = 0;
+  /// Computes full rows of logits. hidden: [rows][hidden_size]; out: [rows][vocab_size]. adapters: as in
+  /// Question. Throws std::bad_alloc.
+  virtual void logits(const float* hidden, std::size_t rows, const AdapterSet* adapters, HeadScratch& scratch,
+                      float* out) const = 0;
 
   /// Weight bytes read for a single row, for the bench.
   virtual std::size_t bytes_per_row() const = 0;

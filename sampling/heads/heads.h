@@ -40,7 +40,7 @@ std::unique_ptr<OutputHead> make_head(const OutputWeights& weights, const Kernel
 /// from its nucleus) it computes only the logits that the screen does not rule out, with the kernels of the
 /// plain head; the plain head answers all others. Matrix and screen must outlive it. certificate: the
 /// guarantee of the screen's bounds. Not for exact_kernels().
-std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const Screen& screen,
+std::unique_ptr<OutputHead> make_screened_head(const LinearView& matrix, const Screen& screen,
                                                Certificate certificate, const Kernels& kernels);
 
 /// The budgeted head, an approximation: computes `words` logits of every row, those with the largest

@@ -10,6 +10,11 @@ void multiply_panels(const Worker& worker, const LinearView& linear, std::size_t
   const std::size_t begin = first * kPanelRows, end = std::min(last * kPanelRows, linear.weight.rows);
   for (std::size_t r = 0; r < x.rows && !linear.bias.empty(); ++r)
     kernels.add(linear.bias.data() + begin, end - begin, out.logits + r * out.ld + begin);
+  for (std::size_t r = 0; r < out.adapters.size(); ++r) {
+    if (out.adapters[r] == nullptr) continue;
+    add_changes(kernels, *out.adapters[r], *linear.whole, x.values + r * x.cols, 1, {first, last},
+                out.logits + r * out.ld, out.ld, scratch.adapters_of(worker));
+  }
   for (std::size_t r = 0; r < x.rows && linear.softcap > 0; ++r)
     kernels.soft_cap(linear.softcap, end - begin, out.logits + r * out.ld + begin);
 }

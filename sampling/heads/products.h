@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/adapter.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/parallel.h"
 #include "engine/tensor_loader.h"
@@ -25,6 +26,13 @@ class ProductScratch {
  public:
   ProductScratch(std::size_t rows, std::size_t cols, int threads) : activations_(rows, cols) {
     for (int t = 0; t < threads; ++t) matmul_.emplace_back(matmul_scratch_bytes(cols));
+    adapters_.resize(matmul_.size());
+  }
+
+  /// Makes the buffers of adapters large enough. False if memory runs out.
+  bool grow_to(const AdapterSet& set) {
+    return std::all_of(adapters_.begin(), adapters_.end(),
+                       [&](AdapterScratch& one) { return one.grow_to(set); });
   }
 
   bool ok() const {
@@ -41,10 +49,14 @@ class ProductScratch {
   }
 
   std::byte* of(const Worker& worker) { return matmul_[static_cast<std::size_t>(worker.index)].data(); }
+  AdapterScratch& adapters_of(const Worker& worker) {
+    return adapters_[static_cast<std::size_t>(worker.index)];
+  }
 
  private:
   ActivationBuffer activations_;
-  std::vector<AlignedBytes> matmul_;  // one per thread
+  std::vector<AlignedBytes> matmul_;      // one per thread
+  std::vector<AdapterScratch> adapters_;  // likewise
 };
 
 /// Where rows of logits, or of other values, are written, and the maxima of their logit tiles.
@@ -53,15 +65,18 @@ struct RowOutput {
   std::size_t ld = 0;
   float* maxima = nullptr;  // [rows][tiles]; null: not needed
   std::size_t tiles = 0;
+  std::span<const AdapterSet* const> adapters = {};  // [rows], null for rows without; empty: no row has any
 };
 
 /// A linear layer, or a matrix without a bias; a soft cap of its outputs. They must outlive the view.
 struct LinearView {
-  LinearView(const Linear& linear, float cap = 0) : weight(linear.weight), bias(linear.bias), softcap(cap) {}
+  LinearView(const Linear& linear, float cap = 0)
+      : weight(linear.weight), bias(linear.bias), softcap(cap), whole(&linear) {}
   LinearView(const PackedMatrix& matrix, float cap = 0) : weight(matrix), softcap(cap) {}
   const PackedMatrix& weight;
-  std::span<const float> bias;  // [rows] or empty
-  float softcap = 0;            // > 0: outputs y become softcap * tanh(y / softcap)
+  std::span<const float> bias;    // [rows] or empty
+  float softcap = 0;              // > 0: outputs y become softcap * tanh(y / softcap)
+  const Linear* whole = nullptr;  // null: adapters cannot change it
 };
 
 /// out.logits = W x + b, capped. All workers call it together; x must be complete before, `out` is after.

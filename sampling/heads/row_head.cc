@@ -1,6 +1,7 @@
 #include "sampling/heads/row_head.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "sampling/chain/guidance.h"
@@ -32,6 +33,7 @@ class RowScratch : public HeadScratch {
         maxima(chunk_rows * tiles * sizeof(float)),
         team(threads),
         candidates(static_cast<std::size_t>(team.threads())),
+        adapters(chunk_rows),
         source(of.make_scratch(chunk_rows, team.threads())) {}
 
   bool complete() const {
@@ -42,6 +44,7 @@ class RowScratch : public HeadScratch {
   float* values() { return reinterpret_cast<float*>(hidden.data()); }
   float* row_logits(std::size_t r) { return reinterpret_cast<float*>(logits.data()) + r * ld; }
   float* row_maxima(std::size_t r) { return reinterpret_cast<float*>(maxima.data()) + r * tiles; }
+  std::span<const AdapterSet* const> adapters_of(std::size_t rows) { return std::span(adapters).first(rows); }
   LogitRow row(std::size_t r, std::size_t vocab) { return {{row_logits(r), vocab}, {row_maxima(r), tiles}}; }
 
   const std::size_t chunk_rows;
@@ -51,7 +54,8 @@ class RowScratch : public HeadScratch {
   AlignedBytes logits;      // [chunk_rows][ld]
   AlignedBytes maxima;      // [chunk_rows][tiles]
   Team team;
-  std::vector<Candidates> candidates;  // one per thread
+  std::vector<Candidates> candidates;       // one per thread
+  std::vector<const AdapterSet*> adapters;  // [chunk_rows]
   std::unique_ptr<SourceScratch> source;
 };
 
@@ -95,9 +99,15 @@ class RowHead : public OutputHead {
 
   void answer(std::span<const Question> questions, HeadScratch& scratch,
               std::span<Result<Answer>> answers) const override;
-  void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const override;
+  void logits(const float* hidden, std::size_t rows, const AdapterSet* adapters, HeadScratch& scratch,
+              float* out) const override;
 
  private:
+  /// Throws std::bad_alloc.
+  void prepare(const AdapterSet* adapters, RowScratch& scratch) const {
+    if (adapters != nullptr && !source_->prepare(*adapters, *scratch.source)) throw std::bad_alloc();
+  }
+
   /// The answer to a question whose rows of logits begin at row r. A negative row is overwritten.
   Result<Answer> answer_rows(const Question& question, std::size_t r, RowScratch& scratch,
                              Candidates& candidates) const;
@@ -110,19 +120,28 @@ void RowHead::answer(std::span<const Question> questions, HeadScratch& head_scra
                      std::span<Result<Answer>> answers) const {
   auto& scratch = static_cast<RowScratch&>(head_scratch);
   const std::size_t width = source_->hidden_size();
+  bool adapted = false;
+  for (const Question& question : questions) {
+    prepare(question.adapters, scratch);
+    adapted |= question.adapters != nullptr;
+  }
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < questions.size();) {
       const QuestionChunk chunk = QuestionChunk::first_of(questions.subspan(first), scratch.chunk_rows);
       const auto [first_copied, last_copied] = worker.share(chunk.questions.size());
       for (std::size_t q = first_copied; q < last_copied; ++q) {
         const Question& question = chunk.questions[q];
-        float* const to = scratch.values() + chunk.row_of(q) * width;
+        const std::size_t row = chunk.row_of(q);
+        float* const to = scratch.values() + row * width;
         std::copy_n(question.hidden, width, to);
         if (question.negative != nullptr) std::copy_n(question.negative, width, to + width);
+        std::fill_n(scratch.adapters.begin() + static_cast<std::ptrdiff_t>(row), rows_of(question),
+                    question.adapters);
       }
       worker.wait();
       source_->rows(worker, scratch.values(), chunk.rows, *scratch.source,
-                    {scratch.row_logits(0), scratch.ld, scratch.row_maxima(0), scratch.tiles});
+                    {scratch.row_logits(0), scratch.ld, scratch.row_maxima(0), scratch.tiles,
+                     scratch.adapters_of(adapted ? chunk.rows : 0)});
       const auto [mine, end] = worker.share(chunk.questions.size());
       for (std::size_t q = mine; q < end; ++q) {
         Result<Answer>& answer = answers[first + q];
@@ -138,14 +157,19 @@ void RowHead::answer(std::span<const Question> questions, HeadScratch& head_scra
   });
 }
 
-void RowHead::logits(const float* hidden, std::size_t rows, HeadScratch& head_scratch, float* out) const {
+void RowHead::logits(const float* hidden, std::size_t rows, const AdapterSet* adapters,
+                     HeadScratch& head_scratch, float* out) const {
   auto& scratch = static_cast<RowScratch&>(head_scratch);
+  prepare(adapters, scratch);
+  std::fill(scratch.adapters.begin(), scratch.adapters.end(), adapters);
   const std::size_t vocab = source_->vocab_size();
   scratch.team.run([&](const Worker& worker) {
     for (std::size_t first = 0; first < rows; first += scratch.chunk_rows) {
       const std::size_t n = std::min(scratch.chunk_rows, rows - first);
       source_->rows(worker, hidden + first * source_->hidden_size(), n, *scratch.source,
-                    {out + first * vocab, vocab});
+                    {.logits = out + first * vocab,
+                     .ld = vocab,
+                     .adapters = scratch.adapters_of(adapters != nullptr ? n : 0)});
     }
   });
 }

@@ -29,6 +29,9 @@ class LogitSource {
   /// For up to `rows` rows at a time and `threads` workers. Null if memory runs out.
   virtual std::unique_ptr<SourceScratch> make_scratch(std::size_t rows, int threads) const = 0;
 
+  /// Prepares the scratch for rows with these adapters. False if memory runs out.
+  virtual bool prepare(const AdapterSet&, SourceScratch&) const { return true; }
+
   /// hidden: [rows][hidden_size]. All workers call it together; on return all of `out` is complete. A
   /// row depends neither on the other rows nor on the number of workers.
   virtual void rows(const Worker& worker, const float* hidden, std::size_t rows, SourceScratch& scratch,

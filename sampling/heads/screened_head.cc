@@ -112,10 +112,10 @@ class ScreenedScratch : public HeadScratch {
 
 class ScreenedHead : public SplitHead {
  public:
-  ScreenedHead(const PackedMatrix& matrix, const Screen& screen, Certificate certificate,
+  ScreenedHead(const LinearView& matrix, const Screen& screen, Certificate certificate,
                const Kernels& kernels)
       : SplitHead(make_dense_head(matrix, kernels)),
-        matrix_(matrix),
+        matrix_(matrix.weight),
         screen_(screen),
         certificate_(certificate),
         kernels_(kernels) {}
@@ -433,7 +433,7 @@ float ScreenedHead::compute_drawn(const DrawKey& key, double factor, PartialRow&
 
 }  // namespace
 
-std::unique_ptr<OutputHead> make_screened_head(const PackedMatrix& matrix, const Screen& screen,
+std::unique_ptr<OutputHead> make_screened_head(const LinearView& matrix, const Screen& screen,
                                                Certificate certificate, const Kernels& kernels) {
   return std::make_unique<ScreenedHead>(matrix, screen, certificate, kernels);
 }

@@ -68,8 +68,9 @@ std::unique_ptr<HeadScratch> SplitHead::make_scratch(std::size_t max_rows, int t
   return scratch;
 }
 
-void SplitHead::logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const {
-  full_->logits(hidden, rows, *static_cast<SplitScratch&>(scratch).for_full, out);
+void SplitHead::logits(const float* hidden, std::size_t rows, const AdapterSet* adapters,
+                       HeadScratch& scratch, float* out) const {
+  full_->logits(hidden, rows, adapters, *static_cast<SplitScratch&>(scratch).for_full, out);
 }
 
 void SplitHead::answer(std::span<const Question> questions, HeadScratch& head_scratch,
@@ -79,7 +80,7 @@ void SplitHead::answer(std::span<const Question> questions, HeadScratch& head_sc
   scratch.full.clear();
   scratch.both.clear();
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    const Route chosen_route = route(questions[i]);
+    const Route chosen_route = questions[i].adapters != nullptr ? Route::kFullRow : route(questions[i]);
     if (chosen_route == Route::kFullRow) {
       scratch.full.add(i, questions[i]);
     } else {

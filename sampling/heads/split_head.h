@@ -31,11 +31,13 @@ class SplitHead : public OutputHead {
   std::unique_ptr<HeadScratch> make_scratch(std::size_t max_rows, int threads) const override;
   void answer(std::span<const Question> questions, HeadScratch& scratch,
               std::span<Result<Answer>> answers) const override;
-  void logits(const float* hidden, std::size_t rows, HeadScratch& scratch, float* out) const override;
+  void logits(const float* hidden, std::size_t rows, const AdapterSet* adapters, HeadScratch& scratch,
+              float* out) const override;
 
  protected:
   /// The route of the choice. It must depend on guidance, chain, history and hidden state alone, so that
-  /// other requests do not change the token.
+  /// other requests do not change the token. It is asked for questions without adapters, whose choice the
+  /// full row gives.
   virtual Route route(const Question& question) const = 0;
 
   /// Null if memory runs out.

@@ -87,6 +87,9 @@ int run(const Common& common, const Options& options) {
   if (!input) return fail(input.error());
   auto opened = open_model(common);
   if (!opened) return fail(opened.error());
+  auto adapters = options.request.adapters.open(opened->model);
+  if (!adapters) return fail(adapters.error());
+  request->adapters = std::move(*adapters);
   if (common.verbose) std::fprintf(stderr, "samplers: %s\n", samplers->c_str());
   std::signal(SIGPIPE, SIG_IGN);  // writing then fails with an errno
   BatchLedger ledger;
@@ -128,6 +131,7 @@ void add_batch(Command program, Common& common, Action& action) {
           common.program + " batch -i - -o -",
       {"--model", "--threads", "--input", "--output", "--sequences", "--retry-errors", "--chat", "--system",
        "--temperature", "--top-k", "--top-p", "--seed", "--max-tokens", "--stop", "--json"});
+  add_adapters(command, options->request.adapters);
   command.heading(Heading::kBatch);
   command.add_option("-i,--input", options->in, "JSONL (docs/batch.md), or gzip or zstd of it; -: stdin")
       .value_name("FILE")

@@ -1,5 +1,7 @@
 #include "tools/batch/batch_job.h"
 
+#include "tools/generation/adapters.h"
+
 #include <cstdio>
 #include <new>
 #include <utility>
@@ -54,6 +56,7 @@ void BatchJob::start(Row row) {
   if (!ticket) return refuse(slot, ticket.error());
   slot->answer.max_tokens = row.request.max_tokens;
   slot->answer.prompt_tokens = parts_.batch.prompt_tokens(*ticket);
+  slot->answer.applied = applied_json(row.request.adapters);
   if (row.request.logprobs >= 0) slot->answer.logprobs = Json::array();
   if (row.request.confidence || row.request.abstain.asks()) slot->answer.confidence = Json::array();
   running_.emplace(*ticket, slot);

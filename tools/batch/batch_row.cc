@@ -53,6 +53,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
   fields.flag("confidence", request.confidence);
   fields.real("guidance_scale", request.guidance_scale);
   fields.text("negative_prompt", request.negative_prompt);
+  fields.adapters("lora", defaults.request.adapters, request.adapters);
   fields.flag("greedy", greedy);
   fields.flag("chat", chat);
   fields.flag("no_special", no_special);

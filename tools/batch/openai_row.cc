@@ -213,6 +213,7 @@ Json openai_answer(const RowId& id, const RowAnswer& answer, const partita::Mode
                 {{"prompt_tokens", answer.prompt_tokens},
                  {"completion_tokens", answer.ids.size()},
                  {"total_tokens", answer.prompt_tokens + answer.ids.size()}}}};
+  if (!answer.applied.is_null()) body["applied"] = answer.applied;
   return line_of(id, 200, std::move(body), nullptr);
 }
 

@@ -15,6 +15,7 @@ Json answer_row(const RowId& id, const RowAnswer& answer, const partita::Model& 
   if (ended_with_context(answer.finish, answer.ids.size(), answer.max_tokens)) out["context_full"] = true;
   if (answer.logprobs.is_array()) out["logprobs"] = answer.logprobs;
   if (answer.confidence.is_array()) out["confidence"] = answer.confidence;
+  if (!answer.applied.is_null()) out["applied"] = answer.applied;
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/common.h"
+#include "tools/generation/adapters.h"
 #include "tools/generation/sampling.h"
 
 namespace tools {
@@ -104,6 +105,22 @@ class Fields {
     }
     for (const Json& m : *value)
       out.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+  }
+
+  /// An array of {"name" or "path", "scale"}, which chooses among the adapters of the command line. Nothing
+  /// that a row names is opened.
+  void adapters(const char* key, const std::vector<partita::AppliedAdapter>& loaded,
+                std::vector<partita::AppliedAdapter>& out) {
+    constexpr const char* kWanted = "an array of {\"name\" or \"path\", \"scale\"}";
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_array()) return refuse(key, kWanted);
+    out.clear();
+    for (const Json& one : *value) {
+      auto chosen = chosen_adapter(one, loaded);
+      if (!chosen) return refuse(key, std::string(kWanted) + chosen.error().message);
+      out.push_back(*std::move(chosen));
+    }
   }
 
   void refuse(const char* key, const std::string& wanted) {

@@ -31,6 +31,7 @@ constexpr const char* kOwn[] = {"id",
                                 "confidence",
                                 "guidance_scale",
                                 "negative_prompt",
+                                "lora",
                                 "metadata"};  // does not affect the answer
 
 /// Options of other programs, and of whole jobs here, that would change an answer; each with the row key of
@@ -59,8 +60,7 @@ constexpr std::pair<const char*, const char*> kForeign[] = {{"arithmetic", ""},
                                                             {"ignore_eos", "min_tokens"},
                                                             {"json_object", ""},
                                                             {"json_schema", ""},
-                                                            {"lora", ""},
-                                                            {"lora_request", ""},
+                                                            {"lora_request", "lora"},
                                                             {"max_completion_tokens", "max_tokens"},
                                                             {"max_length", "max_tokens"},
                                                             {"max_new_tokens", "max_tokens"},

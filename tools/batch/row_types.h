@@ -26,6 +26,7 @@ struct RowAnswer {
   std::string text;
   std::vector<partita::TokenId> ids;
   Json logprobs, confidence;  // arrays if they were asked for, else null
+  Json applied;               // applied_json() of the request
   partita::Finish finish = partita::Finish::kNone;
   std::size_t prompt_tokens = 0;
   int max_tokens = -1;  // of the request

@@ -339,6 +339,9 @@ int run(const Common& common, const Options& options) {
   const partita::Message probe{"user", "Hi"};
   if (auto ids = opened->model.tokenize_chat({&probe, 1}, true, &interrupted()); !ids)
     return fail(ids.error());
+  auto adapters = options.request.adapters.open(opened->model);
+  if (!adapters) return fail(adapters.error());
+  request->adapters = std::move(*adapters);
   auto session = opened->model.session();
   if (!session) return fail(session.error());
   if (auto drafted = options.request.speculation.draft_for(*session, common); !drafted)
@@ -346,8 +349,8 @@ int run(const Common& common, const Options& options) {
   auto named = ChatModel::of(opened->model);
   if (!named) return fail(named.error());
   catch_ends();
-  Chat chat(common, std::move(*request), opened->model,
-            ChatStore(std::move(*named), std::move(*session), options.request.system));
+  ChatStore store(std::move(*named), std::move(*session), options.request.system, request->adapters);
+  Chat chat(common, std::move(*request), opened->model, std::move(store));
   if (!options.session.empty()) {
     if (auto begun = chat.begin(options.session); !begun) return fail(begun.error());
   }
@@ -363,6 +366,7 @@ void add_chat(Command program, Common& common, Action& action) {
       "Chat with the model in the terminal; /help there lists its commands", common.program + " chat",
       {"--model", "--threads", "--system", "--session", "--temperature", "--greedy", "--top-k", "--top-p",
        "--seed", "--max-tokens", "--stop", "--quiet", "--verbose"});
+  add_adapters(command, options->request.adapters);
   command.heading(Heading::kPrompt);
   command.add_option("--system", options->request.system, "the system message");
   command.add_option("--session", options->session, "file of the chat, to continue or to begin")

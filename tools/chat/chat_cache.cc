@@ -63,13 +63,13 @@ Result<void> save_cache(const partita::Session& session, std::span<const Message
   return session.save(path, json_text({{kMark, messages.size()}, {"digest", digest_of(messages)}}));
 }
 
-Result<bool> load_cache(partita::Session& session, std::span<const Message> messages,
-                        const std::string& chat) {
+Result<bool> load_cache(partita::Session& session, std::span<const partita::AppliedAdapter> adapters,
+                        std::span<const Message> messages, const std::string& chat) {
   session.reset();
   const std::string path = cache_path(chat);
   std::error_code none;
   if (!fs::exists(path, none)) return false;
-  const auto note = session.load(path);
+  const auto note = session.load(path, adapters);
   if (!note) return note.error();
   if (begins_with(messages, parse_json(*note))) return true;
   session.reset();

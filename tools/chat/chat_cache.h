@@ -24,8 +24,8 @@ partita::Result<void> save_cache(const partita::Session& session, std::span<cons
 
 /// Loads the cache into the session if it holds a prefix of these messages; else the session is empty.
 /// Returns true if it was loaded. Errors: why an existing cache cannot be loaded.
-partita::Result<bool> load_cache(partita::Session& session, std::span<const partita::Message> messages,
-                                 const std::string& chat);
+partita::Result<bool> load_cache(partita::Session& session, std::span<const partita::AppliedAdapter> adapters,
+                                 std::span<const partita::Message> messages, const std::string& chat);
 
 /// Removes the cache, and unfinished caches of programs that were killed while they wrote one.
 void remove_cache(const std::string& chat);

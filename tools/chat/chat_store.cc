@@ -20,8 +20,13 @@ std::string shown(std::string text) {
 
 }  // namespace
 
-ChatStore::ChatStore(ChatModel model, partita::Session session, std::string system)
-    : model_(std::move(model)), session_(std::move(session)), system_(std::move(system)), record_(model_) {
+ChatStore::ChatStore(ChatModel model, partita::Session session, std::string system,
+                     std::vector<partita::AppliedAdapter> adapters)
+    : model_(std::move(model)),
+      session_(std::move(session)),
+      system_(std::move(system)),
+      adapters_(std::move(adapters)),
+      record_(model_) {
   session_.set_cancel(&interrupted());
 }
 
@@ -65,6 +70,7 @@ bool ChatStore::forget(bool (ChatRecord::*change)()) {
 void ChatStore::trim_session() {
   partita::Request request;
   request.messages = record_.messages();
+  request.adapters = adapters_;
   // generate() drops the part of the cache that the prompt does not begin with, and does no prefill yet. It
   // must not see an earlier Ctrl-C.
   session_.set_cancel(nullptr);
@@ -114,12 +120,12 @@ void ChatStore::read_cache(std::vector<std::string>& remarks) {
   remove_torn_caches(file_->path());
   std::optional<Error> refused;
   if (file_->is_session()) {
-    if (auto loaded = session_.load(file_->path()); !loaded) refused = loaded.error();
+    if (auto loaded = session_.load(file_->path(), adapters_); !loaded) refused = loaded.error();
     if (refused) session_.reset();
     trim_session();
     cache_is_current_ = false;
   } else {
-    auto loaded = load_cache(session_, record_.messages(), file_->path());
+    auto loaded = load_cache(session_, adapters_, record_.messages(), file_->path());
     if (!loaded) refused = loaded.error();
     cache_is_current_ = loaded && *loaded;
   }

@@ -13,8 +13,9 @@ namespace tools {
 
 class ChatStore {
  public:
-  /// system: the system message of new chats; may be empty.
-  ChatStore(ChatModel model, partita::Session session, std::string system);
+  /// system: the system message of new chats; may be empty. adapters: of all answers.
+  ChatStore(ChatModel model, partita::Session session, std::string system,
+            std::vector<partita::AppliedAdapter> adapters);
 
   partita::Session& session() { return session_; }
   std::vector<partita::Message> messages() const { return record_.messages(); }
@@ -59,7 +60,8 @@ class ChatStore {
 
   ChatModel model_;
   partita::Session session_;
-  std::string system_;    // of --system
+  std::string system_;  // of --system
+  std::vector<partita::AppliedAdapter> adapters_;
   std::string begun_as_;  // the system message of the open chat
   ChatRecord record_;
   std::optional<ChatFile> file_;

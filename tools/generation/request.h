@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/common.h"
+#include "tools/generation/adapters.h"
 #include "tools/generation/sampling.h"
 #include "tools/generation/speculation.h"
 
@@ -15,6 +16,7 @@ namespace tools {
 struct RequestFlags {
   SamplingFlags sampling = {};
   SpeculationFlags speculation = {};
+  AdapterFlags adapters = {};  // opened when the model is
   int max_tokens = 256;
   int logprobs = -1;
   bool confidence = false;

@@ -1,5 +1,6 @@
 #include "tools/generation/search.h"
 
+#include "tools/generation/adapters.h"
 #include "tools/generation/token_text.h"
 
 namespace tools {
@@ -38,6 +39,7 @@ Json result_json(const Opened& opened, const partita::Request& request, const pa
               {"text", best.text},
               {"finish", std::string(name(best.finish))}};
   if (is_full(request, best)) out["context_full"] = true;
+  if (Json applied = applied_json(request.adapters); !applied.is_null()) out["applied"] = std::move(applied);
   if (request.logprobs >= 0) {
     out["logprobs"] = Json::array();
     for (const partita::Token& token : tokens_of(best)) out["logprobs"].push_back(logprob_json(token));

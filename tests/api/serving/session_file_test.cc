@@ -269,7 +269,7 @@ TEST_CASE(
   newer[8] = 3;
   put(bad.path, newer);
   CHECK(session.load(bad.path).error().message ==
-        "\"" + bad.path + "\" is a session file of version 3; this program reads version 1");
+        "\"" + bad.path + "\" is a session file of version 3; this program reads versions 1 and 2");
   put(bad.path, "GGUF and so on, which is no session");
   CHECK(session.load(bad.path).error().message == "\"" + bad.path + "\" is not a session file");
   CHECK(session.load(bad.path + "missing").error().code == ErrorCode::kNotFound);

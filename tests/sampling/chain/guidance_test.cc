@@ -98,7 +98,7 @@ TEST_CASE("The head answers guided questions in a batch as if each were alone") 
       for (std::size_t q = 0; q < kQuestions; ++q) {
         CAPTURE(k.name, threads, q);
         std::vector<float> logits(2 * kVocab);
-        head->logits(questions[q].hidden, 2, *alone, logits.data());
+        head->logits(questions[q].hidden, 2, nullptr, *alone, logits.data());
         const std::span<float> own = std::span(logits).first(kVocab), other = std::span(logits).last(kVocab);
         if (questions[q].negative != nullptr) REQUIRE(guide(own, other, 1.5F, *k.kernels));
         const Result<Choice> expected =

@@ -58,7 +58,7 @@ std::vector<float> logits_of(const OutputHead& head, const std::vector<float>& h
   std::vector<float> out(rows * kVocab, kNan);
   const std::unique_ptr<HeadScratch> scratch = head.make_scratch(max_rows, threads);
   REQUIRE(scratch != nullptr);
-  head.logits(hidden.data(), rows, *scratch, out.data());
+  head.logits(hidden.data(), rows, nullptr, *scratch, out.data());
   return out;
 }
 

@@ -68,7 +68,7 @@ std::vector<Result<Answer>> ask(const OutputHead& head, std::span<const Question
 std::vector<float> whole_row(const OutputHead& head, const float* hidden) {
   std::vector<float> out(head.vocab_size(), std::nanf(""));
   const std::unique_ptr<HeadScratch> scratch = head.make_scratch(1, 1);
-  head.logits(hidden, 1, *scratch, out.data());
+  head.logits(hidden, 1, nullptr, *scratch, out.data());
   return out;
 }
 

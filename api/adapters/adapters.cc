@@ -1,0 +1,102 @@
+#include "api/adapters/adapters.h"
+
+#include <cmath>
+#include <filesystem>
+#include <vector>
+
+#include "api/adapters/gguf_adapter.h"
+#include "api/adapters/peft_adapter.h"
+#include "api/gguf_file.h"
+#include "api/model_file.h"
+#include "engine/adapter_loader.h"
+#include "partita/partita.hpp"
+#include "weights/catch_all.h"
+#include "weights/sentence.h"
+#include "weights/try.h"
+
+namespace partita {
+using namespace internal;
+namespace {
+
+/// The last part of a path, without ".gguf".
+std::string name_of(const std::string& path) {
+  std::filesystem::path whole(path);
+  if (whole.filename().empty()) whole = whole.parent_path();
+  return whole.extension() == ".gguf" ? whole.stem().string() : whole.filename().string();
+}
+
+Result<AdapterTensors> read_adapter(const std::string& path, const LoadedModel& model) {
+  if (path == kBundledModel || path.empty())
+    return invalid("an adapter has the path ", internal::quoted(path),
+                   ": give that of a GGUF file or of a directory");
+  if (is_peft_directory(path)) {
+    const auto adapter = PeftAdapter::open(path);
+    if (!adapter) return adapter.error();
+    const auto map = is_checkpoint(model.info.path)
+                         ? map_checkpoint(model.info.path)
+                         : map_model(model.transformer->config(), adapter->tensors());
+    return map ? adapter->pairs(*map) : map.error();
+  }
+  const auto file = open_gguf_file(path);
+  if (!file) return file.error();
+  return read_gguf_adapter(*file, model.info.family);
+}
+
+}  // namespace
+
+Result<Adapter> Adapter::open(const std::string& path, const Model& model) {
+  return catch_all([&]() -> Result<Adapter> {
+    const LoadedModel& of = model.impl();
+    TRY(of.check_weights());
+    auto tensors = read_adapter(path, of);
+    if (!tensors) return tensors.error();
+    tensors->path = path;
+    tensors->name = name_of(path);
+    auto loaded = load_adapter(*std::move(tensors), of.transformer);
+    if (!loaded) return loaded.error();
+    const bool few_logits = of.info.head == "budgeted";
+    if (few_logits && (*loaded)->changes(of.transformer->output().root.index))
+      return invalid(
+          "the adapter '", printable(path),
+          "' changes the output, and a budget of logits is for the output as it is: leave one of them");
+    return Adapter(*std::move(loaded));
+  });
+}
+
+AdapterInfo Adapter::info() const {
+  return {loaded_->path(),     loaded_->name(),    loaded_->digest(),
+          loaded_->max_rank(), loaded_->tensors(), loaded_->bytes()};
+}
+
+namespace internal {
+
+Result<std::shared_ptr<const AdapterSet>> adapter_set(const LoadedModel& model,
+                                                      std::span<const AppliedAdapter> adapters) {
+  if (adapters.size() > kMaxAdapters)
+    return invalid("a request has ", adapters.size(), " adapters; the limit is ", kMaxAdapters);
+  std::vector<ScaledAdapter> scaled;
+  for (const auto& [adapter, scale] : adapters) {
+    const LoadedAdapter& loaded = *adapter.loaded();
+    if (&loaded.model() != model.transformer.get())
+      return invalid("the adapter '", printable(loaded.path()), "' was opened for another model than '",
+                     printable(model.info.path), "': open it for this one");
+    if (!std::isfinite(scale))
+      return invalid("the scale of the adapter '", printable(loaded.path()), "' is not finite");
+    scaled.push_back({adapter.loaded(), scale});
+  }
+  return AdapterSet::make(std::move(scaled));
+}
+
+std::string adapters_text(const AdapterSet* set) {
+  if (set == nullptr) return "no adapters";
+  std::string text = set->adapters().size() == 1 ? "the adapter " : "the adapters ";
+  for (const ScaledAdapter& one : set->adapters()) {
+    if (&one != &set->adapters().front()) text += ", ";
+    text += sentence("'", printable(one.adapter->name()), "' (scale ",
+                     rounded_text(static_cast<double>(one.scale)), ")");
+  }
+  return text;
+}
+
+}  // namespace internal
+}  // namespace partita
