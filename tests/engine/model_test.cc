@@ -181,7 +181,7 @@ TEST_CASE("A tied head is the embedding, and embeddings are scaled") {
     CHECK(holds(model->output().root.weight, values, kSameRow));
     std::vector<float> row(spec.hidden, std::nanf("")), spare(spec.hidden);
     for (const std::uint32_t token : {0u, 17u, spec.vocab - 1}) {
-      model->embed(token, 0, row.data(), spare.data());
+      model->embed(token, 0, nullptr, row.data(), spare.data());
       const float scale = spec.gemma() ? 8.0f : 1.0f;
       for (std::size_t i = 0; i < spec.hidden; ++i) CHECK(row[i] == values[token * spec.hidden + i] * scale);
     }
