@@ -3,8 +3,10 @@
 #include <string>
 
 #include "tokenizer/models/byte_bpe.h"
+#include "tokenizer/models/ids_only.h"
 #include "tokenizer/models/piece_bpe.h"
 #include "tokenizer/models/rwkv.h"
+#include "tokenizer/models/text_bpe.h"
 #include "weights/sentence.h"
 
 namespace partita::internal {
@@ -12,11 +14,15 @@ namespace partita::internal {
 Result<std::unique_ptr<Tokenizer>> open_tokenizer(const Gguf& file) {
   const auto model = file.get_string("tokenizer.ggml.model");
   if (!model) return model.error();
+  if (is_text_bpe(file)) return read_text_bpe(file);
   if (*model == "gpt2") return read_byte_bpe(file);
   if (*model == "llama") return read_piece_bpe(file);
   if (*model == "rwkv") return read_rwkv(file);
-  return Error{ErrorCode::kUnsupported, "tokenizer.ggml.model is \"" + shortened(*model) +
-                                            "\"; this version reads \"gpt2\", \"llama\" and \"rwkv\""};
+  if (*model == "none") return read_ids_only(file);
+  return Error{ErrorCode::kUnsupported,
+               "tokenizer.ggml.model is \"" + shortened(*model) +
+                   "\"; this version reads \"gpt2\", \"llama\", \"gemma4\", \"rwkv\" and "
+                   "\"none\""};
 }
 
 }  // namespace partita::internal

@@ -9,8 +9,9 @@
 
 namespace partita::internal {
 
-/// From the vocabulary in a GGUF file: tokenizer.ggml.model "gpt2" (byte-level BPE; pre-tokenizers smollm,
-/// llama-bpe, qwen2, gpt-2, default) or "llama" (score-based SentencePiece).
+/// From the vocabulary in a GGUF file: tokenizer.ggml.model "gpt2" (byte-level BPE), "llama"
+/// (score-based SentencePiece), "gemma4" (BPE over characters), "rwkv" or "none". Error: kUnsupported for
+/// others.
 Result<std::unique_ptr<Tokenizer>> open_tokenizer(const Gguf& file);
 
 }  // namespace partita::internal

@@ -6,6 +6,7 @@
 #include "engine/models/config_reader.h"
 #include "tokenizer/gguf_vocabulary.h"
 #include "tokenizer/models/byte_alphabet.h"
+#include "tokenizer/models/text_bpe.h"
 #include "tokenizer/pre_tokenizer.h"
 #include "weights/sentence.h"
 
@@ -18,7 +19,7 @@ bool has_tokenizer(const Subject& subject) { return subject.file.find("tokenizer
 
 bool is_byte_bpe(const Subject& subject) {
   const auto model = subject.file.get_string("tokenizer.ggml.model");
-  return model && *model == "gpt2";
+  return model && *model == "gpt2" && !is_text_bpe(subject.file);
 }
 
 /// The error of a pre-tokenizer that is named and not known.

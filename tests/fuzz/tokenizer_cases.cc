@@ -31,7 +31,8 @@ Settings read_settings(Input& input) {
 
 /// A vocabulary of up to 40 tokens, with or without all byte tokens at its start.
 GgufWriter read_vocabulary(Input& input, const Settings& settings) {
-  const std::vector<std::string_view> pre = scheme_names();
+  std::vector<std::string_view> pre = scheme_names();
+  pre.insert(pre.end(), {"gemma4", "mmbert", "sarvam-moe"});
   std::vector<std::string> tokens;
   std::vector<std::int32_t> types;
   std::vector<float> scores;

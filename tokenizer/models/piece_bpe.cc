@@ -49,11 +49,7 @@ class PieceBpe final : public VocabularyTokenizer {
       : VocabularyTokenizer(std::move(words)), remove_extra_whitespaces_(remove_extra_whitespaces) {
     ranks_.reserve(size());
     for (const float score : scores) ranks_.push_back(rank_of_score(score));
-    for (std::size_t i = 0; i < size(); ++i) {
-      const auto id = static_cast<TokenId>(i);
-      if (kind(id) != TokenKind::kByte) continue;
-      token_of_byte_[static_cast<std::uint8_t>(vocabulary().surfaces[i][0])] = id;
-    }
+    token_of_byte_ = byte_tokens(vocabulary());
     has_bytes_ = std::all_of(token_of_byte_.begin(), token_of_byte_.end(),
                              [](const std::optional<TokenId>& id) { return id.has_value(); });
   }
@@ -173,35 +169,12 @@ class PieceBpe final : public VocabularyTokenizer {
   std::array<std::optional<TokenId>, 256> token_of_byte_;
 };
 
-/// Old files have no token types; recognizes byte tokens by their spelling.
-void mark_byte_tokens(GgufTokens& tokens) {
-  for (std::size_t i = 0; i < tokens.kinds.size(); ++i) {
-    if (spelled_byte(tokens.spellings[i])) tokens.kinds[i] = TokenKind::kByte;
-  }
-}
-
-Result<TokenizerVocabulary> build_vocabulary(GgufTokens tokens, SpecialIds specials, bool add_space_prefix) {
-  StringTable spellings(0, tokens.bytes);
-  StringTable surfaces(tokens.kinds.size(), tokens.bytes);
-  std::string surface;
-  for (std::size_t i = 0; i < tokens.kinds.size(); ++i) {
-    const std::string_view spelling = tokens.spellings[i];
-    const TokenKind kind = tokens.kinds[i];
-    TRY(piece_surface(i, spelling, kind, surface));
-    spellings.add(spelling, false);
-    surfaces.add(surface, !surface.empty() && (kind == TokenKind::kNormal || kind == TokenKind::kUnused ||
-                                               kind == TokenKind::kUserDefined));
-  }
-  return TokenizerVocabulary{std::move(spellings), std::move(surfaces), std::move(tokens.kinds),
-                             std::move(specials), add_space_prefix};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> read_piece_bpe(const Gguf& file) {
   auto tokens = read_tokens(file);
   if (!tokens) return tokens.error();
-  if (!tokens->has_kinds) mark_byte_tokens(*tokens);
+  mark_byte_tokens(*tokens);
   auto scores = read_scores(file, tokens->kinds.size());
   if (!scores) return scores.error();
   SpecialDefaults defaults;  // those of Llama, whose first GGUF files lacked the keys
@@ -215,8 +188,9 @@ Result<std::unique_ptr<Tokenizer>> read_piece_bpe(const Gguf& file) {
   if (!add_space_prefix) return add_space_prefix.error();
   const auto remove_extra_whitespaces = file.get_bool("tokenizer.ggml.remove_extra_whitespaces", false);
   if (!remove_extra_whitespaces) return remove_extra_whitespaces.error();
-  auto vocabulary = build_vocabulary(std::move(*tokens), std::move(*specials), *add_space_prefix);
+  auto vocabulary = piece_vocabulary(std::move(*tokens), std::move(*specials), Spellings::kForDisplay);
   if (!vocabulary) return vocabulary.error();
+  vocabulary->add_space_prefix = *add_space_prefix;
   return std::unique_ptr<Tokenizer>(
       std::make_unique<PieceBpe>(std::move(*vocabulary), std::move(*scores), *remove_extra_whitespaces));
 }

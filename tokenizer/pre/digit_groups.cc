@@ -65,6 +65,29 @@ void add_groups(std::string_view digits, std::size_t left_over, std::vector<std:
 
 }  // namespace
 
+void split_byte_numbers(std::string_view text, std::vector<std::string_view>& words) {
+  const auto is_digit = [&](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
+  const auto is_number = [&](std::size_t i) {
+    return is_digit(i) ||
+           std::string_view("\xB2\xB3\xB9\xBC\xBD\xBE").find(text[i]) != std::string_view::npos;
+  };
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool ends = i > start && is_number(i) != is_number(i - 1);
+    const bool has_three = i + 2 < text.size() && is_digit(i) && is_digit(i + 1) && is_digit(i + 2);
+    if (ends || has_three) {
+      add(text.substr(start, i - start), words);
+      start = i;
+    }
+    if (has_three) {
+      words.push_back(text.substr(i, 3));
+      start = i + 3;
+      i += 2;
+    }
+  }
+  add(text.substr(start), words);
+}
+
 void split_grouped_numbers(std::string_view text, std::vector<std::string_view>& words) {
   while (!text.empty()) {
     const Run before = run_of(text, classes::kNumber, false);

@@ -19,4 +19,9 @@ void split_grouped_decimals(std::string_view text, std::vector<std::string_view>
 /// unless they are three (SuperBPE).
 void split_before_groups(std::string_view text, std::vector<std::string_view>& words);
 
+/// Numbers of Falcon, whose tokenizer looks for them when bytes are written as letters already: runs of
+/// digits and of the bytes that are written as U+00B2, B3, B9, BC, BD and BE, in the middle of characters
+/// too; then each three digits. The words need not be valid UTF-8.
+void split_byte_numbers(std::string_view text, std::vector<std::string_view>& words);
+
 }  // namespace partita::internal

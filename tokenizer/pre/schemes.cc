@@ -82,7 +82,6 @@ constexpr const char* kLines = R"([^\n]+|[\n]+)";
 
 // Pre-tokenizers of tokenizer.json that are no expressions.
 constexpr const char* kDigit = R"(\p{Numeric})";                     // Digits, each alone
-constexpr const char* kDigits = R"(\p{Numeric}+)";                   // Digits, together
 constexpr const char* kPunctuation = R"([!-/:-@\[-`{-~\p{P}]+)";     // Punctuation, contiguous
 constexpr const char* kPunctuationMark = R"([!-/:-@\[-`{-~\p{P}])";  // Punctuation, isolated
 constexpr const char* kDefaultPunctuation = R"([\p{P}$+<=>^~|]+)";   // llama.cpp's
@@ -114,7 +113,7 @@ constexpr std::array kSchemes = {
            {"[\r\n]", kDeepSeekLetters, kDeepSeekPunctuation, kTrailingSpaces, kDeepSeekCjk, kDigit}},
     Scheme{"deepseek-coder", {"[\r\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepSeekCjk, kDigit}},
     Scheme{"spark2_5", {R"(\p{N}{1,3})", kCjk, kSpark, R"(\p{N})"}},
-    Scheme{"falcon", {kPunctuation, kGpt2, kDigits, "[0-9][0-9][0-9]"}},
+    Scheme{"falcon", {kPunctuation, kGpt2, split_byte_numbers}},
     Scheme{"minicpm5", {R"(\p{N}{1,3})", kMiniCpm5}, nullptr, kIgnoreMerges},
     Scheme{"jais-2", {kJais2}},
     Scheme{"exaone-moe", {kExaoneMoe}},
