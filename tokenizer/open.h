@@ -9,9 +9,9 @@
 
 namespace partita::internal {
 
-/// From the vocabulary in a GGUF file: tokenizer.ggml.model "gpt2" (byte-level BPE), "llama"
-/// (score-based SentencePiece), "gemma4" (BPE over characters), "rwkv" or "none". Error: kUnsupported for
-/// others.
+/// From the vocabulary in a GGUF file: tokenizer.ggml.model "gpt2" (byte-level BPE), "llama" (score-based
+/// SentencePiece), "gemma4" (BPE over characters), "rwkv", "bert" (WordPiece), "t5" (unigram) or "none";
+/// without it, from the tokenizer.json in tokenizer.huggingface.json. Error: kUnsupported for others.
 Result<std::unique_ptr<Tokenizer>> open_tokenizer(const Gguf& file);
 
 }  // namespace partita::internal

@@ -22,21 +22,18 @@ PrefixMatcher::PrefixMatcher(std::vector<Spelling> spellings) : sorted_(std::mov
 
 PrefixMatcher::Match PrefixMatcher::longest_prefix(std::string_view text) const {
   Match best;
-  if (text.empty()) return best;
-  auto begin = sorted_.begin() + by_first_[byte_at(text, 0)];
-  auto end = sorted_.begin() + by_first_[byte_at(text, 0) + 1u];
-  // [begin, end) are the spellings that match the first `depth` bytes of the text.
-  for (std::size_t depth = 1; begin != end; ++depth) {
-    if (begin->text.size() == depth) best = {0, depth, begin->id};
-    if (depth == text.size()) break;
-    const auto next_is_below = [depth](const Spelling& spelling, int byte) {
-      return spelling.text.size() == depth || byte_at(spelling.text, depth) < byte;
-    };
-    const int byte = byte_at(text, depth);
-    begin = std::lower_bound(begin, end, byte, next_is_below);
-    end = std::lower_bound(begin, end, byte + 1, next_is_below);
-  }
+  for_each_prefix(text, [&best](std::size_t length, std::int32_t id) { best = {0, length, id}; });
   return best;
+}
+
+PrefixMatcher::Range PrefixMatcher::narrow(const Range& range, std::size_t depth, int byte) const {
+  const auto next_is_below = [depth](const Spelling& spelling, int limit) {
+    return spelling.text.size() == depth || byte_at(spelling.text, depth) < limit;
+  };
+  const auto at = [this](std::size_t i) { return sorted_.begin() + static_cast<std::ptrdiff_t>(i); };
+  const auto begin = std::lower_bound(at(range.begin), at(range.end), byte, next_is_below);
+  const auto end = std::lower_bound(begin, at(range.end), byte + 1, next_is_below);
+  return {static_cast<std::size_t>(begin - sorted_.begin()), static_cast<std::size_t>(end - sorted_.begin())};
 }
 
 PrefixMatcher::Match PrefixMatcher::find(std::string_view text) const {

@@ -32,10 +32,31 @@ class PrefixMatcher {
   /// The longest spelling that `text` begins with. position is 0.
   Match longest_prefix(std::string_view text) const;
 
+  /// Calls on_match(length, id) for every spelling that `text` begins with, shortest first.
+  template <class OnMatch>
+  void for_each_prefix(std::string_view text, OnMatch&& on_match) const {
+    if (text.empty()) return;
+    const auto first = static_cast<std::uint8_t>(text[0]);
+    Range range{by_first_[first], by_first_[first + 1u]};
+    for (std::size_t depth = 1; range.begin != range.end; ++depth) {
+      const Spelling& shortest = sorted_[range.begin];
+      if (shortest.text.size() == depth) on_match(depth, shortest.id);
+      if (depth == text.size()) break;
+      range = narrow(range, depth, static_cast<std::uint8_t>(text[depth]));
+    }
+  }
+
   /// The leftmost occurrence of a spelling in `text`, of those that begin there the longest.
   Match find(std::string_view text) const;
 
  private:
+  struct Range {
+    std::size_t begin, end;  // in sorted_
+  };
+
+  /// Of spellings that agree in `depth` bytes those whose next byte is this one.
+  Range narrow(const Range& range, std::size_t depth, int byte) const;
+
   std::vector<Spelling> sorted_;  // by bytes, so that spellings with a common prefix are adjacent
   std::array<std::uint32_t, 257> by_first_{};  // [by_first_[b], by_first_[b + 1]): those beginning with b
 };

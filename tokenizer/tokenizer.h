@@ -31,8 +31,8 @@ class Tokenizer {
   virtual std::size_t dropped_bytes(std::string_view text) const;
 
   /// encode() with BOS and EOS as the metadata says; adds no second BOS if the text begins with one.
-  Result<std::vector<TokenId>> encode_prompt(std::string_view text,
-                                             Specials specials = Specials::kParse) const;
+  virtual Result<std::vector<TokenId>> encode_prompt(std::string_view text,
+                                                     Specials specials = Specials::kParse) const;
 
   /// The exact bytes of a token; empty for control tokens unless `show_control`.
   virtual std::string piece(TokenId id, bool show_control = false) const = 0;

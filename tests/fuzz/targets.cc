@@ -26,6 +26,7 @@ constexpr std::array kTargets = {
     Target{"split", run_split},
     Target{"template", run_template},
     Target{"tokenizer", run_tokenizer},
+    Target{"tokenizer_json", run_tokenizer_json},
 };
 
 }  // namespace

@@ -24,8 +24,8 @@ TEST_CASE("Unknown kinds of vocabulary are named") {
   GgufWriter none;
   none.add("general.architecture", "llama");
   check_refused(none, ErrorCode::kNotFound, {"tokenizer.ggml.model"});
-  check_refused(file_of(two_tokens(), "bert"), ErrorCode::kUnsupported,
-                {"bert", "gpt2", "llama", "gemma4", "rwkv"});
+  check_refused(file_of(two_tokens(), "plamo2"), ErrorCode::kUnsupported,
+                {"plamo2", "bert", "gpt2", "llama", "gemma4", "rwkv"});
   GgufWriter pre = file_of(two_tokens(), "gpt2", std::vector<std::string>{});
   pre.add("tokenizer.ggml.pre", "unheard-of");
   check_refused(pre, ErrorCode::kUnsupported, {"tokenizer.ggml.pre", "unheard-of"});

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -25,13 +24,6 @@ constexpr std::string_view kSpaces =
 
 /// Numbers of Unicode 17, which Rust knows already.
 constexpr std::string_view kNumbersOf17 = R"(\x{11de0}-\x{11de9}\x{16ff4}-\x{16ff6})";
-
-std::string_view additions_of(std::string_view property) {
-  const std::span additions(kAdditions, kAdditionCount);
-  const auto found = std::find_if(additions.begin(), additions.end(),
-                                  [&](const Addition& addition) { return addition.name == property; });
-  return found == additions.end() ? std::string_view() : found->characters;
-}
 
 /// The contents of a bracket expression for \p{property}.
 std::string class_contents(std::string_view property) {

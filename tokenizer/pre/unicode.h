@@ -48,6 +48,14 @@ struct Addition {
 extern const Addition kAdditions[];
 extern const std::size_t kAdditionCount;
 
+/// Empty: none.
+inline std::string_view additions_of(std::string_view property) {
+  for (std::size_t i = 0; i < kAdditionCount; ++i) {
+    if (kAdditions[i].name == property) return kAdditions[i].characters;
+  }
+  return {};
+}
+
 inline ClassSet class_of(char32_t code) {
   if (code >= kClassEnd) return code >= 0xE0100 && code < 0xE01F0 ? class_bit('g') : class_bit('a');
   return class_bit(kClassBlocks[kClassIndex[code >> 7] * 128u + (code & 127)]);
