@@ -16,7 +16,8 @@ bool is_checkpoint(const std::string& path) {
 
 Result<Gguf> open_model_file(const std::string& path, const std::string& vocabulary) {
   if (!is_checkpoint(path)) return open_gguf_file(path);
-  const auto opened = open_checkpoint(path, {.given = vocabulary, .instead = {}}, std::nullopt);
+  const auto opened =
+      open_checkpoint(path, {.given = vocabulary, .instead = {}, .only_gguf = false}, std::nullopt);
   return opened ? opened->file.open(printable(path)) : opened.error();
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "api/convert/directory.h"
+#include "api/convert/json_vocabulary.h"
 #include "api/convert/sentencepiece_vocabulary.h"
 #include "api/gguf_file.h"
 #include "weights/sentence.h"
@@ -19,19 +20,31 @@ bool exists(const std::string& path) {
 }
 
 Error no_vocabulary(const std::string& directory) {
+  return {
+      ErrorCode::kNotFound,
+      sentence(
+          "'", printable(directory),
+          "' has no vocabulary that can be read: neither tokenizer.model nor tokenizer.json nor a GGUF file; "
+          "put a GGUF file with the same vocabulary into it, or name one with --vocabulary FILE")};
+}
+
+/// tokenizer.model, or tokenizer.json where the former is there but of a kind that GGUF files do not have.
+Result<Gguf> own_vocabulary(const std::string& directory, std::uint32_t size, bool only_gguf) {
   const bool has_json = exists(directory + "/tokenizer.json");
-  return {ErrorCode::kNotFound,
-          sentence("'", printable(directory),
-                   "' has no vocabulary that can be read: neither tokenizer.model nor a GGUF file",
-                   has_json ? ", and its tokenizer.json is not read yet" : "",
-                   "; put a GGUF file with the same vocabulary into it, or name one with --vocabulary FILE")};
+  if (exists(directory + "/tokenizer.model")) {
+    auto made = sentencepiece_vocabulary(directory, size);
+    if (made || made.error().code != ErrorCode::kUnsupported || !has_json) return made;
+  }
+  return json_vocabulary(directory, size, only_gguf);
 }
 
 }  // namespace
 
 Result<Gguf> open_vocabulary(const std::string& directory, const VocabularyPaths& paths, std::uint32_t size) {
   if (!paths.given.empty()) return open_gguf_file(paths.given);
-  if (exists(directory + "/tokenizer.model")) return sentencepiece_vocabulary(directory, size);
+  for (const char* name : {"/tokenizer.model", "/tokenizer.json"}) {
+    if (exists(directory + name)) return own_vocabulary(directory, size, paths.only_gguf);
+  }
   std::optional<Error> damaged;  // the first file that does not open
   for (const std::string& name : files_in(directory)) {
     if (!name.ends_with(".gguf")) continue;

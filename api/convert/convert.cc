@@ -103,7 +103,8 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
       return invalid("the directory of the checkpoint has no name");
     }
     TRY(check_target(path, checkpoint, options));
-    const auto opened = open_checkpoint(checkpoint, {options.vocabulary, options.other_vocabulary}, *type);
+    const auto opened =
+        open_checkpoint(checkpoint, {options.vocabulary, options.other_vocabulary, true}, *type);
     if (!opened) return opened.error();
     TRY(check_sizes(opened->file, path));
     // Everything else that allocates comes before writing, so that a failed call leaves no file.

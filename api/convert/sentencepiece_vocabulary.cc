@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/convert/gguf_token_type.h"
 #include "api/convert/json_file.h"
 #include "tokenizer/models/sentencepiece_proto.h"
 #include "weights/gguf/writer.h"
@@ -19,27 +20,6 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxModel = std::size_t{64} << 20;
 constexpr float kScoreOfAdded = -1000;
-
-/// llama_token_type.
-enum Type : std::int32_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
-
-Type type_of(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::kUnknown:
-      return kUnknown;
-    case TokenKind::kControl:
-      return kControl;
-    case TokenKind::kUserDefined:
-      return kUserDefined;
-    case TokenKind::kUnused:
-      return kUnused;
-    case TokenKind::kByte:
-      return kByte;
-    case TokenKind::kNormal:
-      break;
-  }
-  return kNormal;
-}
 
 /// The spelling of a token in JSON: a string, or an object with "content"; null: neither.
 const std::string* spelling(const Json* value) {
@@ -89,7 +69,7 @@ class Vocabulary {
       const bool is_piece = i < parsed->kinds.size();
       tokens_.push_back(is_piece ? std::string(parsed->pieces[i]) : sentence("[PAD", i, "]"));
       scores_.push_back(is_piece ? parsed->scores[i] : -10000);
-      types_.push_back(is_piece ? type_of(parsed->kinds[i]) : kUnused);
+      types_.push_back(gguf_token_type(is_piece ? parsed->kinds[i] : TokenKind::kUnused));
     }
     if (!parsed->add_dummy_prefix) file_.add("tokenizer.ggml.add_space_prefix", false);
     if (parsed->removes_extra_whitespace) file_.add("tokenizer.ggml.remove_extra_whitespaces", true);
@@ -103,7 +83,7 @@ class Vocabulary {
     for (const auto& [text, id] : added->items()) {
       if (!id.is_number_unsigned()) return bad("added_tokens.json", "has an id that is not a whole number");
       const auto place = id.get<std::uint64_t>();
-      if (place < size_) set(static_cast<std::size_t>(place), text, kUserDefined);
+      if (place < size_) set(static_cast<std::size_t>(place), text, TokenKind::kUserDefined);
     }
     return {};
   }
@@ -119,17 +99,18 @@ class Vocabulary {
       const Json* special = member(token, "special");
       const bool is_special = special != nullptr && special->is_boolean() && special->get<bool>();
       if (const std::size_t place = std::stoul(id); place < size_)
-        set(place, *text, is_special ? kControl : kUserDefined);
+        set(place, *text, is_special ? TokenKind::kControl : TokenKind::kUserDefined);
     }
     return {};
   }
 
   /// A token of the model file itself keeps its score and, unless it is a normal one, its type.
-  void set(std::size_t id, const std::string& text, Type type) {
+  void set(std::size_t id, const std::string& text, TokenKind kind) {
     const bool is_same = tokens_[id] == text;
-    if (is_same && types_[id] != kNormal && types_[id] != kUserDefined) return;
+    const auto is = [&](TokenKind each) { return types_[id] == gguf_token_type(each); };
+    if (is_same && !is(TokenKind::kNormal) && !is(TokenKind::kUserDefined)) return;
     tokens_[id] = text;
-    types_[id] = type;
+    types_[id] = gguf_token_type(kind);
     scores_[id] = kScoreOfAdded;
   }
 

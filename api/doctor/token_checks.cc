@@ -5,6 +5,7 @@
 #include "api/doctor/check.h"
 #include "engine/models/config_reader.h"
 #include "tokenizer/gguf_vocabulary.h"
+#include "tokenizer/json/tokenizer_json.h"
 #include "tokenizer/models/byte_alphabet.h"
 #include "tokenizer/models/text_bpe.h"
 #include "tokenizer/pre_tokenizer.h"
@@ -15,7 +16,10 @@ namespace {
 
 constexpr std::string_view kPre = "tokenizer.ggml.pre", kTokens = "tokenizer.ggml.tokens";
 
-bool has_tokenizer(const Subject& subject) { return subject.file.find("tokenizer.ggml.model") != nullptr; }
+bool has_tokenizer(const Subject& subject) {
+  return subject.file.find("tokenizer.ggml.model") != nullptr ||
+         subject.file.find(kTokenizerJsonKey) != nullptr;
+}
 
 bool is_byte_bpe(const Subject& subject) {
   const auto model = subject.file.get_string("tokenizer.ggml.model");

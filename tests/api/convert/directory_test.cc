@@ -104,10 +104,11 @@ TEST_CASE("A directory has its own vocabulary") {
   CHECK(open().error().code == ErrorCode::kNotFound);
   CHECK(open().error().message ==
         "'" + directory.string() +
-            "' has no vocabulary that can be read: neither tokenizer.model nor a GGUF "
+            "' has no vocabulary that can be read: neither tokenizer.model nor tokenizer.json nor a GGUF "
             "file; put a GGUF file with the same vocabulary into it, or name one with --vocabulary FILE");
   std::ofstream(directory / "tokenizer.json") << "{}";
-  CHECK_THAT(open().error().message, Contains(", and its tokenizer.json is not read yet; put"));
+  CHECK_THAT(open().error().message, Contains("/tokenizer.json': it is not an object with a \"model\""));
+  fs::remove(directory / "tokenizer.json");
   std::ofstream(directory / "a.gguf") << "no model";  // is passed over
   fs::copy(checkpoint.vocabulary(), directory / "b.gguf");
   const Model model = must(open());
@@ -204,6 +205,104 @@ TEST_CASE("tokenizer.model is the vocabulary of a directory") {
   fs::copy(kData + "/tokenizer/tiny_unigram.model", directory / "tokenizer.model",
            fs::copy_options::overwrite_existing);
   CHECK_THAT(Model::open(directory.string()).error().message, Contains("not merged by score"));
+}
+
+/// A checkpoint whose tokenizer.json is that of a recorded case.
+struct JsonCheckpoint {
+  Checkpoint checkpoint;
+  Json recorded;
+  std::string directory;
+
+  explicit JsonCheckpoint(const std::string& name)
+      : recorded(Json::parse(std::ifstream(kData + "/tokenizer_json/" + name + ".json"))),
+        directory(checkpoint.directory()) {
+    constexpr std::uint32_t kSize = 800;
+    checkpoint.config["vocab_size"] = kSize;
+    checkpoint.add("model.embed_tokens.weight", {kSize, C::kHidden});
+    checkpoint.add("lm_head.weight", {kSize, C::kHidden});
+    checkpoint.write();
+    write(recorded["tokenizer"]);
+  }
+
+  void write(const Json& tokenizer) const { std::ofstream(directory + "/tokenizer.json") << tokenizer; }
+
+  void check_ids(const Model& model) const {
+    const auto strings = Json::parse(std::ifstream(kData + "/tokenizer_json/strings.json"));
+    for (std::size_t i = 0; i < strings.size(); ++i) {
+      INFO(strings[i]);
+      CHECK(must(model.tokenize(strings[i].get<std::string>(), true, false)) ==
+            recorded["record"]["ids"][i].get<std::vector<TokenId>>());
+    }
+  }
+};
+
+TEST_CASE("tokenizer.json is the vocabulary of a directory") {
+  struct Case {
+    const char* name;
+    const char* pre;      // of the model file; null: GGUF files cannot express it
+    const char* refused;  // why
+  };
+  const Case each = GENERATE(
+      Case{"gpt2", "gpt-2", ""}, Case{"smollm", "smollm", ""}, Case{"llama3", "llama-bpe", ""},
+      Case{"mistral", nullptr,
+           "its tokenizer.json has byte_fallback in its BPE model, which GGUF files have no name for"},
+      Case{"gpt2_pairs_added", nullptr, "has the added token '<|word|>' with single_word"},
+      Case{"deepseek", nullptr, "has a pre-tokenizer, which"},
+      Case{"unigram", nullptr, "has a model of type 'Unigram'"},
+      Case{"bert", nullptr, "has a model of type 'WordPiece'"});
+  INFO(each.name);
+  const JsonCheckpoint json(each.name);
+  json.check_ids(must(Model::open(json.directory)));
+  const std::string output = json.directory + "/out.gguf";
+  const auto converted = convert(json.directory, output, {});
+  const Gguf opened = must(open_model_file(json.directory));
+  CHECK((opened.find("tokenizer.huggingface.json") != nullptr) == (each.pre == nullptr));
+  CHECK(must(opened.get_array("tokenizer.ggml.tokens"))->string_at(799) == "[PAD799]");
+  if (each.pre == nullptr) {
+    CHECK_THAT(converted.error().message, Contains(each.refused));
+    CHECK_THAT(converted.error().message, Contains("with --vocabulary FILE"));
+    return;
+  }
+  must(converted);
+  CHECK(must(must(Gguf::open(output)).get_string("tokenizer.ggml.pre")) == each.pre);
+  json.check_ids(must(Model::open(output)));
+}
+
+TEST_CASE("Files beside tokenizer.json name the special tokens") {
+  const JsonCheckpoint json(GENERATE("llama3", "mistral"));
+  Json tokenizer = json.recorded["tokenizer"];
+  for (const auto& [text, id] :
+       {std::pair{"<begin>", 790}, std::pair{"<end>", 791}, std::pair{"<turn>", 792}}) {
+    tokenizer["added_tokens"].push_back({{"content", text}, {"id", id}, {"special", true}});
+  }
+  tokenizer["post_processor"] = Json::parse(R"({"type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "<begin>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [], "special_tokens": {"<begin>": {"id": "<begin>", "ids": [790], "tokens": ["<begin>"]}}})");
+  json.write(tokenizer);
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::ofstream(json.directory + "/" + name) << text;
+  };
+  write("tokenizer_config.json", R"({"bos_token": "<begin>"})");
+  write("special_tokens_map.json", R"({"eos_token": {"content": "<end>"}})");
+  write("generation_config.json", R"({"eos_token_id": [791, 792]})");
+  write("chat_template.jinja", "{{ messages[0].content }}?");
+  const Model model = must(Model::open(json.directory));
+  CHECK(must(model.tokenize("a")).front() == 790);
+  CHECK(must(model.tokenize("a")).size() == must(model.tokenize("a", true, false)).size() + 1);
+  CHECK(must(model.tokenize("<end>", true, false)) == std::vector<TokenId>{791});
+  CHECK(must(model.tokenize("<end>", false, false)).size() > 1);
+  CHECK(must(model.detokenize(must(model.tokenize("a b")))) == "a b");
+  const Gguf file = must(open_model_file(json.directory));
+  CHECK(must(file.get_uint("tokenizer.ggml.bos_token_id")) == 790);
+  CHECK(must(file.get_uint("tokenizer.ggml.eos_token_id")) == 791);
+  CHECK(must(file.get_uint("tokenizer.ggml.eot_token_id")) == 792);
+  CHECK(must(file.get_string("tokenizer.chat_template")) == "{{ messages[0].content }}?");
+  write("tokenizer_config.json", R"({"bos_token": "<begin>", "add_bos_token": false})");
+  CHECK(must(must(Model::open(json.directory)).tokenize("a")).front() != 790);
+  tokenizer["added_tokens"].push_back({{"content", "<far>"}, {"id", 800}});
+  json.write(tokenizer);
+  CHECK_THAT(Model::open(json.directory).error().message,
+             Contains("it has ids up to 800, and vocab_size is 800"));
 }
 
 /// An FP8 matrix of codes that count on, without NaN, and its scales.
