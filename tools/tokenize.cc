@@ -50,6 +50,13 @@ int detokenize(const Common& common, const std::vector<std::string>& words) {
   return written ? kDone : fail(written.error());
 }
 
+void add_tokenizer(const Command& command, Common& common) {
+  command
+      .add_option("--tokenizer", common.model,
+                  "a tokenizer.json or tokenizer.model alone, with what is beside it, instead of a model")
+      .value_name("FILE");
+}
+
 }  // namespace
 
 void add_tokenize(Command program, Common& common, Action& action) {
@@ -62,6 +69,7 @@ void add_tokenize(Command program, Common& common, Action& action) {
       add_command(program, common, "tokenize", kJson | kSpecials, "The token ids of a text, exactly as given",
                   "printf 'Hello, world' | " + common.program + " tokenize --json");
   add_input(command, options->input, "the text");
+  add_tokenizer(command, common);
   command.add_flag("--no-bos", options->no_bos, "add neither BOS nor EOS, even if the model asks for them");
   command.callback([&common, &action, options] {
     action = [&common, options] { return tokenize(common, options->input, options->no_bos); };
@@ -73,6 +81,7 @@ void add_detokenize(Command program, Common& common, Action& action) {
   const Command command = add_command(
       program, common, "detokenize", kJson, "The text of token ids, byte for byte: the inverse of tokenize",
       "printf 'Hello, world' | " + common.program + " tokenize | " + common.program + " detokenize");
+  add_tokenizer(command, common);
   command.heading(Heading::kPrompt);
   command.add_option("ids", *words, "token ids, separated by spaces or commas; without them: stdin");
   command.callback(

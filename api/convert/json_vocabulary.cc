@@ -92,6 +92,7 @@ class JsonVocabularyWriter {
     ComponentFields model(tokenizer_["model"], "model", error);
     const JsonVocabulary vocabulary = read_json_vocabulary(model, added_);
     if (error) return located(*error);
+    if (size_ == 0) size_ = static_cast<std::uint32_t>(vocabulary.kinds.size());
     if (vocabulary.kinds.size() > size_) {
       return located({ErrorCode::kBadFile, sentence("it has ids up to ", vocabulary.kinds.size() - 1,
                                                     ", and vocab_size is ", size_)});
@@ -187,7 +188,7 @@ class JsonVocabularyWriter {
   }
 
   const std::string directory_;
-  const std::uint32_t size_;
+  std::uint32_t size_;
   std::string text_;
   JsonDocument tokenizer_, config_, map_, model_config_;
   std::vector<AddedToken> added_;

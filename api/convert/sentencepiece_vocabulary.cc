@@ -61,6 +61,7 @@ class Vocabulary {
     if (!parsed) return bad("tokenizer.model", sentence("cannot be read: ", parsed.error().message));
     if (!parsed->merges_by_score) return unsupported("pieces that are not merged by score");
     if (parsed->has_rules) return unsupported("a normalizer that changes characters");
+    if (size_ == 0) size_ = static_cast<std::uint32_t>(parsed->kinds.size());
     if (parsed->kinds.size() > size_) {
       return bad("tokenizer.model",
                  sentence("has ", parsed->kinds.size(), " pieces, and vocab_size is ", size_));
@@ -131,7 +132,7 @@ class Vocabulary {
   }
 
   const std::string directory_;
-  const std::uint32_t size_;
+  std::uint32_t size_;
   std::vector<std::string> tokens_;
   std::vector<float> scores_;
   std::vector<std::int32_t> types_;

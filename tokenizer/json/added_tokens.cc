@@ -1,6 +1,8 @@
 #include "tokenizer/json/added_tokens.h"
 
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "tokenizer/json/characters.h"
@@ -34,6 +36,45 @@ std::size_t skip_spaces(std::string_view text, std::size_t at) {
   return at;
 }
 
+/// The ids of a model's spellings, as the file has them.
+class ModelIds {
+ public:
+  explicit ModelIds(const nlohmann::json& file) {
+    const auto model = file.find("model");
+    const bool has_model = model != file.end() && model->is_object();
+    const auto vocab = has_model ? model->find("vocab") : nlohmann::json::const_iterator();
+    if (!has_model || vocab == model->end() || !vocab->is_structured()) return;
+    count_ = vocab->size();
+    if (vocab->is_object()) {
+      by_spelling_ = &*vocab;
+      return;
+    }
+    std::size_t id = 0;
+    for (const nlohmann::json& pair : *vocab) {
+      const bool has_spelling = pair.is_array() && !pair.empty() && pair[0].is_string();
+      if (has_spelling) of_pairs_[pair[0].get_ref<const std::string&>()] = id;
+      ++id;
+    }
+  }
+
+  std::size_t count() const { return count_; }
+
+  std::optional<std::size_t> find(const std::string& spelling) const {
+    if (by_spelling_ == nullptr) {
+      const auto found = of_pairs_.find(spelling);
+      return found == of_pairs_.end() ? std::nullopt : std::optional(found->second);
+    }
+    const auto found = by_spelling_->find(spelling);
+    const bool is_id = found != by_spelling_->end() && found->is_number_unsigned();
+    return is_id ? std::optional(found->get<std::size_t>()) : std::nullopt;
+  }
+
+ private:
+  std::size_t count_ = 0;
+  const nlohmann::json* by_spelling_ = nullptr;
+  std::unordered_map<std::string_view, std::size_t> of_pairs_;
+};
+
 }  // namespace
 
 std::vector<AddedToken> read_added_tokens(const nlohmann::json& file, std::optional<Error>& error) {
@@ -44,11 +85,13 @@ std::vector<AddedToken> read_added_tokens(const nlohmann::json& file, std::optio
     if (!error) error = Error{ErrorCode::kBadFile, "added_tokens is not an array"};
     return tokens;
   }
+  const ModelIds model(file);
+  std::size_t next_id = model.count();
   for (const nlohmann::json& each : *found) {
     ComponentFields fields(each, "added_tokens", error);
     AddedToken token;
     token.content = fields.text("content");
-    token.id = static_cast<TokenId>(fields.count("id", 0, kMaxVocabulary - 1, std::nullopt));
+    fields.count("id", 0, kMaxVocabulary - 1, std::nullopt);
     token.single_word = fields.flag("single_word", false);
     token.lstrip = fields.flag("lstrip", false);
     token.rstrip = fields.flag("rstrip", false);
@@ -57,7 +100,10 @@ std::vector<AddedToken> read_added_tokens(const nlohmann::json& file, std::optio
     if (token.content.size() > kMaxSpelling)
       fields.fail_key("content", sentence("has more than ", kMaxSpelling, " bytes"));
     if (error) break;
-    if (!token.content.empty()) tokens.push_back(std::move(token));
+    if (token.content.empty()) continue;
+    const auto id = model.find(token.content);
+    token.id = static_cast<TokenId>(std::min(id ? *id : next_id++, kMaxVocabulary - 1));
+    tokens.push_back(std::move(token));
   }
   return tokens;
 }

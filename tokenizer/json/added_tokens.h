@@ -24,7 +24,8 @@ struct AddedToken {
   std::string normal_form = {};
 };
 
-/// "added_tokens" of the file. Errors are kept by `error`.
+/// "added_tokens" of the file. As tokenizers does it, a token has the id that the model gives it, else the
+/// next one behind the model's, whatever the file says. Errors are kept by `error`.
 std::vector<AddedToken> read_added_tokens(const nlohmann::json& file, std::optional<Error>& error);
 
 class AddedTokens {

@@ -180,6 +180,10 @@ TEST_CASE("tokenizer.model is the vocabulary of a directory") {
   CHECK(compared > 10);
   CHECK(must(model.tokenize("<extra>")).back() == 1200);
   CHECK(must(model.tokenize("<|end|>")) == std::vector<TokenId>{1201});
+  OpenOptions text;
+  text.text_only = true;
+  CHECK(must(must(Model::open((directory / "tokenizer.model").string(), text)).tokenize("hello")) ==
+        must(model.tokenize("hello")));
   const Gguf file = must(open_model_file(directory.string()));
   CHECK(must(file.get_array("tokenizer.ggml.tokens"))->string_at(1205) == "[PAD1205]");
   CHECK(must(file.get_uint("tokenizer.ggml.eos_token_id")) == 2);
@@ -253,6 +257,9 @@ TEST_CASE("tokenizer.json is the vocabulary of a directory") {
   INFO(each.name);
   const JsonCheckpoint json(each.name);
   json.check_ids(must(Model::open(json.directory)));
+  OpenOptions text;
+  text.text_only = true;
+  json.check_ids(must(Model::open(json.directory + "/tokenizer.json", text)));
   const std::string output = json.directory + "/out.gguf";
   const auto converted = convert(json.directory, output, {});
   const Gguf opened = must(open_model_file(json.directory));
@@ -271,35 +278,38 @@ TEST_CASE("tokenizer.json is the vocabulary of a directory") {
 TEST_CASE("Files beside tokenizer.json name the special tokens") {
   const JsonCheckpoint json(GENERATE("llama3", "mistral"));
   Json tokenizer = json.recorded["tokenizer"];
-  for (const auto& [text, id] :
-       {std::pair{"<begin>", 790}, std::pair{"<end>", 791}, std::pair{"<turn>", 792}}) {
-    tokenizer["added_tokens"].push_back({{"content", text}, {"id", id}, {"special", true}});
-  }
+  const std::size_t begin = tokenizer["model"]["vocab"].size();  // the first id behind the model's
+  const auto add = [&](const std::string& text) {
+    tokenizer["added_tokens"].push_back({{"content", text}, {"id", 3}, {"special", true}});
+  };
+  for (const char* text : {"<begin>", "<end>", "<turn>"}) add(text);
   tokenizer["post_processor"] = Json::parse(R"({"type": "TemplateProcessing",
     "single": [{"SpecialToken": {"id": "<begin>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-    "pair": [], "special_tokens": {"<begin>": {"id": "<begin>", "ids": [790], "tokens": ["<begin>"]}}})");
+    "pair": [], "special_tokens": {"<begin>": {"id": "<begin>", "ids": [], "tokens": ["<begin>"]}}})");
+  tokenizer["post_processor"]["special_tokens"]["<begin>"]["ids"].push_back(begin);
   json.write(tokenizer);
   const auto write = [&](const std::string& name, const std::string& text) {
     std::ofstream(json.directory + "/" + name) << text;
   };
   write("tokenizer_config.json", R"({"bos_token": "<begin>"})");
   write("special_tokens_map.json", R"({"eos_token": {"content": "<end>"}})");
-  write("generation_config.json", R"({"eos_token_id": [791, 792]})");
+  write("generation_config.json",
+        "{\"eos_token_id\": [" + std::to_string(begin + 1) + ", " + std::to_string(begin + 2) + "]}");
   write("chat_template.jinja", "{{ messages[0].content }}?");
   const Model model = must(Model::open(json.directory));
-  CHECK(must(model.tokenize("a")).front() == 790);
+  CHECK(must(model.tokenize("a")).front() == static_cast<TokenId>(begin));
   CHECK(must(model.tokenize("a")).size() == must(model.tokenize("a", true, false)).size() + 1);
-  CHECK(must(model.tokenize("<end>", true, false)) == std::vector<TokenId>{791});
+  CHECK(must(model.tokenize("<end>", true, false)) == std::vector<TokenId>{static_cast<TokenId>(begin + 1)});
   CHECK(must(model.tokenize("<end>", false, false)).size() > 1);
   CHECK(must(model.detokenize(must(model.tokenize("a b")))) == "a b");
   const Gguf file = must(open_model_file(json.directory));
-  CHECK(must(file.get_uint("tokenizer.ggml.bos_token_id")) == 790);
-  CHECK(must(file.get_uint("tokenizer.ggml.eos_token_id")) == 791);
-  CHECK(must(file.get_uint("tokenizer.ggml.eot_token_id")) == 792);
+  CHECK(must(file.get_uint("tokenizer.ggml.bos_token_id")) == begin);
+  CHECK(must(file.get_uint("tokenizer.ggml.eos_token_id")) == begin + 1);
+  CHECK(must(file.get_uint("tokenizer.ggml.eot_token_id")) == begin + 2);
   CHECK(must(file.get_string("tokenizer.chat_template")) == "{{ messages[0].content }}?");
   write("tokenizer_config.json", R"({"bos_token": "<begin>", "add_bos_token": false})");
-  CHECK(must(must(Model::open(json.directory)).tokenize("a")).front() != 790);
-  tokenizer["added_tokens"].push_back({{"content", "<far>"}, {"id", 800}});
+  CHECK(must(must(Model::open(json.directory)).tokenize("a")).front() != static_cast<TokenId>(begin));
+  for (std::size_t id = begin + 3; id <= 800; ++id) add("<" + std::to_string(id) + ">");
   json.write(tokenizer);
   CHECK_THAT(Model::open(json.directory).error().message,
              Contains("it has ids up to 800, and vocab_size is 800"));
