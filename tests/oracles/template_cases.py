@@ -390,3 +390,78 @@ SNIPPETS += [
     "{{ '\\1234' }}{{ '\\12' }}{{ '\\0' == '\\x00' }}{{ '\\08' | length }}",
     "{{ '\\x414' }}{{ '\\u00e91' }}{{ '\\U0001F6421' }}",
 ]
+
+SNIPPETS += [
+    # groups, batches, slices
+    *["{{ %s }}" % x for x in (
+        "l | batch(2) | list", "l | batch(2, 'f') | list", "l | batch(0) | list", "s | batch(5) | map('join') | list", "l | slice(2) | list",
+        "words | slice(3, 'f') | list", "l | slice(0) | list", "l | slice(-1) | list", "people | groupby('age')", "people | groupby('age') | map(attribute='grouper') | list",
+        "(people | groupby('age'))[1].list | length", "people | groupby('tags', default='none')", "words | map('lower') | groupby(0) | list", "words | groupby('x')",
+        "[{'k': 'a'}, {'k': 'A'}, {'k': 'b'}] | groupby('k')", "[{'k': 'a'}, {'k': 'A'}] | groupby('k', case_sensitive=true)", "people | groupby('age', default=1) | first | last",
+    )],
+    # shortening, wrapping
+    *["{{ %s }}" % x for x in (
+        "s | truncate(5)", "s | truncate(9)", "s | truncate(7, true)", "s | truncate(6, true, '..', 0)", "s | truncate(length=3, end='')", "s | truncate(2)", "s | truncate(5, leeway=-1)",
+        "u | truncate(5, true, '…', 0)", "l | truncate(5)", "missing | truncate", "'aaa bbb ccc ddd' | truncate(10, false, '...', 0)",
+        "'The quick brown fox -- jumps well-known over' | wordwrap(10)", "'aaaaaaaaaaaa bb' | wordwrap(5)", "'aaaaaaaaaaaa bb' | wordwrap(5, false)", "lines | wordwrap(3)",
+        "'a-b-c-d-e-f-g half-baked-ideas' | wordwrap(8)", "'half-baked-ideas' | wordwrap(8, true, '|', false)", "'aa--bb cc---dd e--' | wordwrap(3)", "'  x   yy    z' | wordwrap(4)",
+        "u | wordwrap(4, wrapstring='/')", "s | wordwrap(0)", "'' | wordwrap(0)", "5 | wordwrap", "'x-' * 8 | wordwrap(5)", "('--' ~ 'abcdefgh') | wordwrap(4)",
+    )],
+    # addresses, HTML, sizes
+    *["{{ %s }}" % x for x in (
+        "'a b/ä&?=' | urlencode", "{'a b': '/ &', 'n': 1} | urlencode", "[('x', 'y z'), (1, none)] | urlencode", "5 | urlencode", "none | urlencode", "missing | urlencode", "[1] | urlencode", "'~-._+' | urlencode",
+        "html | striptags", "'<p>a  <!-- <b> -->b</p>\n c' | striptags", "'a < b > c' | striptags", "'<x' | striptags", "'&lt;&amp;&#39;&#x41;&eacute;&nosuch;' | striptags", "5 | striptags",
+        "{'a': 1, 'b': none, 'c': '<', 'd': missing} | xmlattr", "{'a': 1, 'b': '\"'} | xmlattr(false)", "{} | xmlattr", "{'a b': 1} | xmlattr", "{1: 1} | xmlattr", "l | xmlattr",
+        "1 | filesizeformat", "0 | filesizeformat", "999 | filesizeformat", "1000 | filesizeformat", "1023 | filesizeformat(true)", "1024 | filesizeformat(true)", "123456789 | filesizeformat",
+        "1e30 | filesizeformat", "'1500' | filesizeformat", "-5 | filesizeformat", "1.5 | filesizeformat", "'x' | filesizeformat", "2 ** 40 | filesizeformat(binary=true)", "true | filesizeformat", "none | filesizeformat",
+    )],
+    # pprint
+    *["{{ %s }}" % x for x in (
+        "d | pprint", "people | pprint", "words | pprint", "(1,) | pprint", "[[words, words], {'k': words, 1: people}] | pprint", "(s * 9) | pprint", "[s * 9] | pprint", "{'key': s * 9} | pprint",
+        "(lines * 9) | pprint", "missing | pprint", "'' | pprint", "range(3) | pprint", "{'b': [1] * 40, 'a': (2,) * 40} | pprint", "['x' * 90] | pprint", "[html | safe] | pprint",
+    )],
+    # cycler, joiner, printing, self
+    "{% set c = cycler('a', 'b') %}{% for x in l %}{{ c.next() }}{{ c.current }}{% endfor %}{{ c.pos }}{{ c.items }}{{ c.reset() }}{{ c.current }}",
+    "{{ cycler() }}",
+    "{% set j = joiner('; ') %}{% for x in l %}{{ j() }}{{ x }}{% endfor %}{{ j.used }}{{ j.sep }}",
+    "{% set j = joiner() %}{{ j() }}|{{ j() }}",
+    *["{{ %s }}" % x for x in (
+        "range(3)", "range(1, 9, 2)", "range(9)[2:5]", "range(9)[::-2]", "namespace(a=1, b='x')", "[namespace(b=1)]", "{'r': range(2)}", "[html | safe]", "['<b>' | safe, 'x']",
+        "self", "self.nope is defined", "super()",
+    )],
+    "{% set ns = namespace(a=1) %}{% set ns.me = ns %}{{ ns.me is sameas ns }}{{ namespace() }}",
+    "{% macro m() %}{% endmacro %}{{ m }}{{ [m] }}{% for x in l %}{{ loop }}{% endfor %}",
+    # blocks
+    "{% block a %}A{{ n }}{% endblock %}|{{ self.a() }}",
+    "{% block a %}{% block b %}x{% endblock b %}{% endblock a %}{{ self.b() }}{{ self.c() }}",
+    "{% set v = 1 %}{% block a %}{{ v }}{% set v = 2 %}{{ v }}{% endblock %}{{ v }}",
+    "{% for x in l %}{% block a %}[{{ x }}]{% endblock %}{% endfor %}",
+    "{% for x in l %}{% block a scoped %}[{{ x }}]{% endblock %}{% endfor %}",
+    "{% block a %}{% endblock %}{% block a %}{% endblock %}",
+    "{% block a required %}{% endblock %}",
+    "{% block a %}{{ super() }}{% endblock %}",
+    "{% for x in l %}{% block a %}{% break %}{% endblock %}{% endfor %}",
+    "{% block a %}x{% endblock b %}",
+    # recursive loops
+    "{% for x in [[1, [2]], [3]] recursive %}<{{ loop.depth }}{{ loop.depth0 }}{{ loop.index }}{% if x is iterable %}{{ loop(x) }}{% else %}{{ x }}{% endif %}>{% endfor %}",
+    "{% for p in [{'n': 1, 'c': [{'n': 2, 'c': []}]}] recursive %}{{ p.n }}({{ loop(p.c) }}){% else %}-{% endfor %}",
+    "{% for x in [[1, 2], [3, 4]] if x != 3 recursive %}{{ loop(x) if x is iterable else x }};{% endfor %}",
+    "{% for x in l %}{{ loop(l) }}{% endfor %}",
+    "{% for x in l recursive %}{{ loop(5) }}{% endfor %}",
+    # autoescape
+    "{% autoescape false %}{{ html }}{% set z = 1 %}{% endautoescape %}{{ z }}",
+    # formats
+    *["{{ %s }}" % x for x in [
+        f"'{spec}'.format({value})" for spec in (
+            "{:>7}|", "{:<7}|", "{:^8}|", "{:*^9}", "{:07}", "{:+}", "{: }", "{:,}", "{:_}", "{:.2}", "{:.0}", "{:.3f}", "{:9.2e}", "{:G}", "{:x}", "{:#X}", "{:#o}", "{:b}", "{:#012b}", "{:_x}", "{:%}", "{:.1%}",
+            "{:s}", "{:d}", "{:n}", "{:c}", "{:=+8}", "{:é>9}", "{:012,}", "{:<07}", "{!r:>12}", "{!s}", "{!a}", "{:q}", "{:", "{:.f}", "{:#.0f}")
+        for value in ("n", "-1234567", "f", "s", "true", "none", "'é'", "-0.0", "1e20", "12345.678")
+    ]],
+    *["{{ %s }}" % x for x in (
+        "'{0[a]} {0[b]}'.format({'a': 1, 'b': 2})", "'{x.a}'.format(x={'a': 3})", "'{[0]}'.format(l)", "'{0[1]}'.format(l)", "'{0.nope}'.format(l)", "'{:{}}'.format(5, 9)", "'{:{w}.{p}f}'.format(2.5, w=8, p=3)",
+        "'{}{0}'.format(1)", "'{0}{}'.format(1)", "'{{}}'.format(1)", "'{'.format(1)", "'}'.format(1)", "'{}'.format()", "'{!z}'.format(1)", "'{:>{}}'.format('a', 4)", "'{a}{b}'.format(a=1)", "'{:5}'.format(l)",
+        "'%#x %#o %+d % d %05d %-5d|' % (255, 8, 3, 4, 5, 6)", "'%c%c' % ('a', 98)", "'%a' % 'é'", "'%*d|%-*d|' % (5, 1, 4, 2)", "'%.*f' % (2, 3.14159)", "'%ld %hd' % (1, 2)", "'%#.3g %#x' % (2, 0)", "'%#08x' % 255",
+        "'%e %E %g %G' % (1.5, 1e10, 1e-5, 1e20)", "'%c' % 'ab'", "'%c' % -1", "'%.3d' % 5", "'%i %u' % (1.9, -2)", "'%z' % 1",
+        "'a\tb\n\tc'.expandtabs(4)", "'a\tb'.expandtabs()", "'a\tb'.expandtabs(0)", "'aé'.isascii()", "''.isascii()", "'a\n'.isprintable()", "''.isprintable()",
+    )],
+]

@@ -1,6 +1,8 @@
 // The abstract syntax tree of a template. Trees are immutable; the parser bounds their height.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +13,7 @@
 #include "tokenizer/jinja/compare.h"
 #include "tokenizer/jinja/filters.h"
 #include "tokenizer/jinja/operators.h"
+#include "tokenizer/jinja/place.h"
 #include "tokenizer/jinja/tests.h"
 #include "tokenizer/jinja/value.h"
 
@@ -85,7 +88,7 @@ struct FilterCall {
   std::string name;
   Filter filter;
   CallArguments arguments;
-  int line;
+  Place place;
 };
 struct Filtered {
   ExpressionPtr input;
@@ -100,12 +103,17 @@ struct Tested {
 };
 
 struct Expression {
-  int line;
+  Place place;
   int height;  // 1 + the highest operand
   std::variant<Literal, Name, SequenceLiteral, DictLiteral, Unary, Binary, Concatenation, Logical,
                Comparisons, Conditional, Attribute, Subscript, Slice, Call, Filtered, Tested>
       node;
 };
+
+/// 0 for null; of several, the largest.
+int height_of(const ExpressionPtr& expression);
+int height_of(const CallArguments& arguments);
+int height_of(const std::vector<ExpressionPtr>& expressions);
 
 /// The target of an assignment: a name, an attribute of a namespace, or several of them.
 struct Target {
@@ -113,7 +121,7 @@ struct Target {
   std::optional<std::string> attribute;  // name.attribute
   std::vector<Target> parts;             // if not empty, the rest is unused
   bool is_tuple = false;
-  int line = 1;
+  Place place;
 };
 
 struct Statement;
@@ -133,6 +141,7 @@ struct For {
   Target target;
   ExpressionPtr iterable, filter;  // filter: for x in y if filter; or null
   Body body, otherwise;
+  bool is_recursive = false;  // the body may call loop(items)
 };
 struct Set {
   Target target;
@@ -153,6 +162,18 @@ struct With {
   std::vector<std::pair<Target, ExpressionPtr>> variables;
   Body body;
 };
+/// {% autoescape on %}body{% endautoescape %}
+struct AutoEscape {
+  ExpressionPtr on;
+  Body body;
+};
+/// {% block name %}body{% endblock %}: its body, in the scope of the template, or in its own place if
+/// `scoped`.
+struct Block {
+  std::string name;
+  bool scoped = false, required = false;
+  std::shared_ptr<const Body> body;
+};
 struct Macro {
   std::string name;
   std::vector<std::string> parameters;
@@ -172,10 +193,15 @@ struct Break {};
 struct Continue {};
 
 struct Statement {
-  int line;
-  std::variant<Data, Print, If, For, Set, SetBlock, FilterBlock, With, MacroDefinition, CallBlock, Break,
-               Continue>
+  Place place;
+  std::variant<Data, Print, If, For, Set, SetBlock, FilterBlock, With, AutoEscape, Block, MacroDefinition,
+               CallBlock, Break, Continue>
       node;
+};
+
+struct Template {
+  Body body;
+  std::map<std::string, std::shared_ptr<const Body>, std::less<>> blocks;  // by name, for self.name()
 };
 
 }  // namespace partita::internal::jinja

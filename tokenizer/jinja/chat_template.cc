@@ -14,7 +14,7 @@
 namespace partita::internal {
 
 struct ChatTemplate::Impl {
-  jinja::Body body;
+  jinja::Template parsed;
 };
 
 ChatTemplate::ChatTemplate(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -47,7 +47,7 @@ auto catch_template_errors(Work work) -> Result<decltype(work())> {
   }
 }
 
-jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& context,
+jinja::Text render_text(const jinja::Template& parsed, const nlohmann::ordered_json& context,
                         const std::atomic<bool>* cancel) {
   if (!context.is_object()) {
     throw jinja::JinjaError{
@@ -56,7 +56,7 @@ jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& c
   }
   jinja::Runtime runtime(jinja::time_of(context), cancel);
   jinja::Interpreter interpreter(runtime, jinja::variables_of(runtime, context));
-  return interpreter.render(body);
+  return interpreter.render(parsed);
 }
 
 }  // namespace
@@ -64,21 +64,21 @@ jinja::Text render_text(const jinja::Body& body, const nlohmann::ordered_json& c
 Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
   return catch_template_errors([&] {
     auto impl = std::make_shared<Impl>();
-    impl->body = jinja::parse_template(source);
+    impl->parsed = jinja::parse_template(source);
     return ChatTemplate(std::move(impl));
   });
 }
 
 Result<std::string> ChatTemplate::render(const nlohmann::ordered_json& context,
                                          const std::atomic<bool>* cancel) const {
-  return catch_template_errors([&] { return render_text(impl_->body, context, cancel).bytes(); });
+  return catch_template_errors([&] { return render_text(impl_->parsed, context, cancel).bytes(); });
 }
 
 Result<std::vector<ChatTemplate::Piece>> ChatTemplate::render_pieces(const nlohmann::ordered_json& context,
                                                                      const std::atomic<bool>* cancel) const {
   return catch_template_errors([&] {
     std::vector<Piece> pieces;
-    render_text(impl_->body, context, cancel)
+    render_text(impl_->parsed, context, cancel)
         .for_each_run([&pieces](std::string_view text, bool from_message) {
           pieces.push_back({std::string(text), from_message});
         });

@@ -10,51 +10,19 @@
 
 #include "tokenizer/jinja/ast.h"
 #include "tokenizer/jinja/compare.h"
-#include "tokenizer/jinja/lexer.h"
+#include "tokenizer/jinja/token_reader.h"
 
 namespace partita::internal::jinja {
 
-class ExpressionParser {
+class ExpressionParser : protected TokenReader {
  public:
-  explicit ExpressionParser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+  using TokenReader::TokenReader;
 
  protected:
-  // Counts the open brackets and blocks around the current token; fails past kMaxNesting.
-  class NestingGuard {
-   public:
-    explicit NestingGuard(ExpressionParser& parser);
-    ~NestingGuard() { --parser_.nesting_; }
-    NestingGuard(const NestingGuard&) = delete;
-    NestingGuard& operator=(const NestingGuard&) = delete;
-
-   private:
-    ExpressionParser& parser_;
-  };
-
   // The implicit parameters of a macro that its body uses.
   struct MacroUses {
     bool varargs = false, kwargs = false, caller = false;
   };
-
-  const Token& current() const { return tokens_[at_]; }
-  const Token& ahead() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
-  void advance() {
-    if (at_ + 1 < tokens_.size()) ++at_;
-  }
-  bool is(TokenType type, std::string_view text) const {
-    return current().type == type && current().text == text;
-  }
-  bool is_operator(std::string_view text) const { return is(TokenType::kOperator, text); }
-  bool is_name(std::string_view text) const { return is(TokenType::kName, text); }
-  bool skip_operator(std::string_view text);
-  bool skip_name(std::string_view text);
-  void expect_operator(std::string_view text);
-  std::string expect_name();
-
-  [[noreturn]] void fail(const std::string& what) const { fail_at(current(), what); }
-  [[noreturn]] void fail_at(const Token& token, const std::string& what) const;
-  [[noreturn]] void unsupported(const Token& token, const std::string& construct) const;
-  static std::string describe(const Token& token);
 
   /// An expression, or a tuple without brackets. `condition`: whether "x if y" is allowed.
   ExpressionPtr parse_tuple(bool condition = true, bool brackets = false);
@@ -76,7 +44,7 @@ class ExpressionParser {
  private:
   using Node = decltype(Expression::node);
 
-  ExpressionPtr make(int line, int height, Node node) const;
+  ExpressionPtr make(Place place, int height, Node node) const;
   ExpressionPtr parse_or();
   ExpressionPtr parse_and();
   ExpressionPtr parse_not();
@@ -104,10 +72,6 @@ class ExpressionParser {
   bool at_tuple_end() const;
   Target parse_target_part(bool attributes);
   std::string parse_dotted_name();
-
-  std::vector<Token> tokens_;
-  std::size_t at_ = 0;
-  std::size_t nesting_ = 0;
 };
 
 }  // namespace partita::internal::jinja

@@ -3,7 +3,8 @@
 namespace partita::internal::jinja {
 
 Filter find_filter(std::string_view name) {
-  for (const auto* table : {&text_filters(), &sequence_filters(), &number_filters()}) {
+  for (const auto* table : {&text_filters(), &sequence_filters(), &number_filters(), &group_filters(),
+                            &wrap_filters(), &web_filters(), &pretty_filters()}) {
     for (const auto& [known, filter] : *table) {
       if (known == name) return filter;
     }

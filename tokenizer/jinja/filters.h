@@ -25,5 +25,9 @@ struct NamedFilter {
 const std::vector<NamedFilter>& text_filters();
 const std::vector<NamedFilter>& sequence_filters();
 const std::vector<NamedFilter>& number_filters();
+const std::vector<NamedFilter>& group_filters();
+const std::vector<NamedFilter>& wrap_filters();
+const std::vector<NamedFilter>& web_filters();
+const std::vector<NamedFilter>& pretty_filters();
 
 }  // namespace partita::internal::jinja

@@ -9,10 +9,10 @@
 
 namespace partita::internal::jinja {
 
-/// format % values, for the conversions s r d i u x X o f F e E g G and %%.
+/// format % values, with all of Python's conversions.
 Value percent_format(Runtime& runtime, const Text& format, const Value& values);
 
-/// format.format(...), for {}, {0} and {name}; format specifications and look-ups inside are kUnsupported.
+/// format.format(...), with look-ups, conversions and format specifications.
 Value brace_format(Runtime& runtime, const Text& format, const Arguments& arguments);
 
 /// Formats a time by a strftime() pattern, with English names. `now`: seconds since the epoch, formatted as

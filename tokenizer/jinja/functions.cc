@@ -46,7 +46,7 @@ Value range(Runtime& runtime, const Arguments& arguments) {
     items.push_back(Value(at));
     if (__builtin_add_overflow(at, step, &at)) break;
   }
-  return runtime.sequence(SequenceKind::kRange, std::move(items));
+  return runtime.range(std::move(items), {start, stop, step});
 }
 
 // dict(mapping or pairs, name=value, ...)
@@ -105,12 +105,88 @@ Value strftime_now(Runtime& runtime, const Arguments& arguments) {
   return runtime.text(format_time(runtime, p.text(0).bytes(), runtime.now()), false);
 }
 
+/// A method of an object that outlives its calls: the callable that holds it.
+template <class Owner>
+class ObjectMethod final : public Callable {
+ public:
+  using Body = Value (Owner::*)(Runtime& runtime);
+  ObjectMethod(std::shared_ptr<Owner> owner, Body body) : owner_(std::move(owner)), body_(body) {}
+  const char* type_name() const override { return "method"; }
+  Value call(Runtime& runtime, const Arguments& arguments) override {
+    Parameters(runtime, "the method", arguments, {});
+    return ((*owner_).*body_)(runtime);
+  }
+
+ private:
+  std::shared_ptr<Owner> owner_;
+  Body body_;
+};
+
+/// cycler('odd', 'even'): next() gives the items in turn.
+class Cycler final : public Object, public std::enable_shared_from_this<Cycler> {
+ public:
+  explicit Cycler(std::vector<Value> items) : items_(std::move(items)) {}
+  const char* type_name() const override { return "Cycler"; }
+  std::optional<Value> attribute(Runtime& runtime, std::string_view name) override {
+    if (name == "current") return items_[at_];
+    if (name == "pos") return Value(static_cast<std::int64_t>(at_));
+    if (name == "items") return runtime.sequence(SequenceKind::kTuple, items_);
+    if (name != "next" && name != "reset") return std::nullopt;
+    const auto body = name == "next" ? &Cycler::next : &Cycler::reset;
+    return Value(ObjectPtr(std::make_shared<ObjectMethod<Cycler>>(shared_from_this(), body)));
+  }
+
+ private:
+  Value next(Runtime&) {
+    const std::size_t now = std::exchange(at_, (at_ + 1) % items_.size());
+    return items_[now];
+  }
+  Value reset(Runtime&) {
+    at_ = 0;
+    return Value(None{});
+  }
+
+  std::vector<Value> items_;
+  std::size_t at_ = 0;
+};
+
+/// joiner(', '): nothing when it is called first, the separator after that.
+class Joiner final : public Callable {
+ public:
+  explicit Joiner(Value separator) : separator_(std::move(separator)) {}
+  const char* type_name() const override { return "Joiner"; }
+  std::optional<Value> attribute(Runtime&, std::string_view name) override {
+    if (name == "sep") return separator_;
+    if (name == "used") return Value(used_);
+    return std::nullopt;
+  }
+  Value call(Runtime& runtime, const Arguments& arguments) override {
+    Parameters(runtime, "joiner", arguments, {});
+    return std::exchange(used_, true) ? separator_ : runtime.text("", false);
+  }
+
+ private:
+  Value separator_;
+  bool used_ = false;
+};
+
+Value make_cycler(Runtime& runtime, const Arguments& arguments) {
+  if (!arguments.named.empty()) runtime.type_error("cycler() takes no named arguments");
+  if (arguments.positional.empty()) runtime.type_error("cycler() needs items to cycle through");
+  runtime.reserve(256 + arguments.positional.size() * sizeof(Value));  // never released
+  return Value(ObjectPtr(std::make_shared<Cycler>(arguments.positional)));
+}
+
+Value make_joiner(Runtime& runtime, const Arguments& arguments) {
+  const Parameters p(runtime, "joiner()", arguments, {"sep"});
+  runtime.reserve(256);  // never released
+  return Value(ObjectPtr(std::make_shared<Joiner>(p.has(0) ? p[0] : runtime.text(", ", false))));
+}
+
 template <const char* name>
 Value unsupported_function(Runtime& runtime, const Arguments&) {
   runtime.unsupported(std::string("the function ") + name + "()");
 }
-constexpr char kCycler[] = "cycler";
-constexpr char kJoiner[] = "joiner";
 constexpr char kLipsum[] = "lipsum";
 
 }  // namespace
@@ -129,8 +205,8 @@ std::optional<Value> find_function(std::string_view name) {
       {"namespace", make_namespace},
       {"raise_exception", raise_exception},
       {"strftime_now", strftime_now},
-      {"cycler", unsupported_function<kCycler>},
-      {"joiner", unsupported_function<kJoiner>},
+      {"cycler", make_cycler},
+      {"joiner", make_joiner},
       {"lipsum", unsupported_function<kLipsum>},
   };
   for (const auto& [known, body] : kFunctions) {

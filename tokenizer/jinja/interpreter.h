@@ -32,11 +32,15 @@ class Interpreter {
   Interpreter& operator=(const Interpreter&) = delete;
 
   /// Throws JinjaError.
-  Text render(const Body& body);
+  Text render(const Template& parsed);
 
   Value evaluate(const Expression& expression);
   /// Renders the body of a macro or of caller() with `arguments` bound.
   Value call_macro(const Macro& macro, const ScopePtr& defined_in, const Arguments& arguments);
+  /// Renders the body of self.name().
+  Value call_block(const Body& body);
+  /// Renders the items in the body of a recursive loop, for loop(items).
+  Value call_loop(const For& loop, const ScopePtr& outer, const Value& items, std::int64_t depth);
   /// Assigns variables in `scope`; unpacks the value if the target has several parts.
   void assign(Scope& scope, const Target& target, const Value& value);
   /// Whether an item passes the loop's filter; evaluated in `outer` with the loop's target set.
@@ -50,6 +54,8 @@ class Interpreter {
   class DepthGuard;                              // counts the nested nodes under evaluation
 
   Flow execute(const Body& body);
+  /// depth: from 0, of recursive calls.
+  Flow run_loop(const For& node, const Value& items, std::int64_t depth);
   /// Executes a block in a scope of its own; its output becomes `text` if it ends with kNext.
   Flow capture_text(const Body& body, Value& text);
   Flow run(const Data& node);
@@ -60,6 +66,8 @@ class Interpreter {
   Flow run(const SetBlock& node);
   Flow run(const FilterBlock& node);
   Flow run(const With& node);
+  Flow run(const AutoEscape& node);
+  Flow run(const Block& node);
   Flow run(const MacroDefinition& node);
   Flow run(const CallBlock& node);
   Flow run(const Break& node);
@@ -92,7 +100,9 @@ class Interpreter {
   void write(const Text& text);
 
   Runtime& runtime_;
+  ScopePtr root_;   // of the template
   ScopePtr scope_;  // the innermost
+  const Template* template_ = nullptr;
   Text* output_ = nullptr;
   std::size_t held_ = 0;   // bytes reserved for the outputs being written
   std::size_t depth_ = 0;  // nodes under evaluation

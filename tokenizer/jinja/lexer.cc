@@ -61,8 +61,8 @@ class Lexer {
         std::string_view(source_).substr(0, at);  // `at` may be past the last token
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-    throw JinjaError{{ErrorCode::kBadFile, "chat template, line " + std::to_string(line) + ", column " +
-                                               std::to_string(column) + ": " + what}};
+    const Place place{static_cast<int>(line), static_cast<int>(column)};
+    throw JinjaError{{ErrorCode::kBadFile, message_begin(place) + what}};
   }
 
   // Counts lines up to `at`, which is never before the last token.
@@ -77,7 +77,7 @@ class Lexer {
 
   void push(TokenType type, std::string text, std::size_t at) {
     move_to(at);
-    tokens_.push_back({type, line_, static_cast<int>(at - line_start_ + 1), std::move(text)});
+    tokens_.push_back({type, {line_, static_cast<int>(at - line_start_ + 1)}, std::move(text)});
   }
 
   bool starts(std::size_t at, std::string_view what) const {
@@ -361,8 +361,8 @@ class Lexer {
 
   [[noreturn]] void throw_unsupported(const std::string& what) {
     move_to(at_);  // the enclosing string begins after the last token
-    throw JinjaError{{ErrorCode::kUnsupported,
-                      "chat template, line " + std::to_string(line_) + ": " + what + " is not supported"}};
+    const Place place{line_, static_cast<int>(at_ - line_start_ + 1)};
+    throw JinjaError{{ErrorCode::kUnsupported, message_begin(place) + what + " is not supported"}};
   }
 
   const std::string source_;

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/jinja/place.h"
+
 namespace partita::internal::jinja {
 
 enum class TokenType : std::uint8_t {
@@ -24,7 +26,7 @@ enum class TokenType : std::uint8_t {
 
 struct Token {
   TokenType type;
-  int line, column;  // from 1; columns count bytes
+  Place place;
   std::string text;
 };
 

@@ -23,7 +23,22 @@ class LoopMethod final : public Callable {
 
 }  // namespace
 
-Loop::Loop(SequencePtr source, Filter filter) : source_(std::move(source)), filter_(std::move(filter)) {}
+Loop::Loop(SequencePtr source, Filter filter, Recursion recursion, std::int64_t depth)
+    : source_(std::move(source)),
+      filter_(std::move(filter)),
+      recursion_(std::move(recursion)),
+      depth_(depth) {}
+
+Value Loop::Call::call(Runtime& runtime, const Arguments& arguments) {
+  const Parameters p(runtime, "loop()", arguments, {"iterable"}, 1);
+  if (loop_.recursion_ == nullptr) runtime.type_error("loop() needs a loop that is 'recursive'");
+  const Recursion recursion = loop_.recursion_;  // outlives the loop's end
+  return recursion(p[0]);
+}
+
+std::string Loop::printed() {
+  return "<LoopContext " + std::to_string(index0_ + 1) + "/" + std::to_string(length()) + ">";
+}
 
 std::optional<Value> Loop::draw() {
   while (!closed_ && drawn_ < source_->items.size()) {
@@ -44,6 +59,7 @@ std::optional<Value> Loop::next() {
 void Loop::close() {
   closed_ = true;
   filter_ = nullptr;
+  recursion_ = nullptr;
 }
 
 bool Loop::has_next() {
@@ -66,8 +82,8 @@ std::optional<Value> Loop::attribute(Runtime& runtime, std::string_view name) {
   if (name == "length") return Value(length());
   if (name == "revindex") return Value(length() - index0_);
   if (name == "revindex0") return Value(length() - index0_ - 1);
-  if (name == "depth") return Value(std::int64_t{1});
-  if (name == "depth0") return Value(std::int64_t{0});
+  if (name == "depth") return Value(depth_ + 1);
+  if (name == "depth0") return Value(depth_);
   if (name == "previtem") return previous_ ? *previous_ : runtime.undefined("there is no previous item");
   if (name == "nextitem") return has_next() ? pending_.front() : runtime.undefined("there is no next item");
   if (name == "cycle" || name == "changed") {

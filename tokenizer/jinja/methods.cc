@@ -91,9 +91,8 @@ struct TypeMethods {
 
 std::optional<TypeMethods> methods_of(const Value& self) {
   static const Names none;
-  static const Names text_unsupported = {"casefold",  "encode",    "expandtabs",   "format_map",
-                                         "isascii",   "istitle",   "isidentifier", "isprintable",
-                                         "isnumeric", "maketrans", "translate"};
+  static const Names text_unsupported = {"casefold",     "encode",    "format_map", "istitle",
+                                         "isidentifier", "isnumeric", "maketrans",  "translate"};
   static const Names list_mutating = {"append", "clear", "pop",    "reverse",
                                       "insert", "sort",  "extend", "remove"};
   static const Names dict_mutating = {"clear", "pop", "popitem", "setdefault", "update"};
@@ -133,6 +132,13 @@ std::string described(const Value& object) {
   return "'" + std::string(type_name(object)) + " object'";
 }
 
+// The attribute of a group of groupby; null if it has no such one.
+const Value* part_of_group(const Value& object, std::string_view name) {
+  const Sequence* group = object.sequence();
+  if (group == nullptr || !group->is_group || (name != "grouper" && name != "list")) return nullptr;
+  return &group->items[name == "grouper" ? 0 : 1];
+}
+
 }  // namespace
 
 Value attribute_of(Runtime& runtime, const Value& object, std::string_view name) {
@@ -145,6 +151,7 @@ Value attribute_of(Runtime& runtime, const Value& object, std::string_view name)
   if (const Dict* dict = object.dict()) {
     if (const Value* value = dict->find(name)) return *value;
   }
+  if (const Value* part = part_of_group(object, name)) return *part;
   return runtime.undefined(described(object) + " has no attribute '" + std::string(name) + "'");
 }
 
@@ -159,6 +166,7 @@ Value item_of(Runtime& runtime, const Value& object, const Value& key) {
   if (object.object() != nullptr) {
     if (auto value = object.object()->attribute(runtime, name->bytes())) return *std::move(value);
   }
+  if (const Value* part = part_of_group(object, name->bytes())) return *part;
   return runtime.undefined(described(object) + " has no attribute '" + name->bytes() + "'");
 }
 

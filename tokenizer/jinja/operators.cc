@@ -239,6 +239,7 @@ std::optional<Value> character_of(Runtime& runtime, const Text& text, std::int64
 // Python's slice.indices(): the first index, how many, and the stride.
 struct Indices {
   std::int64_t first, count, step;
+  RangeBounds bounds;  // as Python gives them: start, stop and step
 };
 
 Indices indices(Runtime& runtime, std::int64_t length, const Value& start, const Value& stop,
@@ -260,10 +261,11 @@ Indices indices(Runtime& runtime, std::int64_t length, const Value& start, const
   const std::int64_t first = place(start, stride < 0 ? high : low);
   const std::int64_t last = place(stop, stride < 0 ? low : high);
   const std::int64_t span = stride < 0 ? first - last : last - first;
-  if (span <= 0) return {0, 0, 1};
+  const RangeBounds bounds{first, last, stride};
+  if (span <= 0) return {0, 0, 1, bounds};
   // A stride longer than the sequence selects one item; the cap keeps first + i * step within int64.
   const std::int64_t capped = std::clamp(stride, -length - 1, length + 1);
-  return {first, (span - 1) / std::abs(capped) + 1, capped};
+  return {first, (span - 1) / std::abs(capped) + 1, capped, bounds};
 }
 
 }  // namespace
@@ -312,6 +314,18 @@ Value slice_text(Runtime& runtime, const Text& text, const Indices& range) {
   return runtime.text(std::move(out));
 }
 
+// A slice of a range. The bounds of a range fit in int64, but not always what lies behind them: wraps around
+// then.
+RangeBounds slice_of(const RangeBounds& range, const RangeBounds& slice) {
+  const auto at = [&](std::int64_t index) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(range.start) +
+                                     static_cast<std::uint64_t>(index) *
+                                         static_cast<std::uint64_t>(range.step));
+  };
+  const auto step = static_cast<std::uint64_t>(range.step) * static_cast<std::uint64_t>(slice.step);
+  return {at(slice.start), at(slice.stop), static_cast<std::int64_t>(step)};
+}
+
 }  // namespace
 
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step) {
@@ -330,7 +344,8 @@ Value slice(Runtime& runtime, const Value& object, const Value& start, const Val
   for (std::int64_t i = 0; i < range.count; ++i) {
     items.push_back(sequence->items[static_cast<std::size_t>(range.first + i * range.step)]);
   }
-  return runtime.sequence(sequence->kind, std::move(items));
+  if (sequence->kind != SequenceKind::kRange) return runtime.sequence(sequence->kind, std::move(items));
+  return runtime.range(std::move(items), slice_of(sequence->bounds, range.bounds));
 }
 
 }  // namespace partita::internal::jinja

@@ -14,10 +14,10 @@ class Parser : private ExpressionParser {
  public:
   using ExpressionParser::ExpressionParser;
 
-  Body run() {
-    Body body = parse_body({});
+  Template run() {
+    template_.body = parse_body({});
     if (!unknown_.empty()) unsupported(unknown_[0].first, unknown_[0].second);
-    return body;
+    return std::move(template_);
   }
 
  private:
@@ -30,13 +30,13 @@ class Parser : private ExpressionParser {
     const Token open = current();
     Body body;
     while (current().type != TokenType::kEnd) {
-      const int line = current().line;
+      const Place place = current().place;
       if (current().type == TokenType::kData) {
-        body.push_back({line, Data{std::make_shared<const Text>(current().text, false)}});
+        body.push_back({place, Data{std::make_shared<const Text>(current().text, false)}});
         advance();
       } else if (current().type == TokenType::kVariableBegin) {
         advance();
-        body.push_back({line, Print{parse_tuple()}});
+        body.push_back({place, Print{parse_tuple()}});
         expect_end(TokenType::kVariableEnd);
       } else {
         advance();  // {%
@@ -72,8 +72,8 @@ class Parser : private ExpressionParser {
   }
 
   void parse_statement(Body& body) {
-    using Rule = void (Parser::*)(int line, Body& body);
-    static constexpr std::array<std::pair<std::string_view, Rule>, 11> kRules = {{
+    using Rule = void (Parser::*)(Place place, Body & body);
+    static constexpr std::array<std::pair<std::string_view, Rule>, 13> kRules = {{
         {"if", &Parser::parse_if},
         {"for", &Parser::parse_for},
         {"set", &Parser::parse_set},
@@ -81,6 +81,8 @@ class Parser : private ExpressionParser {
         {"call", &Parser::parse_call_block},
         {"filter", &Parser::parse_filter_block},
         {"with", &Parser::parse_with},
+        {"autoescape", &Parser::parse_autoescape},
+        {"block", &Parser::parse_block_definition},
         {"generation", &Parser::parse_generation},
         {"print", &Parser::parse_print},
         {"break", &Parser::parse_break},
@@ -90,16 +92,16 @@ class Parser : private ExpressionParser {
     const std::string name = expect_name();
     const auto rule =
         std::find_if(kRules.begin(), kRules.end(), [&](const auto& r) { return r.first == name; });
-    if (rule != kRules.end()) return (this->*rule->second)(token.line, body);
-    static constexpr std::array<std::string_view, 8> kUnsupportedTags = {
-        "block", "extends", "include", "import", "from", "do", "autoescape", "trans"};
+    if (rule != kRules.end()) return (this->*rule->second)(token.place, body);
+    static constexpr std::array<std::string_view, 6> kUnsupportedTags = {"extends", "include", "import",
+                                                                         "from",    "do",      "trans"};
     if (std::find(kUnsupportedTags.begin(), kUnsupportedTags.end(), name) != kUnsupportedTags.end()) {
       unsupported(token, "the tag '" + name + "'");
     }
     fail_at(token, "unknown tag '" + name.substr(0, 80) + "'");
   }
 
-  void parse_if(int line, Body& body) {
+  void parse_if(Place place, Body& body) {
     If statement;
     const std::size_t unknown = unknown_.size();
     do {
@@ -110,50 +112,50 @@ class Parser : private ExpressionParser {
     if (skip_name("else")) statement.otherwise = parse_block({"endif"});
     close();
     unknown_.erase(unknown_.begin() + static_cast<std::ptrdiff_t>(unknown), unknown_.end());
-    body.push_back({line, std::move(statement)});
+    body.push_back({place, std::move(statement)});
   }
 
-  void parse_for(int line, Body& body) {
+  void parse_for(Place place, Body& body) {
     For loop;
     loop.target = parse_target(false);
     if (!skip_name("in")) fail("expected 'in', got " + describe(current()));
     loop.iterable = parse_tuple(false);
     if (skip_name("if")) loop.filter = parse_expression();
-    if (is_name("recursive")) unsupported(current(), "a recursive loop");
+    loop.is_recursive = skip_name("recursive");
     ++loops_;
     loop.body = parse_block({"else", "endfor"});
     --loops_;
     if (skip_name("else")) loop.otherwise = parse_block({"endfor"});
     close();
-    body.push_back({line, std::move(loop)});
+    body.push_back({place, std::move(loop)});
   }
 
-  void parse_set(int line, Body& body) {
+  void parse_set(Place place, Body& body) {
     Target target = parse_target(true);
     if (skip_operator("=")) {
       ExpressionPtr value = parse_tuple();
       expect_end(TokenType::kBlockEnd);
-      body.push_back({line, Set{std::move(target), std::move(value)}});
+      body.push_back({place, Set{std::move(target), std::move(value)}});
       return;
     }
     SetBlock block{std::move(target), {}, {}};
     while (skip_operator("|")) block.filters.push_back(parse_filter_call());
     block.body = parse_block({"endset"});
     close();
-    body.push_back({line, std::move(block)});
+    body.push_back({place, std::move(block)});
   }
 
-  void parse_filter_block(int line, Body& body) {
+  void parse_filter_block(Place place, Body& body) {
     FilterBlock block;
     do {
       block.filters.push_back(parse_filter_call());
     } while (skip_operator("|"));
     block.body = parse_block({"endfilter"});
     close();
-    body.push_back({line, std::move(block)});
+    body.push_back({place, std::move(block)});
   }
 
-  void parse_with(int line, Body& body) {
+  void parse_with(Place place, Body& body) {
     With with;
     while (current().type != TokenType::kBlockEnd && !is_operator(":")) {
       if (!with.variables.empty()) expect_operator(",");
@@ -163,15 +165,41 @@ class Parser : private ExpressionParser {
     }
     with.body = parse_block({"endwith"});
     close();
-    body.push_back({line, std::move(with)});
+    body.push_back({place, std::move(with)});
   }
 
   Target parse_with_target() {
     if (is_operator("(")) return parse_target(false);
     Target target;
-    target.line = current().line;
+    target.place = current().place;
     target.name = parse_target_name();
     return target;
+  }
+
+  void parse_autoescape(Place place, Body& body) {
+    AutoEscape escape;
+    escape.on = parse_expression();
+    escape.body = parse_block({"endautoescape"});
+    close();
+    body.push_back({place, std::move(escape)});
+  }
+
+  void parse_block_definition(Place place, Body& body) {
+    const Token name = current();
+    Block block{expect_name(), false, false, nullptr};
+    block.scoped = skip_name("scoped");
+    block.required = skip_name("required");
+    if (template_.blocks.contains(block.name))
+      fail_at(name, "the block '" + block.name + "' is defined twice");
+    template_.blocks[block.name] = nullptr;  // taken, before blocks inside this one
+    const std::size_t outer_loops = std::exchange(loops_, 0);
+    block.body = std::make_shared<const Body>(parse_block({"endblock"}));
+    loops_ = outer_loops;
+    advance();
+    skip_name(block.name);
+    expect_end(TokenType::kBlockEnd);
+    template_.blocks[block.name] = block.body;
+    body.push_back({place, std::move(block)});
   }
 
   // The body of a macro or call block: break and continue cannot leave a loop outside it.
@@ -183,10 +211,10 @@ class Parser : private ExpressionParser {
     return body;
   }
 
-  void parse_generation(int line, Body& body) {
+  void parse_generation(Place place, Body& body) {
     With with;
     with.body = parse_function_body("endgeneration");
-    body.push_back({line, std::move(with)});
+    body.push_back({place, std::move(with)});
   }
 
   void parse_signature(Macro& macro) {
@@ -216,15 +244,15 @@ class Parser : private ExpressionParser {
     macro.uses_caller = uses.caller && !is_parameter("caller");
   }
 
-  void parse_macro(int line, Body& body) {
+  void parse_macro(Place place, Body& body) {
     auto macro = std::make_shared<Macro>();
     macro->name = parse_target_name();
     parse_signature(*macro);
     parse_macro_body(*macro, "endmacro");
-    body.push_back({line, MacroDefinition{std::move(macro)}});
+    body.push_back({place, MacroDefinition{std::move(macro)}});
   }
 
-  void parse_call_block(int line, Body& body) {
+  void parse_call_block(Place place, Body& body) {
     auto caller = std::make_shared<Macro>();
     caller->name = "caller";
     if (is_operator("(")) parse_signature(*caller);
@@ -232,36 +260,37 @@ class Parser : private ExpressionParser {
     ExpressionPtr call = parse_expression();
     if (!std::holds_alternative<Call>(call->node)) fail_at(token, "a call block needs a call");
     parse_macro_body(*caller, "endcall");
-    body.push_back({line, CallBlock{std::move(caller), std::move(call)}});
+    body.push_back({place, CallBlock{std::move(caller), std::move(call)}});
   }
 
-  void parse_print(int line, Body& body) {
+  void parse_print(Place place, Body& body) {
     bool first = true;
     while (current().type != TokenType::kBlockEnd) {
       if (!first) expect_operator(",");
       first = false;
-      body.push_back({line, Print{parse_expression()}});
+      body.push_back({place, Print{parse_expression()}});
     }
     expect_end(TokenType::kBlockEnd);
   }
 
-  void parse_break(int line, Body& body) {
+  void parse_break(Place place, Body& body) {
     if (loops_ == 0) fail("'break' outside a loop");
     expect_end(TokenType::kBlockEnd);
-    body.push_back({line, Break{}});
+    body.push_back({place, Break{}});
   }
 
-  void parse_continue(int line, Body& body) {
+  void parse_continue(Place place, Body& body) {
     if (loops_ == 0) fail("'continue' outside a loop");
     expect_end(TokenType::kBlockEnd);
-    body.push_back({line, Continue{}});
+    body.push_back({place, Continue{}});
   }
 
+  Template template_;
   std::size_t loops_ = 0;  // loops around the current token that break can leave
 };
 
 }  // namespace
 
-Body parse_template(std::string_view source) { return Parser(tokenize(source)).run(); }
+Template parse_template(std::string_view source) { return Parser(tokenize(source)).run(); }
 
 }  // namespace partita::internal::jinja

@@ -9,6 +9,6 @@
 namespace partita::internal::jinja {
 
 /// Throws JinjaError: kBadFile with line and column; kUnsupported with the construct and its line.
-Body parse_template(std::string_view source);
+Template parse_template(std::string_view source);
 
 }  // namespace partita::internal::jinja

@@ -78,10 +78,15 @@ class ReprPrinter : public Printer {
   void operator()(const TextPtr& text) {
     runtime_.walk(text->size());
     from_message_ = from_message_ || text->from_message();
+    if (text->safe()) out_ += "Markup(";
     append_quoted(out_, text->bytes());
+    if (text->safe()) out_ += ')';
   }
   void operator()(const ObjectPtr& object) {
-    runtime_.unsupported(std::string("printing a ") + object->type_name());
+    if (const auto* space = dynamic_cast<const Namespace*>(object.get())) return print_namespace(*space);
+    const std::string printed = object->printed();
+    if (printed.empty()) runtime_.unsupported(std::string("printing a ") + object->type_name());
+    out_ += printed;
   }
   void operator()(const DictPtr& dict) {
     out_ += '{';
@@ -108,12 +113,44 @@ class ReprPrinter : public Printer {
       case SequenceKind::kItems:
         return print_items("dict_items([", *sequence, "])");
       case SequenceKind::kRange:
+        return print_range(sequence->bounds);
       case SequenceKind::kGenerator:
         runtime_.unsupported("printing a " + std::string(type_name(Value(sequence))));
     }
   }
 
  private:
+  void print_range(const RangeBounds& bounds) {
+    out_ += "range(" + std::to_string(bounds.start) + ", " + std::to_string(bounds.stop);
+    if (bounds.step != 1) out_ += ", " + std::to_string(bounds.step);
+    out_ += ')';
+  }
+
+  // A namespace inside itself is "{...}". Values nest to a bounded depth, but namespaces refer to one
+  // another.
+  void print_namespace(const Namespace& space) {
+    const bool inside = std::find(open_.begin(), open_.end(), &space) != open_.end();
+    if (inside) {
+      out_ += "<Namespace {...}>";
+      return;
+    }
+    if (open_.size() == kMaxOpen) {
+      runtime_.fail(ErrorCode::kOutOfMemory, "namespaces nest deeper than " + std::to_string(kMaxOpen));
+    }
+    open_.push_back(&space);
+    out_ += "<Namespace {";
+    bool first = true;
+    for (const auto& [name, value] : space.attributes()) {
+      if (!first) out_ += ", ";
+      first = false;
+      append_quoted(out_, name);
+      out_ += ": ";
+      print(value);
+    }
+    out_ += "}>";
+    open_.pop_back();
+  }
+
   void print_items(const char* open, const Sequence& sequence, const char* close) {
     out_ += open;
     for (std::size_t i = 0; i < sequence.items.size(); ++i) {
@@ -122,6 +159,9 @@ class ReprPrinter : public Printer {
     }
     out_ += close;
   }
+
+  static constexpr std::size_t kMaxOpen = 20;
+  std::vector<const Namespace*> open_;  // being printed
 };
 
 class JsonPrinter : public Printer {
@@ -284,6 +324,21 @@ Text repr(Runtime& runtime, const Value& value) {
   ReprPrinter printer(runtime);
   printer.print(value);
   return printer.finish();
+}
+
+Text ascii_repr(Runtime& runtime, const Value& value) {
+  const Text shown = repr(runtime, value);
+  std::string out;
+  for (std::size_t at = 0; at < shown.size();) {
+    const Character c = character_at(shown.bytes(), at);
+    if (c.code < 0x80) {
+      out += shown.bytes()[at];
+    } else {
+      append_escape(out, c.code);
+    }
+    at += c.length;
+  }
+  return Text(out, shown.from_message());
 }
 
 Text to_text(Runtime& runtime, const Value& value) {

@@ -17,6 +17,9 @@ Text to_text(Runtime& runtime, const Value& value);
 /// repr(value); from a message as a whole if any part is.
 Text repr(Runtime& runtime, const Value& value);
 
+/// repr() with escapes for all characters outside ASCII.
+Text ascii_repr(Runtime& runtime, const Value& value);
+
 struct JsonStyle {
   bool ensure_ascii = false;
   bool sort_keys = false;

@@ -24,7 +24,7 @@ Runtime::~Runtime() {
 }
 
 void Runtime::fail(ErrorCode code, const std::string& message) const {
-  throw JinjaError{{code, "chat template, line " + std::to_string(line_) + ": " + message}};
+  throw JinjaError{{code, message_begin(place_) + message}};
 }
 
 void Runtime::unsupported(const std::string& construct) const {
@@ -80,7 +80,21 @@ Value Runtime::text(Text text) {
 }
 
 Value Runtime::sequence(SequenceKind kind, std::vector<Value> items) {
-  Sequence sequence{kind, std::move(items)};
+  return keep_sequence({.kind = kind, .items = std::move(items)});
+}
+
+Value Runtime::range(std::vector<Value> items, RangeBounds bounds) {
+  return keep_sequence({.kind = SequenceKind::kRange, .items = std::move(items), .bounds = bounds});
+}
+
+Value Runtime::group(Value grouper, Value list) {
+  std::vector<Value> items;
+  items.push_back(std::move(grouper));
+  items.push_back(std::move(list));
+  return keep_sequence({.kind = SequenceKind::kTuple, .items = std::move(items), .is_group = true});
+}
+
+Value Runtime::keep_sequence(Sequence sequence) {
   for (const Value& item : sequence.items) sequence.depth = std::max(sequence.depth, 1 + depth_of(item));
   if (sequence.depth > kMaxValueDepth) {
     fail(ErrorCode::kOutOfMemory, "lists nest deeper than " + std::to_string(kMaxValueDepth));

@@ -13,6 +13,7 @@
 
 #include "partita/json.hpp"
 #include "partita/result.hpp"
+#include "tokenizer/jinja/place.h"
 #include "tokenizer/jinja/value.h"
 
 namespace partita::internal::jinja {
@@ -41,9 +42,9 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// The line in error messages.
-  void set_line(int line) { line_ = line; }
-  int line() const { return line_; }
+  /// The place in error messages.
+  void set_place(Place place) { place_ = place; }
+  Place place() const { return place_; }
 
   [[noreturn]] void fail(ErrorCode code, const std::string& message) const;
   /// A type error: the operation is not defined for its values.
@@ -83,6 +84,10 @@ class Runtime {
   Value text(std::string_view bytes, bool from_message) { return text(Text(bytes, from_message)); }
   Value sequence(SequenceKind kind, std::vector<Value> items);
   Value list(std::vector<Value> items) { return sequence(SequenceKind::kList, std::move(items)); }
+  /// The values of range(): the items, and what they were made of.
+  Value range(std::vector<Value> items, RangeBounds bounds);
+  /// A group of groupby.
+  Value group(Value grouper, Value list);
   Value dict(Dict dict);
   /// A namespace lives until the end of the rendering, because it may refer to itself.
   std::shared_ptr<Namespace> make_namespace();
@@ -97,10 +102,11 @@ class Runtime {
 
  private:
   void check();
+  Value keep_sequence(Sequence sequence);
 
   std::optional<std::int64_t> now_;
   const std::atomic<bool>* cancel_;
-  int line_ = 1;
+  Place place_;
   std::size_t steps_ = 0, next_check_ = 0;
   std::size_t live_ = 0;
   std::vector<std::shared_ptr<Namespace>> namespaces_;

@@ -2,94 +2,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "tokenizer/jinja/attribute_path.h"
 #include "tokenizer/jinja/compare.h"
 #include "tokenizer/jinja/filters.h"
 #include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/operators.h"
-#include "tokenizer/jinja/parse_number.h"
 #include "tokenizer/jinja/print.h"
 #include "tokenizer/jinja/tests.h"
 #include "tokenizer/jinja/text_edits.h"
 
 namespace partita::internal::jinja {
 namespace {
-
-// A path of attributes such as "function.name" or "0.role".
-class AttributePath {
- public:
-  AttributePath(Runtime& runtime, const Value& path) : runtime_(runtime) {
-    const Text* text = path.text();
-    if (text == nullptr) {
-      if (!path.is_none()) parts_.push_back(path);
-      return;
-    }
-    const std::string& bytes = text->bytes();
-    for (std::size_t begin = 0; begin <= bytes.size();) {
-      const std::size_t end = std::min(bytes.find('.', begin), bytes.size());
-      parts_.push_back(part(bytes.substr(begin, end - begin)));
-      begin = end + 1;
-    }
-  }
-
-  /// The value at the path; an undefined one becomes `otherwise` if that is given and not None.
-  Value of(Value item, const Value* otherwise = nullptr) const {
-    for (const Value& part : parts_) {
-      runtime_.step();
-      item = item_of(runtime_, item, part);
-      if (otherwise != nullptr && !otherwise->is_none() && item.is_undefined()) item = *otherwise;
-    }
-    return item;
-  }
-
- private:
-  Value part(const std::string& name) const {
-    const bool is_index = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_index) return runtime_.text(name, false);
-    const auto index = parse_integer(runtime_, name, 10);
-    return Value(index.value_or(0));
-  }
-
-  Runtime& runtime_;
-  std::vector<Value> parts_;
-};
-
-// The sort key of sort, unique, min and max: an attribute, case-insensitive by default.
-class KeyOf {
- public:
-  KeyOf(Runtime& runtime, const Value* attribute, bool case_sensitive, bool several = false)
-      : runtime_(runtime), case_sensitive_(case_sensitive) {
-    const Text* names = attribute != nullptr && several ? attribute->text() : nullptr;
-    if (names == nullptr) {
-      paths_.emplace_back(runtime, attribute != nullptr ? *attribute : Value(None{}));
-      return;
-    }
-    const std::string& bytes = names->bytes();
-    for (std::size_t begin = 0; begin <= bytes.size();) {
-      const std::size_t end = std::min(bytes.find(',', begin), bytes.size());
-      paths_.emplace_back(runtime, runtime.text(bytes.substr(begin, end - begin), false));
-      begin = end + 1;
-    }
-  }
-
-  Value one(const Value& item) const { return fold(paths_.front().of(item)); }
-
-  std::vector<Value> all(const Value& item) const {
-    std::vector<Value> keys;
-    for (const AttributePath& path : paths_) keys.push_back(fold(path.of(item)));
-    return keys;
-  }
-
- private:
-  Value fold(Value key) const {
-    if (case_sensitive_ || key.text() == nullptr) return key;
-    runtime_.walk(key.text()->footprint());
-    return runtime_.text(to_lower(*key.text()));
-  }
-
-  Runtime& runtime_;
-  bool case_sensitive_;
-  std::vector<AttributePath> paths_;
-};
 
 Value first(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "first", arguments, {});
@@ -198,26 +121,13 @@ Value maximum(Runtime& runtime, const Value& input, const Arguments& arguments) 
   return extreme(runtime, input, arguments, true);
 }
 
-// Stable in both directions. keys[i] belongs to items[i].
-std::vector<Value> sorted(Runtime& runtime, const std::vector<Value>& items,
-                          const std::vector<std::vector<Value>>& keys, bool reversed) {
-  std::vector<std::size_t> order(items.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return reversed ? items_less(runtime, keys[b], keys[a]) : items_less(runtime, keys[a], keys[b]);
-  });
-  std::vector<Value> out;
-  for (const std::size_t i : order) out.push_back(items[i]);
-  return out;
-}
-
 Value sort(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters p(runtime, "sort", arguments, {"reverse", "case_sensitive", "attribute"});
   const KeyOf key(runtime, p.has(2) ? &p[2] : nullptr, p.flag(1, false), true);
   const SequencePtr elements = runtime.elements(input);
   std::vector<std::vector<Value>> keys;
   for (const Value& item : elements->items) keys.push_back(key.all(item));
-  return runtime.list(sorted(runtime, elements->items, keys, p.flag(0, false)));
+  return runtime.list(sorted_by(runtime, elements->items, keys, p.flag(0, false)));
 }
 
 Value dictsort(Runtime& runtime, const Value& input, const Arguments& arguments) {
@@ -231,11 +141,11 @@ Value dictsort(Runtime& runtime, const Value& input, const Arguments& arguments)
   }
   const KeyOf key(runtime, nullptr, p.flag(0, false));
   const Value items = pairs(runtime, *input.dict(), SequenceKind::kList);
-  std::vector<std::vector<Value>> keys;
+  std::vector<Value> keys;
   for (const Value& item : items.sequence()->items) {
-    keys.push_back({key.one(item.sequence()->items[by == "key" ? 0 : 1])});
+    keys.push_back(key.one(item.sequence()->items[by == "key" ? 0 : 1]));
   }
-  return runtime.list(sorted(runtime, items.sequence()->items, keys, p.flag(2, false)));
+  return runtime.list(sorted_by(runtime, items.sequence()->items, keys, p.flag(2, false)));
 }
 
 Value unique(Runtime& runtime, const Value& input, const Arguments& arguments) {

@@ -92,10 +92,12 @@ bool is_same(Runtime& runtime, const Value& input, const Arguments& arguments) {
 
 bool is_filter(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "filter", arguments, {});
+  if (!hashable(input)) runtime.type_error("the name of a filter is not a " + std::string(type_name(input)));
   return input.text() != nullptr && find_filter(input.text()->bytes()) != nullptr;
 }
 bool is_test(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "test", arguments, {});
+  if (!hashable(input)) runtime.type_error("the name of a test is not a " + std::string(type_name(input)));
   return input.text() != nullptr && find_test(input.text()->bytes()) != nullptr;
 }
 

@@ -54,6 +54,40 @@ Value every(Runtime& runtime, const Value& self, const Arguments& arguments) {
   return Value(!bytes.empty());
 }
 
+bool is_ascii(char32_t code) { return code < 0x80; }
+
+// Unlike other predicates these two hold for the empty text.
+template <bool (*predicate)(char32_t)>
+Value every_or_none(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  if (self_text(self).empty()) return Value(true);
+  return every<predicate>(runtime, self, arguments);
+}
+
+Value expand_tabs(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  const Parameters p(runtime, "str.expandtabs()", arguments, {"tabsize"});
+  const std::int64_t size = p.integer(0, 8);
+  runtime.check_text_size(static_cast<std::size_t>(std::max<std::int64_t>(size, 0)));
+  const Text& text = self_text(self);
+  runtime.walk(text.footprint());
+  Text out;
+  std::int64_t column = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const Character c = character_at(text.bytes(), at);
+    if (c.code == U'\t') {
+      const std::int64_t blanks = size > 0 ? size - column % size : 0;
+      runtime.check_text_size(out.size() + static_cast<std::size_t>(blanks));
+      runtime.touch(static_cast<std::size_t>(blanks));
+      out.append(std::string(static_cast<std::size_t>(blanks), ' '), false);
+      column += blanks;
+    } else {
+      out.append(text, at, at + c.length);
+      column = c.code == U'\n' || c.code == U'\r' ? 0 : column + 1;
+    }
+    at += c.length;
+  }
+  return runtime.text(std::move(out.set_safe(text.safe())));
+}
+
 bool is_alphanumeric(char32_t code) { return is_alpha(code) || is_digit(code); }
 
 template <const char* test>
@@ -367,6 +401,9 @@ const std::vector<NamedMethod>& text_methods() {
       {"center", justify<Side::kCenter>},
       {"zfill", zero_fill},
       {"format", format},
+      {"expandtabs", expand_tabs},
+      {"isascii", every_or_none<is_ascii>},
+      {"isprintable", every_or_none<is_printable>},
       {"isspace", every<is_space>},
       {"isalpha", every<is_alpha>},
       {"isdigit", every<is_digit>},

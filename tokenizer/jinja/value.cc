@@ -65,9 +65,23 @@ void Dict::set(Value key, Value value) {
 std::optional<Value> Object::attribute(Runtime&, std::string_view) { return std::nullopt; }
 
 std::optional<Value> Namespace::attribute(Runtime&, std::string_view name) {
-  const auto it = attributes_.find(std::string(name));
-  if (it == attributes_.end()) return std::nullopt;
-  return it->second;
+  const auto it = index_.find(std::string(name));
+  if (it == index_.end()) return std::nullopt;
+  return attributes_[it->second].second;
+}
+
+void Namespace::set(const std::string& name, Value value) {
+  const auto [it, is_new] = index_.try_emplace(name, attributes_.size());
+  if (is_new) {
+    attributes_.emplace_back(name, std::move(value));
+  } else {
+    attributes_[it->second].second = std::move(value);
+  }
+}
+
+void Namespace::clear() {
+  index_.clear();
+  attributes_.clear();
 }
 
 namespace {

@@ -87,9 +87,16 @@ enum class SequenceKind : std::uint8_t {
   kItems,
 };
 
+/// What a range was made of.
+struct RangeBounds {
+  std::int64_t start = 0, stop = 0, step = 1;
+};
+
 struct Sequence {
   SequenceKind kind = SequenceKind::kList;
   std::vector<Value> items;
+  RangeBounds bounds = {};        // of a kRange
+  bool is_group = false;          // a tuple of groupby, with the attributes grouper and list
   int depth = 1;                  // 1 + the deepest item
   mutable std::size_t taken = 0;  // how many items of a generator are consumed
 
@@ -132,6 +139,8 @@ class Object {
   virtual ~Object() = default;
   virtual const char* type_name() const = 0;
   virtual std::optional<Value> attribute(Runtime& runtime, std::string_view name);
+  /// str() of the object; empty if it cannot be printed, such as those that Python prints with their address.
+  virtual std::string printed() { return {}; }
   /// The object as one that can be called; null if it cannot be.
   virtual Callable* callable() { return nullptr; }
 };
@@ -148,11 +157,14 @@ class Namespace final : public Object {
  public:
   const char* type_name() const override { return "Namespace"; }
   std::optional<Value> attribute(Runtime& runtime, std::string_view name) override;
-  void set(const std::string& name, Value value) { attributes_[name] = std::move(value); }
-  void clear() { attributes_.clear(); }
+  void set(const std::string& name, Value value);
+  void clear();
+  /// In the order in which they were set first.
+  const std::vector<std::pair<std::string, Value>>& attributes() const { return attributes_; }
 
  private:
-  std::unordered_map<std::string, Value> attributes_;
+  std::vector<std::pair<std::string, Value>> attributes_;
+  std::unordered_map<std::string, std::size_t> index_;  // of a name in attributes_
 };
 
 /// Python's name of the value's type: "str", "int", "NoneType".

@@ -32,42 +32,43 @@ TEST_CASE("a syntax error names line and column") {
   CHECK(error_of("{{ a\nb\n").message == "chat template, line 1, column 1: the expression has no '}}'");
 }
 
-TEST_CASE("an unsupported construct is named with its line") {
+TEST_CASE("an unsupported construct is named with its place") {
   const auto unsupported = [](const std::string& source, const std::string& message) {
     const Error error = error_of(source, user_message("x"));
     CHECK(error.code == ErrorCode::kUnsupported);
     CHECK(error.message == message);
   };
-  unsupported("\n{% block x %}{% endblock %}", "chat template, line 2: the tag 'block' is not supported");
-  unsupported("{% for x in [] recursive %}{% endfor %}",
-              "chat template, line 1: a recursive loop is not supported");
-  unsupported("{{ 1 | frob }}", "chat template, line 1: the filter 'frob' is not supported");
-  unsupported("{{ 1 is frob }}", "chat template, line 1: the test 'frob' is not supported");
+  unsupported("\n{% include 'x' %}", "chat template, line 2, column 4: the tag 'include' is not supported");
+  unsupported("{% autoescape true %}{% endautoescape %}",
+              "chat template, line 1, column 4: autoescaping is not supported");
+  unsupported("{{ 1 | frob }}", "chat template, line 1, column 8: the filter 'frob' is not supported");
+  unsupported("{{ 1 is frob }}", "chat template, line 1, column 9: the test 'frob' is not supported");
   unsupported("\n{{ messages[0].content.casefold() }}",
-              "chat template, line 2: the method str.casefold() is not supported");
-  unsupported("{{ joiner() }}", "chat template, line 1: the function joiner() is not supported");
+              "chat template, line 2, column 23: the method str.casefold() is not supported");
+  unsupported("{{ lipsum() }}", "chat template, line 1, column 10: the function lipsum() is not supported");
   unsupported("{{ 9223372036854775807 + 1 }}",
-              "chat template, line 1: an integer beyond 64 bits is not supported");
+              "chat template, line 1, column 4: an integer beyond 64 bits is not supported");
   unsupported("{{ 9223372036854775808 }}",
-              "chat template, line 1: an integer beyond 64 bits is not supported");
-  unsupported("{{ '{:>5}'.format(1) }}", "chat template, line 1: the format field '{:>5}' is not supported");
-  unsupported("{{ strftime_now('%U') }}", "chat template, line 1: the time format '%U' is not supported");
-  unsupported("{{ messages.count }}", "chat template, line 1: printing a method is not supported");
+              "chat template, line 1, column 4: an integer beyond 64 bits is not supported");
+  unsupported("{{ '{:z}'.format(1) }}", "chat template, line 1, column 17: 'z' in a format is not supported");
+  unsupported("{{ strftime_now('%U') }}",
+              "chat template, line 1, column 16: the time format '%U' is not supported");
+  unsupported("{{ messages.count }}", "chat template, line 1, column 1: printing a method is not supported");
   for (const char* surrogate : {"\\ud800", "\\uDFFF", "\\U0000dabc"})
     unsupported("\n{{ '" + std::string(surrogate) + "' }}",
-                "chat template, line 2: a surrogate in a string is not supported");
+                "chat template, line 2, column 5: a surrogate in a string is not supported");
   CHECK(render("{{ '\\ud7ff\\ue000\\U0010ffff' }}").value() == "\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF");
   CHECK(error_of("{{ '\\U00110000' }}").message ==
         "chat template, line 1, column 5: the escape is not a Unicode character");
 }
 
-TEST_CASE("an error of rendering names its line") {
+TEST_CASE("an error of rendering names its place") {
   const Error error = error_of("a\n{% for x in [1] %}\n{{ x.y.z }}\n{% endfor %}");
   CHECK(error.code == ErrorCode::kBadFile);
-  CHECK(error.message == "chat template, line 3: 'int object' has no attribute 'y'");
-  CHECK(error_of("\n{{ x + 1 }}").message == "chat template, line 2: 'x' is undefined");
+  CHECK(error.message == "chat template, line 3, column 7: 'int object' has no attribute 'y'");
+  CHECK(error_of("\n{{ x + 1 }}").message == "chat template, line 2, column 4: 'x' is undefined");
   CHECK(error_of("{{ [1].append(2) }}").message ==
-        "chat template, line 1: list.append() changes a value, which templates may not do");
+        "chat template, line 1, column 14: list.append() changes a value, which templates may not do");
 }
 
 TEST_CASE("the context is an object of bounded depth") {

@@ -79,6 +79,13 @@ TEST_CASE("macros cannot recurse forever") {
           ErrorCode::kOutOfMemory);
 }
 
+TEST_CASE("recursive loops and blocks cannot recurse forever") {
+  refused("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", ErrorCode::kOutOfMemory);
+  refused("{% for x in [1, 2] recursive %}{{ loop([1, 2]) }}{{ loop([x]) }}{% endfor %}",
+          ErrorCode::kOutOfMemory);
+  refused("{% block a %}{{ self.a() }}{% endblock %}", ErrorCode::kOutOfMemory);
+}
+
 TEST_CASE("loops cannot run forever", "[slow]") {
   const std::string five = repeated("{% for x in range(100000) %}", 5) + "x" + repeated("{% endfor %}", 5);
   refused(five, ErrorCode::kOutOfMemory);
@@ -115,6 +122,19 @@ TEST_CASE("strings and lists cannot grow without bound", "[slow]") {
   refused("{{ 'a'.zfill(9223372036854775807) }}", ErrorCode::kOutOfMemory);
   refused("{{ 'a\nb' | indent(9223372036854775807) }}", ErrorCode::kOutOfMemory);
   refused("{{ [1] | tojson(indent=9223372036854775807) }}", ErrorCode::kOutOfMemory);
+  refused("{{ [1] | batch(9223372036854775807, 'x') | list }}", ErrorCode::kOutOfMemory);
+  refused("{{ 's' | slice(9223372036854775807) | list }}", ErrorCode::kOutOfMemory);
+  refused("{% set x = 'x ' * 8000000 %}{{ x | wordwrap(1, wrapstring=x) }}", ErrorCode::kOutOfMemory);
+  refused("{% set x = '<' * 8000000 %}{{ {x: x} | xmlattr }}", ErrorCode::kOutOfMemory);
+  refused("{% set x = 'ä' * 4000000 %}{{ x | urlencode }}", ErrorCode::kOutOfMemory);
+  refused("{{ '\t'.expandtabs(9223372036854775807) }}", ErrorCode::kOutOfMemory);
+  refused("{% set x = [0] * 100000 %}{% for i in x %}{{ x | pprint }}{% endfor %}", ErrorCode::kOutOfMemory);
+  refused("{% set x = range(100000) | list %}{% for i in x %}{{ x | groupby(none) | length }}{% endfor %}",
+          ErrorCode::kOutOfMemory);
+  refused("{{ '%*d' % (9223372036854775807, 1) }}", ErrorCode::kUnsupported);
+  refused("{{ '%*d' % (-9223372036854775807 - 1, 1) }}", ErrorCode::kUnsupported);
+  refused("{{ '{:>9223372036854775807}'.format(1) }}", ErrorCode::kUnsupported);
+  refused("{{ '{:.9223372036854775807f}'.format(1) }}", ErrorCode::kUnsupported);
   refused("{{ '%9223372036854775807d' % 1 }}", ErrorCode::kUnsupported);
   refused("{{ '%.9223372036854775807f' % 1 }}", ErrorCode::kUnsupported);
 }
@@ -144,7 +164,12 @@ TEST_CASE("namespaces that hold themselves are freed and harmless") {
           "{% set ns = namespace() %}{% for x in [1] %}{% macro m() %}{{ x }}{% endmacro %}{% set ns.m = m %}"
           "{% set ns.l = loop %}{% set y = ns %}{% endfor %}{{ ns.m() }}{{ ns.l.index }}")
           .value() == "11");
-  refused("{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}", ErrorCode::kUnsupported);
+  CHECK(render("{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}").value() ==
+        "[<Namespace {'a': [<Namespace {...}>]}>]");
+  refused(
+      "{% set ns = namespace() %}{% for i in range(50000) %}{% set ns.a = namespace(b=ns.a) %}{% endfor %}"
+      "{{ ns }}",
+      ErrorCode::kOutOfMemory);
   refused(
       "{% set ns = namespace() %}{% for i in range(100000) %}{% for j in range(100) %}"
       "{% set ns.a = namespace(b=ns.a) %}{% endfor %}{% endfor %}",

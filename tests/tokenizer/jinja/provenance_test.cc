@@ -54,6 +54,19 @@ TEST_CASE("provenance survives string operations") {
   CHECK(through("('[' ~ c).partition('<')") == "«('[  ', '<', 'X>y ')»");  // printed as a whole
   CHECK(through("('[' ~ c).partition('<')[2]") == "«X>y »");
   CHECK(through("c.split('<')[1].rstrip()") == "«X>y»");
+  CHECK(through("('a' ~ c) | truncate(4, true, '|', 0)") == "a«  »|");
+  CHECK(through("('ab' ~ c) | wordwrap(2)") == "ab\n«<X»\n«>y»");
+  CHECK(through("('/ ' ~ c.strip()) | urlencode") == "/%20«%3CX%3Ey»");
+  CHECK(through("('<b>' ~ '&lt;|' ~ c) | striptags") == "<| «y»");
+  CHECK(through("{'a': c} | xmlattr") == " a=\"«  &lt;X&gt;y »\"");
+  CHECK(through("c | pprint") == "«'  <X>y '»");
+  CHECK(through("[c, c] | batch(1) | map('first') | join('|')") == "«  <X>y »|«  <X>y »");
+  CHECK(through("'[{:>7}]{:.3}|'.format(c, c)") == "[«  <X>y »]«  <»|");
+  CHECK(through("'{0!r}{1[0]}'.format(c, c)") == "«'  <X>y ' »");
+  CHECK(through("'%a' % c") == "«'  <X>y '»");
+  CHECK(through("([c] | groupby(0))[0].grouper") == "« »");
+  CHECK(through("cycler(c, 'a').next()") == "«  <X>y »");
+  CHECK(through("('a\t' ~ c).expandtabs(4)") == "a   «  <X>y »");
 }
 
 TEST_CASE("a string without per-character provenance is from the message as a whole") {

@@ -209,10 +209,10 @@ TEST_CASE("Operators and look-ups count the bytes that they touch") {
 
 /// The steps of a whole template, or of the part that the limit allows.
 std::size_t steps_of(const std::string& source) {
-  const Body body = parse_template(source);
+  const Template parsed = parse_template(source);
   Runtime runtime(std::nullopt);
   Interpreter interpreter(runtime, std::make_shared<Scope>());
-  return steps_of(runtime, [&] { interpreter.render(body); });
+  return steps_of(runtime, [&] { interpreter.render(parsed); });
 }
 
 TEST_CASE("A template that hits the step limit has touched no more bytes than its steps cover", "[slow]") {
@@ -251,7 +251,7 @@ TEST_CASE("A rendering stops when it is cancelled") {
   for (const auto& error : {parsed->render(Json::object(), &cancel).error(),
                             parsed->render_pieces(Json::object(), &cancel).error()}) {
     CHECK(error.code == ErrorCode::kCancelled);
-    CHECK(error.message == "chat template, line 1: the rendering was cancelled");
+    CHECK(error.message == "chat template, line 1, column 4: the rendering was cancelled");
   }
   cancel = false;
   std::thread other([&] {

@@ -1,254 +1,18 @@
-#include "tokenizer/jinja/interpreter.h"
-
+// The interpreter's expressions, calls and macros.
+#include <algorithm>
 #include <utility>
 
 #include "tokenizer/jinja/compare.h"
 #include "tokenizer/jinja/functions.h"
-#include "tokenizer/jinja/loop.h"
+#include "tokenizer/jinja/interpreter.h"
+#include "tokenizer/jinja/interpreter_guards.h"
 #include "tokenizer/jinja/methods.h"
 #include "tokenizer/jinja/print.h"
 
 namespace partita::internal::jinja {
 
-const Value* Scope::find(std::string_view name, std::size_t& looked_at) const {
-  for (const Scope* scope = this; scope != nullptr; scope = scope->parent.get()) {
-    ++looked_at;
-    const auto it = scope->variables.find(name);
-    if (it != scope->variables.end()) return &it->second;
-  }
-  return nullptr;
-}
-
-class Interpreter::ScopeGuard {
- public:
-  ScopeGuard(Interpreter& interpreter, ScopePtr parent)
-      : interpreter_(interpreter), outer_(interpreter.scope_) {
-    interpreter.runtime_.step(2);
-    interpreter.scope_ = std::make_shared<Scope>(Scope{std::move(parent), {}});
-  }
-  explicit ScopeGuard(Interpreter& interpreter) : ScopeGuard(interpreter, interpreter.scope_) {}
-  ~ScopeGuard() { interpreter_.scope_ = std::move(outer_); }
-  ScopeGuard(const ScopeGuard&) = delete;
-  ScopeGuard& operator=(const ScopeGuard&) = delete;
-
- private:
-  Interpreter& interpreter_;
-  ScopePtr outer_;
-};
-
-class Interpreter::OutputCapture {
- public:
-  explicit OutputCapture(Interpreter& interpreter)
-      : interpreter_(interpreter), outer_(interpreter.output_), held_(interpreter.held_) {
-    interpreter.output_ = &text_;
-  }
-  ~OutputCapture() {
-    interpreter_.output_ = outer_;
-    interpreter_.runtime_.release(interpreter_.held_ - held_);
-    interpreter_.held_ = held_;
-  }
-  OutputCapture(const OutputCapture&) = delete;
-  OutputCapture& operator=(const OutputCapture&) = delete;
-
-  Text take() { return std::move(text_); }
-
- private:
-  Interpreter& interpreter_;
-  Text* outer_;
-  std::size_t held_;
-  Text text_;
-};
-
-// Also counts a step and sets the line for error messages.
-class Interpreter::DepthGuard {
- public:
-  DepthGuard(Interpreter& interpreter, int line)
-      : interpreter_(interpreter), outer_line_(interpreter.runtime_.line()) {
-    Runtime& runtime = interpreter.runtime_;
-    runtime.set_line(line);
-    runtime.step();
-    if (interpreter.depth_ >= kMaxCallDepth) {
-      runtime.fail(ErrorCode::kOutOfMemory,
-                   "macros and expressions nest deeper than " + std::to_string(kMaxCallDepth));
-    }
-    ++interpreter.depth_;
-  }
-  ~DepthGuard() {
-    --interpreter_.depth_;
-    interpreter_.runtime_.set_line(outer_line_);
-  }
-  DepthGuard(const DepthGuard&) = delete;
-  DepthGuard& operator=(const DepthGuard&) = delete;
-
- private:
-  Interpreter& interpreter_;
-  int outer_line_;
-};
-
-Interpreter::Interpreter(Runtime& runtime, ScopePtr globals)
-    : runtime_(runtime), scope_(std::move(globals)) {}
-
-Interpreter::~Interpreter() {
-  for (const ScopePtr& scope : captured_) scope->variables.clear();
-}
-
-Text Interpreter::render(const Body& body) {
-  OutputCapture capture(*this);
-  execute(body);
-  return capture.take();
-}
-
-void Interpreter::write(const Text& text) {
-  runtime_.check_text_size(output_->size() + text.size());
-  const std::size_t bytes = text.size() + text.runs().size() * sizeof(Text::Run);
-  runtime_.reserve(bytes);
-  held_ += bytes;
-  output_->append(text);
-}
-
-Interpreter::Flow Interpreter::execute(const Body& body) {
-  for (const Statement& statement : body) {
-    const DepthGuard depth(*this, statement.line);
-    const Flow flow = std::visit([this](const auto& node) { return run(node); }, statement.node);
-    if (flow != Flow::kNext) return flow;
-  }
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const Data& node) {
-  write(*node.text);
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const Print& node) {
-  const Value value = evaluate(*node.expression);
-  if (const Text* text = value.text()) {
-    write(*text);
-  } else {
-    write(to_text(runtime_, value));
-  }
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const If& node) {
-  for (const auto& [test, body] : node.branches) {
-    if (truthy(evaluate(*test))) return execute(body);
-  }
-  return execute(node.otherwise);
-}
-
-Interpreter::Flow Interpreter::run(const For& node) {
-  Loop::Filter filter;
-  if (node.filter != nullptr) {
-    filter = [this, &node, outer = scope_](const Value& item) { return passes(node, outer, item); };
-  }
-  const auto loop = std::make_shared<Loop>(runtime_.elements(evaluate(*node.iterable)), std::move(filter));
-  struct Closing {
-    Loop& loop;
-    ~Closing() { loop.close(); }
-  } closing{*loop};
-  bool completed = false;  // as in jinja2, `else` also runs after a loop that breaks in its first iteration
-  while (const auto item = loop->next()) {
-    const ScopeGuard scope(*this);
-    scope_->variables["loop"] = Value(ObjectPtr(loop));
-    assign(*scope_, node.target, *item);
-    const Flow flow = execute(node.body);
-    if (flow == Flow::kBreak) break;
-    completed = completed || flow == Flow::kNext;
-  }
-  if (completed) return Flow::kNext;
-  const ScopeGuard scope(*this);
-  return execute(node.otherwise);
-}
-
-bool Interpreter::passes(const For& loop, const ScopePtr& outer, const Value& item) {
-  const ScopeGuard scope(*this, outer);
-  assign(*scope_, loop.target, item);
-  return truthy(evaluate(*loop.filter));
-}
-
-Interpreter::Flow Interpreter::run(const Set& node) {
-  const Value value = evaluate(*node.value);
-  assign(*scope_, node.target, value);
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::capture_text(const Body& body, Value& text) {
-  const ScopeGuard scope(*this);
-  OutputCapture capture(*this);
-  const Flow flow = execute(body);
-  if (flow == Flow::kNext) text = runtime_.text(capture.take());
-  return flow;
-}
-
-Interpreter::Flow Interpreter::run(const SetBlock& node) {
-  Value text;
-  if (const Flow flow = capture_text(node.body, text); flow != Flow::kNext) return flow;
-  assign(*scope_, node.target, apply_all(node.filters, std::move(text)));
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const FilterBlock& node) {
-  Value text;
-  if (const Flow flow = capture_text(node.body, text); flow != Flow::kNext) return flow;
-  write(to_text(runtime_, apply_all(node.filters, std::move(text))));
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const With& node) {
-  std::vector<Value> values;
-  for (const auto& [target, expression] : node.variables) values.push_back(evaluate(*expression));
-  const ScopeGuard scope(*this);
-  for (std::size_t i = 0; i < values.size(); ++i) assign(*scope_, node.variables[i].first, values[i]);
-  return execute(node.body);
-}
-
-Interpreter::Flow Interpreter::run(const MacroDefinition& node) {
-  scope_->variables[node.macro->name] = make_macro(node.macro);
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const CallBlock& node) {
-  const Call& call_node = std::get<Call>(node.call->node);
-  const Value callee = evaluate(*call_node.callee);
-  Arguments arguments = evaluate_arguments(call_node.arguments);
-  arguments.named.emplace_back("caller", make_macro(node.caller));
-  write(to_text(runtime_, call(callee, arguments)));
-  return Flow::kNext;
-}
-
-Interpreter::Flow Interpreter::run(const Break&) { return Flow::kBreak; }
-Interpreter::Flow Interpreter::run(const Continue&) { return Flow::kContinue; }
-
-void Interpreter::assign(Scope& scope, const Target& target, const Value& value) {
-  runtime_.step();
-  runtime_.touch(target.name.size());
-  if (target.is_tuple) {
-    const SequencePtr items = runtime_.elements(value);
-    if (items->items.size() != target.parts.size()) {
-      runtime_.type_error("cannot unpack " + std::to_string(items->items.size()) + " values into " +
-                          std::to_string(target.parts.size()) + " variables");
-    }
-    for (std::size_t i = 0; i < target.parts.size(); ++i) assign(scope, target.parts[i], items->items[i]);
-    return;
-  }
-  if (!target.attribute) {
-    scope.variables[target.name] = value;
-    return;
-  }
-  std::size_t scopes = 0;
-  const Value* found = scope.find(target.name, scopes);
-  runtime_.step(scopes / 4);
-  auto* space = found != nullptr ? dynamic_cast<Namespace*>(found->object()) : nullptr;
-  if (space == nullptr) {
-    runtime_.type_error("cannot assign to an attribute of '" + target.name + "', which is not a namespace");
-  }
-  check_namespace_name(runtime_, *target.attribute);
-  space->set(*target.attribute, value);
-}
-
 Value Interpreter::evaluate(const Expression& expression) {
-  const DepthGuard depth(*this, expression.line);
+  const DepthGuard depth(*this, expression.place);
   return std::visit([this](const auto& node) { return value_of(node); }, expression.node);
 }
 
@@ -262,8 +26,46 @@ const Value* Interpreter::find(const std::string& name) {
 
 Value Interpreter::value_of(const Literal& node) { return node.value; }
 
+namespace {
+
+// A block of `self`, callable as self.name().
+class BlockReference final : public Callable {
+ public:
+  BlockReference(Interpreter& interpreter, const Body& body) : interpreter_(interpreter), body_(body) {}
+  const char* type_name() const override { return "BlockReference"; }
+  Value call(Runtime& runtime, const Arguments& arguments) override {
+    Parameters(runtime, "a block", arguments, {});
+    return interpreter_.call_block(body_);
+  }
+
+ private:
+  Interpreter& interpreter_;
+  const Body& body_;
+};
+
+// The variable `self`: the blocks of the template.
+class SelfReference final : public Object {
+ public:
+  SelfReference(Interpreter& interpreter, const Template& parsed)
+      : interpreter_(interpreter), template_(parsed) {}
+  const char* type_name() const override { return "TemplateReference"; }
+  std::string printed() override { return "<TemplateReference None>"; }
+  std::optional<Value> attribute(Runtime&, std::string_view name) override {
+    const auto block = template_.blocks.find(name);
+    if (block == template_.blocks.end()) return std::nullopt;
+    return Value(ObjectPtr(std::make_shared<BlockReference>(interpreter_, *block->second)));
+  }
+
+ private:
+  Interpreter& interpreter_;
+  const Template& template_;
+};
+
+}  // namespace
+
 Value Interpreter::value_of(const Name& node) {
   if (const Value* found = find(node.name)) return *found;
+  if (node.name == "self") return Value(ObjectPtr(std::make_shared<SelfReference>(*this, *template_)));
   if (auto function = find_function(node.name)) return *std::move(function);
   return runtime_.undefined("'" + node.name + "' is undefined");
 }
@@ -375,7 +177,7 @@ Value Interpreter::apply(const FilterCall& filter, const Value& input) {
 
 Value Interpreter::apply_all(const std::vector<FilterCall>& filters, Value input) {
   for (const FilterCall& filter : filters) {
-    const DepthGuard depth(*this, filter.line);
+    const DepthGuard depth(*this, filter.place);
     input = apply(filter, input);
   }
   return input;
@@ -412,6 +214,7 @@ class MacroObject final : public Callable {
       : interpreter_(interpreter), macro_(std::move(macro)), defined_in_(std::move(defined_in)) {}
 
   const char* type_name() const override { return "macro"; }
+  std::string printed() override { return "<Macro '" + macro_->name + "'>"; }
   Value call(Runtime&, const Arguments& arguments) override {
     return interpreter_.call_macro(*macro_, defined_in_, arguments);
   }
