@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "tests/api/adapters/random_adapter.h"
 #include "tests/api/tiny_chat.h"
 #include "tests/catch.h"
 #include "tests/faults/sweep.h"
@@ -215,6 +216,25 @@ TEST_CASE("Memory runs out while a session is saved, loaded and forked") {
     auto forked = session.fork();
     if (!forked) return forked.error();
     return std::to_string(forked->length());
+  });
+}
+
+TEST_CASE("Memory runs out while an adapter is opened and applied") {
+  const ChatModelFile file;
+  const WrittenFile adapter(random_adapter(must(Gguf::open(file.path())), {.seed = 1, .rank = 2}),
+                            "adapter.gguf");
+  const Model model = open(file.path());
+  sweep_allocations("open an adapter", [&]() -> Result<std::string> {
+    auto opened = Adapter::open(adapter.path(), model);
+    if (!opened) return opened.error();
+    return std::to_string(opened->info().digest);
+  });
+  Request request = a_request();
+  request.adapters = {{must(Adapter::open(adapter.path(), model)), 1}};
+  sweep_allocations("answer with an adapter", [&]() -> Result<std::string> {
+    auto session = model.session();
+    if (!session) return session.error();
+    return generate(*session, request);
   });
 }
 

@@ -13,6 +13,7 @@
 
 #include "tests/api/tiny_chat.h"
 #include "weights/hash.h"
+#include "weights/json/reader.h"
 
 namespace partita::internal::fuzz {
 namespace {
@@ -44,6 +45,22 @@ class Directory {
  private:
   std::string path_;
 };
+
+constexpr std::uint64_t kMostData = 1 << 20;
+
+/// The end of the last tensor, as far as the header can be read.
+std::uint64_t data_bytes(std::string_view header) {
+  const auto json = read_json(header, "the header", JsonLimits());
+  if (!json || !json->is_object()) return 0;
+  std::uint64_t end = 0;
+  for (const auto& tensor : *json) {
+    if (!tensor.is_object() || !tensor.contains("data_offsets")) continue;
+    const auto& offsets = tensor["data_offsets"];
+    if (!offsets.is_array() || offsets.size() != 2 || !offsets[1].is_number_unsigned()) continue;
+    end = std::max(end, offsets[1].get<std::uint64_t>());
+  }
+  return std::min(end, kMostData);
+}
 
 }  // namespace
 
@@ -95,6 +112,14 @@ std::string with_changes(std::string bytes, Input& changes) {
     }
   }
   return bytes;
+}
+
+std::string safetensors_of(std::string_view header) {
+  const std::uint64_t length = header.size();
+  std::string file(sizeof length, '\0');
+  std::memcpy(file.data(), &length, sizeof length);
+  // 0x3C3C3C3C is 0.0115 as F32 and BF16, 1.06 as F16.
+  return file.append(header).append(static_cast<std::size_t>(data_bytes(header)), '\x3C');
 }
 
 const Model& tiny_model() {

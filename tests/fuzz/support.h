@@ -68,6 +68,10 @@ void renew_checksum(std::string& bytes);
 /// change is an offset (three bytes), a kind (overwrite, insert, erase, truncate) and a string.
 std::string with_changes(std::string bytes, Input& changes);
 
+/// A safetensors file with this header. The data behind it is as long as the header says, up to a megabyte,
+/// and always the same number.
+std::string safetensors_of(std::string_view header);
+
 /// A tiny model with a chat template, on one thread.
 const Model& tiny_model();
 

@@ -7,6 +7,7 @@ namespace partita::internal::fuzz {
 namespace {
 
 constexpr std::array kTargets = {
+    Target{"adapter", run_adapter},
     Target{"chat", run_chat},
     Target{"config", run_config},
     Target{"context", run_context},
