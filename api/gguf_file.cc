@@ -14,6 +14,12 @@ Result<Gguf> open_gguf_file(const std::string& path) {
                  "GGUF file, or \"./bundled\" for a file of that name"};
   }
   if (path == kBundledModel) return Gguf::parse(bundled_model(), path);
+  if (std::error_code none; std::filesystem::exists(path + "/adapter_config.json", none)) {
+    return Error{ErrorCode::kUnsupported,
+                 "\"" + printable(path) +
+                     "\" is a LoRA adapter of PEFT, no model: give a model with -m, and "
+                     "the adapter with --lora"};
+  }
   if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) {
     return Error{ErrorCode::kUnsupported,
                  "\"" + printable(path) +

@@ -1,5 +1,7 @@
 #include "api/summary.h"
 
+#include "api/adapters/gguf_adapter.h"
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -81,10 +83,24 @@ void put_memory(const Gguf& file, const Transformer& shapes, Json& list) {
   }
 }
 
+/// What kind of adapter the file is; null: none that can be read.
+void put_adapter(const Gguf& file, std::string_view family, Json& fields) {
+  const auto adapter =
+      is_adapter(file) ? read_gguf_adapter(file, family) : Result<AdapterTensors>(AdapterTensors());
+  fields = nullptr;
+  if (!adapter || adapter->pairs.empty()) return;
+  fields = Json::object();
+  reserve_keys(fields, 2);
+  fields["matrices"] = adapter->pairs.size();
+  std::size_t rank = 0;
+  for (const AdapterPair& pair : adapter->pairs) rank = std::max(rank, pair.rank);
+  fields["rank"] = rank;
+}
+
 }  // namespace
 
 void put_summary(const Gguf& file, Json& out) {
-  reserve_keys(out, 8);
+  reserve_keys(out, 9);
   const auto family = file.get_string("general.architecture");
   LoadOptions options;
   options.shapes_only = true;
@@ -101,6 +117,7 @@ void put_summary(const Gguf& file, Json& out) {
   out["vocabulary"] = nullptr;
   if (tokens) out["vocabulary"] = (*tokens)->size();
   put_template(file, out);
+  put_adapter(file, family ? *family : "", out["adapter"]);
   Json& memory = out["memory"] = Json::array();
   if (shapes) put_memory(file, **shapes, memory);
 }

@@ -42,6 +42,8 @@ LinearsByName linears_of(const Transformer& model) {
   return all;
 }
 
+}  // namespace
+
 std::uint64_t digest_of(const AdapterTensors& tensors) {
   std::vector<const AdapterPair*> pairs;
   for (const AdapterPair& pair : tensors.pairs) pairs.push_back(&pair);
@@ -54,8 +56,6 @@ std::uint64_t digest_of(const AdapterTensors& tensors) {
   }
   return hash.sum();
 }
-
-}  // namespace
 
 /// Fills a LoadedAdapter from the tensors of a file.
 class AdapterLoader {

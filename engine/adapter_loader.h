@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ struct AdapterTensors {
   std::string path, name;
   std::vector<AdapterPair> pairs;
 };
+
+/// LoadedAdapter::digest().
+std::uint64_t digest_of(const AdapterTensors& tensors);
 
 /// Errors: kBadFile or kUnsupported naming a tensor that the model lacks or that no adapter can change, or
 /// whose shape differs (expected and found); kBadNumbers; kOutOfMemory.

@@ -3,6 +3,7 @@
 #include <cinttypes>
 
 #include "tools/commands.h"
+#include "tools/generation/adapters.h"
 
 namespace tools {
 namespace {
@@ -11,18 +12,24 @@ constexpr std::size_t kMaxNamed = 8;  // matrices that the report names (all of 
 
 struct Paths {
   std::string checkpoint, output;
+  AdapterFlags adapters;
 };
 
-Json report_json(const partita::ConvertResult& result) {
-  return {{"path", result.path},
-          {"head", result.head},
-          {"layers", result.layers},
-          {"vocab_size", result.vocab_size},
-          {"tensors", result.tensors},
-          {"parameters", result.parameters},
-          {"file_bytes", result.file_bytes},
-          {"in_f16", result.in_f16},
-          {"left_out", result.left_out}};
+Json report_json(const partita::ConvertResult& result, const partita::ConvertOptions& options) {
+  Json out = {{"path", result.path},
+              {"head", result.head},
+              {"layers", result.layers},
+              {"vocab_size", result.vocab_size},
+              {"tensors", result.tensors},
+              {"parameters", result.parameters},
+              {"file_bytes", result.file_bytes},
+              {"in_f16", result.in_f16},
+              {"left_out", result.left_out}};
+  Json applied = Json::array();
+  for (std::size_t i = 0; i < result.adapters.size(); ++i)
+    applied.push_back(applied_json(result.adapters[i], options.adapters[i].scale));
+  if (!applied.empty()) out["applied"] = {{"lora", std::move(applied)}};
+  return out;
 }
 
 std::string report_text(const partita::ConvertResult& result, const std::string& type) {
@@ -55,6 +62,10 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
   } else if (names_model(common)) {
     return fail(other.error());
   }
+  for (const std::string& argument : paths.adapters.given) {
+    const AdapterArgument adapter = parse_adapter(argument);
+    options.adapters.push_back({adapter.path, adapter.scale});
+  }
   catch_interrupts();
   Progress progress("converting", common.shows_progress());
   options.progress = [&](float fraction) {
@@ -65,7 +76,7 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
   progress.clear();
   if (!result) return fail(result.error());
   auto written =
-      common.json ? write_json(report_json(*result)) : write_out(report_text(*result, options.type));
+      common.json ? write_json(report_json(*result, options)) : write_out(report_text(*result, options.type));
   return written ? kDone : fail(written.error());
 }
 
@@ -81,6 +92,8 @@ void add_convert(Command program, Common& common, Action& action) {
   command.add_option("CHECKPOINT", paths->checkpoint, "directory with config.json and safetensors files")
       .required();
   command.add_option("-o,--output", paths->output, "GGUF file to write").value_name("FILE").required();
+  add_adapters(command, paths->adapters);
+  command.heading(Heading::kConversion);
   const auto types = partita::convert_types();
   command.add_option("--type", options->type, "type of matrices; else as they are stored")
       .one_of({types.begin(), types.end()});

@@ -52,9 +52,13 @@ std::string summary(const Json& file) {
   };
   const auto number = [&](const char* key) { return file[key].is_null() ? "" : json_text(file[key]); };
   const bool known = !file["family"].is_null();
-  line("family      ",
-       (known ? partita::printable(file["family"].get<std::string>()) : "none") +
-           (file["supported"].get<bool>() ? "" : " (not supported: partita doctor says why)"));
+  line("family      ", (known ? partita::printable(file["family"].get<std::string>()) : "none") +
+                           (file["supported"].get<bool>() || !file["adapter"].is_null()
+                                ? ""
+                                : " (not supported: partita doctor says why)"));
+  if (const Json& adapter = file["adapter"]; !adapter.is_null())
+    line("adapter     ", "LoRA, " + json_text(adapter["matrices"]) + " matrices, rank " +
+                             json_text(adapter["rank"]) + ": give it with --lora, beside a model");
   line("parameters  ", count_text(file["parameters"].get<double>()));
   line("types       ", types_text(file["types"]));
   line("context     ", number("context_length"));

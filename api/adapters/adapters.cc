@@ -1,12 +1,9 @@
 #include "api/adapters/adapters.h"
 
 #include <cmath>
-#include <filesystem>
 #include <vector>
 
-#include "api/adapters/gguf_adapter.h"
-#include "api/adapters/peft_adapter.h"
-#include "api/gguf_file.h"
+#include "api/adapters/read_adapter.h"
 #include "api/model_file.h"
 #include "engine/adapter_loader.h"
 #include "partita/partita.hpp"
@@ -16,42 +13,16 @@
 
 namespace partita {
 using namespace internal;
-namespace {
-
-/// The last part of a path, without ".gguf".
-std::string name_of(const std::string& path) {
-  std::filesystem::path whole(path);
-  if (whole.filename().empty()) whole = whole.parent_path();
-  return whole.extension() == ".gguf" ? whole.stem().string() : whole.filename().string();
-}
-
-Result<AdapterTensors> read_adapter(const std::string& path, const LoadedModel& model) {
-  if (path == kBundledModel || path.empty())
-    return invalid("an adapter has the path ", internal::quoted(path),
-                   ": give that of a GGUF file or of a directory");
-  if (is_peft_directory(path)) {
-    const auto adapter = PeftAdapter::open(path);
-    if (!adapter) return adapter.error();
-    const auto map = is_checkpoint(model.info.path)
-                         ? map_checkpoint(model.info.path)
-                         : map_model(model.transformer->config(), adapter->tensors());
-    return map ? adapter->pairs(*map) : map.error();
-  }
-  const auto file = open_gguf_file(path);
-  if (!file) return file.error();
-  return read_gguf_adapter(*file, model.info.family);
-}
-
-}  // namespace
 
 Result<Adapter> Adapter::open(const std::string& path, const Model& model) {
   return catch_all([&]() -> Result<Adapter> {
     const LoadedModel& of = model.impl();
     TRY(of.check_weights());
-    auto tensors = read_adapter(path, of);
+    auto tensors = read_adapter(path, of.info.family, [&](const auto& known) {
+      return is_checkpoint(of.info.path) ? map_checkpoint(of.info.path)
+                                         : map_model(of.transformer->config(), known);
+    });
     if (!tensors) return tensors.error();
-    tensors->path = path;
-    tensors->name = name_of(path);
     auto loaded = load_adapter(*std::move(tensors), of.transformer);
     if (!loaded) return loaded.error();
     const bool few_logits = of.info.head == "budgeted";

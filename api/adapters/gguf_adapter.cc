@@ -1,5 +1,6 @@
 #include "api/adapters/gguf_adapter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -119,6 +120,13 @@ class Reader {
 bool is_adapter(const Gguf& file) {
   const auto type = file.get_string(kType);
   return type && *type == "adapter";
+}
+
+std::string describe_adapter(const AdapterTensors& tensors, std::string_view family) {
+  std::size_t rank = 0;
+  for (const AdapterPair& pair : tensors.pairs) rank = std::max(rank, pair.rank);
+  return sentence("a LoRA adapter for models of the family ", internal::quoted(family), " (",
+                  tensors.pairs.size(), " matrices, rank ", rank, ")");
 }
 
 Result<AdapterTensors> read_gguf_adapter(const Gguf& file, std::string_view family) {

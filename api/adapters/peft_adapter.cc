@@ -31,6 +31,10 @@ bool is_nothing(const json& value) {
   return value.is_null() || value == false || ((value.is_array() || value.is_object()) && value.empty());
 }
 
+bool is_text(const json& value, std::string_view text) {
+  return value.is_string() && value.get_ref<const std::string&>() == text;
+}
+
 class ConfigReader {
  public:
   ConfigReader(const json& object, std::string name) : object_(object), name_(std::move(name)) {}
@@ -64,10 +68,10 @@ class ConfigReader {
 
   Result<void> check_kind() const {
     const json* const type = member(object_, "peft_type");
-    if (type == nullptr || *type != "LORA")
+    if (type == nullptr || !is_text(*type, "LORA"))
       return wrong(ErrorCode::kUnsupported, "peft_type", "must be \"LORA\"");
     const json* const bias = member(object_, "bias");
-    if (bias != nullptr && !bias->is_null() && *bias != "none")
+    if (bias != nullptr && !bias->is_null() && !is_text(*bias, "none"))
       return wrong(ErrorCode::kUnsupported, "bias", "only \"none\" is supported: train without biases");
     for (const char* key : kOthers) {
       const json* const value = member(object_, key);

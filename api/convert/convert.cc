@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "api/adapters/read_adapter.h"
 #include "api/convert/directory.h"
 #include "api/convert/open_checkpoint.h"
 #include "api/output_path.h"
@@ -82,6 +86,26 @@ Result<void> check_sizes(const GgufWriter& writer, const std::string& path) {
   return config ? Result<void>() : Result<void>(config.error());
 }
 
+/// Adds an adapter to those that are merged, and to the list of them.
+Result<void> merge(const MergedAdapter& adapter, const OpenCheckpoint& checkpoint, Merges& merges,
+                   std::vector<AdapterInfo>& list) {
+  if (!std::isfinite(adapter.scale))
+    return invalid("the scale of the adapter '", printable(adapter.path), "' is not finite");
+  auto tensors = read_adapter(adapter.path, checkpoint.config.architecture,
+                              [&](const auto&) { return Result<TensorMap>(checkpoint.map); });
+  if (!tensors) return tensors.error();
+  std::map<std::string, std::vector<std::uint64_t>> shapes;
+  for (const WrittenTensor& tensor : checkpoint.map.tensors) shapes.emplace(tensor.name, tensor.shape);
+  AdapterInfo info{tensors->path, tensors->name, digest_of(*tensors), 0, tensors->pairs.size(), 0};
+  for (const AdapterPair& pair : tensors->pairs) {
+    info.rank = std::max(info.rank, pair.rank);
+    info.bytes += (pair.a.size() + pair.b.size()) * sizeof(float);
+  }
+  TRY(merges.add(*std::move(tensors), adapter.scale, shapes));
+  list.push_back(std::move(info));
+  return {};
+}
+
 }  // namespace
 
 std::span<const std::string_view> convert_types() noexcept {
@@ -103,13 +127,17 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
       return invalid("the directory of the checkpoint has no name");
     }
     TRY(check_target(path, checkpoint, options));
+    const auto merges = options.adapters.empty() ? nullptr : std::make_shared<Merges>();
     const auto opened =
-        open_checkpoint(checkpoint, {options.vocabulary, options.other_vocabulary, true}, *type);
+        open_checkpoint(checkpoint, {options.vocabulary, options.other_vocabulary, true}, *type, merges);
     if (!opened) return opened.error();
+    ConvertResult result;
+    for (const MergedAdapter& adapter : options.adapters) {
+      TRY(merge(adapter, *opened, *merges, result.adapters));
+    }
     TRY(check_sizes(opened->file, path));
     // Everything else that allocates comes before writing, so that a failed call leaves no file.
     const fs::path target(path);
-    ConvertResult result;
     result.path = path;
     result.head = opened->config.head.name;
     result.layers = opened->config.layers;

@@ -110,7 +110,11 @@ void TensorCopy::write(const std::string& name, Dtype type, std::initializer_lis
                        std::vector<TensorPart> parts) {
   if (error_) return;
   for (const TensorPart& part : parts) parameters_ += part.elements();
-  to_.add_tensor(name, type, std::span(shape.begin(), shape.size()), source_of(shared_, name, type, parts));
+  TensorSource source = source_of(shared_, name, type, parts);
+  if (merges_ != nullptr)
+    source = merged_source(merges_, name, type, *(shape.end() - 1), std::move(source),
+                           source_of(shared_, name, Dtype::kF32, parts));
+  to_.add_tensor(name, type, std::span(shape.begin(), shape.size()), std::move(source));
   tensors_.push_back({name, shape, std::move(parts)});
 }
 

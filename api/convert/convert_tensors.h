@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "api/adapters/merges.h"
 #include "api/convert/tensor_map.h"
 #include "api/convert/tensor_part.h"
 #include "api/convert/text_part.h"
@@ -32,6 +33,9 @@ class TensorCopy {
   /// Of a checkpoint that is not there: part() makes a tensor of the shape that it is asked for, and has()
   /// knows those and `known`. Nothing can be read.
   static std::unique_ptr<TensorCopy> sketch(std::set<std::string, std::less<>> known, GgufWriter& to);
+
+  /// Adapters that are merged into the tensors when they are read.
+  void merge(std::shared_ptr<const Merges> merges) { merges_ = std::move(merges); }
 
   bool has(const std::string& name) const { return find(name) != nullptr || known_.contains(name); }
 
@@ -116,6 +120,7 @@ class TensorCopy {
   std::set<std::string> used_;
   std::uint64_t parameters_ = 0;
   std::vector<WrittenTensor> tensors_;
+  std::shared_ptr<const Merges> merges_;
   std::size_t numbers_ = 0;  // tensors of write_numbers()
   bool is_sketch_ = false;
   std::set<std::string, std::less<>> known_;                 // of a sketch

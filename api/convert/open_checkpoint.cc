@@ -214,7 +214,7 @@ CheckpointConfig sizes_of(const Config& from, const CheckpointFamily& family) {
 }  // namespace
 
 Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const VocabularyPaths& paths,
-                                       std::optional<Dtype> type) {
+                                       std::optional<Dtype> type, std::shared_ptr<const Merges> merges) {
   auto config = read_checkpoint_config(directory + "/config.json");
   if (!config) return config.error();
   const auto vocabulary = open_vocabulary(directory, paths, config->vocab);
@@ -232,13 +232,15 @@ Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const Vocab
   TRY(copy_vocabulary(*vocabulary, config->vocab, *chat, out.file));
   add_end_ids(*vocabulary, *ends, out.file);
   TensorCopy tensors(*weights, config->larger, type, out.file);
+  tensors.merge(std::move(merges));
   convert_tensors(*config, tensors, out.file);
   if (tensors.error()) return *tensors.error();
-  out.config = *std::move(config);
   out.tensors = tensors.tensors();
   out.parameters = tensors.parameters();
   out.in_f16 = tensors.in_f16();
   out.left_out = tensors.left_out();
+  out.map = map_of(*config, tensors, *weights);
+  out.config = *std::move(config);
   return out;
 }
 

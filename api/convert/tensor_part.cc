@@ -105,9 +105,7 @@ class PartReader {
       TRY(decode(p, begin, elements, values));
       change(p, values);
     }
-    TRY(check_range(values));
-    codec(to_).quantize(values.data(), count, out);
-    return {};
+    return encode_values(name_, to_, values, out);
   }
 
   Result<void> decode(const TensorPart& p, std::size_t begin, std::span<const std::byte> elements,
@@ -155,17 +153,6 @@ class PartReader {
     return Error{ErrorCode::kBadNumbers,
                  sentence("'", from_->path(), "': element ", p.place(i), " of tensor ",
                           internal::quoted(p.from->name), " is not finite")};
-  }
-
-  Result<void> check_range(std::span<const float> values) const {
-    const float max = max_of(to_);
-    if (std::all_of(values.begin(), values.end(), [max](float value) { return std::abs(value) <= max; }))
-      return {};
-    const bool is_bf16 = to_ == Dtype::kBF16;
-    return Error{ErrorCode::kBadNumbers,
-                 sentence(internal::quoted(name_), " has a value beyond the ",
-                          is_bf16 ? "3.39e38 of bf16" : "65504 of f16", ", which ", internal::name(to_),
-                          " cannot hold: ", is_bf16 ? "f32 can" : "bf16 and f32 can")};
   }
 
   Result<void> gather(const TensorPart& p, std::size_t begin, std::size_t count, std::byte* out) const {
@@ -320,6 +307,20 @@ Dtype stored_type(std::span<const TensorPart> parts) {
     type = own;
   }
   return type.value_or(Dtype::kF32);
+}
+
+Result<void> encode_values(const std::string& name, Dtype type, std::span<const float> values,
+                           std::byte* out) {
+  const float max = max_of(type);
+  if (!std::all_of(values.begin(), values.end(), [max](float value) { return std::abs(value) <= max; })) {
+    const bool is_bf16 = type == Dtype::kBF16;
+    return Error{ErrorCode::kBadNumbers,
+                 sentence(internal::quoted(name), " has a value beyond the ",
+                          is_bf16 ? "3.39e38 of bf16" : "65504 of f16", ", which ", internal::name(type),
+                          " cannot hold: ", is_bf16 ? "f32 can" : "bf16 and f32 can")};
+  }
+  codec(type).quantize(values.data(), values.size(), out);
+  return {};
 }
 
 TensorSource source_of(std::shared_ptr<const SafeTensors> from, std::string name, Dtype to,

@@ -54,6 +54,11 @@ TensorPart zeros(std::size_t rows, std::size_t cols);
 /// counts as BF16 where that holds every product with a scale, else as F32.
 Dtype stored_type(std::span<const TensorPart> parts);
 
+/// Values in the encoding of a type; name: of the tensor. Error: kBadNumbers for one that the type cannot
+/// hold.
+Result<void> encode_values(const std::string& name, Dtype type, std::span<const float> values,
+                           std::byte* out);
+
 /// The tensor `name` of type `to` whose rows are those of the parts, one after the other. Errors: kBadNumbers
 /// naming an element that is not finite, or a value that `to` cannot hold; those of reading.
 TensorSource source_of(std::shared_ptr<const SafeTensors> from, std::string name, Dtype to,

@@ -1,4 +1,5 @@
 // Checks of what the file is, and of its tensors by name, type and shape.
+#include "api/adapters/gguf_adapter.h"
 #include "api/doctor/check.h"
 #include "engine/models/config_reader.h"
 #include "engine/models/families.h"
@@ -10,6 +11,12 @@ void check_kind(const Subject& subject, Report& report) {
   const auto part = subject.file.get_uint("split.no");
   const bool first_alone = part && *part == 0;  // why the others are not there is a finding of "file"
   if (is_whole_model(subject.file) || first_alone) return;
+  if (const auto adapter = read_gguf_adapter(subject.file, subject.family()); adapter) {
+    return report.error(
+        {ErrorCode::kUnsupported, sentence("'", subject.file.path(), "' is ",
+                                           describe_adapter(*adapter, subject.family()), ", no model")},
+        "give a model with -m, and the adapter with --lora");
+  }
   report.error(subject.config_error, "give the GGUF file of a whole model");
 }
 

@@ -11,16 +11,24 @@
 #include <string_view>
 #include <vector>
 
+#include "partita/adapter.hpp"
 #include "partita/export.hpp"
 #include "partita/result.hpp"
 
 namespace partita {
+
+/// An adapter that is merged into the weights.
+struct MergedAdapter {
+  std::string path;  // of a GGUF adapter or a directory of PEFT
+  float scale = 1;   // finite
+};
 
 struct ConvertOptions {
   /// A GGUF file whose tokenizer is taken. Empty: that of the checkpoint itself (tokenizer.model, or the
   /// first GGUF file in its directory), or else that of other_vocabulary.
   std::string vocabulary, other_vocabulary;
   std::string type;                              // of matrices: one of convert_types(); empty: as stored
+  std::vector<MergedAdapter> adapters;           // added to the weights, in this order
   std::function<bool(float fraction)> progress;  // returning false stops it
 };
 
@@ -34,6 +42,7 @@ struct ConvertResult {
   std::vector<std::string> in_f16;
   /// Of a model that sees or hears too: the parts that the text model does not need, and their tensors.
   std::map<std::string, std::size_t> left_out;
+  std::vector<AdapterInfo> adapters;  // that were merged
 };
 
 /// The types of ConvertOptions::type: "f32", "f16", "bf16", "q4_0" and so on. Static data.
@@ -42,7 +51,8 @@ PARTITA_API std::span<const std::string_view> convert_types() noexcept;
 /// Converts a checkpoint: a directory with config.json and model.safetensors (or its index) of one of the
 /// families of docs/convert.md, its output head dense or one of those there. The model file is written as
 /// a whole or not at all. Errors: kInvalidArgument (options); kNotFound; kIo; kBadFile naming key or tensor,
-/// value and limit; kUnsupported for what a model file cannot express; kBadNumbers; kCancelled.
+/// value and limit; kUnsupported for what a model file cannot express; kBadNumbers; kCancelled; those of
+/// Adapter::open() about adapters, also for one of an embedding that is the output too.
 PARTITA_API Result<ConvertResult> convert(const std::string& checkpoint, const std::string& path,
                                           const ConvertOptions& options);
 

@@ -152,7 +152,7 @@ class PARTITA_API Model {
 
 /// Summary, metadata and tensors of a model file, without loading it, as JSON:
 /// {"path","version","bytes","summary":{"family","supported","parameters","types":[{"type","tensors","share"}],
-/// "context_length","vocabulary","chat_template":{"kind","tools"},"memory":[{"context","weights_bytes",
+/// "context_length","vocabulary","chat_template":{"kind","tools"},"adapter":{"matrices","rank"},"memory":[{"context","weights_bytes",
 /// "cache_bytes"}]},"metadata":{},"tensors":[{"name","type","shape","bytes"}]}; long arrays are cut to
 /// `array_limit` values, with their length. Errors: as of opening the file.
 PARTITA_API Result<std::string> inspect_json(const std::string& path, std::size_t array_limit = 8,

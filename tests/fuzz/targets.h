@@ -20,7 +20,7 @@ std::span<const Target> targets();
 /// Null if no target has the name.
 const Target* find_target(std::string_view name);
 
-void run_adapter(Bytes bytes);        // a LoRA adapter, which is applied
+void run_adapter(Bytes bytes);         // a LoRA adapter, which is applied
 void run_chat(Bytes bytes);            // the file of a chat
 void run_config(Bytes bytes);          // config.json of a checkpoint
 void run_context(Bytes bytes);         // the JSON context of a chat template

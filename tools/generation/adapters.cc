@@ -67,14 +67,16 @@ Result<partita::AppliedAdapter> chosen_adapter(const Json& choice,
   return chosen;
 }
 
+Json applied_json(const partita::AdapterInfo& info, float scale) {
+  char digest[17];
+  std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(info.digest));
+  return {{"name", info.name}, {"digest", digest}, {"scale", number(static_cast<double>(scale))}};
+}
+
 Json applied_json(std::span<const partita::AppliedAdapter> adapters) {
   Json list = Json::array();
   for (const auto& [adapter, scale] : adapters) {
-    if (scale == 0) continue;
-    const partita::AdapterInfo info = adapter.info();
-    char digest[17];
-    std::snprintf(digest, sizeof digest, "%016llx", static_cast<unsigned long long>(info.digest));
-    list.push_back({{"name", info.name}, {"digest", digest}, {"scale", number(static_cast<double>(scale))}});
+    if (scale != 0) list.push_back(applied_json(adapter.info(), scale));
   }
   return list.empty() ? Json() : Json({{"lora", std::move(list)}});
 }

@@ -33,5 +33,7 @@ partita::Result<partita::AppliedAdapter> chosen_adapter(const Json& choice,
 
 /// {"lora":[{"name","digest","scale"}]}; null if none is applied.
 Json applied_json(std::span<const partita::AppliedAdapter> adapters);
+/// An element of that list.
+Json applied_json(const partita::AdapterInfo& info, float scale);
 
 }  // namespace tools

@@ -1,4 +1,6 @@
 // Adapters as PEFT saves them give what PEFT computes, and the same bits as in llama.cpp's form.
+#include <unistd.h>
+
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -84,6 +86,65 @@ TEST_CASE("an adapter has the same bits in PEFT's form and in llama.cpp's") {
     ++compared;
   }
   CHECK(compared > 0);
+}
+
+std::string temporary(const std::string& name) {
+  return (fs::temp_directory_path() / ("partita_" + name + std::to_string(::getpid()))).string();
+}
+
+Result<ConvertResult> convert_with(const std::string& name, const std::string& type,
+                                   std::vector<MergedAdapter> adapters, const std::string& to) {
+  ConvertOptions options;
+  options.vocabulary = kData + "/families/" + name + ".gguf";
+  options.type = type;
+  options.adapters = std::move(adapters);
+  return convert(kData + "/checkpoints/" + name, to, options);
+}
+
+TEST_CASE("a converted model has the adapters in its weights") {
+  const std::string name = GENERATE("llama3", "qwen2", "phi3", "qwen2moe", "gpt2");
+  CAPTURE(name);
+  const nlohmann::json record = read_record(name);
+  const auto ids = record["ids"].get<std::vector<TokenId>>();
+  const std::string to = temporary("merged.gguf");
+  for (const auto& one : record["cases"]) {
+    CAPTURE(one["adapters"].dump());
+    std::vector<MergedAdapter> adapters;
+    for (const auto& adapter : one["adapters"]) adapters.push_back({adapter_path(name, adapter), 1});
+    const ConvertResult result = must(convert_with(name, "f32", adapters, to));
+    CHECK(result.adapters.size() == adapters.size());
+    OpenOptions options;
+    options.exact = true;
+    const Model model = must(Model::open(to, options));
+    CHECK(largest_difference(must(must(model.session()).score(ids)), one["logprobs"]) < kTolerance);
+    must(convert_with(name, "q8_0", adapters, to));
+  }
+  fs::remove(to);
+}
+
+TEST_CASE("merged adapters have the same bytes in both forms, and a scale") {
+  const std::string peft = temporary("peft.gguf"), gguf = temporary("gguf.gguf");
+  const auto bytes = [](const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  must(convert_with("llama3", "f16", {{adapter_path("llama3", "plain"), 0.5F}}, peft));
+  must(convert_with("llama3", "f16", {{adapter_path("llama3", "plain.gguf"), 0.5F}}, gguf));
+  CHECK(bytes(peft) == bytes(gguf));
+  must(convert_with("llama3", "f16", {}, gguf));
+  CHECK(bytes(peft) != bytes(gguf));
+  must(convert_with("llama3", "f16", {{adapter_path("llama3", "plain"), 0}}, peft));
+  CHECK(bytes(peft) == bytes(gguf));
+  fs::remove(peft);
+  const auto tied =
+      convert_with("gemma3_linear", "f32", {{adapter_path("gemma3_linear", "embedding"), 1}}, peft);
+  REQUIRE(!tied);
+  CHECK(tied.error().message.find("is its output too") != std::string::npos);
+  const auto other = convert_with("llama3", "f32", {{adapter_path("qwen3", "plain"), 1}}, peft);
+  REQUIRE(!other);
+  CHECK(other.error().message.find("it is an adapter of another model") != std::string::npos);
+  CHECK(!fs::exists(peft));
+  fs::remove(gguf);
 }
 
 /// A directory with the tensors of an adapter and a changed configuration.
