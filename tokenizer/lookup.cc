@@ -8,16 +8,6 @@
 namespace partita::internal {
 namespace {
 
-constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
-
-__extension__ using Wide = unsigned __int128;
-
-/// XOR of both halves of the 128-bit product: every bit of either factor affects every bit of the result.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
 /// An odd seed that the author of a vocabulary cannot predict: from the clock and the stack address (ASLR).
 std::uint64_t new_seed() {
   const auto ticks = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -77,33 +67,16 @@ std::size_t StringTable::slot_of(std::string_view string, std::uint64_t hash) co
   return at;
 }
 
-MergeTable::MergeTable(std::size_t merges) : slots_(capacity(merges), Slot{0, {0, -1}}), seed_(new_seed()) {}
-
-namespace {
-
-std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
-         static_cast<std::uint32_t>(right);
-}
-
-}  // namespace
+MergeTable::MergeTable(std::size_t merges)
+    : slots_(std::bit_ceil(merges + merges / 3 + 2), Slot{0, {0, -1}}),
+      filter_(std::bit_ceil(slots_.size() / 16 + 1)),
+      seed_(new_seed()) {}
 
 void MergeTable::set(std::int32_t left, std::int32_t right, Merge merge) {
   const std::uint64_t pair = pair_key(left, right);
-  slots_[slot_of(pair)] = {pair, merge};
-}
-
-std::optional<Merge> MergeTable::find(std::int32_t left, std::int32_t right) const {
-  const Slot& slot = slots_[slot_of(pair_key(left, right))];
-  if (slot.merge.id < 0) return std::nullopt;
-  return slot.merge;
-}
-
-std::size_t MergeTable::slot_of(std::uint64_t pair) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = fold(pair ^ seed_, seed_ ^ kGoldenRatio) & mask;
-  while (slots_[at].merge.id >= 0 && slots_[at].pair != pair) at = (at + 1) & mask;
-  return at;
+  const std::uint64_t hash = hash_of(pair);
+  slots_[slot_of(pair, hash)] = {pair, merge};
+  filter_[filter_word(hash)] |= filter_bit(hash);
 }
 
 }  // namespace partita::internal

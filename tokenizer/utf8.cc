@@ -1,6 +1,7 @@
 #include "tokenizer/utf8.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace partita::internal {
 namespace {
@@ -45,6 +46,13 @@ Utf8Unit first_unit(std::string_view text) {
 std::size_t valid_prefix(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
+    std::uint64_t eight = 0;  // bytes at once, while they are ASCII
+    while (text.size() - at >= sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & 0x8080808080808080u) != 0) break;
+      at += sizeof eight;
+    }
+    if (at == text.size()) break;
     const Utf8Unit unit = first_unit(text.substr(at));
     if (unit.kind != Kind::kCharacter) break;
     at += unit.length;

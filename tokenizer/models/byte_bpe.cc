@@ -12,8 +12,8 @@
 
 #include "tokenizer/gguf_vocabulary.h"
 #include "tokenizer/models/byte_alphabet.h"
-#include "tokenizer/models/merger.h"
 #include "tokenizer/models/merges.h"
+#include "tokenizer/models/word_encoder.h"
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/prefix_matcher.h"
 #include "tokenizer/utf8.h"
@@ -26,59 +26,45 @@ namespace {
 
 class ByteBpe final : public VocabularyTokenizer {
  public:
-  ByteBpe(TokenizerVocabulary vocabulary, PreTokenizer pre_tokenizer, MergeTable merges)
-      : VocabularyTokenizer(std::move(vocabulary)),
+  ByteBpe(TokenizerVocabulary words, PreTokenizer pre_tokenizer, MergeTable merges)
+      : VocabularyTokenizer(std::move(words)),
         pre_tokenizer_(std::move(pre_tokenizer)),
-        merges_(std::move(merges)) {
-    for (std::size_t byte = 0; byte < token_of_byte_.size(); ++byte) {
-      token_of_byte_[byte] = token_of(static_cast<std::uint8_t>(byte));
-    }
-  }
+        merges_(std::move(merges), byte_ids()) {}
 
   std::size_t dropped_bytes(std::string_view text) const override {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [this](char byte) {
-      return !token_of_byte_[static_cast<std::uint8_t>(byte)].has_value();
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [this](char byte) { return merges_.token_of(byte) < 0; }));
   }
 
  private:
   Result<void> encode_text(std::string_view text, bool, std::vector<TokenId>& out) const override {
-    Merger merger;
+    WordEncoder encoder(merges_, pre_tokenizer_.ignore_merges() ? &vocabulary().surfaces : nullptr,
+                        text.size());
     return split_at_matches(
-        user_defined(), text, [&](std::string_view stretch) { return encode_bytes(stretch, merger, out); },
+        user_defined(), text, [&](std::string_view stretch) { return encode_bytes(stretch, encoder, out); },
         [&out](TokenId id) { out.push_back(id); });
   }
 
   /// Encodes any bytes: the pre-tokenizer splits valid UTF-8; each run of invalid bytes is one word.
-  Result<void> encode_bytes(std::string_view text, Merger& merger, std::vector<TokenId>& out) const {
-    std::vector<std::string_view> words;
+  Result<void> encode_bytes(std::string_view text, WordEncoder& encoder, std::vector<TokenId>& out) const {
     while (!text.empty()) {
       const std::size_t valid = valid_prefix(text);
-      if (valid > 0) {
-        TRY(pre_tokenizer_.split(text.substr(0, valid), words));
-        text.remove_prefix(valid);
-      }
+      TRY(pre_tokenizer_.for_each_word(text.substr(0, valid),
+                                       [&](std::string_view word) { encoder.encode(word, out); }));
+      text.remove_prefix(valid);
       const std::size_t invalid = invalid_prefix(text);
-      if (invalid > 0) words.push_back(text.substr(0, invalid));
+      if (invalid > 0) encoder.encode(text.substr(0, invalid), out);
       text.remove_prefix(invalid);
     }
-    for (const std::string_view word : words) encode_word(word, merger, out);
     return {};
   }
 
-  void encode_word(std::string_view word, Merger& merger, std::vector<TokenId>& out) const {
-    if (pre_tokenizer_.ignore_merges()) {
-      if (const auto id = vocabulary().surfaces.find(word)) return out.push_back(*id);
+  std::array<TokenId, 256> byte_ids() const {
+    std::array<TokenId, 256> ids;
+    for (std::size_t byte = 0; byte < ids.size(); ++byte) {
+      ids[byte] = token_of(static_cast<std::uint8_t>(byte)).value_or(-1);
     }
-    merger.symbols.clear();
-    for (std::size_t i = 0; i < word.size(); ++i) {
-      const std::optional<TokenId> id = token_of_byte_[static_cast<std::uint8_t>(word[i])];
-      if (id) merger.symbols.push_back({static_cast<std::uint32_t>(i), 1, *id});
-    }
-    merger.run([this](const Symbol& left, const Symbol& right) { return merges_.find(left.id, right.id); });
-    for (const Symbol& symbol : merger.symbols) {
-      if (symbol.length > 0) out.push_back(symbol.id);
-    }
+    return ids;
   }
 
   std::optional<TokenId> token_of(std::uint8_t byte) const {
@@ -89,8 +75,7 @@ class ByteBpe final : public VocabularyTokenizer {
   }
 
   PreTokenizer pre_tokenizer_;
-  MergeTable merges_;
-  std::array<std::optional<TokenId>, 256> token_of_byte_;
+  ByteMerges merges_;
 };
 
 TokenizerVocabulary build_vocabulary(GgufTokens tokens, SpecialIds specials, bool find_surfaces) {

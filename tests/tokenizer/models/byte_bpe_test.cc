@@ -112,6 +112,66 @@ TEST_CASE("User-defined tokens are found in any text, control tokens only when p
   CHECK(tokenizer->kind(think) == TokenKind::kUserDefined);
 }
 
+TEST_CASE("Both queues of the merger give the same symbols") {
+  std::mt19937_64 random(21);
+  for (int round = 0; round < 200; ++round) {
+    // Rules of their own, with ranks that are equal, and lower after a merge than before.
+    const std::uint64_t salt = random();
+    const auto merge_of = [salt](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
+      const auto mixed = fold(static_cast<std::uint64_t>(left.id * 31 + right.id) ^ salt, kGoldenRatio);
+      if (mixed % 3 == 0 || left.length + right.length > 20) return std::nullopt;
+      return Merge{static_cast<std::uint32_t>(mixed >> 8) % 16, static_cast<std::int32_t>((mixed >> 20) % 8)};
+    };
+    Merger by_heap, by_rank;
+    for (std::uint32_t i = 0, length = random() % 300; i < length; ++i) {
+      by_heap.symbols.push_back({i, 1, static_cast<std::int32_t>(random() % 4)});
+    }
+    by_rank.symbols = by_heap.symbols;
+    HeapQueue heap;
+    RankQueue ranks;
+    CHECK(by_heap.run_with(heap, merge_of) == by_rank.run_with(ranks, merge_of));
+    std::vector<std::pair<std::int32_t, std::uint32_t>> first, second;
+    for (const Symbol& symbol : by_heap.symbols) first.emplace_back(symbol.id, symbol.length);
+    for (const Symbol& symbol : by_rank.symbols) second.emplace_back(symbol.id, symbol.length);
+    REQUIRE(first == second);
+  }
+}
+
+TEST_CASE("Words of every length merge in the same order") {
+  // Merges of random pairs of tokens; a word is encoded as by the merger, whatever its length.
+  std::mt19937_64 random(22);
+  TestVocabulary vocab = byte_vocabulary();
+  std::vector<std::string> merges;
+  MergeTable table(4000);
+  for (std::uint32_t rank = 0; merges.size() < 400; ++rank) {
+    const auto part = [&] {
+      return random() % 4 == 0 ? 256 + random() % (vocab.tokens.size() - 255) : 'a' + random() % 4;
+    };
+    const std::size_t left = part() % vocab.tokens.size(), right = part() % vocab.tokens.size();
+    const std::string joined = vocab.tokens[left] + vocab.tokens[right];
+    if (joined.size() > 40 || vocab.id(joined) >= 0) continue;
+    merges.push_back(vocab.tokens[left] + " " + vocab.tokens[right]);
+    table.set(static_cast<TokenId>(left), static_cast<TokenId>(right),
+              {static_cast<std::uint32_t>(merges.size() - 1), static_cast<TokenId>(vocab.tokens.size())});
+    vocab.add(joined);
+  }
+  const auto tokenizer = tiny(vocab, merges);
+  for (int round = 0; round < 600; ++round) {
+    std::string word;
+    for (std::size_t left = 1 + random() % 200; left > 0; --left)
+      word += static_cast<char>('a' + random() % 4);
+    Merger merger;
+    for (std::uint32_t i = 0; i < word.size(); ++i) merger.symbols.push_back({i, 1, word[i]});
+    HeapQueue heap;
+    merger.run_with(heap, [&table](const Symbol& a, const Symbol& b) { return table.find(a.id, b.id); });
+    Ids expected;
+    for (const Symbol& symbol : merger.symbols) {
+      if (symbol.length > 0) expected.push_back(symbol.id);
+    }
+    REQUIRE(encode(*tokenizer, word) == expected);
+  }
+}
+
 TEST_CASE("A word of a megabyte takes linearly many merge steps") {
   Merger merger;
   constexpr std::uint32_t kLength = 1 << 20;
