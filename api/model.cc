@@ -5,6 +5,7 @@
 #include "api/chat_context.h"
 #include "api/loaded_model.h"
 #include "api/model_file.h"
+#include "api/open_model.h"
 #include "api/threads.h"
 #include "engine/kernels/thread_pool.h"
 #include "engine/models/config_reader.h"
@@ -158,13 +159,18 @@ std::string_view version() noexcept { return PARTITA_VERSION; }
 
 Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
   return catch_all([&]() -> Result<Model> {
-    auto threads = resolve_threads(options.threads);
-    if (!threads) return threads.error();
     TRY(check_attention(options));
     auto file = open_model_file(path, options.vocabulary);
     if (!file) return file.error();
+    return internal::ModelOpener::open(std::move(*file), path, options);
+  });
+}
 
-    auto impl = std::make_shared<Impl>(std::move(*file));
+Result<Model> internal::ModelOpener::open(Gguf file, const std::string& path, const OpenOptions& options) {
+  return catch_all([&]() -> Result<Model> {
+    auto threads = resolve_threads(options.threads);
+    if (!threads) return threads.error();
+    auto impl = std::make_shared<Model::Impl>(std::move(file));
     impl->options = options;
     // Kept while tensors are packed, which takes a parallel region for each slice.
     const auto pool = *threads > 1 && !options.text_only ? ThreadPool::shared() : nullptr;
@@ -188,7 +194,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     if (!tokenizer && tokenizer.error().code == ErrorCode::kOutOfMemory) return tokenizer.error();
     if (!tokenizer) {
       impl->tokenizer_error = tokenizer.error();  // templates can be rendered
-      return Model(std::shared_ptr<const Impl>(std::move(impl)));
+      return Model(std::shared_ptr<const Model::Impl>(std::move(impl)));
     }
     impl->tokenizer = std::move(*tokenizer);
     impl->controls = ControlTokens(*impl->tokenizer);
@@ -197,7 +203,7 @@ Result<Model> Model::open(const std::string& path, const OpenOptions& options) {
     }
     const std::size_t rows = impl->head == nullptr ? 0 : impl->head->vocab_size();
     impl->vocabulary = std::make_unique<ModelVocabulary>(*impl->tokenizer, rows);
-    return Model(std::shared_ptr<const Impl>(std::move(impl)));
+    return Model(std::shared_ptr<const Model::Impl>(std::move(impl)));
   });
 }
 

@@ -1,5 +1,6 @@
 // partita quantize: a model file with fewer bits.
 #include <cinttypes>
+#include <optional>
 
 #include "tools/commands.h"
 
@@ -7,20 +8,25 @@ namespace tools {
 namespace {
 
 struct Paths {
-  std::string from, to;
+  std::string from, to, text;
 };
 
 Json report_json(const partita::QuantizeResult& result) {
   Json errors = Json::object();
   for (const auto& [type, error] : result.error) errors[type] = number(error);
-  return {{"path", result.path},
-          {"tensors", result.tensors},
-          {"bytes_in", result.bytes_in},
-          {"bytes_out", result.bytes_out},
-          {"types", result.types},
-          {"error", errors},
-          {"without_importance", result.without_importance},
-          {"fallbacks", result.fallbacks}};
+  Json report = {{"path", result.path},
+                 {"tensors", result.tensors},
+                 {"bytes_in", result.bytes_in},
+                 {"bytes_out", result.bytes_out},
+                 {"types", result.types},
+                 {"error", errors},
+                 {"without_importance", result.without_importance},
+                 {"fallbacks", result.fallbacks}};
+  if (result.measured_tokens > 0) {
+    report["kl"] = number(result.divergence);
+    report["measured_tokens"] = result.measured_tokens;
+  }
+  return report;
 }
 
 /// "850.4 MB", "12.3 kB"
@@ -48,6 +54,11 @@ std::string report_text(const partita::QuantizeResult& result) {
     }
     text += '\n';
   }
+  if (result.measured_tokens > 0) {
+    std::snprintf(line, sizeof line, "KL divergence from the original: %.3g, measured on %zu tokens\n",
+                  result.divergence, result.measured_tokens);
+    text += line;
+  }
   const auto count = [&](const std::vector<std::string>& tensors, const char* what) {
     if (tensors.empty()) return;
     text += std::to_string(tensors.size()) + " " + noun(tensors.size()) + what +
@@ -58,8 +69,23 @@ std::string report_text(const partita::QuantizeResult& result) {
   return text;
 }
 
+/// Checks the options of types that are measured, and reads their text.
+std::optional<int> take_goal(const std::string& text_file, partita::QuantizeOptions& options) {
+  const bool measures = !options.budget.empty() || options.max_divergence > 0;
+  if (measures == text_file.empty()) {
+    return usage_error(measures ? "--budget and --max-kl need -f FILE: a text to measure on"
+                                : "-f FILE is for --budget and --max-kl: give one of them too");
+  }
+  if (!measures) return std::nullopt;
+  auto text = read_file(text_file);
+  if (!text) return fail(text.error());
+  options.text = *std::move(text);
+  return std::nullopt;
+}
+
 int run(const Common& common, const Paths& paths, partita::QuantizeOptions options) {
   if (paths.from.empty()) return usage_error("IN is empty: name a GGUF file");
+  if (const auto wrong = take_goal(paths.text, options)) return *wrong;
   const auto from = partita::find_model(paths.from);
   if (!from) return fail(from.error());
   catch_interrupts();
@@ -99,9 +125,22 @@ void add_quantize(Command program, Common& common, Action& action) {
   command.heading(Heading::kConversion);
   command.add_option("IN", paths->from, "GGUF file or known model, in F16, BF16 or F32").required();
   command.add_option("OUT", paths->to, "GGUF file to write").required();
-  command.add_option("--type", options->type, "mix of types, as Q8_0; a wrong name lists them all")
-      .value_name("TYPE")
-      .show_default();
+  const Option type =
+      command.add_option("--type", options->type, "mix of types, as Q8_0; a wrong name lists them all")
+          .value_name("TYPE")
+          .show_default();
+  const Option budget =
+      command
+          .add_option("--budget", options->budget, "size: types by what each does; 4.5bpw, 900MB; needs -f")
+          .value_name("SIZE")
+          .excludes(type);
+  command.add_option("--max-kl", options->max_divergence, "the smallest within this KL divergence; needs -f")
+      .value_name("NATS")
+      .range(1e-6, 100.0)
+      .excludes(type)
+      .excludes(budget);
+  command.add_option("-f,--file", paths->text, "text on which --budget and --max-kl measure")
+      .value_name("FILE");
   command.add_option("--imatrix", options->importance, "importance of columns, from partita imatrix")
       .value_name("FILE");
   command

@@ -6,6 +6,7 @@
 #include "api/loaded_model.h"
 #include "api/output_path.h"
 #include "api/quantize/importance.h"
+#include "api/quantize/text_chunks.h"
 #include "engine/cache/kv_cache.h"
 #include "engine/input_moments.h"
 #include "engine/step.h"
@@ -18,26 +19,6 @@
 namespace partita {
 using namespace internal;
 namespace {
-
-/// The text in chunks of equal size, each beginning with what the model wants at the beginning of a text.
-Result<std::vector<std::vector<TokenId>>> chunks_of(const LoadedModel& model, std::string_view text,
-                                                    std::size_t size) {
-  const auto ids = model.tokenizer->encode_prompt(text, Specials::kAsText);
-  if (!ids) return ids.error();
-  const auto beginning = model.tokenizer->encode_prompt("", Specials::kAsText);
-  if (!beginning) return beginning.error();
-  if (ids->size() < size)
-    return invalid("the text has ", ids->size(), " tokens, and a chunk ", size,
-                   ": give a longer text, or smaller chunks");
-  std::vector<std::vector<TokenId>> chunks;
-  for (std::size_t at = 0; at + size <= ids->size(); at += size) {
-    const auto first = ids->begin() + static_cast<std::ptrdiff_t>(at);
-    std::vector<TokenId> chunk(first, first + static_cast<std::ptrdiff_t>(size));
-    if (beginning->size() == 1) chunk.front() = beginning->front();
-    chunks.push_back(std::move(chunk));
-  }
-  return chunks;
-}
 
 Result<void> read_chunk(const LoadedModel& model, std::span<const TokenId> ids, Engine& engine,
                         std::vector<float>& hidden) {
@@ -100,7 +81,7 @@ Result<ImatrixResult> measure_imatrix(const std::string& model_path, std::string
       return invalid("a chunk has ", options.chunk, " tokens, and the model's context holds ",
                      impl.info.context_length);
     }
-    const auto chunks = chunks_of(impl, text, options.chunk);
+    const auto chunks = text_chunks(impl, text, options.chunk);
     if (!chunks) return chunks.error();
     InputMoments moments;
     Engine engine(impl.transformer, impl.options.threads, options.chunk);

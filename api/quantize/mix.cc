@@ -1,6 +1,7 @@
 #include "api/quantize/mix.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 #include <numeric>
@@ -21,6 +22,11 @@ constexpr Mix kMixes[] = {
     {"Q3_K_L", 13, Dtype::kQ3_K},   {"Q3_K_M", 12, Dtype::kQ3_K},   {"Q3_K_S", 11, Dtype::kQ3_K},
     {"Q2_K", 10, Dtype::kQ2_K},     {"Q2_K_S", 21, Dtype::kQ2_K},
 };
+
+/// The types of a budget, fewest bits first: for rows of whole blocks of 256, and of 32.
+constexpr std::array kLargeBlocks = {Dtype::kQ2_K, Dtype::kQ3_K, Dtype::kIQ4_XS, Dtype::kQ4_K,
+                                     Dtype::kQ5_K, Dtype::kQ6_K, Dtype::kQ8_0,   Dtype::kF16};
+constexpr std::array kSmallBlocks = {Dtype::kIQ4_NL, Dtype::kQ5_0, Dtype::kQ5_1, Dtype::kQ8_0, Dtype::kF16};
 
 /// What a tensor is in the model, as far as the rules tell apart.
 enum class TensorRole : std::uint8_t { kOutput, kEmbedding, kValues, kKeys, kAttentionOutput, kDown, kOther };
@@ -355,6 +361,29 @@ Result<std::vector<TensorType>> choose_types(const Gguf& model, const Mix& mix,
     }
   }
   return types;
+}
+
+Result<std::vector<std::vector<Dtype>>> candidate_types(const Gguf& model, const TypeOverrides& overrides) {
+  const ModelFacts facts = facts_of(model, false);
+  const std::vector<TensorView>& tensors = model.tensors();
+  TRY(check_names(tensors, overrides));
+  std::vector<std::vector<Dtype>> candidates;
+  for (const TensorView& tensor : tensors) {
+    std::vector<Dtype>& own = candidates.emplace_back();
+    const auto asked = overridden(tensor, overrides, facts.tied);
+    if (!is_quantized(tensor)) {
+      own = {tensor.dtype};
+    } else if (asked) {
+      own = {fitting(tensor, *asked).dtype};
+    } else if (columns(tensor) % block_elements(kLargeBlocks.front()) == 0) {
+      own.assign(kLargeBlocks.begin(), kLargeBlocks.end());
+    } else if (columns(tensor) % block_elements(kSmallBlocks.front()) == 0) {
+      own.assign(kSmallBlocks.begin(), kSmallBlocks.end());
+    } else {
+      own = {Dtype::kF16};
+    }
+  }
+  return candidates;
 }
 
 }  // namespace partita::internal

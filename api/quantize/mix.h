@@ -43,4 +43,8 @@ struct TensorType {
 Result<std::vector<TensorType>> choose_types(const Gguf& model, const Mix& mix,
                                              const TypeOverrides& overrides, bool importance);
 
+/// The types among which a budget chooses for each tensor, fewest bits first: one for tensors that keep their
+/// type, and for those that have another by `overrides`. Errors: those of choose_types().
+Result<std::vector<std::vector<Dtype>>> candidate_types(const Gguf& model, const TypeOverrides& overrides);
+
 }  // namespace partita::internal

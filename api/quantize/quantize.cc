@@ -13,7 +13,10 @@
 #include "api/output_path.h"
 #include "api/quantize/importance.h"
 #include "api/quantize/mix.h"
+#include "api/quantize/plan.h"
 #include "api/quantize/tensor_quantizer.h"
+#include "api/quantize/trial.h"
+#include "api/quantize/type_budget.h"
 #include "api/threads.h"
 #include "partita/partita.hpp"
 #include "weights/catch_all.h"
@@ -99,73 +102,64 @@ void add_importance_keys(const Importance& importance, GgufWriter& file) {
   if (importance.chunks > 0) file.add("quantize.imatrix.chunks_count", importance.chunks);
 }
 
-/// The tensors of the new file.
-class Plan {
- public:
-  Plan(const Gguf& model, const std::optional<Importance>& importance, bool allow_requantize)
-      : model_(model), importance_(importance), allow_requantize_(allow_requantize) {}
-
-  Result<void> add(const TensorView& tensor, TensorType type, QuantizeResult& result) {
-    TensorJob job{tensor, type.dtype, {}};
-    ++result.types[std::string(name(type.dtype))];
-    if (type.dtype != tensor.dtype) {
-      TRY(check_source(tensor, type.dtype));
-      TRY(add_importance(job, result));
-      result.error[std::string(name(type.dtype))] = 0;  // known once the file is written
-      if (type.fallback) result.fallbacks.emplace_back(tensor.name);
-    }
-    jobs_.push_back(job);
-    return {};
-  }
-
-  /// The plan, the quantizer and the model must live until the file is written.
-  void write_to(GgufWriter& file, TensorQuantizer& quantizer) const {
-    for (const TensorJob& job : jobs_) {
-      file.add_tensor(job.from.name, job.to, job.from.shape,
-                      [this, &job, &quantizer](std::uint64_t first, std::span<std::byte> rows) {
-                        return job.to == job.from.dtype ? copy(job, first, rows)
-                                                        : quantizer.write(job, first, rows);
-                      });
-    }
-  }
-
- private:
-  Result<void> check_source(const TensorView& tensor, Dtype to) const {
-    if (block_elements(tensor.dtype) == 1 || allow_requantize_) return {};
-    return invalid("tensor ", quoted(tensor.name), " is ", name(tensor.dtype), " already, and would become ",
-                   name(to),
-                   " with the errors of both: quantize a model in F16, BF16 or F32, or allow it "
-                   "with --allow-requantize");
-  }
-
-  Result<void> add_importance(TensorJob& job, QuantizeResult& result) const {
-    if (!importance_ || codec(job.to).quantize_weighted == nullptr) return {};
-    const auto columns = importance_->of(job.from);
-    if (!columns) return columns.error();
-    job.importance = *columns;
-    if (columns->empty()) result.without_importance.emplace_back(job.from.name);
-    return {};
-  }
-
-  Result<void> copy(const TensorJob& job, std::uint64_t first, std::span<std::byte> rows) const {
-    std::vector<std::byte> buffer;
-    const auto bytes = model_.read(job.from.bytes.subspan(first, rows.size()), buffer);
-    if (!bytes) return bytes.error();
-    std::copy(bytes->begin(), bytes->end(), rows.begin());
-    return {};
-  }
-
-  const Gguf& model_;
-  const std::optional<Importance>& importance_;
-  const bool allow_requantize_;
-  std::vector<TensorJob> jobs_;
-};
-
 Result<std::optional<Importance>> open_importance(const std::string& path) {
   if (path.empty()) return std::optional<Importance>();
   auto importance = Importance::open(path);
   if (!importance) return importance.error();
   return std::optional(*std::move(importance));
+}
+
+/// Progress from `first` to `last` of the whole; empty without progress.
+std::function<bool(float)> part_of(const std::function<bool(float)>& progress, float first, float last) {
+  if (!progress) return {};
+  return [&progress, first, last](float fraction) { return progress(first + (last - first) * fraction); };
+}
+constexpr float kMeasuring = 0.95F;  // of the time, where types are measured
+
+Result<SizeGoal> goal_of(const QuantizeOptions& options) {
+  if (options.budget.empty()) return SizeGoal{.divergence = options.max_divergence};
+  if (options.max_divergence > 0)
+    return invalid(
+        "both a budget and a largest divergence are given, and only one of them can be kept: give one");
+  return parse_budget(options.budget);
+}
+
+/// The types for a budget or a divergence; fills result.divergence and result.measured_tokens.
+Result<std::vector<TensorType>> measured_types(const QuantizePlan& plan, const TypeOverrides& overrides,
+                                               const QuantizeOptions& options, TensorQuantizer& quantizer,
+                                               const std::string& path, QuantizeResult& result) {
+  const auto goal = goal_of(options);
+  if (!goal) return goal.error();
+  if (options.text.empty())
+    return invalid(
+        "a budget or a largest divergence needs a text to measure on: give one, such as some pages of "
+        "what the model is for");
+  const auto candidates = candidate_types(plan.model(), overrides);
+  if (!candidates) return candidates.error();
+  auto trial = Trial::open(path, options.text, options.threads);
+  if (!trial) return trial.error();
+  Overlay overlay(plan, quantizer);
+  const auto chosen =
+      choose_types_for(*goal, plan, *candidates, overlay, *trial, part_of(options.progress, 0, kMeasuring));
+  if (!chosen) return chosen.error();
+  result.divergence = chosen->divergence;
+  result.measured_tokens = trial->tokens();
+  std::vector<TensorType> types;
+  for (const Dtype type : chosen->types) types.push_back({type});
+  return types;
+}
+
+/// The mix whose base most of the weights have.
+const Mix& nearest_mix(const Gguf& model, const std::vector<TensorType>& types) {
+  std::map<Dtype, std::uint64_t> weights;
+  for (std::size_t i = 0; i < types.size(); ++i)
+    weights[types[i].dtype] += model.tensors()[i].shape.elements();
+  const auto weights_of = [&](const Mix& mix) {
+    const auto found = weights.find(mix.base);
+    return found == weights.end() ? 0 : found->second;
+  };
+  return *std::max_element(mixes().begin(), mixes().end(),
+                           [&](const Mix& a, const Mix& b) { return weights_of(a) < weights_of(b); });
 }
 
 Result<void> check_is_file(const std::string& path) {
@@ -205,21 +199,22 @@ Result<QuantizeResult> quantize(const std::string& from, const std::string& to,
     const auto importance = open_importance(options.importance);
     if (!importance) return importance.error();
     if (*importance) TRY((*importance)->check_model(*model));
-    const auto types = choose_types(*model, **mix, *overrides, importance->has_value());
-    if (!types) return types.error();
-
     QuantizeResult result;
     result.path = to;
     result.tensors = model->tensors().size();
     result.bytes_in = model->file_bytes();
-    Plan plan(*model, *importance, options.allow_requantize);
-    for (std::size_t i = 0; i < types->size(); ++i) TRY(plan.add(model->tensors()[i], (*types)[i], result));
+    QuantizePlan plan(*model, *importance, options.allow_requantize);
     TensorQuantizer quantizer(*model, *threads);
+    const bool measured = !options.budget.empty() || options.max_divergence > 0;
+    const auto types = measured ? measured_types(plan, *overrides, options, quantizer, from, result)
+                                : choose_types(*model, **mix, *overrides, importance->has_value());
+    if (!types) return types.error();
+    for (std::size_t i = 0; i < types->size(); ++i) TRY(plan.add(model->tensors()[i], (*types)[i], result));
     GgufWriter file;
-    copy_metadata(*model, **mix, importance->has_value(), file);
+    copy_metadata(*model, measured ? nearest_mix(*model, *types) : **mix, importance->has_value(), file);
     if (*importance) add_importance_keys(**importance, file);
     plan.write_to(file, quantizer);
-    TRY(file.write(to, options.progress));
+    TRY(file.write(to, part_of(options.progress, measured ? kMeasuring : 0, 1)));
     quantizer.report_errors(result.error);
     std::error_code none;
     result.bytes_out = std::filesystem::file_size(to, none);

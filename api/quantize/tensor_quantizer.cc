@@ -62,21 +62,24 @@ class RowWriter {
         values_(rows.columns),
         found_(rows.columns) {}
 
-  /// Row `row` of the tensor, given as it is stored; returns the sum of the squares of the errors. Error:
+  /// Row `row` of the tensor, given as it is stored; returns the sums of the squares of the errors. Error:
   /// kBadNumbers.
-  Result<double> write(std::size_t row, const std::byte* stored, std::byte* out) {
+  Result<TensorQuantizer::Squares> write(std::size_t row, const std::byte* stored, std::byte* out) {
     codec(job_.from.dtype).dequantize(stored, rows_.columns, values_.data());
     quantize(codec(job_.to), values_.data(), importance_of(row), rows_.columns, out);
     codec(job_.to).dequantize(out, rows_.columns, found_.data());
     const auto fits = [&](float value) { return std::fabs(static_cast<double>(value)) <= largest_; };
     const auto bad = std::find_if_not(values_.begin(), values_.end(), fits);
     if (bad != values_.end()) return bad_number(row, bad);
-    double squares = 0;
+    TensorQuantizer::Squares squares;
+    const float* importance = importance_of(row);
     for (std::size_t i = 0; i < rows_.columns; ++i) {
       const double error = static_cast<double>(values_[i]) - static_cast<double>(found_[i]);
-      squares += error * error;
+      squares.plain += error * error;
+      if (importance != nullptr) squares.weighed += error * error * static_cast<double>(importance[i]);
     }
-    if (!std::isfinite(squares))
+    if (importance == nullptr) squares.weighed = squares.plain;
+    if (!std::isfinite(squares.plain))
       return bad_number(row, std::max_element(values_.begin(), values_.end(), smaller));
     return squares;
   }
@@ -111,10 +114,11 @@ class RowWriter {
 
 }  // namespace
 
-Result<void> TensorQuantizer::write(const TensorJob& job, std::uint64_t first, std::span<std::byte> out) {
+Result<TensorQuantizer::Squares> TensorQuantizer::write_rows(const TensorJob& job, std::uint64_t first,
+                                                             std::span<std::byte> out) {
   const Rows rows(job);
   const std::size_t first_row = first / rows.to_bytes, count = out.size() / rows.to_bytes;
-  std::vector<double> squares(count);  // by row, so that their sum does not depend on the workers
+  std::vector<Squares> squares(count);  // by row, so that their sum does not depend on the workers
   std::vector<std::optional<Error>> failures(static_cast<std::size_t>(team_.threads()));
   team_.run([&](const Worker& worker) {
     const auto [begin, end] = worker.share(count);
@@ -141,10 +145,25 @@ Result<void> TensorQuantizer::write(const TensorJob& job, std::uint64_t first, s
   for (const auto& failure : failures) {
     if (failure) return *failure;
   }
+  return std::accumulate(squares.begin(), squares.end(), Squares(), [](const Squares& a, const Squares& b) {
+    return Squares{a.plain + b.plain, a.weighed + b.weighed};
+  });
+}
+
+Result<void> TensorQuantizer::write(const TensorJob& job, std::uint64_t first, std::span<std::byte> out) {
+  const auto squares = write_rows(job, first, out);
+  if (!squares) return squares.error();
+  const Rows rows(job);
   Errors& errors = errors_[job.to];
-  errors.squares += std::accumulate(squares.begin(), squares.end(), 0.0);
-  errors.values += count * rows.columns;
+  errors.squares += squares->plain;
+  errors.values += out.size() / rows.to_bytes * rows.columns;
   return {};
+}
+
+Result<double> TensorQuantizer::quantize(const TensorJob& job, std::span<std::byte> out) {
+  const auto squares = write_rows(job, 0, out);
+  if (!squares) return squares.error();
+  return squares->weighed;
 }
 
 void TensorQuantizer::report_errors(std::map<std::string, double>& by_type) const {

@@ -31,10 +31,21 @@ class TensorQuantizer {
   /// kBadNumbers naming the first value that is not finite or too large for the type.
   Result<void> write(const TensorJob& job, std::uint64_t first, std::span<std::byte> out);
 
+  /// Quantizes the whole tensor, and returns the sum of the squares of the differences, each weighed by the
+  /// importance of its column. out: as many bytes as the tensor has in its new type. Errors: those of
+  /// write().
+  Result<double> quantize(const TensorJob& job, std::span<std::byte> out);
+
   /// Sets the root mean square of the differences between old and new values, by the name of the new type.
   void report_errors(std::map<std::string, double>& by_type) const;
 
+  struct Squares {
+    double plain = 0, weighed = 0;
+  };
+
  private:
+  Result<Squares> write_rows(const TensorJob& job, std::uint64_t first, std::span<std::byte> out);
+
   struct Errors {
     double squares = 0;
     std::uint64_t values = 0;

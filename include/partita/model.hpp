@@ -18,6 +18,9 @@
 #include "partita/token.hpp"
 
 namespace partita {
+namespace internal {
+struct ModelOpener;
+}
 
 class Session;
 class Batch;
@@ -146,6 +149,7 @@ class PARTITA_API Model {
  private:
   friend class Ensemble;
   friend class Session;
+  friend struct internal::ModelOpener;
   explicit Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };

@@ -22,7 +22,14 @@ struct QuantizeOptions {
   /// Part of a tensor's name, and the type ("Q6_K") of all tensors that are quantized and whose names have
   /// it; the first that fits. A part that is in no such name is an error.
   std::vector<std::pair<std::string, std::string>> tensor_types;
-  std::string embedding_type, output_type;       // of token embeddings and LM head; empty: that of the mix
+  std::string embedding_type, output_type;  // of token embeddings and LM head; empty: that of the mix
+  /// Instead of `type`: chooses each tensor's type by what it does to the model's predictions on `text`.
+  /// "4.5bpw" (bits per weight) or a size of the weights, "900MB" (GB, MiB, GiB); empty: none.
+  std::string budget;
+  /// Instead of `type`: the smallest model whose mean KL divergence from the original on `text` is at most
+  /// this, in nats; 0: none.
+  double max_divergence = 0;
+  std::string text;  // some 600 tokens or more of what the model is for; for `budget` and `max_divergence`
   bool allow_requantize = false;                 // of tensors that have fewer than 16 bits already
   int threads = 0;                               // as in OpenOptions
   std::function<bool(float fraction)> progress;  // returning false stops it
@@ -35,6 +42,10 @@ struct QuantizeResult {
   std::map<std::string, std::size_t> types;   // tensors of each type
   /// Root mean square of what quantizing changed, by type; types that were copied alone are missing.
   std::map<std::string, double> error;
+  /// With a budget or a largest divergence: the mean KL divergence from the original, in nats, over so many
+  /// tokens of the text. The text is the one by which types were chosen; on others the divergence is similar.
+  double divergence = 0;
+  std::size_t measured_tokens = 0;
   /// Tensors that were quantized without importance although a file was given, because it lacks them.
   std::vector<std::string> without_importance;
   /// Tensors whose columns are no multiple of the block of their type in the mix, so that they have another.
