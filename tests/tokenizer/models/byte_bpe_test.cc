@@ -1,6 +1,7 @@
 // Byte-level BPE on vocabularies built in memory and on trained ones with recorded ids.
 #include "tests/tokenizer/support.h"
 
+#include "tests/allocations.h"
 #include "tests/catch.h"
 #include "tokenizer/models/merger.h"
 
@@ -110,6 +111,24 @@ TEST_CASE("User-defined tokens are found in any text, control tokens only when p
   CHECK(tokenizer->decode(Ids{'a', end, think}) == "a<think>");
   CHECK(tokenizer->decode(Ids{'a', end, think}, true) == "a<|end|><think>");
   CHECK(tokenizer->kind(think) == TokenKind::kUserDefined);
+}
+
+TEST_CASE("Words take no allocations of their own") {
+  TestVocabulary vocab = byte_vocabulary();
+  vocab.add("th").add("the");
+  for (const std::string pre :
+       {"gpt-2", "llama-bpe", "qwen35", "gpt-4o", "deepseek-v3", "kimi-k2", "tekken"}) {
+    const auto tokenizer = tiny(vocab, {"t h", "th e"}, pre);
+    std::string text;
+    for (int i = 0; i < 20000; ++i) text += "the word " + std::to_string(i) + ", \u4E2D\u6587\n";
+    Ids ids;
+    ids.reserve(text.size());
+    const AllocationWatch watch;
+    REQUIRE(tokenizer->encode(text, Specials::kAsText, ids));
+    INFO(pre);
+    CHECK(watch.count() <= 4);  // the memory of words
+    CHECK(ids.size() > 100000);
+  }
 }
 
 TEST_CASE("Both queues of the merger give the same symbols") {
