@@ -180,9 +180,9 @@ TEST_CASE("tokenizer.model is the vocabulary of a directory") {
   CHECK(compared > 10);
   CHECK(must(model.tokenize("<extra>")).back() == 1200);
   CHECK(must(model.tokenize("<|end|>")) == std::vector<TokenId>{1201});
-  OpenOptions text;
-  text.text_only = true;
-  CHECK(must(must(Model::open((directory / "tokenizer.model").string(), text)).tokenize("hello")) ==
+  OpenOptions text_only;
+  text_only.text_only = true;
+  CHECK(must(must(Model::open((directory / "tokenizer.model").string(), text_only)).tokenize("hello")) ==
         must(model.tokenize("hello")));
   const Gguf file = must(open_model_file(directory.string()));
   CHECK(must(file.get_array("tokenizer.ggml.tokens"))->string_at(1205) == "[PAD1205]");
