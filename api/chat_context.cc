@@ -1,10 +1,13 @@
 #include "api/chat_context.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "weights/json/reader.h"
+#include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita::internal {
 namespace {
@@ -28,6 +31,43 @@ std::optional<std::string> spelling_of(const Gguf& file, const Tokenizer* tokeni
   return text ? std::optional(std::string(*text)) : std::nullopt;
 }
 
+/// The JSON object in `text`; `what` names it in errors.
+Result<OrderedJsonDocument> object_of(std::string_view text, const std::string& what) {
+  auto read = read_ordered_json(text, what, JsonLimits());
+  if (!read && read.error().code == ErrorCode::kOutOfMemory) return read.error();
+  if (!read) return Error{ErrorCode::kInvalidArgument, read.error().message};
+  if (!read->is_object()) return invalid(what, " is JSON, but not an object");
+  return std::move(*read);
+}
+
+/// Special tokens are the vocabulary's: what a caller passes on must not become one.
+Result<void> check_variables(const Json& variables) {
+  for (const auto& [name, value] : variables.items()) {
+    if (name == "messages" || name == "add_generation_prompt" || name.ends_with("_token")) {
+      return invalid("the template's variables have \"", shortened(name), "\", which is not theirs to set");
+    }
+  }
+  return {};
+}
+
+/// {"role","content",...}
+Result<OrderedJsonDocument> fields_of(const Message& message) {
+  OrderedJsonDocument more{Json::object()};
+  if (!message.fields.empty()) {
+    auto read = object_of(message.fields, "the fields of a message");
+    if (!read) return read.error();
+    if (read->contains("role"))
+      return invalid("the fields of a message have a \"role\"; it is the message's own");
+    more = std::move(*read);
+  }
+  OrderedJsonDocument fields{Json::object()};
+  reserve_keys(fields, 2 + more.size());
+  fields["role"] = message.role;
+  fields["content"] = message.content;
+  for (auto& [key, value] : more.get_ref<Json::object_t&>()) fields[key].swap(value);
+  return fields;
+}
+
 }  // namespace
 
 void complete_context(const Gguf& file, const Tokenizer* tokenizer, Json& context) {
@@ -42,28 +82,54 @@ void complete_context(const Gguf& file, const Tokenizer* tokenizer, Json& contex
 }
 
 Result<OrderedJsonDocument> parse_context(std::string_view text) {
-  auto read = read_ordered_json(text, "the template's context", JsonLimits());
-  if (!read && read.error().code == ErrorCode::kOutOfMemory) return read.error();
-  if (!read) return Error{ErrorCode::kInvalidArgument, read.error().message};
-  OrderedJsonDocument context(std::move(*read));
-  if (!context.is_object()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the template's context is JSON, but not an object with \"messages\""};
-  }
-  return with_capacity(std::move(context), kCompletedKeys);
+  auto context = object_of(text, "the template's context");
+  if (!context) return context.error();
+  return with_capacity(std::move(*context), kCompletedKeys);
 }
 
-OrderedJsonDocument context_of(std::span<const Message> messages, bool add_generation_prompt) {
-  OrderedJsonDocument context{Json::object()};
-  reserve_keys(context, 2 + kCompletedKeys);
-  context["add_generation_prompt"] = add_generation_prompt;
+Result<OrderedJsonDocument> context_of(std::span<const Message> messages, const ChatOptions& options) {
+  OrderedJsonDocument variables{Json::object()};
+  if (!options.variables.empty()) {
+    auto read = object_of(options.variables, "the template's variables");
+    if (!read) return read.error();
+    TRY(check_variables(*read));
+    variables = std::move(*read);
+  }
+  OrderedJsonDocument context = with_capacity(std::move(variables), 2 + kCompletedKeys);
+  context["add_generation_prompt"] = options.add_generation_prompt && !options.continue_final_message;
   Json& list = context["messages"] = Json::array();
+  list.get_ref<Json::array_t&>().reserve(messages.size());
   for (const Message& message : messages) {
-    Json& fields = list.emplace_back(Json::object());
-    fields["role"] = message.role;
-    fields["content"] = message.content;
+    auto fields = fields_of(message);
+    if (!fields) return fields.error();
+    list.emplace_back(nullptr).swap(static_cast<Json&>(*fields));
   }
   return context;
+}
+
+Result<void> end_in_message(std::span<const Message> messages, std::vector<ChatTemplate::Piece>& pieces) {
+  std::string text;
+  for (const ChatTemplate::Piece& piece : pieces) text += piece.text;
+  const std::string_view content = messages.empty() ? std::string_view() : messages.back().content;
+  constexpr const char* kSpace = " \t\n\r\f\v";
+  const std::size_t first = std::min(content.find_first_not_of(kSpace), content.size());
+  const std::string_view whole = content.substr(first);
+  const std::string_view trimmed = whole.substr(0, whole.find_last_not_of(kSpace) + 1);
+  const std::size_t at = text.rfind(trimmed);
+  if (trimmed.empty() || at == std::string::npos) {
+    return invalid("continue_final_message needs a last message whose text the chat template shows");
+  }
+  std::size_t left = at + (text.compare(at, whole.size(), whole) == 0 ? whole.size() : trimmed.size());
+  for (auto piece = pieces.begin(); piece != pieces.end(); ++piece) {
+    if (piece->text.size() < left) {
+      left -= piece->text.size();
+      continue;
+    }
+    piece->text.resize(left);
+    pieces.erase(piece + 1, pieces.end());
+    break;
+  }
+  return {};
 }
 
 }  // namespace partita::internal

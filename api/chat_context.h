@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "partita/request.hpp"
+#include "tokenizer/jinja/chat_template.h"
 #include "tokenizer/tokenizer.h"
 #include "weights/gguf/gguf.h"
 #include "weights/json/document.h"
@@ -16,8 +18,14 @@ namespace partita::internal {
 /// object; kOutOfMemory.
 Result<OrderedJsonDocument> parse_context(std::string_view text);
 
-/// The context of a chat, with the same capacity.
-OrderedJsonDocument context_of(std::span<const Message> messages, bool add_generation_prompt);
+/// The context of a chat, with the same capacity. Errors: kInvalidArgument for variables or fields of a
+/// message that are no JSON object, or that set what is not theirs; kOutOfMemory.
+Result<OrderedJsonDocument> context_of(std::span<const Message> messages, const ChatOptions& options);
+
+/// Cuts a rendered chat behind the text of its last message, as transformers' continue_final_message does:
+/// where the template trims the text, without the white space at its ends. Error: kInvalidArgument if the
+/// text is not there.
+Result<void> end_in_message(std::span<const Message> messages, std::vector<ChatTemplate::Piece>& pieces);
 
 /// Adds the variables that templates expect beside the messages, where the caller gave none. tokenizer: null
 /// if the file's is not supported.

@@ -36,16 +36,17 @@ Error too_long(std::size_t prompt, std::size_t context) {
 
 }  // namespace
 
-Result<std::vector<TokenId>> LoadedModel::chat_ids(std::span<const Message> messages,
-                                                   bool add_generation_prompt,
+Result<std::vector<TokenId>> LoadedModel::chat_ids(std::span<const Message> messages, const ChatOptions& how,
                                                    const std::atomic<bool>* cancel) const {
-  if (!chat) return chat_error;
+  if (!chat.plain) return chat.error;
   TRY(check_roles(*this, messages));
   if (tokenizer == nullptr) return tokenizer_error;
-  OrderedJsonDocument context = context_of(messages, add_generation_prompt);
-  complete_context(file, tokenizer.get(), context);
-  auto pieces = chat->render_pieces(context, cancel);
+  auto context = context_of(messages, how);
+  if (!context) return context.error();
+  complete_context(file, tokenizer.get(), *context);
+  auto pieces = chat.of(*context).render_pieces(*context, cancel);
   if (!pieces) return pieces.error();
+  if (how.continue_final_message) TRY(end_in_message(messages, *pieces));
   return tokenize_pieces(*tokenizer, controls, *pieces);
 }
 
@@ -91,7 +92,7 @@ Result<std::vector<TokenId>> LoadedModel::prompt_ids(const Request& request, std
   if (given > 1) {
     return invalid("a request has ", given, " of prompt, messages and ids; give one");
   }
-  auto ids = !request.messages.empty() ? chat_ids(request.messages, true, cancel)
+  auto ids = !request.messages.empty() ? chat_ids(request.messages, request.chat, cancel)
              : !request.ids.empty()
                  ? Result<std::vector<TokenId>>(request.ids)
                  : tokenizer->encode_prompt(request.prompt,

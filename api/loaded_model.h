@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "api/chat_templates.h"
 #include "api/chat_tokens.h"
 #include "api/model_vocabulary.h"
 #include "engine/adapter.h"
@@ -15,7 +16,6 @@
 #include "partita/partita.hpp"
 #include "sampling/heads/head.h"
 #include "sampling/heads/screen.h"
-#include "tokenizer/jinja/chat_template.h"
 #include "tokenizer/tokenizer.h"
 #include "weights/gguf/gguf.h"
 
@@ -32,8 +32,7 @@ struct LoadedModel {
   Error tokenizer_error;                 // why it is null
   std::unique_ptr<const ModelVocabulary> vocabulary;
   ControlTokens controls;
-  std::optional<ChatTemplate> chat;
-  Error chat_error;                                // why there is no `chat`
+  ChatTemplates chat;
   std::shared_ptr<const Transformer> transformer;  // null with OpenOptions::text_only
   std::optional<const Screen> screen;              // of a screened or budgeted head
   std::unique_ptr<OutputHead> head;                // null with OpenOptions::text_only
@@ -57,7 +56,7 @@ struct LoadedModel {
   /// Errors: kInvalidArgument naming the first difference.
   Result<void> check_compatible(const LoadedModel& other) const;
 
-  Result<std::vector<TokenId>> chat_ids(std::span<const Message> messages, bool add_generation_prompt,
+  Result<std::vector<TokenId>> chat_ids(std::span<const Message> messages, const ChatOptions& options,
                                         const std::atomic<bool>* cancel = nullptr) const;
 
   /// The adapters of a cache if they change the output, else null (Question::adapters).

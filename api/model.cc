@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/chat_context.h"
+#include "api/chat_templates.h"
 #include "api/loaded_model.h"
 #include "api/model_file.h"
 #include "api/open_model.h"
@@ -35,22 +36,6 @@ Result<void> check_attention(const OpenOptions& options) {
                    ", at most ", kMaxTokens, " tokens");
   }
   return {};
-}
-
-void load_chat_template(LoadedModel& model) {
-  if (model.file.find("tokenizer.chat_template") == nullptr) {
-    model.chat_error = {
-        ErrorCode::kNotFound,
-        "\"" + printable(model.info.path) + "\" has no chat template: use a raw prompt or a chat model"};
-    return;
-  }
-  auto source = model.file.get_string("tokenizer.chat_template");
-  auto parsed = source ? ChatTemplate::parse(*source) : Result<ChatTemplate>(source.error());
-  if (parsed) {
-    model.chat.emplace(std::move(*parsed));
-  } else {
-    model.chat_error = at_place(parsed.error(), "the chat template of \"", printable(model.info.path), "\"");
-  }
 }
 
 void describe_config(const Config& config, ModelInfo& info) {
@@ -184,10 +169,14 @@ Result<Model> internal::ModelOpener::open(Gguf file, const std::string& path, co
     const auto config = read_config(impl->file);
     if (config) describe_config(*config, impl->info);
     auto tokenizer = open_tokenizer(impl->file);
-    load_chat_template(*impl);
-    impl->info.has_chat_template = impl->chat.has_value();
+    auto chat =
+        load_chat_templates(impl->file, tokenizer ? tokenizer->get() : nullptr, options.chat_template, path);
+    if (!chat) return chat.error();
+    impl->chat = std::move(*chat);
+    impl->info.has_chat_template = impl->chat.plain.has_value();
+    impl->info.chat_template = impl->chat.origin;
     // With text_only a tokenizer or a template is enough.
-    if (!options.text_only || !(tokenizer || impl->chat)) {
+    if (!options.text_only || !(tokenizer || impl->chat.plain)) {
       TRY(check_usable(impl->file, config, tokenizer));
     }
     impl->info.warnings = warnings_about(impl->file);
@@ -262,11 +251,11 @@ std::span<const TokenId> Model::end_ids() const noexcept {
 
 Result<std::string> Model::render(std::string_view context_json, const CancelFlag* cancel) const {
   return catch_all([&]() -> Result<std::string> {
-    if (!impl_->chat) return impl_->chat_error;
+    if (!impl_->chat.plain) return impl_->chat.error;
     auto context = parse_context(context_json);
     if (!context) return context.error();
     complete_context(impl_->file, impl_->tokenizer.get(), *context);
-    return impl_->chat->render(*context, flag_of(cancel));
+    return impl_->chat.of(*context).render(*context, flag_of(cancel));
   });
 }
 
@@ -284,7 +273,13 @@ Result<std::string> Model::render(std::string_view template_source, std::string_
 Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messages,
                                                   bool add_generation_prompt,
                                                   const CancelFlag* cancel) const {
-  return catch_all([&] { return impl_->chat_ids(messages, add_generation_prompt, flag_of(cancel)); });
+  return tokenize_chat(messages, ChatOptions{.add_generation_prompt = add_generation_prompt}, cancel);
+}
+
+Result<std::vector<TokenId>> Model::tokenize_chat(std::span<const Message> messages,
+                                                  const ChatOptions& options,
+                                                  const CancelFlag* cancel) const {
+  return catch_all([&] { return impl_->chat_ids(messages, options, flag_of(cancel)); });
 }
 
 }  // namespace partita

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <utility>
@@ -265,6 +266,12 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   Progress progress("loading", common.shows_progress());
   partita::OpenOptions options;
   options.vocabulary = common.vocabulary;
+  options.chat_template = common.chat_template;
+  if (std::error_code none; std::filesystem::is_regular_file(common.chat_template, none)) {
+    auto source = read_file(common.chat_template);
+    if (!source) return source.error();
+    options.chat_template = std::move(*source);
+  }
   options.threads = common.threads;
   options.exact = exact;
   options.cache = common.cache == "i8" ? partita::CacheType::kI8 : partita::CacheType::kF16;
@@ -359,6 +366,24 @@ Json parse_json(const std::string& text, const partita::JsonLimits& limits) {
   if (!checked) return Json(Json::value_t::discarded);
   // Not into ordered objects: inserting a key there compares it with all others.
   return Json(nlohmann::json::parse(text, nullptr, false));
+}
+
+Json parse_ordered_json(const std::string& text, const partita::JsonLimits& limits) {
+  constexpr std::size_t kMaxOrdered = 1000;
+  Json sorted = parse_json(text, limits);
+  if (sorted.is_discarded()) return sorted;
+  std::vector<std::size_t> keys;  // of the objects around the current value
+  bool fits = true;
+  Json ordered = Json::parse(
+      text,
+      [&](int, Json::parse_event_t event, Json&) {
+        if (event == Json::parse_event_t::object_start) keys.push_back(0);
+        if (event == Json::parse_event_t::object_end) keys.pop_back();
+        if (event == Json::parse_event_t::key && ++keys.back() > kMaxOrdered) fits = false;
+        return fits;
+      },
+      false);
+  return fits ? std::move(ordered) : std::move(sorted);
 }
 
 Result<void> write_json(const Json& value) { return write_out(json_text(value) + "\n"); }

@@ -20,6 +20,7 @@ using Json = nlohmann::ordered_json;
 struct Common {
   std::string program;  // argv[0], so that examples in --help work as printed
   std::string model, vocabulary;
+  std::string chat_template;  // a file or the name of a built-in one; empty: the model's
   int threads = 0;
   bool json = false;
   bool exact = false;
@@ -114,6 +115,10 @@ inline constexpr partita::JsonLimits kOwnLimits = {.bytes = std::size_t{1} << 30
 
 /// Parses JSON, keys in alphabetical order; the value is discarded() if partita::check_json() refuses it.
 Json parse_json(const std::string& text, const partita::JsonLimits& limits = {});
+
+/// The same with keys in the order of the text, which templates show; alphabetical too where an object has
+/// more than a thousand keys.
+Json parse_ordered_json(const std::string& text, const partita::JsonLimits& limits = {});
 
 /// A float as a JSON number; NaN and infinities as null.
 Json number(double value);

@@ -191,6 +191,7 @@ int run(const Common& common, const Options& options) {
   if (!adapters) return fail(adapters.error());
   request->adapters = std::move(*adapters);
   warn_of_errors(common, opened->model);
+  if (options.request.chat) report_built_in_template(common, opened->model);
   if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
     std::fprintf(stderr,
                  "partita: --mark-unsure marks nothing without --abstain-probability, --abstain-margin or "
@@ -232,6 +233,7 @@ void add_generate(Command program, Common& common, Action& action) {
   const Option chat =
       command.add_flag("--chat", options->request.chat, "apply the model's chat template to the prompt");
   command.add_option("--system", options->request.system, "the system message, with --chat").needs(chat);
+  add_template_options(command, common, options->request.chat_template);
   command.add_flag("--ids", options->ids, "the prompt is token ids, separated by commas or spaces")
       .excludes(chat);
   command.heading(Heading::kOutput);

@@ -133,8 +133,8 @@ Result<std::vector<Finding>> diagnose(const Model& model) {
     Subject subject(loaded.info.path, loaded.file);
     subject.tokenizer = loaded.tokenizer.get();
     subject.tokenizer_error = loaded.tokenizer_error;
-    subject.chat = loaded.chat ? &*loaded.chat : nullptr;
-    subject.chat_error = loaded.chat_error;
+    subject.chat = loaded.chat.plain ? &*loaded.chat.plain : nullptr;
+    subject.chat_error = loaded.chat.error;
     put(config, subject.config, subject.config_error);
     if (subject.chat != nullptr) subject.asked = render_question(subject);
     TRY(check_memory_left(subject));

@@ -13,9 +13,10 @@ namespace {
 constexpr std::string_view kQuestion = "What is in a fugue?", kAnswer = "A subject and its answers.";
 
 Result<std::string> render(const Subject& subject, std::span<const Message> messages, bool prompt) {
-  OrderedJsonDocument context = context_of(messages, prompt);
-  complete_context(subject.file, subject.tokenizer, context);
-  return subject.chat->render(context);
+  auto context = context_of(messages, {.add_generation_prompt = prompt});
+  if (!context) return context.error();
+  complete_context(subject.file, subject.tokenizer, *context);
+  return subject.chat->render(*context);
 }
 
 Message question() { return {.role = "user", .content = std::string(kQuestion)}; }

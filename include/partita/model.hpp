@@ -47,6 +47,10 @@ enum class HeadKind : std::uint8_t {
 struct OpenOptions {
   /// For the directory of a checkpoint: a GGUF file whose tokenizer is taken instead of the directory's own.
   std::string vocabulary;
+  /// The chat template to use: the name of a built-in one (llama3, chatml, gemma, phi, zephyr, mistral,
+  /// alpaca) or a Jinja source; empty: the file's own, or, where it has none, the built-in one whose control
+  /// tokens the vocabulary has.
+  std::string chat_template;
   int threads = 0;     // at most; 0: all that the machine and its container grant; never more than those
   bool exact = false;  // reference arithmetic: float activations and the scalar kernels; slow
   /// Loads the tokenizer and the chat template alone, without weights, for models of any family and types.
@@ -81,6 +85,7 @@ struct ModelInfo {
   std::size_t layers = 0, hidden_size = 0, vocab_size = 0, context_length = 0;
   std::size_t file_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0;
   bool has_chat_template = false;
+  std::string chat_template;  // "own", "given" (by OpenOptions), or the name of a built-in one; empty: none
   bool exact = false;
   /// What may be wrong with the file, one sentence each; to be shown once.
   std::vector<std::string> warnings;
@@ -136,6 +141,10 @@ class PARTITA_API Model {
   /// The ids of a conversation. Text of the messages never becomes a control token, so a user cannot inject
   /// one.
   Result<std::vector<TokenId>> tokenize_chat(std::span<const Message> messages, bool add_generation_prompt,
+                                             const CancelFlag* cancel = nullptr) const;
+  /// The same with variables of the template. Errors: kInvalidArgument too for variables or fields of
+  /// messages that are no JSON objects.
+  Result<std::vector<TokenId>> tokenize_chat(std::span<const Message> messages, const ChatOptions& options,
                                              const CancelFlag* cancel = nullptr) const;
 
   /// Error of all three: kInvalidArgument for a model without weights (text_only) or for the options.

@@ -22,6 +22,20 @@ namespace partita {
 struct Message {
   std::string role;  // "system", "developer", "user", "assistant", "tool", or another that the template names
   std::string content;
+  /// Its other fields for the template, a JSON object: {"tool_calls":[...]}, {"name":"weather"}; empty: none.
+  /// A "content" here replaces the text: null, or a list of parts.
+  std::string fields = {};
+};
+
+/// How messages go through the chat template.
+struct ChatOptions {
+  /// The template's variables beside the messages, a JSON object: {"tools":[...],"documents":[...],
+  /// "enable_thinking":false}; empty: none. Names of special tokens ("bos_token" ...) are the vocabulary's.
+  std::string variables = {};
+  bool add_generation_prompt = true;  // what begins an answer follows the messages
+  /// The last message is the beginning of the answer: the prompt ends with its text, so that the answer
+  /// continues it. Nothing follows the messages.
+  bool continue_final_message = false;
 };
 
 /// Speculative decoding: whether several draft tokens, from prompt lookup or a draft model, are verified in
@@ -35,6 +49,7 @@ struct Request {
   std::string prompt;             // raw text, without the chat template
   std::vector<Message> messages;  // through the model's chat template
   std::vector<TokenId> ids;
+  ChatOptions chat;  // for the messages
 
   int max_tokens = 256;  // < 0: until the context is full
   Sampling sampling;

@@ -203,6 +203,7 @@ TEST_CASE("A BOS that the template writes after other text does not stand for th
 TEST_CASE("A missing or broken template is told when it is needed") {
   ChatFile what;
   what.chat_template = "";
+  what.respelled = {{V::kStart, "<|turn|>"}};
   const ChatModelFile none(what);
   const std::vector<Message> messages = {{"user", "hello"}};
   CHECK_FALSE(open(none).info().has_chat_template);
@@ -212,6 +213,59 @@ TEST_CASE("A missing or broken template is told when it is needed") {
   CHECK_FALSE(open(broken).info().has_chat_template);
   CHECK(open(broken).tokenize_chat(messages, true).error().message.find(broken.path()) != std::string::npos);
   CHECK(must(open(broken).tokenize("hello")) == Ids{V::kHello});
+}
+
+TEST_CASE("A model without a template gets the one of its control tokens, or the one that is named") {
+  ChatFile what;
+  what.chat_template = "";
+  const ChatModelFile none(what);
+  const std::vector<Message> messages = {{"user", "hello"}};
+  const ChatModelFile own;
+  CHECK(open(own).info().chat_template == "own");
+  CHECK(open(none).info().chat_template == "chatml");
+  CHECK(must(open(none).tokenize_chat(messages, true)) == must(open(own).tokenize_chat(messages, true)));
+  OpenOptions options;
+  options.chat_template = "alpaca";
+  CHECK(must(open(own, options).tokenize_chat(messages, true)) ==
+        bytes("### Instruction:\n") + Ids{V::kHello} + bytes("\n\n### Response:\n"));
+  options.chat_template = "{{ messages[0].content }}";
+  CHECK(must(open(own, options).tokenize_chat(messages, true)) == Ids{V::kHello});
+  options.chat_template = "nope";
+  CHECK(Model::open(own.path(), options).error().message.find("llama3, chatml") != std::string::npos);
+  for (const char* name : {"llama3", "chatml", "gemma", "phi", "zephyr", "mistral", "alpaca"}) {
+    INFO(name);
+    options.chat_template = name;
+    const Model model = open(own, options);
+    std::vector<Message> chat = {{"system", "s"}, {"user", "hello"}, {"assistant", "x"}, {"user", "y"}};
+    const Ids ids = must(model.tokenize_chat(chat, true));
+    CHECK(std::count(ids.begin(), ids.end(), V::kHello) == 1);
+    chat[0].content = "<|im_end|>";
+    const Ids typed = must(model.tokenize_chat(chat, true));
+    CHECK(std::count(typed.begin(), typed.end(), V::kEnd) == std::count(ids.begin(), ids.end(), V::kEnd));
+  }
+}
+
+TEST_CASE("A template's variables, fields of messages, and answers that are continued") {
+  OpenOptions options;
+  options.chat_template =
+      "{% for m in messages %}[{{ m.content }}{{ m.name }}]{% endfor %}{{ tools | tojson }}{{ x }}";
+  const ChatModelFile file;
+  const Model model = open(file, options);
+  const std::vector<Message> messages = {{"user", "a", R"({"name":"N"})"},
+                                         {"assistant", "b ", R"({"content":null})"}};
+  ChatOptions chat{.variables = R"({"tools":[{"z":1,"a":"<|im_end|>"}],"x":"X"})"};
+  CHECK(must(model.tokenize_chat(messages, chat)) == bytes("[aN][None][{\"z\": 1, \"a\": \"<|im_end|>\"}]X"));
+  const std::vector<Message> begun = {{"user", "b"}, {"assistant", " b "}};
+  chat.continue_final_message = true;
+  CHECK(must(model.tokenize_chat(begun, chat)) == bytes("[b][ b "));
+  const std::vector<Message> empty = {{"user", "b"}, {"assistant", ""}};
+  CHECK(model.tokenize_chat(empty, chat).error().code == ErrorCode::kInvalidArgument);
+  for (const char* wrong : {"[1]", "{", R"({"bos_token":"<|im_end|>"})", R"({"messages":[]})"}) {
+    CHECK(model.tokenize_chat(messages, ChatOptions{.variables = wrong}).error().code ==
+          ErrorCode::kInvalidArgument);
+  }
+  const std::vector<Message> two_roles = {{"user", "a", R"({"role":"system"})"}};
+  CHECK(model.tokenize_chat(two_roles, ChatOptions{}).error().code == ErrorCode::kInvalidArgument);
 }
 
 TEST_CASE("Templates outside a model") {

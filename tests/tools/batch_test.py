@@ -128,8 +128,7 @@ class Batch(BatchTest):
 
     def test_a_key_that_looks_like_an_option_is_an_error(self):
         good = {"prompt": FRANCE, "n": 1, "greedy": True}
-        strange = {"temprature": 0.5, "topK": 4, "max-tokens": 4, "entmax": 1.5, "tools": [{"type": "function"}],
-                   "chat_template_kwargs": {"enable_thinking": False}, "repetition_penalty": 1.2, "json_schema": {}}
+        strange = {"temprature": 0.5, "topK": 4, "max-tokens": 4, "entmax": 1.5, "repetition_penalty": 1.2, "json_schema": {}}
         rows = [{"id": key, **good, key: value} for key, value in strange.items()]
         data = {"idx": 3, "category": "capitals", "reference": "Paris", "step": 1, "metadata": {"a": 1}, "tools": [],
                 "chat_template_kwargs": {}, "temprature": None}
@@ -152,6 +151,33 @@ class Batch(BatchTest):
         out = self.batch(rows, "--ignore-unknown")
         self.assertTrue(all(r["error"] is None for r in out))
         self.assertIn("temprature", self.stderr)
+
+    def test_what_a_chat_template_is_given(self):
+        (self.dir / "t.jinja").write_text(
+            "{% for m in messages %}[{{ m.role }}: {{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}"
+            "{% endfor %}]{% endfor %}{{ tools | tojson if tools else '-' }}{{ city }}{{ documents | length }}"
+            "{{ 'A:' if add_generation_prompt }}")
+        tool = {"type": "function", "function": {"name": "f", "description": "d", "arguments": {"z": 1, "a": 2}}}
+        messages = [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+                    {"role": "assistant", "content": None, "tool_calls": [tool]}, {"role": "tool", "content": "r", "name": "f"}]
+        rows = [{"id": "all", "messages": messages, "tools": [tool], "documents": [{"text": "x"}], "n": 1,
+                 "chat_template_kwargs": {"city": "Rome"}},
+                {"id": "line", "messages": [{"role": "user", "content": "q"}], "n": 1},
+                {"id": "begun", "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "It is "}],
+                 "continue_final_message": True, "n": 1},
+                {"id": "raw", "prompt": "x", "tools": [tool], "n": 1},
+                {"id": "bos", "messages": messages, "chat_template_kwargs": {"bos_token": "<|im_end|>"}, "n": 1},
+                {"id": "image", "messages": [{"role": "user", "content": [{"type": "image"}]}], "n": 1}]
+        calls = json.dumps(tool["function"]["arguments"])
+        wanted = [f"[user: ab][assistant: None{calls}][tool: r]{json.dumps([tool])}Rome1A:", "[user: q]-Bonn0A:",
+                  "[user: q][assistant: It is "]
+        plain = [{"id": text, "prompt": text, "n": 1, "logprobs": 3} for text in wanted]
+        out = self.batch([{**row, "logprobs": 3} for row in rows] + plain, "--greedy", "--chat-template",
+                         self.dir / "t.jinja", "--template-arg", 'city="Bonn"')
+        for row, alone in zip(out, out[len(rows):]):
+            self.assertEqual(row["logprobs"], alone["logprobs"])
+        for row, words in zip(out[3:], ('"tools" is for the chat template', '"bos_token"', '"image"')):
+            self.assertIn(words, row["error"])
 
     def test_names_and_seeds_of_rows(self):
         good = {"prompt": FRANCE, "n": 1}

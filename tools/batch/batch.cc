@@ -164,6 +164,7 @@ void add_batch(Command program, Common& common, Action& action) {
   const Option chat =
       command.add_flag("--chat", options->request.chat, "apply the model's chat template to \"prompt\"");
   command.add_option("--system", options->request.system, "the system message, with --chat").needs(chat);
+  add_template_options(command, common, options->request.chat_template);
   command.heading(Heading::kOutput);
   command
       .add_option("-n,--max-tokens", options->request.max_tokens,

@@ -38,6 +38,7 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
 
   fields.text("prompt", request.prompt);
   fields.messages("messages", request.messages);
+  fields.template_variables(request.chat);
   fields.ids("ids", request.ids);
   fields.integer("n", request.max_tokens, -1);
   fields.integer("max_tokens", request.max_tokens, -1);
@@ -93,6 +94,12 @@ Result<partita::Request> read_request(const Json& row, const Json& id, const Row
         ErrorCode::kInvalidArgument,
         "a row has one of \"prompt\", \"messages\" and \"ids\"; this one has " + std::to_string(sources)};
   }
+  for (const char* key : {"tools", "documents", "chat_template_kwargs", "continue_final_message"}) {
+    const Json* value = fields.find(key);
+    if (value == nullptr || is_empty_value(*value) || has("messages") || (chat && has("prompt"))) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"" + std::string(key) + "\" is for the chat template; this row has no \"messages\""};
+  }
   if (chat && has("prompt")) set_chat(request, system, std::exchange(request.prompt, {}));
   return request;
 }
@@ -109,7 +116,7 @@ RowReader::RowReader(RowDefaults defaults, bool ignore_unknown)
 
 std::variant<Row, BadRow> RowReader::read(const std::string& line, std::size_t line_number) {
   const std::string here = "line " + std::to_string(line_number);
-  const Json row = parse_json(line);
+  const Json row = parse_ordered_json(line);
   if (row.is_discarded()) return row_without_id(line_number, partita::check_json(line, here).error().message);
   if (!row.is_object()) return row_without_id(line_number, here + " is not a JSON object");
   if (is_openai_row(row)) return read_openai(row, line_number);

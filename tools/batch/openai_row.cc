@@ -29,16 +29,16 @@ Error refused(const std::string& key, const Json& value, const std::string& want
           "\"" + key + "\" is " + json_text(value).substr(0, 60) + "; it must be " + wanted};
 }
 
-/// Joins the texts of a message whose content is a list of parts.
-Result<std::string> text_of_parts(const Json& parts) {
-  std::string text;
-  for (const Json& part : parts) {
-    if (!part.is_object() || !part.contains("text") || !part["text"].is_string()) {
-      return refused("content", part, "text, or parts {\"type\":\"text\",\"text\"}");
-    }
-    text += part["text"].get<std::string>();
+/// A call's arguments as an object: a template writes them in its own form.
+void read_arguments(Json& message) {
+  if (!message.contains("tool_calls") || !message["tool_calls"].is_array()) return;
+  for (Json& call : message["tool_calls"]) {
+    if (!call.is_object() || !call.contains("function") || !call["function"].is_object()) continue;
+    Json& function = call["function"];
+    if (!function.contains("arguments") || !function["arguments"].is_string()) continue;
+    Json arguments = parse_ordered_json(function["arguments"].get<std::string>());
+    if (arguments.is_object()) function["arguments"] = std::move(arguments);
   }
-  return text;
 }
 
 Result<void> convert_chat(Json& plain) {
@@ -47,10 +47,7 @@ Result<void> convert_chat(Json& plain) {
   for (Json& message : plain["messages"]) {
     if (!message.is_object()) continue;  // read_plain() refuses it
     if (message.contains("role") && message["role"] == "developer") message["role"] = "system";
-    if (!message.contains("content") || !message["content"].is_array()) continue;
-    auto text = text_of_parts(message["content"]);
-    if (!text) return text.error();
-    message["content"] = std::move(*text);
+    read_arguments(message);
   }
   const Json wanted = plain.value("logprobs", Json(false)), top = plain.value("top_logprobs", Json(0));
   plain.erase("logprobs");

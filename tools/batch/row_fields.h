@@ -9,6 +9,7 @@
 
 #include "tools/common.h"
 #include "tools/generation/adapters.h"
+#include "tools/generation/messages.h"
 #include "tools/generation/sampling.h"
 
 namespace tools {
@@ -96,15 +97,28 @@ class Fields {
   void messages(const char* key, std::vector<partita::Message>& out) {
     const Json* value = find(key);
     if (value == nullptr) return;
-    const auto is_message = [](const Json& m) {
-      return m.is_object() && m.contains("role") && m["role"].is_string() && m.contains("content") &&
-             m["content"].is_string();
-    };
-    if (!value->is_array() || value->empty() || !std::all_of(value->begin(), value->end(), is_message)) {
-      return refuse(key, "an array of {\"role\", \"content\"}, both strings");
+    if (!value->is_array() || value->empty()) return refuse(key, "an array of messages");
+    for (const Json& json : *value) {
+      auto message = message_of(json);
+      if (!message) return void(problem_ = problem_.empty() ? message.error().message : problem_);
+      out.push_back(std::move(*message));
     }
-    for (const Json& m : *value)
-      out.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+  }
+  /// "tools", "documents" and "chat_template_kwargs", which become variables of the template.
+  void template_variables(partita::ChatOptions& out) {
+    Json variables = out.variables.empty() ? Json::object() : parse_ordered_json(out.variables);
+    if (const Json* kwargs = find("chat_template_kwargs")) {
+      if (!kwargs->is_object()) return refuse("chat_template_kwargs", "an object");
+      variables.update(*kwargs);
+    }
+    for (const char* key : {"tools", "documents"}) {
+      const Json* value = find(key);
+      if (value == nullptr) continue;
+      if (!value->is_array()) return refuse(key, "an array");
+      variables[key] = *value;
+    }
+    if (!variables.empty()) out.variables = json_text(variables);
+    flag("continue_final_message", out.continue_final_message);
   }
 
   /// An array of {"name" or "path", "scale"}, which chooses among the adapters of the command line. Nothing

@@ -256,7 +256,7 @@ Chat::Said Chat::pull(partita::Stream& stream) {
 }
 
 partita::Error Chat::with_remedy(partita::Error error, const partita::Request& request) const {
-  const auto ids = model_->tokenize_chat(request.messages, true, &interrupted());
+  const auto ids = model_->tokenize_chat(request.messages, request.chat, &interrupted());
   if (ids && ids->size() >= model_->info().context_length) error.message.append("; ").append(kRemedy);
   return error;
 }
@@ -335,9 +335,10 @@ int run(const Common& common, const Options& options) {
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
   }
+  report_built_in_template(common, opened->model);
   // A missing or broken chat template is reported now, not after the first message.
   const partita::Message probe{"user", "Hi"};
-  if (auto ids = opened->model.tokenize_chat({&probe, 1}, true, &interrupted()); !ids)
+  if (auto ids = opened->model.tokenize_chat({&probe, 1}, request->chat, &interrupted()); !ids)
     return fail(ids.error());
   auto adapters = options.request.adapters.open(opened->model);
   if (!adapters) return fail(adapters.error());
@@ -369,6 +370,7 @@ void add_chat(Command program, Common& common, Action& action) {
   add_adapters(command, options->request.adapters);
   command.heading(Heading::kPrompt);
   command.add_option("--system", options->request.system, "the system message");
+  add_template_options(command, common, options->request.chat_template);
   command.add_option("--session", options->session, "file of the chat, to continue or to begin")
       .value_name("FILE");
   command.heading(Heading::kOutput);

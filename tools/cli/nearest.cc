@@ -57,10 +57,14 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   if (near && near->edits <= max_edits(std::min(meant.size(), folded(near->name).size()))) {
     return answer(near->name);
   }
-  const auto begun = std::find_if(known.begin(), known.end(), [&](const std::string& name) {
+  const auto is_begun = [&](const std::string& name) {
     return meant.size() >= 3 && folded(name).compare(0, meant.size(), meant) == 0;
-  });
-  return begun == known.end() ? std::string() : answer(*begun);
+  };
+  const std::string* begun = nullptr;  // the shortest
+  for (const std::string& name : known) {
+    if (is_begun(name) && (begun == nullptr || name.size() < begun->size())) begun = &name;
+  }
+  return begun == nullptr ? std::string() : answer(*begun);
 }
 
 }  // namespace tools

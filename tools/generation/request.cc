@@ -18,6 +18,9 @@ partita::Result<partita::Request> RequestFlags::request(const Common& common) co
   request.parse_specials = !common.no_special;
   request.guidance_scale = sampling.guidance_scale;
   request.negative_prompt = sampling.negative_prompt;
+  auto variables = chat_template.variables();
+  if (!variables) return variables.error();
+  request.chat.variables = std::move(*variables);
   return request;
 }
 

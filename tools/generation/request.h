@@ -7,6 +7,7 @@
 
 #include "tools/common.h"
 #include "tools/generation/adapters.h"
+#include "tools/generation/messages.h"
 #include "tools/generation/sampling.h"
 #include "tools/generation/speculation.h"
 
@@ -16,6 +17,7 @@ namespace tools {
 struct RequestFlags {
   SamplingFlags sampling = {};
   SpeculationFlags speculation = {};
+  TemplateFlags chat_template = {};
   AdapterFlags adapters = {};  // opened when the model is
   int max_tokens = 256;
   int logprobs = -1;

@@ -1,0 +1,163 @@
+#include "api/chat_templates.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "partita/text.hpp"
+#include "weights/sentence.h"
+#include "weights/try.h"
+
+namespace partita::internal {
+namespace {
+
+constexpr const char* kTemplateKey = "tokenizer.chat_template";
+constexpr const char* kToolKey = "tokenizer.chat_template.tool_use";
+
+struct BuiltIn {
+  std::string_view name;
+  std::array<std::string_view, 3>
+      marks;  // control tokens of vocabularies that were made for it; none: by name alone
+  std::string_view source;
+};
+
+constexpr BuiltIn kBuiltIn[] = {
+    {"llama3",
+     {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+     "{{ bos_token }}{% for message in messages %}"
+     "{{ '<|start_header_id|>' ~ message.role ~ '<|end_header_id|>\\n\\n' ~ message.content | trim ~ "
+     "'<|eot_id|>' }}"
+     "{% endfor %}{% if add_generation_prompt %}"
+     "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"},
+    {"chatml",
+     {"<|im_start|>", "<|im_end|>"},
+     "{% for message in messages %}"
+     "{{ '<|im_start|>' ~ message.role ~ '\\n' ~ message.content ~ '<|im_end|>\\n' }}"
+     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"},
+    {"gemma",
+     {"<start_of_turn>", "<end_of_turn>"},
+     "{{ bos_token }}{% set ns = namespace(system='') %}{% for message in messages %}"
+     "{% if message.role in ['system', 'developer'] %}{% set ns.system = message.content | trim ~ '\\n\\n' %}"
+     "{% else %}{{ '<start_of_turn>' ~ ('model' if message.role == 'assistant' else message.role) ~ '\\n' ~ "
+     "ns.system ~ "
+     "message.content | trim ~ '<end_of_turn>\\n' }}{% set ns.system = '' %}{% endif %}"
+     "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"},
+    {"phi",
+     {"<|user|>", "<|assistant|>", "<|end|>"},
+     "{% for message in messages %}{{ '<|' ~ message.role ~ '|>\\n' ~ message.content ~ '<|end|>\\n' }}{% "
+     "endfor %}"
+     "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"},
+    {"zephyr",
+     {"<|user|>", "<|assistant|>"},
+     "{% for message in messages %}{{ '<|' ~ message.role ~ '|>\\n' ~ message.content ~ eos_token ~ '\\n' }}"
+     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"},
+    {"mistral",
+     {"[INST]", "[/INST]"},
+     "{{ bos_token }}{% set ns = namespace(system='') %}{% for message in messages %}"
+     "{% if message.role in ['system', 'developer'] %}{% set ns.system = message.content ~ '\\n\\n' %}"
+     "{% elif message.role == 'assistant' %}{{ ' ' ~ message.content | trim ~ eos_token }}"
+     "{% else %}{{ '[INST] ' ~ ns.system ~ message.content ~ '[/INST]' }}{% set ns.system = '' %}{% endif %}"
+     "{% endfor %}"},
+    {"alpaca",
+     {},
+     "{% for message in messages %}{% if message.role in ['system', 'developer'] %}{{ message.content ~ "
+     "'\\n\\n' }}"
+     "{% elif message.role == 'assistant' %}{{ '### Response:\\n' ~ message.content ~ eos_token ~ '\\n\\n' }}"
+     "{% else %}{{ '### Instruction:\\n' ~ message.content ~ '\\n\\n' }}{% endif %}{% endfor %}"
+     "{% if add_generation_prompt %}{{ '### Response:\\n' }}{% endif %}"},
+};
+
+std::string names_of_built_in() {
+  std::string names;
+  for (const BuiltIn& one : kBuiltIn) names += (names.empty() ? "" : ", ") + std::string(one.name);
+  return names;
+}
+
+/// The first whose marks are all control tokens of the vocabulary; null if none is.
+const BuiltIn* built_in_for(const Tokenizer& tokenizer) {
+  std::array<std::array<bool, 3>, std::size(kBuiltIn)> found{};
+  for (std::size_t i = 0; i < tokenizer.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
+    if (tokenizer.kind(id) != TokenKind::kControl) continue;
+    for (std::size_t b = 0; b < std::size(kBuiltIn); ++b) {
+      for (std::size_t m = 0; m < 3; ++m) {
+        if (tokenizer.spelling(id) == kBuiltIn[b].marks[m]) found[b][m] = true;
+      }
+    }
+  }
+  for (std::size_t b = 0; b < std::size(kBuiltIn); ++b) {
+    bool all = !kBuiltIn[b].marks[0].empty();
+    for (std::size_t m = 0; m < 3; ++m) all = all && (found[b][m] || kBuiltIn[b].marks[m].empty());
+    if (all) return &kBuiltIn[b];
+  }
+  return nullptr;
+}
+
+Result<ChatTemplates> chosen_template(std::string_view chosen) {
+  const auto* const named = std::find_if(std::begin(kBuiltIn), std::end(kBuiltIn),
+                                         [&](const BuiltIn& one) { return one.name == chosen; });
+  const bool built_in = named != std::end(kBuiltIn);
+  if (!built_in && chosen.find('{') == std::string_view::npos) {
+    return invalid("there is no built-in chat template \"", shortened(chosen), "\"; there are ",
+                   names_of_built_in(), ", or give a Jinja source");
+  }
+  ChatTemplates out;
+  auto parsed = ChatTemplate::parse(built_in ? named->source : chosen);
+  if (!parsed) return parsed.error();
+  out.plain.emplace(std::move(*parsed));
+  out.origin = built_in ? std::string(named->name) : "given";
+  return out;
+}
+
+Result<ChatTemplate> parse_of(const Gguf& file, const char* key) {
+  auto source = file.get_string(key);
+  return source ? ChatTemplate::parse(*source) : Result<ChatTemplate>(source.error());
+}
+
+void take_built_in(const Tokenizer* tokenizer, std::string_view path, ChatTemplates& out) {
+  const BuiltIn* const built_in = tokenizer != nullptr ? built_in_for(*tokenizer) : nullptr;
+  if (built_in == nullptr) {
+    out.error = {ErrorCode::kNotFound,
+                 "\"" + printable(path) +
+                     "\" has no chat template: use a raw prompt or a chat model, or name a "
+                     "template (" +
+                     names_of_built_in() + ")"};
+    return;
+  }
+  out.plain.emplace(std::move(*ChatTemplate::parse(built_in->source)));
+  out.origin = built_in->name;
+}
+
+}  // namespace
+
+const ChatTemplate& ChatTemplates::of(const nlohmann::ordered_json& context) const {
+  const auto tools = context.find("tools");
+  const bool has_tools = tools != context.end() && !tools->is_null() && !tools->empty();
+  return with_tools && has_tools ? *with_tools : *plain;
+}
+
+Result<ChatTemplates> load_chat_templates(const Gguf& file, const Tokenizer* tokenizer,
+                                          std::string_view chosen, std::string_view path) {
+  if (!chosen.empty()) return chosen_template(chosen);
+  ChatTemplates out;
+  if (file.find(kTemplateKey) == nullptr) {
+    take_built_in(tokenizer, path, out);
+    return out;
+  }
+  auto parsed = parse_of(file, kTemplateKey);
+  if (!parsed) {
+    out.error = at_place(parsed.error(), "the chat template of \"", printable(path), "\"");
+    return out;
+  }
+  out.plain.emplace(std::move(*parsed));
+  out.origin = "own";
+  // One that is broken is left: the template for all conversations takes its place.
+  if (file.find(kToolKey) == nullptr) return out;
+  if (auto tools = parse_of(file, kToolKey)) out.with_tools.emplace(std::move(*tools));
+  return out;
+}
+
+}  // namespace partita::internal
