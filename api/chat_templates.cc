@@ -127,7 +127,12 @@ void take_built_in(const Tokenizer* tokenizer, std::string_view path, ChatTempla
                      names_of_built_in() + ")"};
     return;
   }
-  out.plain.emplace(std::move(*ChatTemplate::parse(built_in->source)));
+  auto parsed = ChatTemplate::parse(built_in->source);
+  if (!parsed) {
+    out.error = parsed.error();  // memory ran out
+    return;
+  }
+  out.plain.emplace(std::move(*parsed));
   out.origin = built_in->name;
 }
 
