@@ -120,7 +120,9 @@ void add_quantize(Command program, Common& common, Action& action) {
   auto options = std::make_shared<partita::QuantizeOptions>();
   const Command command = add_command(program, common, "quantize", kJson | kThreads,
                                       "Quantize a GGUF file: fewer bits per weight",
-                                      common.program + " quantize model.gguf small.gguf --type Q4_K_M");
+                                      common.program + " quantize model.gguf small.gguf --type Q4_K_M",
+                                      {"IN", "OUT", "--type", "--budget", "--max-kl", "--file", "--imatrix",
+                                       "--allow-requantize", "--threads"});
   for (const char* unused : {"--model", "--vocabulary"}) command.option(unused).hide_unless(false);
   command.heading(Heading::kConversion);
   command.add_option("IN", paths->from, "GGUF file or known model, in F16, BF16 or F32").required();
@@ -130,11 +132,10 @@ void add_quantize(Command program, Common& common, Action& action) {
           .value_name("TYPE")
           .show_default();
   const Option budget =
-      command
-          .add_option("--budget", options->budget, "size: types by what each does; 4.5bpw, 900MB; needs -f")
+      command.add_option("--budget", options->budget, "size to keep instead of a mix: 4.5bpw, 900MB; with -f")
           .value_name("SIZE")
           .excludes(type);
-  command.add_option("--max-kl", options->max_divergence, "the smallest within this KL divergence; needs -f")
+  command.add_option("--max-kl", options->max_divergence, "KL divergence to keep instead of a mix; with -f")
       .value_name("NATS")
       .range(1e-6, 100.0)
       .excludes(type)

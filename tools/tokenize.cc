@@ -53,7 +53,7 @@ int detokenize(const Common& common, const std::vector<std::string>& words) {
 void add_tokenizer(const Command& command, Common& common) {
   command
       .add_option("--tokenizer", common.model,
-                  "a tokenizer.json or tokenizer.model alone, with what is beside it, instead of a model")
+                  "tokenizer.json or tokenizer.model instead of a model")
       .value_name("FILE");
 }
 
