@@ -51,9 +51,7 @@ int detokenize(const Common& common, const std::vector<std::string>& words) {
 }
 
 void add_tokenizer(const Command& command, Common& common) {
-  command
-      .add_option("--tokenizer", common.model,
-                  "tokenizer.json or tokenizer.model instead of a model")
+  command.add_option("--tokenizer", common.model, "tokenizer.json or tokenizer.model instead of a model")
       .value_name("FILE");
 }
 
