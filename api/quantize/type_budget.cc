@@ -54,6 +54,7 @@ Result<std::vector<TypeChoice>> choices_of(std::size_t tensor, const QuantizePla
                                            Trial& trial) {
   const TensorView& view = plan.model().tensors()[tensor];
   std::vector<TypeChoice> choices;
+  choices.reserve(candidates.size());
   for (const Dtype type : candidates) choices.push_back({type, tensor_bytes(view, type), 0});
   if (choices.size() == 1) return choices;
   const auto tried = overlay.set(tensor, trial_type(candidates));
@@ -71,6 +72,7 @@ Result<std::vector<TypeChoice>> choices_of(std::size_t tensor, const QuantizePla
 
 std::vector<Dtype> types_of(const std::vector<TypeChoice>& chosen) {
   std::vector<Dtype> types;
+  types.reserve(chosen.size());
   for (const TypeChoice& choice : chosen) types.push_back(choice.dtype);
   return types;
 }

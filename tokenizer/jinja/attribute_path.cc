@@ -76,6 +76,7 @@ std::vector<Value> in_order(const std::vector<Value>& items, bool reversed, Less
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return reversed ? less(b, a) : less(a, b); });
   std::vector<Value> out;
+  out.reserve(order.size());
   for (const std::size_t i : order) out.push_back(items[i]);
   return out;
 }

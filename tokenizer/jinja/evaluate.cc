@@ -34,7 +34,7 @@ class BlockReference final : public Callable {
   BlockReference(Interpreter& interpreter, const Body& body) : interpreter_(interpreter), body_(body) {}
   const char* type_name() const override { return "BlockReference"; }
   Value call(Runtime& runtime, const Arguments& arguments) override {
-    Parameters(runtime, "a block", arguments, {});
+    const Parameters none(runtime, "a block", arguments, {});
     return interpreter_.call_block(body_);
   }
 

@@ -113,7 +113,7 @@ class ObjectMethod final : public Callable {
   ObjectMethod(std::shared_ptr<Owner> owner, Body body) : owner_(std::move(owner)), body_(body) {}
   const char* type_name() const override { return "method"; }
   Value call(Runtime& runtime, const Arguments& arguments) override {
-    Parameters(runtime, "the method", arguments, {});
+    const Parameters none(runtime, "the method", arguments, {});
     return ((*owner_).*body_)(runtime);
   }
 
@@ -161,7 +161,7 @@ class Joiner final : public Callable {
     return std::nullopt;
   }
   Value call(Runtime& runtime, const Arguments& arguments) override {
-    Parameters(runtime, "joiner", arguments, {});
+    const Parameters none(runtime, "joiner", arguments, {});
     return std::exchange(used_, true) ? separator_ : runtime.text("", false);
   }
 
