@@ -22,6 +22,11 @@ bool all_finite(const Vector& values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
+template <class... Parts>
+Error error_of(const AdapterTensors& from, ErrorCode code, const AdapterPair& pair, const Parts&... parts) {
+  return {code, sentence("the adapter '", printable(from.path), "' changes ", quoted(pair.tensor), parts...)};
+}
+
 /// The linear layers that read a tensor.
 using LinearsByName = std::map<std::string, std::vector<const Linear*>, std::less<>>;
 
@@ -57,6 +62,15 @@ std::uint64_t digest_of(const AdapterTensors& tensors) {
   return hash.sum();
 }
 
+Result<void> check_pair(const AdapterTensors& from, const AdapterPair& pair) {
+  if (pair.rank < 1 || pair.rank > kMaxAdapterRank)
+    return error_of(from, ErrorCode::kBadFile, pair, " by a product of rank ", pair.rank,
+                    ", and the limit is ", kMaxAdapterRank);
+  if (!all_finite(pair.a) || !all_finite(pair.b))
+    return error_of(from, ErrorCode::kBadNumbers, pair, " by numbers that are not finite: export it again");
+  return {};
+}
+
 /// Fills a LoadedAdapter from the tensors of a file.
 class AdapterLoader {
  public:
@@ -78,11 +92,12 @@ class AdapterLoader {
   Result<void> load() {
     to_.of_linear_.resize(model_.linears());
     for (const AdapterPair& pair : from_.pairs) {
-      TRY(check(pair));
+      TRY(check_pair(from_, pair));
       TRY(pair.tensor == kEmbedding ? load_embedding(pair) : load_linears(pair));
       ++to_.tensors_;
       to_.max_rank_ = std::max(to_.max_rank_, pair.rank);
-      to_.max_size_ = std::max({to_.max_size_, pair.rows, pair.cols});
+      const std::size_t rows = pair.tensor == kEmbedding ? 0 : pair.rows;  // those are looked up
+      to_.max_size_ = std::max({to_.max_size_, rows, pair.cols});
       to_.bytes_ += (pair.a.size() + pair.b.size()) * sizeof(float);
     }
     return {};
@@ -90,17 +105,7 @@ class AdapterLoader {
 
   template <class... Parts>
   Error error(ErrorCode code, const AdapterPair& pair, const Parts&... parts) const {
-    return {code,
-            sentence("the adapter '", printable(from_.path), "' changes ", quoted(pair.tensor), parts...)};
-  }
-
-  Result<void> check(const AdapterPair& pair) const {
-    if (pair.rank < 1 || pair.rank > kMaxAdapterRank)
-      return error(ErrorCode::kBadFile, pair, " by a product of rank ", pair.rank, ", and the limit is ",
-                   kMaxAdapterRank);
-    if (!all_finite(pair.a) || !all_finite(pair.b))
-      return error(ErrorCode::kBadNumbers, pair, " by numbers that are not finite: export it again");
-    return {};
+    return error_of(from_, code, pair, parts...);
   }
 
   Error wrong_shape(const AdapterPair& pair, std::size_t count, std::size_t rows, std::size_t cols) const {

@@ -35,8 +35,11 @@ struct AdapterTensors {
 /// LoadedAdapter::digest().
 std::uint64_t digest_of(const AdapterTensors& tensors);
 
-/// Errors: kBadFile or kUnsupported naming a tensor that the model lacks or that no adapter can change, or
-/// whose shape differs (expected and found); kBadNumbers; kOutOfMemory.
+/// What holds of a pair of `from` for every model. Errors: kBadFile for its rank; kBadNumbers.
+Result<void> check_pair(const AdapterTensors& from, const AdapterPair& pair);
+
+/// Errors: those of check_pair(); kBadFile or kUnsupported naming a tensor that the model lacks or that no
+/// adapter can change, or whose shape differs (expected and found); kOutOfMemory.
 Result<std::shared_ptr<const LoadedAdapter>> load_adapter(AdapterTensors tensors,
                                                           std::shared_ptr<const Transformer> model);
 

@@ -63,8 +63,9 @@ int run(const Common& common, const Paths& paths, partita::ConvertOptions option
     return fail(other.error());
   }
   for (const std::string& argument : paths.adapters.given) {
-    const AdapterArgument adapter = parse_adapter(argument);
-    options.adapters.push_back({adapter.path, adapter.scale});
+    const auto adapter = parse_adapter(argument);
+    if (!adapter) return fail(adapter.error());
+    options.adapters.push_back({adapter->path, adapter->scale});
   }
   catch_interrupts();
   Progress progress("converting", common.shows_progress());

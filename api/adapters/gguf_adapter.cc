@@ -32,7 +32,7 @@ class Reader {
     const auto alpha = file_.get_float(kAlpha, 0);
     if (!alpha) return alpha.error();
     if (!std::isfinite(*alpha))
-      return error(ErrorCode::kBadFile, "has a ", kAlpha, " that is not finite: export it again");
+      return error(ErrorCode::kBadFile, "has an ", kAlpha, " that is not finite: export it again");
     TRY(file_.check_types());
     AdapterTensors out;
     out.path = file_.path();
@@ -126,7 +126,8 @@ std::string describe_adapter(const AdapterTensors& tensors, std::string_view fam
   std::size_t rank = 0;
   for (const AdapterPair& pair : tensors.pairs) rank = std::max(rank, pair.rank);
   return sentence("a LoRA adapter for models of the family ", internal::quoted(family), " (",
-                  tensors.pairs.size(), " matrices, rank ", rank, ")");
+                  tensors.pairs.size(), tensors.pairs.size() == 1 ? " matrix" : " matrices", ", rank ", rank,
+                  ")");
 }
 
 Result<AdapterTensors> read_gguf_adapter(const Gguf& file, std::string_view family) {

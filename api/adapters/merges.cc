@@ -23,6 +23,7 @@ void add_scaled(float factor, const float* x, std::size_t n, float* y) {
 Result<void> Merges::add(AdapterTensors tensors, float scale,
                          const std::map<std::string, std::vector<std::uint64_t>>& shapes) {
   for (AdapterPair& pair : tensors.pairs) {
+    TRY(check_pair(tensors, pair));
     const auto bad = [&](ErrorCode code, const auto&... what) {
       return Error{code, sentence("the adapter '", printable(tensors.path), "' changes ",
                                   internal::quoted(pair.tensor), what...)};

@@ -15,9 +15,9 @@ namespace partita::internal {
 /// What adapters add to each tensor.
 class Merges {
  public:
-  /// Adds an adapter, times `scale`. shapes: of the tensors of the model file, by name. Errors: kUnsupported
-  /// for a tensor that the file lacks, or an embedding that is the output too; kBadFile for a shape that
-  /// differs.
+  /// Adds an adapter, times `scale`. shapes: of the tensors of the model file, by name. Errors: those of
+  /// check_pair(); kUnsupported for a tensor that the file lacks, or an embedding that is the output too;
+  /// kBadFile for a shape that differs.
   Result<void> add(AdapterTensors tensors, float scale,
                    const std::map<std::string, std::vector<std::uint64_t>>& shapes);
 

@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "api/adapters/pair_maker.h"
 #include "api/convert/json_file.h"
@@ -26,6 +28,10 @@ constexpr const char* kOthers[] = {
     "use_dora",          "lora_bias",         "modules_to_save",  "use_qalora",   "alora_invocation_tokens",
     "layer_replication", "target_parameters", "use_bdlora",       "arrow_config", "trainable_token_indices",
     "kasa_config",       "velora_config",     "monteclora_config"};
+
+/// Values of init_lora_weights besides true and false with which training starts from the base as it is. The
+/// others (pissa, olora, corda, loftq, lora_ga) subtract B A from it first.
+constexpr std::string_view kPlainStarts[] = {"gaussian", "Gaussian", "eva", "orthogonal", "mica"};
 
 bool is_nothing(const json& value) {
   return value.is_null() || value == false || ((value.is_array() || value.is_object()) && value.empty());
@@ -79,7 +85,19 @@ class ConfigReader {
         return wrong(ErrorCode::kUnsupported, key,
                      "only LoRA without it is supported: merge the adapter into the checkpoint with PEFT");
     }
-    return {};
+    return check_start();
+  }
+
+  Result<void> check_start() const {
+    constexpr const char* kKey = "init_lora_weights";
+    const json* const value = member(object_, kKey);
+    if (value == nullptr || value->is_null() || value->is_boolean()) return {};
+    const auto is = [&](std::string_view start) { return is_text(*value, start); };
+    if (std::any_of(std::begin(kPlainStarts), std::end(kPlainStarts), is)) return {};
+    return wrong(ErrorCode::kUnsupported, kKey,
+                 "an adapter that changes the base weights too gives wrong results without that change: "
+                 "convert it to ordinary LoRA (save_pretrained() of PEFT with "
+                 "path_initial_model_for_weight_conversion), or merge it into the checkpoint with PEFT");
   }
 
   static bool is_scale(const json& value) {
@@ -121,6 +139,19 @@ struct Place {
   bool is_b = false, embedding = false;
 };
 
+constexpr std::string_view kBefore = "base_model.model.";
+
+/// The tensor that a module of PEFT changes, if `name` is that tensor's copy in the file of an adapter: PEFT
+/// saves it with an adapter of the embedding or the head.
+std::optional<std::string> base_weight(std::string_view name) {
+  constexpr std::string_view kEnding = ".base_layer.weight";
+  if (!name.starts_with(kBefore)) return std::nullopt;
+  name.remove_prefix(kBefore.size());
+  if (!name.ends_with(kEnding)) return std::nullopt;
+  name.remove_suffix(kEnding.size());
+  return std::string(name) + ".weight";
+}
+
 std::optional<Place> place_of(std::string_view name) {
   struct Ending {
     std::string_view text;
@@ -130,7 +161,6 @@ std::optional<Place> place_of(std::string_view name) {
                                  {".lora_B.weight", true, false},
                                  {".lora_embedding_A", false, true},
                                  {".lora_embedding_B", true, true}};
-  constexpr std::string_view kBefore = "base_model.model.";
   if (!name.starts_with(kBefore)) return std::nullopt;
   name.remove_prefix(kBefore.size());
   for (const Ending& ending : kEndings) {
@@ -194,11 +224,18 @@ Result<PeftAdapter> PeftAdapter::make(PeftConfig config, std::shared_ptr<const S
   const auto bad = [&](ErrorCode code, const auto&... what) {
     return Error{code, sentence("the adapter '", adapter.name_, "' ", what...)};
   };
+  std::vector<std::string> copies;  // of weights of the base
   for (const SafeTensor& tensor : adapter.file_->tensors()) {
     const auto place = place_of(tensor.name);
+    if (const auto base = base_weight(tensor.name); base) {
+      copies.push_back(*base);
+      continue;
+    }
     if (!place)
-      return bad(ErrorCode::kUnsupported, "has a tensor ", internal::quoted(tensor.name),
-                 ", which is no matrix of LoRA: merge the adapter into the checkpoint with PEFT");
+      return bad(
+          ErrorCode::kUnsupported, "has a tensor ", internal::quoted(tensor.name),
+          ", which is no matrix of LoRA: save the adapter with save_embedding_layers=False if it is of "
+          "an embedding or a head that was not trained, or merge it into the checkpoint with PEFT");
     if (tensor.shape.size() != 2 || !tensor.dtype)
       return bad(ErrorCode::kBadFile, "has a tensor ", internal::quoted(tensor.name), " of the shape ",
                  shape_text(tensor.shape), " and the type ", internal::quoted(tensor.type),
@@ -206,6 +243,11 @@ Result<PeftAdapter> PeftAdapter::make(PeftConfig config, std::shared_ptr<const S
     PeftModule& module = adapter.modules_[place->tensor];
     module.embedding = place->embedding;
     (place->is_b ? module.b : module.a) = &tensor;
+  }
+  for (const std::string& copy : copies) {
+    if (!adapter.modules_.contains(copy))
+      return bad(ErrorCode::kBadFile, "has the base's weight ", internal::quoted(copy),
+                 " and no matrices of LoRA for it: save it again");
   }
   if (adapter.modules_.empty()) return bad(ErrorCode::kBadFile, "has no tensors: save it again");
   for (const auto& [name_of_module, module] : adapter.modules_) {

@@ -7,6 +7,7 @@
 #include "api/gguf_file.h"
 #include "partita/model.hpp"
 #include "weights/sentence.h"
+#include "weights/try.h"
 
 namespace partita::internal {
 namespace {
@@ -25,7 +26,22 @@ Result<AdapterTensors> read_peft(const std::string& path, const MapMaker& make_m
   return map ? adapter->pairs(*map) : map.error();
 }
 
+/// What is wrong with a path at which people look for an adapter of PEFT.
+Result<void> check_gguf_path(const std::string& path) {
+  const std::filesystem::path whole(path);
+  std::error_code none;
+  if (std::filesystem::is_directory(whole, none))
+    return Error{ErrorCode::kUnsupported, sentence("'", printable(path),
+                                                   "' is a directory without adapter_config.json: give the "
+                                                   "directory of an adapter of PEFT, or a GGUF adapter")};
+  if (whole.filename() == "adapter_model.safetensors" || whole.filename() == "adapter_config.json")
+    return Error{ErrorCode::kUnsupported,
+                 sentence("'", printable(path), "' is a file of an adapter of PEFT: give its directory")};
+  return {};
+}
+
 Result<AdapterTensors> read_gguf(const std::string& path, std::string_view family) {
+  TRY(check_gguf_path(path));
   const auto file = open_gguf_file(path);
   return file ? read_gguf_adapter(*file, family) : file.error();
 }

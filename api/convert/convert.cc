@@ -12,6 +12,8 @@
 #include <string>
 #include <utility>
 
+#include "api/adapters/adapters.h"
+#include "api/adapters/peft_adapter.h"
 #include "api/adapters/read_adapter.h"
 #include "api/convert/directory.h"
 #include "api/convert/open_checkpoint.h"
@@ -66,6 +68,16 @@ bool is_file_of(const std::string& checkpoint, const std::string& path) {
   });
 }
 
+/// check_other_file() of the files of an adapter.
+Result<void> check_not_adapter(const std::string& path, const std::string& adapter) {
+  constexpr std::string_view kWhat = "a file of an adapter that is read";
+  TRY(check_other_file(path, adapter, kWhat));
+  if (!is_peft_directory(adapter)) return {};
+  for (const std::string& name : files_in(adapter))
+    TRY(check_other_file(path, (fs::path(adapter) / name).string(), kWhat));
+  return {};
+}
+
 /// Errors of the path that would otherwise appear after minutes of work, or destroy a file of the caller.
 Result<void> check_target(const std::string& path, const std::string& checkpoint,
                           const ConvertOptions& options) {
@@ -74,6 +86,7 @@ Result<void> check_target(const std::string& path, const std::string& checkpoint
     if (vocabulary != kBundledModel)
       TRY(check_other_file(path, vocabulary, "the model that the vocabulary comes from"));
   }
+  for (const MergedAdapter& adapter : options.adapters) TRY(check_not_adapter(path, adapter.path));
   if (!is_file_of(checkpoint, path)) return {};
   return invalid("'", printable(path), "' is a file of the checkpoint: name another file");
 }
@@ -101,6 +114,10 @@ Result<void> merge(const MergedAdapter& adapter, const OpenCheckpoint& checkpoin
     info.rank = std::max(info.rank, pair.rank);
     info.bytes += (pair.a.size() + pair.b.size()) * sizeof(float);
   }
+  const auto same = [&](const AdapterInfo& other) { return other.name == info.name; };
+  if (std::any_of(list.begin(), list.end(), same))
+    return invalid("two adapters have the name ", internal::quoted(info.name),
+                   ", the last part of their paths: rename one of them");
   TRY(merges.add(*std::move(tensors), adapter.scale, shapes));
   list.push_back(std::move(info));
   return {};
@@ -126,6 +143,8 @@ Result<ConvertResult> convert(const std::string& checkpoint, const std::string& 
     if (checkpoint.empty()) {
       return invalid("the directory of the checkpoint has no name");
     }
+    if (options.adapters.size() > kMaxAdapters)
+      return invalid("a conversion has ", options.adapters.size(), " adapters; the limit is ", kMaxAdapters);
     TRY(check_target(path, checkpoint, options));
     const auto merges = options.adapters.empty() ? nullptr : std::make_shared<Merges>();
     const auto opened =

@@ -11,12 +11,14 @@ void check_kind(const Subject& subject, Report& report) {
   const auto part = subject.file.get_uint("split.no");
   const bool first_alone = part && *part == 0;  // why the others are not there is a finding of "file"
   if (is_whole_model(subject.file) || first_alone) return;
-  if (const auto adapter = read_gguf_adapter(subject.file, subject.family()); adapter) {
+  const auto adapter = read_gguf_adapter(subject.file, subject.family());
+  if (adapter) {
     return report.error(
         {ErrorCode::kUnsupported, sentence("'", subject.file.path(), "' is ",
                                            describe_adapter(*adapter, subject.family()), ", no model")},
         "give a model with -m, and the adapter with --lora");
   }
+  if (is_adapter(subject.file)) return report.error(adapter.error(), "give a LoRA adapter that is whole");
   report.error(subject.config_error, "give the GGUF file of a whole model");
 }
 

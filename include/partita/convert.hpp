@@ -28,7 +28,7 @@ struct ConvertOptions {
   /// first GGUF file in its directory), or else that of other_vocabulary.
   std::string vocabulary, other_vocabulary;
   std::string type;                              // of matrices: one of convert_types(); empty: as stored
-  std::vector<MergedAdapter> adapters;           // added to the weights, in this order
+  std::vector<MergedAdapter> adapters;           // added in this order; at most 16, of different names
   std::function<bool(float fraction)> progress;  // returning false stops it
 };
 

@@ -1,6 +1,9 @@
 """--lora of generate, batch, score, convert; what inspect and doctor say of adapters."""
 
 import json
+import math
+import shutil
+import struct
 
 from program import SOURCE, ProgramTest, main, run, run_json
 
@@ -13,6 +16,20 @@ ANSWER = ("-m", MODEL, "--ids", "-p", "5 6 7 8 9", "-n", 6, "--greedy", "--logpr
 def answer(*lora):
     out = run_json("generate", *ANSWER, *(part for one in lora for part in ("--lora", one)))
     return out["logprobs"], out.get("applied", {}).get("lora")
+
+
+def read_tensors(path):
+    """The header of a safetensors file, without its metadata, and its data."""
+    whole = path.read_bytes()
+    size, = struct.unpack_from("<Q", whole)
+    header = json.loads(whole[8:8 + size])
+    header.pop("__metadata__", None)
+    return header, whole[8 + size:]
+
+
+def write_tensors(path, header, data):
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 class Adapters(ProgramTest):
@@ -36,10 +53,69 @@ class Adapters(ProgramTest):
         self.check_usage(run("generate", *ANSWER, "--lora", PEFT, "--with", MODEL), "--lora")
         self.check_sentence(run("generate", "-m", PEFT, "-p", "x"), 1, "LoRA adapter", "--lora")
 
+    def test_scales_and_paths_that_are_none(self):
+        for scale in ("abc", "", "1e39", "inf"):
+            for name in ("generate", "convert"):
+                args = ANSWER if name == "generate" else (DATA / "checkpoints/llama3", "-o", self.dir / "new.gguf")
+                done = run(name, *args, "--lora", f"{PEFT}={scale}")
+                self.check_sentence(done, 1, f"={scale}", "is not a number from")
+        self.check_sentence(run("generate", *ANSWER, "--lora", "missing=abc"), 1, "missing=abc", "no file")
+        self.check_sentence(run("generate", *ANSWER, "--lora", DATA / "checkpoints/llama3"), 1, "adapter_config.json")
+        self.check_sentence(run("generate", *ANSWER, "--lora", PEFT / "adapter_model.safetensors"), 1,
+                            "give its directory")
+
+    def copied(self, name="copy"):
+        return shutil.copytree(OTHER, self.dir / name)
+
+    def test_copies_of_the_base_weights_are_left_alone(self):
+        copy = self.copied("patterns")
+        file = copy / "adapter_model.safetensors"
+        header, data = read_tensors(file)
+        for module in ("lm_head", "model.embed_tokens"):
+            header[f"base_model.model.{module}.base_layer.weight"] = {
+                "dtype": "F32", "shape": [128, 32], "data_offsets": [len(data), len(data) + 4 * 128 * 32]}
+            data += bytes(4 * 128 * 32)
+        write_tensors(file, header, data)
+        self.assertEqual(answer(copy), answer(OTHER))
+        for ending, word in (("norm.base_layer.weight", "no matrices of LoRA"),
+                             ("norm.weight", "save_embedding_layers=False")):
+            wrong = {**header, f"base_model.model.{ending}": header["base_model.model.lm_head.base_layer.weight"]}
+            del wrong["base_model.model.lm_head.base_layer.weight"]
+            write_tensors(file, wrong, data)
+            self.check_sentence(run("generate", *ANSWER, "--lora", copy), 1, "norm.weight", word)
+
+    def convert(self, output, *lora):
+        return run("convert", DATA / "checkpoints/llama3", "-o", output, "--vocabulary", MODEL, "--type", "f32",
+                   *(part for one in lora for part in ("--lora", one)))
+
+    def test_convert_keeps_the_files_of_adapters(self):
+        copy, gguf = self.copied(), self.dir / "plain.gguf"
+        shutil.copy(GGUF, gguf)
+        for lora, file in ((gguf, gguf), (copy, copy / "adapter_model.safetensors"),
+                           (copy, copy / "adapter_config.json")):
+            before = file.read_bytes()
+            self.check_sentence(self.convert(file, lora), 1, file.name, "a file of an adapter that is read")
+            self.assertEqual(file.read_bytes(), before)
+
+    def test_convert_checks_adapters_as_requests_do(self):
+        bad, output = self.copied("bad"), self.dir / "new.gguf"
+        file = bad / "adapter_model.safetensors"
+        header, data = read_tensors(file)
+        one = next(iter(header.values()))
+        begin = one["data_offsets"][0]
+        nan = struct.pack("<f", math.nan)[-{"F32": 4, "BF16": 2}[one["dtype"]]:]
+        write_tensors(file, header, data[:begin] + nan + data[begin + len(nan):])
+        said = [run("generate", *ANSWER, "--lora", bad), self.convert(output, bad)]
+        self.check_sentence(said[0], 1, str(bad), "numbers that are not finite")
+        self.assertEqual(said[0].stderr, said[1].stderr)
+        self.check_sentence(self.convert(output, PEFT, GGUF), 1, "'plain'", "rename one of them")
+        self.check_sentence(self.convert(output, *[PEFT] * 17), 1, "17 adapters; the limit is 16")
+        self.assertFalse(output.exists())
+
     def test_rows_choose_among_those_that_were_loaded(self):
         secret = self.dir / "secret.gguf"
         secret.write_bytes(GGUF.read_bytes())
-        choices = [None, [], [{"name": "plain", "scale": 0.5}], [{"path": str(OTHER)}], [{"name": "secret"}],
+        choices = [None, [], [{"name": "plain", "scale": 0.5}], [{"path": f"{OTHER}/./"}], [{"name": "secret"}],
                    [{"path": str(secret)}], [{"name": "plain", "path": "x"}], [{"scale": 1}], "plain", [{"name": 5}],
                    [{"name": "plain", "scale": "much"}], [{"name": "plain", "rank": 2}]]
         rows = [{"id": i, "ids": [5, 6, 7, 8, 9], "n": 6, "greedy": True, "logprobs": 0,

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 namespace tools {
 
@@ -17,31 +19,51 @@ void add_adapters(Command command, AdapterFlags& flags) {
       .repeatable();
 }
 
-AdapterArgument parse_adapter(const std::string& argument) {
+Result<AdapterArgument> parse_adapter(const std::string& argument) {
   const std::size_t equals = argument.rfind('=');
-  if (equals == std::string::npos) return {argument};
+  if (equals == std::string::npos) return AdapterArgument{argument};
+  const std::string path = argument.substr(0, equals);
   float scale = 1;
   const char* const end = argument.data() + argument.size();
   const auto [stopped, problem] = std::from_chars(argument.data() + equals + 1, end, scale);
-  if (problem != std::errc() || stopped != end) return {argument};  // a file with "=" in its name
-  return {argument.substr(0, equals), scale};
+  if (problem == std::errc() && stopped == end && std::isfinite(scale)) return AdapterArgument{path, scale};
+  std::error_code none;
+  if (std::filesystem::exists(argument, none) || !std::filesystem::exists(path, none))
+    return AdapterArgument{argument};  // a file with "=" in its name
+  return Error{ErrorCode::kInvalidArgument,
+               "the scale in --lora " + json_text(Json(argument)) +
+                   " is not a number from -3.4e38 to 3.4e38: write one behind \"=\", as in FILE=0.5"};
 }
 
 Result<std::vector<partita::AppliedAdapter>> AdapterFlags::open(const partita::Model& model) const {
   std::vector<partita::AppliedAdapter> adapters;
   for (const std::string& argument : given) {
-    const AdapterArgument asked = parse_adapter(argument);
-    auto adapter = partita::Adapter::open(asked.path, model);
+    const auto asked = parse_adapter(argument);
+    if (!asked) return asked.error();
+    auto adapter = partita::Adapter::open(asked->path, model);
     if (!adapter) return adapter.error();
     const std::string name = adapter->info().name;
     const auto same = [&](const auto& other) { return other.adapter.info().name == name; };
     if (std::any_of(adapters.begin(), adapters.end(), same))
       return Error{ErrorCode::kInvalidArgument, "two adapters of --lora have the name \"" + name +
                                                     "\", the last part of their paths: rename one of them"};
-    adapters.push_back({std::move(*adapter), asked.scale});
+    adapters.push_back({std::move(*adapter), asked->scale});
   }
   return adapters;
 }
+
+namespace {
+
+/// By the texts alone: a row's path is never looked up.
+bool same_path(const std::string& one, const std::string& other) {
+  const auto normal = [](const std::string& path) {
+    const std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  return normal(one) == normal(other);
+}
+
+}  // namespace
 
 Result<partita::AppliedAdapter> chosen_adapter(const Json& choice,
                                                std::span<const partita::AppliedAdapter> loaded) {
@@ -58,7 +80,7 @@ Result<partita::AppliedAdapter> chosen_adapter(const Json& choice,
   const std::string asked = choice[by_name ? "name" : "path"].get<std::string>();
   const auto found = std::find_if(loaded.begin(), loaded.end(), [&](const partita::AppliedAdapter& one) {
     const partita::AdapterInfo info = one.adapter.info();
-    return asked == (by_name ? info.name : info.path);
+    return by_name ? asked == info.name : same_path(asked, info.path);
   });
   if (found == loaded.end())
     return wrong(" that --lora loaded, and " + json_text(Json(asked.substr(0, 60))) + " is none of them");

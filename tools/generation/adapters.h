@@ -19,12 +19,12 @@ struct AdapterFlags {
 };
 void add_adapters(Command command, AdapterFlags& flags);
 
-/// FILE, or FILE=SCALE with a number.
+/// FILE, or FILE=SCALE with a number. Error: kInvalidArgument for another SCALE of a FILE that exists.
 struct AdapterArgument {
   std::string path;
   float scale = 1;
 };
-AdapterArgument parse_adapter(const std::string& argument);
+partita::Result<AdapterArgument> parse_adapter(const std::string& argument);
 
 /// The one of `loaded` that {"name" or "path", "scale"} chooses; without a scale with its own. Error: what is
 /// wrong, after "an array of ...".

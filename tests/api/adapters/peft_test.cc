@@ -192,6 +192,12 @@ TEST_CASE("what adapters of PEFT have besides LoRA is refused by name") {
   CHECK(names({{"lora_alpha", 1e300}}));
   CHECK(names({{"fan_in_fan_out", 1}}));
   CHECK(names({{"alpha_pattern", {{"^model.*q_proj", 8}}}}));
+  for (const char* changes_base : {"pissa", "pissa_niter_16", "olora", "OLoRA", "corda", "loftq", "lora_ga"})
+    CHECK(names({{"init_lora_weights", changes_base}}));
+  for (const nlohmann::json& start :
+       {nlohmann::json(true), nlohmann::json(false), nlohmann::json(nullptr), nlohmann::json("gaussian"),
+        nlohmann::json("eva"), nlohmann::json("orthogonal"), nlohmann::json("mica")})
+    CHECK(refused({{"init_lora_weights", start}}).empty());
   CHECK(refused({{"fan_in_fan_out", true}}).find("fan_in_fan_out says otherwise") != std::string::npos);
 
   const auto other = Adapter::open(adapter_path("qwen3", "plain"), model);
