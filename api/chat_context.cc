@@ -44,7 +44,7 @@ Result<OrderedJsonDocument> object_of(std::string_view text, const std::string& 
 Result<void> check_variables(const Json& variables) {
   for (const auto& [name, value] : variables.items()) {
     if (name == "messages" || name == "add_generation_prompt" || name.ends_with("_token")) {
-      return invalid("the template's variables have \"", shortened(name), "\", which is not theirs to set");
+      return invalid("the template's variables have \"", shortened(name), "\", which the program sets");
     }
   }
   return {};

@@ -175,6 +175,9 @@ Result<Model> internal::ModelOpener::open(Gguf file, const std::string& path, co
     impl->chat = std::move(*chat);
     impl->info.has_chat_template = impl->chat.plain.has_value();
     impl->info.chat_template = impl->chat.origin;
+    // Of a file that holds a tokenizer alone, its error is the reason.
+    if (options.text_only && !tokenizer && impl->file.tensors().empty() && !impl->chat.plain)
+      return tokenizer.error();
     // With text_only a tokenizer or a template is enough.
     if (!options.text_only || !(tokenizer || impl->chat.plain)) {
       TRY(check_usable(impl->file, config, tokenizer));

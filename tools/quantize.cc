@@ -1,5 +1,6 @@
 // partita quantize: a model file with fewer bits.
 #include <cinttypes>
+#include <filesystem>
 #include <optional>
 
 #include "tools/commands.h"
@@ -70,13 +71,16 @@ std::string report_text(const partita::QuantizeResult& result) {
 }
 
 /// Checks the options of types that are measured, and reads their text.
-std::optional<int> take_goal(const std::string& text_file, partita::QuantizeOptions& options) {
+std::optional<int> take_goal(const std::string& text_file, const std::string& to,
+                             partita::QuantizeOptions& options) {
   const bool measures = !options.budget.empty() || options.max_divergence > 0;
   if (measures == text_file.empty()) {
     return usage_error(measures ? "--budget and --max-kl need -f FILE: a text to measure on"
                                 : "-f FILE is for --budget and --max-kl: give one of them too");
   }
   if (!measures) return std::nullopt;
+  if (std::error_code none; std::filesystem::equivalent(text_file, to, none))
+    return usage_error("OUT is the text that -f reads: name another file");
   auto text = read_file(text_file);
   if (!text) return fail(text.error());
   options.text = *std::move(text);
@@ -85,7 +89,7 @@ std::optional<int> take_goal(const std::string& text_file, partita::QuantizeOpti
 
 int run(const Common& common, const Paths& paths, partita::QuantizeOptions options) {
   if (paths.from.empty()) return usage_error("IN is empty: name a GGUF file");
-  if (const auto wrong = take_goal(paths.text, options)) return *wrong;
+  if (const auto wrong = take_goal(paths.text, paths.to, options)) return *wrong;
   const auto from = partita::find_model(paths.from);
   if (!from) return fail(from.error());
   catch_interrupts();

@@ -53,34 +53,42 @@ Result<std::shared_ptr<const SafeTensors>> open_weights(const std::string& direc
                         "; save the model in that format: model.save_pretrained(directory) in transformers")};
 }
 
-/// The chat template in tokenizer_config.json: a string, or the one called "default" of several.
-std::optional<std::string> template_in(const nlohmann::json& config) {
-  const nlohmann::json* found = member(config, "chat_template");
-  if (found != nullptr && found->is_array()) {
-    const auto& all = *found;
-    found = nullptr;
-    for (const nlohmann::json& one : all) {
-      const nlohmann::json* name = one.is_object() ? member(one, "name") : nullptr;
-      if (name != nullptr && name->is_string() && name->get_ref<const std::string&>() == "default")
-        found = member(one, "template");
-    }
-  }
+/// A checkpoint's own chat templates.
+struct OwnTemplates {
+  std::optional<std::string> usual, with_tools;
+};
+
+std::optional<std::string> string_in(const nlohmann::json& object, const char* key) {
+  const nlohmann::json* found = object.is_object() ? member(object, key) : nullptr;
   if (found == nullptr || !found->is_string()) return std::nullopt;
   return found->get_ref<const std::string&>();
 }
 
-/// The checkpoint's own chat template; none without a file that has one. It is copied unchecked: opening the
-/// model reports what is wrong with it. Errors: those of InputFile and read_json_file(); kBadFile for one
-/// that is too large.
-Result<std::optional<std::string>> read_chat_template(const std::string& directory) {
+/// Those in tokenizer_config.json: a string, or those called "default" and "tool_use" of several.
+OwnTemplates templates_in(const nlohmann::json& config) {
+  const nlohmann::json* found = member(config, "chat_template");
+  if (found == nullptr || !found->is_array()) return {string_in(config, "chat_template"), std::nullopt};
+  OwnTemplates templates;
+  for (const nlohmann::json& one : *found) {
+    const auto name = string_in(one, "name");
+    if (name == "default") templates.usual = string_in(one, "template");
+    if (name == "tool_use") templates.with_tools = string_in(one, "template");
+  }
+  return templates;
+}
+
+/// The checkpoint's own chat templates; none without a file that has one. They are copied unchecked: opening
+/// the model reports what is wrong with them. Errors: those of InputFile and read_json_file(); kBadFile for
+/// one that is too large.
+Result<OwnTemplates> read_chat_templates(const std::string& directory) {
   const std::string path = sentence(directory, "/", kTemplateFile);
   if (std::error_code none; !fs::exists(path, none)) {
     const auto config = read_json_file(directory + "/tokenizer_config.json");
-    return config ? template_in(*config) : Result<std::optional<std::string>>(config.error());
+    return config ? templates_in(*config) : Result<OwnTemplates>(config.error());
   }
   auto text = read_text_file(path, "a chat template", kMaxTemplate);
   if (!text) return text.error();
-  return std::optional(*std::move(text));
+  return OwnTemplates{*std::move(text), std::nullopt};
 }
 
 /// The ids in "eos_token_id" of generation_config.json, a number or several.
@@ -119,10 +127,9 @@ void add_end_ids(const Gguf& vocabulary, const std::vector<std::uint32_t>& ids, 
   }
 }
 
-/// Copies the tokenizer (tokens, merges, special ids) and the chat template, which `chat` replaces if there
-/// is one.
-Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::optional<std::string>& chat,
-                             GgufWriter& to) {
+/// Copies the tokenizer (tokens, merges, special ids) and the chat templates, which those of `own` replace if
+/// there are any.
+Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const OwnTemplates& own, GgufWriter& to) {
   const auto tokens = from.get_array("tokenizer.ggml.tokens");
   if (!tokens) return tokens.error();
   if ((*tokens)->size() != vocab) {
@@ -132,10 +139,11 @@ Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const std::o
   }
   constexpr std::string_view kChatTemplate = "tokenizer.chat_template";
   for (const GgufEntry& entry : from.metadata()) {
-    const bool replaced = chat && entry.key == kChatTemplate;
+    const bool replaced = (own.usual || own.with_tools) && entry.key.starts_with(kChatTemplate);
     if (entry.key.starts_with("tokenizer.") && !replaced) to.copy(entry);
   }
-  if (chat) to.add(kChatTemplate, *chat);
+  if (own.usual) to.add(kChatTemplate, *own.usual);
+  if (own.with_tools) to.add(sentence(kChatTemplate, ".tool_use"), *own.with_tools);
   return {};
 }
 
@@ -219,7 +227,7 @@ Result<OpenCheckpoint> open_checkpoint(const std::string& directory, const Vocab
   if (!config) return config.error();
   const auto vocabulary = open_vocabulary(directory, paths, config->vocab);
   if (!vocabulary) return vocabulary.error();
-  const auto chat = read_chat_template(directory);
+  const auto chat = read_chat_templates(directory);
   if (!chat) return chat.error();
   const auto ends = read_end_ids(directory, config->vocab);
   if (!ends) return ends.error();

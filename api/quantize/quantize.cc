@@ -166,7 +166,7 @@ Result<void> check_is_file(const std::string& path) {
   std::error_code none;
   if (path == kBundledModel || !std::filesystem::is_directory(path, none)) return {};
   return invalid("'", printable(path),
-                 "' is a directory, and GGUF files are quantized: partita convert makes one of a checkpoint");
+                 "' is a directory, and quantize reads GGUF files: make one of it with partita convert");
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ std::vector<Dtype> types_of(const std::vector<TypeChoice>& chosen) {
   return types;
 }
 
-/// The most bytes whose expected cost is still above `cost`, or just at it: between least and most.
+/// The fewest bytes above `least` whose expected cost is at most `cost`; `most` if none below are.
 std::uint64_t bytes_for(const TypeChooser& chooser, double cost, std::uint64_t least, std::uint64_t most) {
   while (most - least > 1) {
     const std::uint64_t middle = least + (most - least) / 2;
@@ -160,8 +160,8 @@ Result<std::uint64_t> bytes_of_goal(const SizeGoal& goal, const Gguf& model,
       goal.bytes > 0 ? goal.bytes : static_cast<std::uint64_t>(goal.bits / 8 * static_cast<double>(elements));
   if (bytes >= least) return bytes;
   return invalid("the budget is ", bytes, " bytes, ", bits(bytes),
-                 " bits per weight, and the smallest types take ", bits(least), ": give at least ", least,
-                 " bytes");
+                 " bits per weight, and the smallest types take ", bits(least),
+                 " bits per weight: give at least ", least, " bytes");
 }
 
 Result<ChosenTypes> choose_for_bytes(const TypeChooser& chooser, std::uint64_t bytes, Overlay& overlay,

@@ -220,8 +220,7 @@ const char* o200k_like(const char* at, const char* end) {
   return space_words_end(at, end);
 }
 
-// --- DeepSeek V3
-// ---------------------------------------------------------------------------------------------
+// --- DeepSeek V3 ------------------------------------------------------------------------------------
 
 /// [一-龥぀-ゟ゠-ヿ]
 bool is_cjk(const char* at, const char* end) {

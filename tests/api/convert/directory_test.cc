@@ -162,7 +162,7 @@ TEST_CASE("tokenizer.model is the vocabulary of a directory") {
   std::ofstream(directory / "added_tokens.json") << R"({"<extra>": 1200, "<far>": 5000})";
   std::ofstream(directory / "tokenizer_config.json")
       << R"({"bos_token": {"content": "<s>"}, "eos_token": "</s>",
-    "add_bos_token": false, "chat_template": [{"name": "other", "template": "x"},
+    "add_bos_token": false, "chat_template": [{"name": "other", "template": "x"}, {"name": "tool_use", "template": "tools"},
       {"name": "default", "template": "{{ messages[0].content }}!"}],
     "added_tokens_decoder": {"1201": {"content": "<|end|>", "special": true}}})";
   std::ofstream(directory / "generation_config.json") << R"({"eos_token_id": [2, 1201, 1201, 7]})";
@@ -191,6 +191,7 @@ TEST_CASE("tokenizer.model is the vocabulary of a directory") {
   CHECK(must(file.get_uint("tokenizer.ggml.eom_token_id")) == 7);
   CHECK_FALSE(must(file.get_bool("tokenizer.ggml.add_bos_token")));
   CHECK(must(file.get_string("tokenizer.chat_template")) == "{{ messages[0].content }}!");
+  CHECK(must(file.get_string("tokenizer.chat_template.tool_use")) == "tools");
 
   const auto refused = [&](const std::string& name, const std::string& text) {
     const std::string path = (directory / name).string();
