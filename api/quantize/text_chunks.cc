@@ -13,8 +13,7 @@ Result<std::vector<std::vector<TokenId>>> text_chunks(const LoadedModel& model, 
   const auto beginning = model.tokenizer->encode_prompt("", Specials::kAsText);
   if (!beginning) return beginning.error();
   if (ids->size() < size)
-    return invalid("the text has ", ids->size(), " tokens, and the first chunk ", size,
-                   ": give a longer text");
+    return invalid("the text has ", ids->size(), " tokens, and a chunk ", size, ": give a longer text");
   std::vector<std::vector<TokenId>> chunks;
   for (std::size_t at = 0; at + size <= ids->size(); at += size) {
     const auto first = ids->begin() + static_cast<std::ptrdiff_t>(at);
