@@ -137,4 +137,94 @@ TEST_CASE("An expression that takes too many steps is an error") {
   CHECK(out.empty());
 }
 
+namespace {
+
+Json replace(const Json& pattern, std::string content) {
+  return {{"type", "Replace"}, {"pattern", pattern}, {"content", std::move(content)}};
+}
+
+Json sequence(const char* key, const Json& step, std::size_t count) {
+  return {{"type", "Sequence"}, {key, std::vector<Json>(count, step)}};
+}
+
+std::string why_not_encoded(const Json& file, const std::string& text) {
+  const auto made = read_json_tokenizer(file.dump(), "tokenizer.json");
+  if (!made) return made.error().message;
+  Ids out;
+  const auto done = (*made)->encode(text, Specials::kAsText, out);
+  return done ? "encoded" : done.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("Components that make a text many times longer are errors") {
+  const Json hundredfold = replace({{"String", "a"}}, std::string(100, 'a'));
+  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  Json file = small();
+  file["normalizer"] = sequence("normalizers", hundredfold, 2);
+  CHECK(why_not_encoded(file, "a") == "encoded");
+  CHECK_THAT(why_not_encoded(file, std::string(10, 'a')), Contains("grow beyond its limit of 65856 bytes"));
+  file["normalizer"] = sequence("normalizers", hundredfold, 65);
+  CHECK_THAT(why_refused(file), Contains("has 65 components; it may have 64"));
+
+  file = small();
+  file["pre_tokenizer"] = sequence("pretokenizers", bytes, 24);
+  CHECK_THAT(why_not_encoded(file, "\xC3\xA9"), Contains("grow beyond its limit of 65600 bytes"));
+
+  file = small();
+  file["normalizer"] = sequence("normalizers", hundredfold, 2);
+  file["added_tokens"] = {{{"id", 3}, {"content", "xa"}}};
+  CHECK_THAT(why_refused(file), Contains("added_tokens: tokenizer.json makes a text grow beyond its limit"));
+
+  file = small();
+  file["decoder"] = sequence("decoders", replace({{"String", "a"}}, std::string(8, 'a')), 2);
+  CHECK(why_refused(file) == "accepted");
+  file["decoder"] = sequence("decoders", replace({{"String", "a"}}, std::string(8, 'a')), 3);
+  CHECK_THAT(why_refused(file), Contains("decoder can make a text more than 64 times longer"));
+  file["decoder"] = replace({{"Regex", "a*"}}, std::string(64, 'a'));
+  CHECK_THAT(why_refused(file), Contains("decoder can make a text more than 64 times longer"));
+}
+
+TEST_CASE("An expression that looks through the text at each match is an error") {
+  const auto found = [](const char* pattern, const std::string& text) {
+    const auto expression = JsonExpression::compile(pattern);
+    REQUIRE(expression.ok());
+    std::vector<Stretch> stretches;
+    const auto done = expression->find(text, stretches);
+    return done ? std::to_string(stretches.size()) : done.error().message;
+  };
+  const std::size_t size = 400000;
+  CHECK_THAT(found("a(?=[^b]*b)|a", std::string(size, 'a')), Contains("match limit exceeded"));
+  CHECK(found("a(?=[^b]*b)|a", std::string(5000, 'a')) == "5000");
+}
+
+TEST_CASE("Matches longer than a window of the search are found whole") {
+  const auto expression = JsonExpression::compile(R"(\p{L}+|\s+(?!\S)|\s+|x?$|\b1|c)");
+  REQUIRE(expression.ok());
+  for (const std::size_t size : {4094, 4095, 4096, 4097, 8191, 8192, 8193, 1000000}) {
+    const std::size_t letters = size / 2;
+    std::string text;
+    for (std::size_t i = 0; i < letters; ++i) text += "\u00e9";
+    text += std::string(size, ' ') + "1" + std::string(size, '2');
+    std::vector<Stretch> all;
+    REQUIRE(expression->find(text, all).ok());
+    INFO(size);
+    const std::size_t spaces = 2 * letters, digit = spaces + size;
+    std::vector<std::size_t> ends;
+    for (const Stretch& stretch : all) ends.push_back(stretch.end);
+    CHECK(ends == std::vector<std::size_t>{spaces, digit - 1, digit, digit + 1, text.size(), text.size()});
+  }
+}
+
+TEST_CASE("The text of one token does not depend on what the decoder does to others") {
+  Json file = small();
+  file["decoder"] = {{"type", "Sequence"},
+                     {"decoders", {{{"type", "Fuse"}}, replace({{"String", "a"}}, "xyz")}}};
+  const auto made = read_json_tokenizer(file.dump(), "tokenizer.json");
+  REQUIRE(made.ok());
+  CHECK((*made)->piece(0) == "xyz");
+  CHECK((*made)->piece(1) == "b");
+  CHECK((*made)->decode(Ids{1, 0, 1}) == "bxyzb");
+}
+
 }  // namespace partita::internal::test

@@ -74,11 +74,11 @@ CharacterMap::Found CharacterMap::find(std::string_view text, bool stop_at_first
   return found;
 }
 
-void CharacterMap::normalize(std::string& text) const {
+void CharacterMap::normalize(std::string& text, std::size_t limit) const {
   if (table_.empty()) return;
   constexpr std::size_t kLongestCluster = 5;
   std::string out;
-  for (std::string_view rest = text; !rest.empty();) {
+  for (std::string_view rest = text; !rest.empty() && out.size() <= limit;) {
     const std::string_view cluster = first_cluster(rest);
     rest.remove_prefix(cluster.size());
     if (cluster.size() <= kLongestCluster && replace(cluster, out)) continue;

@@ -25,8 +25,9 @@ class CharacterMap {
   Found longest(std::string_view text) const { return find(text, false); }
 
   /// Changes valid UTF-8 as Hugging Face's tokenizers do: whole grapheme clusters of up to 5 bytes, else
-  /// characters, are replaced by the shortest entry that they begin with.
-  void normalize(std::string& text) const;
+  /// characters, are replaced by the shortest entry that they begin with. Stops where more than `limit` bytes
+  /// are written.
+  void normalize(std::string& text, std::size_t limit) const;
 
  private:
   explicit CharacterMap(std::string table) : table_(std::move(table)) {}

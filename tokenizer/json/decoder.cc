@@ -18,6 +18,8 @@ namespace {
 
 using Pointer = std::unique_ptr<Decoder>;
 
+constexpr std::size_t kMaxGrowth = 64;
+
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   if (what.empty()) return;
   std::string out;
@@ -51,6 +53,11 @@ class Sequence final : public Decoder {
   explicit Sequence(std::vector<Pointer> steps) : steps_(std::move(steps)) {}
   void decode(std::vector<std::string>& tokens) const override {
     for (const Pointer& step : steps_) step->decode(tokens);
+  }
+  std::size_t growth() const override {
+    std::size_t growth = 1;
+    for (const Pointer& step : steps_) growth = std::min(kMaxGrowth + 1, growth * step->growth());
+    return growth;
   }
 
  private:
@@ -188,6 +195,7 @@ class Replace final : public Decoder {
       token.swap(out);
     }
   }
+  std::size_t growth() const override { return pattern_.growth(content_.size()); }
 
  private:
   JsonExpression pattern_;
@@ -203,7 +211,7 @@ class SpacesBetween final : public Decoder {
 
 Pointer read_sequence(ComponentFields& fields) {
   std::vector<Pointer> steps;
-  for (const nlohmann::json& step : fields.array("decoders")) {
+  for (const nlohmann::json& step : fields.steps("decoders")) {
     steps.push_back(read_decoder(fields.inner(step)));
     if (steps.back() == nullptr) return nullptr;
   }
@@ -266,6 +274,9 @@ std::unique_ptr<Decoder> read_decoder(ComponentFields fields) {
   for (const Kind& kind : kKinds) {
     if (kind.type != fields.type()) continue;
     auto made = kind.read(fields);
+    if (!fields.failed() && made->growth() > kMaxGrowth)
+      fields.fail(ErrorCode::kUnsupported,
+                  sentence("can make a text more than ", kMaxGrowth, " times longer"));
     return fields.failed() ? nullptr : std::move(made);
   }
   fields.fail_unknown();

@@ -74,6 +74,14 @@ const nlohmann::json& ComponentFields::array(const char* key) {
   return empty_array();
 }
 
+const nlohmann::json& ComponentFields::steps(const char* key) {
+  constexpr std::size_t kMaxSteps = 64;
+  const nlohmann::json& found = array(key);
+  if (found.size() <= kMaxSteps) return found;
+  fail_key(key, sentence("has ", found.size(), " components; it may have ", kMaxSteps));
+  return empty_array();
+}
+
 const nlohmann::json& ComponentFields::object(const char* key) {
   const nlohmann::json* found = find(key);
   if (found != nullptr && found->is_object()) return *found;

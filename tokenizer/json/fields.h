@@ -35,6 +35,7 @@ class ComponentFields {
 
   /// Required; an empty value after an error.
   const nlohmann::json& array(const char* key);
+  const nlohmann::json& steps(const char* key);  // an array of at most 64
   const nlohmann::json& object(const char* key);
 
   void fail(ErrorCode code, std::string_view rest);  // "PLACE REST"

@@ -37,8 +37,12 @@ std::string message_of(int error) {
   return text;
 }
 
+bool continues_character(char byte) { return (static_cast<std::uint8_t>(byte) & 0xC0) == 0x80; }
+
 /// A search in one text: the state of Oniguruma's iterator over matches, which accepts no empty match where
-/// the last one ended.
+/// the last one ended. PCRE2 sees a window of the text, which doubles until it finds a match without a look
+/// at the window's end. So the windows tell how far it looks, and their sum is limited: an expression that
+/// looks through the text at each match would take a time that grows with the square of its size.
 class Search {
  public:
   Search(const pcre2_code* code, std::string_view text)
@@ -96,18 +100,40 @@ class Search {
   }
 
   int match() {
-    const auto* const subject = reinterpret_cast<PCRE2_SPTR>(text_.data());
-    const int found =
-        pcre2_match(code_, subject, text_.size(), at_, PCRE2_NO_UTF_CHECK, data_.get(), limits_.get());
-    if (found != PCRE2_ERROR_JIT_STACKLIMIT) return found;
-    return pcre2_match(code_, subject, text_.size(), at_, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data_.get(),
-                       limits_.get());
+    for (std::size_t window = kWindow; text_.size() - at_ > window; window *= 2) {
+      if (window > kWindow && !spend(window)) return PCRE2_ERROR_MATCHLIMIT;
+      std::size_t end = at_ + window;
+      while (continues_character(text_[end])) --end;
+      const int found = match_before(end, PCRE2_PARTIAL_HARD);
+      const bool is_open = found == PCRE2_ERROR_PARTIAL || found == PCRE2_ERROR_NOMATCH;
+      // An empty match at the end of a window is not reported as a partial one.
+      if (!is_open && (found < 0 || pcre2_get_ovector_pointer(data_.get())[1] < end)) return found;
+    }
+    const std::size_t rest = text_.size() - at_;
+    return rest <= kWindow || spend(rest) ? match_before(text_.size(), 0) : PCRE2_ERROR_MATCHLIMIT;
   }
+
+  int match_before(std::size_t end, std::uint32_t options) {
+    const auto* const subject = reinterpret_cast<PCRE2_SPTR>(text_.data());
+    options |= PCRE2_NO_UTF_CHECK;
+    const int found = pcre2_match(code_, subject, end, at_, options, data_.get(), limits_.get());
+    if (found != PCRE2_ERROR_JIT_STACKLIMIT) return found;
+    return pcre2_match(code_, subject, end, at_, options | PCRE2_NO_JIT, data_.get(), limits_.get());
+  }
+
+  bool spend(std::size_t bytes) {
+    if (bytes > budget_) return false;
+    budget_ -= bytes;
+    return true;
+  }
+
+  static constexpr std::size_t kWindow = 4096;  // bytes
 
   const pcre2_code* code_;
   std::string_view text_;
   MatchData data_;
   MatchContext limits_;
+  std::size_t budget_ = (std::size_t{1} << 24) + 64 * text_.size();  // bytes of the next windows
   std::size_t at_ = 0;
   std::optional<std::size_t> last_end_;
 };
@@ -144,7 +170,9 @@ Result<JsonExpression> JsonExpression::compile(std::string_view pattern) {
     return Error{ErrorCode::kUnsupported, sentence("the regular expression ", internal::quoted(pattern),
                                                    " cannot be used: ", message_of(error))};
   }
-  pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // without the JIT, PCRE2 interprets the expression
+  pcre2_jit_compile(
+      code.get(),
+      PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);  // without the JIT, PCRE2 interprets the expression
   JsonExpression out;
   out.code_ = std::make_unique<const Code>(Code{std::move(code)});
   return out;

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -37,6 +38,12 @@ class JsonExpression {
   /// Appends the stretches of `text`, which is valid UTF-8: matches and what is between them. Threads may
   /// share one JsonExpression. Error: kUnsupported if it exceeds the limit on match steps.
   Result<void> find(std::string_view text, std::vector<Stretch>& out) const;
+
+  /// At most so many times longer becomes a text whose matches are replaced by `bytes` bytes.
+  std::size_t growth(std::size_t bytes) const {
+    if (code_ != nullptr) return bytes + 1;  // of empty matches
+    return std::max<std::size_t>(1, (bytes + literal_.size() - 1) / literal_.size());
+  }
 
  private:
   struct Code;

@@ -9,6 +9,7 @@
 #include "tokenizer/json/character_map.h"
 #include "tokenizer/json/characters.h"
 #include "tokenizer/json/json_expression.h"
+#include "tokenizer/json/text_limit.h"
 #include "tokenizer/models/byte_alphabet.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
@@ -23,7 +24,7 @@ template <class Each>
 class CharacterNormalizer final : public Normalizer {
  public:
   explicit CharacterNormalizer(Each each) : each_(each) {}
-  Result<void> normalize(std::string& text) const override {
+  Result<void> change(std::string& text, std::size_t) const override {
     std::string out;
     out.reserve(text.size());
     for_each_character(text, [&](std::int32_t code, std::string_view bytes) { each_(code, bytes, out); });
@@ -43,8 +44,8 @@ Pointer of_characters(Each each) {
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<Pointer> steps) : steps_(std::move(steps)) {}
-  Result<void> normalize(std::string& text) const override {
-    for (const Pointer& step : steps_) TRY(step->normalize(text));
+  Result<void> change(std::string& text, std::size_t limit) const override {
+    for (const Pointer& step : steps_) TRY(step->normalize(text, limit));
     return {};
   }
 
@@ -55,7 +56,7 @@ class Sequence final : public Normalizer {
 class Form final : public Normalizer {
  public:
   explicit Form(NormalForm form) : form_(form) {}
-  Result<void> normalize(std::string& text) const override { return to_normal_form(form_, text); }
+  Result<void> change(std::string& text, std::size_t) const override { return to_normal_form(form_, text); }
 
  private:
   NormalForm form_;
@@ -64,7 +65,7 @@ class Form final : public Normalizer {
 class Strip final : public Normalizer {
  public:
   Strip(bool left, bool right) : left_(left), right_(right) {}
-  Result<void> normalize(std::string& text) const override {
+  Result<void> change(std::string& text, std::size_t) const override {
     std::string_view rest = text;
     while (left_ && !rest.empty() && is_white_space(first_character(rest).code))
       rest.remove_prefix(first_character(rest).length);
@@ -82,11 +83,12 @@ class Replace final : public Normalizer {
  public:
   Replace(JsonExpression pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
-  Result<void> normalize(std::string& text) const override {
+  Result<void> change(std::string& text, std::size_t limit) const override {
     std::vector<Stretch> stretches;
     TRY(pattern_.find(text, stretches));
     std::string out;
     for (const Stretch& stretch : stretches) {
+      if (out.size() > limit) break;
       if (stretch.is_match) {
         out += content_;
       } else {
@@ -105,7 +107,7 @@ class Replace final : public Normalizer {
 class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
-  Result<void> normalize(std::string& text) const override {
+  Result<void> change(std::string& text, std::size_t) const override {
     if (!text.empty()) text.insert(0, prefix_);
     return {};
   }
@@ -122,7 +124,7 @@ class Bert final : public Normalizer {
         lowercase_(fields.flag("lowercase", true)),
         strips_accents_(fields.flag("strip_accents", lowercase_)) {}
 
-  Result<void> normalize(std::string& text) const override {
+  Result<void> change(std::string& text, std::size_t) const override {
     std::string out;
     for_each_character(text, [&](std::int32_t code, std::string_view bytes) { add_clean(code, bytes, out); });
     if (strips_accents_) TRY(to_normal_form(NormalForm::kNfd, out));
@@ -150,8 +152,8 @@ class Bert final : public Normalizer {
 class Precompiled final : public Normalizer {
  public:
   explicit Precompiled(CharacterMap map) : map_(std::move(map)) {}
-  Result<void> normalize(std::string& text) const override {
-    map_.normalize(text);
+  Result<void> change(std::string& text, std::size_t limit) const override {
+    map_.normalize(text, limit);
     return {};
   }
 
@@ -172,7 +174,7 @@ void append_nmt(std::int32_t code, std::string_view bytes, std::string& out) {
 
 Pointer read_sequence(ComponentFields& fields) {
   std::vector<Pointer> steps;
-  for (const nlohmann::json& step : fields.array("normalizers")) {
+  for (const nlohmann::json& step : fields.steps("normalizers")) {
     steps.push_back(read_normalizer(fields.inner(step)));
     if (steps.back() == nullptr) return nullptr;
   }
@@ -246,6 +248,11 @@ constexpr std::array kKinds = {
 };
 
 }  // namespace
+
+Result<void> Normalizer::normalize(std::string& text, std::size_t limit) const {
+  TRY(change(text, limit));
+  return check_grown(text.size(), limit);
+}
 
 std::unique_ptr<Normalizer> read_normalizer(ComponentFields fields) {
   for (const Kind& kind : kKinds) {

@@ -1,6 +1,7 @@
 // Normalizers of tokenizer.json: they change a text before it is split.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -13,8 +14,13 @@ class Normalizer {
  public:
   virtual ~Normalizer() = default;
 
-  /// Changes valid UTF-8 in place. Errors: kOutOfMemory; those of JsonExpression::find().
-  virtual Result<void> normalize(std::string& text) const = 0;
+  /// Changes valid UTF-8 in place. Errors: kOutOfMemory; kUnsupported if a step makes it longer than `limit`
+  /// bytes; those of JsonExpression::find().
+  Result<void> normalize(std::string& text, std::size_t limit) const;
+
+ private:
+  /// May stop where the text is longer than `limit`; must, where it can become many times longer.
+  virtual Result<void> change(std::string& text, std::size_t limit) const = 0;
 };
 
 /// The normalizer of a component, by its "type". An error is kept by `fields`; the result is null then.

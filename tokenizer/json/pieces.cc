@@ -22,7 +22,7 @@ void join(std::vector<Stretch>& stretches, Joins&& joins) {
 
 }  // namespace
 
-Pieces::Pieces(std::string text, bool is_first) {
+Pieces::Pieces(std::string text, bool is_first, std::size_t limit) : limit_(limit) {
   buffers_.push_back(std::move(text));
   if (!buffers_.back().empty()) pieces_.push_back({buffers_.back(), is_first});
 }

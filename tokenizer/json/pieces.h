@@ -8,6 +8,8 @@
 
 #include "tokenizer/json/characters.h"
 #include "tokenizer/json/json_expression.h"
+#include "tokenizer/json/text_limit.h"
+#include "weights/try.h"
 
 namespace partita::internal {
 
@@ -28,7 +30,8 @@ struct Piece {
 /// Pieces and the memory of their texts.
 class Pieces {
  public:
-  Pieces(std::string text, bool is_first);
+  /// limit: bytes of all texts that change() writes, together.
+  Pieces(std::string text, bool is_first, std::size_t limit);
 
   const std::vector<Piece>& all() const { return pieces_; }
 
@@ -61,17 +64,21 @@ class Pieces {
     });
   }
 
-  /// Replaces the text of every piece: change(piece, out) appends the new one.
+  /// Replaces the text of every piece: change(piece, out) appends the new one. Error: kUnsupported beyond the
+  /// limit.
   template <class Change>
-  void change(Change&& change) {
+  Result<void> change(Change&& change) {
     std::string& buffer = buffers_.emplace_back();
     std::vector<std::size_t> ends;
     ends.reserve(pieces_.size());
     for (const Piece& piece : pieces_) {
       change(piece, buffer);
+      TRY(check_grown(written_ + buffer.size(), limit_));
       ends.push_back(buffer.size());
     }
+    written_ += buffer.size();
     take(buffer, ends);
+    return {};
   }
 
  private:
@@ -91,7 +98,8 @@ class Pieces {
     if (covered < text.size()) out.push_back({covered, text.size(), false});
   }
 
-  std::list<std::string> buffers_;  // a list: strings must not move
+  std::size_t limit_, written_ = 0;  // bytes of texts
+  std::list<std::string> buffers_;   // a list: strings must not move
   std::vector<Piece> pieces_;
 };
 

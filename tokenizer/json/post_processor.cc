@@ -84,7 +84,7 @@ void read_pairs(ComponentFields& fields, std::size_t vocabulary, PromptTemplate&
 void read_byte_level(ComponentFields&, std::size_t, PromptTemplate&) {}  // changes offsets alone
 
 void read_sequence(ComponentFields& fields, std::size_t vocabulary, PromptTemplate& to) {
-  for (const Json& step : fields.array("processors")) {
+  for (const Json& step : fields.steps("processors")) {
     PromptTemplate around;
     read_post_processor(fields.inner(step), vocabulary, around);
     if (fields.failed()) return;

@@ -75,16 +75,15 @@ class ByteLevel final : public PreTokenizerComponent {
 
   Result<void> split(Pieces& pieces) const override {
     if (add_prefix_space_) {
-      pieces.change([](const Piece& piece, std::string& out) {
+      TRY(pieces.change([](const Piece& piece, std::string& out) {
         if (!piece.text.starts_with(' ')) out += ' ';
         out += piece.text;
-      });
+      }));
     }
     if (words_ != nullptr) TRY(words_->split(pieces));
-    pieces.change([](const Piece& piece, std::string& out) {
+    return pieces.change([](const Piece& piece, std::string& out) {
       for (const char byte : piece.text) out += byte_spelling(static_cast<std::uint8_t>(byte));
     });
-    return {};
   }
 
  private:
@@ -101,12 +100,12 @@ class Metaspace final : public PreTokenizerComponent {
   }
 
   Result<void> split(Pieces& pieces) const override {
-    pieces.change([this](const Piece& piece, std::string& out) {
+    TRY(pieces.change([this](const Piece& piece, std::string& out) {
       const bool has_mark = piece.text.starts_with(' ') || piece.text.starts_with(mark_);
       const bool adds = prepend_ == Prepend::kAlways || (prepend_ == Prepend::kFirst && piece.is_first);
       if (adds && !has_mark) out += mark_;
       for (const char byte : piece.text) byte == ' ' ? void(out += mark_) : out.push_back(byte);
-    });
+    }));
     if (!split_) return {};
     return pieces.split_at(SplitBehavior::kMergedWithNext,
                            [this](std::int32_t code) { return code == code_; });
@@ -163,7 +162,7 @@ Pointer at_matches(ComponentFields& fields, std::string_view pattern, SplitBehav
 
 Pointer read_sequence(ComponentFields& fields) {
   std::vector<Pointer> steps;
-  for (const nlohmann::json& step : fields.array("pretokenizers")) {
+  for (const nlohmann::json& step : fields.steps("pretokenizers")) {
     steps.push_back(read_pre_tokenizer(fields.inner(step)));
     if (steps.back() == nullptr) return nullptr;
   }

@@ -13,7 +13,7 @@ class PreTokenizerComponent {
  public:
   virtual ~PreTokenizerComponent() = default;
 
-  /// Errors: those of JsonExpression::find().
+  /// Errors: those of JsonExpression::find() and Pieces::change().
   virtual Result<void> split(Pieces& pieces) const = 0;
 };
 

@@ -15,6 +15,7 @@
 #include "tokenizer/json/normalizer.h"
 #include "tokenizer/json/post_processor.h"
 #include "tokenizer/json/pre_tokenizer_component.h"
+#include "tokenizer/json/text_limit.h"
 #include "tokenizer/models/byte_alphabet.h"
 #include "tokenizer/utf8.h"
 #include "tokenizer/vocabulary.h"
@@ -85,13 +86,9 @@ class JsonTokenizer final : public Tokenizer {
   /// The text of the token between others.
   std::string piece(TokenId id, bool show_control) const override {
     if (!is_shown(id, show_control)) return {};
-    const auto text_of = [this](std::vector<std::string> tokens) {
-      parts_.decoder->decode(tokens);
-      return joined(tokens);
-    };
-    const std::string text = text_of({"a", decoded(id), "b"});
-    const std::size_t around = text_of({"a", "b"}).size();
-    return text.size() < around ? std::string() : text.substr(1, text.size() - around);
+    const std::string text = text_of({neighbors_.left, decoded(id), neighbors_.right});
+    if (text.size() < neighbors_.bytes) return {};
+    return text.substr(neighbors_.left.size(), text.size() - neighbors_.bytes);
   }
 
   std::string decode(std::span<const TokenId> ids, bool show_control) const override {
@@ -99,9 +96,7 @@ class JsonTokenizer final : public Tokenizer {
     for (const TokenId id : ids) {
       if (is_shown(id, show_control)) tokens.push_back(decoded(id));
     }
-    if (tokens.empty()) return {};
-    parts_.decoder->decode(tokens);
-    return joined(tokens);
+    return tokens.empty() ? std::string() : text_of(std::move(tokens));
   }
 
   std::size_t size() const override { return parts_.vocabulary->kinds.size(); }
@@ -114,7 +109,23 @@ class JsonTokenizer final : public Tokenizer {
   }
 
  private:
-  static std::string joined(const std::vector<std::string>& tokens) {
+  /// Two tokens that the decoder leaves as they are, and the size of their text.
+  struct Neighbors {
+    std::string left, right;
+    std::size_t bytes = 0;
+  };
+
+  Neighbors find_neighbors() const {
+    for (const char* left : {"qz", "07", "QZ", "jx", "ab"}) {
+      const std::string right = {left[1], left[0]};
+      const std::string text = text_of({left, right});
+      if (text.starts_with(left) && text.ends_with(right)) return {left, right, text.size()};
+    }
+    return {};
+  }
+
+  std::string text_of(std::vector<std::string> tokens) const {
+    parts_.decoder->decode(tokens);
     std::string text;
     for (const std::string& token : tokens) text += token;
     return text;
@@ -157,7 +168,8 @@ class JsonTokenizer final : public Tokenizer {
         continue;
       }
       std::string changed(part.text);
-      if (parts_.normalizer != nullptr) TRY(parts_.normalizer->normalize(changed));
+      const std::size_t limit = grown_limit(changed.size());
+      if (parts_.normalizer != nullptr) TRY(parts_.normalizer->normalize(changed, limit));
       inner.clear();
       parts_.added.split(changed, AddedTokens::In::kNormalized, specials, inner);
       const bool part_is_first = is_first && part.text.data() == text.data();
@@ -166,7 +178,7 @@ class JsonTokenizer final : public Tokenizer {
           on_token(stretch.id);
         } else {
           TRY(split_words(std::string(stretch.text), part_is_first && stretch.text.data() == changed.data(),
-                          on_piece));
+                          limit, on_piece));
         }
       }
     }
@@ -174,8 +186,8 @@ class JsonTokenizer final : public Tokenizer {
   }
 
   template <class OnPiece>
-  Result<void> split_words(std::string text, bool is_first, OnPiece& on_piece) const {
-    Pieces pieces(std::move(text), is_first);
+  Result<void> split_words(std::string text, bool is_first, std::size_t limit, OnPiece& on_piece) const {
+    Pieces pieces(std::move(text), is_first, limit);
     if (parts_.pre_tokenizer != nullptr) TRY(parts_.pre_tokenizer->split(pieces));
     for (const Piece& piece : pieces.all()) TRY(on_piece(piece.text));
     return {};
@@ -209,6 +221,7 @@ class JsonTokenizer final : public Tokenizer {
 
   Components parts_;
   std::array<std::optional<TokenId>, 256> byte_tokens_ = find_byte_tokens();
+  Neighbors neighbors_ = find_neighbors();
 };
 
 /// Whether a component, or one of a sequence, has this type.
@@ -259,8 +272,10 @@ class Builder {
   Result<void> normalize(std::vector<AddedToken>& added) {
     for (AddedToken& token : added) {
       token.normal_form = token.content;
-      if (token.normalized && parts_.normalizer != nullptr)
-        TRY(parts_.normalizer->normalize(token.normal_form));
+      if (token.normalized && parts_.normalizer != nullptr) {
+        const auto done = parts_.normalizer->normalize(token.normal_form, kMaxSpelling);
+        if (!done) return at_place(done.error(), "added_tokens");
+      }
       if (token.normal_form != token.content) parts_.normal_forms[token.id] = token.normal_form;
     }
     return {};
@@ -347,7 +362,9 @@ Result<std::unique_ptr<Tokenizer>> read_json_tokenizer(const Gguf& file) {
   }
   const auto json = read_json(*text, kTokenizerJsonKey, JsonLimits());
   if (!json) return json.error();
-  return make_json_tokenizer(*json, std::move(settings));
+  auto made = make_json_tokenizer(*json, std::move(settings));
+  if (!made) return at_place(made.error(), "'", file.path(), "'");
+  return made;
 }
 
 }  // namespace partita::internal
