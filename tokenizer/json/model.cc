@@ -129,7 +129,8 @@ MergeTable merge_table(ComponentFields& fields, const StringTable& spellings, st
 Pointer read_bpe(ComponentFields& fields, const JsonVocabulary& vocabulary) {
   const Json* dropout = fields.find("dropout");
   if (dropout != nullptr && !(dropout->is_number() && dropout->get<double>() == 0))
-    fields.fail(ErrorCode::kUnsupported, "has dropout, which chooses tokens at random");
+    fields.fail(ErrorCode::kUnsupported,
+                "has dropout, which chooses tokens at random and is refused; set it to null");
   Bpe::Settings settings;
   settings.continuing_prefix = fields.text("continuing_subword_prefix", "");
   settings.end_suffix = fields.text("end_of_word_suffix", "");
