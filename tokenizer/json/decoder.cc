@@ -69,7 +69,7 @@ class Fuse : public Decoder {
   void decode(std::vector<std::string>& tokens) const override {
     std::string whole;
     for (const std::string& token : tokens) whole += token;
-    tokens.assign(1, std::move(whole));
+    tokens.assign(1, whole);
   }
 };
 
@@ -78,7 +78,7 @@ class ByteLevel final : public Fuse {
   void decode(std::vector<std::string>& tokens) const override {
     std::string whole;
     for (const std::string& token : tokens) append_surface(token, whole);
-    tokens.assign(1, std::move(whole));
+    tokens.assign(1, whole);
   }
 };
 
