@@ -37,7 +37,8 @@ constexpr NamedCommand kCommands[] = {
     {"prepare", tools::add_prepare},   {"bench", tools::add_bench},
 };
 
-/// Adds the command that the first word names; all of them if it names none. The options of all take 11 million instructions.
+/// Adds the command that the first word names; all of them if it names none. The options of all take 11
+/// million instructions.
 void add_commands(std::string_view first, tools::Command program, tools::Common& common,
                   tools::Action& action) {
   for (const NamedCommand& command : kCommands) {
