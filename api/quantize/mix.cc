@@ -213,7 +213,8 @@ class Rules {
   }
 
   Dtype of_values_of_mix(int index) const {
-    const bool shared = facts_.queries_per_key >= 4;  // by so many queries that more bits cost little
+    const bool shared =
+        facts_.queries_per_key >= 4;  // the tensor is small beside the queries: more bits cost little
     if (is("Q2_K")) return shared ? Dtype::kQ4_K : Dtype::kQ3_K;
     if (is("Q2_K_S") && shared) return Dtype::kQ4_K;
     if (is("Q3_K_M")) return index < 2 ? Dtype::kQ5_K : Dtype::kQ4_K;

@@ -120,7 +120,7 @@ class DivergenceSearch {
   }
 
  private:
-  static constexpr std::uint64_t kPrecision = 500;  // of the size: one in so many bytes
+  static constexpr std::uint64_t kPrecision = 500;  // the size is found to 1/kPrecision
 
   Result<ChosenTypes> try_types(const std::vector<TypeChoice>& chosen) {
     ChosenTypes found{types_of(chosen), 0};

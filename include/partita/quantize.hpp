@@ -42,8 +42,8 @@ struct QuantizeResult {
   std::map<std::string, std::size_t> types;   // tensors of each type
   /// Root mean square of what quantizing changed, by type; types that were copied alone are missing.
   std::map<std::string, double> error;
-  /// With a budget or a largest divergence: the mean KL divergence from the original, in nats, over so many
-  /// tokens of the text. The text is the one by which types were chosen; on others the divergence is similar.
+  /// With a budget or a largest divergence: the mean KL divergence from the original, in nats, and the number
+  /// of tokens of QuantizeOptions::text on which it was measured.
   double divergence = 0;
   std::size_t measured_tokens = 0;
   /// Tensors that were quantized without importance although a file was given, because it lacks them.

@@ -56,4 +56,18 @@ class ComponentFields {
   std::optional<Error>& error_;
 };
 
+/// Reads a component by its row in a table of {type, read}. The result is null after an error.
+template <class Kinds>
+auto read_kind(ComponentFields& fields, const Kinds& kinds) {
+  decltype(kinds[0].read(fields)) made = nullptr;
+  for (const auto& kind : kinds) {
+    if (kind.type != fields.type()) continue;
+    made = kind.read(fields);
+    if (fields.failed()) made = nullptr;
+    return made;
+  }
+  fields.fail_unknown();
+  return made;
+}
+
 }  // namespace partita::internal

@@ -1,14 +1,12 @@
 #include "tokenizer/json/json_expression.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "tokenizer/json/characters.h"
+#include "tokenizer/pcre2_handles.h"
 #include "weights/catch_all.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
@@ -17,18 +15,6 @@ namespace partita::internal {
 namespace {
 
 constexpr std::size_t kMaxPattern = 16384;  // bytes; the longest in use have some 2,000
-
-template <auto kFree>
-struct Freed {
-  template <class T>
-  void operator()(T* thing) const {
-    kFree(thing);
-  }
-};
-using CompileContext = std::unique_ptr<pcre2_compile_context, Freed<pcre2_compile_context_free>>;
-using CompiledCode = std::unique_ptr<pcre2_code, Freed<pcre2_code_free>>;
-using MatchData = std::unique_ptr<pcre2_match_data, Freed<pcre2_match_data_free>>;
-using MatchContext = std::unique_ptr<pcre2_match_context, Freed<pcre2_match_context_free>>;
 
 std::string message_of(int error) {
   std::string text(256, '\0');
@@ -141,7 +127,7 @@ class Search {
 }  // namespace
 
 struct JsonExpression::Code {
-  CompiledCode compiled;
+  Pcre2Code compiled;
 };
 
 JsonExpression::JsonExpression() = default;
@@ -163,8 +149,8 @@ Result<JsonExpression> JsonExpression::compile(std::string_view pattern) {
   PCRE2_SIZE offset = 0;
   constexpr std::uint32_t kOptions =
       PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
-  CompiledCode code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()), translated->size(),
-                                  kOptions, &error, &offset, context.get()));
+  Pcre2Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()), translated->size(), kOptions,
+                               &error, &offset, context.get()));
   if (code == nullptr && error == PCRE2_ERROR_HEAP_FAILED) return out_of_memory();
   if (code == nullptr) {
     return Error{ErrorCode::kUnsupported, sentence("the regular expression ", internal::quoted(pattern),

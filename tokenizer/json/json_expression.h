@@ -39,7 +39,7 @@ class JsonExpression {
   /// share one JsonExpression. Error: kUnsupported if it exceeds the limit on match steps.
   Result<void> find(std::string_view text, std::vector<Stretch>& out) const;
 
-  /// At most so many times longer becomes a text whose matches are replaced by `bytes` bytes.
+  /// The largest factor by which a text becomes longer if `bytes` bytes replace each match.
   std::size_t growth(std::size_t bytes) const {
     if (code_ != nullptr) return bytes + 1;  // of empty matches
     return std::max<std::size_t>(1, (bytes + literal_.size() - 1) / literal_.size());

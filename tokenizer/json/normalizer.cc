@@ -255,13 +255,7 @@ Result<void> Normalizer::normalize(std::string& text, std::size_t limit) const {
 }
 
 std::unique_ptr<Normalizer> read_normalizer(ComponentFields fields) {
-  for (const Kind& kind : kKinds) {
-    if (kind.type != fields.type()) continue;
-    auto made = kind.read(fields);
-    return fields.failed() ? nullptr : std::move(made);
-  }
-  fields.fail_unknown();
-  return nullptr;
+  return read_kind(fields, kKinds);
 }
 
 }  // namespace partita::internal

@@ -261,13 +261,7 @@ constexpr std::array kKinds = {
 }  // namespace
 
 std::unique_ptr<PreTokenizerComponent> read_pre_tokenizer(ComponentFields fields) {
-  for (const Kind& kind : kKinds) {
-    if (kind.type != fields.type()) continue;
-    auto made = kind.read(fields);
-    return fields.failed() ? nullptr : std::move(made);
-  }
-  fields.fail_unknown();
-  return nullptr;
+  return read_kind(fields, kKinds);
 }
 
 }  // namespace partita::internal

@@ -1,14 +1,12 @@
 #include "tokenizer/pre/expression.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "tokenizer/pcre2_handles.h"
 #include "tokenizer/pre/unicode.h"
 #include "weights/catch_all.h"
 #include "weights/try.h"
@@ -80,17 +78,6 @@ class Expander {
 
 // --- PCRE2 ------------------------------------------------------------------------------------------
 
-template <auto kFree>
-struct Freed {
-  template <class T>
-  void operator()(T* thing) const {
-    kFree(thing);
-  }
-};
-using Code = std::unique_ptr<pcre2_code, Freed<pcre2_code_free>>;
-using MatchData = std::unique_ptr<pcre2_match_data, Freed<pcre2_match_data_free>>;
-using MatchContext = std::unique_ptr<pcre2_match_context, Freed<pcre2_match_context_free>>;
-
 /// Limits far above what the expressions need: each visits a character a few times at most.
 MatchContext limits_for(std::size_t bytes) {
   MatchContext context(pcre2_match_context_create(nullptr));
@@ -104,7 +91,7 @@ MatchContext limits_for(std::size_t bytes) {
 }  // namespace
 
 struct Expression::Impl {
-  Code code;
+  Pcre2Code code;
 };
 
 Expression::Expression(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -116,8 +103,8 @@ Result<Expression> Expression::compile(std::string_view pattern) {
   const std::string expanded = Expander(pattern).run();
   int error = 0;
   PCRE2_SIZE offset = 0;
-  Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expanded.data()), expanded.size(),
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &offset, nullptr));
+  Pcre2Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expanded.data()), expanded.size(),
+                               PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &offset, nullptr));
   if (code == nullptr && error == PCRE2_ERROR_HEAP_FAILED) return out_of_memory();
   if (code == nullptr) {
     return Error{ErrorCode::kUnsupported, "PCRE2 cannot compile the pre-tokenizer's expression (error " +
