@@ -254,8 +254,6 @@ Result<void> Normalizer::normalize(std::string& text, std::size_t limit) const {
   return check_grown(text.size(), limit);
 }
 
-std::unique_ptr<Normalizer> read_normalizer(ComponentFields fields) {
-  return read_kind(fields, kKinds);
-}
+std::unique_ptr<Normalizer> read_normalizer(ComponentFields fields) { return read_kind(fields, kKinds); }
 
 }  // namespace partita::internal
