@@ -15,7 +15,12 @@ namespace partita::internal {
 namespace {
 
 constexpr const char* kTemplateKey = "tokenizer.chat_template";
-constexpr const char* kToolKey = "tokenizer.chat_template.tool_use";
+constexpr std::string_view kToolUse = "tool_use";
+
+/// The key of another template of a file that has several; "default" is the one without a name.
+std::string key_of(std::string_view name) {
+  return name == "default" ? kTemplateKey : sentence(kTemplateKey, ".", name);
+}
 
 struct BuiltIn {
   std::string_view name;
@@ -76,6 +81,17 @@ std::string names_of_built_in() {
   return names;
 }
 
+/// The file's own templates that have names: "; the file's own are tool_use, rag"; empty if there are none.
+std::string names_in(const Gguf& file) {
+  const std::string prefix = key_of("");
+  std::string names;
+  for (const GgufEntry& entry : file.metadata()) {
+    if (entry.key.starts_with(prefix))
+      names += (names.empty() ? "" : ", ") + shortened(entry.key.substr(prefix.size()));
+  }
+  return names.empty() ? names : "; the file's own are " + names;
+}
+
 /// The first whose marks are all control tokens of the vocabulary; null if none is.
 const BuiltIn* built_in_for(const Tokenizer& tokenizer) {
   std::array<std::array<bool, 3>, std::size(kBuiltIn)> found{};
@@ -96,25 +112,27 @@ const BuiltIn* built_in_for(const Tokenizer& tokenizer) {
   return nullptr;
 }
 
-Result<ChatTemplates> chosen_template(std::string_view chosen) {
+Result<ChatTemplate> parse_of(const Gguf& file, const std::string& key) {
+  auto source = file.get_string(key);
+  return source ? ChatTemplate::parse(*source) : Result<ChatTemplate>(source.error());
+}
+
+Result<ChatTemplates> chosen_template(const Gguf& file, std::string_view chosen) {
   const auto* const named = std::find_if(std::begin(kBuiltIn), std::end(kBuiltIn),
                                          [&](const BuiltIn& one) { return one.name == chosen; });
   const bool built_in = named != std::end(kBuiltIn);
-  if (!built_in && chosen.find('{') == std::string_view::npos) {
+  const bool is_name = chosen.find('{') == std::string_view::npos;
+  const bool own = !built_in && is_name && file.find(key_of(chosen)) != nullptr;
+  if (!built_in && !own && is_name) {
     return invalid("there is no built-in chat template \"", shortened(chosen), "\"; there are ",
-                   names_of_built_in(), ", or give a Jinja source");
+                   names_of_built_in(), names_in(file), ", or give a Jinja source");
   }
   ChatTemplates out;
-  auto parsed = ChatTemplate::parse(built_in ? named->source : chosen);
+  auto parsed = own ? parse_of(file, key_of(chosen)) : ChatTemplate::parse(built_in ? named->source : chosen);
   if (!parsed) return parsed.error();
   out.plain.emplace(std::move(*parsed));
   out.origin = built_in ? std::string(named->name) : "given";
   return out;
-}
-
-Result<ChatTemplate> parse_of(const Gguf& file, const char* key) {
-  auto source = file.get_string(key);
-  return source ? ChatTemplate::parse(*source) : Result<ChatTemplate>(source.error());
 }
 
 void take_built_in(const Tokenizer* tokenizer, std::string_view path, ChatTemplates& out) {
@@ -146,7 +164,7 @@ const ChatTemplate& ChatTemplates::of(const nlohmann::ordered_json& context) con
 
 Result<ChatTemplates> load_chat_templates(const Gguf& file, const Tokenizer* tokenizer,
                                           std::string_view chosen, std::string_view path) {
-  if (!chosen.empty()) return chosen_template(chosen);
+  if (!chosen.empty()) return chosen_template(file, chosen);
   ChatTemplates out;
   if (file.find(kTemplateKey) == nullptr) {
     take_built_in(tokenizer, path, out);
@@ -160,8 +178,9 @@ Result<ChatTemplates> load_chat_templates(const Gguf& file, const Tokenizer* tok
   out.plain.emplace(std::move(*parsed));
   out.origin = "own";
   // One that is broken is left: the template for all conversations takes its place.
-  if (file.find(kToolKey) == nullptr) return out;
-  if (auto tools = parse_of(file, kToolKey)) out.with_tools.emplace(std::move(*tools));
+  const std::string with_tools = key_of(kToolUse);
+  if (file.find(with_tools) == nullptr) return out;
+  if (auto tools = parse_of(file, with_tools)) out.with_tools.emplace(std::move(*tools));
   return out;
 }
 

@@ -25,8 +25,9 @@ struct ChatTemplates {
 };
 
 /// chosen: OpenOptions::chat_template. tokenizer: null if the file's is not supported. Errors:
-/// kInvalidArgument for a name that no built-in template has; those of ChatTemplate::parse() for a source
-/// that the caller gave. A file's own template that is missing or broken is no error until it is needed.
+/// kInvalidArgument for a name that neither a built-in template nor one of the file has; those of
+/// ChatTemplate::parse() for a source that the caller gave. A file's own template that is missing or broken
+/// is no error until it is needed.
 Result<ChatTemplates> load_chat_templates(const Gguf& file, const Tokenizer* tokenizer,
                                           std::string_view chosen, std::string_view path);
 

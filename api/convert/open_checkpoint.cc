@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -53,10 +54,8 @@ Result<std::shared_ptr<const SafeTensors>> open_weights(const std::string& direc
                         "; save the model in that format: model.save_pretrained(directory) in transformers")};
 }
 
-/// A checkpoint's own chat templates.
-struct OwnTemplates {
-  std::optional<std::string> usual, with_tools;
-};
+/// A checkpoint's own chat templates by name; "default" is the usual one.
+using OwnTemplates = std::map<std::string, std::string>;
 
 std::optional<std::string> string_in(const nlohmann::json& object, const char* key) {
   const nlohmann::json* found = object.is_object() ? member(object, key) : nullptr;
@@ -64,17 +63,42 @@ std::optional<std::string> string_in(const nlohmann::json& object, const char* k
   return found->get_ref<const std::string&>();
 }
 
-/// Those in tokenizer_config.json: a string, or those called "default" and "tool_use" of several.
+/// Whether a key of metadata can end in the name; others are left out.
+bool is_template_name(std::string_view name) {
+  constexpr std::size_t kMaxName = 60;
+  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+/// Those in tokenizer_config.json: a string, or several with names.
 OwnTemplates templates_in(const nlohmann::json& config) {
-  const nlohmann::json* found = member(config, "chat_template");
-  if (found == nullptr || !found->is_array()) return {string_in(config, "chat_template"), std::nullopt};
   OwnTemplates templates;
+  const nlohmann::json* found = member(config, "chat_template");
+  if (found == nullptr || !found->is_array()) {
+    if (auto only = string_in(config, "chat_template")) templates["default"] = *std::move(only);
+    return templates;
+  }
   for (const nlohmann::json& one : *found) {
     const auto name = string_in(one, "name");
-    if (name == "default") templates.usual = string_in(one, "template");
-    if (name == "tool_use") templates.with_tools = string_in(one, "template");
+    auto text = string_in(one, "template");
+    if (name && text && is_template_name(*name)) templates[*name] = *std::move(text);
   }
   return templates;
+}
+
+/// Adds those in additional_chat_templates/, each in the file of its name.
+Result<void> add_additional(const std::string& directory, OwnTemplates& templates) {
+  const std::string folder = sentence(directory, "/additional_chat_templates");
+  for (const std::string& file : files_in(folder)) {
+    const fs::path path = fs::path(folder) / file;
+    const std::string name = path.stem().string();
+    if (path.extension() != ".jinja" || !is_template_name(name)) continue;
+    auto text = read_text_file(path.string(), "a chat template", kMaxTemplate);
+    if (!text) return text.error();
+    templates[name] = *std::move(text);
+  }
+  return {};
 }
 
 /// The checkpoint's own chat templates; none without a file that has one. They are copied unchecked: opening
@@ -88,7 +112,10 @@ Result<OwnTemplates> read_chat_templates(const std::string& directory) {
   }
   auto text = read_text_file(path, "a chat template", kMaxTemplate);
   if (!text) return text.error();
-  return OwnTemplates{*std::move(text), std::nullopt};
+  OwnTemplates templates;
+  templates["default"] = *std::move(text);
+  TRY(add_additional(directory, templates));
+  return templates;
 }
 
 /// The ids in "eos_token_id" of generation_config.json, a number or several.
@@ -139,11 +166,11 @@ Result<void> copy_vocabulary(const Gguf& from, std::uint32_t vocab, const OwnTem
   }
   constexpr std::string_view kChatTemplate = "tokenizer.chat_template";
   for (const GgufEntry& entry : from.metadata()) {
-    const bool replaced = (own.usual || own.with_tools) && entry.key.starts_with(kChatTemplate);
+    const bool replaced = !own.empty() && entry.key.starts_with(kChatTemplate);
     if (entry.key.starts_with("tokenizer.") && !replaced) to.copy(entry);
   }
-  if (own.usual) to.add(kChatTemplate, *own.usual);
-  if (own.with_tools) to.add(sentence(kChatTemplate, ".tool_use"), *own.with_tools);
+  for (const auto& [name, text] : own)
+    to.add(name == "default" ? std::string(kChatTemplate) : sentence(kChatTemplate, ".", name), text);
   return {};
 }
 

@@ -192,6 +192,7 @@ TEST_CASE("tokenizer.model is the vocabulary of a directory") {
   CHECK_FALSE(must(file.get_bool("tokenizer.ggml.add_bos_token")));
   CHECK(must(file.get_string("tokenizer.chat_template")) == "{{ messages[0].content }}!");
   CHECK(must(file.get_string("tokenizer.chat_template.tool_use")) == "tools");
+  CHECK(must(file.get_string("tokenizer.chat_template.other")) == "x");
 
   const auto refused = [&](const std::string& name, const std::string& text) {
     const std::string path = (directory / name).string();
@@ -297,6 +298,9 @@ TEST_CASE("Files beside tokenizer.json name the special tokens") {
   write("generation_config.json",
         "{\"eos_token_id\": [" + std::to_string(begin + 1) + ", " + std::to_string(begin + 2) + "]}");
   write("chat_template.jinja", "{{ messages[0].content }}?");
+  fs::create_directory(json.directory + "/additional_chat_templates");
+  write("additional_chat_templates/tool_use.jinja", "{{ tools[0].name }}");
+  write("additional_chat_templates/no-name.jinja", "left out");
   const Model model = must(Model::open(json.directory));
   CHECK(must(model.tokenize("a")).front() == static_cast<TokenId>(begin));
   CHECK(must(model.tokenize("a")).size() == must(model.tokenize("a", true, false)).size() + 1);
@@ -308,6 +312,7 @@ TEST_CASE("Files beside tokenizer.json name the special tokens") {
   CHECK(must(file.get_uint("tokenizer.ggml.eos_token_id")) == begin + 1);
   CHECK(must(file.get_uint("tokenizer.ggml.eot_token_id")) == begin + 2);
   CHECK(must(file.get_string("tokenizer.chat_template")) == "{{ messages[0].content }}?");
+  CHECK(must(file.get_string("tokenizer.chat_template.tool_use")) == "{{ tools[0].name }}");
   write("tokenizer_config.json", R"({"bos_token": "<begin>", "add_bos_token": false})");
   CHECK(must(must(Model::open(json.directory)).tokenize("a")).front() != static_cast<TokenId>(begin));
   for (std::size_t id = begin + 3; id <= 800; ++id) add("<" + std::to_string(id) + ">");
