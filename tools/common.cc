@@ -12,7 +12,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <new>
 #include <utility>
@@ -258,6 +257,16 @@ void warn_refused_threads(const Common& common, const partita::ModelInfo& info) 
       info.threads + info.threads_refused, info.threads, limits_on_threads().c_str());
 }
 
+/// What --chat-template names: the source in a file, whose path has a slash or a dot, else the name itself.
+Result<std::string> chat_template_of(const std::string& given) {
+  const bool source = given.find("{{") != std::string::npos || given.find("{%") != std::string::npos;
+  if (source || given.find_first_of("/.") == std::string::npos) return given;
+  auto text = read_file(given);
+  if (text && text->find_first_not_of(" \t\r\n") == std::string::npos)
+    return Error{ErrorCode::kInvalidArgument, "the chat template \"" + given + "\" is empty"};
+  return text;
+}
+
 }  // namespace
 
 Result<Opened> open_model_at(const std::string& path, const Common& common, bool text_only, bool exact) {
@@ -266,12 +275,9 @@ Result<Opened> open_model_at(const std::string& path, const Common& common, bool
   Progress progress("loading", common.shows_progress());
   partita::OpenOptions options;
   options.vocabulary = common.vocabulary;
-  options.chat_template = common.chat_template;
-  if (std::error_code none; std::filesystem::is_regular_file(common.chat_template, none)) {
-    auto source = read_file(common.chat_template);
-    if (!source) return source.error();
-    options.chat_template = std::move(*source);
-  }
+  auto chat_template = chat_template_of(common.chat_template);
+  if (!chat_template) return chat_template.error();
+  options.chat_template = std::move(*chat_template);
   options.threads = common.threads;
   options.exact = exact;
   options.cache = common.cache == "i8" ? partita::CacheType::kI8 : partita::CacheType::kF16;

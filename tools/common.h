@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 struct Common {
   std::string program;  // argv[0], so that examples in --help work as printed
   std::string model, vocabulary;
-  std::string chat_template;  // a file or the name of a built-in one; empty: the model's
+  std::string chat_template;  // a file, or the name of a built-in one or of the model's; empty: its usual one
   int threads = 0;
   bool json = false;
   bool exact = false;

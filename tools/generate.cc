@@ -17,6 +17,7 @@ struct Options {
   RequestFlags request;
   EnsembleFlags ensemble;
   SearchFlags search;
+  std::string prefill;
   bool ids = false;
   bool explain = false;
   int explain_top = 5;
@@ -40,6 +41,10 @@ partita::Result<partita::Request> make_request(const Common& common, const Optio
     request->ids = std::move(*ids);
   } else if (options.request.chat) {
     set_chat(*request, options.request.system, std::move(text));
+    if (!options.prefill.empty()) {
+      request->messages.push_back({"assistant", options.prefill});
+      request->chat.continue_final_message = true;
+    }
   } else {
     request->prompt = std::move(text);
   }
@@ -51,12 +56,17 @@ struct Answering {
   const partita::Model& model;  // the first one of an ensemble
   partita::ModelInfo info;      // of the first model, with the bytes that all models read for a token
   double load_s = 0;
-  Json ensemble;  // [{"model","weight"}]; null for a model alone
+  Json ensemble;        // [{"model","weight"}]; null for a model alone
+  std::string prefill;  // what the answer begins with; it is part of the prompt
 };
 
 /// Generates the answer; without --json streams its text, or the explanation of each token, to stdout.
-partita::Result<Answer> pull(const Common& common, const partita::Model& model, partita::Stream& stream) {
+partita::Result<Answer> pull(const Common& common, const Answering& answering,
+                             const partita::Request& request, partita::Stream& stream) {
   Answer answer;
+  if (!common.json && request.explain == 0) {
+    if (auto written = write_out(answering.prefill); !written) return written.error();
+  }
   while (true) {
     auto token = stream.next();
     if (!token && token.error().code == partita::ErrorCode::kCancelled) {
@@ -67,8 +77,9 @@ partita::Result<Answer> pull(const Common& common, const partita::Model& model, 
     if (!*token) return answer;
     answer.text += (*token)->text;
     if (!common.json) {
-      const auto& shown =
-          (*token)->explanation ? explanation_text(model, **token, answer.tokens.size() + 1) : (*token)->text;
+      const auto& shown = (*token)->explanation
+                              ? explanation_text(answering.model, **token, answer.tokens.size() + 1)
+                              : (*token)->text;
       if (auto written = write_out(shown); !written) return written.error();
     }
     answer.tokens.push_back(std::move(**token));
@@ -83,13 +94,14 @@ TokenColumns columns_of(const partita::Request& request) {
 }
 
 /// The text after the answer: a table of its tokens if one was asked for.
-std::string text_after(const partita::Request& request, const partita::Model& model, const Answer& answer) {
-  std::string text = request.explain > 0 ? "\n" + answer.text + "\n" : "\n";
+std::string text_after(const Answering& answering, const partita::Request& request, const Answer& answer) {
+  std::string text = request.explain > 0 ? "\n" + answering.prefill + answer.text + "\n" : "\n";
   const TokenColumns columns = columns_of(request);
   const auto shown = [&](const partita::Token& token) { return !columns.unsure_only || token.unsure; };
   if (!columns.any()) return text;
   const bool some = std::any_of(answer.tokens.begin(), answer.tokens.end(), shown);
-  return text + "\n" + (some ? token_table(model, answer.tokens, columns) : "no token was unsure\n");
+  return text + "\n" +
+         (some ? token_table(answering.model, answer.tokens, columns) : "no token was unsure\n");
 }
 
 /// Says on stderr why an answer ended that neither the model nor the user ended.
@@ -111,6 +123,7 @@ Json answer_json(const Answering& answering, const partita::Request& request, co
   if (Json applied = applied_json(request.adapters); !applied.is_null()) out["applied"] = std::move(applied);
   out["prompt_ids"] = stream.prompt_ids();
   out["ids"] = stream.ids();
+  if (!answering.prefill.empty()) out["prefill"] = answering.prefill;
   out["text"] = answer.text;
   out["finish"] = answer.cut_short ? "interrupted" : std::string(name(stream.finish()));
   if (stream.context_full()) out["context_full"] = true;
@@ -138,25 +151,32 @@ int run_on(const Common& common, const partita::Request& request, Source& source
   watch(source, progress);
   auto stream = source.generate(request);
   if (!stream) return fail(stream.error());
-  auto answer = pull(common, answering.model, *stream);
+  auto answer = pull(common, answering, request, *stream);
   progress.clear();
   if (!answer) return fail(answer.error());
 
   auto written = common.json ? write_json(answer_json(answering, request, *stream, *answer))
-                             : write_out(text_after(request, answering.model, *answer));
+                             : write_out(text_after(answering, request, *answer));
   if (!written) return fail(written.error());
   print_ending(common, request, *stream, *answer);
   print_statistics(common, answering.info, stream->timing());
   return answer->cut_short ? kInterrupted : kDone;
 }
 
+std::string text_of(const std::vector<partita::Message>& messages) {
+  std::string text;
+  for (const partita::Message& message : messages) text += message.content;
+  return text;
+}
+
 /// One line with what partita doctor finds at once and answers may suffer from.
-void warn_of_errors(const Common& common, const partita::Model& model) {
+void warn_of_errors(const Common& common, const partita::Model& model, bool chat) {
   if (common.quiet) return;
   const auto findings = partita::diagnose(model);
   if (!findings) return;
   std::string line;
   for (const partita::Finding& finding : *findings) {
+    if (!chat && finding.code == "template") continue;
     if (finding.severity == partita::Severity::kError) line += (line.empty() ? "" : "; ") + finding.message;
   }
   if (!line.empty()) std::fprintf(stderr, "partita: %s (partita doctor says more)\n", line.c_str());
@@ -177,6 +197,8 @@ int run(const Common& common, const Options& options) {
   }
   auto added_models = options.ensemble.added_models();
   if (!added_models) return usage_error(added_models.error());
+  if (!options.prefill.empty() && options.search.asked())
+    return usage_error("--prefill cannot be combined with a search (--beams, --best-of, --penalty-alpha)");
   if (!added_models->empty() && options.search.asked()) {
     return usage_error("--with cannot be combined with a search (--beams, --best-of, --penalty-alpha)");
   }
@@ -190,8 +212,13 @@ int run(const Common& common, const Options& options) {
   auto adapters = options.request.adapters.open(opened->model);
   if (!adapters) return fail(adapters.error());
   request->adapters = std::move(*adapters);
-  warn_of_errors(common, opened->model);
-  if (options.request.chat) report_built_in_template(common, opened->model);
+  if (options.request.chat) {
+    // An error of the template is said here, and not by the warnings too.
+    auto ids = opened->model.tokenize_chat(request->messages, request->chat, &interrupted());
+    if (!ids) return fail(ids.error());
+    report_template(common, opened->model, request->chat);
+  }
+  warn_of_errors(common, opened->model, options.request.chat);
   if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
     std::fprintf(stderr,
                  "partita: --mark-unsure marks nothing without --abstain-probability, --abstain-margin or "
@@ -201,19 +228,20 @@ int run(const Common& common, const Options& options) {
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
   warn_unencodable_bytes(common, opened->model,
-                         options.request.chat ? request->messages.back().content : request->prompt);
+                         options.request.chat ? text_of(request->messages) : request->prompt);
   if (!added_models->empty()) {
     auto joined = open_ensemble(common, options.ensemble, *added_models, *opened);
     if (!joined) return fail(joined.error());
     return run_on(common, *request, joined->ensemble,
-                  {opened->model, joined->info, joined->load_s, joined->members});
+                  {opened->model, joined->info, joined->load_s, joined->members, options.prefill});
   }
   auto session = opened->model.session();
   if (!session) return fail(session.error());
   if (auto drafted = options.request.speculation.draft_for(*session, common); !drafted)
     return fail(drafted.error());
   if (options.search.asked()) return run_search(common, *opened, *session, *request, options.search);
-  return run_on(common, *request, *session, {opened->model, opened->model.info(), opened->load_s, nullptr});
+  return run_on(common, *request, *session,
+                {opened->model, opened->model.info(), opened->load_s, nullptr, options.prefill});
 }
 
 }  // namespace
@@ -233,7 +261,11 @@ void add_generate(Command program, Common& common, Action& action) {
   const Option chat =
       command.add_flag("--chat", options->request.chat, "apply the model's chat template to the prompt");
   command.add_option("--system", options->request.system, "the system message, with --chat").needs(chat);
-  add_template_options(command, common, options->request.chat_template);
+  add_template_options(command, common, options->request.chat_template, chat);
+  command.add_option("--prefill", options->prefill, "the beginning of the answer, which the model continues")
+      .check([](const std::string& text) { return text.empty() ? "it is empty" : ""; })
+      .value_name("TEXT")
+      .needs(chat);
   command.add_flag("--ids", options->ids, "the prompt is token ids, separated by commas or spaces")
       .excludes(chat);
   command.heading(Heading::kOutput);

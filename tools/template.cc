@@ -1,6 +1,7 @@
 // partita template: renders a conversation with a chat template (Jinja).
 
 #include "tools/commands.h"
+#include "tools/generation/messages.h"
 
 namespace tools {
 namespace {
@@ -36,7 +37,9 @@ void add_template(Command program, Common& common, Action& action) {
       "Render a conversation, JSON on stdin: {\"messages\":[],\"add_generation_prompt\":true}",
       "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | " + common.program + " template");
   command.heading(Heading::kPrompt);
-  command.add_option("--file", *file, "Jinja template; without it: the model's").value_name("FILE");
+  command.add_option("--file", *file, "Jinja template, without a model; else the model's")
+      .value_name("FILE")
+      .excludes(add_chat_template_option(command, common));
   command.callback([&common, &action, file] { action = [&common, file] { return run(common, *file); }; });
 }
 

@@ -5,6 +5,7 @@ import json
 from program import FRANCE, BatchTest, main, run, run_json
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 
 
 def line(custom_id, url, **body):
@@ -97,11 +98,29 @@ class OpenAi(BatchTest):
             self.assertEqual(bytes(token["bytes"]).decode(errors="replace"), token["token"])
         self.assertIsNone(self.answer(out[2])["choices"][0]["logprobs"])
 
+    def test_tools_go_to_the_template(self):
+        """Each line has the prompt of the text that the template makes of it."""
+        (self.dir / "t.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}{{ tools | tojson if tools }}")
+        asked = {"messages": user("x"), "max_tokens": 3, "temperature": 0, "logprobs": True}
+        out = self.batch([line("tools", CHAT, tools=[TOOL], **asked), line("auto", CHAT, tools=[TOOL], tool_choice="auto", **asked),
+                          line("none", CHAT, tools=[TOOL], tool_choice="none", **asked),
+                          line("empty", CHAT, tools=[], tool_choice="auto", **asked)],
+                         "--chat-template", self.dir / "t.jinja")
+        texts = ["x" + json.dumps([TOOL])] * 2 + ["x"] * 2
+        for row, text in zip(out, texts):
+            body = self.answer(row)
+            self.assertEqual(body["usage"]["prompt_tokens"], len(run_json("tokenize", "-p", text)["ids"]))
+            self.assertEqual(body["choices"][0]["message"]["content"],
+                             run_json("generate", "-p", text, "-n", 3, "--greedy")["text"])
+
     def test_what_is_refused(self):
         chat = {"messages": user("x"), "max_tokens": 1}
         refused = {
             '"n" is 2': line("n", CHAT, n=2, **chat),
             '"tools"': line("tools", CHAT, tools=[{"type": "function"}], **chat),
+            '"tool_choice" is "required"': line("choice", CHAT, tools=[TOOL], tool_choice="required", **chat),
+            '"functions"': line("functions", CHAT, functions=[{"name": "f"}], **chat),
+            '"tools" is for the chat template': line("no chat", TEXT, prompt="x", tools=[TOOL], max_tokens=1),
             '"stream"': line("stream", CHAT, stream=True, **chat),
             '"response_format"': line("json", CHAT, response_format={"type": "json_object"}, **chat),
             '"top_logprobs"': line("top", CHAT, top_logprobs=2, **chat),

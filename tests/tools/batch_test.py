@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 
+from odd_models import sound
 from program import FRANCE, BatchTest, main, read_until, run, run_json, start
 
 
@@ -167,6 +168,7 @@ class Batch(BatchTest):
                  "continue_final_message": True, "n": 1},
                 {"id": "raw", "prompt": "x", "tools": [tool], "n": 1},
                 {"id": "bos", "messages": messages, "chat_template_kwargs": {"bos_token": "<|im_end|>"}, "n": 1},
+                {"id": "tools", "messages": messages, "tools": [{"function": {}}], "n": 1},
                 {"id": "image", "messages": [{"role": "user", "content": [{"type": "image"}]}], "n": 1}]
         calls = json.dumps(tool["function"]["arguments"])
         wanted = [f"[user: ab][assistant: None{calls}][tool: r]{json.dumps([tool])}Rome1A:", "[user: q]-Bonn0A:",
@@ -176,8 +178,16 @@ class Batch(BatchTest):
                          self.dir / "t.jinja", "--template-arg", 'city="Bonn"')
         for row, alone in zip(out, out[len(rows):]):
             self.assertEqual(row["logprobs"], alone["logprobs"])
-        for row, words in zip(out[3:], ('"tools" is for the chat template', '"bos_token"', '"image"')):
+        for row, words in zip(out[3:], ('"tools" is for the chat template', '"bos_token"', '"function"', '"image"')):
             self.assertIn(words, row["error"])
+
+    def test_the_built_in_template_is_named_once(self):
+        file = sound()
+        del file.keys["tokenizer.chat_template"]
+        file.write(self.dir / "m.gguf")
+        rows = [{"id": i, "messages": [{"role": "user", "content": "the"}], "n": 1} for i in range(2)]
+        self.batch(rows, "-m", self.dir / "m.gguf")
+        self.assertEqual(self.stderr.count('built-in one "chatml"'), 1)
 
     def test_names_and_seeds_of_rows(self):
         good = {"prompt": FRANCE, "n": 1}

@@ -7,6 +7,8 @@ import statistics
 import subprocess
 import time
 
+from gguf_file import STRING
+from odd_models import sound
 from program import (
     COUNTING,
     FRANCE,
@@ -157,6 +159,67 @@ class Generate(ProgramTest):
         self.assertNotIn("<|im_end|>", out["text"])
         system = run_json("generate", "--chat", "--system", "Be brief.", "-p", "Hi", "-n", 1, "--greedy")
         self.assertIn("Be brief.", run("detokenize", *system["prompt_ids"]).stdout.decode())
+
+    def prompt_of(self, *args):
+        out = run_json("generate", "--chat", "-p", "Hi", "-n", 1, "--greedy", *args)
+        return run("detokenize", *out["prompt_ids"]).stdout.decode()
+
+    def test_tools_of_a_file(self):
+        template = self.dir / "t.jinja"
+        template.write_text("{{ messages[0].content }}{% for t in tools or [] %}[{{ t.function.name }}]{% endfor %}{{ city }}")
+        tools = self.dir / "tools.json"
+        tools.write_text(json.dumps([{"type": "function", "function": {"name": n}} for n in ("weather", "clock")]))
+        self.assertEqual(self.prompt_of("--chat-template", template, "--tools", tools, "--template-arg", 'city="Rome"'),
+                         "Hi[weather][clock]Rome")
+        asked = ("generate", "--chat", "-p", "Hi", "-n", 0)
+        for text, words in (("{", "--tools"), ('{"name": "f"}', "it must be an array"), ('[{"type": "function"}]', '"function"'),
+                            ("[1]", "it must be an array")):
+            tools.write_text(text)
+            self.check_usage(run(*asked, "--tools", tools), words)
+        self.check_usage(run(*asked, "--tools", self.dir / "none"), "none")
+
+    def test_a_template_without_tools_is_reported(self):
+        tools = self.dir / "tools.json"
+        tools.write_text('[{"type": "function", "function": {"name": "f"}}]')
+        asked = ("generate", "--chat", "-p", "Hi", "-n", 0, "--tools", tools)
+        self.assertIn(b"does not show tools", run(*asked).stderr)
+        self.assertNotIn(b"does not show tools", run(*asked, "-q").stderr)
+        shows = self.dir / "t.jinja"
+        shows.write_text("{{ messages }}{{ tools }}")
+        self.assertNotIn(b"does not show tools", run(*asked, "--chat-template", shows).stderr)
+
+    def test_an_error_of_the_template_is_said_once(self):
+        for template in ("{% for m in messages %}{{ m.content }", "{{ raise_exception('no users') }}", "{{ nothing.at.all }}"):
+            file = sound()
+            file.set("tokenizer.chat_template", STRING, template)
+            file.write(self.dir / "m.gguf")
+            with self.subTest(template):
+                done = run("generate", "-m", self.dir / "m.gguf", "--chat", "-p", "Hi", "-n", 1)
+                self.check_sentence(done, 1)
+                raw = run("generate", "-m", self.dir / "m.gguf", "-p", "the", "-n", 1)
+                self.assertEqual(raw.returncode, 0)
+                self.assertNotIn(b"template", raw.stderr)
+
+    def test_options_of_the_template_need_a_chat(self):
+        for args in (("--chat-template", "chatml"), ("--template-arg", "a=1"), ("--tools", "f"), ("--prefill", "x")):
+            with self.subTest(args):
+                self.check_usage(run("generate", "-p", "x", *args), args[0], "--chat")
+
+    def test_prefill(self):
+        args = ("generate", "--chat", "-p", "What is the capital of France?", "-n", 12, "--greedy")
+        out = run_json(*args, "--prefill", "The capital city is")
+        prompt = run("detokenize", *out["prompt_ids"]).stdout.decode()
+        self.assertTrue(prompt.endswith("<|im_start|>assistant\nThe capital city is"), prompt)
+        self.assertEqual(out["prefill"], "The capital city is")
+        self.assertTrue(out["text"].startswith(" Paris"), out["text"])
+        self.assertEqual(run("detokenize", *out["ids"]).stdout.decode().removesuffix("<|im_end|>"), out["text"])
+        shown = run(*args, "--prefill", "The capital city is").stdout.decode()
+        self.assertEqual(shown, "The capital city is" + out["text"] + "\n")
+        explained = run(*args, "--prefill", "The capital city is", "--explain").stdout.decode()
+        self.assertTrue(explained.endswith("\nThe capital city is" + out["text"] + "\n"), explained)
+        self.assertNotIn("prefill", run_json(*args))
+        self.check_usage(run(*args, "--prefill", ""), "--prefill", "empty")
+        self.check_usage(run(*args, "--prefill", "x", "--beams", 2), "--prefill")
 
     def test_special_tokens_in_a_raw_prompt(self):
         parsed = run_json("generate", "-p", "<|im_start|>", "-n", 1, "--greedy")["prompt_ids"]

@@ -2,10 +2,14 @@
 
 import json
 import math
+import os
+import pty
 import re
 import struct
 
-from program import FRANCE, MODEL, SOURCE, ProgramTest, environment, gguf_of_family, main, run, run_json
+from gguf_file import STRING
+from odd_models import sound
+from program import FRANCE, MODEL, SOURCE, ProgramTest, environment, gguf_of_family, main, run, run_json, start
 
 
 def gguf_string(data):
@@ -24,12 +28,13 @@ class Text(ProgramTest):
 
     def test_json(self):
         out = run_json("tokenize", stdin="Hello, world")
-        self.assertEqual(list(out), ["ids", "pieces"])
+        self.assertEqual(list(out), ["ids", "pieces", "offsets"])
+        self.assertEqual(out["offsets"], [[0, 5], [5, 6], [6, 12]])
         self.assertEqual(out["pieces"], ["Hello", ",", "Ġworld"])
         plain = run("tokenize", stdin="Hello, world").stdout.decode()
         self.assertEqual(plain, " ".join(map(str, out["ids"])) + "\n")
         back = run_json("detokenize", *out["ids"])
-        self.assertEqual(back, {**out, "text": "Hello, world"})
+        self.assertEqual(back, {"ids": out["ids"], "pieces": out["pieces"], "text": "Hello, world"})
         self.assertEqual(run("detokenize", ",".join(map(str, out["ids"]))).stdout, b"Hello, world")
 
     def test_specials(self):
@@ -45,6 +50,155 @@ class Text(ProgramTest):
         self.assertIn(b"1 bytes", done.stderr)
 
 
+class Offsets(ProgramTest):
+    def check(self, text, *args):
+        """Offsets follow one another, and their bytes are the tokens."""
+        data = text.encode()
+        out = run_json("tokenize", *args, stdin=text)
+        self.assertEqual(len(out["offsets"]), len(out["ids"]))
+        at = 0
+        for token, (begin, end) in zip(out["ids"], out["offsets"]):
+            self.assertGreaterEqual(begin, at)
+            spelled = run("detokenize", *args[:2], token).stdout
+            self.assertEqual(data[begin:end].strip(), spelled.strip())
+            at = end
+        self.assertEqual(at, len(data))
+
+    def test_bytes_and_control_tokens(self):
+        for text in ("naïve 日本 🎉", "<|im_start|>user\n", "  two  spaces "):
+            with self.subTest(text):
+                self.check(text, "-m", MODEL)
+
+    def test_a_bos_stands_for_no_byte(self):
+        out = run_json("tokenize", "-m", "bundled", "-p", "ab")
+        bos = len(out["ids"]) - len(run_json("tokenize", "-m", "bundled", "--no-bos", "-p", "ab")["ids"])
+        for begin, end in out["offsets"][:bos]:
+            self.assertEqual((begin, end), (0, 0))
+
+    def test_bytes_without_a_token_are_stepped_over(self):
+        out = run_json("tokenize", "-p", "a\x04b")
+        self.assertEqual(out["offsets"], [[0, 1], [2, 3]])
+
+    def test_what_a_normalizer_changes_has_none(self):
+        write_word_tokenizer(self.dir / "tokenizer.json", ["hello", "world"], {"type": "Lowercase"})
+        out = run_json("tokenize", "--tokenizer", self.dir / "tokenizer.json", "-p", "hello Hello world")
+        self.assertEqual(out["ids"], [0, 0, 1])
+        self.assertEqual(out["offsets"], [[0, 5], None, None])
+
+
+def write_word_tokenizer(path, words, normalizer=None, split={"type": "Whitespace"}):  # noqa: B006 (not changed)
+    """A tokenizer.json whose tokens are words."""
+    path.write_text(json.dumps({
+        "version": "1.0", "added_tokens": [], "normalizer": normalizer, "pre_tokenizer": split,
+        "post_processor": None, "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {w: i for i, w in enumerate([*words, "[UNK]"])}, "unk_token": "[UNK]"}}))
+
+
+class ManyTexts(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.paths = [self.dir / "a.txt", self.dir / "b.txt"]
+        for path, text in zip(self.paths, ("Hello, world", "")):
+            path.write_text(text)
+
+    def test_ids(self):
+        one = run("tokenize", "-f", self.paths[0]).stdout.decode()
+        self.assertEqual(run("tokenize", self.paths[0]).stdout.decode(), one)
+        for args in ((*self.paths,), ("-f", self.paths[0], "-f", self.paths[1]), ("-f", self.paths[0], self.paths[1])):
+            self.assertEqual(run("tokenize", *args).stdout.decode(), one + "\n")
+        out = run_json("tokenize", *self.paths)
+        alone = run_json("tokenize", self.paths[0])
+        self.assertEqual(out, {"files": [{**alone, "path": str(self.paths[0])},
+                                         {"ids": [], "pieces": [], "offsets": [], "path": str(self.paths[1])}]})
+
+    def test_counts(self):
+        self.assertEqual(run("tokenize", "--count", "-p", "Hello, world").stdout, b"3\n")
+        self.assertEqual(run_json("tokenize", "--count", "-p", "Hello, world"), {"count": 3})
+        a, b = self.paths
+        self.assertEqual(run("tokenize", "--count", a, b).stdout.decode(), f"3 {a}\n0 {b}\n3 total\n")
+        self.assertEqual(run_json("tokenize", "--count", a, b),
+                         {"files": [{"count": 3, "path": str(a)}, {"count": 0, "path": str(b)}], "count": 3})
+
+    def test_what_cannot_be(self):
+        self.check_sentence(run("tokenize", self.dir / "none", "-q"), 1, "none")
+        self.check_usage(run("tokenize", "-p", "x", self.paths[0]), "-p excludes files")
+        self.check_usage(run("tokenize", "--count", "--compare", "bundled", "-p", "x"), "--compare")
+
+
+class Compare(ProgramTest):
+    def test_the_same(self):
+        done = run("tokenize", "--compare", MODEL, "-p", "Hello, world")
+        self.assertEqual((done.returncode, done.stdout), (0, b"the same: 3 tokens\n"))
+        self.assertEqual(run_json("tokenize", "--compare", MODEL, "-p", "Hello, world"),
+                         {"same": True, "counts": [3, 3], "differences": []})
+
+    def tokenizers(self, *vocabularies, splits=({"type": "Whitespace"},) * 2):
+        """Paths of two tokenizers of words."""
+        for name, words, split in zip("ab", vocabularies, splits):
+            (self.dir / name).mkdir()
+            write_word_tokenizer(self.dir / name / "tokenizer.json", words, split=split)
+            yield self.dir / name / "tokenizer.json"
+
+    def test_another_vocabulary(self):
+        a, b = self.tokenizers(["one", "two", "three"], ["one", "three", "two"])
+        args = ("tokenize", "--tokenizer", a, "--compare", b, "-p", "one two  one three")
+        done = run(*args, "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout),
+                         {"same": False, "counts": [4, 4], "differences": [
+                             {"offset": 3, "ids": [[1], [2]], "pieces": [["two"], ["two"]]},
+                             {"offset": 12, "ids": [[2], [1]], "pieces": [["three"], ["three"]]}]})
+        self.assertEqual(run(*args).stdout.decode(),
+                         f"different: 4 tokens, with {b} 4\nbyte 3: 1 'two'; there 2 'two'\n"
+                         "byte 12: 2 'three'; there 1 'three'\n")
+
+    def test_pieces_of_other_lengths(self):
+        """A difference is a run of tokens of the same bytes."""
+        letters = {"type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated", "invert": False}
+        a, b = self.tokenizers(["ab", "cd"], list("abcd "), splits=({"type": "Whitespace"}, letters))
+        done = run("tokenize", "--tokenizer", a, "--compare", b, "-p", "ab cd", "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout),
+                         {"same": False, "counts": [2, 5], "differences": [
+                             {"offset": 0, "ids": [[0], [0, 1]], "pieces": [["ab"], ["a", "b"]]},
+                             {"offset": 2, "ids": [[1], [4, 2, 3]], "pieces": [["cd"], [" ", "c", "d"]]}]})
+
+    def test_many_differences_are_counted(self):
+        a, b = self.tokenizers(["y", "x"], ["x", "y"])
+        said = run("tokenize", "--tokenizer", a, "--compare", b, "-p", "x " * 13).stdout.decode()
+        self.assertEqual(said.count("\nbyte "), 10)
+        self.assertTrue(said.endswith("and 3 more differences\n"))
+
+    def test_a_tokenizer_that_is_not_there(self):
+        self.check_sentence(run("tokenize", "-q", "-p", "x", "--compare", self.dir / "none"), 1, "none")
+
+
+class Colours(ProgramTest):
+    def shown(self, **changes):
+        """stdout of a tokenization on a terminal."""
+        keeper, terminal = pty.openpty()
+        with start("tokenize", "-p", "Hi\n\x1b<|im_end|>", stdout=terminal, env=environment(**changes)) as process:
+            os.close(terminal)
+            process.wait(60)
+        with open(keeper, "rb", buffering=0) as seen:
+            return seen.read(4096).decode().replace("\r\n", "\n")
+
+    def test_on_a_terminal(self):
+        ids = run("tokenize", "-p", "Hi\n\x1b<|im_end|>").stdout.decode().split()
+        lines = self.shown(TERM="xterm", NO_COLOR="").splitlines()
+        self.assertEqual([line.split()[:2] for line in lines[:-1]],
+                         [list(pair) for pair in zip(("0", "2", "3", "4"), ids)])
+        colours = [re.search(r"\x1b\[(30;\d+)m(.*)\x1b\[0m$", line).groups() for line in lines[:-1]]
+        self.assertEqual([text for _, text in colours], ["Hi", "\\x0a", "\\x1b", "<|im_end|>"])
+        self.assertEqual([colour for colour, _ in colours], ["30;46", "30;43"] * 2)
+        self.assertEqual(lines[-1], "4 tokens, 14 bytes")
+
+    def test_elsewhere_ids_alone(self):
+        plain = run("tokenize", "-p", "Hi\n\x1b<|im_end|>").stdout.decode()
+        for changes in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": ""}):
+            self.assertEqual(self.shown(**changes), plain)
+
+
 class Template(ProgramTest):
     def test_the_models_own(self):
         context = {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}],
@@ -58,6 +212,44 @@ class Template(ProgramTest):
         done = run("template", "--file", self.dir / "t.jinja", "-m", "/nonexistent",
                    stdin='{"messages":[{"content":"a"},{"content":"b"}]}')
         self.assertEqual(done.stdout, b"AB")
+
+    def test_another_template(self):
+        """--chat-template is a built-in one, or a file; a file knows the model's special tokens."""
+        context = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "add_generation_prompt": True})
+        self.assertEqual(run("template", "--chat-template", "alpaca", stdin=context).stdout,
+                         b"### Instruction:\nHi\n\n### Response:\n")
+        (self.dir / "t.jinja").write_text("{{ eos_token }}{{ messages[0].content }}")
+        self.assertEqual(run("template", "--chat-template", self.dir / "t.jinja", stdin=context).stdout, b"<|im_end|>Hi")
+        self.check_usage(run("template", "--chat-template", "alpaca", "--file", "x", stdin=context), "--file")
+        self.check_sentence(run("template", "--chat-template", "nope", "-q", stdin=context), 1, "nope", "llama3, chatml")
+
+    def test_a_name_is_no_file(self):
+        """A file called like a built-in template is taken as ./NAME alone."""
+        (self.dir / "chatml").write_text("{{ 'mine' }}")
+        def shown(name):
+            return run("template", "--chat-template", name, cwd=self.dir, stdin='{"messages":[]}').stdout
+        self.assertEqual((shown("chatml"), shown("./chatml")), (b"", b"mine"))
+        (self.dir / "empty.jinja").write_text(" \n")
+        self.check_sentence(run("template", "--chat-template", "empty.jinja", cwd=self.dir, stdin="{}"), 1, "empty.jinja", "is empty")
+        self.check_sentence(run("template", "--chat-template", "none.jinja", cwd=self.dir, stdin="{}"), 1, "none.jinja")
+
+    def test_several_templates_of_a_model(self):
+        """tool_use is taken where there are tools; each is there by name."""
+        path = self.dir / "m.gguf"
+        file = sound()
+        for name, text in (("", "usual"), (".tool_use", "tools: {{ tools[0].name }}"), (".rag", "rag")):
+            file.set("tokenizer.chat_template" + name, STRING, text)
+        file.write(path)
+        def shown(*args, **context):
+            return run("template", "-m", path, *args, stdin=json.dumps({"messages": [], **context}))
+        tools = [{"name": "f"}]
+        self.assertEqual(shown().stdout, b"usual")
+        self.assertEqual(shown(tools=[]).stdout, b"usual")
+        self.assertEqual(shown(tools=tools).stdout, b"tools: f")
+        self.assertEqual(shown("--chat-template", "tool_use", tools=tools).stdout, b"tools: f")
+        self.assertEqual(shown("--chat-template", "default", tools=tools).stdout, b"usual")
+        self.assertEqual(shown("--chat-template", "rag").stdout, b"rag")
+        self.check_sentence(shown("--chat-template", "rage"), 1, "rage", "the file's own are tool_use, rag")
 
     def test_what_goes_wrong(self):
         self.check_sentence(run("template", stdin="{"), 1, "JSON")

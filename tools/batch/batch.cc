@@ -90,6 +90,7 @@ int run(const Common& common, const Options& options) {
   auto adapters = options.request.adapters.open(opened->model);
   if (!adapters) return fail(adapters.error());
   request->adapters = std::move(*adapters);
+  report_template(common, opened->model, request->chat);
   if (common.verbose) std::fprintf(stderr, "samplers: %s\n", samplers->c_str());
   std::signal(SIGPIPE, SIG_IGN);  // writing then fails with an errno
   BatchLedger ledger;

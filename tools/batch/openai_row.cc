@@ -14,15 +14,17 @@ using partita::Finish;
 using partita::Result;
 
 /// Keys that would change the answer with any other value than this.
-const std::pair<const char*, Json> kFixed[] = {
-    {"best_of", 1},           {"echo", false},
-    {"suffix", ""},           {"stream", false},
-    {"tools", Json::array()}, {"functions", Json::array()},
-    {"modalities", {"text"}}, {"response_format", {{"type", "text"}}}};
+const std::pair<const char*, Json> kFixed[] = {{"best_of", 1},
+                                               {"echo", false},
+                                               {"suffix", ""},
+                                               {"stream", false},
+                                               {"functions", Json::array()},
+                                               {"modalities", {"text"}},
+                                               {"response_format", {{"type", "text"}}}};
 
 /// Keys that do not affect the answer.
-constexpr const char* kIgnored[] = {"model",        "user",           "metadata",    "store",
-                                    "service_tier", "stream_options", "tool_choice", "parallel_tool_calls"};
+constexpr const char* kIgnored[] = {"model",        "user",           "metadata",           "store",
+                                    "service_tier", "stream_options", "parallel_tool_calls"};
 
 Error refused(const std::string& key, const Json& value, const std::string& wanted) {
   return {ErrorCode::kInvalidArgument,
@@ -39,6 +41,15 @@ void read_arguments(Json& message) {
     Json arguments = parse_ordered_json(function["arguments"].get<std::string>());
     if (arguments.is_object()) function["arguments"] = std::move(arguments);
   }
+}
+
+/// "tools" go to the template. A template cannot force a call, so "tool_choice" is "auto" or "none".
+Result<void> convert_tools(Json& plain) {
+  const Json choice = plain.value("tool_choice", Json("auto"));
+  if (choice != "auto" && choice != "none") return refused("tool_choice", choice, "\"auto\" or \"none\"");
+  if (choice == "none") plain.erase("tools");
+  plain.erase("tool_choice");
+  return {};
 }
 
 Result<void> convert_chat(Json& plain) {
@@ -181,6 +192,7 @@ Result<Json> plain_row_of(const Json& row) {
     plain["max_tokens"] = plain["max_completion_tokens"];
     plain.erase("max_completion_tokens");
   }
+  if (auto converted = convert_tools(plain); !converted) return converted.error();
   auto settled = chat ? convert_chat(plain) : convert_completion(plain);
   if (!settled) return settled.error();
   return plain;

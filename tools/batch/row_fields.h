@@ -115,6 +115,8 @@ class Fields {
       const Json* value = find(key);
       if (value == nullptr) continue;
       if (!value->is_array()) return refuse(key, "an array");
+      const std::string problem = std::string(key) == "tools" ? problem_of_tools(*value) : "";
+      if (!problem.empty()) return refuse(key, problem);
       variables[key] = *value;
     }
     if (!variables.empty()) out.variables = json_text(variables);

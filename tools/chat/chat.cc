@@ -335,7 +335,7 @@ int run(const Common& common, const Options& options) {
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
   }
-  report_built_in_template(common, opened->model);
+  report_template(common, opened->model, request->chat);
   // A missing or broken chat template is reported now, not after the first message.
   const partita::Message probe{"user", "Hi"};
   if (auto ids = opened->model.tokenize_chat({&probe, 1}, request->chat, &interrupted()); !ids)
