@@ -9,11 +9,11 @@
 namespace partita::internal::jinja {
 namespace {
 
-Value in_batches(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  const Parameters p(runtime, "batch", arguments, {"linecount", "fill_with"}, 1);
-  const std::int64_t size = p.integer(0, 0);
+void append_batches(Runtime& runtime, const Value& input, const Parameters& p, std::vector<Value>& batches) {
+  constexpr std::int64_t kNever = -1;
+  const std::int64_t size = p[0].integer().value_or(kNever);  // Python compares with other types too
   const SequencePtr elements = runtime.elements(input);
-  std::vector<Value> batches, batch;
+  std::vector<Value> batch;
   for (const Value& item : elements->items) {
     if (static_cast<std::int64_t>(batch.size()) == size) {
       batches.push_back(runtime.list(std::exchange(batch, {})));
@@ -21,25 +21,27 @@ Value in_batches(Runtime& runtime, const Value& input, const Arguments& argument
     batch.push_back(item);
   }
   if (!batch.empty()) {
-    if (p.given(1) && static_cast<std::int64_t>(batch.size()) < size) {
+    if (p.given(1) && static_cast<std::int64_t>(batch.size()) < p.integer(0, 0)) {
       runtime.check_text_size(static_cast<std::size_t>(size));
       runtime.step(static_cast<std::size_t>(size));
       batch.resize(static_cast<std::size_t>(size), p[1]);
     }
     batches.push_back(runtime.list(std::move(batch)));
   }
-  return runtime.sequence(SequenceKind::kGenerator, std::move(batches));
+}
+
+Value in_batches(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "batch", arguments, {"linecount", "fill_with"}, 1);
+  return runtime.generator([&](std::vector<Value>& out) { append_batches(runtime, input, p, out); });
 }
 
 // The first `length % slices` slices have one item more than the others.
-Value in_slices(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  const Parameters p(runtime, "slice", arguments, {"slices", "fill_with"}, 1);
+void append_slices(Runtime& runtime, const Value& input, const Parameters& p, std::vector<Value>& out) {
   const std::int64_t slices = p.integer(0, 0);
   const SequencePtr elements = runtime.elements(input);
   const std::vector<Value>& items = elements->items;
   if (slices == 0) runtime.type_error("slice cannot make 0 slices");
-  std::vector<Value> out;
-  if (slices < 0) return runtime.sequence(SequenceKind::kGenerator, {});
+  if (slices < 0) return;
   const auto length = static_cast<std::int64_t>(items.size());
   auto begin = items.begin();
   for (std::int64_t i = 0; i < slices; ++i) {
@@ -50,7 +52,11 @@ Value in_slices(Runtime& runtime, const Value& input, const Arguments& arguments
     out.push_back(runtime.list(std::move(one)));
     begin = end;
   }
-  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+}
+
+Value in_slices(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  const Parameters p(runtime, "slice", arguments, {"slices", "fill_with"}, 1);
+  return runtime.generator([&](std::vector<Value>& out) { append_slices(runtime, input, p, out); });
 }
 
 Value grouped(Runtime& runtime, const Value& input, const Arguments& arguments) {

@@ -139,7 +139,7 @@ class PercentFormatter {
   void check_all_used() const {
     const Sequence* tuple = values_.sequence();
     const bool is_tuple = tuple != nullptr && tuple->kind == SequenceKind::kTuple;
-    const bool may_rest = values_.dict() != nullptr || (tuple != nullptr && !is_tuple);
+    const bool may_rest = values_.dict() != nullptr || (tuple != nullptr && !is_tuple && tuple->indexable());
     if (is_tuple ? used_ < tuple->items.size() : used_ == 0 && !may_rest) {
       runtime_.type_error("a format has fewer conversions than values");
     }
@@ -185,20 +185,27 @@ class PercentFormatter {
 
   std::string integer(const Conversion& c, const Value& value) const {
     const bool decimal = c.type == 'd' || c.type == 'i' || c.type == 'u';
-    std::int64_t number = 0;
+    std::uint64_t magnitude = 0;
+    bool negative = false;
+    const auto take = [&](std::int64_t number) {
+      magnitude = magnitude_of(number);
+      negative = number < 0;
+    };
     if (const auto exact = value.integer()) {
-      number = *exact;
+      take(*exact);
+    } else if (const auto* big = value.get<std::uint64_t>()) {
+      magnitude = *big;
     } else if (const auto* real = value.get<double>(); real != nullptr && decimal) {
       if (!(std::fabs(*real) < 9.2e18)) runtime_.unsupported("an integer beyond 64 bits");
-      number = static_cast<std::int64_t>(*real);
+      take(static_cast<std::int64_t>(*real));
     } else {
       runtime_.type_error(std::string("the format conversion '%") + c.type + "' needs a number, not " +
                           std::string(type_name(value)));
     }
-    std::string text = integer_digits(magnitude_of(number), decimal ? 'd' : c.type);
+    std::string text = integer_digits(magnitude, decimal ? 'd' : c.type);
     if (c.precision > static_cast<int>(text.size())) text.insert(0, c.precision - text.size(), '0');
     if (c.alternate && !decimal) text.insert(0, std::string("0") + c.type);
-    return (number < 0 ? "-" : sign(c)) + text;
+    return (negative ? "-" : sign(c)) + text;
   }
 
   Text character(const Value& value) const {

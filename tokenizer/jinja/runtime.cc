@@ -130,7 +130,18 @@ Value Runtime::undefined(std::string why) {
   return Value(Undefined{keep(*this, std::move(why), bytes)});
 }
 
+void Runtime::raise_failure(const Value& value) {
+  const Sequence* const sequence = value.sequence();
+  if (sequence != nullptr && sequence->failure != nullptr) throw JinjaError{*sequence->failure};
+}
+
 SequencePtr Runtime::elements(const Value& value) {
+  raise_failure(value);
+  return available(value);
+}
+
+/// The items that there are, whether a generator raises something after them or not.
+SequencePtr Runtime::available(const Value& value) {
   std::vector<Value> items;
   if (const SequencePtr* sequence = value.get<SequencePtr>()) {
     const Sequence& s = **sequence;

@@ -84,6 +84,10 @@ class Runtime {
   Value text(std::string_view bytes, bool from_message) { return text(Text(bytes, from_message)); }
   Value sequence(SequenceKind kind, std::vector<Value> items);
   Value list(std::vector<Value> items) { return sequence(SequenceKind::kList, std::move(items)); }
+  /// A generator of the items that `fill` appends to a vector. It is filled at once; an error of the template
+  /// on the way is raised where the items before it are used up, as by Python's generators. Limits fail here.
+  template <class Fill>
+  Value generator(const Fill& fill);
   /// The values of range(): the items, and what they were made of.
   Value range(std::vector<Value> items, RangeBounds bounds);
   /// A group of groupby.
@@ -96,12 +100,17 @@ class Runtime {
 
   /// The items of an iteration: characters, keys or elements. Exhausts a generator.
   SequencePtr elements(const Value& value);
+  /// Calls use(item) for each of them; what a generator raises after its items is raised after that.
+  template <class Use>
+  void each(const Value& value, const Use& use);
   /// The time of strftime_now(): seconds since the epoch, formatted as UTC; if absent, the current local
   /// time.
   std::optional<std::int64_t> now() const { return now_; }
 
  private:
   void check();
+  static void raise_failure(const Value& value);
+  SequencePtr available(const Value& value);
   Value keep_sequence(Sequence sequence);
 
   std::optional<std::int64_t> now_;
@@ -111,6 +120,30 @@ class Runtime {
   std::size_t live_ = 0;
   std::vector<std::shared_ptr<Namespace>> namespaces_;
 };
+
+template <class Use>
+void Runtime::each(const Value& value, const Use& use) {
+  const SequencePtr items = available(value);
+  for (const Value& item : items->items) use(item);
+  raise_failure(value);
+}
+
+template <class Fill>
+Value Runtime::generator(const Fill& fill) {
+  Sequence made;
+  made.kind = SequenceKind::kGenerator;
+  try {
+    fill(made.items);
+  } catch (const JinjaError& raised) {
+    const ErrorCode code = raised.error.code;
+    if (code != ErrorCode::kBadFile && code != ErrorCode::kUnsupported) throw;
+    constexpr std::size_t kStepsOfException = 100;
+    step(kStepsOfException);
+    reserve(sizeof(Error) + raised.error.message.size());  // never released
+    made.failure = std::make_shared<const Error>(raised.error);
+  }
+  return keep_sequence(std::move(made));
+}
 
 /// Binds a call's arguments to parameter names, as Python does; counts string arguments as touched.
 class Parameters {

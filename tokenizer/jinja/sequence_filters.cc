@@ -18,6 +18,7 @@ Value first(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "first", arguments, {});
   if (const Sequence* sequence = input.sequence(); sequence != nullptr && !sequence->counted()) {
     if (sequence->taken < sequence->items.size()) return sequence->items[sequence->taken++];
+    if (sequence->failure != nullptr) throw JinjaError{*sequence->failure};
     return runtime.undefined("no first item, the sequence was empty");
   }
   const SequencePtr items = runtime.elements(input);
@@ -39,19 +40,20 @@ Value list(Runtime& runtime, const Value& input, const Arguments& arguments) {
   return runtime.list(runtime.elements(input)->items);
 }
 
-Value pairs(Runtime& runtime, const Dict& dict, SequenceKind kind) {
-  std::vector<Value> items;
+void append_pairs(Runtime& runtime, const Dict& dict, std::vector<Value>& items) {
   for (const auto& [key, value] : dict.items()) {
     items.push_back(runtime.sequence(SequenceKind::kTuple, {key, value}));
   }
-  return runtime.sequence(kind, std::move(items));
 }
 
 Value items(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Parameters(runtime, "items", arguments, {});
-  if (input.is_undefined()) return runtime.sequence(SequenceKind::kGenerator, {});
-  if (input.dict() == nullptr) runtime.type_error("items needs a dict, not " + std::string(type_name(input)));
-  return pairs(runtime, *input.dict(), SequenceKind::kGenerator);
+  return runtime.generator([&](std::vector<Value>& out) {
+    if (input.is_undefined()) return;
+    if (input.dict() == nullptr)
+      runtime.type_error("items needs a dict, not " + std::string(type_name(input)));
+    append_pairs(runtime, *input.dict(), out);
+  });
 }
 
 Value reverse(Runtime& runtime, const Value& input, const Arguments& arguments) {
@@ -140,29 +142,26 @@ Value dictsort(Runtime& runtime, const Value& input, const Arguments& arguments)
     runtime.type_error("dictsort sorts by 'key' or 'value', not by '" + by + "'");
   }
   const KeyOf key(runtime, nullptr, p.flag(0, false));
-  const Value items = pairs(runtime, *input.dict(), SequenceKind::kList);
-  std::vector<Value> keys;
-  for (const Value& item : items.sequence()->items) {
-    keys.push_back(key.one(item.sequence()->items[by == "key" ? 0 : 1]));
-  }
-  return runtime.list(sorted_by(runtime, items.sequence()->items, keys, p.flag(2, false)));
+  std::vector<Value> pairs, keys;
+  append_pairs(runtime, *input.dict(), pairs);
+  for (const Value& pair : pairs) keys.push_back(key.one(pair.sequence()->items[by == "key" ? 0 : 1]));
+  return runtime.list(sorted_by(runtime, pairs, keys, p.flag(2, false)));
 }
 
 Value unique(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters p(runtime, "unique", arguments, {"case_sensitive", "attribute"});
-  const KeyOf key(runtime, p.has(1) ? &p[1] : nullptr, p.flag(0, false));
-  Dict seen;
-  std::vector<Value> out;
-  const SequencePtr elements = runtime.elements(input);
-  for (const Value& item : elements->items) {
-    const Value k = key.one(item);
-    if (!hashable(k)) runtime.type_error("unhashable type: '" + std::string(type_name(k)) + "'");
-    runtime.look_up(k);
-    if (seen.find(k) != nullptr) continue;
-    seen.set(k, Value(true));
-    out.push_back(item);
-  }
-  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+  return runtime.generator([&](std::vector<Value>& out) {
+    const KeyOf key(runtime, p.has(1) ? &p[1] : nullptr, p.flag(0, false));
+    Dict seen;
+    runtime.each(input, [&](const Value& item) {
+      const Value k = key.one(item);
+      if (!hashable(k)) runtime.type_error("unhashable type: '" + std::string(type_name(k)) + "'");
+      runtime.look_up(k);
+      if (seen.find(k) != nullptr) return;
+      seen.set(k, Value(true));
+      out.push_back(item);
+    });
+  });
 }
 
 Value default_value(Runtime& runtime, const Value& input, const Arguments& arguments) {
@@ -193,35 +192,34 @@ std::string name_argument(Runtime& runtime, const Value& value, std::string_view
   runtime.type_error(std::string(what) + " must be a str, not " + std::string(type_name(value)));
 }
 
-std::vector<Value> map_attribute(Runtime& runtime, const Value& input, const Arguments& arguments) {
+void map_attribute(Runtime& runtime, const Value& input, const Arguments& arguments,
+                   std::vector<Value>& out) {
   const Parameters p(runtime, "map", arguments, {"attribute", "default"}, 1);
   const AttributePath path(runtime, p[0]);
-  std::vector<Value> out;
-  const SequencePtr elements = runtime.elements(input);
-  for (const Value& item : elements->items) out.push_back(path.of(item, p.has(1) ? &p[1] : nullptr));
-  return out;
+  runtime.each(input, [&](const Value& item) { out.push_back(path.of(item, p.has(1) ? &p[1] : nullptr)); });
 }
 
-Value map(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  if (!truthy(input)) return runtime.sequence(SequenceKind::kGenerator, {});
+void append_mapped(Runtime& runtime, const Value& input, const Arguments& arguments,
+                   std::vector<Value>& out) {
+  if (!truthy(input)) return;
   if (arguments.positional.empty()) {
     if (arguments.named.empty()) runtime.type_error("map needs a filter or an attribute");
-    return runtime.sequence(SequenceKind::kGenerator, map_attribute(runtime, input, arguments));
+    return map_attribute(runtime, input, arguments, out);
   }
   const std::string name = name_argument(runtime, arguments.positional[0], "map: the filter");
   const Filter filter = find_filter(name);
   if (filter == nullptr) runtime.unsupported("the filter '" + name + "'");
   const Arguments rest = rest_of(arguments, 1);
-  std::vector<Value> out;
-  const SequencePtr elements = runtime.elements(input);
-  for (const Value& item : elements->items) out.push_back(run_filter(filter, runtime, item, rest));
-  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+  runtime.each(input, [&](const Value& item) { out.push_back(run_filter(filter, runtime, item, rest)); });
 }
 
-// select, reject, selectattr and rejectattr.
-Value choose(Runtime& runtime, const Value& input, const Arguments& arguments, bool by_attribute,
-             bool wanted) {
-  if (!truthy(input)) return runtime.sequence(SequenceKind::kGenerator, {});
+Value map(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  return runtime.generator([&](std::vector<Value>& out) { append_mapped(runtime, input, arguments, out); });
+}
+
+void append_chosen(Runtime& runtime, const Value& input, const Arguments& arguments, bool by_attribute,
+                   bool wanted, std::vector<Value>& out) {
+  if (!truthy(input)) return;
   const std::size_t offset = by_attribute ? 1 : 0;
   if (arguments.positional.size() < offset) runtime.type_error("the filter needs an attribute");
   const AttributePath path(runtime, by_attribute ? arguments.positional[0] : Value(None{}));
@@ -233,14 +231,18 @@ Value choose(Runtime& runtime, const Value& input, const Arguments& arguments, b
     if (test == nullptr) runtime.unsupported("the test '" + name + "'");
     rest = rest_of(arguments, offset + 1);
   }
-  std::vector<Value> out;
-  const SequencePtr elements = runtime.elements(input);
-  for (const Value& item : elements->items) {
+  runtime.each(input, [&](const Value& item) {
     const Value looked_at = path.of(item);
     const bool passes = test != nullptr ? run_test(test, runtime, looked_at, rest) : truthy(looked_at);
     if (passes == wanted) out.push_back(item);
-  }
-  return runtime.sequence(SequenceKind::kGenerator, std::move(out));
+  });
+}
+
+// select, reject, selectattr and rejectattr.
+Value choose(Runtime& runtime, const Value& input, const Arguments& arguments, bool by_attribute,
+             bool wanted) {
+  return runtime.generator(
+      [&](std::vector<Value>& out) { append_chosen(runtime, input, arguments, by_attribute, wanted, out); });
 }
 
 Value select(Runtime& runtime, const Value& input, const Arguments& arguments) {

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "partita/result.hpp"
 #include "tokenizer/jinja/text.h"
 
 namespace partita::internal::jinja {
@@ -95,10 +96,11 @@ struct RangeBounds {
 struct Sequence {
   SequenceKind kind = SequenceKind::kList;
   std::vector<Value> items;
-  RangeBounds bounds = {};        // of a kRange
-  bool is_group = false;          // a tuple of groupby, with the attributes grouper and list
-  int depth = 1;                  // 1 + the deepest item
-  mutable std::size_t taken = 0;  // how many items of a generator are consumed
+  RangeBounds bounds = {};                    // of a kRange
+  bool is_group = false;                      // a tuple of groupby, with the attributes grouper and list
+  int depth = 1;                              // 1 + the deepest item
+  mutable std::size_t taken = 0;              // how many items of a generator are consumed
+  std::shared_ptr<const Error> failure = {};  // of a generator: what reading past its items raises
 
   bool is_list_or_tuple() const { return kind <= SequenceKind::kTuple; }
   bool indexable() const { return kind <= SequenceKind::kRange; }
