@@ -1,6 +1,7 @@
 #include "api/chat_context.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,7 +16,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// The most keys that complete_context() adds; callers reserve them.
-constexpr std::size_t kCompletedKeys = 4;
+constexpr std::size_t kCompletedKeys = 6;
+
+/// Stands behind the text that an answer continues, so that it is found in what the template makes of it.
+constexpr std::string_view kContinueTag = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+/// The fields under which templates read the reasoning of an answer.
+constexpr std::array<const char*, 3> kReasoning = {"reasoning_content", "thinking", "reasoning"};
 
 /// How a special token is spelled, by the tokenizer or, where there is none, by the file alone.
 std::optional<std::string> spelling_of(const Gguf& file, const Tokenizer* tokenizer,
@@ -50,7 +57,17 @@ Result<void> check_variables(const Json& variables) {
   return {};
 }
 
-/// {"role","content",...}
+/// The first reasoning that a message has; empty: none.
+std::string reasoning_of(const Json& fields) {
+  for (const char* name : kReasoning) {
+    const auto found = fields.find(name);
+    if (found != fields.end() && found->is_string()) return found->get<std::string>();
+  }
+  return {};
+}
+
+/// {"role","content",...}, as transformers normalizes it: fields that are null are left out, and reasoning is
+/// there as "reasoning_content" and "thinking".
 Result<OrderedJsonDocument> fields_of(const Message& message) {
   OrderedJsonDocument more{Json::object()};
   if (!message.fields.empty()) {
@@ -61,10 +78,16 @@ Result<OrderedJsonDocument> fields_of(const Message& message) {
     more = std::move(*read);
   }
   OrderedJsonDocument fields{Json::object()};
-  reserve_keys(fields, 2 + more.size());
+  reserve_keys(fields, 4 + more.size());
+  const std::string reasoning = reasoning_of(more);
+  if (!reasoning.empty()) fields["thinking"] = reasoning;
   fields["role"] = message.role;
-  fields["content"] = message.content;
-  for (auto& [key, value] : more.get_ref<Json::object_t&>()) fields[key].swap(value);
+  const auto content = more.find("content");
+  if (content == more.end() || !content->is_null()) fields["content"] = message.content;
+  for (auto& [key, value] : more.get_ref<Json::object_t&>()) {
+    if (!value.is_null()) fields[key].swap(value);
+  }
+  if (!reasoning.empty()) fields["reasoning_content"] = reasoning;
   return fields;
 }
 
@@ -77,6 +100,8 @@ void complete_context(const Gguf& file, const Tokenizer* tokenizer, Json& contex
   };
   spell("bos_token", &SpecialIds::bos, "tokenizer.ggml.bos_token_id");
   spell("eos_token", &SpecialIds::eos, "tokenizer.ggml.eos_token_id");
+  spell("unk_token", &SpecialIds::unknown, "tokenizer.ggml.unknown_token_id");
+  spell("pad_token", &SpecialIds::pad, "tokenizer.ggml.padding_token_id");
   if (!context.contains("tools")) context["tools"] = nullptr;
   if (!context.contains("add_generation_prompt")) context["add_generation_prompt"] = false;
 }
@@ -104,22 +129,23 @@ Result<OrderedJsonDocument> context_of(std::span<const Message> messages, const 
     if (!fields) return fields.error();
     list.emplace_back(nullptr).swap(static_cast<Json&>(*fields));
   }
+  if (options.continue_final_message) {
+    if (list.empty() || !list.back().contains("content") || !list.back()["content"].is_string())
+      return invalid("continue_final_message needs a last message with a text that the answer continues");
+    list.back()["content"].get_ref<std::string&>() += kContinueTag;
+  }
   return context;
 }
 
-Result<void> end_in_message(std::span<const Message> messages, std::vector<ChatTemplate::Piece>& pieces) {
+Result<void> end_in_message(std::vector<ChatTemplate::Piece>& pieces) {
   std::string text;
   for (const ChatTemplate::Piece& piece : pieces) text += piece.text;
-  const std::string_view content = messages.empty() ? std::string_view() : messages.back().content;
-  constexpr const char* kSpace = " \t\n\r\f\v";
-  const std::size_t first = std::min(content.find_first_not_of(kSpace), content.size());
-  const std::string_view whole = content.substr(first);
-  const std::string_view trimmed = whole.substr(0, whole.find_last_not_of(kSpace) + 1);
-  const std::size_t at = text.rfind(trimmed);
-  if (trimmed.empty() || at == std::string::npos) {
+  const std::size_t at = text.rfind(kContinueTag.substr(0, kContinueTag.size() - 1));
+  if (at == std::string::npos)
     return invalid("continue_final_message needs a last message whose text the chat template shows");
-  }
-  std::size_t left = at + (text.compare(at, whole.size(), whole) == 0 ? whole.size() : trimmed.size());
+  std::size_t left = at;
+  if (at > 0 && text.compare(at, kContinueTag.size(), kContinueTag) != 0)  // the template trims the text
+    left = text.find_last_not_of(" \t\n\r\f\v", at - 1) + 1;
   for (auto piece = pieces.begin(); piece != pieces.end(); ++piece) {
     if (piece->text.size() < left) {
       left -= piece->text.size();

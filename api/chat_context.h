@@ -18,14 +18,15 @@ namespace partita::internal {
 /// object; kOutOfMemory.
 Result<OrderedJsonDocument> parse_context(std::string_view text);
 
-/// The context of a chat, with the same capacity. Errors: kInvalidArgument for variables or fields of a
-/// message that are no JSON object, or that set what is not theirs; kOutOfMemory.
+/// The context of a chat, with the same capacity. With continue_final_message a mark stands behind the text
+/// of the last message. Errors: kInvalidArgument for variables or fields of a message that are no JSON
+/// object, or that set what is not theirs, and for a last message without text that is to be continued;
+/// kOutOfMemory.
 Result<OrderedJsonDocument> context_of(std::span<const Message> messages, const ChatOptions& options);
 
-/// Cuts a rendered chat behind the text of its last message, as transformers' continue_final_message does:
-/// where the template trims the text, without the white space at its ends. Error: kInvalidArgument if the
-/// text is not there.
-Result<void> end_in_message(std::span<const Message> messages, std::vector<ChatTemplate::Piece>& pieces);
+/// Cuts a rendered chat at that mark, as transformers does: where the template trims the text, without the
+/// white space before the mark. Error: kInvalidArgument if the mark is not there.
+Result<void> end_in_message(std::vector<ChatTemplate::Piece>& pieces);
 
 /// Adds the variables that templates expect beside the messages, where the caller gave none. tokenizer: null
 /// if the file's is not supported.

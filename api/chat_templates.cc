@@ -135,6 +135,14 @@ Result<ChatTemplates> chosen_template(const Gguf& file, std::string_view chosen)
   return out;
 }
 
+/// "the chat template of "m.gguf", line 1, column 3: ..." of "chat template, line 1, column 3: ...".
+Error of_file(const Error& error, std::string_view path) {
+  constexpr std::string_view kBegin = "chat template, ";
+  const std::string place = sentence("the chat template of \"", printable(path), "\"");
+  if (!error.message.starts_with(kBegin)) return at_place(error, place);
+  return {error.code, place + ", " + error.message.substr(kBegin.size())};
+}
+
 void take_built_in(const Tokenizer* tokenizer, std::string_view path, ChatTemplates& out) {
   const BuiltIn* const built_in = tokenizer != nullptr ? built_in_for(*tokenizer) : nullptr;
   if (built_in == nullptr) {
@@ -172,7 +180,7 @@ Result<ChatTemplates> load_chat_templates(const Gguf& file, const Tokenizer* tok
   }
   auto parsed = parse_of(file, kTemplateKey);
   if (!parsed) {
-    out.error = at_place(parsed.error(), "the chat template of \"", printable(path), "\"");
+    out.error = of_file(parsed.error(), path);
     return out;
   }
   out.plain.emplace(std::move(*parsed));

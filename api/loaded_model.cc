@@ -46,7 +46,7 @@ Result<std::vector<TokenId>> LoadedModel::chat_ids(std::span<const Message> mess
   complete_context(file, tokenizer.get(), *context);
   auto pieces = chat.of(*context).render_pieces(*context, cancel);
   if (!pieces) return pieces.error();
-  if (how.continue_final_message) TRY(end_in_message(messages, *pieces));
+  if (how.continue_final_message) TRY(end_in_message(*pieces));
   return tokenize_pieces(*tokenizer, controls, *pieces);
 }
 

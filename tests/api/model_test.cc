@@ -254,18 +254,40 @@ TEST_CASE("A template's variables, fields of messages, and answers that are cont
   const std::vector<Message> messages = {{"user", "a", R"({"name":"N"})"},
                                          {"assistant", "b ", R"({"content":null})"}};
   ChatOptions chat{.variables = R"({"tools":[{"z":1,"a":"<|im_end|>"}],"x":"X"})"};
-  CHECK(must(model.tokenize_chat(messages, chat)) == bytes("[aN][None][{\"z\": 1, \"a\": \"<|im_end|>\"}]X"));
+  CHECK(must(model.tokenize_chat(messages, chat)) == bytes("[aN][][{\"z\": 1, \"a\": \"<|im_end|>\"}]X"));
   const std::vector<Message> begun = {{"user", "b"}, {"assistant", " b "}};
   chat.continue_final_message = true;
   CHECK(must(model.tokenize_chat(begun, chat)) == bytes("[b][ b "));
   const std::vector<Message> empty = {{"user", "b"}, {"assistant", ""}};
-  CHECK(model.tokenize_chat(empty, chat).error().code == ErrorCode::kInvalidArgument);
+  CHECK(must(model.tokenize_chat(empty, chat)) == bytes("[b]["));
+  // A text that stands again behind the message, in the template's own.
+  const std::vector<Message> again = {{"user", "b"}, {"assistant", "]X"}};
+  CHECK(must(model.tokenize_chat(again, chat)) == bytes("[b][]X"));
+  const std::vector<Message> none = {{"assistant", "", R"({"content":null})"}};
+  CHECK(model.tokenize_chat(none, chat).error().code == ErrorCode::kInvalidArgument);
   for (const char* wrong : {"[1]", "{", R"({"bos_token":"<|im_end|>"})", R"({"messages":[]})"}) {
     CHECK(model.tokenize_chat(messages, ChatOptions{.variables = wrong}).error().code ==
           ErrorCode::kInvalidArgument);
   }
   const std::vector<Message> two_roles = {{"user", "a", R"({"role":"system"})"}};
   CHECK(model.tokenize_chat(two_roles, ChatOptions{}).error().code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("Messages and special tokens are given to a template as transformers gives them") {
+  OpenOptions options;
+  options.chat_template = "{{ messages[0] | tojson }}{{ pad_token is defined }}";
+  const ChatModelFile file;
+  const Model model = open(file, options);
+  const auto shown = [&](const char* fields) {
+    const std::vector<Message> messages = {{"assistant", "a", fields}};
+    return must(model.detokenize(must(model.tokenize_chat(messages, ChatOptions{}))));
+  };
+  CHECK(shown(R"({"tool_calls":null,"content":null})") == "{\"role\": \"assistant\"}False");
+  CHECK(
+      shown(R"({"reasoning":"r"})") ==
+      R"({"thinking": "r", "role": "assistant", "content": "a", "reasoning": "r", "reasoning_content": "r"}False)");
+  CHECK(shown(R"({"thinking":"t","reasoning_content":"r"})") ==
+        R"({"thinking": "t", "role": "assistant", "content": "a", "reasoning_content": "r"}False)");
 }
 
 TEST_CASE("Templates outside a model") {

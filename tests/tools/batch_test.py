@@ -171,7 +171,7 @@ class Batch(BatchTest):
                 {"id": "tools", "messages": messages, "tools": [{"function": {}}], "n": 1},
                 {"id": "image", "messages": [{"role": "user", "content": [{"type": "image"}]}], "n": 1}]
         calls = json.dumps(tool["function"]["arguments"])
-        wanted = [f"[user: ab][assistant: None{calls}][tool: r]{json.dumps([tool])}Rome1A:", "[user: q]-Bonn0A:",
+        wanted = [f"[user: ab][assistant: {calls}][tool: r]{json.dumps([tool])}Rome1A:", "[user: q]-Bonn0A:",
                   "[user: q][assistant: It is "]
         plain = [{"id": text, "prompt": text, "n": 1, "logprobs": 3} for text in wanted]
         out = self.batch([{**row, "logprobs": 3} for row in rows] + plain, "--greedy", "--chat-template",

@@ -117,6 +117,10 @@ class Fields {
       if (!value->is_array()) return refuse(key, "an array");
       const std::string problem = std::string(key) == "tools" ? problem_of_tools(*value) : "";
       if (!problem.empty()) return refuse(key, problem);
+      if (value->empty()) {
+        variables.erase(key);
+        continue;
+      }
       variables[key] = *value;
     }
     if (!variables.empty()) out.variables = json_text(variables);
