@@ -1,4 +1,5 @@
 // Checks of the chat template, by rendering a short chat.
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -89,6 +90,23 @@ void check_bos(const Subject& subject, Report& report) {
   }
 }
 
+/// Whether a key of the file names the token as an end.
+bool is_named_end(const Gguf& file, TokenId id) {
+  for (const std::string_view key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    const auto named = file.get_uint(key);
+    if (named && *named == static_cast<std::uint64_t>(id)) return true;
+  }
+  return false;
+}
+
+/// What the template writes after an answer, without the white space around it.
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t first = std::min(text.find_first_not_of(kSpace), text.size());
+  return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
+}
+
 /// After its answer a template writes the token that ends it, which must be one that generation stops at.
 void check_template_end(const Subject& subject, Report& report) {
   if (subject.chat == nullptr || subject.tokenizer == nullptr || !*subject.asked) return;
@@ -99,12 +117,28 @@ void check_template_end(const Subject& subject, Report& report) {
   if (answer == std::string::npos) return;
   const std::string_view rest = std::string_view(*text).substr(answer + kAnswer.size());
   const auto found = ControlTokens(*subject.tokenizer).find(rest, {});
-  if (found.empty() || subject.tokenizer->ends_generation(found.front().id)) return;
-  report.warning(
-      sentence("the chat template ends an answer with ",
-               quoted(subject.tokenizer->spelling(found.front().id)),
-               ", and the file does not say that this token ends one"),
-      "answers may go on after their end: set tokenizer.ggml.eot_token_id, or stop them with --stop");
+  const std::string_view mark = trimmed(rest);
+  if (found.empty() && !mark.empty()) {
+    constexpr std::size_t kShown = 60;  // bytes
+    report.warning(sentence("the chat template ends an answer with ", quoted(mark.substr(0, kShown)),
+                            ", which is text and no control token of the vocabulary"),
+                   "answers may go on after their end: stop them with --stop, or use the vocabulary that the "
+                   "template was made for");
+  }
+  if (found.empty() || is_named_end(subject.file, found.front().id)) return;
+  const TokenId end = found.front().id;
+  const std::string ends =
+      sentence("the chat template ends an answer with ", quoted(subject.tokenizer->spelling(end)));
+  const std::string remedy = sentence("set tokenizer.ggml.eot_token_id to ", end);
+  if (subject.tokenizer->ends_generation(end)) {
+    report.note(sentence(ends,
+                         ", which no key of the file names as an end; answers end there because of its "
+                         "spelling"),
+                sentence("nothing here; other programs may go on: ", remedy));
+  } else {
+    report.warning(sentence(ends, ", and the file does not say that this token ends one"),
+                   sentence("answers may go on after their end: ", remedy, ", or stop them with --stop"));
+  }
 }
 
 }  // namespace partita::internal

@@ -233,6 +233,16 @@ def template_with_another_end(file):
     file.set("tokenizer.chat_template", STRING, "{% for m in messages %}{{ m.content }}<|im_start|>{% endfor %}")
 
 
+@odd("note", "template-end", "'<|im_end|>'", "which no key of the file names")
+def template_with_an_end_that_no_key_names(file):
+    file.set("tokenizer.ggml.eos_token_id", U32, 0)
+
+
+@odd("warning", "template-end", "'</turn>'", "no control token")
+def template_with_an_end_that_is_text(file):
+    file.set("tokenizer.chat_template", STRING, TEMPLATE.replace("<|im_end|>", "</turn>"))
+
+
 @odd("error", "numbers", "1 elements are NaN", "element 37 of 'blk.1.ffn_up.weight'")
 def nan(file):
     with_floats(file, "blk.1.ffn_up.weight", 37, float("nan"))
