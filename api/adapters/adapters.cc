@@ -51,8 +51,7 @@ Result<std::shared_ptr<const AdapterSet>> adapter_set(const LoadedModel& model,
     if (&loaded.model() != model.transformer.get())
       return invalid("the adapter '", printable(loaded.path()), "' was opened for another model than '",
                      printable(model.info.path), "': open it for this one");
-    if (!std::isfinite(scale))
-      return invalid("the scale of the adapter '", printable(loaded.path()), "' is not finite");
+    TRY(check_scale(loaded.path(), scale));
     scaled.push_back({adapter.loaded(), scale});
   }
   return AdapterSet::make(std::move(scaled));

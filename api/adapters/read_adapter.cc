@@ -1,5 +1,6 @@
 #include "api/adapters/read_adapter.h"
 
+#include <cmath>
 #include <filesystem>
 
 #include "api/adapters/gguf_adapter.h"
@@ -57,6 +58,14 @@ Result<AdapterTensors> read_adapter(const std::string& path, std::string_view fa
   tensors->path = path;
   tensors->name = name_of(path);
   return tensors;
+}
+
+Result<void> check_scale(const std::string& path, float scale) {
+  constexpr int kMaxScale = 1000;
+  if (std::fabs(scale) <= kMaxScale) return {};
+  return invalid("the scale of the adapter '", printable(path), "' is ",
+                 rounded_text(static_cast<double>(scale)), "; it must be from -", kMaxScale, " to ",
+                 kMaxScale);
 }
 
 }  // namespace partita::internal

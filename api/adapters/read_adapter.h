@@ -19,4 +19,8 @@ using MapMaker = std::function<Result<TensorMap>(const std::set<std::string, std
 /// Adapter::open() (partita/adapter.hpp) that need no model.
 Result<AdapterTensors> read_adapter(const std::string& path, std::string_view family, const MapMaker& map);
 
+/// Whether an adapter can be applied with this scale. Error: kInvalidArgument outside -1000 to 1000, where
+/// the changes drown the model or make it overflow.
+Result<void> check_scale(const std::string& path, float scale);
+
 }  // namespace partita::internal

@@ -102,8 +102,7 @@ Result<void> check_sizes(const GgufWriter& writer, const std::string& path) {
 /// Adds an adapter to those that are merged, and to the list of them.
 Result<void> merge(const MergedAdapter& adapter, const OpenCheckpoint& checkpoint, Merges& merges,
                    std::vector<AdapterInfo>& list) {
-  if (!std::isfinite(adapter.scale))
-    return invalid("the scale of the adapter '", printable(adapter.path), "' is not finite");
+  TRY(check_scale(adapter.path, adapter.scale));
   auto tensors = read_adapter(adapter.path, checkpoint.config.architecture,
                               [&](const auto&) { return Result<TensorMap>(checkpoint.map); });
   if (!tensors) return tensors.error();

@@ -59,6 +59,8 @@ class Adapters(ProgramTest):
                 args = ANSWER if name == "generate" else (DATA / "checkpoints/llama3", "-o", self.dir / "new.gguf")
                 done = run(name, *args, "--lora", f"{PEFT}={scale}")
                 self.check_sentence(done, 1, f"={scale}", "is not a number from")
+        for scale in ("1e30", "-1001"):
+            self.check_sentence(run("generate", *ANSWER, "-q", "--lora", f"{PEFT}={scale}"), 1, "from -1000 to 1000")
         self.check_sentence(run("generate", *ANSWER, "--lora", "missing=abc"), 1, "missing=abc", "no file")
         self.check_sentence(run("generate", *ANSWER, "--lora", DATA / "checkpoints/llama3"), 1, "adapter_config.json")
         self.check_sentence(run("generate", *ANSWER, "--lora", PEFT / "adapter_model.safetensors"), 1,

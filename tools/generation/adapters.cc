@@ -32,7 +32,7 @@ Result<AdapterArgument> parse_adapter(const std::string& argument) {
     return AdapterArgument{argument};  // a file with "=" in its name
   return Error{ErrorCode::kInvalidArgument,
                "the scale in --lora " + json_text(Json(argument)) +
-                   " is not a number from -3.4e38 to 3.4e38: write one behind \"=\", as in FILE=0.5"};
+                   " is not a number from -1000 to 1000: write one behind \"=\", as in FILE=0.5"};
 }
 
 Result<std::vector<partita::AppliedAdapter>> AdapterFlags::open(const partita::Model& model) const {

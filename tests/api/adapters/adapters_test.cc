@@ -273,7 +273,11 @@ TEST_CASE("adapters that cannot be applied are refused by name") {
   Session session = must(model.session());
   CHECK(says(session.generate(request).error().message, "opened for another model"));
   request.adapters = {{must(Adapter::open(good.path(), model)), std::numeric_limits<float>::quiet_NaN()}};
-  CHECK(says(session.generate(request).error().message, "not finite"));
+  CHECK(says(session.generate(request).error().message, "must be from -1000 to 1000"));
+  request.adapters[0].scale = 1001;
+  CHECK(says(session.generate(request).error().message, "is 1001; it must be from -1000 to 1000"));
+  request.adapters[0].scale = -1000;
+  CHECK(session.generate(request).ok());
   request.adapters.assign(17, {must(Adapter::open(good.path(), model)), 1});
   CHECK(says(session.generate(request).error().message, "17 adapters; the limit is 16"));
 }
