@@ -1,7 +1,10 @@
 // inspect_json(): summary, metadata and tensors of a model file as JSON.
+#include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "api/convert/json_file.h"
 #include "api/model_file.h"
 #include "api/summary.h"
 #include "partita/partita.hpp"
@@ -76,6 +79,24 @@ void put_tensors(const Gguf& file, Json& list) {
   }
 }
 
+/// What generation_config.json in a directory recommends, by its own names; null: nothing.
+void put_sampling(const std::string& directory, Json& out) {
+  static constexpr std::array kKeys = {"do_sample", "temperature",       "top_k", "top_p", "min_p",
+                                       "typical_p", "repetition_penalty"};
+  out = nullptr;
+  std::error_code none;
+  const auto config = std::filesystem::is_directory(directory, none)
+                          ? read_json_file(directory + "/generation_config.json")
+                          : Result<JsonDocument>(Error());
+  if (!config) return;
+  for (const char* key : kKeys) {
+    const nlohmann::json* value = config->is_object() ? member(*config, key) : nullptr;
+    if (value == nullptr || !(value->is_number() || value->is_boolean())) continue;
+    if (out.is_null()) reserve_keys(out = Json::object(), kKeys.size());
+    out[key] = value->is_boolean() ? Json(value->get<bool>()) : Json(*value);
+  }
+}
+
 }  // namespace
 
 Result<std::string> inspect_json(const std::string& path, std::size_t array_limit,
@@ -89,6 +110,7 @@ Result<std::string> inspect_json(const std::string& path, std::size_t array_limi
     out["version"] = file->version();
     out["bytes"] = file->file_bytes();
     put_summary(*file, out["summary"] = Json::object());
+    put_sampling(path, out["summary"]["sampling"]);
     Json& metadata = out["metadata"] = Json::object();
     reserve_keys(metadata, file->metadata().size());
     for (const GgufEntry& entry : file->metadata()) {

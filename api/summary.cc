@@ -100,7 +100,7 @@ void put_adapter(const Gguf& file, std::string_view family, Json& fields) {
 }  // namespace
 
 void put_summary(const Gguf& file, Json& out) {
-  reserve_keys(out, 9);
+  reserve_keys(out, 10);
   const auto family = file.get_string("general.architecture");
   LoadOptions options;
   options.shapes_only = true;

@@ -215,9 +215,9 @@ bool names_model(const Common& common) {
   return !common.model.empty() || (chosen != nullptr && *chosen != '\0');
 }
 
-Result<std::string> model_path(const Common& common) {
-  auto path = partita::find_model(common.model);
-  if (path && *path == partita::kBundledModel && !names_model(common)) {
+Result<std::string> model_path(const Common& common, const std::string& given) {
+  auto path = partita::find_model(given.empty() ? common.model : given);
+  if (path && *path == partita::kBundledModel && given.empty() && !names_model(common)) {
     std::fprintf(stderr,
                  "partita: there is no model file here, so this is the small model inside the program, which "
                  "knows little; -m PATH takes any GGUF file of a supported family\n");

@@ -87,7 +87,8 @@ bool names_model(const Common& common);
 
 /// The path of the model that the options name. If they name none and the bundled model is used instead, a
 /// message on stderr says so, and what to do.
-partita::Result<std::string> model_path(const Common& common);
+/// given: the model as an argument; empty: that of the options.
+partita::Result<std::string> model_path(const Common& common, const std::string& given = {});
 
 /// Warns on stderr if the vocabulary has no token for some bytes of a text: how many bytes.
 void warn_unencodable_bytes(const Common& common, const partita::Model& model, std::string_view text);

@@ -44,9 +44,7 @@ bool fails(const std::vector<partita::Finding>& findings, bool strict) {
 
 int run(const Common& common, const DoctorOptions& options) {
   if (!options.model.empty() && !common.model.empty()) return usage_error("give MODEL or --model, not both");
-  Common named = common;
-  if (!options.model.empty()) named.model = options.model;
-  auto path = model_path(named);
+  auto path = model_path(common, options.model);
   if (!path) return fail(path.error());
   catch_interrupts();
   Progress progress("reading", common.shows_progress());

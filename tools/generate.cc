@@ -170,13 +170,12 @@ std::string text_of(const std::vector<partita::Message>& messages) {
 }
 
 /// One line with what partita doctor finds at once and answers may suffer from.
-void warn_of_errors(const Common& common, const partita::Model& model, bool chat) {
+void warn_of_errors(const Common& common, const partita::Model& model) {
   if (common.quiet) return;
   const auto findings = partita::diagnose(model);
   if (!findings) return;
   std::string line;
   for (const partita::Finding& finding : *findings) {
-    if (!chat && finding.code == "template") continue;
     if (finding.severity == partita::Severity::kError) line += (line.empty() ? "" : "; ") + finding.message;
   }
   if (!line.empty()) std::fprintf(stderr, "partita: %s (partita doctor says more)\n", line.c_str());
@@ -218,7 +217,7 @@ int run(const Common& common, const Options& options) {
     if (!ids) return fail(ids.error());
     report_template(common, opened->model, request->chat);
   }
-  warn_of_errors(common, opened->model, options.request.chat);
+  warn_of_errors(common, opened->model);
   if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
     std::fprintf(stderr,
                  "partita: --mark-unsure marks nothing without --abstain-probability, --abstain-margin or "

@@ -23,6 +23,20 @@ std::string count_text(double count, const char* unit = "") {
   return text;
 }
 
+/// "1 matrix", "24 matrices"
+std::string count_of(const Json& matrices) {
+  return json_text(matrices) + (matrices == 1 ? " matrix" : " matrices");
+}
+
+/// What generation_config.json recommends: "temperature 0.6, top_p 0.95"; empty without such a file.
+std::string sampling_text(const Json& sampling) {
+  if (sampling.is_null()) return {};
+  std::string out;
+  for (const auto& [key, value] : sampling.items())
+    out += (out.empty() ? "" : ", ") + key + " " + json_text(value);
+  return out + " (generation_config.json recommends it; not applied: give options)";
+}
+
 std::string types_text(const Json& types) {
   std::string out;
   for (const Json& type : types) {
@@ -57,8 +71,8 @@ std::string summary(const Json& file) {
                                 ? ""
                                 : " (not supported: partita doctor says why)"));
   if (const Json& adapter = file["adapter"]; !adapter.is_null())
-    line("adapter     ", "LoRA, " + json_text(adapter["matrices"]) + " matrices, rank " +
-                             json_text(adapter["rank"]) + ": give it with --lora, beside a model");
+    line("adapter     ", "LoRA, " + count_of(adapter["matrices"]) + ", rank " + json_text(adapter["rank"]) +
+                             ": give it with --lora, beside a model");
   line("parameters  ", count_text(file["parameters"].get<double>()));
   line("types       ", types_text(file["types"]));
   line("context     ", number("context_length"));
@@ -67,6 +81,7 @@ std::string summary(const Json& file) {
   line("template    ",
        chat.is_null() ? "none"
                       : chat["kind"].get<std::string>() + (chat["tools"].get<bool>() ? ", with tools" : ""));
+  line("sampling    ", sampling_text(file["sampling"]));
   line("memory      ", memory_text(file["memory"]));
   return out;
 }
@@ -94,10 +109,16 @@ std::string table(const Json& file) {
   return out;
 }
 
-int run(const Common& common, std::size_t array_limit) {
-  auto path = model_path(common);
+struct InspectOptions {
+  std::string model;  // given without --model
+  std::size_t array_limit = 8;
+};
+
+int run(const Common& common, const InspectOptions& options) {
+  if (!options.model.empty() && !common.model.empty()) return usage_error("give MODEL or --model, not both");
+  auto path = model_path(common, options.model);
   if (!path) return fail(path.error());
-  auto json = partita::inspect_json(*path, array_limit, common.vocabulary);
+  auto json = partita::inspect_json(*path, options.array_limit, common.vocabulary);
   if (!json) return fail(json.error());
   auto written = common.json ? write_out(*json + "\n") : write_out(table(Json::parse(*json)));
   return written ? kDone : fail(written.error());
@@ -106,16 +127,16 @@ int run(const Common& common, std::size_t array_limit) {
 }  // namespace
 
 void add_inspect(Command program, Common& common, Action& action) {
-  auto array_limit = std::make_shared<std::size_t>(8);
+  auto options = std::make_shared<InspectOptions>();
   const Command command =
       add_command(program, common, "inspect", kJson, "Summary, metadata and tensors of a model file",
-                  common.program + " inspect --json");
-  command.add_option("--array-limit", *array_limit, "show the first N values of longer arrays")
+                  common.program + " inspect bundled");
+  command.add_option("MODEL", options->model, "the model, as with --model");
+  command.add_option("--array-limit", options->array_limit, "show the first N values of longer arrays")
       .check(check_count)
       .show_default();
-  command.callback([&common, &action, array_limit] {
-    action = [&common, array_limit] { return run(common, *array_limit); };
-  });
+  command.callback(
+      [&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
 }
 
 }  // namespace tools

@@ -48,8 +48,8 @@ struct OpenOptions {
   /// For the directory of a checkpoint: a GGUF file whose tokenizer is taken instead of the directory's own.
   std::string vocabulary;
   /// The chat template to use: the name of a built-in one (llama3, chatml, gemma, phi, zephyr, mistral,
-  /// alpaca) or a Jinja source; empty: the file's own, or, where it has none, the built-in one whose control
-  /// tokens the vocabulary has.
+  /// alpaca) or of one of the file's (tool_use ...), or a Jinja source; empty: the file's own, or, where it
+  /// has none, the built-in one whose control tokens the vocabulary has.
   std::string chat_template;
   int threads = 0;     // at most; 0: all that the machine and its container grant; never more than those
   bool exact = false;  // reference arithmetic: float activations and the scalar kernels; slow
@@ -166,8 +166,8 @@ class PARTITA_API Model {
 /// Summary, metadata and tensors of a model file, without loading it, as JSON:
 /// {"path","version","bytes","summary":{"family","supported","parameters","types":[{"type","tensors","share"}],
 /// "context_length","vocabulary","chat_template":{"kind","tools"},"adapter":{"matrices","rank"},"memory":[{"context","weights_bytes",
-/// "cache_bytes"}]},"metadata":{},"tensors":[{"name","type","shape","bytes"}]}; long arrays are cut to
-/// `array_limit` values, with their length. Errors: as of opening the file.
+/// "cache_bytes"}],"sampling":{}},"metadata":{},"tensors":[{"name","type","shape","bytes"}]}; long arrays are
+/// cut to `array_limit` values, with their length. Errors: as of opening the file.
 PARTITA_API Result<std::string> inspect_json(const std::string& path, std::size_t array_limit = 8,
                                              const std::string& vocabulary = {});
 

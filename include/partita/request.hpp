@@ -23,7 +23,7 @@ struct Message {
   std::string role;  // "system", "developer", "user", "assistant", "tool", or another that the template names
   std::string content;
   /// Its other fields for the template, a JSON object: {"tool_calls":[...]}, {"name":"weather"}; empty: none.
-  /// A "content" here replaces the text: null, or a list of parts.
+  /// A "content" here replaces the text: null for none, or a list of parts.
   std::string fields = {};
 };
 

@@ -9,7 +9,7 @@ import struct
 
 from gguf_file import STRING
 from odd_models import sound
-from program import FRANCE, MODEL, SOURCE, ProgramTest, environment, gguf_of_family, main, run, run_json, start
+from program import FRANCE, MODEL, SOURCE, ProgramTest, environment, gguf_of_family, main, run, run_json, start, write_checkpoint
 
 
 def gguf_string(data):
@@ -279,6 +279,23 @@ class Inspect(ProgramTest):
         self.assertEqual([(m["context"], m["cache_bytes"]) for m in summary["memory"]],
                          [(n, n * 30 * 3 * 64 * 2 * 2) for n in (2048, 8192)])
         self.assertIn("\n  template    ChatML\n", run("inspect").stdout.decode())
+
+    def test_a_model_as_an_argument(self):
+        self.assertEqual(run_json("inspect", "bundled"), run_json("inspect", "-m", "bundled"))
+
+    def test_what_generation_config_recommends(self):
+        """It is shown and not applied; other keys are left out."""
+        directory = self.dir / "model"
+        write_checkpoint(directory)
+        (directory / "vocabulary.gguf").symlink_to(MODEL)
+        self.assertIsNone(run_json("inspect", directory)["summary"]["sampling"])
+        config = {"do_sample": True, "temperature": 0.6, "top_k": 20, "top_p": 0.95, "eos_token_id": [0, 2], "min_p": None}
+        (directory / "generation_config.json").write_text(json.dumps(config))
+        self.assertEqual(run_json("inspect", directory)["summary"]["sampling"],
+                         {"do_sample": True, "temperature": 0.6, "top_k": 20, "top_p": 0.95})
+        self.assertIn("\n  sampling    do_sample true, temperature 0.6, top_k 20, top_p 0.95 (generation_config.json",
+                      run("inspect", directory).stdout.decode())
+        self.assertIsNone(run_json("inspect")["summary"]["sampling"])
 
     def test_for_people(self):
         text = run("inspect").stdout.decode()

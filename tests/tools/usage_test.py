@@ -36,7 +36,7 @@ OPTIONS = {
                  "FILE"},
     "detokenize": {"--json", "ids", "--tokenizer"},
     "template": {"--json", "--file", "--chat-template"},
-    "inspect": {"--json", "--array-limit"},
+    "inspect": {"--json", "--array-limit", "MODEL"},
     "doctor": {"--json", "--threads", "MODEL", "--context", "--no-data", "--strict"},
     "convert": {"--json", "CHECKPOINT", "--output", "--type", "--lora"},
     "quantize": {"--json", "--threads", "IN", "OUT", "--type", "--imatrix", "--tensor-type", "--embedding-type",
@@ -82,7 +82,8 @@ class Mistyped(ProgramTest):
         self.assertNotIn(b"did you mean", run("generate", "-p", "x", "--zzzzzzzz").stderr)
         self.check_says(["generate", "hello"], 'no use for "hello"', "-p TEXT")
         self.check_says(["generate", "-p"], "--prompt")
-        self.check_says(["inspect", "model.gguf"], 'no use for "model.gguf"', "-m PATH")
+        self.check_says(["score", "model.gguf"], 'no use for "model.gguf"', "-m PATH")
+        self.check_usage(run("inspect", "bundled", "-m", "bundled"), "not both")
 
     def test_samplers_and_presets(self):
         for command in (["generate", "-p", "x"], ["chat"], ["batch"]):
