@@ -9,7 +9,19 @@ import struct
 
 from gguf_file import STRING
 from odd_models import sound
-from program import FRANCE, MODEL, SOURCE, ProgramTest, environment, gguf_of_family, main, run, run_json, start, write_checkpoint
+from program import (
+    FRANCE,
+    MODEL,
+    SOURCE,
+    ProgramTest,
+    environment,
+    gguf_of_family,
+    main,
+    run,
+    run_json,
+    start,
+    write_checkpoint,
+)
 
 
 def gguf_string(data):
