@@ -28,12 +28,30 @@ Result<PreTokenizer> PreTokenizer::create(std::string_view name, Splitter splitt
   return PreTokenizer(*scheme, std::move(expressions), nullptr);
 }
 
+Result<PreTokenizer> PreTokenizer::from_expression(std::string_view pattern) {
+  static constexpr Scheme kByExpression{
+      .names = {}, .passes = {}, .word_end = nullptr, .ignore_merges = true};
+  auto expression = JsonExpression::compile(pattern, ExpressionSyntax::kFancyRegex);
+  if (!expression) return expression.error();
+  PreTokenizer made(kByExpression, {}, nullptr);
+  made.own_ = *std::move(expression);
+  return made;
+}
+
 Result<void> PreTokenizer::split(std::string_view text, std::vector<std::string_view>& words) const {
   return for_each_word(text, [&words](std::string_view word) { words.push_back(word); });
 }
 
 Result<void> PreTokenizer::split_by_passes(std::string_view text,
                                            std::vector<std::string_view>& words) const {
+  if (own_) {
+    std::vector<Stretch> stretches;
+    TRY(own_->find(text, stretches));
+    for (const Stretch& stretch : stretches)
+      if (stretch.end > stretch.begin)
+        words.push_back(text.substr(stretch.begin, stretch.end - stretch.begin));
+    return {};
+  }
   std::vector<std::string_view> whole{text};
   std::vector<std::string_view> parts;
   auto expression = expressions_.begin();

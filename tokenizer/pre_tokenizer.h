@@ -3,10 +3,12 @@
 // before it splits; Partita, like llama.cpp, does not, so that decoding returns the original text.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "partita/result.hpp"
+#include "tokenizer/json/json_expression.h"
 #include "tokenizer/pre/expression.h"
 #include "tokenizer/pre/scheme.h"
 
@@ -19,6 +21,10 @@ class PreTokenizer {
   /// name: as in tokenizer.ggml.pre. Splitter::kDefinition: by expressions, even if the words are found by
   /// hand too. Error: kUnsupported with the name.
   static Result<PreTokenizer> create(std::string_view name, Splitter splitter = Splitter::kFastest);
+
+  /// By an expression of a file, in the syntax of fancy-regex. Words that are in the vocabulary become one
+  /// token. Error: those of JsonExpression::compile().
+  static Result<PreTokenizer> from_expression(std::string_view pattern);
 
   /// Calls on_word(std::string_view) for each word of `text`, in order and without gaps. Threads may share
   /// one PreTokenizer. text: valid UTF-8. Error: kUnsupported if an expression exceeds the limit on match
@@ -43,6 +49,7 @@ class PreTokenizer {
   Result<void> split_by_passes(std::string_view text, std::vector<std::string_view>& words) const;
 
   const Scheme* scheme_;
+  std::optional<JsonExpression> own_;    // of a file; the scheme has no passes then
   std::vector<Expression> expressions_;  // those of the passes, in order; none if word_end_ is used
   WordEnd word_end_;                     // null: by passes
 };

@@ -188,7 +188,9 @@ int detokenize(const Common& common, const std::vector<std::string>& words) {
 
 void add_tokenizer(const Command& command, Common& common) {
   command.heading(Heading::kModel);
-  command.add_option("--tokenizer", common.model, "tokenizer.json or tokenizer.model instead of a model")
+  command
+      .add_option("--tokenizer", common.model,
+                  "tokenizer.json, tekken.json, SentencePiece or tiktoken file, no model")
       .value_name("FILE");
 }
 

@@ -4,8 +4,7 @@
 #include <optional>
 
 #include "api/convert/directory.h"
-#include "api/convert/json_vocabulary.h"
-#include "api/convert/sentencepiece_vocabulary.h"
+#include "api/convert/tokenizer_file.h"
 #include "api/gguf_file.h"
 #include "weights/sentence.h"
 
@@ -20,31 +19,51 @@ bool exists(const std::string& path) {
 }
 
 Error no_vocabulary(const std::string& directory) {
-  return {
-      ErrorCode::kNotFound,
-      sentence(
-          "'", printable(directory),
-          "' has no vocabulary that can be read: neither tokenizer.model nor tokenizer.json nor a GGUF file; "
-          "put a GGUF file with the same vocabulary into it, or name one with --vocabulary FILE")};
+  return {ErrorCode::kNotFound,
+          sentence("'", printable(directory),
+                   "' has no vocabulary that can be read: none of tokenizer.model, tokenizer.json, "
+                   "tekken.json, ranks of tiktoken and a GGUF file; "
+                   "put a GGUF file with the same vocabulary into it, or name one with --vocabulary FILE")};
 }
 
-/// tokenizer.model, or tokenizer.json where the former is there but of a kind that GGUF files do not have.
-Result<Gguf> own_vocabulary(const std::string& directory, std::uint32_t size, bool only_gguf) {
-  const bool has_json = exists(directory + "/tokenizer.json");
-  if (exists(directory + "/tokenizer.model")) {
-    auto made = sentencepiece_vocabulary(directory, size);
-    if (made || made.error().code != ErrorCode::kUnsupported || !has_json) return made;
+/// A file of a directory that holds its tokenizer; kNone: there is none.
+struct OwnVocabulary {
+  std::string path;
+  TokenizerFormat format = TokenizerFormat::kNone;
+};
+
+/// The first of: SentencePiece's tokenizer.model, tokenizer.json, ranks in tokenizer.model, tekken.json, and
+/// files of ranks by their names.
+OwnVocabulary find_own_vocabulary(const std::string& directory) {
+  const std::string model = directory + "/tokenizer.model", json = directory + "/tokenizer.json";
+  const TokenizerFormat format = exists(model) ? tokenizer_format(model) : TokenizerFormat::kNone;
+  if (exists(model) && format != TokenizerFormat::kRanks) return {model, TokenizerFormat::kSentencePiece};
+  if (exists(json)) return {json, TokenizerFormat::kTokenizerJson};
+  if (format == TokenizerFormat::kRanks) return {model, format};
+  if (exists(directory + "/tekken.json")) return {directory + "/tekken.json", TokenizerFormat::kTekken};
+  for (const std::string& name : files_in(directory)) {
+    if (!name.ends_with(".tiktoken") && name != "tiktoken.model") continue;
+    return {directory + "/" + name, TokenizerFormat::kRanks};
   }
-  return json_vocabulary(directory, size, only_gguf);
+  return {};
+}
+
+/// That file's; that of tokenizer.json where tokenizer.model is of a kind that GGUF files do not have.
+Result<Gguf> own_vocabulary(const OwnVocabulary& own, const std::string& directory, std::uint32_t size,
+                            bool only_gguf) {
+  auto made = file_vocabulary(own.format, own.path, size, only_gguf);
+  const bool is_refused = !made && made.error().code == ErrorCode::kUnsupported;
+  const std::string json = directory + "/tokenizer.json";
+  if (!is_refused || own.format != TokenizerFormat::kSentencePiece || !exists(json)) return made;
+  return file_vocabulary(TokenizerFormat::kTokenizerJson, json, size, only_gguf);
 }
 
 }  // namespace
 
 Result<Gguf> open_vocabulary(const std::string& directory, const VocabularyPaths& paths, std::uint32_t size) {
   if (!paths.given.empty()) return open_gguf_file(paths.given);
-  for (const char* name : {"/tokenizer.model", "/tokenizer.json"}) {
-    if (exists(directory + name)) return own_vocabulary(directory, size, paths.only_gguf);
-  }
+  const OwnVocabulary own = find_own_vocabulary(directory);
+  if (own.format != TokenizerFormat::kNone) return own_vocabulary(own, directory, size, paths.only_gguf);
   std::optional<Error> damaged;  // the first file that does not open
   for (const std::string& name : files_in(directory)) {
     if (!name.ends_with(".gguf")) continue;

@@ -17,9 +17,10 @@ struct VocabularyPaths {
 };
 
 /// A model file with the tokenizer of a checkpoint of `size` tokens: the given one; else that of
-/// tokenizer.model in the directory, where that can be read; else that of tokenizer.json; else that of the
-/// first of its GGUF files, by name, which has tokens; else the other one. Errors: kNotFound without any;
-/// those of open_gguf_file(), sentencepiece_vocabulary() and json_vocabulary().
+/// SentencePiece's tokenizer.model in the directory, where that can be read; else that of tokenizer.json;
+/// else that of tiktoken's ranks in tokenizer.model; of tekken.json; of *.tiktoken or tiktoken.model; else
+/// that of the first of its GGUF files, by name, which has tokens; else the other one. Errors: kNotFound
+/// without any; those of open_gguf_file() and file_vocabulary().
 Result<Gguf> open_vocabulary(const std::string& directory, const VocabularyPaths& paths, std::uint32_t size);
 
 }  // namespace partita::internal

@@ -55,7 +55,8 @@ Result<std::optional<Dtype>> find_type(std::string_view wanted) {
 /// Whether a file name is one of a checkpoint.
 bool is_of_checkpoint(const fs::path& file) {
   return file.extension() == ".json" || file.extension() == ".safetensors" ||
-         file.filename() == kTemplateFile || file.filename() == "tokenizer.model";
+         file.extension() == ".tiktoken" || file.filename() == kTemplateFile ||
+         file.filename() == "tokenizer.model" || file.filename() == "tiktoken.model";
 }
 
 /// Whether `path` is a file of the checkpoint, also under another name (a link).

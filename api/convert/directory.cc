@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <new>
 
@@ -24,6 +25,11 @@ std::vector<std::string> files_in(const std::string& directory) {
     names.emplace_back(entry->d_name);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::string directory_of(const std::string& path) {
+  const std::filesystem::path whole(path);
+  return whole.has_parent_path() ? whole.parent_path().string() : ".";
 }
 
 }  // namespace partita::internal

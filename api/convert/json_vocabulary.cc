@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/convert/directory.h"
 #include "api/convert/gguf_token_type.h"
 #include "api/convert/json_file.h"
 #include "tokenizer/json/added_tokens.h"
@@ -36,8 +37,8 @@ bool looks_special(std::string_view token) {
 
 class JsonVocabularyWriter {
  public:
-  JsonVocabularyWriter(std::string directory, std::uint32_t size)
-      : directory_(std::move(directory)), size_(size) {}
+  JsonVocabularyWriter(const std::string& path, std::uint32_t size)
+      : path_(path), directory_(directory_of(path)), size_(size) {}
 
   Result<Gguf> run(bool only_gguf) {
     TRY(read_files());
@@ -55,13 +56,11 @@ class JsonVocabularyWriter {
     }
     file_.add("tokenizer.ggml.tokens", tokens_).add("tokenizer.ggml.token_type", types_);
     TRY(add_specials(pre ? std::optional(*pre) : std::nullopt));
-    return file_.open(printable(path()));
+    return file_.open(printable(path_));
   }
 
  private:
-  std::string path() const { return directory_ + "/tokenizer.json"; }
-
-  Error located(const Error& error) const { return at_place(error, "'", printable(path()), "'"); }
+  Error located(const Error& error) const { return at_place(error, "'", printable(path_), "'"); }
 
   Error instead(const Error& error) const {
     return {error.code, sentence("'", printable(directory_), "': ", error.message,
@@ -69,10 +68,10 @@ class JsonVocabularyWriter {
   }
 
   Result<void> read_files() {
-    auto text = read_text_file(path(), "a tokenizer.json", JsonLimits().bytes);
+    auto text = read_text_file(path_, "a tokenizer.json", JsonLimits().bytes);
     if (!text) return text.error();
     text_ = *std::move(text);
-    auto tokenizer = read_json(text_, sentence("'", printable(path()), "'"), JsonLimits());
+    auto tokenizer = read_json(text_, sentence("'", printable(path_), "'"), JsonLimits());
     if (!tokenizer) return tokenizer.error();
     tokenizer_ = *std::move(tokenizer);
     if (!tokenizer_.is_object() || !tokenizer_.contains("model"))
@@ -187,7 +186,7 @@ class JsonVocabularyWriter {
       file_.add(sentence("tokenizer.ggml.", key), is_configured ? value->get<bool>() : flag);
   }
 
-  const std::string directory_;
+  const std::string path_, directory_;
   std::uint32_t size_;
   std::string text_;
   JsonDocument tokenizer_, config_, map_, model_config_;
@@ -199,8 +198,8 @@ class JsonVocabularyWriter {
 
 }  // namespace
 
-Result<Gguf> json_vocabulary(const std::string& directory, std::uint32_t size, bool only_gguf) {
-  return JsonVocabularyWriter(directory, size).run(only_gguf);
+Result<Gguf> json_vocabulary(const std::string& path, std::uint32_t size, bool only_gguf) {
+  return JsonVocabularyWriter(path, size).run(only_gguf);
 }
 
 }  // namespace partita::internal

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/convert/directory.h"
 #include "api/convert/gguf_token_type.h"
 #include "api/convert/json_file.h"
 #include "tokenizer/models/sentencepiece_proto.h"
@@ -29,7 +30,8 @@ const std::string* spelling(const Json* value) {
 
 class Vocabulary {
  public:
-  Vocabulary(std::string directory, std::uint32_t size) : directory_(std::move(directory)), size_(size) {}
+  Vocabulary(const std::string& path, std::uint32_t size)
+      : path_(path), directory_(directory_of(path)), size_(size) {}
 
   Result<Gguf> run() {
     TRY(read_pieces());
@@ -41,7 +43,7 @@ class Vocabulary {
     file_.add("tokenizer.ggml.tokens", tokens_).add("tokenizer.ggml.scores", scores_);
     file_.add("tokenizer.ggml.token_type", types_);
     add_specials(*tokenizer);
-    return file_.open(printable(directory_) + "/tokenizer.model");
+    return file_.open(printable(path_));
   }
 
  private:
@@ -55,7 +57,7 @@ class Vocabulary {
   }
 
   Result<void> read_pieces() {
-    const auto model = read_text_file(directory_ + "/tokenizer.model", "a SentencePiece model", kMaxModel);
+    const auto model = read_text_file(path_, "a SentencePiece model", kMaxModel);
     if (!model) return model.error();
     const auto parsed = parse_sentencepiece(*model);
     if (!parsed) return bad("tokenizer.model", sentence("cannot be read: ", parsed.error().message));
@@ -131,7 +133,7 @@ class Vocabulary {
     }
   }
 
-  const std::string directory_;
+  const std::string path_, directory_;
   std::uint32_t size_;
   std::vector<std::string> tokens_;
   std::vector<float> scores_;
@@ -141,8 +143,8 @@ class Vocabulary {
 
 }  // namespace
 
-Result<Gguf> sentencepiece_vocabulary(const std::string& directory, std::uint32_t size) {
-  return Vocabulary(directory, size).run();
+Result<Gguf> sentencepiece_vocabulary(const std::string& path, std::uint32_t size) {
+  return Vocabulary(path, size).run();
 }
 
 }  // namespace partita::internal

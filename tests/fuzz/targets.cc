@@ -18,6 +18,7 @@ constexpr std::array kTargets = {
     Target{"lines", run_lines},
     Target{"model", run_model},
     Target{"options", run_options},
+    Target{"ranks", run_ranks},
     Target{"resume", run_resume},
     Target{"rows", run_rows},
     Target{"safetensors", run_safetensors},

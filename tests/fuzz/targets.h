@@ -31,6 +31,7 @@ void run_importance(Bytes bytes);      // an importance file, with which a model
 void run_lines(Bytes bytes);           // the input of a batch: gzip, Zstandard or plain, in lines
 void run_model(Bytes bytes);           // a GGUF file that parses, run as a model
 void run_options(Bytes bytes);         // values of the command line
+void run_ranks(Bytes bytes);           // ranks of tiktoken, tekken.json, and what is beside them
 void run_resume(Bytes bytes);          // the output file of a batch, which the next run resumes
 void run_rows(Bytes bytes);            // rows of a batch, plain and OpenAI format
 void run_safetensors(Bytes bytes);     // a safetensors file, and the index of several

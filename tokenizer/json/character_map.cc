@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "tokenizer/base64.h"
 #include "tokenizer/json/characters.h"
 #include "tokenizer/models/sentencepiece_charsmap.h"
 
@@ -23,25 +24,6 @@ std::string_view first_cluster(std::string_view text) {
     before = next;
   }
   return text.substr(0, end);
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  while (text.ends_with('=')) text.remove_suffix(1);
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const char c : text) {
-    const std::size_t digit = kDigits.find(c);
-    if (digit == kDigits.npos) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xFF);
-  }
-  return bytes;
 }
 
 }  // namespace

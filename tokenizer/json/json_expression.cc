@@ -68,7 +68,7 @@ class Search {
       if (found == PCRE2_ERROR_NOMEMORY) return out_of_memory();
       if (found < 0) {
         return Error{ErrorCode::kUnsupported,
-                     sentence("a regular expression of tokenizer.json failed at byte ", at_,
+                     sentence("a regular expression of the tokenizer failed at byte ", at_,
                               " of a text: ", message_of(found))};
       }
       const PCRE2_SIZE* const bounds = pcre2_get_ovector_pointer(data_.get());
@@ -135,22 +135,22 @@ JsonExpression::JsonExpression(JsonExpression&&) noexcept = default;
 JsonExpression& JsonExpression::operator=(JsonExpression&&) noexcept = default;
 JsonExpression::~JsonExpression() = default;
 
-Result<JsonExpression> JsonExpression::compile(std::string_view pattern) {
+Result<JsonExpression> JsonExpression::compile(std::string_view pattern, ExpressionSyntax syntax) {
   if (pattern.empty() || pattern.size() > kMaxPattern) {
     return Error{ErrorCode::kUnsupported, sentence("a regular expression has ", pattern.size(),
                                                    " bytes; it must have 1 to ", kMaxPattern)};
   }
-  const auto translated = translate_expression(pattern);
+  const auto translated = translate_expression(pattern, syntax);
   if (!translated) return translated.error();
   const CompileContext context(pcre2_compile_context_create(nullptr));
   if (context == nullptr) return out_of_memory();
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  constexpr std::uint32_t kOptions =
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
-  Pcre2Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()), translated->size(), kOptions,
-                               &error, &offset, context.get()));
+  constexpr std::uint32_t kOptions = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
+  const std::uint32_t lines = syntax == ExpressionSyntax::kOniguruma ? PCRE2_MULTILINE : PCRE2_DOLLAR_ENDONLY;
+  Pcre2Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()), translated->size(),
+                               kOptions | lines, &error, &offset, context.get()));
   if (code == nullptr && error == PCRE2_ERROR_HEAP_FAILED) return out_of_memory();
   if (code == nullptr) {
     return Error{ErrorCode::kUnsupported, sentence("the regular expression ", internal::quoted(pattern),

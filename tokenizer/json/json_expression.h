@@ -1,9 +1,10 @@
-// Regular expressions from tokenizer.json. Their syntax there is that of Oniguruma (Ruby); PCRE2 matches
-// them.
+// Regular expressions from files of tokenizers. In tokenizer.json their syntax is that of Oniguruma (Ruby);
+// beside ranks of tiktoken that of fancy-regex (Rust). PCRE2 matches them.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,10 +21,13 @@ struct Stretch {
   bool is_match = false;
 };
 
+enum class ExpressionSyntax : std::uint8_t { kOniguruma, kFancyRegex };
+
 class JsonExpression {
  public:
-  /// Errors: kUnsupported for what PCRE2 cannot compile, or would read in another way than Oniguruma.
-  static Result<JsonExpression> compile(std::string_view pattern);
+  /// Errors: kUnsupported for what PCRE2 cannot compile, or would read in another way than the syntax means.
+  static Result<JsonExpression> compile(std::string_view pattern,
+                                        ExpressionSyntax syntax = ExpressionSyntax::kOniguruma);
 
   /// Matches this text. Precondition: it is not empty.
   static JsonExpression literal(std::string text);
@@ -54,6 +58,7 @@ class JsonExpression {
 };
 
 /// The expression in PCRE2's syntax. Error: kUnsupported with the construct that has no equal there.
-Result<std::string> translate_expression(std::string_view pattern);
+Result<std::string> translate_expression(std::string_view pattern,
+                                         ExpressionSyntax syntax = ExpressionSyntax::kOniguruma);
 
 }  // namespace partita::internal

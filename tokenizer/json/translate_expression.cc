@@ -1,4 +1,4 @@
-// Oniguruma's syntax, with its options for Ruby, in that of PCRE2.
+// Oniguruma's syntax, with its options for Ruby, and that of fancy-regex in that of PCRE2.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +21,8 @@ constexpr std::string_view kDigit = R"(\p{Nd})";
 
 class Translation {
  public:
-  explicit Translation(std::string_view pattern) : rest_(pattern) {}
+  Translation(std::string_view pattern, ExpressionSyntax syntax)
+      : rest_(pattern), is_ruby_(syntax == ExpressionSyntax::kOniguruma) {}
 
   Result<std::string> run() {
     while (!rest_.empty()) {
@@ -33,8 +34,8 @@ class Translation {
         TRY(group());
       } else if (rest_.starts_with("(*")) {
         return unsupported("(*");
-      } else if (rest_.starts_with(
-                     "}+")) {  // to Ruby an interval that is repeated, not one that is possessive
+      } else if (is_ruby_ && rest_.starts_with("}+")) {
+        // To Ruby an interval that is repeated, not one that is possessive.
         return unsupported("}+");
       } else {
         copy(1);
@@ -148,31 +149,35 @@ class Translation {
     return {};
   }
 
-  /// "(?": a look-around, an atomic or plain group, or options, of which m makes a dot match line feeds.
+  /// "(?": a look-around, an atomic or plain group, or options, of which Ruby's m makes a dot match line
+  /// feeds.
   Result<void> group() {
     for (const std::string_view known : {"(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!"}) {
       if (!rest_.starts_with(known)) continue;
       copy(known.size());
       return {};
     }
-    const std::size_t end = rest_.find_first_not_of("imx-", 2);
+    const std::size_t end = rest_.find_first_not_of(is_ruby_ ? "imx-" : "imsx-", 2);
     if (end == rest_.npos || end == 2 || (rest_[end] != ':' && rest_[end] != ')')) {
       return unsupported(rest_.substr(0, 4));
     }
     // In the middle, Ruby's "(?i)" makes a group of all alternatives after it.
-    if (rest_[end] == ')' && !out_.empty()) return unsupported(rest_.substr(0, end + 1));
-    for (const char option : rest_.substr(0, end)) out_ += option == 'm' ? 's' : option;
+    if (is_ruby_ && rest_[end] == ')' && !out_.empty()) return unsupported(rest_.substr(0, end + 1));
+    for (const char option : rest_.substr(0, end)) out_ += is_ruby_ && option == 'm' ? 's' : option;
     rest_.remove_prefix(end);
     copy(1);
     return {};
   }
 
   std::string_view rest_;
+  bool is_ruby_;
   std::string out_;
 };
 
 }  // namespace
 
-Result<std::string> translate_expression(std::string_view pattern) { return Translation(pattern).run(); }
+Result<std::string> translate_expression(std::string_view pattern, ExpressionSyntax syntax) {
+  return Translation(pattern, syntax).run();
+}
 
 }  // namespace partita::internal

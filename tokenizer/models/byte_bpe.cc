@@ -98,16 +98,21 @@ TokenizerVocabulary build_vocabulary(GgufTokens tokens, SpecialIds specials, boo
   return {std::move(spellings), std::move(surfaces), std::move(tokens.kinds), std::move(specials)};
 }
 
+Result<PreTokenizer> read_pre_tokenizer_name(const Gguf& file) {
+  constexpr std::string_view kName = "tokenizer.ggml.pre";
+  if (file.find(kName) == nullptr) return PreTokenizer::create("default");
+  const auto name = file.get_string(kName);
+  if (!name) return name.error();
+  if (*name != kExpressionScheme) return PreTokenizer::create(*name);
+  const auto expression = file.get_string(kExpressionKey);
+  if (!expression) return expression.error();
+  return PreTokenizer::from_expression(*expression);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file) {
-  std::string_view pre = "default";
-  if (file.find("tokenizer.ggml.pre") != nullptr) {
-    const auto name = file.get_string("tokenizer.ggml.pre");
-    if (!name) return name.error();
-    pre = *name;
-  }
-  auto pre_tokenizer = PreTokenizer::create(pre);
+  auto pre_tokenizer = read_pre_tokenizer_name(file);
   if (!pre_tokenizer) return pre_tokenizer.error();
   auto tokens = read_tokens(file);
   if (!tokens) return tokens.error();

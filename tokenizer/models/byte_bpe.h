@@ -15,4 +15,9 @@ namespace partita::internal {
 /// with the entry that is inconsistent with the vocabulary.
 Result<std::unique_ptr<Tokenizer>> read_byte_bpe(const Gguf& file);
 
+/// tokenizer.ggml.pre of a model file in memory whose words are those of the expression in another key: one
+/// that has no name.
+inline constexpr const char* kExpressionScheme = "expression";
+inline constexpr const char* kExpressionKey = "tokenizer.partita.expression";
+
 }  // namespace partita::internal

@@ -102,10 +102,12 @@ TEST_CASE("A directory has its own vocabulary") {
   const fs::path directory = checkpoint.directory();
   const auto open = [&] { return Model::open(directory.string()); };
   CHECK(open().error().code == ErrorCode::kNotFound);
-  CHECK(open().error().message ==
-        "'" + directory.string() +
-            "' has no vocabulary that can be read: neither tokenizer.model nor tokenizer.json nor a GGUF "
-            "file; put a GGUF file with the same vocabulary into it, or name one with --vocabulary FILE");
+  CHECK(
+      open().error().message ==
+      "'" + directory.string() +
+          "' has no vocabulary that can be read: none of tokenizer.model, tokenizer.json, tekken.json, ranks "
+          "of tiktoken and a GGUF file; put a GGUF file with the same vocabulary into it, or name one with "
+          "--vocabulary FILE");
   std::ofstream(directory / "tokenizer.json") << "{}";
   CHECK_THAT(open().error().message, Contains("/tokenizer.json': it is not an object with a \"model\""));
   fs::remove(directory / "tokenizer.json");
