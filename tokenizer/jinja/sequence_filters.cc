@@ -15,7 +15,7 @@ namespace partita::internal::jinja {
 namespace {
 
 Value first(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  Parameters(runtime, "first", arguments, {});
+  const Parameters none(runtime, "first", arguments, {});
   if (const Sequence* sequence = input.sequence(); sequence != nullptr && !sequence->counted()) {
     if (sequence->taken < sequence->items.size()) return sequence->items[sequence->taken++];
     if (sequence->failure != nullptr) throw JinjaError{*sequence->failure};
@@ -26,7 +26,7 @@ Value first(Runtime& runtime, const Value& input, const Arguments& arguments) {
 }
 
 Value last(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  Parameters(runtime, "last", arguments, {});
+  const Parameters none(runtime, "last", arguments, {});
   if (input.sequence() != nullptr && !input.sequence()->counted()) {
     runtime.type_error("'generator' object is not reversible");
   }
@@ -36,7 +36,7 @@ Value last(Runtime& runtime, const Value& input, const Arguments& arguments) {
 }
 
 Value list(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  Parameters(runtime, "list", arguments, {});
+  const Parameters none(runtime, "list", arguments, {});
   return runtime.list(runtime.elements(input)->items);
 }
 
@@ -47,7 +47,7 @@ void append_pairs(Runtime& runtime, const Dict& dict, std::vector<Value>& items)
 }
 
 Value items(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  Parameters(runtime, "items", arguments, {});
+  const Parameters none(runtime, "items", arguments, {});
   return runtime.generator([&](std::vector<Value>& out) {
     if (input.is_undefined()) return;
     if (input.dict() == nullptr)
@@ -57,7 +57,7 @@ Value items(Runtime& runtime, const Value& input, const Arguments& arguments) {
 }
 
 Value reverse(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  Parameters(runtime, "reverse", arguments, {});
+  const Parameters none(runtime, "reverse", arguments, {});
   if (input.text() != nullptr) {
     return slice(runtime, input, Value(None{}), Value(None{}), Value(std::int64_t{-1}));
   }
