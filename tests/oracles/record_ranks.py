@@ -103,4 +103,5 @@ def main():
     write("record.json", record)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -348,4 +348,5 @@ def main():
     print(len(names), "cases of", len(strings), "strings", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()
