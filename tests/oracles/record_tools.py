@@ -7,13 +7,19 @@ MODELS: a directory with SmolLM2-135M-Instruct.Q4_1.gguf, whose vocabulary makes
 `partita batch`, a plain one and a line of OpenAI's batches, under each template of STYLES in tests/data/template, which
 do what those of Qwen, Hermes, Llama 3, Mistral, gpt-oss, Gemma and others do. transformers gets the same messages, with
 the arguments of calls as objects. The tests read tests/data/template/tool_prompts.json.
+
+    venv/bin/python tests/oracles/record_tools.py MODELS --compare build/release/partita TEMPLATES
+
+compares the lengths of prompts under every *.jinja in the folder TEMPLATES instead. Exit code 1 if one differs.
 """
 
+import argparse
 import copy
 import datetime
 import importlib.metadata
 import json
 import pathlib
+import subprocess
 import sys
 
 import jinja2
@@ -35,6 +41,7 @@ CHATS = {
     "no tools": {"messages": [user("Hi")], "tools": []},
     "begun": {"messages": [user("Weather?"), assistant("It is ")], "tools": TOOLS, "continue_final_message": True},
 }
+MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FIXED = {"chat_template_kwargs": {"strftime_now": NOW}}
 
 
@@ -62,23 +69,65 @@ def prompt(tokenizer, source, chat):
     return {"text": text, "ids": ids}
 
 
-def main(models):
-    tokenizer = AutoTokenizer.from_pretrained(models, gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
+def tokenizer_of(models):
+    tokenizer = AutoTokenizer.from_pretrained(models, gguf_file=MODEL)
     # As in SmolLM2's tokenizer.json; what transformers makes of a GGUF file does not split digits.
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    return tokenizer
+
+
+def line(name, chat):
+    return {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": openai(chat | FIXED)}
+
+
+def record(tokenizer):
     cases = []
     for style in STYLES:
         source = (OUT / f"{style}.jinja").read_text(encoding="utf-8")
         for name, chat in CHATS.items():
             cases.append({"template": f"{style}.jinja", "chat": name, **prompt(tokenizer, source, chat)})
-    rows = {name: [chat | FIXED, {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": openai(chat | FIXED)}]
-            for name, chat in CHATS.items()}
+    rows = {name: [chat | FIXED, line(name, chat)] for name, chat in CHATS.items()}
     versions = {p: importlib.metadata.version(p) for p in ("jinja2", "transformers", "tokenizers", "gguf")}
-    record = {"versions": versions, "rows": rows, "cases": cases}
-    (OUT / "tool_prompts.json").write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole = {"versions": versions, "rows": rows, "cases": cases}
+    (OUT / "tool_prompts.json").write_text(json.dumps(whole, ensure_ascii=False) + "\n", encoding="utf-8")
     print(sum("ids" in case for case in cases), "prompts,", sum("error" in case for case in cases), "refusals")
 
 
+def batch(program, models, template):
+    """The tokens of the prompt of each chat, or None where it is refused."""
+    lines = [line(name, chat) for name, chat in CHATS.items()]
+    for one in lines:
+        one["body"] |= {"max_tokens": 1, "temperature": 0}
+    done = subprocess.run([program, "batch", "-q", "-m", f"{models}/{MODEL}", "--chat-template", str(template)],
+                          input="".join(json.dumps(one) + "\n" for one in lines), capture_output=True, text=True, check=True)
+    bodies = [json.loads(answer)["response"]["body"] for answer in done.stdout.splitlines()]
+    return [body["usage"]["prompt_tokens"] if "usage" in body else None for body in bodies]
+
+
+def compare(tokenizer, models, program, templates):
+    """Whether `batch` has prompts of the same length as transformers, under other templates."""
+    equal = refused = different = 0
+    for template in sorted(pathlib.Path(templates).glob("*.jinja")):
+        source = template.read_text(encoding="utf-8")
+        expected = [prompt(tokenizer, source, chat) for chat in CHATS.values()]
+        for name, got, wanted in zip(CHATS, batch(program, models, template), expected, strict=True):
+            same = got == (len(wanted["ids"]) if "ids" in wanted else None)
+            equal, refused, different = equal + (same and got is not None), refused + (same and got is None), different + (not same)
+            if not same:
+                print(template.name, name, got, wanted.get("error") or len(wanted["ids"]))
+    print(equal, "equal,", refused, "refused by both,", different, "different")
+    return int(different > 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models")
+    parser.add_argument("--compare", nargs=2, metavar=("PARTITA", "TEMPLATES"))
+    options = parser.parse_args()
+    tokenizer = tokenizer_of(options.models)
+    return compare(tokenizer, options.models, *options.compare) if options.compare else record(tokenizer)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main())
