@@ -138,9 +138,10 @@ class Pieces:
 
 
 class Rwkv:
-    """The whole vocabulary of RWKV, as a GGUF file."""
+    """The whole vocabulary of RWKV, as a GGUF file, whose library does not look for special tokens."""
 
-    is_old, any_bytes, specials, name = False, False, ["<s", "a"], "rwkv.gguf"
+    is_old, any_bytes, specials, name = False, False, ["<s>", "a"], "rwkv.gguf"
+    options = ["--no-special"]
 
     def __init__(self):
         self.path = pathlib.Path(rwkv.__file__).parent / "rwkv_vocab_v20230424.txt"
