@@ -11,10 +11,12 @@
 #include "api/convert/json_file.h"
 #include "tokenizer/json/added_tokens.h"
 #include "tokenizer/json/gguf_kind.h"
+#include "tokenizer/json/gguf_pieces.h"
 #include "tokenizer/json/model.h"
 #include "tokenizer/json/post_processor.h"
 #include "tokenizer/json/tokenizer_json.h"
 #include "tokenizer/pre/scheme.h"
+#include "tokenizer/vocabulary.h"
 #include "weights/gguf/writer.h"
 #include "weights/input_file.h"
 #include "weights/json/reader.h"
@@ -25,6 +27,8 @@ namespace partita::internal {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr float kScoreOfPadding = -1e6F;
 
 /// Tokens that files should mark as special, from llama.cpp's list.
 bool looks_special(std::string_view token) {
@@ -47,15 +51,13 @@ class JsonVocabularyWriter {
     if (error) return located(*error);
     TRY(read_tokens());
     const auto pre = gguf_pre_tokenizer(tokenizer_, added_);
-    if (!pre && (only_gguf || pre.error().code != ErrorCode::kUnsupported))
+    if (!pre && pre.error().code != ErrorCode::kUnsupported)
       return only_gguf ? instead(pre.error()) : located(pre.error());
-    if (pre) {
-      TRY(add_byte_bpe(*pre));
-    } else {
-      file_.add(kTokenizerJsonKey, text_);
-    }
+    if (pre) TRY(add_byte_bpe(*pre));
+    if (!pre && only_gguf) TRY(add_pieces(pre.error()));
+    if (!pre && !only_gguf) file_.add(kTokenizerJsonKey, text_);
     file_.add("tokenizer.ggml.tokens", tokens_).add("tokenizer.ggml.token_type", types_);
-    TRY(add_specials(pre ? std::optional(*pre) : std::nullopt));
+    TRY(add_specials(pre || only_gguf, !pre || find_scheme(*pre)->add_bos));
     return file_.open(printable(path_));
   }
 
@@ -76,6 +78,7 @@ class JsonVocabularyWriter {
     tokenizer_ = *std::move(tokenizer);
     if (!tokenizer_.is_object() || !tokenizer_.contains("model"))
       return located({ErrorCode::kBadFile, "it is not an object with a \"model\""});
+    if (const auto known = check_json_version(tokenizer_); !known) return located(known.error());
     for (auto& [name, to] :
          {std::pair{"tokenizer_config.json", &config_}, std::pair{"special_tokens_map.json", &map_},
           std::pair{"config.json", &model_config_}}) {
@@ -125,6 +128,23 @@ class JsonVocabularyWriter {
     return {};
   }
 
+  /// BPE over characters with byte tokens, as pieces that merge by score. why_not: the error of other models.
+  Result<void> add_pieces(const Error& why_not) {
+    std::optional<Error> error;
+    if (!ComponentFields(tokenizer_["model"], "model", error).flag("byte_fallback", false))
+      return instead(why_not);
+    auto pieces = gguf_pieces(tokenizer_, added_);
+    if (!pieces) return instead(pieces.error());
+    pieces->scores.resize(size_, kScoreOfPadding);
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      if (spelled_byte(tokens_[i])) types_[i] = gguf_token_type(TokenKind::kByte);
+    }
+    file_.add("tokenizer.ggml.model", "llama").add("tokenizer.ggml.pre", "default");
+    file_.add("tokenizer.ggml.scores", pieces->scores);
+    file_.add("tokenizer.ggml.add_space_prefix", pieces->add_space_prefix);
+    return {};
+  }
+
   /// Spaces for the mark of SentencePiece.
   static std::string with_spaces(std::string text) {
     constexpr std::string_view kMark = "\u2581";
@@ -151,8 +171,9 @@ class JsonVocabularyWriter {
     return number->get<std::uint32_t>();
   }
 
-  /// With a pre-tokenizer of GGUF files flags say what the post-processor adds; else the text has it.
-  Result<void> add_specials(const std::optional<std::string>& pre) {
+  /// Flags say what the post-processor adds, unless the text of the file is kept. adds_bos: what readers of
+  /// the metadata take for granted.
+  Result<void> add_specials(bool is_metadata, bool adds_bos) {
     std::optional<Error> error;
     PromptTemplate around;
     if (const Json* found = member(tokenizer_, "post_processor"); found != nullptr && !found->is_null())
@@ -164,7 +185,7 @@ class JsonVocabularyWriter {
     auto bos = special_id("bos"), eos = special_id("eos");
     if (!bos) bos = special_id("cls");
     if (!eos) eos = special_id("sep");
-    if (!bos && pre && !around.before.empty()) bos = static_cast<std::uint32_t>(around.before[0]);
+    if (!bos && is_metadata && !around.before.empty()) bos = static_cast<std::uint32_t>(around.before[0]);
     add("bos", bos);
     add("eos", eos);
     add("unknown", special_id("unk"));
@@ -172,9 +193,9 @@ class JsonVocabularyWriter {
     const auto is_first = [](const std::vector<TokenId>& ids, std::optional<std::uint32_t> id) {
       return id && !ids.empty() && static_cast<std::uint32_t>(ids[0]) == *id;
     };
-    add_flag("add_bos_token", pre && (!around.before.empty() || find_scheme(*pre)->add_bos),
+    add_flag("add_bos_token", is_metadata && (!around.before.empty() || adds_bos),
              is_first(around.before, bos));
-    add_flag("add_eos_token", pre && !around.after.empty(), is_first(around.after, eos));
+    add_flag("add_eos_token", is_metadata && !around.after.empty(), is_first(around.after, eos));
     return {};
   }
 

@@ -50,6 +50,7 @@ TEST_CASE("A tokenizer.json that cannot be read is refused by the component's na
       Row{"/added_tokens", R"([{"content": "c"}])", "\"id\" must be a whole number from 0 to 4194303"},
       Row{"/normalizer", R"({"type": "None"})",
           "normalizer has type 'None', which this version does not know"},
+      Row{"/version", "\"2.0\"", "\"version\" is '2.0'; this version of partita reads \"1.0\""},
       Row{"/normalizer", "3", "normalizer has no \"type\""},
       Row{"/normalizer",
           R"({"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"Regex": "("},

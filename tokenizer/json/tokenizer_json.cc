@@ -242,6 +242,7 @@ class Builder {
   Result<std::unique_ptr<Tokenizer>> run() {
     if (!file_.is_object() || !file_.contains("model"))
       return Error{ErrorCode::kBadFile, "tokenizer.json is not an object with a \"model\""};
+    TRY(check_json_version(file_));
     std::vector<AddedToken> added = read_added_tokens(file_, error_);
     if (const Json* found = component("normalizer"))
       parts_.normalizer = read_normalizer(fields("normalizer", *found));
@@ -331,6 +332,15 @@ class Builder {
 };
 
 }  // namespace
+
+Result<void> check_json_version(const Json& file) {
+  const auto found = file.find("version");
+  if (found == file.end() || *found == "1.0") return {};
+  return Error{ErrorCode::kUnsupported,
+               sentence("\"version\" is ",
+                        internal::quoted(found->is_string() ? found->get<std::string>() : "no text"),
+                        "; this version of partita reads \"1.0\"")};
+}
 
 Result<std::unique_ptr<Tokenizer>> make_json_tokenizer(const Json& file, JsonTokenizerSettings settings) {
   return Builder(file, std::move(settings)).run();

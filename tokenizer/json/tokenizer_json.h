@@ -25,6 +25,9 @@ struct JsonTokenizerSettings {
 Result<std::unique_ptr<Tokenizer>> make_json_tokenizer(const nlohmann::json& file,
                                                        JsonTokenizerSettings settings);
 
+/// The format has one version, "1.0", which files may leave out. Error: kUnsupported for another.
+Result<void> check_json_version(const nlohmann::json& file);
+
 /// The same from the text of a file. `where` begins error messages.
 Result<std::unique_ptr<Tokenizer>> read_json_tokenizer(std::string_view text, std::string_view where);
 

@@ -6,6 +6,7 @@
 
 #include "tokenizer/lookup.h"
 #include "tokenizer/models/merger.h"
+#include "tokenizer/utf8.h"
 #include "weights/sentence.h"
 #include "weights/try.h"
 
@@ -14,8 +15,8 @@ namespace {
 
 class RankMergeFinder {
  public:
-  explicit RankMergeFinder(const std::vector<std::string>& tokens)
-      : tokens_(tokens), ranks_(tokens.size(), 0) {
+  RankMergeFinder(const std::vector<std::string>& tokens, RankUnit unit)
+      : tokens_(tokens), unit_(unit), ranks_(tokens.size(), 0) {
     for (const std::string& token : tokens) ranks_.add(token, !token.empty());
   }
 
@@ -34,13 +35,17 @@ class RankMergeFinder {
   std::optional<RankMerge> last_merge(std::string_view token) {
     std::vector<Symbol>& symbols = merger_.symbols;
     symbols.clear();
-    for (std::size_t i = 0; i < token.size(); ++i)
-      symbols.push_back({static_cast<std::uint32_t>(i), 1, *ranks_.find(token.substr(i, 1))});
+    for (std::size_t at = 0; at < token.size();) {
+      const std::size_t length = unit_ == RankUnit::kByte ? 1 : first_unit(token.substr(at)).length;
+      const std::int32_t rank = ranks_.find(token.substr(at, length)).value_or(-1);
+      symbols.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length), rank});
+      at += length;
+    }
     std::optional<RankMerge> last;
     merger_.run([&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
       const std::string_view joined = token.substr(left.start, left.length + right.length);
       const auto rank = ranks_.find(joined);
-      if (!rank) return std::nullopt;
+      if (!rank || left.id < 0 || right.id < 0) return std::nullopt;
       if (joined.size() == token.size()) last = {left.id, right.id, *rank};
       return Merge{static_cast<std::uint32_t>(*rank), *rank};
     });
@@ -49,14 +54,15 @@ class RankMergeFinder {
 
  private:
   const std::vector<std::string>& tokens_;
+  RankUnit unit_;
   StringTable ranks_;
   Merger merger_;
 };
 
 }  // namespace
 
-Result<RankMerges> rank_merges(const std::vector<std::string>& tokens) {
-  RankMergeFinder finder(tokens);
+Result<RankMerges> rank_merges(const std::vector<std::string>& tokens, RankUnit unit) {
+  RankMergeFinder finder(tokens, unit);
   TRY(finder.check_work());
   RankMerges out;
   for (const std::string& token : tokens) {
