@@ -211,11 +211,14 @@ int run(const Common& common, const Options& options) {
   auto adapters = options.request.adapters.open(opened->model);
   if (!adapters) return fail(adapters.error());
   request->adapters = std::move(*adapters);
+  const std::string written = options.request.chat ? text_of(request->messages) : request->prompt;
   if (options.request.chat) {
     // An error of the template is said here, and not by the warnings too.
     auto ids = opened->model.tokenize_chat(request->messages, request->chat, &interrupted());
     if (!ids) return fail(ids.error());
     report_template(common, opened->model, request->chat);
+    request->ids = std::move(*ids);
+    request->messages.clear();
   }
   warn_of_errors(common, opened->model);
   if (options.request.sampling.abstain.mark && !request->abstain.asks() && !common.quiet) {
@@ -226,8 +229,7 @@ int run(const Common& common, const Options& options) {
   if (common.verbose)
     std::fprintf(stderr, "samplers: %s; seed %llu\n", samplers->c_str(),
                  static_cast<unsigned long long>(common.seed));
-  warn_unencodable_bytes(common, opened->model,
-                         options.request.chat ? text_of(request->messages) : request->prompt);
+  warn_unencodable_bytes(common, opened->model, written);
   if (!added_models->empty()) {
     auto joined = open_ensemble(common, options.ensemble, *added_models, *opened);
     if (!joined) return fail(joined.error());

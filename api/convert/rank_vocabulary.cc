@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "tokenizer/ranks/rank_families.h"
 #include "tokenizer/ranks/rank_merges.h"
 #include "tokenizer/ranks/rank_vocabulary.h"
+#include "tokenizer/vocabulary.h"
 #include "weights/gguf/writer.h"
 #include "weights/input_file.h"
 #include "weights/sentence.h"
@@ -124,19 +126,24 @@ class RankVocabularyWriter {
   /// Special tokens by id, in place of the family's with that id.
   Result<void> read_decoder(const Json* decoder) {
     if (decoder == nullptr || !decoder->is_object()) return {};
+    std::vector<RankSpecial> given;
+    std::unordered_set<std::size_t> ids;
     for (const auto& [key, value] : decoder->items()) {
       const bool is_id = !key.empty() && key.size() < 8 && key.find_first_not_of("0123456789") == key.npos;
+      const std::size_t id = is_id ? std::stoul(key) : kMaxVocabulary;
       const std::string text = text_member(value, "content");
-      if (!is_id || text.empty()) {
+      if (id >= kMaxVocabulary || text.empty()) {
         return Error{ErrorCode::kBadFile,
-                     "tokenizer_config.json has an added_tokens_decoder that is not of ids and tokens"};
+                     sentence("tokenizer_config.json has an added_tokens_decoder that is not of ids below ",
+                              kMaxVocabulary, " and tokens: ", internal::quoted(key))};
       }
       const Json* special = member(value, "special");
       const bool is_control = special == nullptr || !special->is_boolean() || special->get<bool>();
-      const std::size_t id = std::stoul(key);
-      std::erase_if(ranks_.specials, [id](const RankSpecial& each) { return each.id == id; });
-      ranks_.specials.push_back({text, id, is_control});
+      ids.insert(id);
+      given.push_back({text, id, is_control});
     }
+    std::erase_if(ranks_.specials, [&ids](const RankSpecial& each) { return ids.contains(each.id); });
+    ranks_.specials.insert(ranks_.specials.end(), given.begin(), given.end());
     return {};
   }
 

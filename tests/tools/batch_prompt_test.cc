@@ -40,6 +40,7 @@ TEST_CASE("A row with tools has the prompt of apply_chat_template, as text and a
       const partita::Request& request = std::get<Row>(read).request;
       const auto ids = model.tokenize_chat(request.messages, request.chat);
       if (expected.contains("error")) {
+        REQUIRE(!ids);
         CHECK(ids.error().message == expected["error"].get<std::string>());
         continue;
       }

@@ -1,10 +1,10 @@
 #include "tokenizer/json/gguf_pieces.h"
 
-#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "tokenizer/json/characters.h"
@@ -95,11 +95,6 @@ class PieceFinder {
     return {};
   }
 
-  bool is_added(std::string_view spelling) const {
-    return std::any_of(added_.begin(), added_.end(),
-                       [&](const AddedToken& each) { return each.content == spelling; });
-  }
-
   static bool is_character(std::string_view spelling) {
     return !spelling.empty() && first_character(spelling).length == spelling.size();
   }
@@ -125,11 +120,13 @@ class PieceFinder {
       made.push_back(*id);
     }
     if (error_) return *error_;
+    std::unordered_set<std::string_view> added;
+    for (const AddedToken& token : added_) added.insert(token.content);
     std::vector<TokenId> unmade;
     for (std::size_t i = 0; i < vocabulary_.kinds.size(); ++i) {
       const auto id = static_cast<TokenId>(i);
       const std::string_view spelling = vocabulary_.spellings[i];
-      if (vocabulary_.spellings.find(spelling) != id || spelled_byte(spelling) || is_added(spelling))
+      if (vocabulary_.spellings.find(spelling) != id || spelled_byte(spelling) || added.contains(spelling))
         continue;
       if (known.contains(id) || spelling.empty()) continue;
       is_character(spelling) ? append(id) : unmade.push_back(id);

@@ -216,10 +216,11 @@ TEST_CASE("Special tokens beside ranks are checked") {
                 R"({"pat_str": "\\S+|\\s+", "added_tokens_decoder": )" + decoder + "}");
     return ranks.error();
   };
-  CHECK_THAT(with(R"({"x": {"content": "a"}})"), Contains("not of ids and tokens"));
+  CHECK_THAT(with(R"({"x": {"content": "a"}})"), Contains("not of ids below 4194304 and tokens: 'x'"));
+  CHECK_THAT(with(R"({"4194304": {"content": "a"}})"), Contains("and tokens: '4194304'"));
   CHECK_THAT(with(R"({"7": {"content": "<x>"}})"),
              Contains("the id 7 of the special token '<x>' is another token's"));
-  CHECK_THAT(with(R"({"710": {"content": "<x>"}, "711": "<x>"})"), Contains("not of ids and tokens"));
+  CHECK_THAT(with(R"({"710": {"content": "<x>"}, "711": "<x>"})"), Contains("and tokens: '711'"));
   CHECK_THAT(with(R"({"710": {"content": "<x>"}, "711": {"content": "<x>"}})"),
              Contains("the special token '<x>' comes twice"));
   CHECK_THAT(with(R"({"900": {"content": "<x>"}})"), Contains("it has ids up to 900, and vocab_size is 900"));
