@@ -49,7 +49,9 @@ TEST_CASE("a change of basis has the bits of the definition on every instruction
 TEST_CASE("elementwise kernels match the definition on every instruction set") {
   on_every_isa(check_elementwise);
 }
-TEST_CASE("attention matches the definition on every instruction set") { on_every_isa(check_attention); }
+TEST_CASE("attention matches the definition on every instruction set", "[slow]") {
+  on_every_isa(check_attention);
+}
 TEST_CASE("recurrences match the definition on every instruction set, and do not depend on calls") {
   on_every_isa(check_recurrences);
 }
